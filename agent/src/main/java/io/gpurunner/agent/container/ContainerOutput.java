@@ -1,0 +1,19 @@
+package io.gpurunner.agent.container;
+
+import java.io.OutputStream;
+import java.nio.file.Path;
+
+/** Port: what containers print. Blocking; thread-safe. */
+public interface ContainerOutput {
+  /**
+   * Writes standard output and error, interleaved as they came, to a file: whole or not at all
+   * (temporary file, then renamed). An absent container leaves what the file holds.
+   */
+  void save(ContainerName name, Path file);
+
+  /**
+   * Copies the last lines, and those that come while it follows, until the container ends or the
+   * stream is closed by the caller.
+   */
+  void copy(ContainerName name, int tailLines, boolean follow, OutputStream to);
+}

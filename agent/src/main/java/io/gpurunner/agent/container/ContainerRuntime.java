@@ -1,0 +1,41 @@
+package io.gpurunner.agent.container;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Port: containers of this machine. Every call blocks for a bounded time, can be repeated, and
+ * throws only {@link ContainerException}. Thread-safe.
+ */
+public interface ContainerRuntime {
+  /** Makes the container without starting it; one that has this name already is left as it is. */
+  void create(ContainerSpec spec);
+
+  /**
+   * Starts a container that was made. One that runs already is left alone.
+   *
+   * @throws ContainerException REFUSED with the engine's message where the command cannot be
+   *     executed or a device is missing
+   */
+  void start(ContainerName name);
+
+  /** What the engine says of it now; empty where there is no such container. */
+  Optional<Observation> inspect(ContainerName name);
+
+  /**
+   * Sends a signal to its first process. A container that is absent or does not run is no error.
+   */
+  void signal(ContainerName name, Signal signal);
+
+  /** Removes it, killed first where it runs. Absent is no error. */
+  void remove(ContainerName name);
+
+  /** All containers, in any state, that carry this agent's label. */
+  List<ContainerName> list();
+
+  /** The two signals a job gets. */
+  enum Signal {
+    TERM,
+    KILL
+  }
+}

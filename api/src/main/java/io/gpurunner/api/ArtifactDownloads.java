@@ -1,0 +1,32 @@
+package io.gpurunner.api;
+
+import java.nio.file.Path;
+
+/**
+ * Inbound port: artifacts of the local store behind signed URLs. May block; called on virtual
+ * threads. Thread-safe.
+ */
+public interface ArtifactDownloads {
+  /**
+   * Checks a signed URL, {@code /artifacts/<jobId>/<file>?expires=<epoch
+   * seconds>&signature=<text>}, and finds its file.
+   *
+   * @param jobId first path segment, unchecked
+   * @param file second path segment, percent-decoded, unchecked
+   * @param expires query parameter, unchecked
+   * @param signature query parameter, unchecked
+   */
+  Download find(String jobId, String file, String expires, String signature);
+
+  /** What such a URL leads to. */
+  sealed interface Download {
+    /** The file to send. */
+    record Found(Path path, String fileName) implements Download {}
+
+    /** Wrong or expired signature; answered with 403. */
+    record Refused(String message) implements Download {}
+
+    /** Signed correctly, but there is no such file (any more); answered with 404. */
+    record Missing(String message) implements Download {}
+  }
+}

@@ -1,0 +1,54 @@
+package io.gpurunner.api;
+
+import java.util.Optional;
+
+/**
+ * Inbound port: what can be asked of jobs. The agent implements it; methods may block and are
+ * called on virtual threads only, except where marked. Thread-safe. A refusal is a {@link
+ * RequestRefusedException}; anything else thrown is an internal error (501).
+ */
+public interface Jobs {
+  /**
+   * Accepts a job. Returns only after it is on disk.
+   *
+   * @param idempotencyKey the {@code Idempotency-Key} header: the same key and body from the same
+   *     user return the same id
+   * @throws RequestRefusedException CONFLICT (key reused with another body), UNAVAILABLE (draining,
+   *     not ready), TOO_MANY, BAD_REQUEST
+   */
+  JobId create(Caller caller, JobRequest request, Optional<String> idempotencyKey);
+
+  /**
+   * The status as the guide knows it, with a freshly signed URL where there is a model to fetch.
+   *
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's
+   */
+  JobStatus status(Caller caller, JobId id);
+
+  /**
+   * Asks for the job's end. Idempotent; a finished job stays finished. Returns once the wish is on
+   * disk, not once the container is gone.
+   *
+   * @return a sentence for the user saying what happens now
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's
+   */
+  String delete(Caller caller, JobId id);
+
+  /**
+   * Starts the upload of a finished job's kept artifacts again; for its owner or an admin.
+   *
+   * @return a sentence for the user saying what happens now
+   * @throws RequestRefusedException NOT_FOUND, CONFLICT where there is nothing to upload
+   */
+  String retryUpload(Caller caller, JobId id);
+
+  /** One page of the caller's jobs (an admin: of all), newest first. {@code page} counts from 1. */
+  JobPage list(Caller caller, int page, int size);
+
+  /**
+   * Everything known about one job.
+   *
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's
+   */
+  JobDetail detail(Caller caller, JobId id);
+}

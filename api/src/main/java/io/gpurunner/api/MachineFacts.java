@@ -1,0 +1,37 @@
+package io.gpurunner.api;
+
+import java.net.URI;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedSet;
+
+/**
+ * Inbound port: what a request is checked against besides its own form. The agent implements it;
+ * methods may block (name resolution, directory listing) and are called on virtual threads only.
+ * Thread-safe.
+ */
+public interface MachineFacts {
+  /**
+   * GPU product names as GPU Feature Discovery prints them (blanks as dashes), with how many of
+   * each this machine has. Empty: no GPUs.
+   */
+  Map<String, Integer> gpuTypes();
+
+  /** Names of the datasets in the configured directory. */
+  SortedSet<String> datasets();
+
+  /** Names of the models in the configured directory. */
+  SortedSet<String> models();
+
+  /** Largest volume a job may ask for, in MB of 10^6 bytes. */
+  long maxVolumeMegabytes();
+
+  /**
+   * Why callbacks to this URL are refused (resolved address, contract section 5), or empty where
+   * they are allowed.
+   */
+  Optional<String> callbackRefusal(URI callbackUrl);
+
+  /** Why this caller cannot resume from that job, or empty where it can. */
+  Optional<String> resumeRefusal(Caller caller, JobId from);
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.api;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.gpu;
+
+import org.jspecify.annotations.NullMarked;

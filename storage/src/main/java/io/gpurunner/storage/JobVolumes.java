@@ -1,0 +1,55 @@
+package io.gpurunner.storage;
+
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * The directories of the machine's jobs, and their size limits. Blocking; thread-safe; every method
+ * may be called again after a crash in the middle of it.
+ */
+public interface JobVolumes extends AutoCloseable {
+  /**
+   * Makes the job's directories (empty ones), or finds those it has.
+   *
+   * @param checkpointLimitBytes size limit of the checkpoint volume
+   * @param modelLimitBytes size limit of the model volume
+   * @throws StorageException FULL where the disk cannot hold them; nothing half-made is left
+   */
+  JobPaths prepare(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
+
+  /**
+   * Copies the checkpoint directory of {@code from} into {@code to}'s, which {@link #prepare} made.
+   * Repeatable. Links are copied as links, never followed.
+   */
+  void seedCheckpoint(JobFolder to, JobFolder from, Cancellation cancellation);
+
+  /** The directories of a job that was prepared; the paths are computed, not looked up. */
+  JobPaths paths(JobFolder folder);
+
+  /**
+   * Which volume is over its limit now, and by how much, in words; empty while both are within.
+   * Counts blocks on disk, follows no link.
+   */
+  Optional<Overrun> overrun(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
+
+  /** How often {@link #overrun} should be asked: seconds where only looking enforces the limit. */
+  Duration lookInterval();
+
+  /**
+   * Bytes free for new jobs' volumes on the file system that holds them, after the reserve kept for
+   * the agent itself.
+   */
+  long freeBytes();
+
+  /** Size of that file system, in bytes. */
+  long totalBytes();
+
+  /** Removes all directories of a job. None there is no error. Follows no link. */
+  void delete(JobFolder folder);
+
+  @Override
+  void close();
+
+  /** A volume over its limit. */
+  record Overrun(Volume volume, long usedBytes, long limitBytes) {}
+}

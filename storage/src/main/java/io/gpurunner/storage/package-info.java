@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.storage;
+
+import org.jspecify.annotations.NullMarked;
