@@ -4,15 +4,17 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One device as last observed.
+ * One device as last observed. Immutable.
  *
  * @param ordinal NVML's index now; may change at a reboot
  * @param name product name as the driver prints it, {@code NVIDIA GeForce RTX 3090}
  * @param memoryTotalBytes size of the device memory
  * @param memoryUsedBytes device memory in use, by anybody, less what the driver itself reserves
- * @param computeProcesses host process ids with a compute context on the device
+ *     (drivers before 510 do not tell the two apart)
+ * @param computeProcesses processes with a compute context on the device
  * @param fault why the device must not be handed out (lost, MIG mode on, unreadable); empty for a
  *     healthy one
+ * @param presence how much the look that this is from could see of it
  */
 public record GpuDevice(
     GpuUuid uuid,
@@ -21,7 +23,51 @@ public record GpuDevice(
     long memoryTotalBytes,
     long memoryUsedBytes,
     List<GpuProcess> computeProcesses,
-    Optional<String> fault) {
+    Optional<String> fault,
+    Presence presence) {
+
+  /** How much a look could see of a device. */
+  public enum Presence {
+    /** It was read: memory and processes are those of this look. */
+    READABLE,
+    /** It is there and would not be read: memory and processes are the last ones known. */
+    UNREADABLE,
+    /**
+     * It fell off the bus, is no longer listed, or waits for a reset: nothing can run on it, and it
+     * will say nothing more until somebody resets it or the machine.
+     */
+    LOST
+  }
+
+  /**
+   * @throws IllegalArgumentException if it is not readable and gives no reason
+   */
+  public GpuDevice {
+    computeProcesses = List.copyOf(computeProcesses);
+    if (presence != Presence.READABLE && fault.isEmpty()) {
+      throw new IllegalArgumentException(presence + " GPU " + uuid + " needs a fault");
+    }
+  }
+
+  /** A device that was read. */
+  public GpuDevice(
+      GpuUuid uuid,
+      int ordinal,
+      String name,
+      long memoryTotalBytes,
+      long memoryUsedBytes,
+      List<GpuProcess> computeProcesses,
+      Optional<String> fault) {
+    this(
+        uuid,
+        ordinal,
+        name,
+        memoryTotalBytes,
+        memoryUsedBytes,
+        computeProcesses,
+        fault,
+        Presence.READABLE);
+  }
 
   /** Its type for scheduling. */
   public GpuType type() {

@@ -10,7 +10,11 @@ import java.util.Optional;
  *
  * @param at when the look began; only a look begun after an event says anything about the time
  *     after it
- * @param devices by ordinal
+ * @param devices by ordinal, those that are lost last
  * @param fault why this look failed; empty for a good one
  */
-public record GpuSnapshot(Instant at, List<GpuDevice> devices, Optional<String> fault) {}
+public record GpuSnapshot(Instant at, List<GpuDevice> devices, Optional<String> fault) {
+  public GpuSnapshot {
+    devices = List.copyOf(devices);
+  }
+}

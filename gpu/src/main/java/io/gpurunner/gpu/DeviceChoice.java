@@ -1,0 +1,31 @@
+package io.gpurunner.gpu;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/** Which devices a job gets. Pure; thread-safe. */
+public final class DeviceChoice {
+  private DeviceChoice() {}
+
+  /**
+   * Chooses devices of one type, lowest ordinals first.
+   *
+   * @param free devices that are fit ({@link DeviceFitness#fitDevices}) and leased to nobody
+   * @param count how many; 0 chooses none, whatever the type
+   * @return the devices by ordinal, or empty where there are too few
+   * @throws IllegalArgumentException if {@code count} is negative
+   */
+  public static Optional<List<GpuDevice>> choose(List<GpuDevice> free, GpuType type, int count) {
+    if (count < 0) {
+      throw new IllegalArgumentException("a number of GPUs cannot be negative: " + count);
+    }
+    List<GpuDevice> chosen =
+        free.stream()
+            .filter(device -> device.type().matches(type))
+            .sorted(Comparator.comparingInt(GpuDevice::ordinal).thenComparing(GpuDevice::uuid))
+            .limit(count)
+            .toList();
+    return chosen.size() == count ? Optional.of(chosen) : Optional.empty();
+  }
+}

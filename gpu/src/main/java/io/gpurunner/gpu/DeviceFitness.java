@@ -1,0 +1,105 @@
+package io.gpurunner.gpu;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * Whether a device may be handed out, and whether one that was handed out may be taken back. Pure;
+ * thread-safe.
+ */
+public final class DeviceFitness {
+  /**
+   * A device with more memory in use than this is not free, even if no process is listed. A free
+   * one shows 0 to a few hundred MiB: the driver's own reserve, which drivers before 510 count as
+   * used (the largest, on data-centre devices, stay well below 1 GiB), and a display server. What
+   * must be caught is above: memory of a process that died in the kernel, or of one that NVML
+   * cannot see.
+   */
+  public static final long IDLE_MEMORY_LIMIT_BYTES = 1L << 30;
+
+  private static final int PROCESSES_NAMED = 8;
+  private static final long BYTES_PER_MIB = 1L << 20;
+
+  private DeviceFitness() {}
+
+  /**
+   * The devices of a snapshot that may be handed out to somebody: healthy, with nobody on them.
+   * None where the look failed: what it carries is old. Leases are the caller's to subtract.
+   */
+  public static List<GpuDevice> fitDevices(GpuSnapshot snapshot) {
+    return snapshot.fault().isPresent()
+        ? List.of()
+        : snapshot.devices().stream().filter(device -> unfitReason(device).isEmpty()).toList();
+  }
+
+  /** Why this device, leased to nobody, must not be handed out; empty for one that may be. */
+  public static Optional<String> unfitReason(GpuDevice device) {
+    return device.fault().isPresent()
+        ? Optional.of(name(device) + ": " + device.fault().get())
+        : occupiedReason(device);
+  }
+
+  /**
+   * Why a lease must be kept though its container is gone; empty once the device is seen free.
+   *
+   * <p>A device that is lost, or absent from a good look, holds no lease: nothing can run on it any
+   * more, and it may never be seen again, so waiting would keep the job from ending for ever. It is
+   * not handed out either: {@link #unfitReason} refuses it for as long as it is lost. One that is
+   * there and cannot be read keeps its lease, for a process may still be on it.
+   *
+   * @param after when the container was seen gone; a look begun before proves nothing
+   */
+  public static Optional<String> stillBusyReason(
+      GpuSnapshot snapshot, GpuUuid uuid, Instant after) {
+    if (snapshot.fault().isPresent()) {
+      return Optional.of("the GPUs cannot be looked at: " + snapshot.fault().get());
+    }
+    if (!snapshot.at().isAfter(after)) {
+      return Optional.of(
+          "no look at the GPUs has begun since %s; the newest began at %s"
+              .formatted(after, snapshot.at()));
+    }
+    return snapshot.devices().stream()
+        .filter(device -> device.uuid().equals(uuid))
+        .findFirst()
+        .flatMap(
+            device ->
+                switch (device.presence()) {
+                  case READABLE -> occupiedReason(device);
+                  case UNREADABLE ->
+                      Optional.of(name(device) + ": " + device.fault().orElse("unreadable"));
+                  case LOST -> Optional.empty();
+                });
+  }
+
+  private static Optional<String> occupiedReason(GpuDevice device) {
+    List<GpuProcess> processes = device.computeProcesses();
+    if (!processes.isEmpty()) {
+      return Optional.of(
+          name(device)
+              + ": used by "
+              + processes.stream()
+                  .limit(PROCESSES_NAMED)
+                  .map(process -> "process " + Integer.toUnsignedString(process.pid()))
+                  .collect(Collectors.joining(", "))
+              + (processes.size() > PROCESSES_NAMED
+                  ? " and " + (processes.size() - PROCESSES_NAMED) + " more"
+                  : ""));
+    }
+    if (device.memoryUsedBytes() > IDLE_MEMORY_LIMIT_BYTES) {
+      return Optional.of(
+          "%s: %d MiB of its memory are in use with no process listed (up to %d MiB count as free)"
+              .formatted(
+                  name(device),
+                  device.memoryUsedBytes() / BYTES_PER_MIB,
+                  IDLE_MEMORY_LIMIT_BYTES / BYTES_PER_MIB));
+    }
+    return Optional.empty();
+  }
+
+  private static String name(GpuDevice device) {
+    return "GPU " + device.ordinal() + " (" + device.uuid() + ")";
+  }
+}

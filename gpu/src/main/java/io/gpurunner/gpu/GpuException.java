@@ -1,0 +1,76 @@
+package io.gpurunner.gpu;
+
+/**
+ * The root of this module's exceptions. Its message names the function, the device and the
+ * library's own words, and says what to do. Callers of {@link GpuInventory} meet it only as the
+ * text of a {@code fault}.
+ */
+public final class GpuException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /** What went wrong. */
+  public enum Kind {
+    /** There is no such library: no NVIDIA driver on this machine. */
+    LIBRARY_NOT_FOUND(false),
+    /** There is one, but it cannot be loaded or is not NVML. */
+    LIBRARY_UNUSABLE(false),
+    /** The library is there and the kernel's driver is not loaded. */
+    DRIVER_NOT_LOADED(true),
+    /** The library and the kernel's driver are of different versions. */
+    DRIVER_MISMATCH(false),
+    /** This process may not use the driver. */
+    NO_PERMISSION(false),
+    /** NVML works and lists no device. */
+    NO_DEVICES(true),
+    /** NVML forgot that it was initialised: it must be opened anew. */
+    SESSION_LOST(true),
+    /** This device is off the bus or waits for a reset. */
+    DEVICE_LOST(false),
+    /** This device or driver does not have the function. */
+    NOT_SUPPORTED(false),
+    /** Anything else. */
+    FAILED(true);
+
+    private final boolean retry;
+
+    Kind(boolean retry) {
+      this.retry = retry;
+    }
+
+    /** Whether another try may succeed without anybody doing something. */
+    public boolean retry() {
+      return retry;
+    }
+  }
+
+  private final Kind kind;
+
+  GpuException(Kind kind, String message) {
+    super(message);
+    this.kind = kind;
+  }
+
+  GpuException(Kind kind, String message, Throwable cause) {
+    super(message, cause);
+    this.kind = kind;
+  }
+
+  /** What went wrong. */
+  public Kind kind() {
+    return kind;
+  }
+
+  /** Whether the whole session with NVML is void, not only what was asked of one device. */
+  boolean endsSession() {
+    return switch (kind) {
+      case LIBRARY_NOT_FOUND,
+          LIBRARY_UNUSABLE,
+          DRIVER_NOT_LOADED,
+          DRIVER_MISMATCH,
+          NO_DEVICES,
+          SESSION_LOST ->
+          true;
+      case NO_PERMISSION, DEVICE_LOST, NOT_SUPPORTED, FAILED -> false;
+    };
+  }
+}

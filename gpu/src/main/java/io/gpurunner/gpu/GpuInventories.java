@@ -1,0 +1,81 @@
+package io.gpurunner.gpu;
+
+import java.time.Clock;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Opens the inventory that the configuration asks for. */
+public final class GpuInventories {
+  private static final Logger log = LoggerFactory.getLogger(GpuInventories.class);
+
+  private GpuInventories() {}
+
+  /**
+   * Opens an inventory, and with NVML waits for its first look (at most 30 s). Never fails: where
+   * NVML is asked for and does not work, the snapshots say why, and it is tried again in the
+   * background.
+   *
+   * <p>With {@code AUTO} a machine whose driver is there and out of order (library and kernel
+   * module of two versions, no permission) counts as one with GPUs that cannot be read, not as one
+   * without.
+   */
+  public static GpuInventory open(GpuSettings settings, Clock clock) {
+    return open(settings, clock, LookPace.DEFAULT);
+  }
+
+  static GpuInventory open(GpuSettings settings, Clock clock, LookPace pace) {
+    GpuInventory inventory =
+        switch (settings.provider()) {
+          case AUTO -> auto(settings, clock, pace);
+          case NVML -> nvml(settings, clock, pace);
+          case SIMULATED -> new SimulatedGpuInventory(settings.simulated(), clock);
+          case NONE -> new NoGpuInventory(clock);
+        };
+    log.info("GPUs: {}", inventory.description());
+    return inventory;
+  }
+
+  private static GpuInventory nvml(GpuSettings settings, Clock clock, LookPace pace) {
+    NvmlGpuInventory inventory = NvmlGpuInventory.start(settings.nvmlLibrary(), pace, clock);
+    inventory.awaitFirstLook().ifPresent(GpuInventories::reportUnavailable);
+    return inventory;
+  }
+
+  private static GpuInventory auto(GpuSettings settings, Clock clock, LookPace pace) {
+    NvmlGpuInventory inventory = NvmlGpuInventory.start(settings.nvmlLibrary(), pace, clock);
+    Optional<GpuException> failure = inventory.awaitFirstLook();
+    if (failure.isEmpty()) {
+      return inventory;
+    }
+    GpuException reason = failure.get();
+    if (showsGpus(reason.kind())) {
+      reportUnavailable(reason);
+      return inventory;
+    }
+    inventory.close();
+    log.info(
+        "gpu.provider auto does not take NVML: {}. Set gpu.provider to nvml to wait for it.",
+        reason.getMessage());
+    return settings.simulated().isEmpty()
+        ? new NoGpuInventory(clock)
+        : new SimulatedGpuInventory(settings.simulated(), clock);
+  }
+
+  /** Whether a failure of this kind comes from a driver that runs here. */
+  private static boolean showsGpus(GpuException.Kind kind) {
+    return switch (kind) {
+      case LIBRARY_NOT_FOUND, LIBRARY_UNUSABLE, DRIVER_NOT_LOADED, NO_DEVICES -> false;
+      case DRIVER_MISMATCH, NO_PERMISSION, SESSION_LOST, DEVICE_LOST, NOT_SUPPORTED, FAILED -> true;
+    };
+  }
+
+  private static void reportUnavailable(GpuException reason) {
+    log.error(
+        "NVML does not work, so no GPU is handed out; {}: {}",
+        reason.kind().retry()
+            ? "this may pass, and it is tried again in the background"
+            : "it is tried again in the background, but somebody must see to it",
+        reason.getMessage());
+  }
+}

@@ -1,0 +1,36 @@
+package io.gpurunner.gpu;
+
+import java.time.Duration;
+
+/**
+ * How often the NVML thread looks.
+ *
+ * @param interval between two looks that nobody asked for
+ * @param shortest between any two looks, however often somebody asks
+ * @param longestBackoff between two tries to open NVML; the first comes after {@code interval},
+ *     each later one after twice the time
+ * @param reopenLost how long a session with a lost device is kept; NVML finds a device that came
+ *     back only when it is opened anew
+ */
+record LookPace(
+    Duration interval, Duration shortest, Duration longestBackoff, Duration reopenLost) {
+
+  /** The pace of production. */
+  static final LookPace DEFAULT =
+      new LookPace(
+          Duration.ofSeconds(1),
+          Duration.ofMillis(20),
+          Duration.ofMinutes(1),
+          Duration.ofMinutes(1));
+
+  /**
+   * @param failures how many tries failed in a row, at least one
+   */
+  Duration backoff(int failures) {
+    Duration wait = interval;
+    for (int doubled = 1; doubled < failures && wait.compareTo(longestBackoff) < 0; doubled++) {
+      wait = wait.multipliedBy(2);
+    }
+    return wait.compareTo(longestBackoff) < 0 ? wait : longestBackoff;
+  }
+}

@@ -1,0 +1,266 @@
+package io.gpurunner.gpu;
+
+import com.sun.jna.Function;
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import com.sun.jna.Pointer;
+import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.PointerByReference;
+import io.gpurunner.gpu.GpuException.Kind;
+import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.ToIntBiFunction;
+
+/**
+ * NVML, loaded and initialised: every call is checked, and a failure is a {@link GpuException}. Not
+ * thread-safe: one thread opens, uses and closes it.
+ */
+final class NvmlLibrary implements AutoCloseable {
+  /** More than any machine has; beyond it the library's answer is not believed. */
+  static final int MOST_DEVICES = 256;
+
+  /** Beyond it a process list is given up. */
+  static final int MOST_PROCESSES = 65_536;
+
+  private static final int FIRST_PROCESS_CAPACITY = 64;
+
+  private final NativeLibrary library;
+  private final NvmlApi api;
+  private final boolean hasMemoryV2;
+  private final boolean hasMigMode;
+  private final List<String> processFunctions;
+
+  private NvmlLibrary(NativeLibrary library, NvmlApi api) {
+    this.library = library;
+    this.api = api;
+    this.hasMemoryV2 = has(library, NvmlApi.MEMORY_V2);
+    this.hasMigMode = has(library, NvmlApi.MIG_MODE);
+    this.processFunctions =
+        NvmlApi.COMPUTE_PROCESSES.stream().filter(name -> has(library, name)).toList();
+  }
+
+  /**
+   * Loads and initialises NVML. Takes seconds where the driver must first wake the devices.
+   *
+   * @param name file name for the dynamic linker to find, or an absolute path
+   * @throws GpuException naming the library; its kind tells a missing library from a missing driver
+   */
+  static NvmlLibrary open(String name) {
+    NvmlApi api = load(name);
+    NativeLibrary library = ((Library.Handler) Proxy.getInvocationHandler(api)).getNativeLibrary();
+    try {
+      for (String symbol : NvmlApi.REQUIRED) {
+        if (!has(library, symbol)) {
+          throw new GpuException(
+              Kind.LIBRARY_UNUSABLE,
+              ("gpu.nvml-library: %s was loaded but is not NVML: it has no function %s; name the"
+                      + " NVIDIA driver's libnvidia-ml.so.1")
+                  .formatted(name, symbol));
+        }
+      }
+      NvmlLibrary opened = new NvmlLibrary(library, api);
+      opened.check("nvmlInit_v2 of " + name, api.nvmlInit_v2());
+      return opened;
+    } catch (GpuException e) {
+      library.close();
+      throw e;
+    }
+  }
+
+  private static NvmlApi load(String name) {
+    try {
+      return Native.load(name, NvmlApi.class);
+    } catch (LinkageError e) {
+      String message = String.valueOf(e.getMessage());
+      List<String> lines = message.lines().toList();
+      if (!message.startsWith("Unable to load library") || lines.size() < 2) {
+        throw new GpuException(
+            Kind.LIBRARY_UNUSABLE,
+            "JNA's own native part could not be loaded, so NVML cannot be reached: "
+                + message
+                + "; point -Djna.tmpdir at a directory where files may be written and executed",
+            e);
+      }
+      // JNA's first line names the library, the second is the dynamic linker's reason.
+      String reason = lines.get(1).strip();
+      boolean absent = reason.startsWith(name + ": cannot open shared object file: No such file");
+      throw new GpuException(
+          absent ? Kind.LIBRARY_NOT_FOUND : Kind.LIBRARY_UNUSABLE,
+          ("gpu.nvml-library: %s could not be loaded (%s); install the NVIDIA driver, or name the"
+                  + " library by its absolute path")
+              .formatted(name, reason),
+          e);
+    }
+  }
+
+  private static boolean has(NativeLibrary library, String symbol) {
+    try {
+      library.getFunction(symbol);
+      return true;
+    } catch (UnsatisfiedLinkError e) {
+      return false; // how JNA says that there is no such symbol
+    }
+  }
+
+  String driverVersion() {
+    return text(
+        "nvmlSystemGetDriverVersion",
+        NvmlApi.VERSION_BUFFER_BYTES,
+        api::nvmlSystemGetDriverVersion);
+  }
+
+  String nvmlVersion() {
+    return text(
+        "nvmlSystemGetNVMLVersion", NvmlApi.VERSION_BUFFER_BYTES, api::nvmlSystemGetNVMLVersion);
+  }
+
+  /** How many devices there are, those included that cannot be read. */
+  int deviceCount() {
+    IntByReference count = new IntByReference();
+    check("nvmlDeviceGetCount_v2", api.nvmlDeviceGetCount_v2(count));
+    if (count.getValue() < 0 || count.getValue() > MOST_DEVICES) {
+      throw new GpuException(
+          Kind.FAILED,
+          "nvmlDeviceGetCount_v2 counts %s devices, more than the %d believed"
+              .formatted(Integer.toUnsignedString(count.getValue()), MOST_DEVICES));
+    }
+    return count.getValue();
+  }
+
+  /** The device with this index, below {@link #deviceCount}. */
+  Device device(int ordinal) {
+    PointerByReference handle = new PointerByReference();
+    check(
+        "nvmlDeviceGetHandleByIndex_v2 of GPU " + ordinal,
+        api.nvmlDeviceGetHandleByIndex_v2(ordinal, handle));
+    return new Device(ordinal, handle.getValue());
+  }
+
+  /** Shuts NVML down and unloads the library, so that the next one opened may be a newer file. */
+  @Override
+  public void close() {
+    try {
+      check("nvmlShutdown", api.nvmlShutdown());
+    } finally {
+      library.close();
+    }
+  }
+
+  private void check(String subject, int code) {
+    if (code != NvmlReturn.SUCCESS) {
+      throw NvmlReturn.exception(subject, code, api.nvmlErrorString(code));
+    }
+  }
+
+  private String text(
+      String subject, int bufferBytes, ToIntBiFunction<byte[], Integer> nativeCall) {
+    byte[] buffer = new byte[bufferBytes];
+    check(subject, nativeCall.applyAsInt(buffer, bufferBytes));
+    String text = Native.toString(buffer, StandardCharsets.UTF_8).strip();
+    if (text.isEmpty()) {
+      throw new GpuException(Kind.FAILED, subject + " gave an empty text");
+    }
+    return text;
+  }
+
+  /** What a device's memory holds, in bytes. */
+  record DeviceMemory(long totalBytes, long usedBytes) {}
+
+  /** One device of this library; not to be used after the library was closed. */
+  final class Device {
+    private final int ordinal;
+    private final Pointer handle;
+
+    private Device(int ordinal, Pointer handle) {
+      this.ordinal = ordinal;
+      this.handle = handle;
+    }
+
+    GpuUuid uuid() {
+      return new GpuUuid(
+          text(
+              of("nvmlDeviceGetUUID"),
+              NvmlApi.UUID_BUFFER_BYTES,
+              (buffer, length) -> api.nvmlDeviceGetUUID(handle, buffer, length)));
+    }
+
+    String name() {
+      return text(
+          of("nvmlDeviceGetName"),
+          NvmlApi.NAME_BUFFER_BYTES,
+          (buffer, length) -> api.nvmlDeviceGetName(handle, buffer, length));
+    }
+
+    DeviceMemory memory() {
+      if (hasMemoryV2) {
+        NvmlApi.MemoryV2 memory = new NvmlApi.MemoryV2();
+        int code = api.nvmlDeviceGetMemoryInfo_v2(handle, memory);
+        if (!NvmlReturn.asksForOlderVersion(code)) {
+          check(of(NvmlApi.MEMORY_V2), code);
+          return new DeviceMemory(memory.total, memory.used);
+        }
+      }
+      NvmlApi.Memory memory = new NvmlApi.Memory();
+      check(of("nvmlDeviceGetMemoryInfo"), api.nvmlDeviceGetMemoryInfo(handle, memory));
+      return new DeviceMemory(memory.total, memory.used);
+    }
+
+    /** Whether it is cut into MIG instances now; a device or driver without MIG is not. */
+    boolean migEnabled() {
+      if (!hasMigMode) {
+        return false;
+      }
+      IntByReference current = new IntByReference();
+      int code = api.nvmlDeviceGetMigMode(handle, current, new IntByReference());
+      if (NvmlReturn.asksForOlderVersion(code)) {
+        return false;
+      }
+      check(of(NvmlApi.MIG_MODE), code);
+      return current.getValue() == NvmlApi.MIG_ENABLED;
+    }
+
+    List<GpuProcess> computeProcesses() {
+      int last = processFunctions.size() - 1;
+      for (int version = 0; version < last; version++) {
+        try {
+          return computeProcesses(processFunctions.get(version));
+        } catch (GpuException e) {
+          if (e.kind() != Kind.NOT_SUPPORTED) {
+            throw e;
+          }
+        }
+      }
+      return computeProcesses(processFunctions.get(last));
+    }
+
+    private List<GpuProcess> computeProcesses(String name) {
+      Function function = library.getFunction(name);
+      int documentedBytes =
+          name.equals(NvmlApi.COMPUTE_PROCESSES.getLast())
+              ? ProcessBuffer.V1_BYTES
+              : ProcessBuffer.V2_BYTES;
+      int capacity = FIRST_PROCESS_CAPACITY;
+      while (capacity <= MOST_PROCESSES) {
+        ProcessBuffer buffer = new ProcessBuffer(capacity);
+        IntByReference count = new IntByReference(capacity);
+        int code = function.invokeInt(new Object[] {handle, count, buffer.pointer()});
+        if (code == NvmlReturn.SUCCESS && count.getValue() >= 0 && count.getValue() <= capacity) {
+          return buffer.processes(count.getValue(), documentedBytes);
+        }
+        if (code != NvmlReturn.SUCCESS && NvmlReturn.of(code) != NvmlReturn.INSUFFICIENT_SIZE) {
+          check(of(name), code);
+        }
+        // Processes may start between two calls: grow past what was asked for.
+        capacity = Math.max(2 * capacity, Math.min(2 * count.getValue(), MOST_PROCESSES));
+      }
+      throw new GpuException(
+          Kind.FAILED, of(name) + " lists more than the " + MOST_PROCESSES + " processes believed");
+    }
+
+    private String of(String function) {
+      return function + " of GPU " + ordinal;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+package io.gpurunner.gpu;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.stream.IntStream;
+
+/**
+ * GPUs to schedule on where there are none: always healthy and free. A device's UUID follows from
+ * its position and name, so that leases survive a restart. A fresh look costs nothing, so every
+ * snapshot is one. Thread-safe.
+ */
+public final class SimulatedGpuInventory implements GpuInventory {
+  /** What each device claims to have. */
+  static final long MEMORY_BYTES = 24L << 30;
+
+  private final List<GpuDevice> devices;
+  private final Clock clock;
+
+  /**
+   * @param productNames one a device, by ordinal
+   */
+  public SimulatedGpuInventory(List<String> productNames, Clock clock) {
+    this.devices =
+        IntStream.range(0, productNames.size())
+            .mapToObj(ordinal -> device(ordinal, productNames.get(ordinal)))
+            .toList();
+    this.clock = clock;
+  }
+
+  private static GpuDevice device(int ordinal, String name) {
+    UUID uuid =
+        UUID.nameUUIDFromBytes(
+            ("gpurunner simulated GPU " + ordinal + " " + name).getBytes(StandardCharsets.UTF_8));
+    return new GpuDevice(
+        new GpuUuid("GPU-" + uuid), ordinal, name, MEMORY_BYTES, 0, List.of(), Optional.empty());
+  }
+
+  @Override
+  public GpuSnapshot snapshot() {
+    return new GpuSnapshot(clock.instant(), devices, Optional.empty());
+  }
+
+  @Override
+  public void requestLook() {
+    // Every snapshot is a new look.
+  }
+
+  @Override
+  public String description() {
+    return devices.size() + (devices.size() == 1 ? " simulated GPU" : " simulated GPUs");
+  }
+
+  @Override
+  public void close() {
+    // Nothing is held.
+  }
+}
