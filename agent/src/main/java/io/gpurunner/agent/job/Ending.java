@@ -1,0 +1,31 @@
+package io.gpurunner.agent.job;
+
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
+
+/** Why a run is being ended, and with it how the job goes on once its container is gone. */
+@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "ending")
+@JsonSubTypes({
+  @JsonSubTypes.Type(value = Ending.Completed.class, name = "completed"),
+  @JsonSubTypes.Type(value = Ending.TimeUp.class, name = "time-up"),
+  @JsonSubTypes.Type(value = Ending.Broken.class, name = "broken"),
+  @JsonSubTypes.Type(value = Ending.DeletedBy.class, name = "deleted")
+})
+public sealed interface Ending {
+  /** The container ended by itself with exit code 0. */
+  record Completed() implements Ending {}
+
+  /** The stop time was reached; a success. */
+  record TimeUp() implements Ending {}
+
+  /**
+   * It failed.
+   *
+   * @param reason for the user
+   * @param retryable whether a job with retries left is started again
+   */
+  record Broken(String reason, boolean retryable) implements Ending {}
+
+  /** {@code job_del}. */
+  record DeletedBy(String user) implements Ending {}
+}

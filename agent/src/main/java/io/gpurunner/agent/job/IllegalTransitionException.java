@@ -1,0 +1,10 @@
+package io.gpurunner.agent.job;
+
+/** An event that cannot happen in a state: always a defect of the program. */
+public final class IllegalTransitionException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  IllegalTransitionException(JobState state, JobEvent event) {
+    super(event + " cannot follow " + state);
+  }
+}

@@ -1,0 +1,57 @@
+package io.gpurunner.agent.job;
+
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.storage.JobFolder;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * A job as committed. Immutable; a newer one has a higher version.
+ *
+ * @param sequence order of arrival
+ * @param version counts the commits to this job; a commit names the version it was decided on
+ * @param deletion the wish to delete it, which the runner carries out
+ */
+public record Job(
+    JobId id,
+    String user,
+    long sequence,
+    long version,
+    Instant createdAt,
+    JobRequest request,
+    JobState state,
+    Optional<Deletion> deletion) {
+
+  /** Who wished it deleted, and when. */
+  public record Deletion(String by, Instant at) {}
+
+  /** The one name of all its data. */
+  public JobFolder folder() {
+    return new JobFolder(id.value());
+  }
+
+  /** This job in another state, one version on. */
+  public Job moved(JobState next) {
+    return new Job(id, user, sequence, version + 1, createdAt, request, next, deletion);
+  }
+
+  /** This job with a wish to delete it, one version on. */
+  public Job withDeletion(Deletion wish) {
+    return new Job(id, user, sequence, version + 1, createdAt, request, state, Optional.of(wish));
+  }
+
+  /** When it had started, if it had. */
+  public Optional<Instant> startedAt() {
+    return switch (state) {
+      case JobState.Queued _, JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->
+          Optional.empty();
+      case JobState.Running running -> Optional.of(running.startedAt());
+      case JobState.Stopping stopping -> stopping.startedAt();
+      case JobState.Uploading uploading -> uploading.startedAt();
+      case JobState.Succeeded succeeded -> succeeded.startedAt();
+      case JobState.Failed failed -> failed.startedAt();
+      case JobState.Deleted deleted -> deleted.startedAt();
+    };
+  }
+}

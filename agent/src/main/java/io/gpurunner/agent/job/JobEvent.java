@@ -1,0 +1,66 @@
+package io.gpurunner.agent.job;
+
+import io.gpurunner.gpu.GpuUuid;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What can happen to a job. Committed by the ledger, one at a time; the job's history is the list
+ * of them.
+ */
+public sealed interface JobEvent {
+  /** The queue gave it these devices. */
+  record Leased(List<GpuUuid> gpus) implements JobEvent {
+    public Leased {
+      gpus = List.copyOf(gpus);
+    }
+  }
+
+  /** Its directories are there. */
+  record Prepared(Instant at) implements JobEvent {}
+
+  /** A pull failed and will be tried again. */
+  record PullPostponed(String reason, Instant notBefore) implements JobEvent {}
+
+  /** The image is there; the container may be made under this boot. */
+  record Pulled(String bootId) implements JobEvent {}
+
+  /** The container was seen to have started. */
+  record Started(Instant startedAt, Optional<Instant> deadline) implements JobEvent {}
+
+  /**
+   * The run is to end, or has ended. Also during STOPPING, where only a deletion changes anything.
+   */
+  record RunEnded(Ending ending) implements JobEvent {}
+
+  /** SIGTERM was sent. */
+  record StopSignalled(Instant killAt) implements JobEvent {}
+
+  /** The container was seen gone. */
+  record ContainerGone(Instant at) implements JobEvent {}
+
+  /**
+   * The devices are free again (or were waited for long enough): the leases end.
+   *
+   * @param at now
+   * @param uploadUntil end of the retry window of an upload, should one follow
+   * @param retry whether a failed run is to be started again
+   */
+  record GpusReleased(Instant at, Instant uploadUntil, boolean retry) implements JobEvent {}
+
+  /** An upload failed and will be tried again. */
+  record UploadPostponed(String reason, Instant notBefore) implements JobEvent {}
+
+  /** The artifacts are complete in the store. */
+  record Uploaded(Instant at, Optional<String> artifact) implements JobEvent {}
+
+  /** The artifacts could not be put in the store. */
+  record UploadGivenUp(Instant at, String reason) implements JobEvent {}
+
+  /** Deleted while it held neither GPU nor container. */
+  record Removed(Instant at, String by) implements JobEvent {}
+
+  /** {@code retry-upload}: a job that failed for its upload alone is uploaded again. */
+  record UploadResumed(Instant at, Instant uploadUntil) implements JobEvent {}
+}

@@ -1,0 +1,261 @@
+package io.gpurunner.agent.job;
+
+import io.gpurunner.agent.job.JobEvent.ContainerGone;
+import io.gpurunner.agent.job.JobEvent.GpusReleased;
+import io.gpurunner.agent.job.JobEvent.Leased;
+import io.gpurunner.agent.job.JobEvent.Prepared;
+import io.gpurunner.agent.job.JobEvent.PullPostponed;
+import io.gpurunner.agent.job.JobEvent.Pulled;
+import io.gpurunner.agent.job.JobEvent.Removed;
+import io.gpurunner.agent.job.JobEvent.RunEnded;
+import io.gpurunner.agent.job.JobEvent.Started;
+import io.gpurunner.agent.job.JobEvent.StopSignalled;
+import io.gpurunner.agent.job.JobEvent.UploadGivenUp;
+import io.gpurunner.agent.job.JobEvent.UploadPostponed;
+import io.gpurunner.agent.job.JobEvent.UploadResumed;
+import io.gpurunner.agent.job.JobEvent.Uploaded;
+import io.gpurunner.agent.job.JobState.Deleted;
+import io.gpurunner.agent.job.JobState.Failed;
+import io.gpurunner.agent.job.JobState.Placed;
+import io.gpurunner.agent.job.JobState.Preparing;
+import io.gpurunner.agent.job.JobState.Pulling;
+import io.gpurunner.agent.job.JobState.Queued;
+import io.gpurunner.agent.job.JobState.Running;
+import io.gpurunner.agent.job.JobState.Starting;
+import io.gpurunner.agent.job.JobState.Stopping;
+import io.gpurunner.agent.job.JobState.Succeeded;
+import io.gpurunner.agent.job.JobState.Uploading;
+import java.time.Instant;
+import java.util.Optional;
+
+/** Every way a job can move: one pure function, and no other place. */
+public final class JobTransitions {
+  private JobTransitions() {}
+
+  /**
+   * The state after an event.
+   *
+   * @throws IllegalTransitionException if this event cannot happen in this state: a defect in the
+   *     caller, never a user's mistake
+   */
+  public static JobState next(JobState state, JobEvent event) {
+    return switch (state) {
+      case Queued queued -> afterQueued(queued, event);
+      case Preparing preparing -> afterPreparing(preparing, event);
+      case Pulling pulling -> afterPulling(pulling, event);
+      case Starting starting -> afterStarting(starting, event);
+      case Running running -> afterRunning(running, event);
+      case Stopping stopping -> afterStopping(stopping, event);
+      case Uploading uploading -> afterUploading(uploading, event);
+      case Failed failed -> afterFailed(failed, event);
+      case Succeeded _, Deleted _ -> throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterQueued(Queued state, JobEvent event) {
+    return switch (event) {
+      case Leased leased -> new Preparing(state.attempt(), leased.gpus());
+      case Removed removed -> new Deleted(removed.at(), Optional.empty(), removed.by());
+      case Prepared _,
+          PullPostponed _,
+          Pulled _,
+          Started _,
+          RunEnded _,
+          StopSignalled _,
+          ContainerGone _,
+          GpusReleased _ ->
+          throw new IllegalTransitionException(state, event);
+      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+          throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterPreparing(Preparing state, JobEvent event) {
+    return switch (event) {
+      case Prepared prepared -> new Pulling(state.attempt(), state.gpus(), 0, prepared.at());
+      case RunEnded ended -> stopping(state, ended, Optional.empty());
+      case Leased _,
+          PullPostponed _,
+          Pulled _,
+          Started _,
+          StopSignalled _,
+          ContainerGone _,
+          GpusReleased _,
+          Removed _ ->
+          throw new IllegalTransitionException(state, event);
+      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+          throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterPulling(Pulling state, JobEvent event) {
+    return switch (event) {
+      case PullPostponed postponed ->
+          new Pulling(
+              state.attempt(), state.gpus(), state.failedPulls() + 1, postponed.notBefore());
+      case Pulled pulled -> new Starting(state.attempt(), state.gpus(), pulled.bootId());
+      case RunEnded ended -> stopping(state, ended, Optional.empty());
+      case Leased _,
+          Prepared _,
+          Started _,
+          StopSignalled _,
+          ContainerGone _,
+          GpusReleased _,
+          Removed _ ->
+          throw new IllegalTransitionException(state, event);
+      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+          throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterStarting(Starting state, JobEvent event) {
+    return switch (event) {
+      case Started started ->
+          new Running(
+              state.attempt(),
+              state.gpus(),
+              state.bootId(),
+              started.startedAt(),
+              started.deadline());
+      case RunEnded ended -> stopping(state, ended, Optional.empty());
+      case Leased _,
+          Prepared _,
+          PullPostponed _,
+          Pulled _,
+          StopSignalled _,
+          ContainerGone _,
+          GpusReleased _,
+          Removed _ ->
+          throw new IllegalTransitionException(state, event);
+      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+          throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterRunning(Running state, JobEvent event) {
+    return switch (event) {
+      case RunEnded ended -> stopping(state, ended, Optional.of(state.startedAt()));
+      case Leased _,
+          Prepared _,
+          PullPostponed _,
+          Pulled _,
+          Started _,
+          StopSignalled _,
+          ContainerGone _,
+          GpusReleased _,
+          Removed _ ->
+          throw new IllegalTransitionException(state, event);
+      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+          throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterStopping(Stopping state, JobEvent event) {
+    return switch (event) {
+      case RunEnded(Ending.DeletedBy deleted) ->
+          new Stopping(
+              state.attempt(),
+              state.gpus(),
+              deleted,
+              state.startedAt(),
+              state.killAt(),
+              state.goneAt());
+      case StopSignalled signalled ->
+          new Stopping(
+              state.attempt(),
+              state.gpus(),
+              state.ending(),
+              state.startedAt(),
+              Optional.of(signalled.killAt()),
+              state.goneAt());
+      case ContainerGone gone ->
+          new Stopping(
+              state.attempt(),
+              state.gpus(),
+              state.ending(),
+              state.startedAt(),
+              state.killAt(),
+              Optional.of(gone.at()));
+      case GpusReleased released -> afterRelease(state, released);
+      case RunEnded _, Leased _, Prepared _, PullPostponed _, Pulled _, Started _, Removed _ ->
+          throw new IllegalTransitionException(state, event);
+      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+          throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterRelease(Stopping state, GpusReleased released) {
+    if (state.goneAt().isEmpty()) {
+      throw new IllegalTransitionException(state, released);
+    }
+    Instant at = released.at();
+    return switch (state.ending()) {
+      case Ending.Completed _, Ending.TimeUp _ ->
+          new Uploading(state.startedAt(), released.uploadUntil(), 0, at);
+      case Ending.Broken broken when broken.retryable() && released.retry() ->
+          new Queued(state.attempt() + 1);
+      case Ending.Broken broken -> new Failed(at, state.startedAt(), broken.reason(), false);
+      case Ending.DeletedBy deleted -> new Deleted(at, state.startedAt(), deleted.user());
+    };
+  }
+
+  private static JobState afterUploading(Uploading state, JobEvent event) {
+    return switch (event) {
+      case UploadPostponed postponed ->
+          new Uploading(
+              state.startedAt(),
+              state.giveUpAt(),
+              state.failedUploads() + 1,
+              postponed.notBefore());
+      case Uploaded uploaded ->
+          new Succeeded(uploaded.at(), state.startedAt(), uploaded.artifact());
+      case UploadGivenUp givenUp ->
+          new Failed(givenUp.at(), state.startedAt(), givenUp.reason(), true);
+      case Removed removed -> new Deleted(removed.at(), state.startedAt(), removed.by());
+      case Leased _,
+          Prepared _,
+          PullPostponed _,
+          Pulled _,
+          Started _,
+          RunEnded _,
+          StopSignalled _,
+          ContainerGone _,
+          GpusReleased _ ->
+          throw new IllegalTransitionException(state, event);
+      case UploadResumed _ -> throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static JobState afterFailed(Failed state, JobEvent event) {
+    return switch (event) {
+      case UploadResumed resumed when state.uploadable() ->
+          new Uploading(state.startedAt(), resumed.uploadUntil(), 0, resumed.at());
+      case UploadResumed _,
+          Leased _,
+          Prepared _,
+          PullPostponed _,
+          Pulled _,
+          Started _,
+          RunEnded _,
+          StopSignalled _ ->
+          throw new IllegalTransitionException(state, event);
+      case ContainerGone _,
+          GpusReleased _,
+          UploadPostponed _,
+          Uploaded _,
+          UploadGivenUp _,
+          Removed _ ->
+          throw new IllegalTransitionException(state, event);
+    };
+  }
+
+  private static Stopping stopping(Placed state, RunEnded ended, Optional<Instant> startedAt) {
+    return new Stopping(
+        state.attempt(),
+        state.gpus(),
+        ended.ending(),
+        startedAt,
+        Optional.empty(),
+        Optional.empty());
+  }
+}

@@ -1,0 +1,38 @@
+package io.gpurunner.agent.ledger;
+
+/** The root of this package's exceptions. */
+public final class LedgerException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /** What went wrong, for callers that must decide. */
+  public enum Kind {
+    /** Somebody else committed to the job first: read it again and decide again. */
+    STALE,
+    /** A device is leased already. */
+    LEASE_TAKEN,
+    /** No such job. */
+    ABSENT,
+    /** More commits are waiting than are allowed to. */
+    BUSY,
+    /** The ledger is closed. */
+    CLOSED,
+    /** The database failed: disk full, file damaged, file in use. */
+    FAILED
+  }
+
+  private final Kind kind;
+
+  LedgerException(Kind kind, String message, Throwable cause) {
+    super(message, cause);
+    this.kind = kind;
+  }
+
+  LedgerException(Kind kind, String message) {
+    super(message);
+    this.kind = kind;
+  }
+
+  public Kind kind() {
+    return kind;
+  }
+}

@@ -1,0 +1,23 @@
+package io.gpurunner.agent.ledger;
+
+import io.gpurunner.api.JobId;
+import java.net.URI;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * A callback that is owed.
+ *
+ * @param deliveryId the same at every try
+ * @param artifact the object the URL is to lead to; signed anew at every try
+ * @param tries tries so far
+ */
+public record PendingCallback(
+    String deliveryId,
+    JobId job,
+    URI url,
+    boolean success,
+    Optional<String> artifact,
+    Instant createdAt,
+    int tries,
+    Instant nextTryAt) {}

@@ -1,0 +1,168 @@
+package io.gpurunner.agent.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.gpu.GpuUuid;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+
+class JobTransitionsTest {
+  private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
+  private static final List<GpuUuid> GPUS = List.of(new GpuUuid("GPU-a"), new GpuUuid("GPU-b"));
+
+  private static final List<JobState> STATES =
+      List.of(
+          new JobState.Queued(1),
+          new JobState.Preparing(1, GPUS),
+          new JobState.Pulling(1, GPUS, 0, T),
+          new JobState.Starting(1, GPUS, "boot"),
+          new JobState.Running(1, GPUS, "boot", T, Optional.of(T.plusSeconds(60))),
+          new JobState.Stopping(
+              1, GPUS, new Ending.Completed(), Optional.of(T), Optional.empty(), Optional.of(T)),
+          new JobState.Uploading(Optional.of(T), T.plusSeconds(9), 0, T),
+          new JobState.Succeeded(T, Optional.of(T), Optional.of("ds_model.bin")),
+          new JobState.Failed(T, Optional.of(T), "store down", true),
+          new JobState.Deleted(T, Optional.empty(), "ann"));
+
+  private static final List<JobEvent> EVENTS =
+      List.of(
+          new JobEvent.Leased(GPUS),
+          new JobEvent.Prepared(T),
+          new JobEvent.PullPostponed("no route", T),
+          new JobEvent.Pulled("boot"),
+          new JobEvent.Started(T, Optional.empty()),
+          new JobEvent.RunEnded(new Ending.DeletedBy("ann")),
+          new JobEvent.StopSignalled(T),
+          new JobEvent.ContainerGone(T),
+          new JobEvent.GpusReleased(T, T.plusSeconds(9), true),
+          new JobEvent.UploadPostponed("down", T),
+          new JobEvent.Uploaded(T, Optional.empty()),
+          new JobEvent.UploadGivenUp(T, "down"),
+          new JobEvent.Removed(T, "ann"),
+          new JobEvent.UploadResumed(T, T.plusSeconds(9)));
+
+  /** The whole table: what is not in it is refused. */
+  private static final Map<String, String> TABLE =
+      Map.ofEntries(
+          Map.entry("QUEUED Leased", "PREPARING"),
+          Map.entry("QUEUED Removed", "DELETED"),
+          Map.entry("PREPARING Prepared", "PULLING"),
+          Map.entry("PREPARING RunEnded", "STOPPING"),
+          Map.entry("PULLING PullPostponed", "PULLING"),
+          Map.entry("PULLING Pulled", "STARTING"),
+          Map.entry("PULLING RunEnded", "STOPPING"),
+          Map.entry("STARTING Started", "RUNNING"),
+          Map.entry("STARTING RunEnded", "STOPPING"),
+          Map.entry("RUNNING RunEnded", "STOPPING"),
+          Map.entry("STOPPING RunEnded", "STOPPING"),
+          Map.entry("STOPPING StopSignalled", "STOPPING"),
+          Map.entry("STOPPING ContainerGone", "STOPPING"),
+          Map.entry("STOPPING GpusReleased", "UPLOADING"),
+          Map.entry("UPLOADING UploadPostponed", "UPLOADING"),
+          Map.entry("UPLOADING Uploaded", "SUCCEEDED"),
+          Map.entry("UPLOADING UploadGivenUp", "FAILED"),
+          Map.entry("UPLOADING Removed", "DELETED"),
+          Map.entry("FAILED UploadResumed", "UPLOADING"));
+
+  @Test
+  void everyPairOfStateAndEventDoesWhatTheTableSays() {
+    Map<String, String> seen = new TreeMap<>();
+    for (JobState state : STATES) {
+      for (JobEvent event : EVENTS) {
+        try {
+          seen.put(
+              state.label() + " " + event.getClass().getSimpleName(),
+              JobTransitions.next(state, event).label());
+        } catch (IllegalTransitionException refused) {
+          assertThat(refused).hasMessageContaining("cannot follow");
+        }
+      }
+    }
+    assertThat(seen).isEqualTo(new TreeMap<>(TABLE));
+  }
+
+  @Test
+  void theTableKnowsEveryStateAndEvent() {
+    List<String> states = new ArrayList<>();
+    for (Class<?> kind : JobState.class.getPermittedSubclasses()) {
+      for (Class<?> state :
+          kind.isRecord() ? new Class<?>[] {kind} : kind.getPermittedSubclasses()) {
+        if (state.isRecord()) {
+          states.add(state.getSimpleName());
+        } else {
+          List.of(state.getPermittedSubclasses())
+              .forEach(inner -> states.add(inner.getSimpleName()));
+        }
+      }
+    }
+    assertThat(
+            new TreeSet<>(STATES.stream().map(state -> state.getClass().getSimpleName()).toList()))
+        .isEqualTo(new TreeSet<>(states));
+    assertThat(EVENTS.stream().map(event -> event.getClass().getSimpleName()))
+        .containsExactlyInAnyOrderElementsOf(
+            List.of(JobEvent.class.getPermittedSubclasses()).stream()
+                .map(Class::getSimpleName)
+                .toList());
+  }
+
+  @Test
+  void whatFollowsAReleaseIsDecidedByTheEnding() {
+    assertThat(released(new Ending.Completed(), true)).isInstanceOf(JobState.Uploading.class);
+    assertThat(released(new Ending.TimeUp(), true)).isInstanceOf(JobState.Uploading.class);
+    assertThat(released(new Ending.DeletedBy("ann"), true))
+        .isEqualTo(new JobState.Deleted(T, Optional.of(T), "ann"));
+    assertThat(released(new Ending.Broken("exit 1", true), true)).isEqualTo(new JobState.Queued(2));
+    assertThat(released(new Ending.Broken("exit 1", true), false))
+        .isEqualTo(new JobState.Failed(T, Optional.of(T), "exit 1", false));
+    assertThat(released(new Ending.Broken("too large", false), true))
+        .isEqualTo(new JobState.Failed(T, Optional.of(T), "too large", false));
+  }
+
+  @Test
+  void leasesCannotEndBeforeTheContainerWasSeenGone() {
+    JobState stopping =
+        new JobState.Stopping(
+            1, GPUS, new Ending.Completed(), Optional.of(T), Optional.of(T), Optional.empty());
+    assertThatThrownBy(() -> JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T, false)))
+        .isInstanceOf(IllegalTransitionException.class);
+  }
+
+  @Test
+  void onlyADeletionChangesAnEndingAlreadyDecided() {
+    JobState stopping =
+        new JobState.Stopping(
+            1, GPUS, new Ending.Completed(), Optional.of(T), Optional.of(T), Optional.empty());
+    assertThat(JobTransitions.next(stopping, new JobEvent.RunEnded(new Ending.DeletedBy("ann"))))
+        .isEqualTo(
+            new JobState.Stopping(
+                1,
+                GPUS,
+                new Ending.DeletedBy("ann"),
+                Optional.of(T),
+                Optional.of(T),
+                Optional.empty()));
+    assertThatThrownBy(
+            () -> JobTransitions.next(stopping, new JobEvent.RunEnded(new Ending.TimeUp())))
+        .isInstanceOf(IllegalTransitionException.class);
+  }
+
+  @Test
+  void aFailedRunCannotBeUploaded() {
+    JobState failed = new JobState.Failed(T, Optional.of(T), "exit 1", false);
+    assertThatThrownBy(() -> JobTransitions.next(failed, new JobEvent.UploadResumed(T, T)))
+        .isInstanceOf(IllegalTransitionException.class);
+  }
+
+  private static JobState released(Ending ending, boolean retry) {
+    JobState stopping =
+        new JobState.Stopping(1, GPUS, ending, Optional.of(T), Optional.empty(), Optional.of(T));
+    return JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry));
+  }
+}

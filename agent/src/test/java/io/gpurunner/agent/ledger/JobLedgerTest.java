@@ -1,0 +1,275 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.job.Ending;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobHistory;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.gpu.GpuUuid;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JobLedgerTest {
+  private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
+  private static final GpuUuid GPU = new GpuUuid("GPU-a");
+
+  @TempDir Path directory;
+
+  @SuppressWarnings("NullAway.Init") // opened before each test
+  private JobLedger ledger;
+
+  @BeforeEach
+  void open() {
+    ledger = JobLedger.open(directory.resolve("ledger"), Clock.fixed(T, ZoneOffset.UTC));
+  }
+
+  @AfterEach
+  void close() {
+    ledger.close();
+  }
+
+  private void reopen() {
+    ledger.close();
+    open();
+  }
+
+  private Job submit(JobRequest request) {
+    return switch (ledger.create("ann", request, Optional.empty())) {
+      case Creation.Created created -> ledger.find(created.id()).orElseThrow();
+      case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
+    };
+  }
+
+  private Job applyAll(Job job, JobEvent... events) {
+    Job current = job;
+    for (JobEvent event : events) {
+      current = ledger.apply(current, event);
+    }
+    return current;
+  }
+
+  private Job finished(JobRequest request, Ending ending) {
+    Job job =
+        applyAll(
+            submit(request),
+            new JobEvent.Leased(List.of(GPU)),
+            new JobEvent.RunEnded(ending),
+            new JobEvent.ContainerGone(T),
+            new JobEvent.GpusReleased(T, T.plusSeconds(60), false));
+    return job.state() instanceof JobState.Uploading
+        ? ledger.apply(job, new JobEvent.Uploaded(T, Optional.of("ds_model.bin")))
+        : job;
+  }
+
+  @Test
+  void everythingOfAJobIsReadBackFromTheFileAsItWasWritten() {
+    JobRequest request =
+        Requests.simple()
+            .stopAfter(Duration.ofMinutes(5))
+            .callback(URI.create("http://127.0.0.1/cb"))
+            .build();
+    Job running =
+        applyAll(
+            submit(request),
+            new JobEvent.Leased(List.of(GPU)),
+            new JobEvent.Prepared(T),
+            new JobEvent.Pulled("boot"),
+            new JobEvent.Started(T, Optional.of(T.plusSeconds(300))));
+    Job wished = ledger.requestDeletion(running.id(), "ann");
+    reopen();
+    assertThat(ledger.find(running.id())).contains(wished);
+    assertThat(ledger.live()).containsExactly(wished);
+    assertThat(ledger.leases()).containsExactly(java.util.Map.entry(GPU, running.id()));
+    assertThat(wished.request()).isEqualTo(request);
+  }
+
+  @Test
+  void theSameKeyAndBodyGiveTheSameJobAlsoAfterARestart() {
+    JobRequest request = Requests.simple().source("{\"a\":1,\"b\":2}").build();
+    Creation first = ledger.create("ann", request, Optional.of("k"));
+    reopen();
+    JobId id = ledger.live().iterator().next().id();
+    assertThat(first).isEqualTo(new Creation.Created(id));
+    assertThat(
+            ledger.create(
+                "ann", Requests.simple().source("{ \"b\":2, \"a\":1 }").build(), Optional.of("k")))
+        .isEqualTo(new Creation.Existing(id));
+    assertThat(
+            ledger.create(
+                "ann", Requests.simple().source("{\"a\":1,\"b\":3}").build(), Optional.of("k")))
+        .isEqualTo(new Creation.KeyReused(id));
+    assertThat(ledger.create("bob", request, Optional.of("k")))
+        .isInstanceOf(Creation.Created.class);
+    assertThat(ledger.live()).hasSize(2);
+  }
+
+  @Test
+  void aDeviceIsLeasedOnce() {
+    applyAll(submit(Requests.simple().build()), new JobEvent.Leased(List.of(GPU)));
+    Job second = submit(Requests.simple().build());
+    assertThatThrownBy(
+            () -> ledger.apply(second, new JobEvent.Leased(List.of(new GpuUuid("GPU-b"), GPU))))
+        .isInstanceOfSatisfying(
+            LedgerException.class,
+            e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.LEASE_TAKEN));
+    assertThat(ledger.find(second.id())).contains(second);
+    assertThat(ledger.leases()).hasSize(1);
+    reopen();
+    assertThat(ledger.find(second.id())).contains(second);
+  }
+
+  @Test
+  void leasesEndWithTheRunAndNotBefore() {
+    Job stopping =
+        applyAll(
+            submit(Requests.simple().build()),
+            new JobEvent.Leased(List.of(GPU)),
+            new JobEvent.RunEnded(new Ending.Completed()),
+            new JobEvent.ContainerGone(T));
+    assertThat(ledger.leases()).hasSize(1);
+    ledger.apply(stopping, new JobEvent.GpusReleased(T, T, false));
+    assertThat(ledger.leases()).isEmpty();
+    reopen();
+    assertThat(ledger.leases()).isEmpty();
+  }
+
+  @Test
+  void aDecisionOnAnOldVersionIsRefused() {
+    Job job = submit(Requests.simple().build());
+    applyAll(job, new JobEvent.Leased(List.of(GPU)));
+    assertThatThrownBy(() -> ledger.apply(job, new JobEvent.Removed(T, "ann")))
+        .isInstanceOfSatisfying(
+            LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.STALE));
+  }
+
+  @Test
+  void anEventThatCannotHappenChangesNothing() {
+    Job job = submit(Requests.simple().build());
+    assertThatThrownBy(() -> ledger.apply(job, new JobEvent.Pulled("boot")));
+    assertThat(ledger.find(job.id())).contains(job);
+  }
+
+  @Test
+  void aQueuedJobIsDeletedAtOnceAndAFinishedOneStays() {
+    Job queued = submit(Requests.simple().callback(URI.create("http://127.0.0.1/cb")).build());
+    assertThat(ledger.requestDeletion(queued.id(), "ann").state())
+        .isInstanceOf(JobState.Deleted.class);
+    assertThat(ledger.dueCallbacks(T, 10)).isEmpty();
+    Job done = finished(Requests.simple().build(), new Ending.Completed());
+    assertThat(ledger.requestDeletion(done.id(), "ann")).isEqualTo(done);
+    assertThatThrownBy(() -> ledger.requestDeletion(JobId.random(), "ann"))
+        .isInstanceOfSatisfying(
+            LedgerException.class,
+            e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.ABSENT));
+  }
+
+  @Test
+  void aCallbackIsOwedForSuccessAndFailureUntilItIsDelivered() {
+    URI url = URI.create("http://127.0.0.1/cb");
+    Job good = finished(Requests.simple().callback(url).build(), new Ending.TimeUp());
+    Job bad =
+        finished(Requests.simple().callback(url).build(), new Ending.Broken("exit code 1", true));
+    finished(Requests.simple().callback(url).build(), new Ending.DeletedBy("ann"));
+    finished(Requests.simple().build(), new Ending.Completed());
+    reopen();
+    List<PendingCallback> due = ledger.dueCallbacks(T, 10);
+    assertThat(due).extracting(PendingCallback::job).containsExactlyInAnyOrder(good.id(), bad.id());
+    assertThat(due).extracting(PendingCallback::success).containsExactlyInAnyOrder(true, false);
+    ledger.callbackPostponed(due.get(0), T.plusSeconds(5), "HTTP 500");
+    ledger.callbackDelivered(due.get(1), "HTTP 200");
+    reopen();
+    assertThat(ledger.dueCallbacks(T, 10)).isEmpty();
+    assertThat(ledger.nextCallbackAt()).contains(T.plusSeconds(5));
+    List<PendingCallback> again = ledger.dueCallbacks(T.plusSeconds(5), 10);
+    assertThat(again)
+        .singleElement()
+        .extracting(PendingCallback::deliveryId)
+        .isEqualTo(due.get(0).deliveryId());
+    assertThat(again).singleElement().extracting(PendingCallback::tries).isEqualTo(1);
+    ledger.callbackAbandoned(again.get(0), "given up");
+    assertThat(ledger.nextCallbackAt()).isEmpty();
+  }
+
+  @Test
+  void theHistoryTellsEverythingInOrder() {
+    Job done = finished(Requests.simple().build(), new Ending.Broken("exit code 1", true));
+    assertThat(ledger.history(done.id(), 100))
+        .extracting(JobHistory.Line::kind)
+        .containsExactly("submitted", "note", "leased", "ending", "container-gone", "released");
+    assertThat(ledger.history(done.id(), 2))
+        .extracting(JobHistory.Line::kind)
+        .containsExactly("container-gone", "released");
+  }
+
+  @Test
+  void pagesShowTheNewestFirstAndOnlyTheUsersOwn() {
+    List<JobId> ids = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      ids.add(submit(Requests.simple().build()).id());
+    }
+    ledger.create("bob", Requests.simple().build(), Optional.empty());
+    assertThat(ledger.count(Optional.empty())).isEqualTo(6);
+    assertThat(ledger.count(Optional.of("ann"))).isEqualTo(5);
+    assertThat(ledger.page(Optional.of("ann"), 2, 2))
+        .extracting(Job::id)
+        .containsExactly(ids.get(2), ids.get(1));
+    assertThat(ledger.liveJobsOf("ann")).isEqualTo(5);
+    ledger.requestDeletion(ids.get(0), "ann");
+    assertThat(ledger.liveJobsOf("ann")).isEqualTo(4);
+  }
+
+  @Test
+  void finishedJobsBecomeSweepableOnce() {
+    Job done = finished(Requests.simple().build(), new Ending.Completed());
+    assertThat(ledger.sweepable(T, 10)).isEmpty();
+    assertThat(ledger.sweepable(T.plusSeconds(1), 10)).containsExactly(done.id());
+    ledger.swept(done.id());
+    assertThat(ledger.sweepable(T.plusSeconds(1), 10)).isEmpty();
+  }
+
+  @Test
+  void manyWritersAtOnceLoseNothing() throws InterruptedException {
+    ConcurrentLinkedQueue<JobId> ids = new ConcurrentLinkedQueue<>();
+    List<Thread> writers = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      writers.add(
+          Thread.startVirtualThread(
+              () -> {
+                for (int j = 0; j < 20; j++) {
+                  ids.add(submit(Requests.simple().build()).id());
+                }
+              }));
+    }
+    for (Thread writer : writers) {
+      writer.join();
+    }
+    assertThat(ids).hasSize(1000).doesNotHaveDuplicates();
+    reopen();
+    assertThat(ledger.live()).extracting(Job::id).containsExactlyInAnyOrderElementsOf(ids);
+  }
+
+  @Test
+  void aFileThatCannotBeOpenedIsNamed() {
+    assertThatThrownBy(() -> JobLedger.open(Path.of("/proc/nowhere/ledger"), Clock.systemUTC()))
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContaining("/proc/nowhere/ledger.mv.db");
+  }
+}

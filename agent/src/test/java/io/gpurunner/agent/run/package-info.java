@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.run;
+
+import org.jspecify.annotations.NullMarked;
