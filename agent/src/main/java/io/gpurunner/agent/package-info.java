@@ -1,3 +1,4 @@
+/** The agent: its parts put together, and its entry. */
 @NullMarked
 package io.gpurunner.agent;
 

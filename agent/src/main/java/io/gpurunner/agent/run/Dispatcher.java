@@ -1,0 +1,90 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.JobVolumes;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Hands GPUs to queued jobs: decides by {@link Placement}, commits the leases, and remembers why the others wait. Thread-safe. */
+public final class Dispatcher implements AutoCloseable {
+  /** Longest time between two rounds: devices change without anybody saying so. */
+  private static final Duration ROUND_INTERVAL = Duration.ofSeconds(1);
+
+  private static final Logger log = LoggerFactory.getLogger(Dispatcher.class);
+
+  private final JobLedger ledger;
+  private final GpuInventory gpus;
+  private final JobVolumes volumes;
+  private final Rounds rounds = new Rounds("dispatcher", this::round);
+  private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
+
+  public Dispatcher(JobLedger ledger, GpuInventory gpus, JobVolumes volumes) {
+    this.ledger = ledger;
+    this.gpus = gpus;
+    this.volumes = volumes;
+  }
+
+  /** Starts the rounds. Called once. */
+  public void start() {
+    ledger.listen(_ -> rounds.ring());
+    rounds.start();
+  }
+
+  /** Why a queued job waits, as of the last round. */
+  Optional<Placement.Waiting> whyWaiting(JobId id) {
+    return Optional.ofNullable(waiting.get(id));
+  }
+
+  /** One round. Called by the loop, and by tests in its place. */
+  Duration round() {
+    Collection<Job> live = ledger.live();
+    List<Job> queued = live.stream().filter(job -> job.state() instanceof JobState.Queued).toList();
+    if (queued.isEmpty()) {
+      waiting = Map.of();
+      return ROUND_INTERVAL;
+    }
+    List<Job> placed = live.stream().filter(job -> job.state() instanceof JobState.Placed).toList();
+    Placement.Machine machine =
+        new Placement.Machine(gpus.snapshot(), ledger.leases(), placed.size(), volumes.freeBytes() - promised(placed));
+    Placement.Decision decision = Placement.decide(queued, machine);
+    waiting = decision.waiting();
+    decision.starts().forEach(this::lease);
+    return ROUND_INTERVAL;
+  }
+
+  /** What placed jobs may still write. What they have written is counted twice, as promised and as used: too careful, never too bold. */
+  private static long promised(List<Job> placed) {
+    return placed.stream()
+        .mapToLong(job -> VolumeLimits.checkpointBytes(job.request()) + VolumeLimits.modelBytes(job.request()))
+        .sum();
+  }
+
+  private void lease(Placement.Start start) {
+    try {
+      ledger.apply(start.job(), new JobEvent.Leased(start.gpus()));
+      log.info("{} QUEUED → PREPARING on {}", start.job().id(), start.gpus().isEmpty() ? "no GPU" : start.gpus());
+    } catch (LedgerException e) {
+      switch (e.kind()) {
+        // Deleted meanwhile: the next round sees it.
+        case STALE, ABSENT -> {}
+        case LEASE_TAKEN, BUSY, CLOSED, FAILED -> log.error("{} could not be placed: {}", start.job().id(), e.getMessage());
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    rounds.close();
+  }
+}

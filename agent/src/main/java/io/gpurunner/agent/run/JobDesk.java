@@ -1,0 +1,216 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.Creation;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.api.Caller;
+import io.gpurunner.api.Health;
+import io.gpurunner.api.JobDetail;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobPage;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.JobStatus;
+import io.gpurunner.api.Jobs;
+import io.gpurunner.api.RequestRefusedException;
+import io.gpurunner.api.RequestRefusedException.Kind;
+import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.JobVolumes;
+import java.net.URI;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/** What clients can ask of jobs, answered from the ledger. It records wishes; the runner carries them out. Thread-safe. */
+public final class JobDesk implements Jobs {
+  /** Jobs a user may have that have not ended. */
+  static final int LIVE_JOBS_PER_USER_LIMIT = 10_000;
+
+  /** Lines of history shown. */
+  private static final int HISTORY_LIMIT = 500;
+
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
+
+  private final JobLedger ledger;
+  private final Dispatcher dispatcher;
+  private final ArtifactUrls urls;
+  private final JobVolumes volumes;
+  private final Health health;
+  private final RunSettings settings;
+  private final Clock clock;
+
+  public JobDesk(
+      JobLedger ledger,
+      Dispatcher dispatcher,
+      ArtifactUrls urls,
+      JobVolumes volumes,
+      Health health,
+      RunSettings settings,
+      Clock clock) {
+    this.ledger = ledger;
+    this.dispatcher = dispatcher;
+    this.urls = urls;
+    this.volumes = volumes;
+    this.health = health;
+    this.settings = settings;
+    this.clock = clock;
+  }
+
+  @Override
+  public JobId create(Caller caller, JobRequest request, Optional<String> idempotencyKey) {
+    refuseWhereNotReady();
+    refuseWhereOverLimit(caller);
+    refuseWhereTooLarge(request);
+    Creation creation = onLedger(() -> ledger.create(caller.user(), request, idempotencyKey));
+    return switch (creation) {
+      case Creation.Created created -> created.id();
+      case Creation.Existing existing -> existing.id();
+      case Creation.KeyReused reused ->
+          throw new RequestRefusedException(
+              Kind.CONFLICT,
+              "Idempotency-Key: was used before, with another body, for job " + reused.id() + "; send a new key with a new job");
+    };
+  }
+
+  private void refuseWhereNotReady() {
+    Health.Report report = health.report();
+    if (!report.ready()) {
+      String parts =
+          report.parts().stream().filter(part -> !part.ok()).map(part -> part.name() + ": " + part.message()).collect(Collectors.joining("; "));
+      throw new RequestRefusedException(Kind.UNAVAILABLE, "not ready to take jobs: " + parts, RETRY_AFTER);
+    }
+  }
+
+  private void refuseWhereOverLimit(Caller caller) {
+    if (ledger.liveJobsOf(caller.user()) >= LIVE_JOBS_PER_USER_LIMIT) {
+      throw new RequestRefusedException(
+          Kind.TOO_MANY, caller.user() + " has " + LIVE_JOBS_PER_USER_LIMIT + " jobs that have not ended, the most at a time", RETRY_AFTER);
+    }
+  }
+
+  private void refuseWhereTooLarge(JobRequest request) {
+    long need = Math.addExact(VolumeLimits.checkpointBytes(request), VolumeLimits.modelBytes(request));
+    long disk = volumes.totalBytes();
+    if (need > disk) {
+      throw new RequestRefusedException(
+          Kind.BAD_REQUEST,
+          "ckptVol and modelVol: "
+              + need / VolumeLimits.BYTES_PER_MEGABYTE
+              + " MB together, more than the whole disk of this machine ("
+              + disk / VolumeLimits.BYTES_PER_MEGABYTE
+              + " MB); ask for less");
+    }
+  }
+
+  @Override
+  public JobStatus status(Caller caller, JobId id) {
+    return statusOf(find(caller, id));
+  }
+
+  private JobStatus statusOf(Job job) {
+    return switch (job.state()) {
+      case JobState.Live _ -> new JobStatus(JobStatus.Phase.WORKING, Optional.empty());
+      case JobState.Succeeded succeeded -> new JobStatus(JobStatus.Phase.SUCCESS, artifactUrl(job, succeeded));
+      case JobState.Failed _, JobState.Deleted _ -> new JobStatus(JobStatus.Phase.FAIL, Optional.empty());
+    };
+  }
+
+  private Optional<URI> artifactUrl(Job job, JobState.Succeeded succeeded) {
+    return succeeded.artifact().map(file -> urls.urlFor(job.id(), file));
+  }
+
+  @Override
+  public String delete(Caller caller, JobId id) {
+    find(caller, id);
+    Job job = onLedger(() -> ledger.requestDeletion(id, caller.user()));
+    return switch (job.state()) {
+      case JobState.Succeeded _ -> "the job had ended already: success";
+      case JobState.Failed _ -> "the job had ended already: fail";
+      case JobState.Deleted _ -> "the job is deleted";
+      case JobState.Live _ -> "the job is being stopped; its GPUs are free once its container is gone";
+    };
+  }
+
+  @Override
+  public String retryUpload(Caller caller, JobId id) {
+    Job job = find(caller, id);
+    if (!(job.state() instanceof JobState.Failed failed && failed.uploadable())) {
+      throw new RequestRefusedException(
+          Kind.CONFLICT, "job " + id + " is " + job.state().label() + ": only a job that failed for its upload alone can be uploaded again");
+    }
+    onLedger(
+        () ->
+            ledger.apply(job, new JobEvent.UploadResumed(clock.instant(), clock.instant().plus(settings.uploadRetryFor()))));
+    return "the upload is tried again; ask for the job's status";
+  }
+
+  @Override
+  public JobPage list(Caller caller, int page, int size) {
+    Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
+    List<JobDetail> content = ledger.page(user, page, size).stream().map(job -> detailOf(job, List.of())).toList();
+    return new JobPage(content, ledger.count(user));
+  }
+
+  @Override
+  public JobDetail detail(Caller caller, JobId id) {
+    Job job = find(caller, id);
+    return detailOf(
+        job,
+        ledger.history(id, HISTORY_LIMIT).stream()
+            .map(line -> new JobDetail.Event(line.at(), line.kind(), line.message()))
+            .toList());
+  }
+
+  private JobDetail detailOf(Job job, List<JobDetail.Event> events) {
+    Optional<Placement.Waiting> waiting = dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
+    return new JobDetail(
+        job.id(),
+        job.user(),
+        job.request().name(),
+        statusOf(job),
+        job.state().label(),
+        reason(job).or(() -> waiting.map(Placement.Waiting::reason)),
+        waiting.map(Placement.Waiting::position),
+        job.state() instanceof JobState.Placed placed ? placed.gpus().stream().map(GpuUuid::value).toList() : List.of(),
+        job.request().gpuNumber(),
+        job.request().gpuType(),
+        job.request().image(),
+        job.createdAt(),
+        job.startedAt(),
+        job.state() instanceof JobState.Running running ? running.deadline() : Optional.empty(),
+        job.state() instanceof JobState.Final ended ? Optional.of(ended.finishedAt()) : Optional.empty(),
+        events);
+  }
+
+  private static Optional<String> reason(Job job) {
+    return switch (job.state()) {
+      case JobState.Failed failed -> Optional.of(failed.reason());
+      case JobState.Deleted deleted -> Optional.of("deleted by " + deleted.by());
+      case JobState.Live _, JobState.Succeeded _ -> Optional.empty();
+    };
+  }
+
+  private Job find(Caller caller, JobId id) {
+    return ledger
+        .find(id)
+        .filter(job -> caller.admin() || job.user().equals(caller.user()))
+        // The same words for another user's job: its existence is none of the caller's business.
+        .orElseThrow(() -> new RequestRefusedException(Kind.NOT_FOUND, "job_id: no such job: " + id));
+  }
+
+  private static <T> T onLedger(java.util.function.Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (LedgerException e) {
+      throw switch (e.kind()) {
+        case BUSY, CLOSED -> new RequestRefusedException(Kind.UNAVAILABLE, "not ready: " + e.getMessage(), RETRY_AFTER);
+        case STALE -> new RequestRefusedException(Kind.CONFLICT, "the job changed just now; ask again");
+        case ABSENT, LEASE_TAKEN, FAILED -> e;
+      };
+    }
+  }
+}

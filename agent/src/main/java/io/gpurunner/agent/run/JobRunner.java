@@ -1,0 +1,147 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.api.JobId;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the steps of every placed or uploading job going: a virtual thread a job, that ends when the job does or goes back to the queue. Holds nothing about a
+ * job that the ledger does not. Thread-safe.
+ */
+public final class JobRunner implements AutoCloseable {
+  /** Pause after a step that failed in a way nobody foresaw, or a ledger that could not be written. */
+  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
+
+  /** Longest wait without looking; hints can be lost. */
+  private static final Duration WAIT_LIMIT = Duration.ofSeconds(30);
+
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+
+  private static final Logger log = LoggerFactory.getLogger(JobRunner.class);
+
+  private final JobLedger ledger;
+  private final JobSteps steps;
+  private final Clock clock;
+  private final Map<JobId, Loop> loops = new ConcurrentHashMap<>();
+  private volatile boolean closing;
+
+  public JobRunner(JobLedger ledger, JobSteps steps, Clock clock) {
+    this.ledger = ledger;
+    this.steps = steps;
+    this.clock = clock;
+  }
+
+  /** Takes up every job of the ledger that has left the queue, and from now on each that does. */
+  public void start() {
+    ledger.listen(this::heardOf);
+    ledger.live().forEach(this::heardOf);
+  }
+
+  /** Something may have happened to this job. Never blocks. */
+  public void wake(JobId id) {
+    Loop loop = loops.get(id);
+    if (loop != null) {
+      loop.wakeup.ring();
+    }
+  }
+
+  private void heardOf(Job job) {
+    if (needsLoop(job)) {
+      loops.compute(job.id(), (id, running) -> running != null ? running : closing ? null : new Loop(id));
+    }
+    wake(job.id());
+  }
+
+  private static boolean needsLoop(Job job) {
+    return switch (job.state()) {
+      case JobState.Placed _, JobState.Uploading _ -> true;
+      case JobState.Queued _, JobState.Final _ -> false;
+    };
+  }
+
+  /** Ends the loops between two steps. Containers run on; the next start takes them up again. */
+  @Override
+  public void close() {
+    closing = true;
+    Instant limit = clock.instant().plus(CLOSE_LIMIT);
+    for (Loop loop : loops.values()) {
+      loop.wakeup.ring();
+      loop.join(Duration.between(clock.instant(), limit));
+    }
+  }
+
+  private final class Loop {
+    private final JobId id;
+    private final Wakeup wakeup = new Wakeup();
+    private final Thread thread;
+
+    Loop(JobId id) {
+      this.id = id;
+      this.thread = Thread.ofVirtual().name("job-" + id).unstarted(this::run);
+      thread.start();
+    }
+
+    void join(Duration limit) {
+      try {
+        thread.join(limit.isNegative() ? Duration.ofMillis(1) : limit);
+      } catch (InterruptedException e) {
+        throw new AssertionError("nothing interrupts a thread here", e);
+      }
+    }
+
+    private void run() {
+      while (!closing && stepOnce()) {}
+      // The job may have left the queue again since the last look: then the loop goes on, under the map's lock so that no news is lost.
+      loops.computeIfPresent(id, (_, _) -> null);
+      ledger.findLive(id).filter(_ -> !closing).ifPresent(JobRunner.this::heardOf);
+    }
+
+    /** Whether there is a next step. */
+    private boolean stepOnce() {
+      Optional<Job> job = ledger.findLive(id);
+      if (job.isEmpty() || !needsLoop(job.get())) {
+        return false;
+      }
+      try {
+        switch (steps.step(job.get())) {
+          case StepOutcome.Advance advance -> {
+            Job next = ledger.apply(job.get(), advance.event());
+            log.info("{} {} → {}: {}", id, job.get().state().label(), next.state().label(), describe(advance));
+          }
+          case StepOutcome.Again _ -> {}
+          case StepOutcome.Wait wait -> await(Duration.between(clock.instant(), wait.until()));
+          case StepOutcome.Idle _ -> {
+            return false;
+          }
+        }
+      } catch (LedgerException e) {
+        if (e.kind() != LedgerException.Kind.STALE) {
+          log.error("{} could not be committed, trying again in {} s: {}", id, FAULT_PAUSE.toSeconds(), e.getMessage());
+          await(FAULT_PAUSE);
+        }
+      } catch (RuntimeException e) {
+        log.error("{} met an unforeseen fault in {}, trying again in {} s", id, job.get().state().label(), FAULT_PAUSE.toSeconds(), e);
+        await(FAULT_PAUSE);
+      }
+      return true;
+    }
+
+    private void await(Duration pause) {
+      wakeup.await(pause.compareTo(WAIT_LIMIT) < 0 ? pause : WAIT_LIMIT);
+    }
+
+    private String describe(StepOutcome.Advance advance) {
+      return io.gpurunner.agent.job.JobHistory.describe(advance.event(), clock.instant()).message();
+    }
+  }
+}

@@ -1,0 +1,394 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.ContainerRuntime.Signal;
+import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.job.Ending;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.run.StepOutcome.Advance;
+import io.gpurunner.agent.run.StepOutcome.Again;
+import io.gpurunner.agent.run.StepOutcome.Idle;
+import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.StopRule;
+import io.gpurunner.gpu.DeviceFitness;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPublisher;
+import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.Cancellation;
+import io.gpurunner.storage.JobPaths;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.PublishedArtifacts;
+import io.gpurunner.storage.StorageException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * One step of a job: reads where it stands, makes one effect through a port, and says what to commit. Every effect can be repeated, so that after a crash the
+ * same step is simply made again: this is all the recovery there is. Stateless; thread-safe; blocks for a bounded time.
+ */
+public final class JobSteps {
+  /** Added to a signal's number by the engine when it killed a container. */
+  private static final int SIGNAL_EXIT_BASE = 128;
+
+  private static final int HIGHEST_SIGNAL = 64;
+
+  private final Ports ports;
+  private final RunSettings settings;
+  private final Clock clock;
+
+  /** What the steps act on. */
+  public record Ports(
+      JobLedger ledger,
+      ContainerRuntime containers,
+      Images images,
+      ContainerOutput output,
+      SpecSource specs,
+      JobVolumes volumes,
+      ArtifactStore store,
+      GpuInventory gpus) {}
+
+  public JobSteps(Ports ports, RunSettings settings, Clock clock) {
+    this.ports = ports;
+    this.settings = settings;
+    this.clock = clock;
+  }
+
+  /** Makes the next step of a job that was read from the ledger just now. */
+  public StepOutcome step(Job job) {
+    try {
+      return switch (job.state()) {
+        case JobState.Queued _, JobState.Final _ -> new Idle();
+        case JobState.Preparing preparing -> prepare(job, preparing);
+        case JobState.Pulling pulling -> pull(job, pulling);
+        case JobState.Starting starting -> start(job, starting);
+        case JobState.Running running -> watch(job, running);
+        case JobState.Stopping stopping -> stop(job, stopping);
+        case JobState.Uploading uploading -> upload(job, uploading);
+      };
+    } catch (ContainerException e) {
+      return switch (e.kind()) {
+        case UNREACHABLE, ABSENT, CANCELLED -> waitFor(RunSettings.ENGINE_PAUSE);
+        case FAILED, REFUSED -> refusedByEngine(job, e);
+      };
+    }
+  }
+
+  /** An engine that says no before the container ran fails the run; later there is nothing to do but ask it again. */
+  private StepOutcome refusedByEngine(Job job, ContainerException e) {
+    return switch (job.state()) {
+      case JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->
+          ended(new Ending.Broken("the container could not be started: " + e.getMessage(), e.kind() == ContainerException.Kind.FAILED));
+      case JobState.Queued _, JobState.Running _, JobState.Stopping _, JobState.Uploading _, JobState.Final _ ->
+          waitFor(RunSettings.ENGINE_PAUSE);
+    };
+  }
+
+  // ---- PREPARING
+
+  private StepOutcome prepare(Job job, JobState.Preparing state) {
+    Optional<StepOutcome> deleted = endWhereDeleted(job);
+    if (deleted.isPresent()) {
+      return deleted.get();
+    }
+    long checkpointLimit = VolumeLimits.checkpointBytes(job.request());
+    long modelLimit = VolumeLimits.modelBytes(job.request());
+    try {
+      ports.volumes().prepare(job.folder(), checkpointLimit, modelLimit);
+      if (state.attempt() == 1 && job.request().resumeFrom().isPresent()) {
+        ports
+            .volumes()
+            .seedCheckpoint(job.folder(), VolumeLimits.folderOf(job.request().resumeFrom().get()), deletionOf(job));
+      }
+    } catch (StorageException e) {
+      return e.kind() == StorageException.Kind.CANCELLED
+          ? new Again()
+          : ended(new Ending.Broken("the job's directories could not be made: " + e.getMessage(), false));
+    }
+    return new Advance(new JobEvent.Prepared(clock.instant()));
+  }
+
+  // ---- PULLING
+
+  private StepOutcome pull(Job job, JobState.Pulling state) {
+    Optional<StepOutcome> deleted = endWhereDeleted(job);
+    if (deleted.isPresent()) {
+      return deleted.get();
+    }
+    Instant now = clock.instant();
+    if (now.isBefore(state.notBefore())) {
+      return new Wait(state.notBefore());
+    }
+    String image = job.request().image();
+    try {
+      ports.images().ensurePresent(image, deletionOf(job));
+    } catch (ContainerException e) {
+      String reason = "image " + image + " could not be pulled: " + e.getMessage();
+      return switch (e.kind()) {
+        case CANCELLED -> new Again();
+        case UNREACHABLE -> waitFor(RunSettings.ENGINE_PAUSE);
+        case REFUSED -> ended(new Ending.Broken(reason, false));
+        case FAILED, ABSENT ->
+            state.failedPulls() + 1 >= RunSettings.PULL_LIMIT
+                ? ended(new Ending.Broken(reason, false))
+                : new Advance(new JobEvent.PullPostponed(reason, clock.instant().plus(RunSettings.PULL_PAUSE)));
+      };
+    }
+    return new Advance(new JobEvent.Pulled(settings.bootId()));
+  }
+
+  // ---- STARTING
+
+  private StepOutcome start(Job job, JobState.Starting state) {
+    Optional<StepOutcome> deleted = endWhereDeleted(job);
+    if (deleted.isPresent()) {
+      return deleted.get();
+    }
+    ContainerName name = new ContainerName(job.id(), state.attempt());
+    Optional<Observation> seen = ports.containers().inspect(name);
+    if (seen.isEmpty()) {
+      try {
+        ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
+      } catch (StorageException e) {
+        return ended(new Ending.Broken("the container could not be made: " + e.getMessage(), false));
+      }
+      return new Again();
+    }
+    return switch (seen.get()) {
+      case Observation.Created _ -> {
+        ports.containers().start(name);
+        yield new Again();
+      }
+      case Observation.Running running -> started(job, running.startedAt());
+      case Observation.Exited exited when !exited.error().isEmpty() ->
+          ended(new Ending.Broken("the container could not be started: " + exited.error(), false));
+      // It ran while nobody looked. Under this boot its end is judged like any other; under an earlier one nothing it says counts.
+      case Observation.Exited exited when state.bootId().equals(settings.bootId()) -> started(job, exited.startedAt());
+      case Observation.Exited _ -> ended(rebooted());
+    };
+  }
+
+  private StepOutcome started(Job job, Instant startedAt) {
+    Optional<Instant> deadline =
+        switch (job.request().stopRule()) {
+          case StopRule.NaturalEnd _ -> Optional.empty();
+          case StopRule.After after -> Optional.of(startedAt.plus(after.limit()));
+        };
+    return new Advance(new JobEvent.Started(startedAt, deadline));
+  }
+
+  // ---- RUNNING
+
+  private StepOutcome watch(Job job, JobState.Running state) {
+    Optional<Observation> seen = ports.containers().inspect(new ContainerName(job.id(), state.attempt()));
+    if (!state.bootId().equals(settings.bootId())) {
+      return ended(rebooted());
+    }
+    if (seen.isEmpty()) {
+      return ended(new Ending.Broken("the container was removed from outside while the job ran", true));
+    }
+    return switch (seen.get()) {
+      case Observation.Exited exited -> ended(judge(job, state, exited));
+      case Observation.Running _ -> watchRunning(job, state);
+      case Observation.Created _ -> ended(new Ending.Broken("the container was replaced from outside while the job ran", true));
+    };
+  }
+
+  private Ending judge(Job job, JobState.Running state, Observation.Exited exited) {
+    Optional<Ending> unsound = lostDevice(state).or(() -> overrun(job));
+    if (exited.exitCode() == 0) {
+      return overrun(job).orElse(new Ending.Completed());
+    }
+    if (exited.outOfMemory()) {
+      return new Ending.Broken("out of memory: the kernel killed the job's process", true);
+    }
+    return unsound.orElseGet(() -> new Ending.Broken(exitReason(exited), true));
+  }
+
+  private static String exitReason(Observation.Exited exited) {
+    int code = exited.exitCode();
+    String signal =
+        code > SIGNAL_EXIT_BASE && code <= SIGNAL_EXIT_BASE + HIGHEST_SIGNAL ? " (killed by signal " + (code - SIGNAL_EXIT_BASE) + ")" : "";
+    return "the container ended with exit code " + code + signal + (exited.error().isEmpty() ? "" : ": " + exited.error());
+  }
+
+  private StepOutcome watchRunning(Job job, JobState.Running state) {
+    Optional<StepOutcome> deleted = endWhereDeleted(job);
+    if (deleted.isPresent()) {
+      return deleted.get();
+    }
+    Instant now = clock.instant();
+    if (state.deadline().isPresent() && !now.isBefore(state.deadline().get())) {
+      return ended(new Ending.TimeUp());
+    }
+    Optional<Ending> unsound = lostDevice(state).or(() -> overrun(job));
+    if (unsound.isPresent()) {
+      return ended(unsound.get());
+    }
+    Instant nextLook =
+        Stream.of(RunSettings.LOOK_INTERVAL, ports.volumes().lookInterval()).min(Duration::compareTo).map(now::plus).orElseThrow();
+    return new Wait(state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook));
+  }
+
+  private Optional<Ending> lostDevice(JobState.Running state) {
+    GpuSnapshot look = ports.gpus().snapshot();
+    if (look.fault().isPresent() || look.at().isBefore(state.startedAt())) {
+      return Optional.empty();
+    }
+    for (GpuUuid uuid : state.gpus()) {
+      Optional<GpuDevice> device = look.devices().stream().filter(candidate -> candidate.uuid().equals(uuid)).findFirst();
+      Optional<String> fault = device.isEmpty() ? Optional.of("it is gone from the machine") : device.get().fault();
+      if (fault.isPresent()) {
+        return Optional.of(new Ending.Broken("GPU " + uuid + " was lost: " + fault.get(), true));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private Optional<Ending> overrun(Job job) {
+    return ports
+        .volumes()
+        .overrun(job.folder(), VolumeLimits.checkpointBytes(job.request()), VolumeLimits.modelBytes(job.request()))
+        .map(over -> new Ending.Broken(VolumeLimits.describe(job.request(), over), false));
+  }
+
+  // ---- STOPPING
+
+  private StepOutcome stop(Job job, JobState.Stopping state) {
+    if (job.deletion().isPresent() && !(state.ending() instanceof Ending.DeletedBy)) {
+      return ended(new Ending.DeletedBy(job.deletion().get().by()));
+    }
+    if (state.goneAt().isPresent()) {
+      return release(job, state, state.goneAt().get());
+    }
+    ContainerName name = new ContainerName(job.id(), state.attempt());
+    Optional<Observation> seen = ports.containers().inspect(name);
+    if (seen.isEmpty()) {
+      return new Advance(new JobEvent.ContainerGone(clock.instant()));
+    }
+    return switch (seen.get()) {
+      case Observation.Running _ -> signal(job, state, name);
+      case Observation.Created _, Observation.Exited _ -> {
+        ports.output().save(name, outputFile(ports.volumes().paths(job.folder()), state.attempt()));
+        ports.containers().remove(name);
+        yield ports.containers().inspect(name).isEmpty() ? new Again() : waitFor(RunSettings.STOP_INTERVAL);
+      }
+    };
+  }
+
+  private StepOutcome signal(Job job, JobState.Stopping state, ContainerName name) {
+    Instant now = clock.instant();
+    if (state.killAt().isEmpty()) {
+      ports.containers().signal(name, Signal.TERM);
+      return new Advance(new JobEvent.StopSignalled(now.plus(job.request().gracePeriod().orElse(settings.gracePeriod()))));
+    }
+    Instant killAt = state.killAt().get();
+    if (!now.isBefore(killAt)) {
+      ports.containers().signal(name, Signal.KILL);
+    }
+    Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
+    return new Wait(now.isBefore(killAt) && killAt.isBefore(nextLook) ? killAt : nextLook);
+  }
+
+  private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
+    Instant now = clock.instant();
+    GpuSnapshot look = ports.gpus().snapshot();
+    boolean free = state.gpus().stream().allMatch(gpu -> DeviceFitness.stillBusyReason(look, gpu, goneAt).isEmpty());
+    if (!free && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
+      ports.gpus().requestLook();
+      return waitFor(RunSettings.STOP_INTERVAL);
+    }
+    boolean retry = state.attempt() <= job.request().retries();
+    return new Advance(new JobEvent.GpusReleased(now, now.plus(settings.uploadRetryFor()), retry));
+  }
+
+  /** Where the output of one run of a job is kept. */
+  static Path outputFile(JobPaths paths, int attempt) {
+    return paths.logs().resolve("run-" + attempt + ".log");
+  }
+
+  // ---- UPLOADING
+
+  private StepOutcome upload(Job job, JobState.Uploading state) {
+    Instant now = clock.instant();
+    if (job.deletion().isPresent()) {
+      return removeUploaded(job);
+    }
+    if (now.isBefore(state.notBefore())) {
+      return new Wait(state.notBefore());
+    }
+    try {
+      PublishedArtifacts published =
+          new ArtifactPublisher(ports.store()).publish(job.folder(), ports.volumes().paths(job.folder()).model(), deletionOf(job));
+      return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
+    } catch (StorageException e) {
+      return e.kind() == StorageException.Kind.CANCELLED ? new Again() : uploadFailed(state, e);
+    }
+  }
+
+  private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {
+    Instant now = clock.instant();
+    Instant next = now.plus(pauseAfter(state.failedUploads()));
+    if (!e.retryable() || next.isAfter(state.giveUpAt())) {
+      String reason =
+          "artifacts could not be uploaded to " + ports.store().description() + ": " + e.getMessage() + "; they are kept on the server (gpurunner retry-upload)";
+      return new Advance(new JobEvent.UploadGivenUp(now, reason));
+    }
+    return new Advance(new JobEvent.UploadPostponed(String.valueOf(e.getMessage()), next));
+  }
+
+  private static Duration pauseAfter(int failedUploads) {
+    Duration pause = RunSettings.UPLOAD_PAUSE;
+    for (int i = 0; i < failedUploads && pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0; i++) {
+      pause = pause.multipliedBy(2);
+    }
+    return pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0 ? pause : RunSettings.UPLOAD_PAUSE_LIMIT;
+  }
+
+  private StepOutcome removeUploaded(Job job) {
+    try {
+      ports.store().deleteAll(job.folder());
+    } catch (StorageException e) {
+      if (e.retryable()) {
+        return waitFor(RunSettings.UPLOAD_PAUSE);
+      }
+      ports.ledger().note(job.id(), "cleanup-failed", "what was uploaded so far could not be removed: " + e.getMessage());
+    }
+    return new Advance(new JobEvent.Removed(clock.instant(), job.deletion().orElseThrow().by()));
+  }
+
+  // ---- shared
+
+  private static StepOutcome ended(Ending ending) {
+    return new Advance(new JobEvent.RunEnded(ending));
+  }
+
+  private static Ending rebooted() {
+    return new Ending.Broken("the host rebooted while the job ran", true);
+  }
+
+  private static Optional<StepOutcome> endWhereDeleted(Job job) {
+    return job.deletion().map(wish -> ended(new Ending.DeletedBy(wish.by())));
+  }
+
+  private Cancellation deletionOf(Job job) {
+    return () -> ports.ledger().findLive(job.id()).flatMap(Job::deletion).isPresent();
+  }
+
+  private Wait waitFor(Duration pause) {
+    return new Wait(clock.instant().plus(pause));
+  }
+}

@@ -1,0 +1,67 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpecs;
+import io.gpurunner.agent.container.MpiHostfile;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobType;
+import io.gpurunner.api.LibraryMount;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.JobPaths;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.Library;
+import io.gpurunner.storage.StorageException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** Containers with what this machine has: its directories, its libraries, its memory. Thread-safe. */
+public final class LocalSpecs implements SpecSource {
+  private final JobVolumes volumes;
+  private final Library datasets;
+  private final Library models;
+  private final GpuInventory gpus;
+  private final long hostMemoryBytes;
+
+  public LocalSpecs(JobVolumes volumes, Library datasets, Library models, GpuInventory gpus, long hostMemoryBytes) {
+    this.volumes = volumes;
+    this.datasets = datasets;
+    this.models = models;
+    this.gpus = gpus;
+    this.hostMemoryBytes = hostMemoryBytes;
+  }
+
+  @Override
+  public ContainerSpec specFor(Job job, ContainerName name, List<GpuUuid> leased) {
+    JobPaths paths = volumes.paths(job.folder());
+    if (job.request().jobType() == JobType.MPI) {
+      writeHostfile(paths, job.request().gpuNumber());
+    }
+    return ContainerSpecs.build(
+        job.request(),
+        name,
+        leased.stream().map(GpuUuid::value).toList(),
+        paths,
+        job.request().dataset().map(mount -> find(datasets, "dataset", mount)),
+        job.request().pretrainedModel().map(mount -> find(models, "pretrained model", mount)),
+        hostMemoryBytes,
+        gpus.snapshot().devices().size());
+  }
+
+  private static Path find(Library library, String what, LibraryMount mount) {
+    Optional<Path> path = library.find(mount.name());
+    return path.orElseThrow(
+        () -> new StorageException(StorageException.Kind.REFUSED, what + " " + mount.name() + " is not in the library any more"));
+  }
+
+  private static void writeHostfile(JobPaths paths, int gpuNumber) {
+    try {
+      MpiHostfile.write(paths, gpuNumber);
+    } catch (IOException e) {
+      throw new StorageException(StorageException.Kind.REFUSED, "the MPI hostfile could not be written: " + e.getMessage(), e);
+    }
+  }
+}

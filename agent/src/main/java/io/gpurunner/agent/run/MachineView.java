@@ -1,0 +1,68 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.callback.AddressPolicy;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.MachineFacts;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.Library;
+import java.net.URI;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeMap;
+
+/** What requests are checked against: this machine as it is now. Thread-safe. */
+public final class MachineView implements MachineFacts {
+  private final GpuInventory gpus;
+  private final JobLedger ledger;
+  private final Library datasets;
+  private final Library models;
+  private final AddressPolicy callbacks;
+  private final long maxVolumeMegabytes;
+
+  public MachineView(
+      GpuInventory gpus, JobLedger ledger, Library datasets, Library models, AddressPolicy callbacks, long maxVolumeMegabytes) {
+    this.gpus = gpus;
+    this.ledger = ledger;
+    this.datasets = datasets;
+    this.models = models;
+    this.callbacks = callbacks;
+    this.maxVolumeMegabytes = maxVolumeMegabytes;
+  }
+
+  @Override
+  public Map<String, Integer> gpuTypes() {
+    Map<String, Integer> types = new TreeMap<>();
+    gpus.snapshot().devices().forEach(device -> types.merge(device.type().label(), 1, Integer::sum));
+    return types;
+  }
+
+  @Override
+  public SortedSet<String> datasets() {
+    return datasets.names();
+  }
+
+  @Override
+  public SortedSet<String> models() {
+    return models.names();
+  }
+
+  @Override
+  public long maxVolumeMegabytes() {
+    return maxVolumeMegabytes;
+  }
+
+  @Override
+  public Optional<String> callbackRefusal(URI callbackUrl) {
+    return callbacks.refusal(callbackUrl);
+  }
+
+  @Override
+  public Optional<String> resumeRefusal(Caller caller, JobId from) {
+    Optional<Job> job = ledger.find(from).filter(found -> caller.admin() || found.user().equals(caller.user()));
+    return job.isPresent() ? Optional.empty() : Optional.of("no such job: " + from);
+  }
+}

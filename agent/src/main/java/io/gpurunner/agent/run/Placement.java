@@ -1,0 +1,175 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.DeviceChoice;
+import io.gpurunner.gpu.DeviceFitness;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuType;
+import io.gpurunner.gpu.GpuUuid;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Which queued jobs start now, and why the others wait: a pure function. Order is priority, then arrival. A job that must wait for its GPU type holds back the
+ * later jobs of that type, so that none starves, and no others.
+ */
+final class Placement {
+  /** Jobs that may be placed at a time, with or without GPUs: a limit on threads, connections and containers. */
+  static final int PLACED_LIMIT = 256;
+
+  /** First in the queue first. */
+  static final Comparator<Job> ORDER =
+      Comparator.comparingInt((Job job) -> -job.request().priority()).thenComparingLong(Job::sequence);
+
+  private Placement() {}
+
+  /**
+   * The machine as the decision sees it.
+   *
+   * @param leases who holds which device
+   * @param placedJobs jobs that hold a place now
+   * @param freeDiskBytes what jobs' volumes may still take, after what placed jobs were promised
+   */
+  record Machine(GpuSnapshot gpus, Map<GpuUuid, JobId> leases, int placedJobs, long freeDiskBytes) {}
+
+  /** A job to start, and the devices it gets. */
+  record Start(Job job, List<GpuUuid> gpus) {}
+
+  /** Why a job waits, and its place in the queue, counted from 1. */
+  record Waiting(int position, String reason) {}
+
+  /** The decision. */
+  record Decision(List<Start> starts, Map<JobId, Waiting> waiting) {}
+
+  static Decision decide(Collection<Job> queued, Machine machine) {
+    return new Round(machine).decide(queued.stream().sorted(ORDER).toList());
+  }
+
+  private static final class Round {
+    private final Machine machine;
+    private final List<GpuDevice> free;
+    private final Set<String> heldBackTypes = new HashSet<>();
+    private int places;
+    private long diskBytes;
+
+    Round(Machine machine) {
+      this.machine = machine;
+      this.places = PLACED_LIMIT - machine.placedJobs();
+      this.diskBytes = machine.freeDiskBytes();
+      this.free =
+          new ArrayList<>(
+              machine.gpus().fault().isPresent()
+                  ? List.of()
+                  : machine.gpus().devices().stream()
+                      .filter(device -> !machine.leases().containsKey(device.uuid()))
+                      .filter(device -> DeviceFitness.unfitReason(device).isEmpty())
+                      .toList());
+    }
+
+    Decision decide(List<Job> ordered) {
+      List<Start> starts = new ArrayList<>();
+      Map<JobId, Waiting> waiting = new LinkedHashMap<>();
+      for (Job job : ordered) {
+        Optional<String> obstacle = obstacle(job);
+        if (obstacle.isPresent()) {
+          heldBackTypes.add(typeOf(job).normalised());
+          waiting.put(job.id(), new Waiting(waiting.size() + 1, obstacle.get()));
+        } else {
+          starts.add(new Start(job, take(job)));
+        }
+        // Promised to a job that waits as well: otherwise small jobs would keep a large one waiting for ever.
+        diskBytes -= diskNeed(job);
+      }
+      return new Decision(List.copyOf(starts), Map.copyOf(waiting));
+    }
+
+    private Optional<String> obstacle(Job job) {
+      if (places <= 0) {
+        return Optional.of("waits for a place: " + PLACED_LIMIT + " jobs are running, the most at a time");
+      }
+      if (diskNeed(job) > diskBytes) {
+        return Optional.of(
+            "waits for disk space: its volumes need "
+                + diskNeed(job) / VolumeLimits.BYTES_PER_MEGABYTE
+                + " MB, "
+                + Math.max(0, diskBytes) / VolumeLimits.BYTES_PER_MEGABYTE
+                + " MB are not promised to jobs before it");
+      }
+      return job.request().gpuNumber() == 0 ? Optional.empty() : gpuObstacle(job);
+    }
+
+    private Optional<String> gpuObstacle(Job job) {
+      int count = job.request().gpuNumber();
+      if (machine.gpus().fault().isPresent()) {
+        return Optional.of("waits for the GPUs to be readable: " + machine.gpus().fault().get());
+      }
+      if (heldBackTypes.contains(typeOf(job).normalised())) {
+        return Optional.of("waits behind an earlier job for " + typeOf(job).label());
+      }
+      if (DeviceChoice.choose(free, typeOf(job), count).isPresent()) {
+        return Optional.empty();
+      }
+      return Optional.of("waits for " + count + " × " + typeOf(job).label() + ": " + census(typeOf(job)));
+    }
+
+    /** In words: how many of that type are free, which job holds which, and what is wrong with the rest. */
+    private String census(GpuType type) {
+      long freeCount = free.stream().filter(device -> device.type().matches(type)).count();
+      Map<String, Integer> others = new LinkedHashMap<>();
+      for (GpuDevice device : machine.gpus().devices()) {
+        if (device.type().matches(type) && !free.contains(device)) {
+          JobId holder = machine.leases().get(device.uuid());
+          String why =
+              holder != null
+                  ? "held by another job"
+                  : DeviceFitness.unfitReason(device).map(reason -> "unfit (" + reason + ")").orElse("about to be handed to an earlier job");
+          others.merge(why, 1, Integer::sum);
+        }
+      }
+      StringBuilder words = new StringBuilder(freeCount + " free");
+      others.forEach((why, number) -> words.append(", ").append(number).append(' ').append(why));
+      return words.toString();
+    }
+
+    private List<GpuUuid> take(Job job) {
+      places--;
+      if (job.request().gpuNumber() == 0) {
+        return List.of();
+      }
+      List<GpuDevice> chosen = DeviceChoice.choose(free, typeOf(job), job.request().gpuNumber()).orElseThrow();
+      free.removeAll(chosen);
+      return chosen.stream().map(GpuDevice::uuid).toList();
+    }
+
+    private static GpuType typeOf(Job job) {
+      return GpuType.ofProductName(job.request().gpuType());
+    }
+
+    private static long diskNeed(Job job) {
+      return Math.addExact(VolumeLimits.checkpointBytes(job.request()), VolumeLimits.modelBytes(job.request()));
+    }
+  }
+
+  /** Devices by type, total and free: what {@code getGpuType} lists. */
+  static Map<String, int[]> census(GpuSnapshot gpus, Map<GpuUuid, JobId> leases) {
+    Map<String, int[]> counts = new HashMap<>();
+    for (GpuDevice device : gpus.devices()) {
+      int[] count = counts.computeIfAbsent(device.type().label(), _ -> new int[2]);
+      count[0]++;
+      if (!leases.containsKey(device.uuid()) && gpus.fault().isEmpty() && DeviceFitness.unfitReason(device).isEmpty()) {
+        count[1]++;
+      }
+    }
+    return counts;
+  }
+}

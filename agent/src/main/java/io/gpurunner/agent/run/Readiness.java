@@ -1,0 +1,94 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.EngineProbe;
+import io.gpurunner.agent.container.EngineProbe.EngineFacts;
+import io.gpurunner.api.Health;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.StorageException;
+import java.time.Duration;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Looks at every part the agent needs, again and again, and says which is not there. Thread-safe. */
+public final class Readiness implements Health, AutoCloseable {
+  private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
+
+  private static final Logger log = LoggerFactory.getLogger(Readiness.class);
+
+  private final EngineProbe engine;
+  private final ArtifactStore store;
+  private final GpuInventory gpus;
+  private final Rounds rounds = new Rounds("readiness", this::look);
+  private volatile Part enginePart = new Part("docker", false, "not looked at yet");
+  private volatile Part storePart = new Part("store", false, "not looked at yet");
+
+  public Readiness(EngineProbe engine, ArtifactStore store, GpuInventory gpus) {
+    this.engine = engine;
+    this.store = store;
+    this.gpus = gpus;
+  }
+
+  /** Starts looking. Called once. */
+  public void start() {
+    rounds.start();
+  }
+
+  @Override
+  public Report report() {
+    return new Report(List.of(enginePart, storePart, gpuPart()));
+  }
+
+  private Part gpuPart() {
+    return gpus.snapshot().fault().map(fault -> new Part("gpus", false, fault)).orElseGet(() -> new Part("gpus", true, gpus.description()));
+  }
+
+  private Duration look() {
+    enginePart = told(enginePart, lookAtEngine());
+    storePart = told(storePart, lookAtStore());
+    return LOOK_INTERVAL;
+  }
+
+  private Part lookAtEngine() {
+    try {
+      EngineFacts facts = engine.probe();
+      return new Part("docker", true, "Docker " + facts.version() + ", GPU access " + facts.gpuAccess());
+    } catch (ContainerException e) {
+      return new Part("docker", false, String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) {
+      log.error("looking at the container engine met an unforeseen fault", e);
+      return new Part("docker", false, e.toString());
+    }
+  }
+
+  private Part lookAtStore() {
+    try {
+      store.probe();
+      return new Part("store", true, store.description());
+    } catch (StorageException e) {
+      return new Part("store", false, String.valueOf(e.getMessage()));
+    } catch (RuntimeException e) {
+      log.error("looking at the store met an unforeseen fault", e);
+      return new Part("store", false, e.toString());
+    }
+  }
+
+  /** Logs a change once, not at every look. */
+  private static Part told(Part before, Part now) {
+    if (!now.equals(before)) {
+      if (now.ok()) {
+        log.info("{} is ready: {}", now.name(), now.message());
+      } else {
+        log.warn("{} is not ready: {}", now.name(), now.message());
+      }
+    }
+    return now;
+  }
+
+  @Override
+  public void close() {
+    rounds.close();
+  }
+}

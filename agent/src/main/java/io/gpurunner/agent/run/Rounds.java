@@ -1,0 +1,63 @@
+package io.gpurunner.agent.run;
+
+import java.time.Duration;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A thread that makes a round again and again: whenever it is rung, and at the latest after the pause the last round named. Thread-safe. */
+final class Rounds implements AutoCloseable {
+  /** Pause after a round that failed in a way nobody foresaw. */
+  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
+
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+
+  private static final Logger log = LoggerFactory.getLogger(Rounds.class);
+
+  private final String name;
+  private final Thread thread;
+  private final Wakeup wakeup = new Wakeup();
+  private volatile boolean closing;
+
+  /**
+   * @param round makes one round and returns how long the next may wait
+   */
+  Rounds(String name, Supplier<Duration> round) {
+    this.name = name;
+    this.thread = Thread.ofPlatform().name(name).daemon(true).unstarted(() -> loop(round));
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /** Asks for a round now. Never blocks. */
+  void ring() {
+    wakeup.ring();
+  }
+
+  private void loop(Supplier<Duration> round) {
+    while (!closing) {
+      Duration pause;
+      try {
+        pause = round.get();
+      } catch (RuntimeException e) {
+        log.error("{} met an unforeseen fault and goes on in {} s", name, FAULT_PAUSE.toSeconds(), e);
+        pause = FAULT_PAUSE;
+      }
+      wakeup.await(pause);
+    }
+  }
+
+  /** Ends after the round that is being made, waited for within a limit. */
+  @Override
+  public void close() {
+    closing = true;
+    wakeup.ring();
+    try {
+      thread.join(CLOSE_LIMIT);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+}

@@ -1,0 +1,39 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.storage.JobFolder;
+import io.gpurunner.storage.JobVolumes.Overrun;
+
+/** A request's volume sizes in the storage module's terms. */
+final class VolumeLimits {
+  /** The guide's unit of volume sizes. */
+  static final long BYTES_PER_MEGABYTE = 1_000_000;
+
+  private VolumeLimits() {}
+
+  static long checkpointBytes(JobRequest request) {
+    return Math.multiplyExact(request.ckptVolumeMegabytes(), BYTES_PER_MEGABYTE);
+  }
+
+  static long modelBytes(JobRequest request) {
+    return Math.multiplyExact(request.modelVolumeMegabytes(), BYTES_PER_MEGABYTE);
+  }
+
+  static JobFolder folderOf(JobId id) {
+    return new JobFolder(id.value());
+  }
+
+  static String describe(JobRequest request, Overrun over) {
+    String path =
+        switch (over.volume()) {
+          case CHECKPOINT -> "ckptPath " + request.ckptPath();
+          case MODEL -> "modelPath " + request.modelPath();
+        };
+    return path + " is over its size: " + megabytes(over.usedBytes()) + " MB used, " + megabytes(over.limitBytes()) + " MB asked for";
+  }
+
+  private static long megabytes(long bytes) {
+    return Math.ceilDiv(bytes, BYTES_PER_MEGABYTE);
+  }
+}
