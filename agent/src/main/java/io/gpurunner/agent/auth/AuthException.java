@@ -1,0 +1,20 @@
+package io.gpurunner.agent.auth;
+
+/** The root of this package's exceptions: a secret or token record that cannot be used. */
+public final class AuthException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /**
+   * @param message names the file or token, what was wrong and what to do next; never a secret
+   */
+  public AuthException(String message) {
+    super(message);
+  }
+
+  /**
+   * @param message as above
+   */
+  public AuthException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

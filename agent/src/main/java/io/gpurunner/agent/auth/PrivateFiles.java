@@ -1,0 +1,105 @@
+package io.gpurunner.agent.auth;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * Files that only the agent's account reads, written whole or not at all, also through a crash and
+ * by several processes at once. What is made belongs to the owner of the directory it is made in:
+ * root may issue a token before the service, under its own account, was ever started.
+ */
+final class PrivateFiles {
+  private static final FileAttribute<Set<PosixFilePermission>> FILE_MODE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+  private static final FileAttribute<Set<PosixFilePermission>> DIRECTORY_MODE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+  private PrivateFiles() {}
+
+  /** Makes a directory, and those above it, with mode 0700 where they are missing. */
+  static void createDirectories(Path directory) throws IOException {
+    if (Files.isDirectory(directory)) {
+      return;
+    }
+    Path parent = directory.toAbsolutePath().getParent();
+    if (parent != null) {
+      createDirectories(parent);
+    }
+    try {
+      Files.createDirectory(directory, DIRECTORY_MODE);
+    } catch (FileAlreadyExistsException another) {
+      if (Files.isDirectory(directory)) {
+        return; // Another process was quicker.
+      }
+      throw another;
+    }
+    inheritOwner(directory);
+  }
+
+  /**
+   * Makes a file, on disk when this returns.
+   *
+   * @throws FileAlreadyExistsException if there is one; it stays as it is
+   */
+  static void createNew(Path file, byte[] content) throws IOException {
+    Path directory = file.toAbsolutePath().getParent();
+    if (directory == null) {
+      throw new IOException("not the path of a file: " + file);
+    }
+    createDirectories(directory);
+    Path draft = directory.resolve("." + file.getFileName() + "." + UUID.randomUUID());
+    try {
+      write(draft, content);
+      inheritOwner(draft);
+      // A link, unlike a rename, never replaces what another process has just made.
+      Files.createLink(file, draft);
+    } finally {
+      Files.deleteIfExists(draft);
+    }
+    sync(directory);
+  }
+
+  private static void write(Path file, byte[] content) throws IOException {
+    Set<StandardOpenOption> options =
+        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    try (FileChannel channel = FileChannel.open(file, options, FILE_MODE)) {
+      ByteBuffer buffer = ByteBuffer.wrap(content);
+      while (buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+      channel.force(true);
+    }
+  }
+
+  /** Makes the directory's new entry last through a power loss. */
+  private static void sync(Path directory) throws IOException {
+    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  private static void inheritOwner(Path created) throws IOException {
+    Path parent = created.toAbsolutePath().getParent();
+    if (parent == null) {
+      return;
+    }
+    UserPrincipal owner = Files.getOwner(parent);
+    UserPrincipal self = Files.getOwner(created, LinkOption.NOFOLLOW_LINKS);
+    // Only root can give files away; anybody else who may write here keeps what they made.
+    if (!owner.equals(self) && self.getName().equals("root")) {
+      Files.setOwner(created, owner);
+    }
+  }
+}

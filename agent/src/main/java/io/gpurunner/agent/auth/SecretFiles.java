@@ -1,0 +1,104 @@
+package io.gpurunner.agent.auth;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.security.SecureRandom;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Set;
+
+/**
+ * Secrets as files: one line of text each, whose bytes without the line's end are the key. Several
+ * processes may ask for one secret at once and get the same. Stateless.
+ */
+public final class SecretFiles {
+  private static final int RANDOM_BYTES = 64;
+
+  /** HS512 wants a key at least as long as its output (RFC 7518, section 3.2). */
+  private static final int MIN_KEY_BYTES = 64;
+
+  private static final int MAX_FILE_BYTES = 4096;
+
+  private static final Set<PosixFilePermission> FOR_OTHERS =
+      Set.of(
+          PosixFilePermission.GROUP_READ,
+          PosixFilePermission.GROUP_WRITE,
+          PosixFilePermission.GROUP_EXECUTE,
+          PosixFilePermission.OTHERS_READ,
+          PosixFilePermission.OTHERS_WRITE,
+          PosixFilePermission.OTHERS_EXECUTE);
+
+  private SecretFiles() {}
+
+  /**
+   * The key in a file; where there is none, a new one is made first, with mode 0600.
+   *
+   * @throws AuthException naming the file, if it cannot be read or made, others than its owner can
+   *     read it, or the key is too short
+   */
+  public static byte[] loadOrCreate(Path file) {
+    try {
+      if (Files.notExists(file)) {
+        create(file);
+      }
+      return load(file);
+    } catch (NoSuchFileException gone) {
+      throw new AuthException("secret " + file + ": no such file", gone);
+    } catch (IOException failure) {
+      throw new AuthException(
+          "secret " + file + ": cannot be read or made as " + user() + ": " + failure, failure);
+    }
+  }
+
+  private static void create(Path file) throws IOException {
+    byte[] random = new byte[RANDOM_BYTES];
+    new SecureRandom().nextBytes(random);
+    String line = Base64.getEncoder().encodeToString(random) + "\n";
+    try {
+      PrivateFiles.createNew(file, line.getBytes(StandardCharsets.US_ASCII));
+    } catch (FileAlreadyExistsException another) {
+      // Another process was quicker; its secret is the secret.
+    }
+  }
+
+  private static byte[] load(Path file) throws IOException {
+    Set<PosixFilePermission> mode = Files.getPosixFilePermissions(file);
+    if (mode.stream().anyMatch(FOR_OTHERS::contains)) {
+      throw new AuthException(
+          "secret " + file + ": others than its owner have access; run: chmod 600 " + file);
+    }
+    byte[] content;
+    try (var in = Files.newInputStream(file)) {
+      content = in.readNBytes(MAX_FILE_BYTES + 1);
+    }
+    byte[] key = withoutLineEnd(content);
+    if (key.length < MIN_KEY_BYTES || content.length > MAX_FILE_BYTES) {
+      throw new AuthException(
+          "secret %s: must hold %d to %d bytes, holds %s; make a new one with: head -c 64 /dev/urandom | base64 -w0 > %s"
+              .formatted(
+                  file,
+                  MIN_KEY_BYTES,
+                  MAX_FILE_BYTES,
+                  content.length > MAX_FILE_BYTES ? "more" : Integer.toString(key.length),
+                  file));
+    }
+    return key;
+  }
+
+  private static byte[] withoutLineEnd(byte[] content) {
+    int end = content.length;
+    while (end > 0 && (content[end - 1] == '\n' || content[end - 1] == '\r')) {
+      end--;
+    }
+    return Arrays.copyOf(content, end);
+  }
+
+  private static String user() {
+    return "user " + System.getProperty("user.name", "?");
+  }
+}

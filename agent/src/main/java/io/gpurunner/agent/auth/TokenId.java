@@ -1,0 +1,35 @@
+package io.gpurunner.agent.auth;
+
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Pattern;
+
+/** A token's {@code jti}; safe as a file name. Immutable. */
+public record TokenId(String value) {
+  private static final Pattern FORM = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}");
+
+  /**
+   * @throws IllegalArgumentException if the text is not safe as a file name
+   */
+  public TokenId {
+    if (!FORM.matcher(value).matches()) {
+      throw new IllegalArgumentException(
+          "not a token's id; accepted: 1 to 128 letters, digits, dots, dashes and underscores");
+    }
+  }
+
+  /** An id no token has. */
+  public static TokenId random() {
+    return new TokenId(UUID.randomUUID().toString().replace("-", ""));
+  }
+
+  /** The id a text stands for, or empty where it cannot be one. */
+  public static Optional<TokenId> parse(String text) {
+    return FORM.matcher(text).matches() ? Optional.of(new TokenId(text)) : Optional.empty();
+  }
+
+  @Override
+  public String toString() {
+    return value;
+  }
+}

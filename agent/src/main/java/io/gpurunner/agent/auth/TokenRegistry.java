@@ -1,0 +1,167 @@
+package io.gpurunner.agent.auth;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gpurunner.api.TokenRevocations;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The tokens issued and revoked: a directory with a file {@code <jti>.json} for each token, and a
+ * file {@code revoked/<jti>} for each that no longer counts. Nothing is held in memory, so the
+ * command line and a running agent see each other's doing at once. Thread-safe.
+ */
+public final class TokenRegistry implements TokenRevocations {
+  private static final String SUFFIX = ".json";
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Path directory;
+  private final Path revoked;
+
+  /**
+   * @param directory made when the first token is recorded
+   */
+  public TokenRegistry(Path directory) {
+    this.directory = directory;
+    this.revoked = directory.resolve("revoked");
+  }
+
+  /** What a wish to revoke came to. */
+  public enum Revocation {
+    REVOKED,
+    ALREADY_REVOKED,
+    /** No such token on record; nothing was done. */
+    UNKNOWN
+  }
+
+  /**
+   * A token of the list.
+   *
+   * @param revoked whether it was revoked
+   */
+  public record Entry(IssuedToken token, boolean revoked) {}
+
+  /**
+   * Puts a token on record; on disk when this returns. Done before the token is given out, as one
+   * that is not on record could not be found to be revoked.
+   *
+   * @throws AuthException if it cannot be written
+   */
+  public void record(IssuedToken token) {
+    ObjectNode content =
+        JSON.createObjectNode()
+            .put("jti", token.id().value())
+            .put("user", token.user().value())
+            .put("admin", token.admin())
+            .put("issuedAt", token.issuedAt().toString());
+    token.expires().ifPresent(end -> content.put("expires", end.toString()));
+    Path file = file(token.id());
+    try {
+      PrivateFiles.createNew(file, JSON.writeValueAsBytes(content));
+    } catch (IOException failure) {
+      throw new AuthException("token record " + file + ": cannot be written: " + failure, failure);
+    }
+  }
+
+  /**
+   * All tokens on record, the newest first.
+   *
+   * @throws AuthException naming the record that cannot be read
+   */
+  public List<Entry> list() {
+    List<Entry> entries = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + SUFFIX)) {
+      for (Path file : files) {
+        // A draft of a record that a crash left behind starts with a dot and has no such suffix.
+        IssuedToken token = read(file);
+        entries.add(new Entry(token, isRevoked(token.id().value())));
+      }
+    } catch (NoSuchFileException noneYet) {
+      return List.of();
+    } catch (IOException failure) {
+      throw new AuthException("tokens " + directory + ": cannot be read: " + failure, failure);
+    }
+    entries.sort(
+        Comparator.comparing((Entry entry) -> entry.token().issuedAt())
+            .reversed()
+            .thenComparing(entry -> entry.token().id().value()));
+    return List.copyOf(entries);
+  }
+
+  /**
+   * Makes a token count no longer, from now on and for good.
+   *
+   * @throws AuthException if it cannot be written
+   */
+  public Revocation revoke(TokenId id) {
+    if (Files.notExists(file(id))) {
+      return Revocation.UNKNOWN;
+    }
+    Path marker = revoked.resolve(id.value());
+    try {
+      PrivateFiles.createNew(marker, new byte[0]);
+      return Revocation.REVOKED;
+    } catch (FileAlreadyExistsException before) {
+      return Revocation.ALREADY_REVOKED;
+    } catch (IOException failure) {
+      throw new AuthException("token " + id + ": cannot be revoked: " + failure, failure);
+    }
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>One look at the directory for each call, no cache. Where the look fails, or the id is none
+   * that this agent gives out, the token does not count: what cannot be checked is not trusted.
+   */
+  @Override
+  public boolean isRevoked(String tokenId) {
+    Optional<TokenId> id = TokenId.parse(tokenId);
+    if (id.isEmpty()) {
+      return true;
+    }
+    Path marker = revoked.resolve(id.get().value());
+    try {
+      return marker
+              .getFileSystem()
+              .provider()
+              .readAttributesIfExists(marker, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+          != null;
+    } catch (IOException unreadable) {
+      return true;
+    }
+  }
+
+  private Path file(TokenId id) {
+    return directory.resolve(id.value() + SUFFIX);
+  }
+
+  private static IssuedToken read(Path file) throws IOException {
+    JsonNode content = JSON.readTree(file.toFile());
+    try {
+      return new IssuedToken(
+          new TokenId(content.required("jti").asText()),
+          new UserName(content.required("user").asText()),
+          content.required("admin").asBoolean(),
+          Instant.parse(content.required("issuedAt").asText()),
+          Optional.ofNullable(content.get("expires")).map(JsonNode::asText).map(Instant::parse));
+    } catch (IllegalArgumentException | DateTimeParseException malformed) {
+      throw new AuthException(
+          "token record " + file + ": is damaged (" + malformed.getMessage() + "); move it away",
+          malformed);
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** Secrets on disk, and the tokens issued with them. */
+@NullMarked
+package io.gpurunner.agent.auth;
+
+import org.jspecify.annotations.NullMarked;

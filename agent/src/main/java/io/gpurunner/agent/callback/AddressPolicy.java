@@ -1,0 +1,167 @@
+package io.gpurunner.agent.callback;
+
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Who may be called back (contract section 5), so that a job's author cannot make the agent reach
+ * what only the agent can reach. Asked at submission and again at every try. Blocks for name
+ * resolution; thread-safe.
+ */
+public final class AddressPolicy {
+  private static final int MAX_URL_LENGTH = 2048;
+
+  /**
+   * Where clouds serve a machine's credentials, beyond the link-local ranges: EC2 over IPv6, Google
+   * over IPv6, Alibaba Cloud, Oracle Cloud, Azure (each from the cloud's own documentation).
+   */
+  private static final List<AddressPattern> METADATA =
+      List.of(
+          AddressPattern.parse("fd00:ec2::254"),
+          AddressPattern.parse("fd20:ce::254"),
+          AddressPattern.parse("100.100.100.200"),
+          AddressPattern.parse("192.0.0.192"),
+          AddressPattern.parse("168.63.129.16"));
+
+  /** "This network" (RFC 1122), of which Linux takes every address for itself. */
+  private static final AddressPattern THIS_NETWORK = AddressPattern.parse("0.0.0.0/8");
+
+  /** Reserved (RFC 1112), with the broadcast address at its end. */
+  private static final AddressPattern RESERVED = AddressPattern.parse("240.0.0.0/4");
+
+  private final List<AddressPattern> allow;
+  private final List<AddressPattern> deny;
+  private final HostResolver resolver;
+
+  /**
+   * @param allow loopback receivers that may be called all the same
+   * @param deny receivers that may not be called; counts before {@code allow}
+   */
+  public AddressPolicy(
+      List<AddressPattern> allow, List<AddressPattern> deny, HostResolver resolver) {
+    this.allow = List.copyOf(allow);
+    this.deny = List.copyOf(deny);
+    this.resolver = resolver;
+  }
+
+  /**
+   * Why a callback URL is refused at submission, or empty where it is accepted. A host that does
+   * not resolve is refused too: the contract judges the resolved address at submission, and a
+   * mistyped name is worth hearing of before the training rather than after. A receiver that merely
+   * does not run yet has a name already.
+   */
+  public Optional<String> refusal(URI url) {
+    return switch (judge(url)) {
+      case Verdict.Allowed allowed -> Optional.empty();
+      case Verdict.Refused refused -> Optional.of(refused.reason());
+      case Verdict.Unresolved unresolved -> Optional.of(unresolved.reason());
+    };
+  }
+
+  /** Resolves the URL's host and judges every address found: one bad address refuses them all. */
+  Verdict judge(URI url) {
+    Optional<String> malformed = malformed(url);
+    if (malformed.isPresent()) {
+      return new Verdict.Refused(malformed.get());
+    }
+    String host = host(url);
+    List<InetAddress> addresses;
+    try {
+      addresses = resolver.resolve(host);
+    } catch (UnknownHostException unknown) {
+      return new Verdict.Unresolved(
+          Optional.ofNullable(unknown.getMessage()).orElse("the host does not resolve: " + host));
+    }
+    for (InetAddress address : addresses) {
+      for (InetAddress meaning : AddressBits.meanings(address)) {
+        Optional<String> why = why(host, meaning);
+        if (why.isPresent()) {
+          return new Verdict.Refused(text(host, address, meaning) + " " + why.get());
+        }
+      }
+    }
+    return addresses.isEmpty()
+        ? new Verdict.Unresolved("the host " + host + " has no address")
+        : new Verdict.Allowed(
+            addresses.stream().map(address -> AddressBits.bare(address.getAddress())).toList());
+  }
+
+  private static Optional<String> malformed(URI url) {
+    String scheme = Optional.ofNullable(url.getScheme()).orElse("");
+    if (!Set.of("http", "https").contains(scheme.toLowerCase(java.util.Locale.ROOT))) {
+      return Optional.of("must be an http or https URL");
+    }
+    if (url.getHost() == null) {
+      return Optional.of("must name a host (letters, digits, dots, dashes) or an IP address");
+    }
+    if (url.getRawUserInfo() != null) {
+      return Optional.of(
+          "must not hold a user or password; receivers check the X-Gpurunner-Signature-256 header");
+    }
+    if (url.getPort() == 0 || url.getPort() > 65_535) {
+      return Optional.of("must have a port from 1 to 65535");
+    }
+    if (url.toString().length() > MAX_URL_LENGTH) {
+      return Optional.of("must be at most " + MAX_URL_LENGTH + " characters long");
+    }
+    return Optional.empty();
+  }
+
+  /** The host as resolvers take it: an IPv6 literal without its brackets. */
+  static String host(URI url) {
+    String host = url.getHost();
+    return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+  }
+
+  private Optional<String> why(String host, InetAddress address) {
+    if (address.isLinkLocalAddress() || matches(METADATA, host, address)) {
+      return Optional.of("is a link-local or cloud metadata address, which is refused always");
+    }
+    if (address.isAnyLocalAddress()
+        || address.isMulticastAddress()
+        || THIS_NETWORK.matches(host, address)
+        || RESERVED.matches(host, address)) {
+      return Optional.of("is no address of a single machine, which is refused always");
+    }
+    if (matches(deny, host, address)) {
+      return Optional.of("is refused by callbacks.deny of the server's configuration");
+    }
+    if (address.isLoopbackAddress() && !matches(allow, host, address)) {
+      return Optional.of(
+          "is the server itself (loopback), which is refused unless callbacks.allow of the"
+              + " server's configuration names it");
+    }
+    return Optional.empty();
+  }
+
+  private static boolean matches(List<AddressPattern> patterns, String host, InetAddress address) {
+    return patterns.stream().anyMatch(pattern -> pattern.matches(host, address));
+  }
+
+  private static String text(String host, InetAddress address, InetAddress meaning) {
+    String literal = address.getHostAddress();
+    String carried =
+        literal.equals(meaning.getHostAddress())
+            ? ""
+            : ", which carries " + meaning.getHostAddress() + " and";
+    return literal.equals(host) ? literal + carried : host + " resolves to " + literal + carried;
+  }
+
+  /** What came of judging a URL. */
+  sealed interface Verdict {
+    /**
+     * @param addresses what the host resolved to, without names: to be connected to as they are
+     */
+    record Allowed(List<InetAddress> addresses) implements Verdict {}
+
+    /** Not now and not later, as long as name and configuration stay what they are. */
+    record Refused(String reason) implements Verdict {}
+
+    /** Nothing to judge; may change by itself. */
+    record Unresolved(String reason) implements Verdict {}
+  }
+}

@@ -1,0 +1,208 @@
+package io.gpurunner.agent.callback;
+
+import io.gpurunner.agent.callback.AddressPolicy.Verdict;
+import io.gpurunner.agent.callback.CallbackResult.Delivered;
+import io.gpurunner.agent.callback.CallbackResult.Failed;
+import io.gpurunner.agent.callback.CallbackResult.Forbidden;
+import io.gpurunner.agent.callback.CallbackResult.Rejected;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.SocketAddress;
+import java.net.InetAddress;
+import java.net.URI;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Sends callbacks over HTTP, as contract section 5 says. The host is resolved and judged at every
+ * try, and the connection goes to the very address that was judged, so a name that changes its
+ * address between the two gains nothing. Proxies of the environment are not asked. Of the answer
+ * only the status counts: its text never reaches a job's events, where it would show an internal
+ * server's answer to whoever made the agent call it. Thread-safe.
+ */
+public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
+  private final HttpClient client;
+  private final AddressPolicy policy;
+  private final CallbackSignature signature;
+  private final Clock clock;
+  private final CallbackLimits limits;
+
+  /**
+   * @param key the bytes of {@code <state-dir>/secrets/callback.key}
+   */
+  public HttpCallbackSender(Vertx vertx, AddressPolicy policy, byte[] key, Clock clock) {
+    this(vertx, policy, key, clock, CallbackLimits.DEFAULT, new HttpClientOptions());
+  }
+
+  /**
+   * @param base what tests bring along: whom to trust
+   */
+  HttpCallbackSender(
+      Vertx vertx,
+      AddressPolicy policy,
+      byte[] key,
+      Clock clock,
+      CallbackLimits limits,
+      HttpClientOptions base) {
+    this.policy = policy;
+    this.signature = new CallbackSignature(key);
+    this.clock = clock;
+    this.limits = limits;
+    this.client =
+        vertx.createHttpClient(
+            new HttpClientOptions(base)
+                .setVerifyHost(true)
+                .setTrustAll(false)
+                .setKeepAlive(false)
+                .setConnectTimeout(Math.toIntExact(limits.connect().toMillis()))
+                .setSslHandshakeTimeout(limits.connect().toMillis())
+                .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS));
+  }
+
+  @Override
+  public CallbackResult send(CallbackDelivery delivery) {
+    return switch (policy.judge(delivery.url())) {
+      case Verdict.Refused refused -> new Forbidden(refused.reason());
+      case Verdict.Unresolved unresolved -> new Failed(unresolved.reason());
+      case Verdict.Allowed allowed -> sendToAny(delivery, allowed.addresses());
+    };
+  }
+
+  @Override
+  public void close() {
+    client.close();
+  }
+
+  /** Goes on to the next address only where the one before took no connection. */
+  private CallbackResult sendToAny(CallbackDelivery delivery, List<InetAddress> addresses) {
+    Optional<String> refused = Optional.empty();
+    for (InetAddress address :
+        addresses.subList(0, Math.min(addresses.size(), limits.addresses()))) {
+      Future<HttpClientRequest> connecting = client.request(options(delivery, address));
+      try {
+        return exchange(await(connecting, limits.connect()), delivery.body());
+      } catch (CompletionException failure) {
+        // Where it connects after all, nobody waits for it any more.
+        connecting.onSuccess(HttpCallbackSender::hangUp);
+        refused =
+            Optional.of(
+                "cannot connect to "
+                    + address.getHostAddress()
+                    + ": "
+                    + why(failure, limits.connect()));
+      }
+    }
+    return new Failed(refused.orElse("the host has no address"));
+  }
+
+  private CallbackResult exchange(HttpClientRequest request, String body) {
+    try {
+      Promise<Void> drained = Promise.promise();
+      int status =
+          await(request.send(body).map(answer -> drain(answer, drained)), limits.response());
+      try {
+        await(drained.future(), limits.drain());
+      } catch (CompletionException tooMuch) {
+        // The status has been read, and it alone counts.
+      }
+      return result(status);
+    } catch (CompletionException failure) {
+      return new Failed("no answer: " + why(failure, limits.response()));
+    } finally {
+      hangUp(request);
+    }
+  }
+
+  private static CallbackResult result(int status) {
+    if (status >= 200 && status < 300) {
+      return new Delivered(status);
+    }
+    return status >= 300 && status < 400
+        ? new Rejected(
+            status,
+            "answered "
+                + status
+                + "; redirects are not followed, callbackUrl must be the final URL")
+        : new Rejected(status, "answered " + status + " where any 2xx was expected");
+  }
+
+  /**
+   * Takes in a small answer whole, because some receivers give up their work when the caller hangs
+   * up on them; a long or slow one is not waited for. Runs on the event loop, before the answer's
+   * first byte.
+   */
+  private int drain(HttpClientResponse answer, Promise<Void> drained) {
+    AtomicLong bytes = new AtomicLong();
+    answer.handler(
+        chunk -> {
+          if (bytes.addAndGet(chunk.length()) > limits.drainBytes()) {
+            drained.tryComplete();
+            hangUp(answer.request());
+          }
+        });
+    answer.exceptionHandler(broken -> drained.tryComplete());
+    answer.endHandler(end -> drained.tryComplete());
+    return answer.statusCode();
+  }
+
+  private RequestOptions options(CallbackDelivery delivery, InetAddress address) {
+    URI url = delivery.url();
+    boolean tls = "https".equals(url.getScheme().toLowerCase(Locale.ROOT));
+    int port = url.getPort() > 0 ? url.getPort() : tls ? 443 : 80;
+    long timestamp = clock.instant().getEpochSecond();
+    return new RequestOptions()
+        .setMethod(HttpMethod.POST)
+        .setServer(SocketAddress.inetSocketAddress(port, address.getHostAddress()))
+        .setHost(AddressPolicy.host(url))
+        .setPort(port)
+        .setSsl(tls)
+        .setURI(target(url))
+        .setFollowRedirects(false)
+        .addHeader("Content-Type", "application/json")
+        .addHeader("User-Agent", "gpurunner")
+        .addHeader("X-Gpurunner-Delivery", delivery.deliveryId())
+        .addHeader("X-Gpurunner-Timestamp", Long.toString(timestamp))
+        .addHeader("X-Gpurunner-Signature-256", signature.of(timestamp, delivery.body()));
+  }
+
+  private static String target(URI url) {
+    // Non-ASCII letters are legal in a java.net.URI but not in a request line.
+    URI ascii = URI.create(url.toASCIIString());
+    String path =
+        Optional.ofNullable(ascii.getRawPath()).filter(text -> !text.isEmpty()).orElse("/");
+    return Optional.ofNullable(ascii.getRawQuery()).map(query -> path + "?" + query).orElse(path);
+  }
+
+  private static <T> T await(Future<T> future, Duration limit) {
+    return future
+        .timeout(limit.toMillis(), TimeUnit.MILLISECONDS)
+        .toCompletionStage()
+        .toCompletableFuture()
+        .join();
+  }
+
+  private static void hangUp(HttpClientRequest request) {
+    request.connection().close();
+  }
+
+  private static String why(CompletionException failure, Duration limit) {
+    Throwable cause = Optional.ofNullable(failure.getCause()).orElse(failure);
+    return cause instanceof TimeoutException
+        ? "nothing within " + limit.toSeconds() + " s"
+        : Optional.ofNullable(cause.getMessage()).orElse(cause.getClass().getSimpleName());
+  }
+}

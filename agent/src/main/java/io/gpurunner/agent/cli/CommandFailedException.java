@@ -1,0 +1,14 @@
+package io.gpurunner.agent.cli;
+
+/** A command that could not do what it was asked, for a reason its user should read. */
+final class CommandFailedException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  CommandFailedException(String message) {
+    super(message);
+  }
+
+  CommandFailedException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

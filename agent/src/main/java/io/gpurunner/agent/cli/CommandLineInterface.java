@@ -1,0 +1,74 @@
+package io.gpurunner.agent.cli;
+
+import io.gpurunner.agent.auth.AuthException;
+import io.gpurunner.agent.config.ConfigException;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * The command {@code gpurunner}. Exit status 0: done, 1: failed, 2: usage. Results go to standard
+ * output, everything else to standard error.
+ */
+public final class CommandLineInterface {
+  static final int DONE = 0;
+  static final int FAILED = 1;
+  static final int USAGE = 2;
+
+  private CommandLineInterface() {}
+
+  /**
+   * Runs one command to its end.
+   *
+   * @param serve what {@code serve} does
+   * @return the exit status
+   */
+  public static int run(String[] args, PrintStream out, PrintStream err, ServeAction serve) {
+    PrintWriter outWriter = new PrintWriter(out, true, StandardCharsets.UTF_8);
+    PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
+    CommandLine commands =
+        new CommandLine(new GpurunnerCommand())
+            .addSubcommand(new ServeCommand(serve))
+            .addSubcommand(
+                new CommandLine(new TokenCommand())
+                    .addSubcommand(new TokenCreateCommand())
+                    .addSubcommand(new TokenListCommand())
+                    .addSubcommand(new TokenRevokeCommand()))
+            .addSubcommand(
+                new CommandLine(new ConfigCommand()).addSubcommand(new ConfigCheckCommand()))
+            .addSubcommand(new RetryUploadCommand())
+            .setOut(outWriter)
+            .setErr(errWriter)
+            .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
+            .setParameterExceptionHandler((wrong, given) -> usage(wrong))
+            .setExecutionExceptionHandler((failure, command, parsed) -> failed(failure, errWriter));
+    int status = commands.execute(args);
+    outWriter.flush();
+    errWriter.flush();
+    return status;
+  }
+
+  private static int usage(ParameterException wrong) {
+    CommandLine command = wrong.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("gpurunner: " + wrong.getMessage());
+    CommandLine.UnmatchedArgumentException.printSuggestions(wrong, err);
+    err.println("Try: " + command.getCommandSpec().qualifiedName() + " --help");
+    return USAGE;
+  }
+
+  private static int failed(Exception failure, PrintWriter err) {
+    switch (failure) {
+      case ConfigException wrong -> wrong.errors().forEach(err::println);
+      case AuthException expected -> err.println("gpurunner: " + expected.getMessage());
+      case CommandFailedException expected -> err.println("gpurunner: " + expected.getMessage());
+      default -> {
+        err.println("gpurunner: internal error, please report it:");
+        failure.printStackTrace(err);
+      }
+    }
+    return FAILED;
+  }
+}

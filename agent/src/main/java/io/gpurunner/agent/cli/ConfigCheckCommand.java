@@ -1,0 +1,39 @@
+package io.gpurunner.agent.cli;
+
+import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.config.EffectiveConfig;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code gpurunner config check}: says what is wrong, or what holds with every default filled in.
+ */
+@Command(
+    name = "check",
+    description = {
+      "Read the configuration and print it with every default filled in.",
+      "A file with errors is answered with all of them, and exit status 1."
+    },
+    mixinStandardHelpOptions = true)
+final class ConfigCheckCommand implements Callable<Integer> {
+  @Mixin private ConfigOption config;
+  @Spec private CommandSpec spec;
+
+  @Override
+  public Integer call() {
+    AgentConfig effective = config.load();
+    String source =
+        Files.exists(config.file())
+            ? config.file() + " is valid; in effect:"
+            : "there is no " + config.file() + "; the defaults are in effect:";
+    PrintWriter out = spec.commandLine().getOut();
+    out.println("# " + source);
+    out.print(EffectiveConfig.render(effective));
+    return CommandLineInterface.DONE;
+  }
+}

@@ -1,0 +1,25 @@
+package io.gpurunner.agent.cli;
+
+import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.config.ConfigFile;
+import java.nio.file.Path;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** {@code --config F}, which every command takes. */
+final class ConfigOption {
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "The configuration file; /etc/gpurunner/gpurunner.yaml if not given.")
+  private Optional<Path> file = Optional.empty();
+
+  AgentConfig load() {
+    return ConfigFile.loadOrDefaults(file);
+  }
+
+  /** The file that {@link #load} reads. */
+  Path file() {
+    return file.orElse(ConfigFile.DEFAULT_PATH);
+  }
+}

@@ -1,0 +1,26 @@
+package io.gpurunner.agent.cli;
+
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** {@code gpurunner serve}. */
+@Command(
+    name = "serve",
+    description = "Run the agent in the foreground.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class)
+final class ServeCommand implements Callable<Integer> {
+  @Mixin private ConfigOption config;
+
+  private final ServeAction action;
+
+  ServeCommand(ServeAction action) {
+    this.action = action;
+  }
+
+  @Override
+  public Integer call() {
+    return action.serve(config.load());
+  }
+}

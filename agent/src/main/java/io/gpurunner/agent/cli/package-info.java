@@ -1,0 +1,5 @@
+/** The command line. */
+@NullMarked
+package io.gpurunner.agent.cli;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,20 @@
+package io.gpurunner.agent.config;
+
+import io.gpurunner.agent.callback.AddressPattern;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * Whom callbacks may reach, and for how long delivery is tried.
+ *
+ * @param retryFor time from the first try to the last
+ * @param allow loopback receivers that may be called all the same
+ * @param deny receivers that may not be called; counts before {@code allow}
+ */
+public record CallbacksConfig(
+    Duration retryFor, List<AddressPattern> allow, List<AddressPattern> deny) {
+  public CallbacksConfig {
+    allow = List.copyOf(allow);
+    deny = List.copyOf(deny);
+  }
+}

@@ -1,0 +1,23 @@
+package io.gpurunner.agent.config;
+
+import java.util.List;
+
+/** A configuration that cannot be used, with everything that is wrong with it. */
+public final class ConfigException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private final transient List<String> errors;
+
+  /**
+   * @param errors at least one, each {@code file:line: key: what was wrong; accepted …}
+   */
+  ConfigException(List<String> errors) {
+    super(String.join(System.lineSeparator(), errors));
+    this.errors = List.copyOf(errors);
+  }
+
+  /** What is wrong, in the order of the file; one line each. */
+  public List<String> errors() {
+    return errors;
+  }
+}

@@ -1,0 +1,177 @@
+package io.gpurunner.agent.config;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.snakeyaml.engine.v2.exceptions.Mark;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.NodeTuple;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+import org.snakeyaml.engine.v2.nodes.SequenceNode;
+import org.snakeyaml.engine.v2.nodes.Tag;
+
+/**
+ * One mapping of the file while it is read. Each key is asked for once; what nobody asked for is
+ * unknown. A bad value is reported and its default goes on in its place, so that one reading finds
+ * every error. Aliases need no limit of their own: each names a node that is read as often as the
+ * fixed schema asks for it, never expanded.
+ */
+final class Section {
+  private static final int MAX_LIST_LENGTH = 1024;
+  private static final int MAX_SHOWN_LENGTH = 80;
+
+  private final String prefix;
+  private final Findings findings;
+  private final Map<String, NodeTuple> unread = new LinkedHashMap<>();
+  private final Map<String, Mark> marks = new LinkedHashMap<>();
+  private final List<String> known = new ArrayList<>();
+  private final Set<String> bad = new HashSet<>();
+
+  /**
+   * @param prefix the dotted key of this section with a dot at its end; empty for the whole file
+   * @param node absent where the file does not mention the section
+   */
+  Section(String prefix, Optional<MappingNode> node, Findings findings) {
+    this.prefix = prefix;
+    this.findings = findings;
+    node.ifPresent(mapping -> mapping.getValue().forEach(this::remember));
+  }
+
+  private void remember(NodeTuple entry) {
+    Node key = entry.getKeyNode();
+    Mark mark = mark(key);
+    if (!(key instanceof ScalarNode scalar)) {
+      findings.add(mark, prefix + "?", "a key must be a plain word");
+      return;
+    }
+    String name = scalar.getValue();
+    Mark first = marks.putIfAbsent(name, mark);
+    if (first != null) {
+      String where = "is given twice, first in line " + (first.getLine() + 1);
+      findings.add(mark, shown(prefix + name), where + "; keep one of them");
+      return;
+    }
+    unread.put(name, entry);
+  }
+
+  <T> T value(String key, T fallback, ValueForm<T> form) {
+    return optional(key, form).orElse(fallback);
+  }
+
+  /** For a default that follows from other keys. */
+  <T> T value(String key, Supplier<T> fallback, ValueForm<T> form) {
+    return optional(key, form).orElseGet(fallback);
+  }
+
+  <T> Optional<T> optional(String key, ValueForm<T> form) {
+    return take(key).flatMap(node -> read(key, node, form));
+  }
+
+  <T> List<T> list(String key, ValueForm<T> form) {
+    Optional<Node> node = take(key);
+    if (node.isEmpty()) {
+      return List.of();
+    }
+    if (!(node.get() instanceof SequenceNode sequence)) {
+      wrongKind(key, node.get(), "a list of which each is " + form.accepted());
+      return List.of();
+    }
+    List<T> values = new ArrayList<>();
+    Iterator<Node> elements = sequence.getValue().iterator();
+    for (int index = 0; elements.hasNext(); index++) {
+      Node element = elements.next();
+      if (index == MAX_LIST_LENGTH) {
+        report(element, key, "has more entries than the " + MAX_LIST_LENGTH + " accepted");
+        break;
+      }
+      read(key + "[" + index + "]", element, form).ifPresent(values::add);
+    }
+    return List.copyOf(values);
+  }
+
+  Section section(String key) {
+    Optional<Node> node = take(key);
+    Optional<MappingNode> mapping =
+        node.filter(MappingNode.class::isInstance).map(MappingNode.class::cast);
+    if (node.isPresent() && mapping.isEmpty()) {
+      wrongKind(key, node.get(), "a section: keys below it, indented, or { key: value, … }");
+    }
+    return new Section(prefix + key + ".", mapping, findings);
+  }
+
+  /** Whether the key's own value was found bad, so that nothing more need be said of it. */
+  boolean hasError(String key) {
+    return bad.contains(key);
+  }
+
+  /** Reports what is wrong with a key in view of other keys, at its line where the file has it. */
+  void error(String key, String message) {
+    Optional<Mark> mark = Optional.ofNullable(marks.get(key));
+    findings.add(mark, prefix + key, message);
+  }
+
+  /** Reports the keys that nobody asked for. */
+  void close() {
+    for (String name : unread.keySet()) {
+      findings.unknown(Optional.ofNullable(marks.get(name)), prefix, name, known);
+    }
+  }
+
+  /** The key's node, or empty where the key is absent or has no value: both mean the default. */
+  private Optional<Node> take(String key) {
+    known.add(key);
+    findings.know(prefix + key);
+    return Optional.ofNullable(unread.remove(key))
+        .map(NodeTuple::getValueNode)
+        .filter(node -> !(node instanceof ScalarNode && node.getTag().equals(Tag.NULL)));
+  }
+
+  private <T> Optional<T> read(String key, Node node, ValueForm<T> form) {
+    if (!(node instanceof ScalarNode scalar)) {
+      wrongKind(key, node, form.accepted());
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(form.reader().read(scalar.getValue()));
+    } catch (IllegalArgumentException notAccepted) {
+      String was = "was \"" + shown(scalar.getValue()) + "\"";
+      report(node, key, was + "; accepted: " + form.accepted());
+      return Optional.empty();
+    }
+  }
+
+  private void wrongKind(String key, Node node, String accepted) {
+    String kind =
+        switch (node.getNodeType()) {
+          case MAPPING -> "a section";
+          case SEQUENCE -> "a list";
+          case SCALAR, ANCHOR -> "a single value";
+        };
+    report(node, key, "was " + kind + "; accepted: " + accepted);
+  }
+
+  private void report(Node node, String key, String message) {
+    // "simulated[2]" makes "simulated" bad.
+    bad.add(key.replaceFirst("\\[.*", ""));
+    findings.add(node.getStartMark(), prefix + key, message);
+  }
+
+  private static Mark mark(Node node) {
+    return node.getStartMark()
+        .orElseThrow(() -> new IllegalStateException("the parser keeps marks"));
+  }
+
+  /** Text of the file as a message may show it: one line, bounded, nothing a terminal acts on. */
+  static String shown(String text) {
+    String start = text.length() <= MAX_SHOWN_LENGTH ? text : text.substring(0, MAX_SHOWN_LENGTH);
+    String clean = start.replaceAll("[\\p{Cntrl}\\p{Cf}\\p{Cs}]", "?");
+    return start.length() == text.length() ? clean : clean + "…";
+  }
+}

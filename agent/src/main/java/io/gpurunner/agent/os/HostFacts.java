@@ -1,0 +1,56 @@
+package io.gpurunner.agent.os;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What the kernel says about this host (proc(5)). Read anew at each call; thread-safe. Every method
+ * throws {@link UncheckedIOException} naming the file where the kernel does not answer.
+ */
+public final class HostFacts {
+  private static final Pattern MEM_TOTAL =
+      Pattern.compile("^MemTotal:\\s+([0-9]+) kB$", Pattern.MULTILINE);
+  private static final long BYTES_PER_KIB = 1024;
+
+  private final Path proc;
+
+  public HostFacts() {
+    this(Path.of("/proc"));
+  }
+
+  HostFacts(Path proc) {
+    this.proc = proc;
+  }
+
+  /** A UUID that is new at every boot. */
+  public String bootId() {
+    return read("sys/kernel/random/boot_id").strip();
+  }
+
+  /** Memory the kernel manages, in bytes; a little less than what is built in. */
+  public long totalMemoryBytes() {
+    Matcher matcher = MEM_TOTAL.matcher(read("meminfo"));
+    if (!matcher.find()) {
+      throw new UncheckedIOException(
+          new IOException(proc.resolve("meminfo") + ": has no line MemTotal"));
+    }
+    return Long.parseLong(matcher.group(1)) * BYTES_PER_KIB;
+  }
+
+  /** The name of this host, without the domain on most. */
+  public String hostName() {
+    return read("sys/kernel/hostname").strip();
+  }
+
+  private String read(String file) {
+    try {
+      return Files.readString(proc.resolve(file));
+    } catch (IOException failure) {
+      throw new UncheckedIOException(failure);
+    }
+  }
+}
