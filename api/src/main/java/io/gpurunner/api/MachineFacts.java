@@ -1,6 +1,7 @@
 package io.gpurunner.api;
 
 import java.net.URI;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedSet;
@@ -16,6 +17,9 @@ public interface MachineFacts {
    * each this machine has. Empty: no GPUs.
    */
   Map<String, Integer> gpuTypes();
+
+  /** The same types, with how many of each are free now; for {@code getGpuType}. */
+  List<GpuAvailability> gpuAvailability();
 
   /** Names of the datasets in the configured directory. */
   SortedSet<String> datasets();

@@ -16,35 +16,50 @@ public final class RequestRefusedException extends RuntimeException {
     UNAUTHORIZED,
     FORBIDDEN,
     NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    TIMED_OUT,
     CONFLICT,
     TOO_LARGE,
+    URI_TOO_LONG,
+    RANGE_NOT_SATISFIABLE,
     TOO_MANY,
+    HEADERS_TOO_LARGE,
     UNAVAILABLE
   }
 
   private final Kind kind;
+  private final String message;
   private final transient Optional<Duration> retryAfter;
 
   /**
    * @param message names the thing, what was wrong, what is accepted and what to do next
    */
   public RequestRefusedException(Kind kind, String message) {
-    super(message);
-    this.kind = kind;
-    this.retryAfter = Optional.empty();
+    this(kind, message, Optional.empty());
   }
 
   /**
    * @param retryAfter when it is worth trying again
    */
   public RequestRefusedException(Kind kind, String message, Duration retryAfter) {
-    super(message);
+    this(kind, message, Optional.of(retryAfter));
+  }
+
+  private RequestRefusedException(Kind kind, String message, Optional<Duration> retryAfter) {
+    // An answer to a client, not a fault of ours: the stack would only cost time.
+    super(message, null, false, false);
     this.kind = kind;
-    this.retryAfter = Optional.of(retryAfter);
+    this.message = message;
+    this.retryAfter = retryAfter;
   }
 
   public Kind kind() {
     return kind;
+  }
+
+  @Override
+  public String getMessage() {
+    return message;
   }
 
   public Optional<Duration> retryAfter() {

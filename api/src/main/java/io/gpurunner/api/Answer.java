@@ -1,0 +1,43 @@
+package io.gpurunner.api;
+
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.Map;
+
+/** What a request is answered with: always JSON. Immutable. */
+record Answer(int status, Map<String, String> headers, Buffer body) {
+  private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
+  private static final CharSequence NO_STORE = HttpHeaders.createOptimized("no-store");
+
+  static Answer ok(JsonObject body) {
+    return new Answer(200, Map.of(), body.toBuffer());
+  }
+
+  static Answer ok(JsonArray body) {
+    return new Answer(200, Map.of(), body.toBuffer());
+  }
+
+  /** Sends it, unless the client has gone or was answered already. On the event loop. */
+  void send(HttpServerRequest request) {
+    HttpServerResponse response = request.response();
+    if (response.ended() || response.closed() || response.headWritten()) {
+      return;
+    }
+    response
+        .setStatusCode(status)
+        .putHeader(HttpHeaders.CONTENT_TYPE, JSON)
+        // Answers hold signed URLs.
+        .putHeader(HttpHeaders.CACHE_CONTROL, NO_STORE);
+    headers.forEach(response::putHeader);
+    if (request.method().equals(HttpMethod.HEAD)) {
+      response.putHeader(HttpHeaders.CONTENT_LENGTH, Integer.toString(body.length())).end();
+    } else {
+      response.end(body);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+package io.gpurunner.api;
+
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.PemKeyCertOptions;
+import io.vertx.ext.web.Router;
+import java.time.Clock;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The HTTP server of the agent; {@code gpurunner serve} starts one. Requests are parsed, verified
+ * and answered on one event loop; whatever a port may block on runs on a virtual thread a request.
+ * Thread-safe; one start, one stop.
+ */
+public final class ApiServer {
+  private static final Logger log = LoggerFactory.getLogger(ApiServer.class);
+
+  private final Vertx vertx;
+  private final ApiSettings settings;
+  private final HttpServer server;
+  private final ErrorAnswers errors;
+  private final Router router;
+  private final Connections connections;
+
+  public ApiServer(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
+    this.vertx = vertx;
+    this.settings = settings;
+    this.errors = new ErrorAnswers(clock);
+    ApiSettings.Waits waits = settings.waits();
+    this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
+    this.router =
+        new Endpoints(
+                ports,
+                new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
+                new BodyReader(vertx, waits.body()),
+                new RequestWork(vertx, waits.requests()),
+                errors)
+            .router(vertx);
+    this.server = vertx.createHttpServer(options(settings));
+  }
+
+  /**
+   * Binds and serves.
+   *
+   * @return the bound port; fails where the address is taken or the TLS files are no good
+   */
+  public Future<Integer> start() {
+    server.connectionHandler(connections::opened);
+    server.requestHandler(this::handle);
+    server.invalidRequestHandler(this::handleInvalid);
+    Promise<Integer> port = Promise.promise();
+    // All connections are served by the event loop that listens; this makes sure it is one of ours.
+    vertx.runOnContext(start -> server.listen().map(HttpServer::actualPort).onComplete(port));
+    return port.future();
+  }
+
+  /** Takes no new requests, lets those in flight end for a while, closes the rest. */
+  public Future<Void> stop() {
+    connections.stop(vertx);
+    return server.shutdown(settings.waits().stop().toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private static HttpServerOptions options(ApiSettings settings) {
+    HttpServerOptions options =
+        new HttpServerOptions()
+            .setHost(settings.host())
+            .setPort(settings.port())
+            .setMaxInitialLineLength(ApiLimits.MAX_REQUEST_LINE_BYTES)
+            .setMaxHeaderSize(ApiLimits.MAX_HEADER_BYTES)
+            .setIdleTimeout((int) settings.waits().idle().toMillis())
+            .setIdleTimeoutUnit(TimeUnit.MILLISECONDS)
+            // HTTP/1 only: its limits are the ones set here.
+            .setHttp2ClearTextEnabled(false)
+            .setUseAlpn(false);
+    settings
+        .tls()
+        .ifPresent(
+            files ->
+                options
+                    .setSsl(true)
+                    .setKeyCertOptions(
+                        new PemKeyCertOptions()
+                            .setCertPath(files.certificate().toString())
+                            .setKeyPath(files.key().toString())));
+    return options;
+  }
+
+  private void handle(HttpServerRequest request) {
+    track(request);
+    try {
+      router.handle(request);
+    } catch (IllegalArgumentException e) {
+      // The router decodes the path's percent escapes before any route sees it.
+      log.debug("malformed path", e);
+      errors.of(Endpoints.badPath()).send(request);
+    } catch (RuntimeException e) {
+      errors.of(e).send(request);
+    }
+  }
+
+  private void track(HttpServerRequest request) {
+    long startedNanos = System.nanoTime();
+    connections.requestBegan(request.connection());
+    request
+        .response()
+        .endHandler(
+            end -> {
+              connections.requestEnded(request.connection());
+              discardRest(request);
+              // The path alone: a query can hold a signature.
+              log.debug(
+                  "{} {} {} in {} us",
+                  request.method(),
+                  request.path(),
+                  request.response().getStatusCode(),
+                  (System.nanoTime() - startedNanos) / 1000);
+            });
+  }
+
+  /** What still arrives of an answered request's body is thrown away, up to a limit. */
+  private static void discardRest(HttpServerRequest request) {
+    if (request.isEnded()) {
+      return;
+    }
+    long[] discarded = {0};
+    request.handler(
+        part -> {
+          discarded[0] += part.length();
+          if (discarded[0] > ApiLimits.MAX_DISCARDED_BODY_BYTES) {
+            request.connection().close();
+          }
+        });
+  }
+
+  /** What Netty's decoder could not read as HTTP. */
+  private void handleInvalid(HttpServerRequest request) {
+    Throwable cause = request.decoderResult().cause();
+    RequestRefusedException refusal =
+        switch (cause) {
+          case TooLongHttpLineException ignored ->
+              new RequestRefusedException(
+                  RequestRefusedException.Kind.URI_TOO_LONG,
+                  "the request line must be at most %d bytes"
+                      .formatted(ApiLimits.MAX_REQUEST_LINE_BYTES));
+          case TooLongHttpHeaderException ignored ->
+              new RequestRefusedException(
+                  RequestRefusedException.Kind.HEADERS_TOO_LARGE,
+                  "the headers must be at most %d bytes".formatted(ApiLimits.MAX_HEADER_BYTES));
+          case null, default ->
+              new RequestRefusedException(
+                  RequestRefusedException.Kind.BAD_REQUEST, "the request is not HTTP/1.1");
+        };
+    errors.of(refusal).send(request);
+    request.connection().close();
+  }
+}

@@ -1,0 +1,143 @@
+package io.gpurunner.api;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpVersion;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/**
+ * Reads request bodies whole, within a size, a time and a total of memory. Vert.x Web's own body
+ * handler is not used: it takes bodies apart by their Content-Type, and here every body is JSON.
+ * Not thread-safe: belongs to the server's event loop.
+ */
+final class BodyReader {
+  private static final String CONTINUE = "100-continue";
+
+  private final Vertx vertx;
+  private final Duration wait;
+  private long bufferedBytes;
+
+  BodyReader(Vertx vertx, Duration wait) {
+    this.vertx = vertx;
+    this.wait = wait;
+  }
+
+  /**
+   * Reads the body; exactly one of the two is called, or none where the client goes away.
+   *
+   * @param whole takes the body, which counts as held in memory until {@link #release}
+   */
+  void read(
+      HttpServerRequest request,
+      Consumer<Buffer> whole,
+      Consumer<RequestRefusedException> refused) {
+    if (declaredBytes(request) > ApiLimits.MAX_BODY_BYTES) {
+      refused.accept(tooLarge());
+      return;
+    }
+    new Reading(request, whole, refused).start();
+  }
+
+  /** To be called once for every body handed out, when it is no longer needed. */
+  void release(Buffer body) {
+    bufferedBytes -= body.length();
+  }
+
+  private static long declaredBytes(HttpServerRequest request) {
+    String declared = request.getHeader(HttpHeaders.CONTENT_LENGTH);
+    try {
+      return declared == null ? 0 : Long.parseLong(declared);
+    } catch (NumberFormatException e) {
+      // Digits, or the decoder would not have let it through: so many that it is too large.
+      return Long.MAX_VALUE;
+    }
+  }
+
+  private static RequestRefusedException tooLarge() {
+    return new RequestRefusedException(
+        RequestRefusedException.Kind.TOO_LARGE,
+        "body: must be at most %d bytes, was more".formatted(ApiLimits.MAX_BODY_BYTES));
+  }
+
+  private final class Reading {
+    private final HttpServerRequest request;
+    private final Consumer<Buffer> whole;
+    private final Consumer<RequestRefusedException> refused;
+    private final Buffer body = Buffer.buffer();
+    private long timer;
+    private boolean over;
+
+    Reading(
+        HttpServerRequest request,
+        Consumer<Buffer> whole,
+        Consumer<RequestRefusedException> refused) {
+      this.request = request;
+      this.whole = whole;
+      this.refused = refused;
+    }
+
+    void start() {
+      timer = vertx.setTimer(wait.toMillis(), id -> timedOut());
+      request.handler(this::arrived);
+      request.endHandler(end -> ended());
+      request.exceptionHandler(failure -> lost());
+      if (CONTINUE.equalsIgnoreCase(request.getHeader(HttpHeaders.EXPECT))
+          && request.version() != HttpVersion.HTTP_1_0) {
+        request.response().writeContinue();
+      }
+    }
+
+    private void arrived(Buffer part) {
+      if (over) {
+        return;
+      }
+      if (body.length() + (long) part.length() > ApiLimits.MAX_BODY_BYTES) {
+        refuse(tooLarge());
+      } else if (bufferedBytes + part.length() > ApiLimits.MAX_BUFFERED_BODY_BYTES) {
+        refuse(
+            new RequestRefusedException(
+                RequestRefusedException.Kind.UNAVAILABLE,
+                "too many large requests at once; try again"));
+      } else {
+        bufferedBytes += part.length();
+        body.appendBuffer(part);
+      }
+    }
+
+    private void ended() {
+      if (finish()) {
+        whole.accept(body);
+      }
+    }
+
+    private void timedOut() {
+      refuse(
+          new RequestRefusedException(
+              RequestRefusedException.Kind.TIMED_OUT,
+              "body: must arrive within %d ms, did not".formatted(wait.toMillis())));
+    }
+
+    private void refuse(RequestRefusedException refusal) {
+      if (finish()) {
+        release(body);
+        refused.accept(refusal);
+      }
+    }
+
+    private void lost() {
+      if (finish()) {
+        release(body);
+      }
+    }
+
+    private boolean finish() {
+      boolean first = !over;
+      over = true;
+      vertx.cancelTimer(timer);
+      return first;
+    }
+  }
+}

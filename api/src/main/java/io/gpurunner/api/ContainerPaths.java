@@ -1,0 +1,132 @@
+package io.gpurunner.api;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The places inside a container where a request wants directories mounted: each checked alone, then
+ * all against one another. Not thread-safe.
+ */
+final class ContainerPaths {
+  /** Neither these nor anything below them: the kernel's. */
+  private static final List<String> KERNEL_TREES = List.of("/proc", "/sys", "/dev");
+
+  /**
+   * A directory mounted here would hide what the image's programs need to start, or what Docker
+   * puts there itself. Directories below them are allowed.
+   */
+  private static final Set<String> SYSTEM_DIRECTORIES =
+      Set.of(
+          "/bin",
+          "/boot",
+          "/etc",
+          "/etc/hostname",
+          "/etc/hosts",
+          "/etc/resolv.conf",
+          "/lib",
+          "/lib32",
+          "/lib64",
+          "/libx32",
+          "/run",
+          "/sbin",
+          "/usr",
+          "/usr/bin",
+          "/usr/lib",
+          "/usr/lib32",
+          "/usr/lib64",
+          "/usr/local",
+          "/usr/local/bin",
+          "/usr/local/lib",
+          "/usr/sbin",
+          "/var",
+          "/var/run");
+
+  private static final String WHAT = "an absolute container path";
+
+  private final Fields fields;
+  private final Map<String, String> accepted = new LinkedHashMap<>();
+
+  ContainerPaths(Fields fields) {
+    this.fields = fields;
+  }
+
+  /** The field's path, normalised; empty where it was refused. */
+  Optional<String> required(String field) {
+    Optional<String> path =
+        fields
+            .requiredText(field, WHAT, JobRequestLimits.MAX_PATH_CHARACTERS)
+            .flatMap(text -> checked(field, text));
+    path.ifPresent(text -> accepted.put(field, text));
+    return path;
+  }
+
+  /** Refuses every path that is the same as, or lies inside, another one. */
+  void refuseCollisions() {
+    List<Map.Entry<String, String>> paths = List.copyOf(accepted.entrySet());
+    for (int later = 1; later < paths.size(); later++) {
+      for (int earlier = 0; earlier < later; earlier++) {
+        var one = paths.get(earlier);
+        var other = paths.get(later);
+        if (within(one.getValue(), other.getValue()) || within(other.getValue(), one.getValue())) {
+          fields.refuse(
+              other.getKey(),
+              "must be neither %s (%s) nor a parent or child of it, was %s"
+                  .formatted(
+                      one.getKey(), Shown.quoted(one.getValue()), Shown.quoted(other.getValue())));
+        }
+      }
+    }
+  }
+
+  private Optional<String> checked(String field, String text) {
+    if (!text.startsWith("/")) {
+      return refused(field, WHAT, text);
+    }
+    if (text.indexOf(':') >= 0) {
+      return refused(field, WHAT + " without ':'", text);
+    }
+    List<String> parts = new ArrayList<>();
+    for (String part : text.split("/", -1)) {
+      if (part.equals("..")) {
+        return refused(field, WHAT + " without '..'", text);
+      }
+      if (part.getBytes(StandardCharsets.UTF_8).length > JobRequestLimits.MAX_PATH_PART_BYTES) {
+        return refused(
+            field,
+            WHAT + " with parts of at most " + JobRequestLimits.MAX_PATH_PART_BYTES + " bytes",
+            text);
+      }
+      if (!part.isEmpty() && !part.equals(".")) {
+        parts.add(part);
+      }
+    }
+    String path = "/" + String.join("/", parts);
+    if (parts.isEmpty()) {
+      return refused(field, WHAT + " below /", text);
+    }
+    for (String tree : KERNEL_TREES) {
+      if (within(path, tree)) {
+        return refused(field, WHAT + " outside /proc, /sys and /dev", text);
+      }
+    }
+    if (SYSTEM_DIRECTORIES.contains(path)) {
+      return refused(field, WHAT + " that is no system directory of the image", text);
+    }
+    return Optional.of(path);
+  }
+
+  private Optional<String> refused(String field, String accepted, String was) {
+    fields.refuse(field, accepted, new JsonValue.Text(was));
+    return Optional.empty();
+  }
+
+  /** Whether {@code path} is {@code tree} or lies in it; both normalised. */
+  private static boolean within(String path, String tree) {
+    return path.equals(tree) || path.startsWith(tree + "/");
+  }
+}

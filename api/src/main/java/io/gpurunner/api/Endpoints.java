@@ -1,0 +1,292 @@
+package io.gpurunner.api;
+
+import io.vertx.core.Handler;
+import io.vertx.core.MultiMap;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+
+/**
+ * The routes: which method of which path does what. Not thread-safe: belongs to the server's event
+ * loop.
+ */
+final class Endpoints {
+  private static final String IDEMPOTENCY_KEY = "Idempotency-Key";
+
+  private final ApiPorts ports;
+  private final TokenVerifier tokens;
+  private final BodyReader bodies;
+  private final RequestWork work;
+  private final ErrorAnswers errors;
+  private final JobRequestParser parser = new JobRequestParser();
+
+  /** What a caller's request with a body comes to; may block. */
+  @FunctionalInterface
+  private interface BodyWork {
+    Answer answer(Caller caller, Buffer body);
+  }
+
+  /** What a caller's request comes to; may block. */
+  @FunctionalInterface
+  private interface CallerWork {
+    Answer answer(Caller caller);
+  }
+
+  /** What is asked of one job; may block. */
+  @FunctionalInterface
+  private interface JobWork {
+    Answer answer(Caller caller, JobId id);
+  }
+
+  Endpoints(
+      ApiPorts ports,
+      TokenVerifier tokens,
+      BodyReader bodies,
+      RequestWork work,
+      ErrorAnswers errors) {
+    this.ports = ports;
+    this.tokens = tokens;
+    this.bodies = bodies;
+    this.work = work;
+    this.errors = errors;
+  }
+
+  /** All routes; exact paths stand before the ones with parameters. */
+  Router router(Vertx vertx) {
+    Router router = Router.router(vertx);
+    HealthRoute health = new HealthRoute(ports.health(), errors);
+    ArtifactRoute artifacts = new ArtifactRoute(ports.downloads(), work, errors);
+    add(router, "/api/userJob/job_status", Map.of(HttpMethod.POST, this::jobStatus));
+    add(router, "/api/userJob", Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::list));
+    add(router, "/api/userJob/job_del", Map.of(HttpMethod.POST, this::delete));
+    add(router, "/api/userJob/getGpuType", Map.of(HttpMethod.GET, this::gpuTypes));
+    add(router, "/api/userJob/:id/retry-upload", Map.of(HttpMethod.POST, this::retryUpload));
+    add(router, "/api/userJob/:id", Map.of(HttpMethod.GET, this::detail));
+    add(
+        router,
+        "/artifacts/:jobId/:file",
+        Map.of(HttpMethod.GET, artifacts::handle, HttpMethod.HEAD, artifacts::handle));
+    add(
+        router,
+        "/health/live",
+        Map.of(HttpMethod.GET, context -> health.live().send(context.request())));
+    add(
+        router,
+        "/health/ready",
+        Map.of(HttpMethod.GET, context -> health.ready().send(context.request())));
+    router.route().handler(context -> fail(context.request(), noSuchPath()));
+    router.errorHandler(400, context -> fail(context.request(), badPath()));
+    router.errorHandler(404, context -> fail(context.request(), noSuchPath()));
+    router.errorHandler(
+        500,
+        context ->
+            fail(
+                context.request(),
+                Optional.ofNullable(context.failure())
+                    .orElseGet(() -> new IllegalStateException("a route failed without a cause"))));
+    return router;
+  }
+
+  static RequestRefusedException badPath() {
+    return new RequestRefusedException(
+        RequestRefusedException.Kind.BAD_REQUEST, "the request's path or Host header is malformed");
+  }
+
+  private static RequestRefusedException noSuchPath() {
+    return new RequestRefusedException(
+        RequestRefusedException.Kind.NOT_FOUND, "there is nothing at this path");
+  }
+
+  private void add(Router router, String path, Map<HttpMethod, Handler<RoutingContext>> methods) {
+    String allowed =
+        methods.keySet().stream().map(HttpMethod::name).sorted().collect(Collectors.joining(", "));
+    router
+        .route(path)
+        .handler(
+            context -> {
+              Handler<RoutingContext> handler = methods.get(context.request().method());
+              if (handler != null) {
+                handler.handle(context);
+                return;
+              }
+              errors
+                  .of(
+                      new RequestRefusedException(
+                          RequestRefusedException.Kind.METHOD_NOT_ALLOWED,
+                          "the method must be " + allowed),
+                      Map.of("Allow", allowed))
+                  .send(context.request());
+            });
+  }
+
+  private void create(RoutingContext context) {
+    MultiMap headers = context.request().headers();
+    withBody(
+        context,
+        (caller, body) -> {
+          Optional<String> key = idempotencyKey(headers.getAll(IDEMPOTENCY_KEY));
+          return switch (parser.parse(caller, body, ports.facts())) {
+            case JobRequestParser.Result.Accepted(JobRequest request) ->
+                Answer.ok(JobJson.created(ports.jobs().create(caller, request, key)));
+            case JobRequestParser.Result.Rejected rejected -> throw badRequest(rejected.message());
+          };
+        });
+  }
+
+  private static Optional<String> idempotencyKey(List<String> headers) {
+    if (headers.isEmpty()) {
+      return Optional.empty();
+    }
+    String key = headers.getFirst();
+    boolean valid =
+        headers.size() == 1
+            && !key.isEmpty()
+            && key.length() <= ApiLimits.MAX_IDEMPOTENCY_KEY_CHARACTERS
+            && key.chars().allMatch(character -> character > ' ' && character < 0x7f);
+    if (!valid) {
+      throw badRequest(
+          "%s: must be sent once, with 1 to %d visible ASCII characters"
+              .formatted(IDEMPOTENCY_KEY, ApiLimits.MAX_IDEMPOTENCY_KEY_CHARACTERS));
+    }
+    return Optional.of(key);
+  }
+
+  private void jobStatus(RoutingContext context) {
+    withBody(
+        context,
+        (caller, body) -> Answer.ok(JobJson.status(ports.jobs().status(caller, namedJob(body)))));
+  }
+
+  private void delete(RoutingContext context) {
+    withBody(
+        context,
+        (caller, body) -> {
+          JobId id = namedJob(body);
+          return Answer.ok(JobJson.message(id, ports.jobs().delete(caller, id)));
+        });
+  }
+
+  /** The job that a body {@code {"job_id":"…"}} names. Text that is no id is no job's. */
+  private static JobId namedJob(Buffer body) {
+    Fields fields;
+    try {
+      fields = new Fields(JsonReader.object(JsonReader.text(body.getBytes())));
+    } catch (MalformedJsonException e) {
+      throw badRequest("body: " + e.reason());
+    }
+    return switch (fields.find("job_id")) {
+      case Optional<JsonValue> value when value.isEmpty() ->
+          throw badRequest("job_id: is required");
+      case Optional<JsonValue> value when value.get() instanceof JsonValue.Text(String text) ->
+          jobId(text);
+      case Optional<JsonValue> value ->
+          throw badRequest("job_id: must be text, was " + value.get().shown());
+    };
+  }
+
+  private static JobId jobId(String text) {
+    return JobId.parse(text)
+        .orElseThrow(
+            () ->
+                new RequestRefusedException(
+                    RequestRefusedException.Kind.NOT_FOUND,
+                    "job_id: there is no job " + Shown.quoted(text)));
+  }
+
+  private void list(RoutingContext context) {
+    HttpServerRequest request = context.request();
+    authenticated(
+        request,
+        caller -> {
+          List<FieldError> wrong = new ArrayList<>();
+          int page = PageQuery.number(request, "current", 1, ApiLimits.MAX_PAGE, wrong);
+          int size =
+              PageQuery.number(
+                  request, "size", ApiLimits.DEFAULT_PAGE_SIZE, ApiLimits.MAX_PAGE_SIZE, wrong);
+          if (!wrong.isEmpty()) {
+            throw badRequest(new JobRequestParser.Result.Rejected(wrong).message());
+          }
+          return Answer.ok(JobJson.page(ports.jobs().list(caller, page, size)));
+        });
+  }
+
+  private void gpuTypes(RoutingContext context) {
+    authenticated(
+        context.request(), caller -> Answer.ok(JobJson.gpuTypes(ports.facts().gpuAvailability())));
+  }
+
+  private void detail(RoutingContext context) {
+    aboutJob(context, (caller, id) -> Answer.ok(JobJson.detail(ports.jobs().detail(caller, id))));
+  }
+
+  private void retryUpload(RoutingContext context) {
+    aboutJob(
+        context,
+        (caller, id) -> Answer.ok(JobJson.message(id, ports.jobs().retryUpload(caller, id))));
+  }
+
+  private void aboutJob(RoutingContext context, JobWork todo) {
+    String id = Objects.requireNonNull(context.pathParam("id"));
+    authenticated(context.request(), caller -> todo.answer(caller, jobId(id)));
+  }
+
+  private void authenticated(HttpServerRequest request, CallerWork todo) {
+    verified(request).ifPresent(caller -> answer(request, () -> todo.answer(caller), () -> {}));
+  }
+
+  /** The token comes before the body: a stranger's is not kept. */
+  private void withBody(RoutingContext context, BodyWork todo) {
+    HttpServerRequest request = context.request();
+    verified(request)
+        .ifPresent(
+            caller ->
+                bodies.read(
+                    request,
+                    body ->
+                        answer(
+                            request, () -> todo.answer(caller, body), () -> bodies.release(body)),
+                    refusal -> fail(request, refusal)));
+  }
+
+  /** Who asks; empty where that was answered with 401 already. */
+  private Optional<Caller> verified(HttpServerRequest request) {
+    try {
+      return Optional.of(tokens.verify(request.headers().getAll(HttpHeaders.AUTHORIZATION)));
+    } catch (RequestRefusedException e) {
+      fail(request, e);
+      return Optional.empty();
+    }
+  }
+
+  private void answer(HttpServerRequest request, Supplier<Answer> todo, Runnable afterwards) {
+    work.run(
+        todo,
+        answer -> {
+          afterwards.run();
+          answer.send(request);
+        },
+        failure -> {
+          afterwards.run();
+          fail(request, failure);
+        });
+  }
+
+  private void fail(HttpServerRequest request, Throwable failure) {
+    errors.of(failure).send(request);
+  }
+
+  private static RequestRefusedException badRequest(String message) {
+    return new RequestRefusedException(RequestRefusedException.Kind.BAD_REQUEST, message);
+  }
+}

@@ -1,0 +1,150 @@
+package io.gpurunner.api;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/** Reads {@code env}: an object of text, numbers and booleans, or that object as JSON text. */
+final class EnvironmentField {
+  private static final String FIELD = "env";
+  private static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]*+");
+
+  /**
+   * What the NVIDIA container tools and the CUDA, ROCm and OpenCL libraries read to decide which
+   * devices a process sees; the agent alone sets them. Names are case-sensitive on Linux.
+   */
+  private static final Set<String> RESERVED =
+      Set.of(
+          "CUDA_VISIBLE_DEVICES",
+          "GPU_DEVICE_ORDINAL",
+          "HIP_VISIBLE_DEVICES",
+          "ROCR_VISIBLE_DEVICES");
+
+  /**
+   * The container tools' own family (VISIBLE_DEVICES, DRIVER_CAPABILITIES, MIG_*, REQUIRE_*,
+   * DISABLE_REQUIRE, IMEX_CHANNELS, GDS …), refused whole because it grows with their releases.
+   */
+  private static final String RESERVED_PREFIX = "NVIDIA_";
+
+  /** Of that prefix, yet only a switch of cuBLAS's arithmetic. */
+  private static final String NOT_RESERVED = "NVIDIA_TF32_OVERRIDE";
+
+  private final Fields fields;
+
+  EnvironmentField(Fields fields) {
+    this.fields = fields;
+  }
+
+  Map<String, String> read() {
+    return fields.find(FIELD).map(this::read).orElse(Map.of());
+  }
+
+  private Map<String, String> read(JsonValue value) {
+    return switch (value) {
+      case JsonValue.Obj object -> variables(object);
+      case JsonValue.Text(String text) when text.isBlank() -> Map.of();
+      case JsonValue.Text(String text) -> {
+        try {
+          yield variables(JsonReader.object(text));
+        } catch (MalformedJsonException e) {
+          fields.refuse(
+              FIELD, "must be an object, or an object as JSON text; the text " + e.reason());
+          yield Map.of();
+        }
+      }
+      case JsonValue.Numeric ignored -> refused(value);
+      case JsonValue.Bool ignored -> refused(value);
+      case JsonValue.Null ignored -> refused(value);
+      case JsonValue.Arr ignored -> refused(value);
+    };
+  }
+
+  private Map<String, String> refused(JsonValue value) {
+    fields.refuse(FIELD, "an object of text, numbers and booleans, or that object as text", value);
+    return Map.of();
+  }
+
+  private Map<String, String> variables(JsonValue.Obj object) {
+    if (object.members().size() > JobRequestLimits.MAX_ENV_VARIABLES) {
+      fields.refuse(
+          FIELD,
+          "must have at most %d variables, had %d"
+              .formatted(JobRequestLimits.MAX_ENV_VARIABLES, object.members().size()));
+      return Map.of();
+    }
+    Map<String, String> variables = new LinkedHashMap<>();
+    long bytes = 0;
+    for (Map.Entry<String, JsonValue> member : object.members().entrySet()) {
+      String name = member.getKey();
+      checkName(name);
+      String value = value(name, member.getValue());
+      variables.put(name, value);
+      bytes += bytes(name) + bytes(value);
+    }
+    if (bytes > JobRequestLimits.MAX_ENV_BYTES) {
+      fields.refuse(
+          FIELD,
+          "must hold at most %d bytes in all, held %d"
+              .formatted(JobRequestLimits.MAX_ENV_BYTES, bytes));
+    }
+    return Collections.unmodifiableMap(variables);
+  }
+
+  private void checkName(String name) {
+    if (name.length() > JobRequestLimits.MAX_ENV_NAME_CHARACTERS || !NAME.matcher(name).matches()) {
+      fields.refuse(
+          FIELD,
+          "names must be a letter or _ and then letters, digits, _ . -, at most %d characters, was %s"
+              .formatted(JobRequestLimits.MAX_ENV_NAME_CHARACTERS, Shown.quoted(name)));
+    } else if (isReserved(name)) {
+      fields.refuse(
+          FIELD,
+          name
+              + " cannot be set by a job: the agent decides which GPUs a job sees (ask with gpuNumber and"
+              + " gpuType); remove it");
+    }
+  }
+
+  private static boolean isReserved(String name) {
+    return RESERVED.contains(name)
+        || (name.startsWith(RESERVED_PREFIX) && !name.equals(NOT_RESERVED));
+  }
+
+  /** The variable's text; numbers as they were written. */
+  private String value(String name, JsonValue value) {
+    String text =
+        switch (value) {
+          case JsonValue.Text(String content) -> content;
+          case JsonValue.Numeric(String literal, boolean ignored) -> literal;
+          case JsonValue.Bool(boolean content) -> Boolean.toString(content);
+          case JsonValue.Null ignored -> refusedValue(name, value);
+          case JsonValue.Obj ignored -> refusedValue(name, value);
+          case JsonValue.Arr ignored -> refusedValue(name, value);
+        };
+    if (text.indexOf('\0') >= 0) {
+      fields.refuse(FIELD, "%s must not hold a NUL character".formatted(Shown.quoted(name)));
+    }
+    if (bytes(text) > JobRequestLimits.MAX_ENV_VALUE_BYTES) {
+      fields.refuse(
+          FIELD,
+          "%s must be at most %d bytes, was %d"
+              .formatted(Shown.quoted(name), JobRequestLimits.MAX_ENV_VALUE_BYTES, bytes(text)));
+    }
+    return text;
+  }
+
+  private String refusedValue(String name, JsonValue value) {
+    fields.refuse(
+        FIELD,
+        "%s must be text, a number, true or false, was %s"
+            .formatted(Shown.quoted(name), value.shown()));
+    return "";
+  }
+
+  private static int bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
+  }
+}

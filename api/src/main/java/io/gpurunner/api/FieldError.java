@@ -1,0 +1,14 @@
+package io.gpurunner.api;
+
+/**
+ * One wrong field of a request.
+ *
+ * @param field its JSON key, {@code body} for the whole
+ * @param message what is accepted and what was sent
+ */
+public record FieldError(String field, String message) {
+  @Override
+  public String toString() {
+    return field + ": " + message;
+  }
+}

@@ -1,0 +1,125 @@
+package io.gpurunner.api;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.regex.Pattern;
+
+/**
+ * The members of a request's JSON object, read one by one; what is wrong with each is collected.
+ * JSON null counts as absent. Not thread-safe.
+ */
+final class Fields {
+  /**
+   * A whole number in text: ASCII digits and nothing else. No sign but minus, no blanks, no
+   * fraction, no exponent.
+   */
+  private static final Pattern WHOLE_NUMBER = Pattern.compile("-?[0-9]+");
+
+  /** Longest text of digits that always fits a long. */
+  private static final int MAX_DIGITS = 18;
+
+  private final Map<String, JsonValue> members;
+  private final List<FieldError> errors = new ArrayList<>();
+
+  Fields(JsonValue.Obj object) {
+    this.members = object.members();
+  }
+
+  List<FieldError> errors() {
+    return List.copyOf(errors);
+  }
+
+  Optional<JsonValue> find(String field) {
+    return Optional.ofNullable(members.get(field)).filter(v -> !(v instanceof JsonValue.Null));
+  }
+
+  Optional<JsonValue> required(String field) {
+    Optional<JsonValue> value = find(field);
+    if (value.isEmpty()) {
+      refuse(field, "is required");
+    }
+    return value;
+  }
+
+  void refuse(String field, String message) {
+    errors.add(new FieldError(field, message));
+  }
+
+  /** Refuses with "must be …, was …". */
+  void refuse(String field, String accepted, JsonValue was) {
+    refuse(field, "must be " + accepted + ", was " + was.shown());
+  }
+
+  /** A required text without control characters. */
+  Optional<String> requiredText(String field, String what, int maxCharacters) {
+    return required(field).flatMap(value -> text(field, what, maxCharacters, value));
+  }
+
+  /** An optional text without control characters; blank counts as absent. */
+  Optional<String> optionalText(String field, String what, int maxCharacters) {
+    return find(field)
+        .flatMap(value -> text(field, what, maxCharacters, value))
+        .filter(text -> !text.isBlank());
+  }
+
+  Optional<String> text(String field, String what, int maxCharacters, JsonValue value) {
+    if (!(value instanceof JsonValue.Text(String text))) {
+      refuse(field, what, value);
+      return Optional.empty();
+    }
+    if (text.length() > maxCharacters) {
+      refuse(
+          field,
+          "must be " + what + " of at most " + maxCharacters + " characters, had " + text.length());
+      return Optional.empty();
+    }
+    if (text.chars().anyMatch(Character::isISOControl)) {
+      refuse(field, what + " without control characters", value);
+      return Optional.empty();
+    }
+    return Optional.of(text);
+  }
+
+  OptionalLong requiredNumber(String field, String unit, long min, long max) {
+    return required(field).map(v -> number(field, unit, min, max, v)).orElse(OptionalLong.empty());
+  }
+
+  OptionalLong optionalNumber(String field, String unit, long min, long max) {
+    return find(field).map(v -> number(field, unit, min, max, v)).orElse(OptionalLong.empty());
+  }
+
+  /**
+   * A whole number, as a JSON number or as text.
+   *
+   * @param unit what follows "a whole number", for example {@code " of MB"}, or nothing
+   */
+  private OptionalLong number(String field, String unit, long min, long max, JsonValue value) {
+    Optional<String> digits =
+        switch (value) {
+          case JsonValue.Text(String text) when WHOLE_NUMBER.matcher(text).matches() ->
+              Optional.of(text);
+          case JsonValue.Numeric(String literal, boolean whole) when whole -> Optional.of(literal);
+          case JsonValue.Text ignored -> Optional.empty();
+          case JsonValue.Numeric ignored -> Optional.empty();
+          case JsonValue.Bool ignored -> Optional.empty();
+          case JsonValue.Null ignored -> Optional.empty();
+          case JsonValue.Obj ignored -> Optional.empty();
+          case JsonValue.Arr ignored -> Optional.empty();
+        };
+    if (digits.isEmpty()) {
+      refuse(field, "a whole number" + unit, value);
+      return OptionalLong.empty();
+    }
+    if (digits.get().length() <= MAX_DIGITS) {
+      long number = Long.parseLong(digits.get());
+      if (number >= min && number <= max) {
+        return OptionalLong.of(number);
+      }
+    }
+    refuse(field, "a whole number" + unit + " from " + min + " to " + max, value);
+    return OptionalLong.empty();
+  }
+}

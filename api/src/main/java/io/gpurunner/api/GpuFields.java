@@ -1,0 +1,83 @@
+package io.gpurunner.api;
+
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.stream.Collectors;
+
+/** Reads {@code gpuNumber} and {@code gpuType} against what the machine has. */
+final class GpuFields {
+  private static final String NUMBER = "gpuNumber";
+  private static final String TYPE = "gpuType";
+
+  /**
+   * @param type as the machine spells it; as sent where the number is 0
+   */
+  record Choice(int number, String type) {}
+
+  private final Fields fields;
+  private final Map<String, Integer> machine;
+
+  GpuFields(Fields fields, Map<String, Integer> machine) {
+    this.fields = fields;
+    this.machine = machine;
+  }
+
+  /** The choice, or empty where either field was refused. */
+  Optional<Choice> read() {
+    OptionalLong number = fields.requiredNumber(NUMBER, "", 0, Integer.MAX_VALUE);
+    Optional<String> sent =
+        fields.requiredText(TYPE, "a GPU product name", JobRequestLimits.MAX_GPU_TYPE_CHARACTERS);
+    if (number.isPresent() && number.getAsLong() == 0) {
+      return sent.map(type -> new Choice(0, type));
+    }
+    Optional<String> known = sent.flatMap(this::spelledByMachine);
+    if (sent.isPresent() && known.isEmpty()) {
+      fields.refuse(
+          TYPE,
+          "must be a GPU of this machine, was %s; %s"
+              .formatted(Shown.quoted(sent.get()), inventory()));
+    }
+    if (number.isEmpty()) {
+      return Optional.empty();
+    }
+    int available =
+        known
+            .map(type -> machine.getOrDefault(type, 0))
+            .orElseGet(() -> machine.values().stream().mapToInt(Integer::intValue).sum());
+    if (number.getAsLong() > available) {
+      fields.refuse(
+          NUMBER,
+          "must be 0 to %d%s, was %d; %s"
+              .formatted(
+                  available,
+                  known.map(type -> " of " + type).orElse(""),
+                  number.getAsLong(),
+                  inventory()));
+      return Optional.empty();
+    }
+    return known.map(type -> new Choice((int) number.getAsLong(), type));
+  }
+
+  private Optional<String> spelledByMachine(String sent) {
+    String wanted = normalised(sent);
+    return machine.keySet().stream().filter(type -> normalised(type).equals(wanted)).findFirst();
+  }
+
+  /** Clients write a product with blanks, dashes or underscores, in any case. */
+  private static String normalised(String type) {
+    return type.toLowerCase(Locale.ROOT).replaceAll("[\\s_-]", "");
+  }
+
+  private String inventory() {
+    if (machine.isEmpty()) {
+      return "this machine has no GPUs, use gpuNumber 0";
+    }
+    return "this machine has "
+        + machine.entrySet().stream()
+            .limit(JobRequestLimits.MAX_LISTED_NAMES)
+            .map(entry -> entry.getValue() + " " + entry.getKey())
+            .collect(Collectors.joining(", "));
+  }
+}

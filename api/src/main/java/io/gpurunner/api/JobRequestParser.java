@@ -1,0 +1,199 @@
+package io.gpurunner.api;
+
+import io.vertx.core.buffer.Buffer;
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * Turns the body of {@code POST /api/userJob} into a {@link JobRequest}, or into everything that is
+ * wrong with it at once. Has no state of its own; what depends on the machine it asks of {@link
+ * MachineFacts}, which may block. Thread-safe.
+ *
+ * <p>Decided here where the contract leaves room:
+ *
+ * <ul>
+ *   <li>A number is a JSON number without fraction or exponent, or text of ASCII digits: {@code 1},
+ *       {@code "1"}, {@code "01"}; not {@code 1.0}, {@code "1.0"}, {@code " 1 "}, {@code "+1"}.
+ *   <li>JSON null, and blank text in an optional text field, count as absent. Null inside {@code
+ *       env} is refused.
+ *   <li>Mount paths hold no {@code :} (Kubernetes has the same rule), are no system directory of
+ *       the image, and no two are the same or inside one another.
+ *   <li>{@code stopTime} is not looked at with stopType 0; a library path is not looked at without
+ *       its name.
+ * </ul>
+ */
+public final class JobRequestParser {
+  /** What came of a body. */
+  public sealed interface Result {
+    /** Every rule holds. */
+    record Accepted(JobRequest request) implements Result {}
+
+    /**
+     * @param errors all wrong fields, at least one
+     */
+    record Rejected(List<FieldError> errors) implements Result {
+      /** One line for the error body. */
+      public String message() {
+        String shown =
+            String.join(
+                "; ",
+                errors.stream()
+                    .limit(ApiLimits.MAX_REPORTED_ERRORS)
+                    .map(FieldError::toString)
+                    .toList());
+        int more = errors.size() - ApiLimits.MAX_REPORTED_ERRORS;
+        return more > 0 ? shown + "; and " + more + " more" : shown;
+      }
+    }
+  }
+
+  /**
+   * @param caller who asks; needed for {@code resumeFrom}
+   * @param body at most {@link ApiLimits#MAX_BODY_BYTES}
+   */
+  public Result parse(Caller caller, Buffer body, MachineFacts facts) {
+    String source;
+    Fields fields;
+    try {
+      source = JsonReader.text(body.getBytes());
+      fields = new Fields(JsonReader.object(source));
+    } catch (MalformedJsonException e) {
+      return new Result.Rejected(List.of(new FieldError("body", e.reason())));
+    }
+    Optional<JobRequest> request = read(fields, caller, facts, source);
+    List<FieldError> errors = fields.errors();
+    return errors.isEmpty()
+        ? new Result.Accepted(request.orElseThrow())
+        : new Result.Rejected(errors);
+  }
+
+  /** Reads every field, also after the first wrong one; empty only if an error was collected. */
+  private static Optional<JobRequest> read(
+      Fields fields, Caller caller, MachineFacts facts, String source) {
+    List<String> notes = new ArrayList<>();
+    long maxVolume = facts.maxVolumeMegabytes();
+    Optional<GpuFields.Choice> gpus = new GpuFields(fields, facts.gpuTypes()).read();
+    ContainerPaths paths = new ContainerPaths(fields);
+    Optional<String> ckptPath = paths.required("ckptPath");
+    OptionalLong ckptVolume = fields.requiredNumber("ckptVol", " of MB", 1, maxVolume);
+    Optional<String> modelPath = paths.required("modelPath");
+    OptionalLong modelVolume = fields.requiredNumber("modelVol", " of MB", 1, maxVolume);
+    Optional<String> image = image(fields);
+    Optional<JobType> jobType = jobType(fields);
+    Optional<StopRule> stopRule = stopRule(fields);
+
+    OptionalFields optional = new OptionalFields(fields, caller, facts);
+    Optional<LibraryMount> dataset =
+        optional.library("datasetName", "datasetPath", "dataset", facts::datasets, paths, notes);
+    Optional<LibraryMount> model =
+        optional.library(
+            "pretrainedModelName", "pretrainedModelPath", "model", facts::models, paths, notes);
+    paths.refuseCollisions();
+    Optional<String> runCommand = optional.runCommand();
+    Optional<URI> callbackUrl = optional.callbackUrl();
+    Map<String, String> env = new EnvironmentField(fields).read();
+    Optional<String> name = optional.name();
+    OptionalLong priority =
+        fields.optionalNumber(
+            "priority", "", JobRequestLimits.MIN_PRIORITY, JobRequestLimits.MAX_PRIORITY);
+    OptionalLong retries = fields.optionalNumber("retries", "", 0, JobRequestLimits.MAX_RETRIES);
+    OptionalLong grace =
+        fields.optionalNumber("gracePeriod", " of seconds", 0, JobRequestLimits.MAX_GRACE_SECONDS);
+    Map<String, String> labels = optional.labels();
+    Optional<JobId> resumeFrom = optional.resumeFrom();
+
+    if (!fields.errors().isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new JobRequest(
+            gpus.orElseThrow().number(),
+            gpus.orElseThrow().type(),
+            ckptPath.orElseThrow(),
+            ckptVolume.orElseThrow(),
+            modelPath.orElseThrow(),
+            modelVolume.orElseThrow(),
+            image.orElseThrow(),
+            jobType.orElseThrow(),
+            stopRule.orElseThrow(),
+            dataset,
+            model,
+            runCommand,
+            callbackUrl,
+            env,
+            name,
+            (int) priority.orElse(0),
+            (int) retries.orElse(0),
+            grace.isPresent()
+                ? Optional.of(Duration.ofSeconds(grace.getAsLong()))
+                : Optional.empty(),
+            labels,
+            resumeFrom,
+            List.copyOf(notes),
+            source));
+  }
+
+  private static Optional<String> image(Fields fields) {
+    String field = "imagePath";
+    String accepted = "an image reference ([domain[:port]/]path[:tag][@digest])";
+    Optional<String> text =
+        fields.requiredText(field, accepted, JobRequestLimits.MAX_IMAGE_CHARACTERS);
+    if (text.isPresent() && !ImageReference.isValid(text.get())) {
+      fields.refuse(field, accepted, new JsonValue.Text(text.get()));
+      return Optional.empty();
+    }
+    return text;
+  }
+
+  private static Optional<JobType> jobType(Fields fields) {
+    String field = "jobType";
+    Optional<JsonValue> value = fields.required(field);
+    if (value.isEmpty()) {
+      return Optional.empty();
+    }
+    if (value.get() instanceof JsonValue.Text(String text)) {
+      switch (text.toLowerCase(Locale.ROOT)) {
+        case "generaljob", "general" -> {
+          return Optional.of(JobType.GENERAL);
+        }
+        case "mpi" -> {
+          return Optional.of(JobType.MPI);
+        }
+        case "pytorch" -> {
+          return Optional.of(JobType.PYTORCH);
+        }
+        case "tensorflow" -> {
+          return Optional.of(JobType.TENSORFLOW);
+        }
+        default -> {}
+      }
+    }
+    fields.refuse(field, "GeneralJob, MPI, Pytorch or TensorFlow", value.get());
+    return Optional.empty();
+  }
+
+  private static Optional<StopRule> stopRule(Fields fields) {
+    OptionalLong type = fields.requiredNumber("stopType", "", 0, 1);
+    if (type.isEmpty()) {
+      return Optional.empty();
+    }
+    if (type.getAsLong() == 0) {
+      return Optional.of(new StopRule.NaturalEnd());
+    }
+    if (fields.find("stopTime").isEmpty()) {
+      fields.refuse("stopTime", "is required with stopType 1, in minutes");
+      return Optional.empty();
+    }
+    OptionalLong minutes =
+        fields.optionalNumber("stopTime", " of minutes", 1, JobRequestLimits.MAX_STOP_MINUTES);
+    return minutes.isPresent()
+        ? Optional.of(new StopRule.After(Duration.ofMinutes(minutes.getAsLong())))
+        : Optional.empty();
+  }
+}

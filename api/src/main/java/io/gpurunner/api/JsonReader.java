@@ -1,0 +1,166 @@
+package io.gpurunner.api;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Reads strict JSON (RFC 8259) within {@link ApiLimits}: no comments, no trailing text, no key
+ * twice, no broken UTF-8, no half surrogate pairs. One use: make it, call {@link #value()}.
+ */
+final class JsonReader {
+  private static final char BYTE_ORDER_MARK = '\uFEFF';
+  private static final int MAX_MESSAGE_CHARACTERS = 200;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(ApiLimits.MAX_JSON_DEPTH)
+                  .maxNumberLength(ApiLimits.MAX_JSON_NUMBER_CHARACTERS)
+                  .maxNameLength(ApiLimits.MAX_JSON_NAME_CHARACTERS)
+                  .maxStringLength(ApiLimits.MAX_BODY_BYTES)
+                  .maxDocumentLength(ApiLimits.MAX_BODY_BYTES)
+                  .build())
+          // Keys come from clients; remembering them for the process's life would be theirs to
+          // fill.
+          .configure(JsonFactory.Feature.INTERN_FIELD_NAMES, false)
+          .configure(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES, false)
+          .build();
+
+  private final JsonParser parser;
+  private int values;
+
+  private JsonReader(JsonParser parser) {
+    this.parser = parser;
+  }
+
+  /**
+   * The text of a body. Always UTF-8, whatever the headers say; a UTF-8 byte order mark, which some
+   * Windows tools write, is dropped.
+   */
+  static String text(byte[] body) throws MalformedJsonException {
+    String text;
+    try {
+      text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString();
+    } catch (CharacterCodingException e) {
+      throw new MalformedJsonException("must be JSON in UTF-8, was not valid UTF-8", e);
+    }
+    return !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK ? text.substring(1) : text;
+  }
+
+  /** The one JSON object that the text consists of. */
+  static JsonValue.Obj object(String text) throws MalformedJsonException {
+    if (text.isBlank()) {
+      throw new MalformedJsonException("must be a JSON object, was empty");
+    }
+    try (JsonParser parser = FACTORY.createParser(text)) {
+      JsonReader reader = new JsonReader(parser);
+      parser.nextToken();
+      JsonValue value = reader.value();
+      if (parser.nextToken() != null) {
+        throw new MalformedJsonException(
+            "must be one JSON object and nothing after it, was followed by more at "
+                + place(parser));
+      }
+      if (value instanceof JsonValue.Obj object) {
+        return object;
+      }
+      throw new MalformedJsonException("must be a JSON object, was " + value.shown());
+    } catch (JsonProcessingException e) {
+      var at = e.getLocation();
+      String place =
+          at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+      throw new MalformedJsonException(
+          "must be JSON: "
+              + Shown.plain(e.getOriginalMessage(), MAX_MESSAGE_CHARACTERS).replace('\n', ' ')
+              + place,
+          e);
+    } catch (IOException e) {
+      throw new MalformedJsonException("must be JSON, could not be read", e);
+    }
+  }
+
+  /** The value whose first token is the current one. Recursion ends at {@code MAX_JSON_DEPTH}. */
+  private JsonValue value() throws IOException, MalformedJsonException {
+    if (++values > ApiLimits.MAX_JSON_VALUES) {
+      throw new MalformedJsonException(
+          "must hold at most " + ApiLimits.MAX_JSON_VALUES + " values, had more");
+    }
+    JsonToken token = parser.currentToken();
+    if (token == null) {
+      throw new MalformedJsonException("must be a JSON object, was empty");
+    }
+    return switch (token) {
+      case START_OBJECT -> members();
+      case START_ARRAY -> items();
+      case VALUE_STRING -> new JsonValue.Text(whole(parser.getText()));
+      case VALUE_NUMBER_INT -> new JsonValue.Numeric(parser.getText(), true);
+      case VALUE_NUMBER_FLOAT -> new JsonValue.Numeric(parser.getText(), false);
+      case VALUE_TRUE -> new JsonValue.Bool(true);
+      case VALUE_FALSE -> new JsonValue.Bool(false);
+      case VALUE_NULL -> new JsonValue.Null();
+      case NOT_AVAILABLE, END_OBJECT, END_ARRAY, FIELD_NAME, VALUE_EMBEDDED_OBJECT ->
+          throw new MalformedJsonException("must be JSON, had " + token + " at " + place(parser));
+    };
+  }
+
+  private JsonValue.Obj members() throws IOException, MalformedJsonException {
+    Map<String, JsonValue> members = new LinkedHashMap<>();
+    while (parser.nextToken() != JsonToken.END_OBJECT) {
+      String key = whole(parser.currentName());
+      if (members.containsKey(key)) {
+        throw new MalformedJsonException(
+            "must name every key once, had " + Shown.quoted(key) + " twice at " + place(parser));
+      }
+      parser.nextToken();
+      members.put(key, value());
+    }
+    return new JsonValue.Obj(Collections.unmodifiableMap(members));
+  }
+
+  private JsonValue.Arr items() throws IOException, MalformedJsonException {
+    List<JsonValue> items = new ArrayList<>();
+    while (parser.nextToken() != JsonToken.END_ARRAY) {
+      items.add(value());
+    }
+    return new JsonValue.Arr(Collections.unmodifiableList(items));
+  }
+
+  /** Refuses half a surrogate pair, which no UTF-8 text downstream could hold. */
+  private String whole(String text) throws MalformedJsonException {
+    for (int at = 0; at < text.length(); at++) {
+      char character = text.charAt(at);
+      if (Character.isSurrogate(character)) {
+        boolean pair =
+            Character.isHighSurrogate(character)
+                && at + 1 < text.length()
+                && Character.isLowSurrogate(text.charAt(at + 1));
+        if (!pair) {
+          throw new MalformedJsonException(
+              String.format(
+                  "must hold whole characters, had half a surrogate pair (\\u%04x) at %s",
+                  (int) character, place(parser)));
+        }
+        at++;
+      }
+    }
+    return text;
+  }
+
+  private static String place(JsonParser parser) {
+    var at = parser.currentTokenLocation();
+    return "line " + at.getLineNr() + ", column " + at.getColumnNr();
+  }
+}

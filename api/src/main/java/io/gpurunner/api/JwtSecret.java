@@ -1,0 +1,49 @@
+package io.gpurunner.api;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.ext.auth.PubSecKeyOptions;
+import io.vertx.ext.auth.jwt.JWTAuth;
+import io.vertx.ext.auth.jwt.JWTAuthOptions;
+import org.jspecify.annotations.Nullable;
+
+/** The key that signs and verifies tokens. Immutable; never printed. */
+public final class JwtSecret {
+  /** HS512 wants a key at least as long as its output (RFC 7518, section 3.2). */
+  public static final int MINIMUM_BYTES = 64;
+
+  static final String ALGORITHM = "HS512";
+
+  private final byte[] bytes;
+
+  /**
+   * @throws IllegalArgumentException if there are fewer than {@link #MINIMUM_BYTES}; whoever reads
+   *     the secret's file checks first and names the file
+   */
+  public JwtSecret(byte[] bytes) {
+    if (bytes.length < MINIMUM_BYTES) {
+      throw new IllegalArgumentException(
+          "the token secret must have at least %d bytes, has %d"
+              .formatted(MINIMUM_BYTES, bytes.length));
+    }
+    this.bytes = bytes.clone();
+  }
+
+  /** Signs and verifies with this key by HS512, and with nothing else. */
+  JWTAuth provider() {
+    JWTAuthOptions options =
+        new JWTAuthOptions()
+            .addPubSecKey(
+                new PubSecKeyOptions().setAlgorithm(ALGORITHM).setBuffer(Buffer.buffer(bytes)));
+    // Times are judged by TokenVerifier's own clock, on every request and not only on the first.
+    options.getJWTOptions().setIgnoreExpiration(true);
+    // Vert.x is needed only to read key store files; the command line has tokens without it.
+    @Nullable Vertx none = null;
+    return JWTAuth.create(none, options);
+  }
+
+  @Override
+  public String toString() {
+    return "JwtSecret[hidden]";
+  }
+}

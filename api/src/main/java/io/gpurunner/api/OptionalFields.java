@@ -1,0 +1,183 @@
+package io.gpurunner.api;
+
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/** Reads the fields a job may leave out. In every optional text, blank counts as absent. */
+final class OptionalFields {
+  private static final Pattern LABEL_KEY =
+      Pattern.compile("[A-Za-z0-9](?:[A-Za-z0-9._/-]*+(?<=[A-Za-z0-9]))?+");
+
+  private final Fields fields;
+  private final Caller caller;
+  private final MachineFacts facts;
+
+  OptionalFields(Fields fields, Caller caller, MachineFacts facts) {
+    this.fields = fields;
+    this.caller = caller;
+    this.facts = facts;
+  }
+
+  /**
+   * A library's entry to mount.
+   *
+   * @param what the library's word for messages, {@code dataset} or {@code model}
+   * @param notes takes what was ignored
+   */
+  Optional<LibraryMount> library(
+      String nameField,
+      String pathField,
+      String what,
+      Supplier<SortedSet<String>> known,
+      ContainerPaths paths,
+      List<String> notes) {
+    Optional<JsonValue> sent = fields.find(nameField).filter(value -> !isBlank(value));
+    if (sent.isEmpty()) {
+      if (fields.find(pathField).filter(value -> !isBlank(value)).isPresent()) {
+        notes.add("%s was ignored: nothing is mounted without %s".formatted(pathField, nameField));
+      }
+      return Optional.empty();
+    }
+    Optional<String> name =
+        fields
+            .text(
+                nameField,
+                "a " + what + "'s name",
+                JobRequestLimits.MAX_LIBRARY_NAME_CHARACTERS,
+                sent.get())
+            .filter(text -> isKnown(nameField, what, text, known.get()));
+    if (fields.find(pathField).filter(value -> !isBlank(value)).isEmpty()) {
+      fields.refuse(pathField, "is required with " + nameField);
+      return Optional.empty();
+    }
+    Optional<String> path = paths.required(pathField);
+    return name.flatMap(text -> path.map(place -> new LibraryMount(text, place)));
+  }
+
+  private boolean isKnown(String field, String what, String name, SortedSet<String> known) {
+    if (known.contains(name)) {
+      return true;
+    }
+    String listed =
+        known.stream()
+            .limit(JobRequestLimits.MAX_LISTED_NAMES)
+            .map(text -> Shown.plain(text, JobRequestLimits.MAX_LIBRARY_NAME_CHARACTERS))
+            .collect(Collectors.joining(", "));
+    int more = known.size() - JobRequestLimits.MAX_LISTED_NAMES;
+    String there =
+        known.isEmpty()
+            ? "this machine has no " + what + "s"
+            : "this machine has " + listed + (more > 0 ? " and " + more + " more" : "");
+    fields.refuse(
+        field,
+        "must be a %s of this machine, was %s; %s".formatted(what, Shown.quoted(name), there));
+    return false;
+  }
+
+  Optional<String> runCommand() {
+    String field = "runCommand";
+    Optional<JsonValue> value = fields.find(field);
+    if (value.isEmpty() || isBlank(value.get())) {
+      return Optional.empty();
+    }
+    if (!(value.get() instanceof JsonValue.Text(String command))) {
+      fields.refuse(field, "text", value.get());
+      return Optional.empty();
+    }
+    if (command.indexOf('\0') >= 0) {
+      fields.refuse(field, "text without a NUL character", value.get());
+      return Optional.empty();
+    }
+    int bytes = command.getBytes(StandardCharsets.UTF_8).length;
+    if (bytes > JobRequestLimits.MAX_COMMAND_BYTES) {
+      fields.refuse(
+          field,
+          "must be at most %d bytes, was %d; put a longer script into the image"
+              .formatted(JobRequestLimits.MAX_COMMAND_BYTES, bytes));
+      return Optional.empty();
+    }
+    return Optional.of(command);
+  }
+
+  Optional<URI> callbackUrl() {
+    String field = "callbackUrl";
+    Optional<String> text =
+        fields.optionalText(field, "a URL", JobRequestLimits.MAX_URL_CHARACTERS);
+    Optional<URI> url = text.flatMap(CallbackUrl::parse);
+    if (text.isPresent() && url.isEmpty()) {
+      // The text may hold a password: it is not shown.
+      fields.refuse(field, "must be " + CallbackUrl.ACCEPTED);
+    }
+    return url.filter(uri -> allowed(field, facts.callbackRefusal(uri)));
+  }
+
+  Optional<String> name() {
+    return fields.optionalText("name", "text", JobRequestLimits.MAX_NAME_CHARACTERS);
+  }
+
+  Map<String, String> labels() {
+    String field = "labels";
+    Optional<JsonValue> value = fields.find(field);
+    if (value.isEmpty()) {
+      return Map.of();
+    }
+    if (!(value.get() instanceof JsonValue.Obj(Map<String, JsonValue> members))) {
+      fields.refuse(field, "an object of text", value.get());
+      return Map.of();
+    }
+    if (members.size() > JobRequestLimits.MAX_LABELS) {
+      fields.refuse(
+          field,
+          "must be at most %d, had %d".formatted(JobRequestLimits.MAX_LABELS, members.size()));
+      return Map.of();
+    }
+    Map<String, String> labels = new LinkedHashMap<>();
+    members.forEach(
+        (key, text) -> {
+          if (key.length() > JobRequestLimits.MAX_LABEL_KEY_CHARACTERS
+              || !LABEL_KEY.matcher(key).matches()) {
+            fields.refuse(
+                field,
+                "keys must be letters, digits and . _ / - between them, at most %d characters, was %s"
+                    .formatted(JobRequestLimits.MAX_LABEL_KEY_CHARACTERS, Shown.quoted(key)));
+            return;
+          }
+          fields
+              .text(field, "an object of text", JobRequestLimits.MAX_LABEL_VALUE_CHARACTERS, text)
+              .ifPresent(content -> labels.put(key, content));
+        });
+    return Collections.unmodifiableMap(labels);
+  }
+
+  Optional<JobId> resumeFrom() {
+    String field = "resumeFrom";
+    Optional<JsonValue> value = fields.find(field).filter(sent -> !isBlank(sent));
+    if (value.isEmpty()) {
+      return Optional.empty();
+    }
+    Optional<JobId> id =
+        value.get() instanceof JsonValue.Text(String text) ? JobId.parse(text) : Optional.empty();
+    if (id.isEmpty()) {
+      fields.refuse(field, "the job_id of an earlier job (ai followed by a UUID)", value.get());
+    }
+    return id.filter(from -> allowed(field, facts.resumeRefusal(caller, from)));
+  }
+
+  private boolean allowed(String field, Optional<String> refusal) {
+    refusal.ifPresent(reason -> fields.refuse(field, reason));
+    return refusal.isEmpty();
+  }
+
+  private static boolean isBlank(JsonValue value) {
+    return value instanceof JsonValue.Text(String text) && text.isBlank();
+  }
+}

@@ -1,0 +1,38 @@
+package io.gpurunner.api;
+
+import io.vertx.core.http.HttpServerRequest;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/** Reads the numbers in a list's query. */
+final class PageQuery {
+  /** At most nine digits: fits an int. */
+  private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
+
+  private PageQuery() {}
+
+  /**
+   * The parameter's number from 1 to {@code max}; {@code absent} where it was not sent.
+   *
+   * @param wrong takes what is wrong with it
+   */
+  static int number(
+      HttpServerRequest request, String name, int absent, int max, List<FieldError> wrong) {
+    List<String> values = request.params().getAll(name);
+    if (values.isEmpty()) {
+      return absent;
+    }
+    String text = values.getFirst();
+    if (values.size() == 1 && NUMBER.matcher(text).matches()) {
+      int number = Integer.parseInt(text);
+      if (number >= 1 && number <= max) {
+        return number;
+      }
+    }
+    wrong.add(
+        new FieldError(
+            name,
+            "must be one whole number from 1 to %d, was %s".formatted(max, Shown.quoted(text))));
+    return absent;
+  }
+}

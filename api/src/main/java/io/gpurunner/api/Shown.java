@@ -1,0 +1,41 @@
+package io.gpurunner.api;
+
+/** How text from outside appears in messages: in quotes, short, and without raw control bytes. */
+final class Shown {
+  private static final int MAX_CHARACTERS = 80;
+
+  private Shown() {}
+
+  /** The text in double quotes, cut after 80 characters, control characters escaped. */
+  static String quoted(String text) {
+    return '"' + plain(text, MAX_CHARACTERS) + '"';
+  }
+
+  /** The text cut after {@code maxCharacters}, control characters escaped. */
+  static String plain(String text, int maxCharacters) {
+    StringBuilder shown = new StringBuilder();
+    int count = 0;
+    for (int at = 0; at < text.length(); count++) {
+      if (count == maxCharacters) {
+        return shown.append('…').toString();
+      }
+      int character = text.codePointAt(at);
+      at += Character.charCount(character);
+      append(shown, character);
+    }
+    return shown.toString();
+  }
+
+  private static void append(StringBuilder shown, int character) {
+    switch (Character.getType(character)) {
+      // Also the characters that turn the direction of writing or break lines in terminals.
+      case Character.CONTROL,
+          Character.FORMAT,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR,
+          Character.SURROGATE ->
+          shown.append(String.format("\\u%04x", character));
+      default -> shown.appendCodePoint(character);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package io.gpurunner.api;
+
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.auth.JWTOptions;
+import io.vertx.ext.auth.jwt.JWTAuth;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * Makes the tokens that the API accepts; the command line's {@code token create} calls it. Needs no
+ * running Vert.x. Thread-safe.
+ */
+public final class TokenIssuer {
+  private final JWTAuth provider;
+
+  public TokenIssuer(JwtSecret secret) {
+    this.provider = secret.provider();
+  }
+
+  /**
+   * A signed token.
+   *
+   * @param user becomes the claims {@code user} and {@code sub}
+   * @param admin whether it carries {@code role: admin}
+   * @param tokenId becomes {@code jti}; what a revocation names
+   * @param issuedAt becomes {@code iat}, in whole seconds
+   * @param expires becomes {@code exp}, in whole seconds; never where empty
+   * @throws IllegalArgumentException if the user or the id is blank, longer than {@link
+   *     ApiLimits#MAX_CLAIM_CHARACTERS} or holds control characters
+   */
+  public String issue(
+      String user, boolean admin, String tokenId, Instant issuedAt, Optional<Instant> expires) {
+    requireClaim("user", user);
+    requireClaim("token id", tokenId);
+    JsonObject claims =
+        new JsonObject()
+            .put("jti", tokenId)
+            .put("user", user)
+            .put("sub", user)
+            .put("iat", issuedAt.getEpochSecond());
+    if (admin) {
+      claims.put("role", "admin");
+    }
+    expires.ifPresent(at -> claims.put("exp", at.getEpochSecond()));
+    return provider.generateToken(claims, new JWTOptions().setAlgorithm(JwtSecret.ALGORITHM));
+  }
+
+  private static void requireClaim(String what, String text) {
+    if (!TokenVerifier.isClaim(text)) {
+      throw new IllegalArgumentException(
+          "the %s must be 1 to %d characters without control characters, was %s"
+              .formatted(what, ApiLimits.MAX_CLAIM_CHARACTERS, Shown.quoted(text)));
+    }
+  }
+}

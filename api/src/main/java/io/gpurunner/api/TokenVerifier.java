@@ -1,0 +1,165 @@
+package io.gpurunner.api;
+
+import io.vertx.core.Future;
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.auth.User;
+import io.vertx.ext.auth.authentication.TokenCredentials;
+import io.vertx.ext.auth.jwt.JWTAuth;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds out who a request is from. Never blocks. Not thread-safe: belongs to the server's event
+ * loop.
+ *
+ * <p>A verified token is remembered, so that its signature is computed once; its expiry and its
+ * revocation are looked at every time.
+ */
+final class TokenVerifier {
+  private static final String HINT =
+      "; send the header Authorization: Bearer <token>, with a token made by gpurunner token create";
+  private static final String SCHEME = "Bearer ";
+
+  /** Thirty million years: as good as never, and within what an Instant holds. */
+  private static final double FARTHEST_SECOND = 1e15;
+
+  /** Three parts of base64url, none empty: what the JWT library takes must be exactly that. */
+  private static final Pattern FORM =
+      Pattern.compile("[A-Za-z0-9_-]++\\.[A-Za-z0-9_-]++\\.[A-Za-z0-9_-]++");
+
+  private final JWTAuth provider;
+  private final TokenRevocations revocations;
+  private final Clock clock;
+  private final Map<String, Verified> remembered =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Verified> eldest) {
+          return size() > ApiLimits.MAX_REMEMBERED_TOKENS;
+        }
+      };
+
+  /** A token with a right signature and right claims, whatever the time. */
+  private record Verified(
+      Caller caller, String tokenId, Optional<Instant> notBefore, Optional<Instant> expires) {}
+
+  TokenVerifier(JwtSecret secret, TokenRevocations revocations, Clock clock) {
+    this.provider = secret.provider();
+    this.revocations = revocations;
+    this.clock = clock;
+  }
+
+  /**
+   * @param headers all {@code Authorization} headers of the request
+   * @throws RequestRefusedException UNAUTHORIZED
+   */
+  Caller verify(List<String> headers) {
+    if (headers.isEmpty()) {
+      throw refused("the Authorization header is missing");
+    }
+    if (headers.size() > 1) {
+      throw refused("there is more than one Authorization header");
+    }
+    String token = token(headers.getFirst());
+    // Told apart by equality of the whole text; guessing one by timing would mean guessing an HMAC.
+    Verified verified = remembered.get(token);
+    if (verified == null) {
+      verified = verified(token);
+      remembered.put(token, verified);
+    }
+    Instant now = clock.instant();
+    if (verified.expires().filter(at -> !now.isBefore(at)).isPresent()) {
+      throw refused("the token has expired");
+    }
+    if (verified.notBefore().filter(now::isBefore).isPresent()) {
+      throw refused("the token is not valid yet");
+    }
+    if (revocations.isRevoked(verified.tokenId())) {
+      throw refused("the token was revoked");
+    }
+    return verified.caller();
+  }
+
+  /** Whether a text can be a user's name or a token's id. */
+  static boolean isClaim(String text) {
+    return !text.isBlank()
+        && text.length() <= ApiLimits.MAX_CLAIM_CHARACTERS
+        && text.chars().noneMatch(Character::isISOControl);
+  }
+
+  private static String token(String header) {
+    // The scheme's name is not case-sensitive (RFC 9110, section 11.1).
+    if (!header.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
+      throw refused("the Authorization header is no Bearer token");
+    }
+    String token = header.substring(SCHEME.length()).strip();
+    if (token.length() > ApiLimits.MAX_TOKEN_CHARACTERS) {
+      throw refused("the token is longer than " + ApiLimits.MAX_TOKEN_CHARACTERS + " characters");
+    }
+    return token;
+  }
+
+  private Verified verified(String token) {
+    if (!FORM.matcher(token).matches()) {
+      throw refused("the token is not a JWT");
+    }
+    JsonObject claims;
+    try {
+      Future<User> user = provider.authenticate(new TokenCredentials(token));
+      if (!user.succeeded()) {
+        throw refused("the token was not signed by this agent with " + JwtSecret.ALGORITHM);
+      }
+      claims = user.result().attributes().getJsonObject("accessToken");
+    } catch (ClassCastException e) {
+      // The library reads exp, nbf and iat as numbers without looking.
+      throw refused("a time in the token is not a number");
+    }
+    String tokenId = claim(claims, "jti");
+    String user = claim(claims, "user");
+    if (!user.equals(claim(claims, "sub"))) {
+      throw refused("the token's claims user and sub differ");
+    }
+    return new Verified(
+        new Caller(user, isAdmin(claims)), tokenId, time(claims, "nbf"), time(claims, "exp"));
+  }
+
+  private static String claim(JsonObject claims, String name) {
+    if (claims.getValue(name) instanceof String text && isClaim(text)) {
+      return text;
+    }
+    throw refused("the token's claim " + name + " is missing or no name");
+  }
+
+  private static boolean isAdmin(JsonObject claims) {
+    @Nullable Object role = claims.getValue("role");
+    if (role != null && !(role instanceof String)) {
+      throw refused("the token's claim role is not text");
+    }
+    return "admin".equals(role);
+  }
+
+  private static Optional<Instant> time(JsonObject claims, String name) {
+    @Nullable Object seconds = claims.getValue(name);
+    if (seconds == null && !claims.containsKey(name)) {
+      return Optional.empty();
+    }
+    if (seconds instanceof Number number) {
+      double value = number.doubleValue();
+      // Clamped, so that a far date is far and not an overflow.
+      return Optional.of(
+          Instant.ofEpochSecond((long) Math.clamp(value, -FARTHEST_SECOND, FARTHEST_SECOND)));
+    }
+    throw refused("the token's claim " + name + " is not a number");
+  }
+
+  private static RequestRefusedException refused(String what) {
+    return new RequestRefusedException(RequestRefusedException.Kind.UNAUTHORIZED, what + HINT);
+  }
+}
