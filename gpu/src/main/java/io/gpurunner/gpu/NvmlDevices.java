@@ -52,16 +52,15 @@ final class NvmlDevices {
       }
     }
     List<GpuDevice> devices = new ArrayList<>(seen.values());
-    // NVML numbers devices by their place on the bus, so an ordinal means the same device for as long
+    // NVML numbers devices by their place on the bus, so an ordinal means the same device for as
+    // long
     // as their number stays the same.
     boolean ordinalsHold = count == countBefore;
     unreadable.forEach(
         (ordinal, reason) ->
             devices.add(
-                unread(
-                    ordinal, ordinalsHold ? holder(ordinal, seen) : Optional.empty(), reason)));
-    boolean allIdentified =
-        ordinalsHold || unreadable.isEmpty();
+                unread(ordinal, ordinalsHold ? holder(ordinal, seen) : Optional.empty(), reason)));
+    boolean allIdentified = ordinalsHold || unreadable.isEmpty();
     known.values().stream()
         .filter(device -> devices.stream().noneMatch(now -> now.uuid().equals(device.uuid())))
         .map(device -> allIdentified ? gone(device) : missing(device))
@@ -114,8 +113,7 @@ final class NvmlDevices {
   }
 
   /** A listed device that would not tell its UUID. */
-  private static GpuDevice unread(
-      int ordinal, Optional<GpuDevice> before, GpuException reason) {
+  private static GpuDevice unread(int ordinal, Optional<GpuDevice> before, GpuException reason) {
     GpuUuid uuid =
         before.map(GpuDevice::uuid).orElseGet(() -> new GpuUuid("GPU-unidentified-" + ordinal));
     return unread(uuid, ordinal, before.map(GpuDevice::name), before, reason);

@@ -209,7 +209,8 @@ final class NvmlGpuInventory implements GpuInventory {
     String fault = String.valueOf(reason.getMessage());
     // The first one is reported by whoever opened the inventory and knows whether it matters.
     if (firstLook.isDone() && !latest.fault().equals(Optional.of(fault))) {
-        log.warn("Looking at the GPUs failed; trying again in {}: {}", wait, fault, reason.getCause());
+      log.warn(
+          "Looking at the GPUs failed; trying again in {}: {}", wait, fault, reason.getCause());
     }
     publish(new GpuSnapshot(at, latest.devices(), Optional.of(fault)));
     firstLook.complete(Optional.of(reason));

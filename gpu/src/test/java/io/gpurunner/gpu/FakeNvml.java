@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A copy of {@code src/test/c/nvml_fake.c}, built with the machine's C compiler, and its script. Each
- * test has its own copy, so that their scripts are apart.
+ * A copy of {@code src/test/c/nvml_fake.c}, built with the machine's C compiler, and its script.
+ * Each test has its own copy, so that their scripts are apart.
  */
 final class FakeNvml {
   static final String TWO_GPUS =

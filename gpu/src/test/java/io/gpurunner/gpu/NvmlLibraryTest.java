@@ -111,8 +111,7 @@ class NvmlLibraryTest {
 
   @Test
   void aSymbolThatTheDriverBelowDoesNotKnowFallsBack() {
-    FakeNvml fake =
-        fake(NEWEST).script(oneGpu("error nvmlDeviceGetComputeRunningProcesses 13\n"));
+    FakeNvml fake = fake(NEWEST).script(oneGpu("error nvmlDeviceGetComputeRunningProcesses 13\n"));
     try (NvmlLibrary nvml = NvmlLibrary.open(fake.library())) {
       NvmlLibrary.Device device = nvml.device(0);
       assertThatExceptionOfType(GpuException.class)
