@@ -1,0 +1,83 @@
+# A thin front for Maven and the scripts in dev/. Plain `make` lists the targets.
+
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+STORE      ?= local
+IMAGE      ?= busybox
+
+DIST   := target/dist/gpurunner
+# What `make install` installs; a tree that is there already is taken as it is.
+TREE   ?= $(DIST)
+LIBDIR := $(PREFIX)/lib/gpurunner
+SHARE  := $(PREFIX)/share/gpurunner
+CONFIG := $(SYSCONFDIR)/gpurunner/gpurunner.yaml
+
+SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path '*/target/*')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help build test demo dist format install uninstall clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+build: ## compile, with all checks, and run the tests that need no server
+	dev/prepare
+	dev/maven package
+
+test: ## run every test, beside a real Docker engine and a real S3 server
+	dev/prepare
+	dev/as-root dev/test
+
+demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
+	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)
+
+dist: $(DIST)/bin/gpurunner ## leave a runnable tree in target/dist/gpurunner
+
+$(DIST)/bin/gpurunner: $(SOURCES)
+	dev/prepare
+	rm -rf $(DIST)
+	dev/maven package -Pdist -DskipTests -pl agent -am
+	install -D -m 644 systemd/gpurunner.yaml $(DIST)/share/gpurunner/gpurunner.yaml
+	install -D -m 644 LICENSE $(DIST)/share/gpurunner/LICENSE
+	install -D -m 755 agent/src/main/dist/bin/gpurunner $@
+
+format: ## rewrite the sources as the checks want them
+	dev/prepare
+	dev/maven spotless:apply
+
+# The configuration is only installed where there is none. Units go below PREFIX: systemd reads /usr/local and /usr.
+install: $(TREE)/bin/gpurunner ## install to DESTDIR and PREFIX (/usr/local), with the systemd unit
+	rm -rf $(DESTDIR)$(LIBDIR)
+	install -d $(DESTDIR)$(LIBDIR)
+	cp -R $(TREE)/bin $(TREE)/lib $(DESTDIR)$(LIBDIR)/
+	install -d $(DESTDIR)$(PREFIX)/bin
+	ln -sfn ../lib/gpurunner/bin/gpurunner $(DESTDIR)$(PREFIX)/bin/gpurunner
+	install -D -m 644 systemd/gpurunner.yaml $(DESTDIR)$(SHARE)/gpurunner.yaml
+	install -D -m 644 LICENSE $(DESTDIR)$(SHARE)/LICENSE
+	install -D -m 644 systemd/gpurunner.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gpurunner.conf
+	install -D -m 644 systemd/gpurunner.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gpurunner.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/lib/gpurunner/|$(LIBDIR)/|; s|/etc/gpurunner/|$(SYSCONFDIR)/gpurunner/|' systemd/gpurunner.service \
+	  > $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service
+	test -e $(DESTDIR)$(CONFIG) || install -D -m 644 systemd/gpurunner.yaml $(DESTDIR)$(CONFIG)
+	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then \
+	  systemd-sysusers gpurunner.conf && systemd-tmpfiles --create gpurunner.conf && systemctl daemon-reload && \
+	  echo 'installed; start it with: systemctl enable --now gpurunner'; fi
+
+# Keeps what people made: a changed configuration, and everything below the state directory and the libraries.
+uninstall: ## remove what install put there; a changed configuration and all state stay
+	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then systemctl disable --now gpurunner.service || true; fi
+	@if cmp -s $(DESTDIR)$(CONFIG) $(DESTDIR)$(SHARE)/gpurunner.yaml; then rm -f $(DESTDIR)$(CONFIG); fi
+	@if [ -e $(DESTDIR)$(CONFIG) ]; then echo 'kept, since it was changed: $(DESTDIR)$(CONFIG)'; fi
+	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHARE)
+	rm -f $(DESTDIR)$(PREFIX)/bin/gpurunner
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gpurunner.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gpurunner.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service
+	@rmdir $(DESTDIR)$(SYSCONFDIR)/gpurunner 2>/dev/null || true
+	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
+clean: ## remove what building made
+	rm -rf target */target

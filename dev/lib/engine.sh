@@ -1,0 +1,32 @@
+# Talks to the Docker engine at DOCKER_HOST by its HTTP interface, so that no Docker command line of the right age is
+# needed. Sourced; needs curl.
+# shellcheck shell=bash
+
+# engine METHOD PATH [CURL-ARGUMENT…]: prints the answer; fails on a refused connection and on a status of 400 and above.
+engine() {
+  local method=$1 path=$2 host=${DOCKER_HOST:-unix:///var/run/docker.sock}
+  shift 2
+  local where=(--noproxy '*')
+  case $host in
+    unix://*) where+=(--unix-socket "${host#unix://}" "http://docker$path") ;;
+    tcp://*) where+=("http://${host#tcp://}$path") ;;
+    *) echo "DOCKER_HOST: must be unix:///path or tcp://host:port, was $host" >&2 && return 2 ;;
+  esac
+  curl --silent --show-error --fail-with-body --max-time 600 --request "$method" "$@" "${where[@]}"
+}
+
+engine_answers() { engine GET /_ping --max-time 5 >/dev/null 2>&1; }
+
+# engine_import NAME:TAG < TAR: makes an image of a root file system in a tar archive. It sets no command.
+engine_import() {
+  local answer
+  # The engine answers 200 before it has read the archive, and tells of a failure in the body.
+  if ! answer=$(engine POST "/images/create?fromSrc=-&repo=${1%:*}&tag=${1##*:}" --upload-file - \
+    --header 'Content-Type: application/x-tar') || grep -q '"error"' <<<"$answer"; then
+    echo "could not import the image $1: $answer" >&2
+    return 1
+  fi
+}
+
+# engine_remove_image NAME: one that is not there is no error.
+engine_remove_image() { engine DELETE "/images/$1?force=true" >/dev/null 2>&1 || true; }

@@ -1,0 +1,183 @@
+package io.gpurunner.systemd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code make install} and {@code make uninstall} into a directory, with a made-up built tree. */
+final class InstallTest {
+  /** As {@code systemd-analyze security} scores it, in tenths: 100 is no protection at all. */
+  private static final int HIGHEST_EXPOSURE_TENTHS = 35;
+
+  private static final String UNIT = "usr/local/lib/systemd/system/gpurunner.service";
+  private static final String CONFIGURATION = "etc/gpurunner/gpurunner.yaml";
+
+  @TempDir private Path directory;
+  private Path destination;
+  private Path tree;
+
+  @BeforeEach
+  void makeTree() throws IOException {
+    destination = directory.resolve("destination");
+    tree = directory.resolve("tree");
+    Path launcher = tree.resolve("bin/gpurunner");
+    Files.createDirectories(launcher.getParent());
+    Files.createDirectories(tree.resolve("lib"));
+    Files.writeString(launcher, "#!/bin/sh\necho launched\n");
+    assertThat(launcher.toFile().setExecutable(true)).isTrue();
+    Files.writeString(tree.resolve("lib/agent.jar"), "");
+  }
+
+  @Test
+  void installsExactlyThis() throws Exception {
+    make("install");
+
+    assertThat(files())
+        .containsExactlyInAnyOrder(
+            CONFIGURATION,
+            UNIT,
+            "usr/local/bin/gpurunner",
+            "usr/local/lib/gpurunner/bin/gpurunner",
+            "usr/local/lib/gpurunner/lib/agent.jar",
+            "usr/local/lib/sysusers.d/gpurunner.conf",
+            "usr/local/lib/tmpfiles.d/gpurunner.conf",
+            "usr/local/share/gpurunner/LICENSE",
+            "usr/local/share/gpurunner/gpurunner.yaml");
+    assertThat(Shell.run(destination.resolve("usr/local/bin/gpurunner").toString()).output())
+        .isEqualTo("launched\n");
+  }
+
+  @Test
+  void uninstallsAllOfIt() throws Exception {
+    make("install");
+    make("uninstall");
+
+    assertThat(files()).isEmpty();
+    assertThat(destination.resolve("etc/gpurunner")).doesNotExist();
+  }
+
+  @Test
+  void keepsAChangedConfigurationAndTheState() throws Exception {
+    make("install");
+    Files.writeString(destination.resolve(CONFIGURATION), "http: { port: 9000 }\n");
+    Path ledger = destination.resolve("var/lib/gpurunner/ledger.mv.db");
+    Files.createDirectories(ledger.getParent());
+    Files.writeString(ledger, "jobs");
+
+    make("install");
+    assertThat(destination.resolve(CONFIGURATION)).hasContent("http: { port: 9000 }");
+
+    Shell.Outcome uninstalled = make("uninstall");
+    assertThat(files()).containsExactlyInAnyOrder(CONFIGURATION, "var/lib/gpurunner/ledger.mv.db");
+    assertThat(uninstalled.output()).contains("kept, since it was changed", CONFIGURATION);
+  }
+
+  @Test
+  void replacesTheLibrariesOfAnOlderVersion() throws Exception {
+    make("install");
+    Path old = destination.resolve("usr/local/lib/gpurunner/lib/removed-since.jar");
+    Files.writeString(old, "");
+
+    make("install");
+
+    assertThat(old).doesNotExist();
+  }
+
+  @Test
+  void unitFollowsThePrefix() throws Exception {
+    make("install", "PREFIX=/usr", "SYSCONFDIR=/usr/etc");
+
+    assertThat(destination.resolve("usr/lib/systemd/system/gpurunner.service"))
+        .content()
+        .contains(
+            "ExecStart=/usr/lib/gpurunner/bin/gpurunner serve --config"
+                + " /usr/etc/gpurunner/gpurunner.yaml");
+  }
+
+  @Test
+  void systemdTakesTheUnit() throws Exception {
+    make("install");
+    // The unit names paths of the machine; what it starts has to be there.
+    Path unit = directory.resolve("gpurunner.service");
+    Files.writeString(
+        unit,
+        Files.readString(destination.resolve(UNIT))
+            .replace("ExecStart=/usr/local", "ExecStart=" + destination + "/usr/local"));
+
+    Shell.Outcome verified =
+        Shell.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit.toString())
+            .succeeded();
+
+    assertThat(verified.output()).isEmpty();
+  }
+
+  @Test
+  void unitIsHardened() throws Exception {
+    make("install");
+
+    Shell.run(
+            "systemd-analyze",
+            "security",
+            "--no-pager",
+            "--offline=true",
+            "--threshold=" + HIGHEST_EXPOSURE_TENTHS,
+            destination.resolve(UNIT).toString())
+        .succeeded();
+  }
+
+  @Test
+  void systemdTakesTheGroupAndTheDirectories() throws Exception {
+    make("install");
+    Path root = directory.resolve("root");
+    Files.createDirectories(root.resolve("etc"));
+    Path configurations = destination.resolve("usr/local/lib");
+
+    Shell.run(
+            "systemd-sysusers",
+            "--root=" + root,
+            configurations.resolve("sysusers.d/gpurunner.conf").toString())
+        .succeeded();
+    assertThat(root.resolve("etc/group")).content().contains("gpurunner:");
+    assertThat(root.resolve("etc/passwd")).doesNotExist();
+
+    Shell.Outcome created =
+        Shell.run(
+                "systemd-tmpfiles",
+                "--create",
+                "--root=" + root,
+                configurations.resolve("tmpfiles.d/gpurunner.conf").toString())
+            .succeeded();
+    assertThat(created.output()).isEmpty();
+    assertThat(root.resolve("srv/gpurunner/datasets")).isDirectory();
+    assertThat(root.resolve("srv/gpurunner/models")).isDirectory();
+  }
+
+  private Shell.Outcome make(String target, String... variables)
+      throws IOException, InterruptedException {
+    String[] command =
+        Stream.concat(
+                Stream.of("make", "-s", target, "DESTDIR=" + destination, "TREE=" + tree),
+                Stream.of(variables))
+            .toArray(String[]::new);
+    return Shell.run(command).succeeded();
+  }
+
+  /** Everything in the destination that is not a directory, relative to it. */
+  private Set<String> files() throws IOException {
+    try (Stream<Path> all = Files.walk(destination)) {
+      Set<String> files = new TreeSet<>();
+      all.filter(path -> !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS))
+          .forEach(path -> files.add(destination.relativize(path).toString()));
+      return files;
+    }
+  }
+}

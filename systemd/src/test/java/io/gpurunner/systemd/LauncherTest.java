@@ -1,0 +1,122 @@
+package io.gpurunner.systemd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code bin/gpurunner}, with a Java that only says how it was called. */
+final class LauncherTest {
+  @TempDir private Path directory;
+  private Path tree;
+  private Path launcher;
+  private Path java;
+
+  @BeforeEach
+  void makeTree() throws IOException {
+    tree = directory.resolve("a tree");
+    launcher = tree.resolve("bin/gpurunner");
+    Files.createDirectories(tree.resolve("bin"));
+    Files.copy(Shell.REPOSITORY.resolve("agent/src/main/dist/bin/gpurunner"), launcher);
+    assertThat(launcher.toFile().setExecutable(true)).isTrue();
+    java = fakeJava("java-25", "25.0.1");
+  }
+
+  @Test
+  void findsItsTreeThroughLinksFromAnywhere() throws Exception {
+    Path first = Files.createSymbolicLink(directory.resolve("first"), launcher);
+    Path second = Files.createSymbolicLink(directory.resolve("gpurunner"), first);
+
+    assertThat(launch(second, Map.of(), "serve", "--config", "a file"))
+        .startsWith(java + "/bin/java", "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC")
+        .containsSequence("-cp", tree + "/lib/*")
+        .endsWith("io.gpurunner.agent.Main", "serve", "--config", "a file");
+  }
+
+  @Test
+  void givesTheServerMoreThanACommand() throws Exception {
+    assertThat(launch(launcher, Map.of(), "serve"))
+        .contains("-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
+        .doesNotContain("-XX:TieredStopAtLevel=1");
+    assertThat(launch(launcher, Map.of(), "token", "list"))
+        .contains("-XX:TieredStopAtLevel=1")
+        .doesNotContain("-Xmx512m");
+  }
+
+  @Test
+  void putsTheAdministratorsOptionsLast() throws Exception {
+    assertThat(launch(launcher, Map.of("GPURUNNER_JAVA_OPTS", "-Xmx2g  -Dpattern=*"), "serve"))
+        .endsWith("-Xmx2g", "-Dpattern=*", "io.gpurunner.agent.Main", "serve");
+  }
+
+  @Test
+  void passesAnOlderJavaBy() throws Exception {
+    Path older = fakeJava("java-21", "21.0.9");
+    String path = java + "/bin:" + System.getenv("PATH");
+
+    assertThat(launch(launcher, Map.of("JAVA_HOME", older.toString(), "PATH", path), "serve"))
+        .startsWith(java + "/bin/java");
+  }
+
+  @Test
+  void takesANewerJava() throws Exception {
+    Path newer = fakeJava("java-27", "27");
+
+    assertThat(launch(launcher, Map.of("JAVA_HOME", newer.toString()), "serve"))
+        .startsWith(newer + "/bin/java");
+  }
+
+  @Test
+  void speaksUtf8UnderAnyLocale() throws Exception {
+    assertThat(
+            Shell.run(
+                    directory,
+                    Map.of("JAVA_HOME", java.toString(), "LC_ALL", "POSIX"),
+                    launcher.toString(),
+                    "serve")
+                .output())
+        .startsWith("locale C.UTF-8\n");
+  }
+
+  private List<String> launch(Path program, Map<String, String> environment, String... arguments)
+      throws IOException, InterruptedException {
+    Map<String, String> all =
+        environment.containsKey("JAVA_HOME")
+            ? environment
+            : with(environment, "JAVA_HOME", java.toString());
+    String[] command = new String[arguments.length + 1];
+    command[0] = program.toString();
+    System.arraycopy(arguments, 0, command, 1, arguments.length);
+    return Shell.run(directory, all, command)
+        .succeeded()
+        .output()
+        .lines()
+        .skip(1) // the locale
+        .toList();
+  }
+
+  private static Map<String, String> with(
+      Map<String, String> environment, String name, String value) {
+    Map<String, String> all = new HashMap<>(environment);
+    all.put(name, value);
+    return Map.copyOf(all);
+  }
+
+  private Path fakeJava(String name, String version) throws IOException {
+    Path home = directory.resolve(name);
+    Path program = home.resolve("bin/java");
+    Files.createDirectories(program.getParent());
+    Files.writeString(
+        program, "#!/bin/sh\necho \"locale $LC_ALL\"\nprintf '%s\\n' \"$0\" \"$@\"\n");
+    assertThat(program.toFile().setExecutable(true)).isTrue();
+    Files.writeString(home.resolve("release"), "JAVA_VERSION=\"" + version + "\"\n");
+    return home;
+  }
+}
