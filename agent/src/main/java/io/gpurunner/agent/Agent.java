@@ -1,0 +1,181 @@
+package io.gpurunner.agent;
+
+import io.gpurunner.agent.auth.SecretFiles;
+import io.gpurunner.agent.auth.TokenRegistry;
+import io.gpurunner.agent.callback.AddressPolicy;
+import io.gpurunner.agent.callback.HttpCallbackSender;
+import io.gpurunner.agent.callback.RetrySchedule;
+import io.gpurunner.agent.callback.SystemHostResolver;
+import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.container.docker.DockerEngine;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.os.HostFacts;
+import io.gpurunner.agent.run.ArtifactUrls;
+import io.gpurunner.agent.run.CallbackOutbox;
+import io.gpurunner.agent.run.Dispatcher;
+import io.gpurunner.agent.run.JobDesk;
+import io.gpurunner.agent.run.JobRunner;
+import io.gpurunner.agent.run.JobSteps;
+import io.gpurunner.agent.run.LocalSpecs;
+import io.gpurunner.agent.run.MachineView;
+import io.gpurunner.agent.run.Readiness;
+import io.gpurunner.agent.run.Retention;
+import io.gpurunner.agent.run.RunSettings;
+import io.gpurunner.api.ApiPorts;
+import io.gpurunner.api.ApiServer;
+import io.gpurunner.api.ApiSettings;
+import io.gpurunner.api.ArtifactDownloads;
+import io.gpurunner.api.JwtSecret;
+import io.gpurunner.gpu.GpuInventories;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.Library;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** All parts of the agent, put together: opened one by one, closed in reverse. */
+final class Agent implements AutoCloseable {
+  private static final long VERTX_LIMIT_SECONDS = 20;
+
+  private static final Logger log = LoggerFactory.getLogger(Agent.class);
+
+  private final Deque<Part> parts = new ArrayDeque<>();
+  private final AgentConfig config;
+  private final Clock clock = Clock.systemUTC();
+
+  private record Part(String name, AutoCloseable handle) {}
+
+  private Agent(AgentConfig config) {
+    this.config = config;
+  }
+
+  /**
+   * Starts the agent. Docker and the store may be down: that is readiness' business, not the start's.
+   *
+   * @throws AgentStartException naming what cannot be had: the state directory, the address
+   */
+  static Agent start(AgentConfig config) {
+    Agent agent = new Agent(config);
+    try {
+      agent.open();
+      return agent;
+    } catch (RuntimeException e) {
+      agent.close();
+      throw e;
+    }
+  }
+
+  private void open() {
+    makeStateDirectory(config.stateDir());
+    SettingsOf settings = new SettingsOf(config);
+    HostFacts host = new HostFacts();
+    RunSettings runSettings = new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), host.bootId());
+    byte[] signingKey = SecretFiles.loadOrCreate(config.secretsDirectory().resolve("artifacts.key"));
+    JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
+    byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
+
+    JobLedger ledger = keep("ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock));
+    GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
+    DockerEngine docker = keep("docker", DockerEngine.open(settings.docker()));
+    JobVolumes volumes = keep("volumes", settings.openVolumes());
+    ArtifactStore store = keep("store", settings.openStore(signingKey));
+    Library datasets = new Library(config.library().datasets());
+    Library models = new Library(config.library().models());
+    Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
+    keep("vertx", () -> await("close Vert.x", vertx.close()));
+
+    AddressPolicy callbackPolicy = new AddressPolicy(config.callbacks().allow(), config.callbacks().deny(), new SystemHostResolver());
+    ArtifactUrls urls = new ArtifactUrls(store, config.store().urlExpiry(), clock);
+    HttpCallbackSender sender = keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
+    RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
+    CallbackOutbox outbox = keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
+    Readiness readiness = keep("readiness", new Readiness(docker.probe(), store, gpus));
+    Dispatcher dispatcher = keep("dispatcher", new Dispatcher(ledger, gpus, volumes));
+    Optional<ArtifactStore> localStore = settings.storeIsLocal() ? Optional.of(store) : Optional.empty();
+    Retention retention = keep("retention", new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
+    LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
+    JobSteps steps =
+        new JobSteps(
+            new JobSteps.Ports(ledger, docker.containers(), docker.images(), docker.output(), specs, volumes, store, gpus),
+            runSettings,
+            clock);
+    JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
+    keep("engine events", docker.events());
+
+    ApiPorts ports =
+        new ApiPorts(
+            new JobDesk(ledger, dispatcher, urls, volumes, readiness, runSettings, clock),
+            new MachineView(gpus, ledger, datasets, models, callbackPolicy, config.jobs().maxVolumeMegabytes()),
+            readiness,
+            new TokenRegistry(config.tokensDirectory()),
+            settings.downloads(store, clock));
+    ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock);
+
+    readiness.start();
+    runner.start();
+    docker.events().listen(name -> runner.wake(name.job()));
+    dispatcher.start();
+    outbox.start();
+    retention.start();
+    await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
+    keep("api", () -> await("stop the API", api.stop()));
+  }
+
+  private static void makeStateDirectory(Path directory) {
+    try {
+      Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } catch (IOException e) {
+      throw new AgentStartException("state-dir " + directory + " cannot be made: " + e.getMessage(), e);
+    }
+    if (!Files.isWritable(directory)) {
+      throw new AgentStartException(
+          "state-dir " + directory + " cannot be written: run as the user that owns it", new IOException("not writable"));
+    }
+  }
+
+  private <T extends AutoCloseable> T keep(String name, T handle) {
+    parts.push(new Part(name, handle));
+    return handle;
+  }
+
+  private static void await(String what, Future<?> future) {
+    try {
+      future.toCompletionStage().toCompletableFuture().get(VERTX_LIMIT_SECONDS, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      throw new AgentStartException("cannot " + what + ": " + String.valueOf(e.getCause() == null ? e : e.getCause().getMessage()), e);
+    } catch (TimeoutException e) {
+      throw new AgentStartException("cannot " + what + " within " + VERTX_LIMIT_SECONDS + " s", e);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  /** Closes the parts in reverse. Containers run on. */
+  @Override
+  public void close() {
+    while (!parts.isEmpty()) {
+      Part part = parts.pop();
+      try {
+        part.handle().close();
+      } catch (Exception e) {
+        log.error("{} could not be closed", part.name(), e);
+      }
+    }
+  }
+}

@@ -1,0 +1,13 @@
+package io.gpurunner.agent;
+
+import io.gpurunner.agent.cli.CommandLineInterface;
+
+/** The entry of {@code bin/gpurunner}. */
+public final class Main {
+  private Main() {}
+
+  /** Runs the command and ends the process with its exit status. */
+  public static void main(String[] args) {
+    System.exit(CommandLineInterface.run(args, System.out, System.err, new Serve()));
+  }
+}

@@ -1,0 +1,62 @@
+package io.gpurunner.agent;
+
+import io.gpurunner.agent.auth.AuthException;
+import io.gpurunner.agent.cli.ServeAction;
+import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.agent.os.ServiceNotifier;
+import io.gpurunner.storage.StorageException;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** {@code gpurunner serve}: the agent in the foreground until the process is told to end. */
+final class Serve implements ServeAction {
+  private static final int FAILED = 1;
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(40);
+
+  private static final Logger log = LoggerFactory.getLogger(Serve.class);
+
+  @Override
+  public int serve(AgentConfig config) {
+    ServiceNotifier notifier = ServiceNotifier.fromEnvironment();
+    Agent agent;
+    try {
+      agent = Agent.start(config);
+    } catch (AgentStartException | LedgerException | StorageException | AuthException e) {
+      log.error("gpurunner cannot start: {}", e.getMessage());
+      log.debug("because", e);
+      return FAILED;
+    }
+    CountDownLatch ended = new CountDownLatch(1);
+    CountDownLatch closed = new CountDownLatch(1);
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  notifier.stopping();
+                  ended.countDown();
+                  await(closed);
+                },
+                "shutdown"));
+    notifier.ready();
+    log.info("gpurunner serves {} (state in {})", config.http().publicUrl(), config.stateDir());
+    await(ended);
+    // Containers run on; the next start takes them up again.
+    agent.close();
+    log.info("gpurunner stopped; jobs that run go on and are taken up at the next start");
+    closed.countDown();
+    return 0;
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      if (!latch.await(Long.MAX_VALUE, java.util.concurrent.TimeUnit.NANOSECONDS)) {
+        log.warn("gpurunner did not stop within {}", CLOSE_LIMIT);
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+}
