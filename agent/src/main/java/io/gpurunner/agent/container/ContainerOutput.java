@@ -13,7 +13,11 @@ public interface ContainerOutput {
 
   /**
    * Copies the last lines, and those that come while it follows, until the container ends or the
-   * stream is closed by the caller.
+   * stream is closed by the caller: a stream whose write or flush fails ends the copying without an
+   * error. It is flushed about every second, also when nothing came, from another thread than the
+   * one that writes, never at the same time. The stream is not closed.
+   *
+   * @throws ContainerException ABSENT where there is no such container
    */
   void copy(ContainerName name, int tailLines, boolean follow, OutputStream to);
 }

@@ -12,10 +12,13 @@ public interface ContainerRuntime {
   void create(ContainerSpec spec);
 
   /**
-   * Starts a container that was made. One that runs already is left alone.
+   * Starts a container that was made. One that runs, or ran and ended, is left alone: a start that
+   * is repeated after a crash must not run the job twice.
    *
-   * @throws ContainerException REFUSED with the engine's message where the command cannot be
-   *     executed or a device is missing
+   * @throws ContainerException REFUSED with the engine's message where a device is missing or the
+   *     container cannot be run; ABSENT where there is none. A command that the image lacks is no
+   *     error here: the init process starts, and the container ends with exit code 127 (126: cannot
+   *     be executed) and the reason in its output
    */
   void start(ContainerName name);
 

@@ -1,0 +1,118 @@
+package io.gpurunner.agent.container;
+
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
+import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.JobType;
+import io.gpurunner.storage.JobPaths;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * Turns a job into the container it runs in: section 2, "What a job gets", of the contract. Pure:
+ * the same job gives the same container, so that it can be made again after a crash.
+ */
+public final class ContainerSpecs {
+  /** The port of torch's own default; each container has its own network, so it is always free. */
+  private static final String MASTER_PORT = "29500";
+
+  private ContainerSpecs() {}
+
+  /**
+   * @param gpuUuids the leased devices; as many as the job asked for
+   * @param datasetPath host directory of the job's dataset, present exactly if the job names one
+   * @param modelPath host directory of the job's pretrained model, likewise
+   * @param hostMemoryBytes memory of this machine
+   * @param hostGpuCount GPUs of this machine
+   * @throws IllegalArgumentException where the arguments do not fit one another
+   */
+  public static ContainerSpec build(
+      JobRequest request,
+      ContainerName name,
+      List<String> gpuUuids,
+      JobPaths paths,
+      Optional<Path> datasetPath,
+      Optional<Path> modelPath,
+      long hostMemoryBytes,
+      int hostGpuCount) {
+    require(
+        gpuUuids.size() == request.gpuNumber(),
+        "leased GPUs: " + gpuUuids.size() + ", asked for: " + request.gpuNumber());
+    require(datasetPath.isPresent() == request.dataset().isPresent(), "dataset without its path");
+    require(
+        modelPath.isPresent() == request.pretrainedModel().isPresent(),
+        "pretrained model without its path");
+    return new ContainerSpec(
+        name,
+        request.image(),
+        request.runCommand().map(RunCommand::parse).orElse(List.of()),
+        environment(request, name),
+        mounts(request, paths, datasetPath, modelPath),
+        gpuUuids.isEmpty() ? new GpuAttachment.None() : new GpuAttachment.Devices(gpuUuids),
+        SharedMemory.bytes(request.gpuNumber(), hostMemoryBytes, hostGpuCount),
+        Map.of());
+  }
+
+  private static void require(boolean condition, String otherwise) {
+    if (!condition) {
+      throw new IllegalArgumentException(otherwise);
+    }
+  }
+
+  /** What we offer, the job's own over it, and over that what no job may choose. */
+  private static Map<String, String> environment(JobRequest request, ContainerName name) {
+    Map<String, String> environment = new TreeMap<>();
+    environment.put("JOB_ID", name.job().value());
+    environment.put("CKPT_PATH", request.ckptPath());
+    environment.put("MODEL_PATH", request.modelPath());
+    environment.putAll(framework(request.jobType(), request.gpuNumber()));
+    environment.putAll(request.env());
+    ReservedEnvironment.NAMES.forEach(environment::remove);
+    environment.put(
+        "CUDA_VISIBLE_DEVICES",
+        IntStream.range(0, request.gpuNumber())
+            .mapToObj(Integer::toString)
+            .collect(Collectors.joining(",")));
+    return Map.copyOf(environment);
+  }
+
+  private static Map<String, String> framework(JobType type, int gpuNumber) {
+    return switch (type) {
+      case GENERAL, TENSORFLOW -> Map.of();
+      case MPI -> MpiHostfile.environment();
+      case PYTORCH ->
+          Map.of(
+              "MASTER_ADDR",
+              "127.0.0.1",
+              "MASTER_PORT",
+              MASTER_PORT,
+              // torchrun reads its options from PET_… ; without GPUs one process.
+              "PET_NPROC_PER_NODE",
+              Integer.toString(Math.max(1, gpuNumber)));
+    };
+  }
+
+  private static List<Mount> mounts(
+      JobRequest request, JobPaths paths, Optional<Path> datasetPath, Optional<Path> modelPath) {
+    List<Mount> mounts = new ArrayList<>();
+    mounts.add(new Mount(paths.checkpoint(), request.ckptPath(), false));
+    mounts.add(new Mount(paths.model(), request.modelPath(), false));
+    request
+        .dataset()
+        .ifPresent(mount -> mounts.add(new Mount(datasetPath.get(), mount.containerPath(), true)));
+    request
+        .pretrainedModel()
+        .ifPresent(mount -> mounts.add(new Mount(modelPath.get(), mount.containerPath(), true)));
+    if (request.jobType() == JobType.MPI) {
+      mounts.add(new Mount(MpiHostfile.openMpi(paths), MpiHostfile.OPEN_MPI_PATH, true));
+      mounts.add(new Mount(MpiHostfile.mpich(paths), MpiHostfile.MPICH_PATH, true));
+    }
+    return List.copyOf(mounts);
+  }
+}

@@ -1,0 +1,44 @@
+package io.gpurunner.agent.container;
+
+import java.util.Set;
+
+/** Words that only a shell can run: there is no such program in an image. */
+final class ShellWords {
+  /**
+   * POSIX reserved words and those built-in utilities that exist in no file (XCU 2.4, 2.14 and
+   * "intrinsic" utilities of POSIX.1-2017), and {@code source}, which bash and busybox know.
+   */
+  private static final Set<String> BUILT_IN =
+      Set.of(
+          "if",
+          "while",
+          "until",
+          "for",
+          "case",
+          "exec",
+          "export",
+          "cd",
+          "set",
+          "unset",
+          "ulimit",
+          "umask",
+          "trap",
+          "eval",
+          "exit",
+          "wait",
+          "source",
+          ".",
+          ":",
+          "readonly",
+          "shift",
+          "command",
+          "alias",
+          "type",
+          "read");
+
+  private ShellWords() {}
+
+  static boolean isBuiltIn(String word) {
+    return BUILT_IN.contains(word);
+  }
+}

@@ -1,0 +1,72 @@
+package io.gpurunner.agent.container.docker;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+
+/**
+ * Reads the device names out of CDI specifications
+ * (github.com/cncf-tags/container-device-interface, {@code kind} and {@code devices[].name}):
+ * engines 25 to 28.1 tell where they look, but not what they found.
+ */
+final class CdiSpecifications {
+  private static final Logger LOG = LoggerFactory.getLogger(CdiSpecifications.class);
+
+  /** A generated specification has some kilobytes. */
+  private static final long FILE_BYTES_LIMIT = 4L * 1024 * 1024;
+
+  private CdiSpecifications() {}
+
+  /** Names like {@code nvidia.com/gpu=0} in all specifications of the directories. */
+  static List<String> deviceNames(List<String> directories) {
+    List<String> names = new ArrayList<>();
+    for (String directory : directories) {
+      Path path = Path.of(directory);
+      if (!Files.isDirectory(path)) {
+        continue;
+      }
+      try (DirectoryStream<Path> files = Files.newDirectoryStream(path, "*.{yaml,yml,json}")) {
+        for (Path file : files) {
+          names.addAll(namesIn(file));
+        }
+      } catch (IOException e) {
+        LOG.warn("cannot read the CDI directory {}: {}", directory, e.toString());
+      }
+    }
+    return List.copyOf(names);
+  }
+
+  private static List<String> namesIn(Path file) throws IOException {
+    if (Files.size(file) > FILE_BYTES_LIMIT) {
+      return List.of();
+    }
+    try {
+      // JSON is YAML.
+      Object document =
+          new Load(LoadSettings.builder().setLabel(file.toString()).build())
+              .loadFromString(Files.readString(file));
+      if (document instanceof Map<?, ?> specification
+          && specification.get("kind") instanceof String kind
+          && specification.get("devices") instanceof List<?> devices) {
+        return devices.stream()
+            .filter(Map.class::isInstance)
+            .map(device -> ((Map<?, ?>) device).get("name"))
+            .filter(name -> name instanceof String || name instanceof Number)
+            .map(name -> kind + "=" + name)
+            .toList();
+      }
+    } catch (YamlEngineException e) {
+      LOG.warn("cannot read the CDI specification {}: {}", file, e.getMessage());
+    }
+    return List.of();
+  }
+}

@@ -1,0 +1,225 @@
+package io.gpurunner.agent.container.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.command.InspectContainerResponse;
+import com.github.dockerjava.api.exception.ConflictException;
+import com.github.dockerjava.api.exception.DockerException;
+import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.exception.NotModifiedException;
+import com.github.dockerjava.api.model.Container;
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.Observation;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** Containers of a Docker engine. Thread-safe. */
+final class DockerContainers implements ContainerRuntime {
+  /** A name that is taken, and free again when we look, is tried once more; then it is an error. */
+  private static final int CREATE_TRIES = 2;
+
+  private static final int HTTP_CONFLICT = 409;
+
+  private final EngineConnection connection;
+  private final DockerProbe probe;
+  private final OurLabels labels;
+
+  DockerContainers(EngineConnection connection, DockerProbe probe, OurLabels labels) {
+    this.connection = connection;
+    this.probe = probe;
+    this.labels = labels;
+  }
+
+  @Override
+  public void create(ContainerSpec spec) {
+    EngineDescription engine = probe.describe();
+    GpuRequest gpus = GpuRequest.of(spec.gpus(), probe.gpuAccess(engine), engine);
+    for (int tries = 1; ; tries++) {
+      Optional<ContainerException> taken = tryCreate(spec, gpus);
+      if (taken.isEmpty()) {
+        return;
+      }
+      Optional<InspectContainerResponse> present = look(spec.name());
+      if (present.isPresent()) {
+        requireOurs(spec.name(), present.get());
+        return;
+      }
+      if (tries == CREATE_TRIES) {
+        throw taken.get();
+      }
+    }
+  }
+
+  /** Empty when it was made; the error where the name is taken. */
+  private Optional<ContainerException> tryCreate(ContainerSpec spec, GpuRequest gpus) {
+    String what = "making the container " + spec.name();
+    return connection.call(
+        what,
+        CallLimits.CREATE,
+        docker -> {
+          try {
+            creation(docker, spec, gpus).exec();
+            return Optional.empty();
+          } catch (ConflictException e) {
+            return Optional.of(EngineErrors.of(connection.host(), what, e));
+          } catch (NotFoundException e) {
+            throw new ContainerException(Kind.REFUSED, what + ": " + EngineErrors.text(e), e);
+          }
+        });
+  }
+
+  private CreateContainerCmd creation(DockerClient docker, ContainerSpec spec, GpuRequest gpus) {
+    CreateContainerCmd creation =
+        docker
+            .createContainerCmd(spec.image())
+            .withName(spec.name().toString())
+            .withEnv(environment(spec.environment(), gpus))
+            .withLabels(labels.of(spec))
+            .withHostConfig(HostSettings.of(spec, gpus));
+    if (!spec.command().isEmpty()) {
+      creation
+          .withEntrypoint(List.of(spec.command().getFirst()))
+          .withCmd(spec.command().subList(1, spec.command().size()));
+    }
+    return creation;
+  }
+
+  private static List<String> environment(Map<String, String> environment, GpuRequest gpus) {
+    Map<String, String> all = new TreeMap<>(environment);
+    all.put("NVIDIA_VISIBLE_DEVICES", gpus.visibleDevices());
+    // Docker's init (tini) then signals all of the job's processes, not the shell alone that
+    // "sh -c" starts and that would leave them running.
+    all.put("TINI_KILL_PROCESS_GROUP", "1");
+    return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
+  }
+
+  private void requireOurs(ContainerName name, InspectContainerResponse present) {
+    Map<String, String> found = present.getConfig().getLabels();
+    if (found == null || !labels.areOn(found)) {
+      throw new ContainerException(
+          Kind.REFUSED,
+          "making the container "
+              + name
+              + ": the name is taken by a container that does not belong to this agent's state"
+              + " directory ("
+              + labels.stateLabel()
+              + "); remove it or rename it");
+    }
+  }
+
+  @Override
+  public void start(ContainerName name) {
+    String what = "starting the container " + name;
+    InspectContainerResponse present =
+        look(name)
+            .orElseThrow(
+                () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
+    // The engine would run one that has ended a second time.
+    if (!(ObservedState.of(present) instanceof Observation.Created)) {
+      return;
+    }
+    connection.run(
+        what,
+        CallLimits.START,
+        docker -> {
+          try {
+            docker.startContainerCmd(name.toString()).exec();
+          } catch (NotModifiedException runsAlready) {
+            // What was wanted.
+          }
+        });
+  }
+
+  @Override
+  public Optional<Observation> inspect(ContainerName name) {
+    return look(name).map(ObservedState::of);
+  }
+
+  private Optional<InspectContainerResponse> look(ContainerName name) {
+    return connection.call(
+        "inspecting the container " + name,
+        CallLimits.QUICK,
+        docker -> {
+          try {
+            return Optional.of(docker.inspectContainerCmd(name.toString()).exec());
+          } catch (NotFoundException e) {
+            return Optional.empty();
+          }
+        });
+  }
+
+  @Override
+  public void signal(ContainerName name, Signal signal) {
+    connection.run(
+        "sending SIG" + signal + " to the container " + name,
+        CallLimits.QUICK,
+        docker -> {
+          try {
+            docker.killContainerCmd(name.toString()).withSignal("SIG" + signal).exec();
+          } catch (NotFoundException | ConflictException absentOrNotRunning) {
+            // Nothing is left to signal.
+          }
+        });
+  }
+
+  @Override
+  public void remove(ContainerName name) {
+    connection.run(
+        "removing the container " + name,
+        CallLimits.REMOVE,
+        docker -> {
+          try {
+            docker
+                .removeContainerCmd(name.toString())
+                .withForce(true)
+                .withRemoveVolumes(true)
+                .exec();
+          } catch (NotFoundException absent) {
+            // What was wanted.
+          } catch (DockerException e) {
+            if (!isInProgress(e)) {
+              throw e;
+            }
+          }
+        });
+  }
+
+  /** "removal of container … is already in progress": a look or a list tells when it is done. */
+  private static boolean isInProgress(DockerException e) {
+    return e.getHttpStatus() == HTTP_CONFLICT
+        && EngineErrors.text(e).contains("already in progress");
+  }
+
+  @Override
+  public List<ContainerName> list() {
+    return connection.call(
+        "listing this agent's containers",
+        CallLimits.QUICK,
+        docker ->
+            docker
+                .listContainersCmd()
+                .withShowAll(true)
+                .withLabelFilter(labels.filter())
+                .exec()
+                .stream()
+                .flatMap(DockerContainers::names)
+                .distinct()
+                .toList());
+  }
+
+  private static Stream<ContainerName> names(Container container) {
+    String @Nullable [] names = container.getNames();
+    return names == null
+        ? Stream.empty()
+        : Arrays.stream(names).map(ContainerName::parse).flatMap(Optional::stream);
+  }
+}

@@ -1,0 +1,63 @@
+package io.gpurunner.agent.container.docker;
+
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.EngineEvents;
+import io.gpurunner.agent.container.EngineProbe;
+import io.gpurunner.agent.container.Images;
+
+/**
+ * A Docker engine (20.10 or newer) behind the container ports. Opening it makes no connection: an
+ * engine that is down shows in {@link #probe()} and in every call, and is found again when it is
+ * back. Thread-safe.
+ */
+public final class DockerEngine implements AutoCloseable {
+  private final EngineConnection connection;
+  private final DockerProbe probe;
+  private final DockerContainers containers;
+  private final DockerImages images;
+  private final DockerOutput output;
+  private final DockerEvents events;
+
+  private DockerEngine(DockerSettings settings) {
+    OurLabels labels = new OurLabels(settings.stateLabel());
+    this.connection = new EngineConnection(settings.host());
+    this.probe = new DockerProbe(connection, settings.gpuAccess());
+    this.containers = new DockerContainers(connection, probe, labels);
+    this.images = new DockerImages(connection);
+    this.output = new DockerOutput(connection);
+    this.events = new DockerEvents(connection, containers, labels);
+  }
+
+  /** Prepares the way to the engine; nothing is sent. */
+  public static DockerEngine open(DockerSettings settings) {
+    return new DockerEngine(settings);
+  }
+
+  public EngineProbe probe() {
+    return probe;
+  }
+
+  public ContainerRuntime containers() {
+    return containers;
+  }
+
+  public Images images() {
+    return images;
+  }
+
+  public ContainerOutput output() {
+    return output;
+  }
+
+  public EngineEvents events() {
+    return events;
+  }
+
+  /** Ends the event stream; containers go on running. Idempotent. */
+  @Override
+  public void close() {
+    events.close();
+    connection.close();
+  }
+}

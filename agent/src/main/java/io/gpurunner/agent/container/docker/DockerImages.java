@@ -1,0 +1,154 @@
+package io.gpurunner.agent.container.docker;
+
+import com.github.dockerjava.api.exception.DockerException;
+import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.PullResponseItem;
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.Images;
+import io.gpurunner.storage.Cancellation;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Images of a Docker engine. Pulls are anonymous: a private image must have been pulled by the
+ * machine's administrator. Thread-safe; the engine makes one of several pulls of the same image.
+ */
+final class DockerImages implements Images {
+  private static final Logger LOG = LoggerFactory.getLogger(DockerImages.class);
+
+  /** What registries and the engine say when another try will not help. */
+  private static final List<String> FINAL =
+      List.of(
+          "manifest unknown",
+          "manifest for",
+          "not found",
+          "denied",
+          "unauthorized",
+          "authentication required",
+          "no basic auth credentials",
+          "does not exist",
+          "invalid reference format",
+          "no matching manifest",
+          "unsupported manifest",
+          "unsupported media type",
+          "repository name must");
+
+  /** What they say when it may, though a text above is in the message too. */
+  private static final List<String> PASSING =
+      List.of("no such host", "toomanyrequests", "too many requests", "timeout", "connection");
+
+  private final EngineConnection connection;
+
+  DockerImages(EngineConnection connection) {
+    this.connection = connection;
+  }
+
+  @Override
+  public void ensurePresent(String image, Cancellation cancellation) {
+    ImageReference reference = ImageReference.parse(image);
+    if (isPresent(image)) {
+      return;
+    }
+    LOG.info("pulling {}", image);
+    pull(image, reference, cancellation);
+    if (!isPresent(image)) {
+      throw new ContainerException(
+          Kind.FAILED, "pulling " + image + ": the engine reports success, but has no such image");
+    }
+  }
+
+  private boolean isPresent(String image) {
+    return connection.call(
+        "looking for the image " + image,
+        CallLimits.QUICK,
+        docker -> {
+          try {
+            docker.inspectImageCmd(image).exec();
+            return true;
+          } catch (NotFoundException e) {
+            return false;
+          }
+        });
+  }
+
+  private void pull(String image, ImageReference reference, Cancellation cancellation) {
+    String what = "pulling " + image;
+    Progress progress = new Progress();
+    try (EngineCall call = connection.open(CallLimits.PULL)) {
+      call.docker()
+          .pullImageCmd(reference.repository())
+          .withTag(reference.tagOrDigest())
+          .exec(progress);
+      while (!progress.awaitEnd(CallLimits.POLL)) {
+        if (cancellation.isCancelled()) {
+          throw new ContainerException(Kind.CANCELLED, what + ": cancelled");
+        }
+        if (progress.silenceNanos() > CallLimits.PULL_SILENCE.toNanos()) {
+          throw new ContainerException(
+              Kind.FAILED,
+              what
+                  + ": no progress for "
+                  + CallLimits.PULL_SILENCE.toMinutes()
+                  + " minutes; last: "
+                  + progress.lastWord());
+        }
+      }
+      progress.refusal().ifPresent(message -> throwRefusal(what, message, null));
+      progress
+          .failure()
+          .ifPresent(
+              failure -> {
+                if (failure instanceof DockerException answer) {
+                  throwRefusal(what, EngineErrors.text(answer), answer);
+                }
+                throw connection.failure(what, call, failure);
+              });
+    }
+  }
+
+  private static void throwRefusal(String what, String message, @Nullable Exception cause) {
+    String lower = message.toLowerCase(Locale.ROOT);
+    boolean passing = PASSING.stream().anyMatch(lower::contains);
+    boolean isFinal = FINAL.stream().anyMatch(lower::contains);
+    Kind kind = isFinal && !passing ? Kind.REFUSED : Kind.FAILED;
+    String text = what + ": " + EngineErrors.bounded(message);
+    throw cause == null
+        ? new ContainerException(kind, text)
+        : new ContainerException(kind, text, cause);
+  }
+
+  /** What the engine tells while it pulls. */
+  private static final class Progress extends StreamCallback<PullResponseItem> {
+    private volatile long lastNanos = System.nanoTime();
+    private volatile String lastWord = "nothing";
+    private volatile @Nullable String refusal;
+
+    @Override
+    public void onNext(PullResponseItem item) {
+      lastNanos = System.nanoTime();
+      if (item.getErrorDetail() != null && item.getErrorDetail().getMessage() != null) {
+        refusal = item.getErrorDetail().getMessage();
+      } else if (item.getStatus() != null) {
+        lastWord = item.getStatus();
+      }
+    }
+
+    long silenceNanos() {
+      return System.nanoTime() - lastNanos;
+    }
+
+    String lastWord() {
+      return lastWord;
+    }
+
+    /** An error in the midst of the stream; the status was 200 by then. */
+    Optional<String> refusal() {
+      return Optional.ofNullable(refusal);
+    }
+  }
+}

@@ -1,0 +1,162 @@
+package io.gpurunner.agent.container.docker;
+
+import com.github.dockerjava.api.command.LogContainerCmd;
+import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.Frame;
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerOutput;
+import java.io.BufferedOutputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/** What containers of a Docker engine print. Thread-safe. */
+final class DockerOutput implements ContainerOutput {
+  /** How often a follower's stream is flushed, which is also how its end is noticed. */
+  private static final Duration FLUSH_INTERVAL = Duration.ofSeconds(1);
+
+  private final EngineConnection connection;
+
+  DockerOutput(EngineConnection connection) {
+    this.connection = connection;
+  }
+
+  @Override
+  public void save(ContainerName name, Path file) {
+    String what = "saving the output of " + name + " to " + file;
+    try {
+      Path folder = Optional.ofNullable(file.getParent()).orElse(Path.of("."));
+      Path part = Files.createTempFile(folder, file.getFileName() + ".", ".part");
+      try {
+        if (copyToDisk(name, part, what)) {
+          Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+        }
+      } finally {
+        Files.deleteIfExists(part);
+      }
+    } catch (IOException e) {
+      throw new ContainerException(Kind.FAILED, what + ": " + e, e);
+    }
+  }
+
+  /** False where there is no such container. */
+  private boolean copyToDisk(ContainerName name, Path part, String what) throws IOException {
+    try (FileOutputStream file = new FileOutputStream(part.toFile());
+        BufferedOutputStream buffer = new BufferedOutputStream(file)) {
+      Sink sink = new Sink(buffer, LogLimits.SAVED_BYTES);
+      boolean present =
+          copy(name, what, CallLimits.SAVE_OUTPUT, sink, LogContainerCmd::withTailAll);
+      buffer.flush();
+      file.getFD().sync();
+      return present;
+    }
+  }
+
+  @Override
+  public void copy(ContainerName name, int tailLines, boolean follow, OutputStream to) {
+    String what = "reading the output of " + name;
+    Sink sink = new Sink(to, Long.MAX_VALUE);
+    boolean present =
+        copy(
+            name,
+            what,
+            follow ? CallLimits.FOLLOW : CallLimits.SAVE_OUTPUT,
+            sink,
+            command -> command.withTail(tailLines).withFollowStream(follow));
+    if (!present) {
+      throw new ContainerException(Kind.ABSENT, what + ": there is no such container");
+    }
+  }
+
+  private boolean copy(
+      ContainerName name,
+      String what,
+      Duration limit,
+      Sink sink,
+      UnaryOperator<LogContainerCmd> options) {
+    try (EngineCall call = connection.open(limit)) {
+      options
+          .apply(call.docker().logContainerCmd(name.toString()).withStdOut(true).withStdErr(true))
+          .exec(sink);
+      while (!sink.awaitEnd(FLUSH_INTERVAL) && sink.flush()) {
+        // Each turn hands on what came; the stream's own limit ends the wait at last.
+      }
+      sink.flush();
+      if (sink.isClosed() || sink.failure().isEmpty()) {
+        return true;
+      }
+      if (sink.failure().get() instanceof NotFoundException) {
+        return false;
+      }
+      throw connection.failure(what, call, sink.failure().get());
+    }
+  }
+
+  /** Writes the pieces, standard output and error as they come, until the target is closed. */
+  private static final class Sink extends StreamCallback<Frame> {
+    private static final byte[] CUT =
+        "\n[gpurunner: the rest of the output was cut off]\n".getBytes(StandardCharsets.UTF_8);
+
+    private final OutputStream to;
+    private final Object writing = new Object();
+    private long bytesLeft;
+    private boolean closed;
+
+    Sink(OutputStream to, long bytesLimit) {
+      this.to = to;
+      this.bytesLeft = bytesLimit;
+    }
+
+    @Override
+    public void onNext(Frame frame) {
+      byte @Nullable [] bytes = frame.getPayload();
+      if (bytes == null) {
+        return;
+      }
+      synchronized (writing) {
+        if (closed || bytesLeft <= 0) {
+          return;
+        }
+        try {
+          to.write(bytes, 0, (int) Math.min(bytes.length, bytesLeft));
+          bytesLeft -= bytes.length;
+          if (bytesLeft <= 0) {
+            to.write(CUT);
+          }
+        } catch (IOException e) {
+          closed = true;
+        }
+      }
+    }
+
+    /** False once the target is closed. */
+    boolean flush() {
+      synchronized (writing) {
+        if (!closed) {
+          try {
+            to.flush();
+          } catch (IOException e) {
+            closed = true;
+          }
+        }
+        return !closed;
+      }
+    }
+
+    boolean isClosed() {
+      synchronized (writing) {
+        return closed;
+      }
+    }
+  }
+}

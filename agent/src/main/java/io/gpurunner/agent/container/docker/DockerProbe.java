@@ -1,0 +1,73 @@
+package io.gpurunner.agent.container.docker;
+
+import com.github.dockerjava.api.model.Info;
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.EngineProbe;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** Asks the engine who it is. Thread-safe. */
+final class DockerProbe implements EngineProbe {
+  /** The oldest engine this was tried with: device requests, BuildKit-less API 1.41. */
+  private static final int OLDEST_MAJOR_VERSION = 20;
+
+  /**
+   * {@code dockerd} finds the hook on its PATH, which is systemd's for a service. With it the
+   * device driver "nvidia" works though no runtime of that name is registered.
+   */
+  private static final List<Path> HOOK_PLACES =
+      List.of(
+          Path.of("/usr/local/sbin"),
+          Path.of("/usr/local/bin"),
+          Path.of("/usr/sbin"),
+          Path.of("/usr/bin"));
+
+  private static final String HOOK = "nvidia-container-runtime-hook";
+
+  private final EngineConnection connection;
+  private final GpuAccessMode mode;
+
+  DockerProbe(EngineConnection connection, GpuAccessMode mode) {
+    this.connection = connection;
+    this.mode = mode;
+  }
+
+  @Override
+  public EngineFacts probe() {
+    EngineDescription engine = describe();
+    if (engine.majorVersion().filter(major -> major < OLDEST_MAJOR_VERSION).isPresent()) {
+      throw new ContainerException(
+          Kind.REFUSED,
+          "the container engine at "
+              + connection.host()
+              + " is Docker "
+              + engine.version()
+              + "; 20.10 or newer is needed");
+    }
+    return new EngineFacts(engine.version(), gpuAccess(engine));
+  }
+
+  EngineDescription describe() {
+    Info info =
+        connection.call(
+            "asking the engine who it is", CallLimits.QUICK, docker -> docker.infoCmd().exec());
+    return EngineDescription.of(info);
+  }
+
+  GpuAccess gpuAccess(EngineDescription engine) {
+    if (mode == GpuAccessMode.NONE) {
+      return GpuAccess.NONE;
+    }
+    List<String> cdiDevices =
+        engine.cdiDevices().isEmpty()
+            ? CdiSpecifications.deviceNames(engine.cdiDirectories())
+            : engine.cdiDevices();
+    return GpuAccessDetection.detect(mode, engine, hookInstalled(), cdiDevices);
+  }
+
+  private static boolean hookInstalled() {
+    return HOOK_PLACES.stream().anyMatch(place -> Files.isExecutable(place.resolve(HOOK)));
+  }
+}

@@ -1,0 +1,98 @@
+package io.gpurunner.agent.container.docker;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.gpurunner.agent.container.ContainerException;
+import java.net.URI;
+import java.time.Duration;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * The way to the engine. Every call has a connection of its own and a limit in time. Thread-safe.
+ *
+ * <p>Why not one client with a response timeout: on a unix socket the transport's timeouts have no
+ * effect (its socket is a channel, which has no read timeout), and a pooled connection breaks once
+ * after each restart of the engine. A connection of its own can be closed when time is up, which
+ * ends the read that waits on it; nobody is interrupted.
+ */
+final class EngineConnection implements AutoCloseable {
+  private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
+
+  private final URI host;
+  private final DockerClientConfig config;
+  private final ScheduledThreadPoolExecutor watch;
+
+  EngineConnection(URI host) {
+    this.host = host;
+    // Built from nothing: the default builder would take DOCKER_* variables, docker contexts and
+    // registry passwords from whatever account the agent runs under.
+    this.config = new DefaultDockerClientConfig.Builder().withDockerHost(host.toString()).build();
+    this.watch =
+        new ScheduledThreadPoolExecutor(
+            1, Thread.ofPlatform().daemon().name("docker-call-limits").factory());
+    this.watch.setRemoveOnCancelPolicy(true);
+    this.watch.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+  }
+
+  /** The engine's address, for messages. */
+  URI host() {
+    return host;
+  }
+
+  /**
+   * One request and its answer.
+   *
+   * @param what the request in words, for messages: {@code removing container x}
+   * @throws ContainerException for every failure
+   */
+  <T> T call(String what, Duration limit, Function<DockerClient, T> request) {
+    try (EngineCall call = open(limit)) {
+      try {
+        return request.apply(call.docker());
+      } catch (ContainerException e) {
+        throw e;
+      } catch (RuntimeException e) {
+        throw failure(what, call, e);
+      }
+    }
+  }
+
+  /** A request whose answer says nothing more. */
+  void run(String what, Duration limit, Consumer<DockerClient> request) {
+    call(
+        what,
+        limit,
+        docker -> {
+          request.accept(docker);
+          return true;
+        });
+  }
+
+  /** A connection for a call that lasts; ends by itself at the limit. */
+  EngineCall open(Duration limit) {
+    ZerodepDockerHttpClient transport =
+        new ZerodepDockerHttpClient.Builder()
+            .dockerHost(host)
+            .maxConnections(1)
+            .connectionTimeout(CONNECT_LIMIT)
+            .build();
+    return new EngineCall(DockerClientImpl.getInstance(config, transport), transport, limit, watch);
+  }
+
+  /** What a failed call means to the caller. */
+  ContainerException failure(String what, EngineCall call, Throwable cause) {
+    return call.timedOut()
+        ? EngineErrors.timedOut(host, what, call.limit(), cause)
+        : EngineErrors.of(host, what, cause);
+  }
+
+  @Override
+  public void close() {
+    watch.shutdown();
+  }
+}

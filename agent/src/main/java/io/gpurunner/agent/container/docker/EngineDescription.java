@@ -1,0 +1,90 @@
+package io.gpurunner.agent.container.docker;
+
+import com.github.dockerjava.api.model.Info;
+import com.github.dockerjava.api.model.RuntimeInfo;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What of {@code docker info} matters here.
+ *
+ * @param version {@code 20.10.24+dfsg1}
+ * @param runtimes path of each registered OCI runtime by name; the path is empty text where the
+ *     engine finds it by itself
+ * @param defaultRuntime the runtime of containers that name none
+ * @param cdiDirectories where the engine looks for CDI specifications; empty where CDI is off or
+ *     unknown to it (before 25)
+ * @param cdiDevices CDI devices the engine says it found; empty text lists before 28.2
+ */
+record EngineDescription(
+    String version,
+    Map<String, String> runtimes,
+    String defaultRuntime,
+    List<String> cdiDirectories,
+    List<String> cdiDevices) {
+
+  static EngineDescription of(Info info) {
+    Map<String, String> runtimes = new HashMap<>();
+    Map<String, RuntimeInfo> registered = info.getRuntimes();
+    if (registered != null) {
+      registered.forEach(
+          (name, runtime) -> runtimes.put(name, Objects.requireNonNullElse(runtime.getPath(), "")));
+    }
+    // The library knows neither key; it keeps what it does not know.
+    Map<String, Object> raw = info.getRawValues();
+    List<String> devices =
+        list(raw.get("DiscoveredDevices")).stream()
+            .flatMap(item -> item instanceof Map<?, ?> device ? text(device.get("ID")) : empty())
+            .toList();
+    return new EngineDescription(
+        Objects.requireNonNullElse(info.getServerVersion(), "unknown"),
+        Map.copyOf(runtimes),
+        raw.get("DefaultRuntime") instanceof String name ? name : "runc",
+        list(raw.get("CDISpecDirs")).stream().flatMap(EngineDescription::text).toList(),
+        devices);
+  }
+
+  /** The major version, or empty where the engine prints none ({@code dev} builds). */
+  Optional<Integer> majorVersion() {
+    int dot = version.indexOf('.');
+    try {
+      return dot < 1 ? Optional.empty() : Optional.of(Integer.valueOf(version.substring(0, dot)));
+    } catch (NumberFormatException e) {
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Whether a container that names no runtime goes through NVIDIA's, which attaches whatever the
+   * image's environment asks for.
+   */
+  boolean defaultRuntimeIsNvidia() {
+    return isNvidia(defaultRuntime) || isNvidia(runtimes.getOrDefault(defaultRuntime, ""));
+  }
+
+  boolean hasNvidiaRuntime() {
+    return runtimes.entrySet().stream()
+        .anyMatch(runtime -> isNvidia(runtime.getKey()) || isNvidia(runtime.getValue()));
+  }
+
+  private static boolean isNvidia(String runtime) {
+    return runtime.contains("nvidia");
+  }
+
+  private static List<?> list(@Nullable Object value) {
+    return value instanceof List<?> list ? list : List.of();
+  }
+
+  private static Stream<String> text(@Nullable Object value) {
+    return value instanceof String text ? Stream.of(text) : empty();
+  }
+
+  private static Stream<String> empty() {
+    return Stream.empty();
+  }
+}

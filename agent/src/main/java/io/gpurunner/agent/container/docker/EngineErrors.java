@@ -1,0 +1,112 @@
+package io.gpurunner.agent.container.docker;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.github.dockerjava.api.exception.DockerException;
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/** Turns the library's exceptions into ours, with the engine's own words. Pure. */
+final class EngineErrors {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Longest message passed on; the engine repeats what an untrusted image or command said. */
+  private static final int MESSAGE_CHARACTERS = 2000;
+
+  /**
+   * What the engine says, under status 500 too, when the container itself cannot run here: another
+   * try will not help. (Texts of moby's daemon and of runc.)
+   */
+  private static final List<String> CANNOT_RUN =
+      List.of(
+          "oci runtime",
+          "failed to create shim",
+          "could not select device driver",
+          "cdi device",
+          "nvidia-container-cli",
+          "executable file not found",
+          "no such device");
+
+  private EngineErrors() {}
+
+  static ContainerException of(URI host, String what, Throwable cause) {
+    if (cause instanceof DockerException answer) {
+      return new ContainerException(kind(answer), what + ": " + text(answer), cause);
+    }
+    return unreachable(host, what, cause);
+  }
+
+  static ContainerException timedOut(URI host, String what, Duration limit, Throwable cause) {
+    return new ContainerException(
+        Kind.UNREACHABLE,
+        what
+            + ": the container engine at "
+            + host
+            + " did not answer within "
+            + limit.toSeconds()
+            + " s",
+        cause);
+  }
+
+  private static ContainerException unreachable(URI host, String what, Throwable cause) {
+    Throwable root = cause;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    String why = root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
+    String advice =
+        why.toLowerCase(Locale.ROOT).contains("permission denied")
+            ? "; the agent's account must be allowed to open it (group docker)"
+            : "; is the Docker engine running there? (key docker.host)";
+    return new ContainerException(
+        Kind.UNREACHABLE,
+        what + ": no answer from the container engine at " + host + " (" + why + ")" + advice,
+        cause);
+  }
+
+  private static Kind kind(DockerException answer) {
+    int status = answer.getHttpStatus();
+    if (status == 404) {
+      return Kind.ABSENT;
+    }
+    // 409: the thing is in another state than the call needs, which may pass.
+    if (status == 409 || status == 429 || (status >= 500 && !cannotRun(text(answer)))) {
+      return Kind.FAILED;
+    }
+    return Kind.REFUSED;
+  }
+
+  private static boolean cannotRun(String message) {
+    String lower = message.toLowerCase(Locale.ROOT);
+    return CANNOT_RUN.stream().anyMatch(lower::contains);
+  }
+
+  /** The engine's own words: {@code message} of its JSON answer, or the answer as it is. */
+  static String text(DockerException answer) {
+    String body = answer.getMessage() == null ? "" : answer.getMessage();
+    int brace = body.indexOf('{');
+    if (brace >= 0) {
+      try {
+        JsonNode message = JSON.readTree(body.substring(brace)).path("message");
+        if (message.isTextual()) {
+          return bounded(message.asText());
+        }
+      } catch (JsonProcessingException notJson) {
+        return bounded(body);
+      }
+    }
+    return body.isBlank() ? "status " + answer.getHttpStatus() : bounded(body);
+  }
+
+  static String bounded(String message) {
+    String stripped = message.strip();
+    return stripped.length() <= MESSAGE_CHARACTERS
+        ? stripped
+        : stripped.substring(0, MESSAGE_CHARACTERS) + "…";
+  }
+}

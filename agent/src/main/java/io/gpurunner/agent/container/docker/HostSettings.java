@@ -1,0 +1,105 @@
+package io.gpurunner.agent.container.docker;
+
+import com.github.dockerjava.api.model.BindOptions;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.DockerObjectAccessor;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.LogConfig;
+import com.github.dockerjava.api.model.LogConfig.LoggingType;
+import com.github.dockerjava.api.model.Mount;
+import com.github.dockerjava.api.model.MountType;
+import com.github.dockerjava.api.model.RestartPolicy;
+import com.github.dockerjava.api.model.Ulimit;
+import io.gpurunner.agent.container.ContainerSpec;
+import java.util.List;
+
+/** What every job's container may do and have on this host. Pure. */
+final class HostSettings {
+  /**
+   * Processes and threads in a container. Half of the smallest default of {@code kernel.pid_max}
+   * (32768), so that one job cannot take the host's last one; far above what data loaders need.
+   */
+  static final long PIDS_LIMIT = 16_384;
+
+  /** When memory runs out the kernel takes a job before the host's own services (0) or Docker. */
+  private static final int OOM_SCORE = 500;
+
+  private static final long UNLIMITED = -1;
+
+  /** Stack that NVIDIA's framework images ask for ({@code --ulimit stack=67108864}). */
+  private static final long STACK_BYTES = 64L * 1024 * 1024;
+
+  /** Open files: loaders pass tensors as descriptors; newer engines default to 1024. */
+  private static final long OPEN_FILES = 65_536;
+
+  /**
+   * All else is dropped: above all NET_RAW (forged packets on the bridge), MKNOD (device nodes) and
+   * every SYS_ and NET_ one.
+   */
+  private static final Capability[] CAPABILITIES = {
+    // Images run as root and write to directories of other owners: the volumes, pip's and tar's.
+    Capability.CHOWN,
+    Capability.DAC_OVERRIDE,
+    Capability.FOWNER,
+    Capability.FSETID,
+    // Entry points start as root and go on as a service user.
+    Capability.SETUID,
+    Capability.SETGID,
+    // A supervisor that is root stops its children that are not.
+    Capability.KILL
+  };
+
+  private HostSettings() {}
+
+  static HostConfig of(ContainerSpec spec, GpuRequest gpus) {
+    HostConfig host =
+        HostConfig.newHostConfig()
+            .withMounts(spec.mounts().stream().map(HostSettings::mount).toList())
+            .withInit(true)
+            .withPidsLimit(PIDS_LIMIT)
+            .withSecurityOpts(List.of("no-new-privileges"))
+            .withPrivileged(false)
+            .withCapDrop(Capability.ALL)
+            .withCapAdd(CAPABILITIES)
+            .withShmSize(spec.sharedMemoryBytes())
+            .withIpcMode("private")
+            // Whatever is the engine's default; never the host's network. The agent itself listens
+            // on loopback, which a bridge does not reach.
+            .withNetworkMode("default")
+            .withLogConfig(new LogConfig(LoggingType.JSON_FILE, LogLimits.JSON_FILE))
+            .withRestartPolicy(RestartPolicy.noRestart())
+            .withAutoRemove(false)
+            .withOomScoreAdj(OOM_SCORE)
+            .withUlimits(
+                List.of(
+                    // Verbs (RDMA) and NCCL register memory, which counts as locked.
+                    new Ulimit("memlock", UNLIMITED, UNLIMITED),
+                    new Ulimit("stack", STACK_BYTES, STACK_BYTES),
+                    new Ulimit("nofile", OPEN_FILES, OPEN_FILES)))
+            .withDeviceRequests(gpus.devices());
+    gpus.runtime().ifPresent(host::withRuntime);
+    return host;
+  }
+
+  /** A mount, unlike a "bind", is refused where the host directory does not exist. */
+  private static Mount mount(ContainerSpec.Mount mount) {
+    Mount result =
+        new Mount()
+            .withType(MountType.BIND)
+            .withSource(mount.hostPath().toString())
+            .withTarget(mount.containerPath())
+            .withReadOnly(mount.readOnly());
+    return mount.readOnly() ? result.withBindOptions(withoutSubmounts()) : result;
+  }
+
+  /**
+   * Before Docker 25 (and on kernels before 5.12) read-only covers the mount itself, not file
+   * systems mounted below it: those would stay writable. They are left out instead.
+   */
+  @SuppressWarnings("deprecation") // the library has no other way to set a key it does not know
+  private static BindOptions withoutSubmounts() {
+    BindOptions options = new BindOptions();
+    DockerObjectAccessor.overrideRawValue(options, "NonRecursive", true);
+    return options;
+  }
+}

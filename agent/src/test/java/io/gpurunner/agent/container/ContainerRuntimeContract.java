@@ -1,0 +1,152 @@
+package io.gpurunner.agent.container;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerRuntime.Signal;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.api.JobId;
+import java.time.Duration;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** What every {@link ContainerRuntime} keeps, the real one and the fake. */
+public abstract class ContainerRuntimeContract {
+  /** The runtime under test; the same for the whole test. */
+  protected abstract ContainerRuntime runtime();
+
+  /** A container that will run this program. */
+  protected abstract ContainerSpec spec(Program program);
+
+  /** The same from an image that does not exist. */
+  protected abstract ContainerSpec specOfMissingImage();
+
+  /** Waits, or moves the time, until it has ended. */
+  protected abstract Observation.Exited awaitExit(ContainerName name);
+
+  /** Waits until the program can take signals. */
+  protected abstract void awaitReady(ContainerName name);
+
+  private static ContainerName unknown() {
+    return new ContainerName(JobId.random(), 1);
+  }
+
+  private ContainerName started(Program program) {
+    ContainerSpec spec = spec(program);
+    runtime().create(spec);
+    runtime().start(spec.name());
+    return spec.name();
+  }
+
+  @Test
+  void anUnknownContainerIsAbsent() {
+    assertThat(runtime().inspect(unknown())).isEmpty();
+    assertThatThrownBy(() -> runtime().start(unknown()))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+    runtime().signal(unknown(), Signal.TERM);
+    runtime().signal(unknown(), Signal.KILL);
+    runtime().remove(unknown());
+  }
+
+  @Test
+  void createdTwiceIsOneContainer() {
+    ContainerSpec spec = spec(Program.untilSignalled());
+    runtime().create(spec);
+    Optional<Observation> first = runtime().inspect(spec.name());
+    runtime().create(spec);
+    assertThat(first).get().isInstanceOf(Observation.Created.class);
+    assertThat(runtime().inspect(spec.name())).isEqualTo(first);
+    assertThat(runtime().list()).containsOnlyOnce(spec.name());
+  }
+
+  @Test
+  void aMissingImageIsRefusedAndLeavesNothing() {
+    ContainerSpec spec = specOfMissingImage();
+    assertThatThrownBy(() -> runtime().create(spec))
+        .isInstanceOfSatisfying(
+            ContainerException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+              assertThat(e).hasMessageContaining(spec.image());
+            });
+    assertThat(runtime().inspect(spec.name())).isEmpty();
+  }
+
+  @Test
+  void aCreatedContainerTakesSignalsWithoutError() {
+    ContainerSpec spec = spec(Program.untilSignalled());
+    runtime().create(spec);
+    runtime().signal(spec.name(), Signal.TERM);
+    runtime().signal(spec.name(), Signal.KILL);
+    assertThat(runtime().inspect(spec.name())).get().isInstanceOf(Observation.Created.class);
+  }
+
+  @Test
+  void startedTwiceRunsOnce() {
+    ContainerName name = started(Program.untilSignalled());
+    Optional<Observation> first = runtime().inspect(name);
+    runtime().start(name);
+    assertThat(first).get().isInstanceOf(Observation.Running.class);
+    assertThat(runtime().inspect(name)).isEqualTo(first);
+  }
+
+  @Test
+  void theExitCodeAndTheTimesAreSeen() {
+    ContainerName name = started(Program.endsAfter(Duration.ZERO, 7));
+    Observation.Exited exited = awaitExit(name);
+    assertThat(exited.exitCode()).isEqualTo(7);
+    assertThat(exited.outOfMemory()).isFalse();
+    assertThat(exited.finishedAt()).isAfterOrEqualTo(exited.startedAt());
+  }
+
+  @Test
+  void aStartAfterTheEndDoesNotRunItAgain() {
+    ContainerName name = started(Program.endsAfter(Duration.ZERO, 3));
+    Observation.Exited exited = awaitExit(name);
+    runtime().start(name);
+    assertThat(runtime().inspect(name)).contains(exited);
+    runtime().signal(name, Signal.TERM);
+    runtime().signal(name, Signal.KILL);
+    assertThat(runtime().inspect(name)).contains(exited);
+  }
+
+  @Test
+  void sigtermEndsAProgramThatListens() {
+    ContainerName name = started(Program.untilSignalled());
+    awaitReady(name);
+    runtime().signal(name, Signal.TERM);
+    assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.TERMINATED);
+  }
+
+  @Test
+  void sigkillEndsAProgramThatIgnoresSigterm() {
+    ContainerName name = started(Program.untilSignalled().ignoringTerm());
+    awaitReady(name);
+    runtime().signal(name, Signal.TERM);
+    assertThat(runtime().inspect(name)).get().isInstanceOf(Observation.Running.class);
+    runtime().signal(name, Signal.KILL);
+    assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
+  }
+
+  @Test
+  void removingARunningContainerEndsIt() {
+    ContainerName name = started(Program.untilSignalled());
+    assertThat(runtime().list()).contains(name);
+    runtime().remove(name);
+    assertThat(runtime().inspect(name)).isEmpty();
+    assertThat(runtime().list()).doesNotContain(name);
+    runtime().remove(name);
+  }
+
+  @Test
+  void theListHasEveryState() {
+    ContainerSpec created = spec(Program.untilSignalled());
+    runtime().create(created);
+    ContainerName running = started(Program.untilSignalled());
+    ContainerName exited = started(Program.endsAfter(Duration.ZERO, 0));
+    awaitExit(exited);
+    assertThat(runtime().list()).contains(created.name(), running, exited);
+  }
+}

@@ -1,0 +1,76 @@
+package io.gpurunner.agent.container;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.gpurunner.agent.container.ContainerException.Kind;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Output of containers in memory. Following ends at once. Thread-safe. */
+public final class FakeContainerOutput implements ContainerOutput {
+  private final Map<String, String> texts = new HashMap<>();
+  private Optional<Kind> failure = Optional.empty();
+
+  /** What the container has printed so far. */
+  public synchronized void print(ContainerName name, String text) {
+    texts.merge(name.toString(), text, String::concat);
+  }
+
+  /** The container and its output are gone. */
+  public synchronized void forget(ContainerName name) {
+    texts.remove(name.toString());
+  }
+
+  /** The next call fails. */
+  public synchronized void failNext(Kind kind) {
+    failure = Optional.of(kind);
+  }
+
+  @Override
+  public synchronized void save(ContainerName name, Path file) {
+    throwIfToFail();
+    String text = texts.get(name.toString());
+    if (text == null) {
+      return;
+    }
+    try {
+      Files.writeString(file, text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public synchronized void copy(
+      ContainerName name, int tailLines, boolean follow, OutputStream to) {
+    throwIfToFail();
+    String text = texts.get(name.toString());
+    if (text == null) {
+      throw new ContainerException(Kind.ABSENT, "No such container: " + name);
+    }
+    List<String> lines = text.lines().toList();
+    try {
+      for (String line : lines.subList(Math.max(0, lines.size() - tailLines), lines.size())) {
+        to.write((line + "\n").getBytes(UTF_8));
+      }
+      to.flush();
+    } catch (IOException closedByCaller) {
+      // Ends the copying.
+    }
+  }
+
+  private void throwIfToFail() {
+    if (failure.isPresent()) {
+      Kind kind = failure.get();
+      failure = Optional.empty();
+      throw new ContainerException(kind, "the output was made to fail");
+    }
+  }
+}

@@ -1,0 +1,309 @@
+package io.gpurunner.agent.container;
+
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.api.JobId;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * A container engine in memory, for tests of what calls one. Nothing in it waits: what a program
+ * does follows from the injected clock alone, so that a test moves time. It keeps the same contract
+ * as Docker's adapter ({@link ContainerRuntimeContract}). Thread-safe.
+ */
+public final class FakeContainerRuntime implements ContainerRuntime {
+  /** Exit code of a process killed by SIGKILL, as a shell and Docker count. */
+  public static final int KILLED = 137;
+
+  /** Exit code of a process that SIGTERM ended. */
+  public static final int TERMINATED = 143;
+
+  /**
+   * What runs in a container.
+   *
+   * @param runsFor how long it runs by itself; empty: until a signal
+   * @param exitCode its exit code when it ends by itself
+   * @param outOfMemory whether its own end is the kernel's doing
+   * @param afterTerm how long after SIGTERM it ends; empty: SIGTERM is ignored
+   * @param startRefusal why it cannot be started; empty: it can
+   */
+  public record Program(
+      Optional<Duration> runsFor,
+      int exitCode,
+      boolean outOfMemory,
+      Optional<Duration> afterTerm,
+      Optional<String> startRefusal) {
+    /** Runs until it is signalled; ends at once on SIGTERM. */
+    public static Program untilSignalled() {
+      return new Program(Optional.empty(), 0, false, Optional.of(Duration.ZERO), Optional.empty());
+    }
+
+    /** Ends by itself. */
+    public static Program endsAfter(Duration runsFor, int exitCode) {
+      return new Program(
+          Optional.of(runsFor), exitCode, false, Optional.of(Duration.ZERO), Optional.empty());
+    }
+
+    /** Its start is refused. */
+    public static Program cannotStart(String message) {
+      return new Program(
+          Optional.empty(), 0, false, Optional.of(Duration.ZERO), Optional.of(message));
+    }
+
+    /** The same, but deaf to SIGTERM. */
+    public Program ignoringTerm() {
+      return new Program(runsFor, exitCode, outOfMemory, Optional.empty(), startRefusal);
+    }
+
+    /** The same, but it takes so long to end after SIGTERM. */
+    public Program endingAfterTerm(Duration delay) {
+      return new Program(runsFor, exitCode, outOfMemory, Optional.of(delay), startRefusal);
+    }
+
+    /** The same, but killed by the kernel for memory at its end. */
+    public Program killedForMemory() {
+      return new Program(runsFor, KILLED, true, afterTerm, startRefusal);
+    }
+  }
+
+  /** The calls that can be made to fail. */
+  public enum Call {
+    CREATE,
+    START,
+    INSPECT,
+    SIGNAL,
+    REMOVE,
+    LIST
+  }
+
+  /** When a call fails: the effect may have happened though the caller is told otherwise. */
+  public enum Moment {
+    BEFORE_EFFECT,
+    AFTER_EFFECT
+  }
+
+  private record Fault(Kind kind, Moment moment) {}
+
+  private static final class Box {
+    final String id;
+    final ContainerSpec spec;
+    final Program program;
+    Optional<Instant> startedAt = Optional.empty();
+    Optional<Instant> endsAt = Optional.empty();
+    int exitCode;
+    boolean outOfMemory;
+
+    Box(String id, ContainerSpec spec, Program program) {
+      this.id = id;
+      this.spec = spec;
+      this.program = program;
+    }
+  }
+
+  private final InstantSource clock;
+  private final Map<JobId, Program> programs = new HashMap<>();
+  private final Map<String, Box> boxes = new TreeMap<>();
+  private final Map<Call, List<Fault>> faults = new EnumMap<>(Call.class);
+  private final Set<String> missingImages = new HashSet<>();
+  private final List<String> journal = new ArrayList<>();
+  private boolean down;
+  private int made;
+
+  public FakeContainerRuntime(InstantSource clock) {
+    this.clock = clock;
+  }
+
+  /** What containers of this job will run; {@link Program#untilSignalled} where none is set. */
+  public synchronized void program(JobId job, Program program) {
+    programs.put(job, program);
+  }
+
+  /** Every call fails as UNREACHABLE until the engine is up again. Containers go on. */
+  public synchronized void down(boolean isDown) {
+    down = isDown;
+  }
+
+  /** The next calls of this sort fail, one for each time this is called. */
+  public synchronized void failNext(Call call, Kind kind, Moment moment) {
+    faults.computeIfAbsent(call, any -> new ArrayList<>()).add(new Fault(kind, moment));
+  }
+
+  /** Creating from this image is refused. */
+  public synchronized void imageIsMissing(String image) {
+    missingImages.add(image);
+  }
+
+  /** Somebody else ended it (an administrator, the kernel). */
+  public synchronized void end(ContainerName name, int exitCode, boolean outOfMemory) {
+    Box box = boxes.get(name.toString());
+    if (box != null && runs(box)) {
+      finish(box, clock.instant(), exitCode);
+      box.outOfMemory = outOfMemory;
+    }
+  }
+
+  /** Somebody else removed it. */
+  public synchronized void vanish(ContainerName name) {
+    boxes.remove(name.toString());
+  }
+
+  /**
+   * The host was switched off and on: what ran has exit code 0, as dockerd has been seen to say.
+   */
+  public synchronized void reboot() {
+    for (Box box : boxes.values()) {
+      if (runs(box)) {
+        finish(box, clock.instant(), 0);
+      }
+    }
+  }
+
+  /** What the container was made from, while it exists. */
+  public synchronized Optional<ContainerSpec> spec(ContainerName name) {
+    return Optional.ofNullable(boxes.get(name.toString())).map(box -> box.spec);
+  }
+
+  /** Every call that had an effect, in order: {@code create x}, {@code TERM x}. */
+  public synchronized List<String> journal() {
+    return List.copyOf(journal);
+  }
+
+  @Override
+  public synchronized void create(ContainerSpec spec) {
+    Optional<Fault> fault = fault(Call.CREATE);
+    if (missingImages.contains(spec.image())) {
+      throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
+    }
+    String name = spec.name().toString();
+    if (!boxes.containsKey(name)) {
+      made++;
+      Program program = programs.getOrDefault(spec.name().job(), Program.untilSignalled());
+      boxes.put(name, new Box(String.format("%064x", made), spec, program));
+      journal.add("create " + name);
+    }
+    throwAfter(fault, Call.CREATE);
+  }
+
+  @Override
+  public synchronized void start(ContainerName name) {
+    Optional<Fault> fault = fault(Call.START);
+    Box box = boxes.get(name.toString());
+    if (box == null) {
+      throw new ContainerException(Kind.ABSENT, "No such container: " + name);
+    }
+    if (box.startedAt.isEmpty()) {
+      box.program
+          .startRefusal()
+          .ifPresent(
+              message -> {
+                throw new ContainerException(Kind.REFUSED, message);
+              });
+      Instant now = clock.instant();
+      box.startedAt = Optional.of(now);
+      box.endsAt = box.program.runsFor().map(now::plus);
+      box.exitCode = box.program.exitCode();
+      box.outOfMemory = box.program.outOfMemory();
+      journal.add("start " + name);
+    }
+    throwAfter(fault, Call.START);
+  }
+
+  @Override
+  public synchronized Optional<Observation> inspect(ContainerName name) {
+    Optional<Fault> fault = fault(Call.INSPECT);
+    throwAfter(fault, Call.INSPECT);
+    return Optional.ofNullable(boxes.get(name.toString())).map(this::observe);
+  }
+
+  private Observation observe(Box box) {
+    if (box.startedAt.isEmpty()) {
+      return new Observation.Created(box.id);
+    }
+    if (runs(box)) {
+      return new Observation.Running(box.id, box.startedAt.get());
+    }
+    return new Observation.Exited(
+        box.id, box.exitCode, box.outOfMemory, box.startedAt.get(), box.endsAt.orElseThrow(), "");
+  }
+
+  @Override
+  public synchronized void signal(ContainerName name, Signal signal) {
+    Optional<Fault> fault = fault(Call.SIGNAL);
+    Box box = boxes.get(name.toString());
+    if (box != null && runs(box)) {
+      journal.add(signal + " " + name);
+      Instant now = clock.instant();
+      switch (signal) {
+        case KILL -> finish(box, now, KILLED);
+        case TERM ->
+            box.program.afterTerm().ifPresent(delay -> finish(box, now.plus(delay), TERMINATED));
+      }
+    }
+    throwAfter(fault, Call.SIGNAL);
+  }
+
+  @Override
+  public synchronized void remove(ContainerName name) {
+    Optional<Fault> fault = fault(Call.REMOVE);
+    if (boxes.remove(name.toString()) != null) {
+      journal.add("remove " + name);
+    }
+    throwAfter(fault, Call.REMOVE);
+  }
+
+  @Override
+  public synchronized List<ContainerName> list() {
+    Optional<Fault> fault = fault(Call.LIST);
+    throwAfter(fault, Call.LIST);
+    return boxes.values().stream().map(box -> box.spec.name()).toList();
+  }
+
+  private boolean runs(Box box) {
+    return box.startedAt.isPresent()
+        && box.endsAt.filter(end -> !end.isAfter(clock.instant())).isEmpty();
+  }
+
+  /** An end that comes earlier than the one foreseen replaces it. */
+  private static void finish(Box box, Instant end, int exitCode) {
+    if (box.endsAt.filter(foreseen -> !foreseen.isAfter(end)).isEmpty()) {
+      box.endsAt = Optional.of(end);
+      box.exitCode = exitCode;
+      box.outOfMemory = false;
+    }
+  }
+
+  /** Throws a fault that comes before the effect; hands back one that comes after it. */
+  private Optional<Fault> fault(Call call) {
+    if (down) {
+      throw new ContainerException(Kind.UNREACHABLE, "the container engine is down");
+    }
+    List<Fault> waiting = faults.getOrDefault(call, List.of());
+    if (waiting.isEmpty()) {
+      return Optional.empty();
+    }
+    Fault fault = waiting.removeFirst();
+    if (fault.moment() == Moment.BEFORE_EFFECT) {
+      throw failure(fault, call);
+    }
+    return Optional.of(fault);
+  }
+
+  private static void throwAfter(Optional<Fault> fault, Call call) {
+    if (fault.isPresent()) {
+      throw failure(fault.get(), call);
+    }
+  }
+
+  private static ContainerException failure(Fault fault, Call call) {
+    return new ContainerException(fault.kind(), call + " was made to fail");
+  }
+}

@@ -1,0 +1,109 @@
+package io.gpurunner.agent.container;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerRuntime.Signal;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
+import io.gpurunner.agent.container.FakeContainerRuntime.Call;
+import io.gpurunner.agent.container.FakeContainerRuntime.Moment;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.api.JobId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** The fake keeps the contract, and does what tests ask of it besides. */
+final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
+  private Instant now = Instant.parse("2026-01-01T00:00:00Z");
+  private final FakeContainerRuntime fake = new FakeContainerRuntime(() -> now);
+
+  @Override
+  protected ContainerRuntime runtime() {
+    return fake;
+  }
+
+  @Override
+  protected ContainerSpec spec(Program program) {
+    JobId job = JobId.random();
+    fake.program(job, program);
+    return spec(job, "busybox");
+  }
+
+  @Override
+  protected ContainerSpec specOfMissingImage() {
+    fake.imageIsMissing("missing");
+    return spec(JobId.random(), "missing");
+  }
+
+  private static ContainerSpec spec(JobId job, String image) {
+    return new ContainerSpec(
+        new ContainerName(job, 1),
+        image,
+        List.of(),
+        Map.of(),
+        List.of(),
+        new GpuAttachment.None(),
+        1 << 20,
+        Map.of());
+  }
+
+  @Override
+  protected Observation.Exited awaitExit(ContainerName name) {
+    return (Observation.Exited) fake.inspect(name).orElseThrow();
+  }
+
+  @Override
+  protected void awaitReady(ContainerName name) {}
+
+  @Test
+  void timeAloneEndsAProgram() {
+    ContainerSpec spec = spec(Program.endsAfter(Duration.ofMinutes(5), 0).killedForMemory());
+    fake.create(spec);
+    fake.start(spec.name());
+    now = now.plus(Duration.ofMinutes(5)).minusMillis(1);
+    assertThat(fake.inspect(spec.name())).get().isInstanceOf(Observation.Running.class);
+    now = now.plusMillis(1);
+    Observation.Exited exited = awaitExit(spec.name());
+    assertThat(exited.outOfMemory()).isTrue();
+    assertThat(exited.finishedAt()).isEqualTo(now);
+  }
+
+  @Test
+  void aSlowEndAfterTermIsOvertakenByKill() {
+    ContainerSpec spec = spec(Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(30)));
+    fake.create(spec);
+    fake.start(spec.name());
+    fake.signal(spec.name(), Signal.TERM);
+    now = now.plusSeconds(10);
+    fake.signal(spec.name(), Signal.KILL);
+    assertThat(awaitExit(spec.name()).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
+    assertThat(awaitExit(spec.name()).finishedAt()).isEqualTo(now);
+  }
+
+  @Test
+  void aCallFailsBeforeOrAfterItsEffect() {
+    ContainerSpec spec = spec(Program.untilSignalled());
+    fake.failNext(Call.CREATE, Kind.FAILED, Moment.BEFORE_EFFECT);
+    fake.failNext(Call.CREATE, Kind.UNREACHABLE, Moment.AFTER_EFFECT);
+    assertThatThrownBy(() -> fake.create(spec)).isInstanceOf(ContainerException.class);
+    assertThat(fake.inspect(spec.name())).isEmpty();
+    assertThatThrownBy(() -> fake.create(spec)).isInstanceOf(ContainerException.class);
+    assertThat(fake.inspect(spec.name())).isPresent();
+  }
+
+  @Test
+  void anEngineThatIsDownAnswersNothingAndLosesNothing() {
+    ContainerSpec spec = spec(Program.untilSignalled());
+    fake.create(spec);
+    fake.down(true);
+    assertThatThrownBy(fake::list)
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.UNREACHABLE));
+    fake.down(false);
+    assertThat(fake.list()).containsExactly(spec.name());
+  }
+}

@@ -1,0 +1,177 @@
+package io.gpurunner.agent.container.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRuntime.Signal;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.Mount;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a job sees and may do, looked at from inside its container. */
+final class DockerConfinementIT {
+  /** CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, KILL 5, SETGID 6, SETUID 7 (capabilities(7)). */
+  private static final String CAPABILITY_BITS = "00000000000000fb";
+
+  private final TestEngine engine = new TestEngine();
+
+  @AfterEach
+  void removeContainers() {
+    engine.close();
+  }
+
+  @Test
+  void privilegesAreDropped() {
+    String status = engine.run(TestEngine.shell("cat /proc/self/status"));
+    assertThat(status)
+        .containsPattern("NoNewPrivs:\\s+1\n")
+        .containsPattern("CapBnd:\\s+" + CAPABILITY_BITS + "\n")
+        .containsPattern("CapEff:\\s+" + CAPABILITY_BITS + "\n")
+        .containsPattern("CapAmb:\\s+0000000000000000\n")
+        // A seccomp filter is on.
+        .containsPattern("Seccomp:\\s+2\n");
+  }
+
+  @Test
+  void deviceNodesAndForgedPacketsCannotBeMade() {
+    assertThat(
+            engine.run(
+                TestEngine.shell(
+                    "mknod /tmp/d b 8 0 2>&1; ping -c1 127.0.0.1 2>&1; mount -t tmpfs x /mnt 2>&1;"
+                        + " chroot / true 2>&1; echo end")))
+        .contains("mknod: /tmp/d: Operation not permitted")
+        .containsPattern("(?i)ping: .*(permitted|denied)")
+        .containsPattern("mount: .*(permitted|denied)")
+        .containsPattern("chroot: .*(permitted|denied)")
+        .endsWith("end\n");
+  }
+
+  @Test
+  void aReadOnlyMountCannotBeWrittenNorRemounted(@TempDir Path library) throws IOException {
+    Files.writeString(library.resolve("data.csv"), "1,2\n");
+    ContainerSpec spec =
+        TestEngine.spec(
+            TestEngine.image(),
+            List.of(
+                "/bin/sh",
+                "-c",
+                "cat /data/data.csv; touch /data/new 2>&1; echo x >> /data/data.csv;"
+                    + " rm -f /data/data.csv 2>&1; mount -o remount,rw /data 2>&1; touch /data/new"),
+            Map.of(),
+            List.of(new Mount(library, "/data", true)));
+    assertThat(engine.run(spec)).startsWith("1,2\n").contains("Read-only file system");
+    assertThat(library.resolve("new")).doesNotExist();
+    assertThat(library.resolve("data.csv")).hasContent("1,2");
+  }
+
+  @Test
+  void aWritableMountIsWritable(@TempDir Path volume) {
+    ContainerSpec spec =
+        TestEngine.spec(
+            TestEngine.image(),
+            List.of("/bin/sh", "-c", "echo weights > /model/w"),
+            Map.of(),
+            List.of(new Mount(volume, "/model", false)));
+    engine.run(spec);
+    assertThat(volume.resolve("w")).hasContent("weights");
+  }
+
+  @Test
+  void sharedMemoryHasTheSizeAskedFor() {
+    assertThat(engine.run(TestEngine.shell("df -k /dev/shm | tail -1")))
+        .containsPattern("\\s" + TestEngine.SHARED_MEMORY_BYTES / 1024 + "\\s");
+  }
+
+  @Test
+  void processesAndFilesAreLimited() {
+    String output =
+        engine.run(
+            TestEngine.shell(
+                "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null;"
+                    + " ulimit -l; ulimit -s; ulimit -n; cat /proc/1/oom_score_adj"));
+    assertThat(output.lines())
+        .containsExactly(
+            Long.toString(HostSettings.PIDS_LIMIT), "unlimited", "65536", "65536", "500");
+  }
+
+  @Test
+  void anInitReapsZombies() {
+    String output =
+        engine.run(
+            TestEngine.shell(
+                "cat /proc/1/comm; (sh -c 'sleep 0.2' &); sleep 1;"
+                    + " grep -l '^State:.Z' /proc/[0-9]*/status; echo end"));
+    assertThat(output).isEqualTo("docker-init\nend\n");
+  }
+
+  @Test
+  void sigtermReachesTheChildrenOfAShell() {
+    ContainerName name =
+        engine.start(
+            TestEngine.shell(
+                "sh -c 'trap \"echo child; exit 0\" TERM; echo ready;"
+                    + " while :; do sleep 0.1; done'; echo after"));
+    engine.awaitOutput(name, "ready");
+    engine.engine().containers().signal(name, Signal.TERM);
+    assertThat(engine.awaitExit(name).exitCode()).isEqualTo(143);
+    assertThat(engine.output(name)).contains("child");
+  }
+
+  @Test
+  void theEnvironmentIsTheSpecsAndNoGpuIsVisible() {
+    // An image that asks for all GPUs, made on the spot.
+    String image = "gpurunner-test-wants-gpus:" + UUID.randomUUID();
+    ContainerSpec base = TestEngine.shell("true");
+    engine.engine().containers().create(base);
+    engine
+        .connection()
+        .run(
+            "making an image",
+            CallLimits.CREATE,
+            docker ->
+                docker
+                    .commitCmd(base.name().toString())
+                    .withRepository(image.substring(0, image.indexOf(':')))
+                    .withTag(image.substring(image.indexOf(':') + 1))
+                    .withEnv("NVIDIA_VISIBLE_DEVICES=all", "CUDA_VISIBLE_DEVICES=0", "OWN=image")
+                    .exec());
+    try {
+      ContainerSpec spec =
+          TestEngine.spec(
+              image, List.of("env"), Map.of("CUDA_VISIBLE_DEVICES", "", "A", "a b=c"), List.of());
+      assertThat(engine.run(spec).lines())
+          .contains("NVIDIA_VISIBLE_DEVICES=void", "CUDA_VISIBLE_DEVICES=", "A=a b=c", "OWN=image")
+          .doesNotContain("NVIDIA_VISIBLE_DEVICES=all");
+    } finally {
+      engine.close();
+      try (EngineConnection connection = new EngineConnection(engine.settings().host())) {
+        connection.run(
+            "removing the image",
+            CallLimits.QUICK,
+            docker -> docker.removeImageCmd(image).withForce(true).exec());
+      }
+    }
+  }
+
+  @Test
+  void withoutACommandTheImagesOwnRunsAndWithOneItIsReplaced() {
+    ContainerSpec own =
+        TestEngine.spec(TestEngine.image(), List.of("echo", "$HOME", "*"), Map.of(), List.of());
+    // No shell reads it.
+    assertThat(engine.run(own)).isEqualTo("$HOME *\n");
+  }
+
+  @Test
+  void theNetworkIsNotTheHosts() throws IOException {
+    assertThat(engine.run(TestEngine.shell("readlink /proc/self/ns/net")).strip())
+        .isNotEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns/net")).toString());
+  }
+}

@@ -1,0 +1,182 @@
+package io.gpurunner.agent.container.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.ContainerRuntimeContract;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.container.Observation;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The contract, and what only a real engine shows. */
+final class DockerContainersIT extends ContainerRuntimeContract {
+  private final TestEngine engine = new TestEngine();
+
+  @AfterEach
+  void removeContainers() {
+    engine.close();
+  }
+
+  @Override
+  protected ContainerRuntime runtime() {
+    return engine.engine().containers();
+  }
+
+  @Override
+  protected ContainerSpec spec(Program program) {
+    String onTerm = program.afterTerm().isPresent() ? "trap 'exit 143' TERM" : "trap '' TERM";
+    String body =
+        program
+            .runsFor()
+            .map(time -> "sleep " + time.toSeconds() + "; exit " + program.exitCode())
+            .orElse("while :; do sleep 0.1; done");
+    return TestEngine.shell(onTerm + "; echo ready; " + body);
+  }
+
+  @Override
+  protected ContainerSpec specOfMissingImage() {
+    return TestEngine.spec("gpurunner-no-such-image:1", List.of(), Map.of(), List.of());
+  }
+
+  @Override
+  protected Observation.Exited awaitExit(ContainerName name) {
+    return engine.awaitExit(name);
+  }
+
+  @Override
+  protected void awaitReady(ContainerName name) {
+    engine.awaitOutput(name, "ready");
+  }
+
+  @Test
+  void theListHasOnlyThisAgentsContainers() {
+    try (TestEngine other = new TestEngine()) {
+      ContainerSpec theirs = TestEngine.shell("exit 0");
+      other.engine().containers().create(theirs);
+      ContainerSpec ours = spec(Program.untilSignalled());
+      runtime().create(ours);
+      assertThat(runtime().list()).containsExactly(ours.name());
+    }
+  }
+
+  @Test
+  void anotherAgentsContainerIsNotAdopted() {
+    try (TestEngine other = new TestEngine()) {
+      ContainerSpec theirs = TestEngine.shell("exit 0");
+      other.engine().containers().create(theirs);
+      assertThatThrownBy(() -> runtime().create(theirs))
+          .isInstanceOfSatisfying(
+              ContainerException.class,
+              e -> {
+                assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+                assertThat(e)
+                    .hasMessageContaining(theirs.name().toString())
+                    .hasMessageContaining(engine.settings().stateLabel());
+              });
+    }
+  }
+
+  @Test
+  void aMissingHostDirectoryIsRefusedAndNotMade(@TempDir Path folder) {
+    Path missing = folder.resolve("missing");
+    ContainerSpec spec =
+        TestEngine.spec(
+            TestEngine.image(), List.of(), Map.of(), List.of(new Mount(missing, "/data", true)));
+    assertThatThrownBy(() -> runtime().create(spec))
+        .isInstanceOfSatisfying(
+            ContainerException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+              assertThat(e).hasMessageContaining(missing.toString());
+            });
+    assertThat(missing).doesNotExist();
+    assertThat(runtime().inspect(spec.name())).isEmpty();
+  }
+
+  @Test
+  void aCommandThatIsNotThereEndsWith127AndSaysWhich() {
+    ContainerSpec spec =
+        TestEngine.spec(TestEngine.image(), List.of("no-such-program", "x"), Map.of(), List.of());
+    ContainerName name = engine.start(spec);
+    assertThat(engine.awaitExit(name).exitCode()).isEqualTo(127);
+    assertThat(engine.output(name)).contains("no-such-program").contains("No such file");
+  }
+
+  @Test
+  void aCommandThatCannotBeExecutedEndsWith126() {
+    ContainerSpec spec = TestEngine.spec(TestEngine.image(), List.of("/etc"), Map.of(), List.of());
+    ContainerName name = engine.start(spec);
+    assertThat(engine.awaitExit(name).exitCode()).isEqualTo(126);
+    assertThat(engine.output(name)).contains("/etc").contains("Permission denied");
+  }
+
+  @Test
+  void aStartThatTheEngineRefusesIsRefusedAgain() {
+    // A directory cannot be mounted on a file: found out by the runtime, at the start.
+    ContainerSpec spec =
+        TestEngine.spec(
+            TestEngine.image(),
+            List.of("true"),
+            Map.of(),
+            List.of(new Mount(Path.of("/tmp"), "/etc/hostname", true)));
+    runtime().create(spec);
+    for (int tries = 0; tries < 2; tries++) {
+      assertThatThrownBy(() -> runtime().start(spec.name()))
+          .isInstanceOfSatisfying(
+              ContainerException.class,
+              e -> {
+                assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+                assertThat(e)
+                    .hasMessageContaining(spec.name().toString())
+                    .hasMessageContaining("not a directory");
+              });
+      assertThat(runtime().inspect(spec.name())).get().isInstanceOf(Observation.Created.class);
+    }
+  }
+
+  @Test
+  void memoryRunningOutIsSeen() {
+    ContainerSpec spec = TestEngine.shell("tail /dev/zero");
+    runtime().create(spec);
+    engine
+        .connection()
+        .run(
+            "limiting the memory of " + spec.name(),
+            CallLimits.QUICK,
+            docker ->
+                docker
+                    .updateContainerCmd(spec.name().toString())
+                    .withMemory(32L << 20)
+                    .withMemorySwap(32L << 20)
+                    .exec());
+    runtime().start(spec.name());
+    Observation.Exited exited = engine.awaitExit(spec.name());
+    assertThat(exited.exitCode()).isEqualTo(137);
+    assertThat(exited.outOfMemory()).isTrue();
+  }
+
+  @Test
+  void aPausedContainerCountsAsRunning() {
+    ContainerName name = engine.start(spec(Program.untilSignalled()));
+    engine
+        .connection()
+        .run(
+            "pausing",
+            CallLimits.QUICK,
+            docker -> docker.pauseContainerCmd(name.toString()).exec());
+    assertThat(runtime().inspect(name)).get().isInstanceOf(Observation.Running.class);
+    runtime().signal(name, ContainerRuntime.Signal.KILL);
+    assertThat(engine.awaitExit(name).exitCode()).isEqualTo(137);
+  }
+}

@@ -1,0 +1,129 @@
+package io.gpurunner.agent.container.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
+import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.agent.container.Observation;
+import io.gpurunner.api.JobId;
+import java.io.ByteArrayOutputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+/** The engine that the test run provides, under a state label of its own. */
+final class TestEngine implements AutoCloseable {
+  static final long SHARED_MEMORY_BYTES = 96L << 20;
+  private static final Duration EXIT_LIMIT = Duration.ofSeconds(60);
+
+  private final DockerSettings settings;
+  private final DockerEngine engine;
+  private final EngineConnection connection;
+
+  TestEngine() {
+    this(URI.create(required("DOCKER_HOST")), GpuAccessMode.AUTO);
+  }
+
+  TestEngine(URI host, GpuAccessMode mode) {
+    this.settings = new DockerSettings(host, mode, "/test/" + UUID.randomUUID());
+    this.engine = DockerEngine.open(settings);
+    this.connection = new EngineConnection(host);
+  }
+
+  /** The test image: busybox. */
+  static String image() {
+    return required("GPURUNNER_TEST_IMAGE");
+  }
+
+  static String required(String variable) {
+    String value = System.getenv(variable);
+    assertThat(value).as("environment variable %s (run make test)", variable).isNotBlank();
+    return value;
+  }
+
+  DockerEngine engine() {
+    return engine;
+  }
+
+  DockerSettings settings() {
+    return settings;
+  }
+
+  /** A way to the engine beside the adapter, for what the adapter cannot do. */
+  EngineConnection connection() {
+    return connection;
+  }
+
+  static ContainerSpec shell(String script) {
+    return spec(image(), List.of("/bin/sh", "-c", script), Map.of(), List.of());
+  }
+
+  static ContainerSpec spec(
+      String image, List<String> command, Map<String, String> environment, List<Mount> mounts) {
+    return new ContainerSpec(
+        new ContainerName(JobId.random(), 1),
+        image,
+        command,
+        environment,
+        mounts,
+        new GpuAttachment.None(),
+        SHARED_MEMORY_BYTES,
+        Map.of());
+  }
+
+  ContainerName start(ContainerSpec spec) {
+    engine.containers().create(spec);
+    engine.containers().start(spec.name());
+    return spec.name();
+  }
+
+  Observation.Exited awaitExit(ContainerName name) {
+    return await()
+                .atMost(EXIT_LIMIT)
+                .pollInterval(Duration.ofMillis(50))
+                .until(
+                    () -> engine.containers().inspect(name).orElseThrow(),
+                    Observation.Exited.class::isInstance)
+            instanceof Observation.Exited exited
+        ? exited
+        : failed();
+  }
+
+  private static Observation.Exited failed() {
+    throw new AssertionError("the container did not end");
+  }
+
+  void awaitOutput(ContainerName name, String text) {
+    await()
+        .atMost(EXIT_LIMIT)
+        .pollInterval(Duration.ofMillis(50))
+        .until(() -> output(name).contains(text));
+  }
+
+  String output(ContainerName name) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    engine.output().copy(name, 10_000, false, bytes);
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  /** Runs it to its end; what it printed. */
+  String run(ContainerSpec spec) {
+    ContainerName name = start(spec);
+    awaitExit(name);
+    return output(name);
+  }
+
+  /** Removes what the test made. */
+  @Override
+  public void close() {
+    engine.containers().list().forEach(engine.containers()::remove);
+    engine.close();
+    connection.close();
+  }
+}

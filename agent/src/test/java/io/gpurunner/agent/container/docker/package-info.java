@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.container.docker;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.container;
+
+import org.jspecify.annotations.NullMarked;
