@@ -1,0 +1,297 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.FakeContainerRuntime;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.Ending;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.JobId;
+import io.gpurunner.storage.ObjectKey;
+import io.gpurunner.storage.StorageException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class JobStepsTest {
+  private static final URI CALLBACK = URI.create("http://127.0.0.1:1/cb");
+
+  @TempDir Path directory;
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private RunHarness run;
+
+  @BeforeEach
+  void make() {
+    run = new RunHarness(directory);
+  }
+
+  @AfterEach
+  void close() {
+    run.close();
+  }
+
+  private JobId running(Requests request, Program program) {
+    JobId id = run.submit(request, program);
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Running.class);
+    return id;
+  }
+
+  private static ContainerName container(JobId id, int attempt) {
+    return new ContainerName(id, attempt);
+  }
+
+  @Test
+  void aJobThatEndsByItselfIsASuccessWithItsModelPublished() throws Exception {
+    JobId id = running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.writeModel(id, "ds_model.bin", "weights");
+    run.output.print(container(id, 1), "loss 0.1\n");
+    Job job = run.toTheEnd(id);
+    assertThat(job.state()).isInstanceOfSatisfying(JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
+    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isTrue();
+    assertThat(run.containers.list()).isEmpty();
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).singleElement().matches(callback -> callback.success());
+    assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1))).isEqualTo("loss 0.1\n");
+  }
+
+  @Test
+  void theStopTimeCountsFromTheContainersStartAndIsASuccess() {
+    JobId id = run.submit(Requests.simple().stopAfter(Duration.ofMinutes(5)), Program.untilSignalled().ignoringTerm());
+    run.images.failNext("busybox", ContainerException.Kind.FAILED, "no route to host");
+    run.settle(id);
+    run.clock.advance(Duration.ofMinutes(20));
+    JobState.Running started = (JobState.Running) run.settle(id).state();
+    assertThat(started.deadline()).contains(started.startedAt().plus(Duration.ofMinutes(5)));
+    Job done = run.toTheEnd(id);
+    assertThat(done.state()).isInstanceOf(JobState.Succeeded.class);
+    // Deaf to SIGTERM: the grace period of 30 s passes, and not much more.
+    Duration took = Duration.between(started.startedAt(), ((JobState.Succeeded) done.state()).finishedAt());
+    assertThat(took).isBetween(Duration.ofSeconds(330), Duration.ofSeconds(335));
+    assertThat(run.containers.journal()).contains("TERM " + container(id, 1), "KILL " + container(id, 1));
+  }
+
+  @Test
+  void anExitCodeIsAFailureWithItsReasonAndNothingIsUploaded() {
+    JobId id = running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofSeconds(3), 3));
+    run.writeModel(id, "half.bin", "x");
+    Job job = run.toTheEnd(id);
+    assertThat(job.state())
+        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
+    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
+    assertThat(run.volumes.paths(job.folder()).model().resolve("half.bin")).exists();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).singleElement().matches(callback -> !callback.success());
+  }
+
+  @Test
+  void outOfMemoryIsNamed() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(3), 0).killedForMemory());
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("out of memory"));
+  }
+
+  @Test
+  void anImageThatCannotBePulledFailsWithTheRegistrysWords() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.images.failNext("busybox", ContainerException.Kind.REFUSED, "manifest unknown");
+    assertThat(run.settle(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("image busybox could not be pulled: manifest unknown"));
+    assertThat(run.ledger.leases()).isEmpty();
+  }
+
+  @Test
+  void aPullIsTriedThreeTimes() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ZERO, 0));
+    for (int i = 0; i < 3; i++) {
+      run.images.failNext("busybox", ContainerException.Kind.FAILED, "timeout " + i);
+    }
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("timeout 2"));
+    assertThat(run.images.pulls()).hasSize(3);
+  }
+
+  @Test
+  void aVolumeOverItsSizeEndsTheJob() {
+    JobId id = running(Requests.simple().volumes(1), Program.untilSignalled());
+    run.writeModel(id, "big.bin", "x".repeat(2_000_000));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).startsWith("modelPath /data2 is over its size: "));
+  }
+
+  @Test
+  void aVolumeOverItsSizeIsAFailureAlsoWhereTheJobEndedFirst() {
+    JobId id = running(Requests.simple().volumes(1), Program.endsAfter(Duration.ofSeconds(1), 0));
+    run.writeModel(id, "big.bin", "x".repeat(2_000_000));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Failed.class);
+  }
+
+  @Test
+  void aStartThatIsRefusedFailsWithTheEnginesWords() {
+    JobId id = run.submit(Requests.simple().retries(1), Program.cannotStart("exec: \"nope\": not found"));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("not found"));
+    assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void retriesRunTheJobAgainUnderAnotherName() {
+    JobId id = run.submit(Requests.simple().retries(2), Program.endsAfter(Duration.ofSeconds(1), 1));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Failed.class);
+    assertThat(run.containers.journal())
+        .contains("create " + container(id, 1), "create " + container(id, 2), "create " + container(id, 3))
+        .doesNotContain("create " + container(id, 4));
+  }
+
+  @Test
+  void aDeletedJobIsStoppedAndLeavesNoCallback() {
+    JobId id = running(Requests.simple().callback(CALLBACK), Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(10)));
+    run.ledger.requestDeletion(id, "ann");
+    run.settle(id);
+    assertThat(run.ledger.leases()).as("held until the container is gone").hasSize(1);
+    assertThat(run.toTheEnd(id).state()).isInstanceOfSatisfying(JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).isEmpty();
+    assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void aDeletionDuringTheStopReplacesTheEnding() {
+    JobId id = running(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled().ignoringTerm());
+    run.clock.advance(Duration.ofMinutes(1));
+    assertThat(run.settle(id).state())
+        .isInstanceOfSatisfying(JobState.Stopping.class, stopping -> assertThat(stopping.ending()).isEqualTo(new Ending.TimeUp()));
+    run.ledger.requestDeletion(id, "ann");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
+  }
+
+  @Test
+  void aDeletionBeforeTheStartMakesNoContainer() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.images.failNext("busybox", ContainerException.Kind.FAILED, "slow registry");
+    run.settle(id);
+    run.ledger.requestDeletion(id, "ann");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
+    assertThat(run.containers.journal()).isEmpty();
+  }
+
+  @Test
+  void aDeletionDuringTheUploadRemovesWhatWasUploaded() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    run.writeModel(id, "ds_model.bin", "weights");
+    run.store.failNext(StorageException.Kind.UNAVAILABLE);
+    run.clock.advance(Duration.ofSeconds(2));
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Uploading.class);
+    run.ledger.requestDeletion(id, "ann");
+    Job job = run.settle(id);
+    assertThat(job.state()).isInstanceOf(JobState.Deleted.class);
+    assertThat(run.store.exists(new ObjectKey(job.folder(), "ds_model.bin"))).isFalse();
+  }
+
+  @Test
+  void anUploadIsTriedUntilItsWindowIsOverAndCanBeTakenUpAgain() {
+    JobId id = running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofSeconds(1), 0));
+    run.writeModel(id, "ds_model.bin", "weights");
+    for (int i = 0; i < 20; i++) {
+      run.store.failNext(StorageException.Kind.UNAVAILABLE);
+    }
+    JobState.Failed failed = (JobState.Failed) run.toTheEnd(id).state();
+    assertThat(failed.uploadable()).isTrue();
+    assertThat(failed.reason()).contains("local store").contains("made to fail").contains("gpurunner retry-upload");
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).singleElement().matches(callback -> !callback.success());
+  }
+
+  @Test
+  void anUploadThatIsRefusedIsNotTriedAgain() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    run.writeModel(id, "ds_model.bin", "weights");
+    run.store.failNext(StorageException.Kind.REFUSED);
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Failed.class);
+  }
+
+  @Test
+  void aContainerRemovedFromOutsideIsAFailure() {
+    JobId id = running(Requests.simple(), Program.untilSignalled());
+    run.containers.vanish(container(id, 1));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("removed from outside"));
+  }
+
+  @Test
+  void anEngineThatIsDownIsWaitedFor() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(30), 0));
+    run.containers.down(true);
+    run.clock.advance(Duration.ofMinutes(10));
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Running.class);
+    run.containers.down(false);
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
+  void exitCodeZeroReadAfterARebootIsNoSuccess() {
+    JobId id = running(Requests.simple(), Program.untilSignalled());
+    run.containers.reboot();
+    run.restart("boot-2");
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("the host rebooted while the job ran"));
+  }
+
+  @Test
+  void aDeadlineThatPassedWhileTheAgentWasDownIsStillASuccess() {
+    JobId id = running(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled());
+    run.clock.advance(Duration.ofHours(1));
+    run.restart("boot-1");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+  void anAgentThatDiesAfterAnyStepGoesOnWithTheSameContainer(int steps) {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(5), 0));
+    run.whenQueuedDispatch();
+    for (int i = 0; i < steps; i++) {
+      if (run.stepOnce(id) instanceof StepOutcome.Wait) {
+        run.clock.advance(Duration.ofSeconds(6));
+      }
+    }
+    run.restart("boot-1");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+    assertThat(run.containers.journal().stream().filter(line -> line.startsWith("create"))).hasSize(1);
+    assertThat(run.containers.journal().stream().filter(line -> line.startsWith("start"))).hasSize(1);
+    assertThat(run.ledger.leases()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"CREATE", "START", "SIGNAL", "REMOVE", "INSPECT"})
+  void anEffectWhoseAnswerWasLostIsNotMadeTwice(String call) {
+    for (FakeContainerRuntime.Moment moment : FakeContainerRuntime.Moment.values()) {
+      JobId id = run.submit(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled());
+      run.containers.failNext(FakeContainerRuntime.Call.valueOf(call), ContainerException.Kind.UNREACHABLE, moment);
+      assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+      assertThat(run.containers.journal().stream().filter(line -> line.equals("start " + container(id, 1)))).hasSize(1);
+    }
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void jobsWaitForDevicesAndSayWhy() {
+    JobId first = running(Requests.simple().gpus(2), Program.endsAfter(Duration.ofSeconds(30), 0));
+    JobId second = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    assertThat(run.whyWaiting(second).reason()).isEqualTo("waits for 1 × NVIDIA-GeForce-RTX-3090: 0 free, 2 held by another job");
+    run.toTheEnd(first);
+    assertThat(run.toTheEnd(second).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+}

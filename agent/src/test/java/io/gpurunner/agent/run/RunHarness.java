@@ -1,0 +1,171 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.FakeContainerOutput;
+import io.gpurunner.agent.container.FakeContainerRuntime;
+import io.gpurunner.agent.container.FakeImages;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.Creation;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.SimulatedGpuInventory;
+import io.gpurunner.storage.DirectoryJobVolumes;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.LocalArtifactStore;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The queue and the steps on a real ledger, real directories and a real local store, with an engine in memory and a clock that tests move. One thread. */
+final class RunHarness implements AutoCloseable {
+  static final String RTX = "NVIDIA GeForce RTX 3090";
+
+  /** More steps than any run takes without waiting. */
+  private static final int STEP_LIMIT = 50;
+
+  final MovableClock clock = new MovableClock();
+  final FakeContainerRuntime containers = new FakeContainerRuntime(clock);
+  final FakeImages images = new FakeImages();
+  final FakeContainerOutput output = new FakeContainerOutput();
+  final JobVolumes volumes;
+  final FaultyStore store;
+  final GpuInventory gpus = new SimulatedGpuInventory(List.of(RTX, RTX), clock);
+  private final Path directory;
+  private String bootId = "boot-1";
+  JobLedger ledger;
+  private JobSteps steps;
+  private Dispatcher dispatcher;
+
+  RunHarness(Path directory) {
+    this.directory = directory;
+    this.volumes = new DirectoryJobVolumes(directory.resolve("jobs"));
+    this.store = new FaultyStore(new LocalArtifactStore(directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
+    this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
+    this.steps = newSteps();
+    this.dispatcher = new Dispatcher(ledger, gpus, volumes);
+  }
+
+  private JobSteps newSteps() {
+    return new JobSteps(
+        new JobSteps.Ports(ledger, containers, images, output, RunHarness::spec, volumes, store, gpus),
+        new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), bootId),
+        clock);
+  }
+
+  private static ContainerSpec spec(Job job, ContainerName name, List<io.gpurunner.gpu.GpuUuid> gpus) {
+    return new ContainerSpec(
+        name,
+        job.request().image(),
+        List.of("true"),
+        Map.of(),
+        List.of(),
+        gpus.isEmpty()
+            ? new ContainerSpec.GpuAttachment.None()
+            : new ContainerSpec.GpuAttachment.Devices(gpus.stream().map(io.gpurunner.gpu.GpuUuid::value).toList()),
+        1 << 26,
+        Map.of());
+  }
+
+  /** The agent dies and starts again, under the same boot or another. */
+  void restart(String boot) {
+    ledger.close();
+    bootId = boot;
+    ledger = JobLedger.open(directory.resolve("ledger"), clock);
+    steps = newSteps();
+    dispatcher = new Dispatcher(ledger, gpus, volumes);
+  }
+
+  JobId submit(Requests request, FakeContainerRuntime.Program program) {
+    return switch (ledger.create("ann", request.build(), Optional.empty())) {
+      case Creation.Created created -> {
+        containers.program(created.id(), program);
+        yield created.id();
+      }
+      case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
+    };
+  }
+
+  Job job(JobId id) {
+    return ledger.find(id).orElseThrow();
+  }
+
+  JobState state(JobId id) {
+    return job(id).state();
+  }
+
+  /** One step, committed. */
+  StepOutcome stepOnce(JobId id) {
+    StepOutcome outcome = steps.step(job(id));
+    if (outcome instanceof StepOutcome.Advance advance) {
+      ledger.apply(job(id), advance.event());
+    }
+    return outcome;
+  }
+
+  /** One round of the queue. */
+  void whenQueuedDispatch() {
+    dispatcher.round();
+  }
+
+  /** Queue and steps until the job waits for time or news. */
+  Job settle(JobId id) {
+    dispatcher.round();
+    for (int i = 0; i < STEP_LIMIT; i++) {
+      switch (stepOnce(id)) {
+        case StepOutcome.Advance _, StepOutcome.Again _ -> {}
+        case StepOutcome.Wait _, StepOutcome.Idle _ -> {
+          return job(id);
+        }
+      }
+    }
+    throw new AssertionError("no end of steps in " + state(id));
+  }
+
+  /** Moves time to where the job next wants to step, again and again, until it has ended. */
+  Job toTheEnd(JobId id) {
+    for (int i = 0; i < STEP_LIMIT * STEP_LIMIT; i++) {
+      if (state(id) instanceof JobState.Final) {
+        return job(id);
+      }
+      dispatcher.round();
+      if (stepOnce(id) instanceof StepOutcome.Wait wait) {
+        Instant next = wait.until();
+        clock.moveTo(next.isAfter(clock.instant()) ? next : clock.instant().plusMillis(1));
+      }
+    }
+    throw new AssertionError("no end of " + state(id));
+  }
+
+  Placement.Waiting whyWaiting(JobId id) {
+    dispatcher.round();
+    return dispatcher.whyWaiting(id).orElseThrow();
+  }
+
+  /** What the job wrote into its model directory. */
+  void writeModel(JobId id, String file, String text) {
+    try {
+      Files.writeString(volumes.paths(job(id).folder()).model().resolve(file), text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    ledger.close();
+    volumes.close();
+    store.close();
+    gpus.close();
+  }
+}
