@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,7 +44,7 @@ class GpuInventoriesTest {
         GpuInventories.open(new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of()), clock)) {
       assertThat(inventory).isInstanceOf(NoGpuInventory.class);
       assertThat(inventory.snapshot())
-          .isEqualTo(new GpuSnapshot(MovableClock.START, List.of(), java.util.Optional.empty()));
+          .isEqualTo(new GpuSnapshot(MovableClock.START, List.of(), Optional.empty()));
     }
     assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
   }

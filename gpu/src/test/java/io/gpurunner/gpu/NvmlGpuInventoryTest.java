@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -140,7 +141,10 @@ class NvmlGpuInventoryTest {
       clock.advance(Duration.ofMillis(1));
       fake.script(
           VERSIONS + HEALTHY_A + "error nvmlDeviceGetHandleByIndex 15\nprocess 9 1\n" + HEALTHY_B);
-      GpuSnapshot snapshot = awaitPresence(inventory, FakeNvml.A, Presence.LOST);
+      GpuSnapshot snapshot =
+          awaitSnapshot(
+              inventory,
+              now -> now.at().isAfter(gone) && device(now, FakeNvml.A).presence() == Presence.LOST);
       GpuDevice lost = device(snapshot, FakeNvml.A);
       assertThat(lost.ordinal()).isEqualTo(0);
       assertThat(lost.name()).isEqualTo("NVIDIA GeForce RTX 3090");
@@ -364,7 +368,7 @@ class NvmlGpuInventoryTest {
     fake.script("delay nvmlDeviceGetCount 20\n" + FakeNvml.TWO_GPUS);
     CountDownLatch halfway = new CountDownLatch(askers);
     List<Thread> threads =
-        java.util.stream.IntStream.range(0, askers)
+        IntStream.range(0, askers)
             .mapToObj(
                 asker ->
                     Thread.ofVirtual()
