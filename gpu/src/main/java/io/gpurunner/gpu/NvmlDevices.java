@@ -2,12 +2,15 @@ package io.gpurunner.gpu;
 
 import io.gpurunner.gpu.GpuDevice.Presence;
 import io.gpurunner.gpu.NvmlLibrary.DeviceMemory;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * What a look through NVML means. It remembers every device that told its UUID once, so that one
@@ -15,10 +18,15 @@ import java.util.Optional;
  * thread.
  */
 final class NvmlDevices {
-  private static final String UNIDENTIFIED = "unidentified GPU";
+  private static final String UNNAMED = "unidentified GPU";
 
-  private final Map<GpuUuid, GpuDevice> known = new HashMap<>();
-  private int countBefore;
+  /** Every device that ever told its UUID, as last observed. */
+  private Map<GpuUuid, GpuDevice> known = Map.of();
+
+  /** Which of them each ordinal was in the last look, and how many devices were listed then. */
+  private Map<Integer, GpuUuid> ordinals = Map.of();
+
+  private int count;
 
   /**
    * Looks at every device.
@@ -27,67 +35,65 @@ final class NvmlDevices {
    * @throws GpuException if they could not be listed, or none is listed and none was known
    */
   List<GpuDevice> look(NvmlLibrary nvml) {
-    int count = nvml.deviceCount();
-    if (count == 0 && known.isEmpty()) {
+    int countNow = nvml.deviceCount();
+    if (countNow == 0 && known.isEmpty()) {
       throw new GpuException(
           GpuException.Kind.NO_DEVICES,
           "NVML works and lists no GPU; see whether lspci shows one, and dmesg for why the NVIDIA"
               + " driver does not take it");
     }
-    Map<GpuUuid, GpuDevice> seen = new HashMap<>();
-    Map<Integer, GpuException> unreadable = new HashMap<>();
-    for (int ordinal = 0; ordinal < count; ordinal++) {
+    Map<Integer, GpuDevice> listed = new TreeMap<>();
+    Map<Integer, GpuException> unreadable = new TreeMap<>();
+    Set<GpuUuid> uuids = new HashSet<>();
+    for (int ordinal = 0; ordinal < countNow; ordinal++) {
       try {
         NvmlLibrary.Device device = nvml.device(ordinal);
         GpuUuid uuid = device.uuid();
-        if (seen.put(uuid, read(device, uuid, ordinal)) != null) {
+        if (!uuids.add(uuid)) {
           throw new GpuException(
-              GpuException.Kind.FAILED, "two GPUs, one of them GPU " + ordinal + ", say " + uuid);
+              GpuException.Kind.FAILED, "GPU " + ordinal + " says it is " + uuid + ", as another");
         }
+        listed.put(ordinal, read(device, uuid, ordinal));
       } catch (GpuException e) {
-        if (e.endsSession()) {
-          throw e;
-        }
-        unreadable.put(ordinal, e);
+        unreadable.put(ordinal, passOnIfSessionEnds(e));
       }
     }
-    List<GpuDevice> devices = new ArrayList<>(seen.values());
-    // NVML numbers devices by their place on the bus, so an ordinal means the same device for as
-    // long
-    // as their number stays the same.
-    boolean ordinalsHold = count == countBefore;
+
+    Map<Integer, GpuDevice> unidentified = new TreeMap<>();
     unreadable.forEach(
         (ordinal, reason) ->
-            devices.add(
-                unread(ordinal, ordinalsHold ? holder(ordinal, seen) : Optional.empty(), reason)));
-    boolean allIdentified = ordinalsHold || unreadable.isEmpty();
-    known.values().stream()
-        .filter(device -> devices.stream().noneMatch(now -> now.uuid().equals(device.uuid())))
-        .map(device -> allIdentified ? gone(device) : missing(device))
-        .forEach(devices::add);
-    countBefore = count;
-    devices.stream()
-        .filter(device -> !device.name().equals(UNIDENTIFIED))
-        .forEach(device -> known.put(device.uuid(), device));
-    devices.sort(
-        Comparator.comparing((GpuDevice device) -> device.presence() == Presence.LOST)
-            .thenComparingInt(GpuDevice::ordinal)
-            .thenComparing(GpuDevice::uuid));
-    return devices;
+            lastHolder(ordinal, countNow)
+                .filter(holder -> uuids.add(holder.uuid()))
+                .ifPresentOrElse(
+                    holder -> listed.put(ordinal, unread(holder, ordinal, reason)),
+                    () -> unidentified.put(ordinal, unread(stranger(ordinal), ordinal, reason))));
+    List<GpuDevice> absent =
+        known.values().stream()
+            .filter(device -> !uuids.contains(device.uuid()))
+            .map(device -> unidentified.isEmpty() ? gone(device) : missing(device))
+            .toList();
+
+    remember(countNow, listed, absent);
+    return Stream.of(listed.values(), unidentified.values(), absent)
+        .flatMap(devices -> devices.stream())
+        .sorted(
+            Comparator.comparing((GpuDevice device) -> device.presence() == Presence.LOST)
+                .thenComparingInt(GpuDevice::ordinal)
+                .thenComparing(GpuDevice::uuid))
+        .toList();
   }
 
   private GpuDevice read(NvmlLibrary.Device device, GpuUuid uuid, int ordinal) {
-    Optional<GpuDevice> before = Optional.ofNullable(known.get(uuid));
-    Optional<String> name = before.map(GpuDevice::name);
+    GpuDevice before =
+        Optional.ofNullable(known.get(uuid)).orElseGet(() -> stranger(uuid, ordinal));
     try {
-      // A product name does not change; asked for again only until it was told once.
-      name = name.or(() -> Optional.of(device.name()));
+      before = renamed(before, device.name());
       boolean mig = device.migEnabled();
       DeviceMemory memory = device.memory();
       return new GpuDevice(
           uuid,
           ordinal,
-          name.orElse(UNIDENTIFIED),
+          before.name(),
           memory.totalBytes(),
           memory.usedBytes(),
           device.computeProcesses(),
@@ -98,60 +104,77 @@ final class NvmlDevices {
                       + " -mig 0) or leave the device to others")
               : Optional.empty());
     } catch (GpuException e) {
-      if (e.endsSession()) {
-        throw e;
-      }
-      return unread(uuid, ordinal, name, before, e);
+      return unread(before, ordinal, passOnIfSessionEnds(e));
     }
   }
 
-  /** Who had this ordinal last, among those not seen in this look. */
-  private Optional<GpuDevice> holder(int ordinal, Map<GpuUuid, GpuDevice> seen) {
-    return known.values().stream()
-        .filter(device -> device.ordinal() == ordinal && !seen.containsKey(device.uuid()))
-        .min(Comparator.comparing(device -> device.presence() == Presence.LOST));
+  private static GpuException passOnIfSessionEnds(GpuException e) {
+    if (e.endsSession()) {
+      throw e;
+    }
+    return e;
   }
 
-  /** A listed device that would not tell its UUID. */
-  private static GpuDevice unread(int ordinal, Optional<GpuDevice> before, GpuException reason) {
-    GpuUuid uuid =
-        before.map(GpuDevice::uuid).orElseGet(() -> new GpuUuid("GPU-unidentified-" + ordinal));
-    return unread(uuid, ordinal, before.map(GpuDevice::name), before, reason);
+  /**
+   * The device that had this ordinal in the last look. NVML numbers devices by their place on the
+   * bus, so an ordinal means the same device for as long as their number stays the same.
+   */
+  private Optional<GpuDevice> lastHolder(int ordinal, int countNow) {
+    return countNow == count
+        ? Optional.ofNullable(ordinals.get(ordinal)).map(known::get)
+        : Optional.empty();
   }
 
-  private static GpuDevice unread(
-      GpuUuid uuid,
-      int ordinal,
-      Optional<String> name,
-      Optional<GpuDevice> before,
-      GpuException reason) {
+  private void remember(int countNow, Map<Integer, GpuDevice> listed, List<GpuDevice> absent) {
+    Map<GpuUuid, GpuDevice> knownNow = new HashMap<>();
+    Map<Integer, GpuUuid> ordinalsNow = new HashMap<>();
+    absent.forEach(device -> knownNow.put(device.uuid(), device));
+    listed.forEach(
+        (ordinal, device) -> {
+          knownNow.put(device.uuid(), device);
+          ordinalsNow.put(ordinal, device.uuid());
+        });
+    known = knownNow;
+    ordinals = ordinalsNow;
+    count = countNow;
+  }
+
+  /** Stands in for a device that never told its UUID; never remembered. */
+  private static GpuDevice stranger(int ordinal) {
+    return stranger(new GpuUuid("GPU-unidentified-" + ordinal), ordinal);
+  }
+
+  private static GpuDevice stranger(GpuUuid uuid, int ordinal) {
+    return new GpuDevice(uuid, ordinal, UNNAMED, 0, 0, List.of(), Optional.empty());
+  }
+
+  private static GpuDevice renamed(GpuDevice device, String name) {
+    return new GpuDevice(
+        device.uuid(),
+        device.ordinal(),
+        name,
+        device.memoryTotalBytes(),
+        device.memoryUsedBytes(),
+        device.computeProcesses(),
+        device.fault(),
+        device.presence());
+  }
+
+  /** Listed, and would not be read. */
+  private static GpuDevice unread(GpuDevice before, int ordinal, GpuException reason) {
     boolean lost = reason.kind() == GpuException.Kind.DEVICE_LOST;
     return new GpuDevice(
-        uuid,
+        before.uuid(),
         ordinal,
-        name.orElse(UNIDENTIFIED),
-        before.map(GpuDevice::memoryTotalBytes).orElse(0L),
-        lost ? 0 : before.map(GpuDevice::memoryUsedBytes).orElse(0L),
-        lost ? List.of() : before.map(GpuDevice::computeProcesses).orElse(List.of()),
+        before.name(),
+        before.memoryTotalBytes(),
+        lost ? 0 : before.memoryUsedBytes(),
+        lost ? List.of() : before.computeProcesses(),
         Optional.of(String.valueOf(reason.getMessage())),
         lost ? Presence.LOST : Presence.UNREADABLE);
   }
 
-  /** Not listed by its UUID, while another device does not tell its own: it may be that one. */
-  private static GpuDevice missing(GpuDevice device) {
-    return new GpuDevice(
-        device.uuid(),
-        device.ordinal(),
-        device.name(),
-        device.memoryTotalBytes(),
-        device.memoryUsedBytes(),
-        device.computeProcesses(),
-        Optional.of(
-            "NVML does not list it by its UUID now, and lists one that does not tell its own; see"
-                + " dmesg"),
-        Presence.UNREADABLE);
-  }
-
+  /** Not listed, though every device that is listed is known by its UUID. */
   private static GpuDevice gone(GpuDevice device) {
     return new GpuDevice(
         device.uuid(),
@@ -161,8 +184,25 @@ final class NvmlDevices {
         0,
         List.of(),
         Optional.of(
-            "NVML no longer lists it: it fell off the bus or was taken out; see dmesg, power-cycle the"
-                + " machine, or restart the agent to forget it"),
+            "NVML no longer lists it: it fell off the bus or was taken out; see dmesg, power-cycle"
+                + " the machine, or restart the agent to forget it"),
         Presence.LOST);
+  }
+
+  /** Not listed by its UUID, while another device does not tell its own: it may be that one. */
+  private static GpuDevice missing(GpuDevice device) {
+    return device.presence() == Presence.LOST
+        ? device
+        : new GpuDevice(
+            device.uuid(),
+            device.ordinal(),
+            device.name(),
+            device.memoryTotalBytes(),
+            device.memoryUsedBytes(),
+            device.computeProcesses(),
+            Optional.of(
+                "NVML does not list it by its UUID now, and lists a device that does not tell its"
+                    + " own; see dmesg"),
+            Presence.UNREADABLE);
   }
 }

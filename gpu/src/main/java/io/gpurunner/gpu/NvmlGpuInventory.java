@@ -219,7 +219,11 @@ final class NvmlGpuInventory implements GpuInventory {
 
   private void publish(GpuSnapshot snapshot) {
     if (snapshot.fault().isEmpty() && latest.fault().isPresent()) {
-      log.info("{}: {} GPUs can be read", description, snapshot.devices().size());
+      log.info(
+          "{}: {} GPUs, {} of them healthy",
+          description,
+          snapshot.devices().size(),
+          snapshot.devices().stream().filter(device -> device.fault().isEmpty()).count());
     }
     latest = snapshot;
   }

@@ -11,6 +11,8 @@ import io.gpurunner.gpu.GpuException.Kind;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToIntBiFunction;
 
 /**
@@ -25,6 +27,7 @@ final class NvmlLibrary implements AutoCloseable {
   static final int MOST_PROCESSES = 65_536;
 
   private static final int FIRST_PROCESS_CAPACITY = 64;
+  private static final AtomicLong OPENINGS = new AtomicLong();
 
   private final NativeLibrary library;
   private final NvmlApi api;
@@ -71,7 +74,10 @@ final class NvmlLibrary implements AutoCloseable {
 
   private static NvmlApi load(String name) {
     try {
-      return Native.load(name, NvmlApi.class);
+      // JNA shares what it loaded among equal names and options, and closing would unload it under
+      // the
+      // others' feet. An option of its own keeps each opening apart.
+      return Native.load(name, NvmlApi.class, Map.of("opening", OPENINGS.incrementAndGet()));
     } catch (LinkageError e) {
       String message = String.valueOf(e.getMessage());
       List<String> lines = message.lines().toList();

@@ -1,0 +1,127 @@
+package io.gpurunner.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.awaitility.Awaitility.await;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GpuInventoriesTest {
+  private static final String ABSENT = "libgpurunner-no-such-nvml.so.1";
+  private static final List<String> TWO = List.of("NVIDIA A100", "NVIDIA A100");
+  private static final LookPace BUSY =
+      new LookPace(
+          Duration.ofMillis(5), Duration.ofMillis(1), Duration.ofMillis(20), Duration.ofDays(1));
+
+  @TempDir private Path directory;
+  private final MovableClock clock = new MovableClock();
+
+  private GpuInventory open(GpuSettings.Provider provider, String library, List<String> simulated) {
+    return GpuInventories.open(new GpuSettings(provider, library, simulated), clock, BUSY);
+  }
+
+  @Test
+  void autoTakesNvmlWhereItFindsADevice() {
+    try (GpuInventory inventory =
+        open(GpuSettings.Provider.AUTO, FakeNvml.in(directory).library(), TWO)) {
+      assertThat(inventory).isInstanceOf(NvmlGpuInventory.class);
+      assertThat(inventory.snapshot().devices()).extracting(GpuDevice::uuid).contains(FakeNvml.A);
+    }
+  }
+
+  @Test
+  void autoWithoutALibraryIsNoneAndQuick() {
+    long began = System.nanoTime();
+    try (GpuInventory inventory =
+        GpuInventories.open(new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of()), clock)) {
+      assertThat(inventory).isInstanceOf(NoGpuInventory.class);
+      assertThat(inventory.snapshot())
+          .isEqualTo(new GpuSnapshot(MovableClock.START, List.of(), Optional.empty()));
+    }
+    assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
+  }
+
+  @Test
+  void autoWithoutALibraryTakesTheSimulatedOnes() {
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, ABSENT, TWO)) {
+      assertThat(inventory.description()).isEqualTo("2 simulated GPUs");
+    }
+  }
+
+  @Test
+  void autoWithoutADriverOrADeviceIsNone() {
+    FakeNvml fake = FakeNvml.in(directory).script("driver 1\nnvml 1\n");
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), List.of())) {
+      assertThat(inventory.description()).isEqualTo("no GPUs");
+    }
+    assertThat(fake.calls("nvmlShutdown")).as("what was opened is shut down").isEqualTo(1);
+    fake.removeScript();
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), List.of())) {
+      assertThat(inventory.description()).isEqualTo("no GPUs");
+    }
+  }
+
+  /** After an update of the driver without a reboot, say: the machine has GPUs all the same. */
+  @ParameterizedTest
+  @ValueSource(ints = {4, 18, 999})
+  void autoKeepsNvmlWhereTheDriverIsOutOfOrder(int code) {
+    FakeNvml fake =
+        FakeNvml.in(directory).script("error nvmlInit " + code + "\n" + FakeNvml.TWO_GPUS);
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), TWO)) {
+      assertThat(inventory.snapshot().fault().orElseThrow())
+          .contains("nvmlInit_v2 of " + fake.library(), "nvmlReturn_t " + code);
+      fake.script(FakeNvml.TWO_GPUS);
+      await()
+          .atMost(GpuInventoryContract.LIMIT)
+          .until(() -> inventory.snapshot().fault().isEmpty());
+      assertThat(inventory.snapshot().devices()).hasSize(2);
+    }
+  }
+
+  @Test
+  void nvmlIsWaitedForWhereItWasAskedFor() {
+    try (GpuInventory inventory = open(GpuSettings.Provider.NVML, ABSENT, TWO)) {
+      assertThat(inventory.snapshot().fault().orElseThrow()).contains(ABSENT);
+      assertThat(inventory.snapshot().devices()).isEmpty();
+    }
+  }
+
+  @Test
+  void simulatedAndNoneDoNotTouchNvml() {
+    FakeNvml fake = FakeNvml.in(directory);
+    try (GpuInventory simulated = open(GpuSettings.Provider.SIMULATED, fake.library(), TWO);
+        GpuInventory none = open(GpuSettings.Provider.NONE, fake.library(), TWO)) {
+      assertThat(simulated.snapshot().devices()).hasSize(2);
+      assertThat(none.snapshot().devices()).isEmpty();
+    }
+    assertThat(fake.calls()).isEmpty();
+  }
+
+  @Test
+  void settingsNameWhatIsWrong() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new GpuSettings(GpuSettings.Provider.AUTO, " ", List.of()))
+        .withMessageStartingWith("gpu.nvml-library: ");
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () -> new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of("NVIDIA A100", "")))
+        .withMessageStartingWith("gpu.simulated[1]: ");
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () -> new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, Collections.nCopies(257, "x")))
+        .withMessageContaining("at most 256 devices, lists 257");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new GpuSettings(GpuSettings.Provider.SIMULATED, ABSENT, List.of()))
+        .withMessageContaining("at least one product name");
+    assertThat(GpuSettings.defaults())
+        .isEqualTo(new GpuSettings(GpuSettings.Provider.AUTO, "libnvidia-ml.so.1", List.of()));
+  }
+}

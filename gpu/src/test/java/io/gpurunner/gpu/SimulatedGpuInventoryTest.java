@@ -1,0 +1,46 @@
+package io.gpurunner.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class SimulatedGpuInventoryTest extends GpuInventoryContract {
+  private static final String NAME = "NVIDIA GeForce RTX 3090";
+
+  @Override
+  GpuInventory open(Clock clock) {
+    return new SimulatedGpuInventory(List.of(NAME, NAME), clock);
+  }
+
+  /** Leases are stored by UUID: another one in a later version would orphan them. */
+  @Test
+  void uuidsAreTheSameForEver() {
+    try (GpuInventory inventory = open(clock)) {
+      assertThat(inventory.snapshot().devices())
+          .extracting(device -> device.uuid().value())
+          .containsExactly(
+              "GPU-1f114092-1bbb-3594-b819-3eb02d316ff2",
+              "GPU-26e8e04b-7e0c-3532-861a-f65e5bbe8782");
+    }
+  }
+
+  @Test
+  void everySnapshotIsALookOfItsOwn() {
+    try (GpuInventory inventory = open(clock)) {
+      clock.advance(Duration.ofDays(1));
+      assertThat(inventory.snapshot().at()).isEqualTo(MovableClock.START.plus(Duration.ofDays(1)));
+    }
+  }
+
+  @Test
+  void describesItself() {
+    assertThat(new SimulatedGpuInventory(List.of(NAME), clock).description())
+        .isEqualTo("1 simulated GPU");
+    assertThat(new SimulatedGpuInventory(List.of(NAME, NAME), clock).description())
+        .isEqualTo("2 simulated GPUs");
+    assertThat(new NoGpuInventory(clock).description()).isEqualTo("no GPUs");
+  }
+}
