@@ -24,7 +24,6 @@ import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
 import io.gpurunner.api.ApiSettings;
-import io.gpurunner.api.ArtifactDownloads;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
@@ -57,12 +56,14 @@ final class Agent implements AutoCloseable {
 
   private final Deque<Part> parts = new ArrayDeque<>();
   private final AgentConfig config;
+  private final String bootId;
   private final Clock clock = Clock.systemUTC();
 
   private record Part(String name, AutoCloseable handle) {}
 
-  private Agent(AgentConfig config) {
+  private Agent(AgentConfig config, String bootId) {
     this.config = config;
+    this.bootId = bootId;
   }
 
   /**
@@ -71,7 +72,12 @@ final class Agent implements AutoCloseable {
    * @throws AgentStartException naming what cannot be had: the state directory, the address
    */
   static Agent start(AgentConfig config) {
-    Agent agent = new Agent(config);
+    return start(config, new HostFacts().bootId());
+  }
+
+  /** The same, under a given boot id. */
+  static Agent start(AgentConfig config, String bootId) {
+    Agent agent = new Agent(config, bootId);
     try {
       agent.open();
       return agent;
@@ -85,7 +91,7 @@ final class Agent implements AutoCloseable {
     makeStateDirectory(config.stateDir());
     SettingsOf settings = new SettingsOf(config);
     HostFacts host = new HostFacts();
-    RunSettings runSettings = new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), host.bootId());
+    RunSettings runSettings = new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), bootId);
     byte[] signingKey = SecretFiles.loadOrCreate(config.secretsDirectory().resolve("artifacts.key"));
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
@@ -94,7 +100,8 @@ final class Agent implements AutoCloseable {
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker()));
     JobVolumes volumes = keep("volumes", settings.openVolumes());
-    ArtifactStore store = keep("store", settings.openStore(signingKey));
+    SettingsOf.Store opened = settings.openStore(signingKey, clock);
+    ArtifactStore store = keep("store", opened.store());
     Library datasets = new Library(config.library().datasets());
     Library models = new Library(config.library().models());
     Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
@@ -107,7 +114,7 @@ final class Agent implements AutoCloseable {
     CallbackOutbox outbox = keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
     Readiness readiness = keep("readiness", new Readiness(docker.probe(), store, gpus));
     Dispatcher dispatcher = keep("dispatcher", new Dispatcher(ledger, gpus, volumes));
-    Optional<ArtifactStore> localStore = settings.storeIsLocal() ? Optional.of(store) : Optional.empty();
+    Optional<ArtifactStore> localStore = opened.local() ? Optional.of(store) : Optional.empty();
     Retention retention = keep("retention", new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
     LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
     JobSteps steps =
@@ -124,7 +131,7 @@ final class Agent implements AutoCloseable {
             new MachineView(gpus, ledger, datasets, models, callbackPolicy, config.jobs().maxVolumeMegabytes()),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
-            settings.downloads(store, clock));
+            opened.downloads());
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock);
 
     readiness.start();

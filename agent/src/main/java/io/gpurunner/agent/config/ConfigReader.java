@@ -162,9 +162,14 @@ final class ConfigReader {
               + ValueForms.write(MAX_S3_URL_EXPIRY)
               + " with store.type s3, the limit of S3 signatures");
     }
+    Duration retryFor =
+        section.value(
+            "retry-for",
+            Duration.ofDays(1),
+            ValueForms.duration(ONE_SECOND, Duration.ofDays(30)));
     S3Config s3 = s3(section.section("s3"), type == StoreConfig.Type.S3);
     section.close();
-    return new StoreConfig(type, expiry, s3);
+    return new StoreConfig(type, expiry, retryFor, s3);
   }
 
   private static S3Config s3(Section section, boolean needed) {

@@ -44,6 +44,7 @@ public final class EffectiveConfig {
     store:
       type: %s
       url-expiry: %s
+      retry-for: %s
       s3:
         endpoint: %s
         region: %s
@@ -78,6 +79,7 @@ public final class EffectiveConfig {
             quoted(config.library().models()),
             ValueForms.write(config.store().type()),
             ValueForms.write(config.store().urlExpiry()),
+            ValueForms.write(config.store().retryFor()),
             quoted(s3.endpoint()),
             quoted(s3.region()),
             quoted(s3.bucket()),

@@ -9,9 +9,10 @@ import java.util.Optional;
  * Where finished jobs' artifacts go.
  *
  * @param urlExpiry how long a signed URL works; at most seven days with {@link Type#S3}
+ * @param retryFor how long an upload is tried before the job fails for it
  * @param s3 what is known of the bucket; complete (bucket and both key files) with {@link Type#S3}
  */
-public record StoreConfig(Type type, Duration urlExpiry, S3Config s3) {
+public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Config s3) {
   /** The kinds of stores. */
   public enum Type {
     LOCAL,

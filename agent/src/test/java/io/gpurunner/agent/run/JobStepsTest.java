@@ -105,7 +105,7 @@ class JobStepsTest {
   void anImageThatCannotBePulledFailsWithTheRegistrysWords() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
     run.images.failNext("busybox", ContainerException.Kind.REFUSED, "manifest unknown");
-    assertThat(run.settle(id).state())
+    assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("image busybox could not be pulled: manifest unknown"));
     assertThat(run.ledger.leases()).isEmpty();

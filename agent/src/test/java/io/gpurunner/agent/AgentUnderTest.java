@@ -1,0 +1,212 @@
+package io.gpurunner.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.auth.SecretFiles;
+import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.config.ConfigFile;
+import io.gpurunner.api.JwtSecret;
+import io.gpurunner.api.TokenIssuer;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.awaitility.Awaitility;
+
+/** An agent in this process, on real parts, asked over HTTP as a client asks. */
+final class AgentUnderTest implements AutoCloseable {
+  /** The guide's example body names this type. */
+  static final String GPU_TYPE = "NVIDIA-GeForce-RTX-3090";
+
+  private static final Duration READY_LIMIT = Duration.ofSeconds(30);
+
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final AgentConfig config;
+  private final int port;
+  private Agent agent;
+
+  /**
+   * @param store the {@code store:} section
+   * @param gpu the {@code gpu:} section
+   */
+  AgentUnderTest(Path directory, String store, String gpu, String bootId) {
+    this.port = TestEnvironment.freePort();
+    String yaml =
+        """
+        state-dir: %s
+        http: { port: %d }
+        gpu: %s
+        docker: { host: "%s", gpu-access: none }
+        jobs: { grace-period: 2s }
+        library: { datasets: %s, models: %s }
+        store: %s
+        callbacks: { allow: [127.0.0.1] }
+        """
+            .formatted(
+                directory.resolve("state"),
+                port,
+                gpu,
+                TestEnvironment.require("DOCKER_HOST"),
+                directory.resolve("datasets"),
+                directory.resolve("models"),
+                store);
+    try {
+      Files.createDirectories(directory);
+      config = ConfigFile.load(Files.writeString(directory.resolve("gpurunner.yaml"), yaml));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    agent = Agent.start(config, bootId);
+  }
+
+  static String simulatedGpus() {
+    return "{ simulated: [\"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
+  }
+
+  /** The real S3 server of this test run. */
+  static String s3Store(URI endpoint) {
+    return """
+    { type: s3, retry-for: 6s, s3: { endpoint: "%s", region: %s, bucket: %s, access-key-file: %s, secret-key-file: %s } }"""
+        .formatted(
+            endpoint,
+            TestEnvironment.require("GPURUNNER_TEST_S3_REGION"),
+            TestEnvironment.require("GPURUNNER_TEST_S3_BUCKET"),
+            TestEnvironment.require("GPURUNNER_TEST_S3_ACCESS_KEY_FILE"),
+            TestEnvironment.require("GPURUNNER_TEST_S3_SECRET_KEY_FILE"));
+  }
+
+  static URI s3Endpoint() {
+    return URI.create(TestEnvironment.require("GPURUNNER_TEST_S3_ENDPOINT"));
+  }
+
+  AgentConfig config() {
+    return config;
+  }
+
+  /** The agent ends and starts again, under this boot id. Containers run on. */
+  void restart(String bootId) {
+    agent.close();
+    agent = Agent.start(config, bootId);
+    awaitReady();
+  }
+
+  void awaitReady() {
+    Awaitility.await().atMost(READY_LIMIT).pollInterval(Duration.ofMillis(50)).until(() -> get("/health/ready").statusCode() == 200);
+  }
+
+  String token(String user) {
+    JwtSecret secret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
+    return new TokenIssuer(secret).issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
+  }
+
+  /** The guide's example body, but for what this machine must have its own of. */
+  static JsonObject body(String runCommand) {
+    return new JsonObject()
+        .put("gpuNumber", 1)
+        .put("gpuType", GPU_TYPE)
+        .put("ckptPath", "/data")
+        .put("ckptVol", "100")
+        .put("modelPath", "/data2")
+        .put("modelVol", "100")
+        .put("imagePath", TestEnvironment.require("GPURUNNER_TEST_IMAGE"))
+        .put("jobType", "GeneralJob")
+        .put("stopType", "0")
+        .put("runCommand", runCommand)
+        .put("env", new JsonObject(Map.of("OPEN_NODE_TOKEN", "9999")));
+  }
+
+  HttpResponse<String> get(String path) {
+    return send(HttpRequest.newBuilder(uri(path)).GET());
+  }
+
+  HttpResponse<String> post(String path, JsonObject body) {
+    return send(HttpRequest.newBuilder(uri(path)).POST(HttpRequest.BodyPublishers.ofString(body.encode())));
+  }
+
+  /** Sends with Ann's token. */
+  private HttpResponse<String> send(HttpRequest.Builder request) {
+    try {
+      return http.send(
+          request.header("Authorization", "Bearer " + token("ann")).timeout(Duration.ofSeconds(30)).build(),
+          HttpResponse.BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
+    }
+  }
+
+  private URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + port + path);
+  }
+
+  /** Creates a job and returns its id. */
+  String create(JsonObject body) {
+    HttpResponse<String> answer = post("/api/userJob", body);
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+    return new JsonObject(answer.body()).getString("job_id");
+  }
+
+  JsonObject status(String jobId) {
+    HttpResponse<String> answer = post("/api/userJob/job_status", new JsonObject().put("job_id", jobId));
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+    return new JsonObject(answer.body());
+  }
+
+  JsonObject detail(String jobId) {
+    HttpResponse<String> answer = get("/api/userJob/" + jobId);
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+    return new JsonObject(answer.body());
+  }
+
+  void awaitState(String jobId, String state, Duration limit) {
+    Awaitility.await(jobId + " to be " + state)
+        .atMost(limit)
+        .pollInterval(Duration.ofMillis(100))
+        .until(() -> detail(jobId).getString("state"), state::equals);
+  }
+
+  /** Waits until the job has ended and returns its status. */
+  JsonObject awaitEnd(String jobId, Duration limit) {
+    Awaitility.await(jobId + " to end")
+        .atMost(limit)
+        .pollInterval(Duration.ofMillis(100))
+        .until(() -> status(jobId).getString("status"), word -> !word.equals("working"));
+    return status(jobId);
+  }
+
+  /** Fetches a URL as a client with nothing but the URL does. */
+  byte[] fetch(String url) {
+    try {
+      HttpResponse<byte[]> answer =
+          http.send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofByteArray());
+      assertThat(answer.statusCode()).isEqualTo(200);
+      return answer.body();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
+    }
+  }
+
+  /** A job's directory on this machine. */
+  Path jobDirectory(String jobId) {
+    return config.stateDir().resolve("jobs").resolve(jobId);
+  }
+
+  @Override
+  public void close() {
+    agent.close();
+    http.close();
+  }
+}

@@ -1,0 +1,49 @@
+package io.gpurunner.agent;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.Container;
+import com.github.dockerjava.core.DefaultDockerClientConfig;
+import com.github.dockerjava.core.DockerClientImpl;
+import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import java.util.List;
+import java.util.Map;
+
+/** The Docker engine as an administrator sees it, beside the agent. */
+final class Containers {
+  private final DockerClient docker;
+
+  Containers() {
+    DefaultDockerClientConfig config =
+        DefaultDockerClientConfig.createDefaultConfigBuilder().withDockerHost(TestEnvironment.require("DOCKER_HOST")).build();
+    docker = DockerClientImpl.getInstance(config, new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
+  }
+
+  /** Names of the containers of a job, in any state. */
+  List<String> of(String jobId) {
+    return docker.listContainersCmd().withShowAll(true).withLabelFilter(Map.of("io.gpurunner.job", jobId)).exec().stream()
+        .map(Container::getNames)
+        .map(names -> names[0].substring(1))
+        .toList();
+  }
+
+  String first(String jobId) {
+    return of(jobId).getFirst();
+  }
+
+  void limitMemory(String name, long bytes) {
+    docker.updateContainerCmd(name).withMemory(bytes).withMemorySwap(bytes).exec();
+  }
+
+  void kill(String name) {
+    docker.killContainerCmd(name).exec();
+  }
+
+  void removeQuietly(String name) {
+    try {
+      docker.removeContainerCmd(name).withForce(true).exec();
+    } catch (NotFoundException gone) {
+      // As wished.
+    }
+  }
+}

@@ -1,0 +1,227 @@
+package io.gpurunner.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vertx.core.json.JsonObject;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The contract's table "How a job ends", a test a row, on a real Docker engine and a real S3 server. What the machine does to a job is in MachineFaultsIT. */
+class JobEndingsIT {
+  private static final Duration SOON = Duration.ofSeconds(30);
+
+  /** The shortest stop time there is. */
+  private static final Duration STOP_TIME = Duration.ofMinutes(1);
+
+  private static final Duration GRACE = Duration.ofSeconds(2);
+
+  @TempDir static Path directory;
+
+  private static final CallbackReceiver callbacks = new CallbackReceiver();
+  private static final Containers containers = new Containers();
+
+  @SuppressWarnings("NullAway.Init") // started before all tests
+  private static AgentUnderTest agent;
+
+  @BeforeAll
+  static void start() {
+    agent = new AgentUnderTest(directory, AgentUnderTest.s3Store(AgentUnderTest.s3Endpoint()), AgentUnderTest.simulatedGpus(), "boot-1");
+    agent.awaitReady();
+  }
+
+  @AfterAll
+  static void stop() {
+    agent.close();
+    callbacks.close();
+  }
+
+  private static JsonObject body(String runCommand) {
+    return AgentUnderTest.body(runCommand).put("callbackUrl", callbacks.url());
+  }
+
+  private static CallbackReceiver.Received onlyCallback(String jobId) {
+    Awaitility.await("a callback about " + jobId).atMost(SOON).until(() -> !callbacks.about(jobId).isEmpty());
+    assertThat(callbacks.about(jobId)).hasSize(1);
+    return callbacks.about(jobId).getFirst();
+  }
+
+  private static void assertCalledBackAsFailed(String jobId) {
+    assertThat(onlyCallback(jobId).body())
+        .isEqualTo(new JsonObject().put("status", "fail").put("job_id", jobId).put("jobId", jobId).put("url", ""));
+  }
+
+  private static void assertCalledBackWithModel(String jobId, String text) {
+    JsonObject body = onlyCallback(jobId).body();
+    assertThat(body.getString("status")).isEqualTo("success");
+    assertThat(body.getString("jobId")).isEqualTo(jobId);
+    assertThat(new String(agent.fetch(body.getString("url")), StandardCharsets.UTF_8)).isEqualTo(text);
+  }
+
+  private static void assertNothingHeld(String jobId) {
+    assertThat(containers.of(jobId)).isEmpty();
+    assertThat(agent.detail(jobId).getJsonArray("gpuUuids")).isEmpty();
+  }
+
+  private static String reason(String jobId) {
+    return agent.detail(jobId).getString("reason");
+  }
+
+  @Test
+  void exitCodeZeroIsASuccessUploadedAndCalledBackAbout() {
+    String id = agent.create(body("/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; echo 1 > $CKPT_PATH/epoch-1'"));
+    JsonObject status = agent.awaitEnd(id, SOON);
+    assertThat(status.getString("status")).isEqualTo("success");
+    assertThat(new String(agent.fetch(status.getString("url")), StandardCharsets.UTF_8)).isEqualTo("weights\n");
+    assertThat(status.getString("url")).contains("/" + id + "/ds_model.bin?");
+    assertCalledBackWithModel(id, "weights\n");
+    assertThat(agent.jobDirectory(id).resolve("checkpoint/epoch-1")).exists();
+    assertNothingHeld(id);
+  }
+
+  @Test
+  void anEmptyModelDirectoryIsASuccessWithoutAUrl() {
+    String id = agent.create(body("true"));
+    assertThat(agent.awaitEnd(id, SOON)).isEqualTo(new JsonObject().put("status", "success"));
+    assertThat(onlyCallback(id).body().getString("url")).isEmpty();
+  }
+
+  @Test
+  void severalFilesComeAsOneZip() throws Exception {
+    String id = agent.create(body("/bin/sh -c 'cd $MODEL_PATH; mkdir a; echo 1 > a/one; echo 2 > two; ln -s /etc/passwd link'"));
+    String url = agent.awaitEnd(id, SOON).getString("url");
+    assertThat(url).contains("/" + id + "/data.zip?");
+    Path zip = Files.write(directory.resolve(id + ".zip"), agent.fetch(url));
+    Process python =
+        new ProcessBuilder("python3", "-c", "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(sorted(z.namelist()))", zip.toString())
+            .redirectErrorStream(true)
+            .start();
+    assertThat(new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip()).isEqualTo("['a/one', 'two']");
+    assertThat(python.waitFor()).isZero();
+  }
+
+  @Test
+  void theStopTimeIsASuccessAlsoForAJobThatIgnoresSigterm() {
+    String ignoring =
+        agent.create(
+            body("/bin/sh -c 'trap \"\" TERM; echo half > $MODEL_PATH/ds_model.bin; while true; do sleep 1; done'")
+                .put("stopType", 1)
+                .put("stopTime", 1));
+    String obedient =
+        agent.create(
+            body("/bin/sh -c 'trap \"echo saved > $MODEL_PATH/ds_model.bin; exit 3\" TERM; while true; do sleep 1; done'")
+                .put("stopType", "1")
+                .put("stopTime", "1"));
+    agent.awaitState(ignoring, "RUNNING", SOON);
+    Instant started = Instant.parse(agent.detail(ignoring).getString("startedAt"));
+    Awaitility.await("the container to be gone")
+        .pollInterval(Duration.ofMillis(100))
+        .atMost(STOP_TIME.plus(SOON))
+        .until(() -> containers.of(ignoring).isEmpty());
+    Duration ran = Duration.between(started, Instant.now());
+    assertThat(ran).isBetween(STOP_TIME.plus(GRACE), STOP_TIME.plus(GRACE).plusSeconds(5));
+    assertThat(agent.awaitEnd(ignoring, SOON).getString("status")).isEqualTo("success");
+    assertCalledBackWithModel(ignoring, "half\n");
+    assertThat(agent.awaitEnd(obedient, SOON).getString("status")).isEqualTo("success");
+    assertCalledBackWithModel(obedient, "saved\n");
+    assertNothingHeld(ignoring);
+  }
+
+  @Test
+  void anExitCodeOtherThanZeroIsAFailureWithNothingUploaded() throws Exception {
+    String id = agent.create(body("/bin/sh -c 'echo half > $MODEL_PATH/ds_model.bin; echo the cause >&2; exit 7'"));
+    assertThat(agent.awaitEnd(id, SOON)).isEqualTo(new JsonObject().put("status", "fail"));
+    assertThat(reason(id)).isEqualTo("the container ended with exit code 7");
+    assertCalledBackAsFailed(id);
+    assertThat(agent.jobDirectory(id).resolve("model/ds_model.bin")).hasContent("half\n");
+    assertThat(Files.readString(agent.jobDirectory(id).resolve("logs/run-1.log"))).contains("the cause");
+    assertNothingHeld(id);
+  }
+
+  @Test
+  void outOfMemoryIsAFailureThatSaysSo() {
+    String id = agent.create(body("/bin/sh -c 'while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done; tail /dev/zero'"));
+    agent.awaitState(id, "RUNNING", SOON);
+    containers.limitMemory(containers.first(id), 20L << 20);
+    writeInto(agent.jobDirectory(id).resolve("checkpoint/go"));
+    assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+    assertThat(reason(id)).startsWith("out of memory");
+    assertCalledBackAsFailed(id);
+  }
+
+  @Test
+  void anImageThatCannotBePulledIsAFailureInTheRegistrysWords() {
+    int nobody = TestEnvironment.freePort();
+    String id = agent.create(body("true").put("imagePath", "127.0.0.1:" + nobody + "/team/train:1"));
+    assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+    assertThat(reason(id)).contains("could not be pulled").contains("127.0.0.1:" + nobody).contains("connection refused");
+    assertCalledBackAsFailed(id);
+    assertNothingHeld(id);
+  }
+
+  @Test
+  void aVolumeOverItsSizeIsAFailure() {
+    String id = agent.create(body("/bin/sh -c 'dd if=/dev/urandom of=$CKPT_PATH/big bs=1M count=5; sleep 600'").put("ckptVol", 1));
+    assertThat(agent.awaitEnd(id, Duration.ofSeconds(60)).getString("status")).isEqualTo("fail");
+    assertThat(reason(id)).startsWith("ckptPath /data is over its size: ");
+    assertCalledBackAsFailed(id);
+    assertNothingHeld(id);
+  }
+
+  @Test
+  void aContainerKilledFromOutsideIsAFailure() {
+    String id = agent.create(body("sleep 600"));
+    agent.awaitState(id, "RUNNING", SOON);
+    containers.kill(containers.first(id));
+    assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+    assertThat(reason(id)).contains("exit code 137");
+    assertCalledBackAsFailed(id);
+  }
+
+  @Test
+  void aDeletedJobIsAFailureWithoutUploadAndWithoutCallback() {
+    String id = agent.create(body("/bin/sh -c 'echo half > $MODEL_PATH/ds_model.bin; sleep 600'"));
+    agent.awaitState(id, "RUNNING", SOON);
+    JsonObject request = new JsonObject().put("job_id", id);
+    JsonObject answer = new JsonObject(agent.post("/api/userJob/job_del", request).body());
+    assertThat(answer.getString("job_id")).isEqualTo(id);
+    assertThat(answer.getString("message")).contains("being stopped");
+    assertThat(agent.awaitEnd(id, SOON)).isEqualTo(new JsonObject().put("status", "fail"));
+    assertThat(reason(id)).isEqualTo("deleted by ann");
+    assertThat(agent.post("/api/userJob/job_del", request).statusCode()).isEqualTo(200);
+    assertNothingHeld(id);
+    // Everything owed was sent before a later job's callback is.
+    String later = agent.create(body("true"));
+    onlyCallback(later);
+    assertThat(callbacks.about(id)).isEmpty();
+  }
+
+  @Test
+  void aQueuedJobThatIsDeletedNeverStarts() {
+    List<String> all = List.of(agent.create(body("sleep 600").put("gpuNumber", 4)), agent.create(body("true").put("gpuNumber", 4)));
+    Awaitility.await("the second to wait for the first")
+        .atMost(SOON)
+        .until(() -> agent.detail(all.get(1)).getString("reason"), reason -> reason != null && reason.startsWith("waits for 4"));
+    agent.post("/api/userJob/job_del", new JsonObject().put("job_id", all.get(1)));
+    assertThat(agent.status(all.get(1)).getString("status")).isEqualTo("fail");
+    agent.post("/api/userJob/job_del", new JsonObject().put("job_id", all.get(0)));
+    agent.awaitEnd(all.get(0), SOON);
+    assertThat(agent.detail(all.get(1)).containsKey("startedAt")).isFalse();
+  }
+
+  private static void writeInto(Path file) {
+    try {
+      Files.writeString(file, "");
+    } catch (java.io.IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+}

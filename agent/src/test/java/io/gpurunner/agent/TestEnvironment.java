@@ -1,0 +1,28 @@
+package io.gpurunner.agent;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ServerSocket;
+
+/** What {@code make test} sets up for the integration tests. */
+final class TestEnvironment {
+  private TestEnvironment() {}
+
+  /** A variable that dev/with-docker or dev/with-s3 exports. */
+  static String require(String variable) {
+    String value = System.getenv(variable);
+    if (value == null || value.isBlank()) {
+      throw new AssertionError(variable + " is not set: run make test");
+    }
+    return value;
+  }
+
+  /** A port nobody listens on now. */
+  static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
