@@ -1,0 +1,78 @@
+package io.gpurunner.storage;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Puts what a job left in its model directory into the artifact store: one regular file as it is,
+ * several as {@code data.zip}, and {@code manifest.json} last. Called when the job's container is
+ * gone. Thread-safe.
+ *
+ * <p>What the job wrote is not trusted: links are not followed, only regular files are read, and
+ * names are made safe (see {@link ArtifactNames}).
+ */
+public final class ArtifactPublisher {
+  private static final Logger log = LoggerFactory.getLogger(ArtifactPublisher.class);
+  private static final String ARCHIVE = "data.zip";
+
+  private final ArtifactStore store;
+
+  public ArtifactPublisher(ArtifactStore store) {
+    this.store = store;
+  }
+
+  /**
+   * Publishes a model directory. May be called again after a crash or a failure: it then starts
+   * anew, because what an earlier call left cannot be told from what another directory left without
+   * reading all of it again.
+   *
+   * @param modelDirectory nothing writes to it any more
+   * @throws StorageException naming what was wrong; without a manifest the folder is incomplete
+   */
+  public PublishedArtifacts publish(
+      JobFolder folder, Path modelDirectory, Cancellation cancellation) {
+    ModelDirectory model = ModelDirectory.measure(modelDirectory, cancellation);
+    if (model.skippedCount() > 0) {
+      log.warn(
+          "{}: {} entries of the model directory are no regular files and are not published: {}{}",
+          folder.name(),
+          model.skippedCount(),
+          model.skippedNames(),
+          model.skippedCount() > model.skipped().size() ? ", …" : "");
+    }
+    // The manifest goes first, so that at no moment it stands for objects that are not its own.
+    store.deleteAll(folder);
+    Optional<String> artifact = artifactName(model);
+    if (artifact.isPresent()) {
+      ArtifactContent content =
+          artifact.get().equals(ARCHIVE) && !isSingle(model)
+              ? new ZipContent(model.files())
+              : new FileContent(model.files().getFirst());
+      store.put(new ObjectKey(folder, artifact.get()), content, cancellation);
+    }
+    store.put(new ObjectKey(folder, Manifest.FILE), Manifest.of(artifact, model), cancellation);
+    return new PublishedArtifacts(artifact, model.files().size(), model.totalBytes());
+  }
+
+  private static Optional<String> artifactName(ModelDirectory model) {
+    if (model.files().isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(isSingle(model) ? ownName(model) : ARCHIVE);
+  }
+
+  /** One file goes as it is, unless no object can bear its name. */
+  private static boolean isSingle(ModelDirectory model) {
+    if (model.files().size() != 1) {
+      return false;
+    }
+    return ArtifactNames.isPlain(model.files().getFirst().relative().getFileName())
+        && !ownName(model).equals(Manifest.FILE);
+  }
+
+  private static String ownName(ModelDirectory model) {
+    return ArtifactNames.readable(model.files().getFirst().relative().getFileName());
+  }
+}

@@ -1,0 +1,179 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Jobs' directories at {@code <jobs>/<folder>/{checkpoint,model,logs}}; how the first two are kept
+ * within their sizes is the {@link VolumeLimit}'s. Thread-safe for different jobs, and for looking
+ * at one while it is changed.
+ */
+final class DirectoryJobVolumes implements JobVolumes {
+  private final Path jobs;
+  private final long reserveBytes;
+  private final VolumeLimit limit;
+
+  /**
+   * @param jobs an existing directory that only the agent's user can enter
+   */
+  DirectoryJobVolumes(Path jobs, long reserveBytes, VolumeLimit limit) {
+    this.jobs = jobs;
+    this.reserveBytes = reserveBytes;
+    this.limit = limit;
+  }
+
+  @Override
+  public JobPaths prepare(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {
+    JobPaths paths = paths(folder);
+    boolean isNew = !Files.isDirectory(paths.root(), LinkOption.NOFOLLOW_LINKS);
+    if (isNew) {
+      requireSpace(folder, checkpointLimitBytes, modelLimitBytes);
+    }
+    boolean done = false;
+    try {
+      DurableFiles.directory(paths.root(), DurableFiles.OWNER_ONLY);
+      DurableFiles.directory(paths.logs(), DurableFiles.OWNER_ONLY);
+      limit.prepare(paths.root(), Volume.CHECKPOINT, checkpointLimitBytes);
+      limit.prepare(paths.root(), Volume.MODEL, modelLimitBytes);
+      done = true;
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot make the directories of " + folder.name(), failure);
+    } finally {
+      if (!done && isNew) {
+        delete(folder);
+      }
+    }
+    return paths;
+  }
+
+  private void requireSpace(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {
+    long free = freeBytes();
+    // Not by adding the two up, which may be too large a number.
+    if (checkpointLimitBytes > free || modelLimitBytes > free - checkpointLimitBytes) {
+      throw new StorageException(
+          Kind.FULL,
+          "%s needs %d MB for its checkpoints and %d MB for its model, and %s has %d MB free above the %d MB kept for the agent; free some space or ask for smaller volumes"
+              .formatted(
+                  folder.name(),
+                  megabytes(checkpointLimitBytes),
+                  megabytes(modelLimitBytes),
+                  jobs,
+                  megabytes(free),
+                  megabytes(reserveBytes)));
+    }
+  }
+
+  private static long megabytes(long bytes) {
+    return bytes >> 20;
+  }
+
+  @Override
+  public void seedCheckpoint(JobFolder to, JobFolder from, Cancellation cancellation) {
+    JobPaths source = paths(from);
+    JobPaths target = paths(to);
+    String what = "cannot copy the checkpoints of %s for %s".formatted(from.name(), to.name());
+    if (!Files.isDirectory(source.checkpoint(), LinkOption.NOFOLLOW_LINKS)) {
+      throw new StorageException(
+          Kind.REFUSED,
+          "%s: it has none on this machine (any more): %s".formatted(what, source.checkpoint()));
+    }
+    try {
+      limit.reveal(source.root(), Volume.CHECKPOINT);
+      limit.reveal(target.root(), Volume.CHECKPOINT);
+      TreeCopy.replace(source.checkpoint(), target.checkpoint(), cancellation);
+    } catch (CancelledException cancelled) {
+      throw new StorageException(Kind.CANCELLED, what + ": cancelled", cancelled);
+    } catch (IOException failure) {
+      StorageException explained = DiskErrors.explain(what, failure);
+      if (explained.kind() == Kind.FULL && freeBytes() > 0) {
+        throw new StorageException(
+            Kind.REFUSED, what + ": they do not fit its ckptVol, ask for a larger one", failure);
+      }
+      throw explained;
+    }
+  }
+
+  @Override
+  public JobPaths paths(JobFolder folder) {
+    Path root = jobs.resolve(folder.name());
+    return new JobPaths(
+        root,
+        VolumeLimit.directory(root, Volume.CHECKPOINT),
+        VolumeLimit.directory(root, Volume.MODEL),
+        root.resolve("logs"));
+  }
+
+  @Override
+  public Optional<Overrun> overrun(
+      JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {
+    Path root = paths(folder).root();
+    try {
+      for (Volume volume : Volume.values()) {
+        long limitBytes =
+            switch (volume) {
+              case CHECKPOINT -> checkpointLimitBytes;
+              case MODEL -> modelLimitBytes;
+            };
+        long usedBytes = limit.usedBytes(root, volume);
+        if (usedBytes > limitBytes) {
+          return Optional.of(new Overrun(volume, usedBytes, limitBytes));
+        }
+      }
+      return Optional.empty();
+    } catch (NoSuchFileException vanished) {
+      return Optional.empty(); // deleted while it was looked at
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot measure the volumes of " + folder.name(), failure);
+    }
+  }
+
+  @Override
+  public Duration lookInterval() {
+    return limit.lookInterval();
+  }
+
+  @Override
+  public long freeBytes() {
+    try {
+      return Math.max(0, Files.getFileStore(jobs).getUsableSpace() - reserveBytes);
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot ask for the free space of " + jobs, failure);
+    }
+  }
+
+  @Override
+  public long totalBytes() {
+    try {
+      return Files.getFileStore(jobs).getTotalSpace();
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot ask for the size of " + jobs, failure);
+    }
+  }
+
+  @Override
+  public void delete(JobFolder folder) {
+    Path root = paths(folder).root();
+    try {
+      if (Files.isDirectory(root, LinkOption.NOFOLLOW_LINKS)) {
+        for (Volume volume : Volume.values()) {
+          limit.release(root, volume);
+        }
+      }
+      TreeRemoval.remove(root);
+      DurableFiles.sync(jobs);
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot remove the directories of " + folder.name(), failure);
+    }
+  }
+
+  @Override
+  public void close() {
+    // Mounts and quotas stay, as the containers do that use them.
+  }
+}

@@ -1,0 +1,34 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+
+/** Turns what the file system says into this module's exception. */
+final class DiskErrors {
+  private DiskErrors() {}
+
+  /**
+   * @param what what could not be done, as the beginning of a sentence: {@code cannot write …}
+   */
+  static StorageException explain(String what, IOException cause) {
+    String reason = reason(cause);
+    if (reason.contains("No space left on device") || reason.contains("Disk quota exceeded")) {
+      return new StorageException(
+          Kind.FULL, what + ": " + reason + "; free some space on that file system", cause);
+    }
+    return new StorageException(Kind.REFUSED, what + ": " + reason, cause);
+  }
+
+  private static String reason(IOException cause) {
+    return switch (cause) {
+      case NoSuchFileException missing -> "no such file or directory: " + missing.getFile();
+      case AccessDeniedException denied -> "permission denied: " + denied.getFile();
+      case FileSystemException other when other.getReason() != null ->
+          other.getReason() + ": " + other.getFile();
+      default -> String.valueOf(cause.getMessage());
+    };
+  }
+}

@@ -1,0 +1,259 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+
+/**
+ * Artifacts in a directory of this machine, at {@code <root>/<folder>/<file>}, handed out by signed
+ * URLs that the agent serves itself. Thread-safe.
+ *
+ * <p>An object is written under another name, forced to disk and then renamed, so that it is there
+ * whole or not at all.
+ */
+public final class LocalArtifactStore implements ArtifactStore {
+  /** No folder's name begins with a dot. */
+  private static final String INCOMING = ".incoming";
+
+  private static final FileAttribute<?> PRIVATE_FILE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+  private static final int BUFFER_BYTES = 256 << 10;
+  private static final int MIN_KEY_BYTES = 32;
+  private static final String MAC = "HmacSHA256";
+
+  /** Up to the year 318857; anything longer is no time. */
+  private static final Pattern EPOCH_SECONDS = Pattern.compile("[0-9]{1,13}");
+
+  private final Path root;
+  private final String publicBaseUrl;
+  private final SecretKeySpec signingKey;
+
+  /**
+   * @param root made when it is first needed; its parent must exist
+   * @param publicBaseUrl what the URLs start with, {@code https://gpu1.example.org}
+   * @param signingKey at least 32 bytes; a new one makes the URLs of the old one worthless
+   */
+  public LocalArtifactStore(Path root, URI publicBaseUrl, byte[] signingKey) {
+    if (signingKey.length < MIN_KEY_BYTES) {
+      throw new IllegalArgumentException(
+          "the signing key has %d bytes, at least %d are needed"
+              .formatted(signingKey.length, MIN_KEY_BYTES));
+    }
+    this.root = root.toAbsolutePath().normalize();
+    this.publicBaseUrl = publicBaseUrl.toString().replaceAll("/+$", "");
+    this.signingKey = new SecretKeySpec(signingKey, MAC);
+  }
+
+  /** What a signed URL leads to. */
+  public sealed interface Lookup {
+    /** The file to send. */
+    record Found(Path path) implements Lookup {}
+
+    /** The signature is wrong, or the URL has expired. */
+    record Refused(String message) implements Lookup {}
+
+    /** Signed correctly, but there is no such object (any more). */
+    record Missing(String message) implements Lookup {}
+  }
+
+  @Override
+  public String description() {
+    return "local store " + root;
+  }
+
+  @Override
+  public void probe() {
+    try {
+      makeRoot();
+      Path file = incoming().resolve("probe." + UUID.randomUUID());
+      Files.createFile(file, PRIVATE_FILE);
+      Files.delete(file);
+    } catch (IOException failure) {
+      throw DiskErrors.explain(description() + " cannot be written", failure);
+    }
+  }
+
+  @Override
+  public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+    String what = "%s: cannot write %s".formatted(description(), key.path());
+    try {
+      makeRoot();
+      Path temporary = incoming().resolve(key.folder().name() + "." + UUID.randomUUID());
+      try {
+        write(temporary, content, cancellation);
+        Path directory = directory(key.folder());
+        DurableFiles.directory(directory, DurableFiles.OWNER_ONLY);
+        Files.move(temporary, directory.resolve(key.file()), StandardCopyOption.ATOMIC_MOVE);
+        DurableFiles.sync(directory);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
+    } catch (CancelledException cancelled) {
+      throw new StorageException(
+          Kind.CANCELLED, "putting %s was cancelled".formatted(key.path()), cancelled);
+    } catch (AtomicMoveNotSupportedException | InvalidPathException failure) {
+      throw new StorageException(Kind.REFUSED, what + ": " + failure.getMessage(), failure);
+    } catch (IOException failure) {
+      throw DiskErrors.explain(what, failure);
+    }
+  }
+
+  private void write(Path file, ArtifactContent content, Cancellation cancellation)
+      throws IOException {
+    try (FileChannel channel =
+            FileChannel.open(
+                file,
+                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                PRIVATE_FILE);
+        InputStream in = new RangeStream(content.open(0), content.lengthBytes(), cancellation);
+        OutputStream out =
+            new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES)) {
+      in.transferTo(out);
+      out.flush();
+      channel.force(true);
+    }
+  }
+
+  @Override
+  public boolean exists(ObjectKey key) {
+    return isObject(key);
+  }
+
+  private boolean isObject(ObjectKey key) {
+    return Files.isDirectory(directory(key.folder()), LinkOption.NOFOLLOW_LINKS)
+        && Files.isRegularFile(path(key), LinkOption.NOFOLLOW_LINKS);
+  }
+
+  @Override
+  public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
+    String expires = Long.toString(now.plus(expiry).getEpochSecond());
+    // URLEncoder is for forms; these three are where a path segment differs (RFC 3986, 2.3).
+    String file =
+        URLEncoder.encode(key.file(), StandardCharsets.UTF_8)
+            .replace("+", "%20")
+            .replace("*", "%2A")
+            .replace("%7E", "~");
+    String signature = Base64.getUrlEncoder().withoutPadding().encodeToString(sign(key, expires));
+    return URI.create(
+        "%s/artifacts/%s/%s?expires=%s&signature=%s"
+            .formatted(publicBaseUrl, key.folder().name(), file, expires, signature));
+  }
+
+  /**
+   * Checks the pieces of a signed URL, none of which need be well-formed, and finds the object.
+   *
+   * @param folder first path segment after {@code /artifacts}
+   * @param file second path segment, percent-decoded
+   * @param expires query parameter
+   * @param signature query parameter
+   */
+  public Lookup find(String folder, String file, String expires, String signature, Instant now) {
+    Lookup refused = new Lookup.Refused("this URL's signature is wrong; ask for a new URL");
+    ObjectKey key;
+    byte[] given;
+    try {
+      key = new ObjectKey(new JobFolder(folder), file);
+      given = Base64.getUrlDecoder().decode(signature);
+    } catch (IllegalArgumentException malformed) {
+      return refused;
+    }
+    if (!EPOCH_SECONDS.matcher(expires).matches()
+        || !MessageDigest.isEqual(given, sign(key, expires))) {
+      return refused;
+    }
+    Instant end = Instant.ofEpochSecond(Long.parseLong(expires));
+    if (!now.isBefore(end)) {
+      return new Lookup.Refused("this URL expired at %s; ask for a new URL".formatted(end));
+    }
+    return isObject(key)
+        ? new Lookup.Found(path(key))
+        : new Lookup.Missing("there is no %s any more".formatted(key.path()));
+  }
+
+  private byte[] sign(ObjectKey key, String expires) {
+    try {
+      Mac mac = Mac.getInstance(MAC);
+      mac.init(signingKey);
+      // No part can hold a line feed, so no two different URLs give the same text.
+      String text = "artifact\n" + key.folder().name() + "\n" + key.file() + "\n" + expires;
+      return mac.doFinal(text.getBytes(StandardCharsets.UTF_8));
+    } catch (GeneralSecurityException impossible) {
+      throw new IllegalStateException("every JDK has " + MAC, impossible);
+    }
+  }
+
+  /** The manifest goes first: no moment in between has one that stands for removed objects. */
+  @Override
+  public void deleteAll(JobFolder folder) {
+    Path directory = directory(folder);
+    try {
+      if (Files.deleteIfExists(directory.resolve(Manifest.FILE))) {
+        DurableFiles.sync(directory);
+      }
+      TreeRemoval.remove(directory);
+      try (DirectoryStream<Path> unfinished =
+          Files.newDirectoryStream(incoming(), folder.name() + ".*")) {
+        for (Path file : unfinished) {
+          Files.deleteIfExists(file);
+        }
+      }
+      DurableFiles.sync(root);
+    } catch (NoSuchFileException | NotDirectoryException nothing) {
+      // Nothing was ever put here.
+    } catch (IOException failure) {
+      throw DiskErrors.explain(
+          "%s: cannot remove %s".formatted(description(), folder.name()), failure);
+    }
+  }
+
+  private void makeRoot() throws IOException {
+    DurableFiles.directory(root, DurableFiles.OWNER_ONLY);
+    DurableFiles.directory(incoming(), DurableFiles.OWNER_ONLY);
+  }
+
+  private Path incoming() {
+    return root.resolve(INCOMING);
+  }
+
+  private Path directory(JobFolder folder) {
+    return root.resolve(folder.name());
+  }
+
+  private Path path(ObjectKey key) {
+    return directory(key.folder()).resolve(key.file());
+  }
+
+  @Override
+  public void close() {
+    // Holds nothing open.
+  }
+}

@@ -1,0 +1,254 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
+import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
+import software.amazon.awssdk.http.SdkHttpMethod;
+import software.amazon.awssdk.http.SdkHttpRequest;
+import software.amazon.awssdk.http.auth.aws.signer.AwsV4FamilyHttpSigner.AuthLocation;
+import software.amazon.awssdk.http.auth.aws.signer.AwsV4HttpSigner;
+import software.amazon.awssdk.http.auth.spi.signer.HttpSigner;
+import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.retries.StandardRetryStrategy;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.S3ClientBuilder;
+import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
+import software.amazon.awssdk.services.s3.model.MultipartUpload;
+import software.amazon.awssdk.services.s3.model.S3Object;
+
+/**
+ * Artifacts in an S3 bucket, Amazon's or a compatible one, under {@code <folder>/<file>}.
+ * Thread-safe.
+ *
+ * <p>Memory does not grow with the object: parts are read while they are sent. Every request is
+ * bounded in time and tried {@link S3Calls#ATTEMPTS} times at most; longer waiting is the caller's.
+ */
+public final class S3ArtifactStore implements ArtifactStore {
+  /** The limit of AWS Signature Version 4. */
+  private static final Duration MAX_EXPIRY = Duration.ofDays(7);
+
+  private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
+  private static final Duration SILENCE_LIMIT = Duration.ofSeconds(60);
+  private static final int PAGE = 1000;
+  private static final int MAX_PAGES = 100;
+
+  /** Outside every job's folder: no job folder's name begins with a dot. */
+  private static final String PROBE_KEY = ".gpurunner-probe";
+
+  private final S3Settings settings;
+  private final String description;
+  private final AwsBasicCredentials credentials;
+  private final S3Client client;
+  private final S3Calls calls;
+
+  /**
+   * Opens the store; nothing is sent yet.
+   *
+   * @throws StorageException REFUSED where a key file cannot be read
+   */
+  public S3ArtifactStore(S3Settings settings) {
+    this.settings = settings;
+    this.description =
+        "S3 bucket %s at %s"
+            .formatted(
+                settings.bucket(),
+                settings.endpoint().map(URI::toString).orElse("Amazon, " + settings.region()));
+    this.credentials =
+        AwsBasicCredentials.create(
+            readKey("store.s3.access-key-file", settings.accessKeyFile()),
+            readKey("store.s3.secret-key-file", settings.secretKeyFile()));
+    this.calls = new S3Calls(description);
+    this.client = client();
+  }
+
+  private S3Client client() {
+    S3ClientBuilder builder =
+        S3Client.builder()
+            .region(Region.of(settings.region()))
+            .credentialsProvider(StaticCredentialsProvider.create(credentials))
+            .forcePathStyle(settings.pathStyle())
+            .requestChecksumCalculation(
+                switch (settings.checksums()) {
+                  case WHEN_REQUIRED -> RequestChecksumCalculation.WHEN_REQUIRED;
+                  case WHEN_SUPPORTED -> RequestChecksumCalculation.WHEN_SUPPORTED;
+                })
+            .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
+            .httpClientBuilder(
+                UrlConnectionHttpClient.builder()
+                    .connectionTimeout(CONNECT_LIMIT)
+                    .socketTimeout(SILENCE_LIMIT))
+            .overrideConfiguration(
+                override ->
+                    override
+                        .apiCallAttemptTimeout(S3Calls.CALL_LIMIT)
+                        .apiCallTimeout(S3Calls.CALL_LIMIT.multipliedBy(S3Calls.ATTEMPTS))
+                        .retryStrategy(
+                            StandardRetryStrategy.builder().maxAttempts(S3Calls.ATTEMPTS).build()));
+    settings.endpoint().ifPresent(builder::endpointOverride);
+    return builder.build();
+  }
+
+  private static String readKey(String option, Path file) {
+    String text;
+    try {
+      text = Files.readString(file, StandardCharsets.UTF_8).strip();
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot read the file of " + option, failure);
+    }
+    if (text.isEmpty() || !text.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
+      throw new StorageException(
+          Kind.REFUSED,
+          "%s: %s must hold one line, the key, and holds something else".formatted(option, file));
+    }
+    return text;
+  }
+
+  @Override
+  public String description() {
+    return description;
+  }
+
+  /** Lists, and begins an upload that it aborts: proves the right to write and leaves no object. */
+  @Override
+  public void probe() {
+    list("");
+    String uploadId =
+        calls.call(
+            "begin an upload",
+            () ->
+                client
+                    .createMultipartUpload(
+                        request -> request.bucket(settings.bucket()).key(PROBE_KEY))
+                    .uploadId());
+    abort(PROBE_KEY, uploadId);
+  }
+
+  @Override
+  public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+    new S3Upload(client, calls, settings.bucket(), key, content, cancellation).run();
+  }
+
+  /** By listing, because the answer to HEAD has no words about what was wrong. */
+  @Override
+  public boolean exists(ObjectKey key) {
+    return list(key.path()).contents().stream().anyMatch(found -> found.key().equals(key.path()));
+  }
+
+  @Override
+  public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
+    URI url =
+        URI.create(
+            client
+                .utilities()
+                .getUrl(request -> request.bucket(settings.bucket()).key(key.path()))
+                .toString());
+    Duration bounded = expiry.compareTo(MAX_EXPIRY) > 0 ? MAX_EXPIRY : expiry;
+    return AwsV4HttpSigner.create()
+        .sign(
+            request ->
+                request
+                    .identity(credentials)
+                    .request(SdkHttpRequest.builder().uri(url).method(SdkHttpMethod.GET).build())
+                    .putProperty(AwsV4HttpSigner.SERVICE_SIGNING_NAME, "s3")
+                    .putProperty(AwsV4HttpSigner.REGION_NAME, settings.region())
+                    .putProperty(AwsV4HttpSigner.AUTH_LOCATION, AuthLocation.QUERY_STRING)
+                    .putProperty(AwsV4HttpSigner.EXPIRATION_DURATION, bounded)
+                    .putProperty(AwsV4HttpSigner.DOUBLE_URL_ENCODE, false)
+                    .putProperty(AwsV4HttpSigner.NORMALIZE_PATH, false)
+                    .putProperty(AwsV4HttpSigner.PAYLOAD_SIGNING_ENABLED, false)
+                    .putProperty(HttpSigner.SIGNING_CLOCK, Clock.fixed(now, ZoneOffset.UTC)))
+        .request()
+        .getUri();
+  }
+
+  /** The manifest goes first: no moment in between has one that stands for removed objects. */
+  @Override
+  public void deleteAll(JobFolder folder) {
+    String prefix = folder.name() + "/";
+    for (int page = 0; page < MAX_PAGES; page++) {
+      ListObjectsV2Response listed = list(prefix);
+      List<String> keys =
+          listed.contents().stream()
+              .map(S3Object::key)
+              .sorted(Comparator.comparing(key -> !key.equals(prefix + Manifest.FILE)))
+              .toList();
+      keys.forEach(this::delete);
+      if (!Boolean.TRUE.equals(listed.isTruncated())) {
+        abortUploads(prefix);
+        return;
+      }
+    }
+    throw new StorageException(
+        Kind.UNAVAILABLE,
+        "%s: %s holds more than %d objects; those that were there are removed, try again"
+            .formatted(description, prefix, MAX_PAGES * PAGE));
+  }
+
+  private void abortUploads(String prefix) {
+    List<MultipartUpload> unfinished =
+        calls.call(
+            "list unfinished uploads of " + prefix,
+            () ->
+                client
+                    .listMultipartUploads(
+                        request ->
+                            request.bucket(settings.bucket()).prefix(prefix).maxUploads(PAGE))
+                    .uploads());
+    unfinished.forEach(upload -> abort(upload.key(), upload.uploadId()));
+  }
+
+  private ListObjectsV2Response list(String prefix) {
+    return calls.call(
+        prefix.isEmpty() ? "list the bucket" : "list " + prefix,
+        () ->
+            client.listObjectsV2(
+                request ->
+                    request
+                        .bucket(settings.bucket())
+                        .prefix(prefix)
+                        .maxKeys(prefix.endsWith("/") ? PAGE : 1)));
+  }
+
+  private void delete(String key) {
+    calls.call(
+        "delete " + key,
+        () -> client.deleteObject(request -> request.bucket(settings.bucket()).key(key)));
+  }
+
+  private void abort(String key, String uploadId) {
+    try {
+      calls.call(
+          "abort the upload of " + key,
+          () ->
+              client.abortMultipartUpload(
+                  request -> request.bucket(settings.bucket()).key(key).uploadId(uploadId)));
+    } catch (StorageException failure) {
+      Optional<software.amazon.awssdk.services.s3.model.NoSuchUploadException> gone =
+          S3Errors.cause(
+              failure, software.amazon.awssdk.services.s3.model.NoSuchUploadException.class);
+      if (gone.isEmpty()) {
+        throw failure;
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    client.close();
+  }
+}

@@ -1,0 +1,74 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
+import software.amazon.awssdk.core.exception.SdkException;
+
+/**
+ * Makes calls to S3, each on a thread of its own and bounded in time. The SDK ends a call that
+ * takes too long by interrupting its thread; that must never be a caller's, who may be about to
+ * touch the database.
+ */
+final class S3Calls {
+  static final Duration CALL_LIMIT = Duration.ofSeconds(30);
+  static final int ATTEMPTS = 3;
+
+  /** A part that goes slower than this has failed. */
+  private static final long SLOWEST_BYTES_PER_SECOND = 64 << 10;
+
+  private static final Executor VIRTUAL = task -> Thread.ofVirtual().name("s3").start(task);
+
+  private final String store;
+
+  S3Calls(String store) {
+    this.store = store;
+  }
+
+  /** Runs a call and waits for its end. */
+  <T> T call(String action, Supplier<T> call) {
+    return wait(start(action, call));
+  }
+
+  /** Starts a call. */
+  <T> CompletableFuture<T> start(String action, Supplier<T> call) {
+    return CompletableFuture.supplyAsync(() -> explained(action, call), VIRTUAL);
+  }
+
+  /** Waits for a call's end; it has a limit of its own. */
+  static <T> T wait(CompletableFuture<T> call) {
+    try {
+      return call.join();
+    } catch (CompletionException failed) {
+      if (failed.getCause() instanceof StorageException explained) {
+        explained.addSuppressed(new IllegalStateException("called from here"));
+        throw explained;
+      }
+      throw failed;
+    }
+  }
+
+  private <T> T explained(String action, Supplier<T> call) {
+    try {
+      return call.get();
+    } catch (SdkException failure) {
+      throw S3Errors.explain(store, action, failure);
+    } catch (IllegalArgumentException | NullPointerException failure) {
+      throw new StorageException(
+          Kind.REFUSED, "%s: %s: %s".formatted(store, action, failure.getMessage()), failure);
+    }
+  }
+
+  /** The limits of a call that carries so many bytes. */
+  static AwsRequestOverrideConfiguration limits(long bytes) {
+    Duration attempt = CALL_LIMIT.plusSeconds(bytes / SLOWEST_BYTES_PER_SECOND);
+    return AwsRequestOverrideConfiguration.builder()
+        .apiCallAttemptTimeout(attempt)
+        .apiCallTimeout(attempt.multipliedBy(ATTEMPTS))
+        .build();
+  }
+}

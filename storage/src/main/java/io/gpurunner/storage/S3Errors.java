@@ -1,0 +1,114 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.util.Optional;
+import java.util.Set;
+import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.core.exception.SdkException;
+
+/** Turns what S3 or the way to it says into this module's exception, in S3's own words. */
+final class S3Errors {
+  /** Temporary by their meaning, though some stores send them with a 4xx status. */
+  private static final Set<String> TEMPORARY =
+      Set.of(
+          "SlowDown",
+          "ServiceUnavailable",
+          "InternalError",
+          "RequestTimeout",
+          "OperationAborted",
+          "Throttling",
+          "TooManyRequests",
+          "NoSuchUpload");
+
+  private static final Set<String> FULL = Set.of("QuotaExceeded", "XMinioStorageFull");
+
+  private S3Errors() {}
+
+  /**
+   * @param store its description
+   * @param action what was done, {@code put ai-1/data.zip}
+   */
+  static StorageException explain(String store, String action, SdkException failure) {
+    Optional<CancelledException> cancelled = cause(failure, CancelledException.class);
+    if (cancelled.isPresent()) {
+      return new StorageException(
+          Kind.CANCELLED, "%s: %s: cancelled".formatted(store, action), failure);
+    }
+    Optional<ContentChangedException> changed = cause(failure, ContentChangedException.class);
+    if (changed.isPresent()) {
+      return new StorageException(
+          Kind.REFUSED, "%s: %s: %s".formatted(store, action, changed.get().getMessage()), failure);
+    }
+    if (failure instanceof AwsServiceException answer) {
+      String code = code(answer);
+      return new StorageException(
+          kind(code, answer.statusCode()),
+          "%s: %s: %s%s".formatted(store, action, words(answer, code), advice(code)),
+          failure);
+    }
+    return new StorageException(
+        Kind.UNAVAILABLE, "%s: %s: %s".formatted(store, action, rootMessage(failure)), failure);
+  }
+
+  static String code(AwsServiceException answer) {
+    AwsErrorDetails details = answer.awsErrorDetails();
+    return details == null || details.errorCode() == null ? "" : details.errorCode();
+  }
+
+  private static Kind kind(String code, int status) {
+    if (FULL.contains(code) || status == 507) {
+      return Kind.FULL;
+    }
+    return TEMPORARY.contains(code) || status >= 500 || status == 429
+        ? Kind.UNAVAILABLE
+        : Kind.REFUSED;
+  }
+
+  private static String words(AwsServiceException answer, String code) {
+    AwsErrorDetails details = answer.awsErrorDetails();
+    String message = details == null ? null : details.errorMessage();
+    StringBuilder words = new StringBuilder("HTTP ").append(answer.statusCode());
+    if (!code.isEmpty()) {
+      words.append(' ').append(code);
+    }
+    if (message != null && !message.isBlank()) {
+      words.append(": ").append(message);
+    }
+    return words.toString();
+  }
+
+  private static String advice(String code) {
+    return switch (code) {
+      case "NoSuchBucket" -> "; create the bucket or correct store.s3.bucket";
+      case "AccessDenied" ->
+          "; the key needs PutObject, GetObject, DeleteObject, AbortMultipartUpload and ListBucket";
+      case "InvalidAccessKeyId" -> "; check the file named by store.s3.access-key-file";
+      case "SignatureDoesNotMatch" -> "; check the file named by store.s3.secret-key-file";
+      case "RequestTimeTooSkewed" -> "; set this machine's clock";
+      case "XAmzContentSHA256Mismatch" ->
+          "; this store does not know the newer checksums, leave them at when-required";
+      default -> "";
+    };
+  }
+
+  private static String rootMessage(Throwable failure) {
+    Throwable root = failure;
+    for (int depth = 0; root.getCause() != null && depth < 20; depth++) {
+      root = root.getCause();
+    }
+    String message = root.getMessage();
+    return root.getClass().getSimpleName() + (message == null ? "" : ": " + message);
+  }
+
+  static <T extends Throwable> Optional<T> cause(Throwable failure, Class<T> type) {
+    Throwable cause = failure;
+    for (int depth = 0; cause != null && depth < 20; depth++) {
+      if (type.isInstance(cause)) {
+        return Optional.of(type.cast(cause));
+      }
+      cause = cause.getCause();
+    }
+    return Optional.empty();
+  }
+}

@@ -1,0 +1,299 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.core.sync.RequestBody;
+import software.amazon.awssdk.http.ContentStreamProvider;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.model.CompletedPart;
+import software.amazon.awssdk.services.s3.model.ListMultipartUploadsRequest;
+import software.amazon.awssdk.services.s3.model.MultipartUpload;
+
+/**
+ * One object on its way to S3. An object of one part goes by a single request, a larger one as a
+ * multipart upload: its parts are read and sent by a few threads at once, straight from the
+ * content, so that none is kept in memory.
+ */
+final class S3Upload {
+  private static final Logger log = LoggerFactory.getLogger(S3Upload.class);
+
+  /** Parts of one object that are sent at once. */
+  static final int PARALLEL_PARTS = 4;
+
+  /** An upload leaves one leftover when the agent dies in it. */
+  private static final int MAX_LEFTOVERS = 1000;
+
+  /**
+   * Some keys may not list uploads and some stores cannot; that alone keeps nobody from uploading.
+   */
+  private static final Set<Integer> NOT_ALLOWED = Set.of(403, 405, 501);
+
+  private final S3Client client;
+  private final S3Calls calls;
+  private final String bucket;
+  private final ObjectKey key;
+  private final ArtifactContent content;
+  private final Cancellation cancellation;
+  private final AtomicBoolean failed = new AtomicBoolean();
+
+  S3Upload(
+      S3Client client,
+      S3Calls calls,
+      String bucket,
+      ObjectKey key,
+      ArtifactContent content,
+      Cancellation cancellation) {
+    this.client = client;
+    this.calls = calls;
+    this.bucket = bucket;
+    this.key = key;
+    this.content = content;
+    this.cancellation = cancellation;
+  }
+
+  void run() {
+    checkCancelled();
+    PartPlan plan = PartPlan.of(content.lengthBytes());
+    abortLeftovers();
+    if (plan.parts() == 1) {
+      putWhole(plan);
+    } else {
+      putInParts(plan);
+    }
+  }
+
+  private void putWhole(PartPlan plan) {
+    calls.call(
+        "put " + key.path(),
+        () -> {
+          try (Source source = new Source(0, plan.lengthBytes())) {
+            return client.putObject(
+                request ->
+                    request
+                        .bucket(bucket)
+                        .key(key.path())
+                        .contentType(content.mediaType())
+                        .overrideConfiguration(S3Calls.limits(plan.lengthBytes())),
+                source.body());
+          }
+        });
+  }
+
+  private void putInParts(PartPlan plan) {
+    String uploadId =
+        calls.call(
+            "begin the upload of " + key.path(),
+            () ->
+                client
+                    .createMultipartUpload(
+                        request ->
+                            request.bucket(bucket).key(key.path()).contentType(content.mediaType()))
+                    .uploadId());
+    boolean complete = false;
+    try {
+      List<CompletedPart> parts = sendParts(plan, uploadId);
+      checkCancelled();
+      calls.call(
+          "complete the upload of " + key.path(),
+          () ->
+              client.completeMultipartUpload(
+                  request ->
+                      request
+                          .bucket(bucket)
+                          .key(key.path())
+                          .uploadId(uploadId)
+                          .multipartUpload(upload -> upload.parts(parts))
+                          .overrideConfiguration(S3Calls.limits(plan.lengthBytes() / 1024))));
+      complete = true;
+    } finally {
+      if (!complete) {
+        abortQuietly(uploadId);
+      }
+    }
+  }
+
+  private List<CompletedPart> sendParts(PartPlan plan, String uploadId) {
+    AtomicReferenceArray<CompletedPart> sent = new AtomicReferenceArray<>(plan.parts());
+    AtomicInteger next = new AtomicInteger();
+    List<CompletableFuture<Boolean>> workers = new ArrayList<>();
+    for (int worker = 0; worker < Math.min(PARALLEL_PARTS, plan.parts()); worker++) {
+      workers.add(
+          calls.start(
+              "put parts of " + key.path(),
+              () -> {
+                sendFrom(next, plan, uploadId, sent);
+                return true;
+              }));
+    }
+    Optional<StorageException> failure = Optional.empty();
+    for (CompletableFuture<Boolean> worker : workers) {
+      try {
+        S3Calls.wait(worker);
+      } catch (StorageException raised) {
+        // The others stop because of the first; theirs would say only "cancelled".
+        if (failure.isEmpty() || failure.get().kind() == Kind.CANCELLED) {
+          failure = Optional.of(raised);
+        }
+      }
+    }
+    if (failure.isPresent()) {
+      throw failure.get();
+    }
+    checkCancelled();
+    List<CompletedPart> parts = new ArrayList<>();
+    for (int part = 0; part < plan.parts(); part++) {
+      parts.add(sent.get(part));
+    }
+    return parts;
+  }
+
+  private void sendFrom(
+      AtomicInteger next,
+      PartPlan plan,
+      String uploadId,
+      AtomicReferenceArray<CompletedPart> sent) {
+    boolean done = false;
+    try {
+      for (int part = next.getAndIncrement();
+          part < plan.parts() && !stopped();
+          part = next.getAndIncrement()) {
+        sent.set(part, sendPart(plan, part, uploadId));
+      }
+      done = true;
+    } finally {
+      if (!done) {
+        failed.set(true);
+      }
+    }
+  }
+
+  private CompletedPart sendPart(PartPlan plan, int part, String uploadId) {
+    long length = plan.length(part);
+    try (Source source = new Source(plan.offset(part), length)) {
+      String etag =
+          client
+              .uploadPart(
+                  request ->
+                      request
+                          .bucket(bucket)
+                          .key(key.path())
+                          .uploadId(uploadId)
+                          .partNumber(part + 1)
+                          .overrideConfiguration(S3Calls.limits(length)),
+                  source.body())
+              .eTag();
+      return CompletedPart.builder().partNumber(part + 1).eTag(etag).build();
+    }
+  }
+
+  /**
+   * An agent that died in the middle left its parts, which are paid for until someone removes them.
+   */
+  private void abortLeftovers() {
+    try {
+      List<MultipartUpload> leftovers =
+          calls.call(
+              "list unfinished uploads of " + key.path(),
+              () ->
+                  client
+                      .listMultipartUploads(
+                          ListMultipartUploadsRequest.builder()
+                              .bucket(bucket)
+                              .prefix(key.path())
+                              .maxUploads(MAX_LEFTOVERS)
+                              .build())
+                      .uploads());
+      for (MultipartUpload leftover : leftovers) {
+        if (leftover.key().equals(key.path())) {
+          abortQuietly(leftover.uploadId());
+        }
+      }
+    } catch (StorageException refused) {
+      boolean mayNotList =
+          S3Errors.cause(refused, AwsServiceException.class)
+              .filter(answer -> NOT_ALLOWED.contains(answer.statusCode()))
+              .isPresent();
+      if (!mayNotList) {
+        throw refused;
+      }
+      log.warn(
+          "unfinished uploads of {} stay, if there are any: {}", key.path(), refused.getMessage());
+    }
+  }
+
+  private void abortQuietly(String uploadId) {
+    try {
+      calls.call(
+          "abort the upload of " + key.path(),
+          () ->
+              client.abortMultipartUpload(
+                  request -> request.bucket(bucket).key(key.path()).uploadId(uploadId)));
+    } catch (StorageException failure) {
+      // The next upload to this key, or the folder's removal, aborts it.
+      log.warn("{}", failure.getMessage());
+    }
+  }
+
+  private boolean stopped() {
+    return failed.get() || cancellation.isCancelled();
+  }
+
+  private void checkCancelled() {
+    if (cancellation.isCancelled()) {
+      throw new StorageException(Kind.CANCELLED, "putting %s was cancelled".formatted(key.path()));
+    }
+  }
+
+  /** A range of the content as the SDK reads it, opened again where it tries again. */
+  private final class Source implements ContentStreamProvider, AutoCloseable {
+    private final long offset;
+    private final long length;
+    private Optional<InputStream> open = Optional.empty();
+
+    Source(long offset, long length) {
+      this.offset = offset;
+      this.length = length;
+    }
+
+    RequestBody body() {
+      return RequestBody.fromContentProvider(this, length, content.mediaType());
+    }
+
+    @Override
+    public InputStream newStream() {
+      close();
+      try {
+        InputStream stream = new RangeStream(content.open(offset), length, S3Upload.this::stopped);
+        open = Optional.of(stream);
+        return stream;
+      } catch (IOException failure) {
+        throw new UncheckedIOException("cannot read what is to be put at " + key.path(), failure);
+      }
+    }
+
+    @Override
+    public void close() {
+      try {
+        if (open.isPresent()) {
+          open.get().close();
+        }
+      } catch (IOException failure) {
+        log.warn("closing what was put at {}: {}", key.path(), failure.toString());
+      }
+      open = Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Looks how large a volume is; stops nothing by itself.
+ *
+ * <p>By {@code du}, because the JDK does not tell a file's blocks: only its length, which for a
+ * sparse file says nothing. {@code du} counts a file with several names once, follows no link and
+ * goes on when files vanish.
+ */
+final class Watching implements VolumeLimit {
+  private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
+  private static final Duration DU_LIMIT = Duration.ofMinutes(2);
+  private static final Pattern KIBIBYTES = Pattern.compile("(?m)^([0-9]{1,15})\\s");
+
+  @Override
+  public void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException {
+    DurableFiles.directory(VolumeLimit.directory(jobRoot, volume), DurableFiles.EVERYONE);
+  }
+
+  @Override
+  public void reveal(Path jobRoot, Volume volume) {
+    // A directory is always there to be read.
+  }
+
+  @Override
+  public long usedBytes(Path jobRoot, Volume volume) throws IOException {
+    Path directory = VolumeLimit.directory(jobRoot, volume);
+    if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+      return 0;
+    }
+    // -k -s -x are POSIX; the exit status is 1 also where only a file vanished meanwhile.
+    Command.Result result =
+        Command.run(DU_LIMIT, List.of("du", "-k", "-s", "-x", "--", directory.toString()));
+    Matcher total = KIBIBYTES.matcher(result.output());
+    if (!total.find()) {
+      if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+        return 0;
+      }
+      throw new StorageException(
+          Kind.UNAVAILABLE,
+          "cannot measure %s: du ended with %d: %s"
+              .formatted(directory, result.exitStatus(), result.words()));
+    }
+    return Long.parseLong(total.group(1)) * 1024;
+  }
+
+  @Override
+  public void release(Path jobRoot, Volume volume) {
+    // Nothing is held.
+  }
+
+  @Override
+  public Duration lookInterval() {
+    return LOOK_INTERVAL;
+  }
+}
