@@ -1,0 +1,57 @@
+package io.gpurunner.api;
+
+import java.net.URI;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** A machine with four GPUs of one type and one of another. Set up before use, then read. */
+final class FakeFacts implements MachineFacts {
+  static final String RTX = "NVIDIA-GeForce-RTX-3090";
+  static final String A100 = "NVIDIA-A100-SXM4-80GB";
+  static final long MAX_VOLUME = 1_000_000;
+
+  Map<String, Integer> types = new TreeMap<>(Map.of(RTX, 4, A100, 1));
+  SortedSet<String> datasets = new TreeSet<>(List.of("train-dataset", "iris"));
+  SortedSet<String> models = new TreeSet<>(List.of("chatglm3-6b"));
+  Optional<String> callbackRefusal = Optional.empty();
+  Optional<String> resumeRefusal = Optional.empty();
+
+  @Override
+  public Map<String, Integer> gpuTypes() {
+    return types;
+  }
+
+  @Override
+  public List<GpuAvailability> gpuAvailability() {
+    return List.of(new GpuAvailability(A100, 1, 0), new GpuAvailability(RTX, 4, 3));
+  }
+
+  @Override
+  public SortedSet<String> datasets() {
+    return datasets;
+  }
+
+  @Override
+  public SortedSet<String> models() {
+    return models;
+  }
+
+  @Override
+  public long maxVolumeMegabytes() {
+    return MAX_VOLUME;
+  }
+
+  @Override
+  public Optional<String> callbackRefusal(URI callbackUrl) {
+    return callbackRefusal;
+  }
+
+  @Override
+  public Optional<String> resumeRefusal(Caller caller, JobId from) {
+    return resumeRefusal;
+  }
+}

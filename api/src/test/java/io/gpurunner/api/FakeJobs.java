@@ -1,0 +1,119 @@
+package io.gpurunner.api;
+
+import java.net.URI;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/** Jobs in memory: each is as new as when it was created. Thread-safe. */
+final class FakeJobs implements Jobs {
+  /** What a caller asked for. */
+  record Stored(Caller owner, JobRequest request, Optional<String> idempotencyKey) {}
+
+  final Map<JobId, Stored> stored = new ConcurrentHashMap<>();
+  final AtomicReference<JobStatus> status =
+      new AtomicReference<>(new JobStatus(JobStatus.Phase.WORKING, Optional.empty()));
+  final AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
+
+  /** Runs at the start of every call, on its virtual thread. */
+  volatile Runnable before = () -> {};
+
+  volatile int lastPage;
+  volatile int lastSize;
+
+  @Override
+  public JobId create(Caller caller, JobRequest request, Optional<String> idempotencyKey) {
+    begin();
+    JobId id = JobId.random();
+    stored.put(id, new Stored(caller, request, idempotencyKey));
+    return id;
+  }
+
+  @Override
+  public JobStatus status(Caller caller, JobId id) {
+    begin();
+    owned(caller, id);
+    return status.get();
+  }
+
+  @Override
+  public String delete(Caller caller, JobId id) {
+    begin();
+    owned(caller, id);
+    return "the job is being stopped";
+  }
+
+  @Override
+  public String retryUpload(Caller caller, JobId id) {
+    begin();
+    owned(caller, id);
+    return "the upload starts again";
+  }
+
+  @Override
+  public JobPage list(Caller caller, int page, int size) {
+    begin();
+    lastPage = page;
+    lastSize = size;
+    List<JobDetail> mine =
+        stored.entrySet().stream()
+            .filter(entry -> caller.admin() || entry.getValue().owner().equals(caller))
+            .map(entry -> detail(entry.getKey(), entry.getValue(), List.of()))
+            .toList();
+    return new JobPage(mine, mine.size());
+  }
+
+  @Override
+  public JobDetail detail(Caller caller, JobId id) {
+    begin();
+    Stored job = owned(caller, id);
+    return detail(
+        id, job, List.of(new JobDetail.Event(Instant.EPOCH, "created", "accepted by the agent")));
+  }
+
+  private JobDetail detail(JobId id, Stored job, List<JobDetail.Event> events) {
+    return new JobDetail(
+        id,
+        job.owner().user(),
+        job.request().name(),
+        status.get(),
+        "QUEUED",
+        Optional.of("waits for 1 GPU"),
+        Optional.of(1),
+        List.of(),
+        job.request().gpuNumber(),
+        job.request().gpuType(),
+        job.request().image(),
+        Instant.EPOCH,
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        events);
+  }
+
+  private void begin() {
+    before.run();
+    RuntimeException planned = failure.get();
+    if (planned != null) {
+      throw planned;
+    }
+  }
+
+  private Stored owned(Caller caller, JobId id) {
+    Stored job = stored.get(id);
+    if (job == null || !(caller.admin() || job.owner().user().equals(caller.user()))) {
+      throw new RequestRefusedException(
+          RequestRefusedException.Kind.NOT_FOUND, "job_id: there is no job \"" + id + "\"");
+    }
+    return job;
+  }
+
+  /** A success with a file behind this URL. */
+  static JobStatus success(String url) {
+    return new JobStatus(JobStatus.Phase.SUCCESS, Optional.of(URI.create(url)));
+  }
+}
