@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-STEPS_PER_EPOCH = 50
+STEPS_PER_EPOCH = 10
 
 torch.manual_seed(1857)
 torch.set_num_threads(1)
