@@ -23,7 +23,6 @@ import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
-import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
@@ -67,7 +66,8 @@ final class Agent implements AutoCloseable {
   }
 
   /**
-   * Starts the agent. Docker and the store may be down: that is readiness' business, not the start's.
+   * Starts the agent. Docker and the store may be down: that is readiness' business, not the
+   * start's.
    *
    * @throws AgentStartException naming what cannot be had: the state directory, the address
    */
@@ -91,8 +91,10 @@ final class Agent implements AutoCloseable {
     makeStateDirectory(config.stateDir());
     SettingsOf settings = new SettingsOf(config);
     HostFacts host = new HostFacts();
-    RunSettings runSettings = new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), bootId);
-    byte[] signingKey = SecretFiles.loadOrCreate(config.secretsDirectory().resolve("artifacts.key"));
+    RunSettings runSettings =
+        new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), bootId);
+    byte[] signingKey =
+        SecretFiles.loadOrCreate(config.secretsDirectory().resolve("artifacts.key"));
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
@@ -107,19 +109,34 @@ final class Agent implements AutoCloseable {
     Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
     keep("vertx", () -> await("close Vert.x", vertx.close()));
 
-    AddressPolicy callbackPolicy = new AddressPolicy(config.callbacks().allow(), config.callbacks().deny(), new SystemHostResolver());
+    AddressPolicy callbackPolicy =
+        new AddressPolicy(
+            config.callbacks().allow(), config.callbacks().deny(), new SystemHostResolver());
     ArtifactUrls urls = new ArtifactUrls(store, config.store().urlExpiry(), clock);
-    HttpCallbackSender sender = keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
+    HttpCallbackSender sender =
+        keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
-    CallbackOutbox outbox = keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
+    CallbackOutbox outbox =
+        keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
     Readiness readiness = keep("readiness", new Readiness(docker.probe(), store, gpus));
     Dispatcher dispatcher = keep("dispatcher", new Dispatcher(ledger, gpus, volumes));
     Optional<ArtifactStore> localStore = opened.local() ? Optional.of(store) : Optional.empty();
-    Retention retention = keep("retention", new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
+    Retention retention =
+        keep(
+            "retention",
+            new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
     LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
     JobSteps steps =
         new JobSteps(
-            new JobSteps.Ports(ledger, docker.containers(), docker.images(), docker.output(), specs, volumes, store, gpus),
+            new JobSteps.Ports(
+                ledger,
+                docker.containers(),
+                docker.images(),
+                docker.output(),
+                specs,
+                volumes,
+                store,
+                gpus),
             runSettings,
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
@@ -128,7 +145,8 @@ final class Agent implements AutoCloseable {
     ApiPorts ports =
         new ApiPorts(
             new JobDesk(ledger, dispatcher, urls, volumes, readiness, runSettings, clock),
-            new MachineView(gpus, ledger, datasets, models, callbackPolicy, config.jobs().maxVolumeMegabytes()),
+            new MachineView(
+                gpus, ledger, datasets, models, callbackPolicy, config.jobs().maxVolumeMegabytes()),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             opened.downloads());
@@ -146,13 +164,17 @@ final class Agent implements AutoCloseable {
 
   private static void makeStateDirectory(Path directory) {
     try {
-      Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      Files.createDirectories(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (IOException e) {
-      throw new AgentStartException("state-dir " + directory + " cannot be made: " + e.getMessage(), e);
+      throw new AgentStartException(
+          "state-dir " + directory + " cannot be made: " + e.getMessage(), e);
     }
     if (!Files.isWritable(directory)) {
       throw new AgentStartException(
-          "state-dir " + directory + " cannot be written: run as the user that owns it", new IOException("not writable"));
+          "state-dir " + directory + " cannot be written: run as the user that owns it",
+          new IOException("not writable"));
     }
   }
 
@@ -165,7 +187,12 @@ final class Agent implements AutoCloseable {
     try {
       future.toCompletionStage().toCompletableFuture().get(VERTX_LIMIT_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException e) {
-      throw new AgentStartException("cannot " + what + ": " + String.valueOf(e.getCause() == null ? e : e.getCause().getMessage()), e);
+      throw new AgentStartException(
+          "cannot "
+              + what
+              + ": "
+              + String.valueOf(e.getCause() == null ? e : e.getCause().getMessage()),
+          e);
     } catch (TimeoutException e) {
       throw new AgentStartException("cannot " + what + " within " + VERTX_LIMIT_SECONDS + " s", e);
     } catch (InterruptedException e) {

@@ -60,19 +60,25 @@ final class SettingsOf {
     return Volumes.open(new VolumeSettings(config.stateDir(), enforcement));
   }
 
-  /** The store, and what serves its signed URLs: the local store's are served by this agent, a bucket's by its server. */
+  /**
+   * The store, and what serves its signed URLs: the local store's are served by this agent, a
+   * bucket's by its server.
+   */
   record Store(ArtifactStore store, ArtifactDownloads downloads, boolean local) {}
 
   Store openStore(byte[] signingKey, Clock clock) {
     return switch (config.store().type()) {
       case LOCAL -> {
         LocalArtifactStore local =
-            new LocalArtifactStore(config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);
+            new LocalArtifactStore(
+                config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);
         yield new Store(local, new LocalDownloads(local, clock), true);
       }
       case S3 -> {
         ArtifactDownloads none =
-            (_, _, _, _) -> new ArtifactDownloads.Download.Missing("artifacts are in the S3 bucket; ask for the job's status for a URL");
+            (_, _, _, _) ->
+                new ArtifactDownloads.Download.Missing(
+                    "artifacts are in the S3 bucket; ask for the job's status for a URL");
         yield new Store(new S3ArtifactStore(s3()), none, false);
       }
     };

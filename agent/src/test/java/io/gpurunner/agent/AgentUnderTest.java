@@ -101,12 +101,16 @@ final class AgentUnderTest implements AutoCloseable {
   }
 
   void awaitReady() {
-    Awaitility.await().atMost(READY_LIMIT).pollInterval(Duration.ofMillis(50)).until(() -> get("/health/ready").statusCode() == 200);
+    Awaitility.await()
+        .atMost(READY_LIMIT)
+        .pollInterval(Duration.ofMillis(50))
+        .until(() -> get("/health/ready").statusCode() == 200);
   }
 
   String token(String user) {
     JwtSecret secret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
-    return new TokenIssuer(secret).issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
+    return new TokenIssuer(secret)
+        .issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
   }
 
   /** The guide's example body, but for what this machine must have its own of. */
@@ -130,14 +134,18 @@ final class AgentUnderTest implements AutoCloseable {
   }
 
   HttpResponse<String> post(String path, JsonObject body) {
-    return send(HttpRequest.newBuilder(uri(path)).POST(HttpRequest.BodyPublishers.ofString(body.encode())));
+    return send(
+        HttpRequest.newBuilder(uri(path)).POST(HttpRequest.BodyPublishers.ofString(body.encode())));
   }
 
   /** Sends with Ann's token. */
   private HttpResponse<String> send(HttpRequest.Builder request) {
     try {
       return http.send(
-          request.header("Authorization", "Bearer " + token("ann")).timeout(Duration.ofSeconds(30)).build(),
+          request
+              .header("Authorization", "Bearer " + token("ann"))
+              .timeout(Duration.ofSeconds(30))
+              .build(),
           HttpResponse.BodyHandlers.ofString());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -158,7 +166,8 @@ final class AgentUnderTest implements AutoCloseable {
   }
 
   JsonObject status(String jobId) {
-    HttpResponse<String> answer = post("/api/userJob/job_status", new JsonObject().put("job_id", jobId));
+    HttpResponse<String> answer =
+        post("/api/userJob/job_status", new JsonObject().put("job_id", jobId));
     assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
     return new JsonObject(answer.body());
   }
@@ -189,7 +198,9 @@ final class AgentUnderTest implements AutoCloseable {
   byte[] fetch(String url) {
     try {
       HttpResponse<byte[]> answer =
-          http.send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofByteArray());
+          http.send(
+              HttpRequest.newBuilder(URI.create(url)).build(),
+              HttpResponse.BodyHandlers.ofByteArray());
       assertThat(answer.statusCode()).isEqualTo(200);
       return answer.body();
     } catch (IOException e) {

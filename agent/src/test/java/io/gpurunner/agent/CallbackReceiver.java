@@ -12,7 +12,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 /** A receiver of callbacks on the loopback interface. Thread-safe. */
 final class CallbackReceiver implements AutoCloseable {
   /** One callback as it came. */
-  record Received(JsonObject body, String delivery, String timestamp, String signature, String rawBody) {}
+  record Received(
+      JsonObject body, String delivery, String timestamp, String signature, String rawBody) {}
 
   private final HttpServer server;
   private final ConcurrentLinkedQueue<Received> received = new ConcurrentLinkedQueue<>();
@@ -27,7 +28,10 @@ final class CallbackReceiver implements AutoCloseable {
     server.createContext(
         "/callback",
         exchange -> {
-          String body = new String(exchange.getRequestBody().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+          String body =
+              new String(
+                  exchange.getRequestBody().readAllBytes(),
+                  java.nio.charset.StandardCharsets.UTF_8);
           received.add(
               new Received(
                   new JsonObject(body),
@@ -52,7 +56,9 @@ final class CallbackReceiver implements AutoCloseable {
 
   /** The callbacks about a job, in the order they came. */
   List<Received> about(String jobId) {
-    return received.stream().filter(callback -> jobId.equals(callback.body().getString("job_id"))).toList();
+    return received.stream()
+        .filter(callback -> jobId.equals(callback.body().getString("job_id")))
+        .toList();
   }
 
   @Override

@@ -15,13 +15,23 @@ final class Containers {
 
   Containers() {
     DefaultDockerClientConfig config =
-        DefaultDockerClientConfig.createDefaultConfigBuilder().withDockerHost(TestEnvironment.require("DOCKER_HOST")).build();
-    docker = DockerClientImpl.getInstance(config, new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
+        DefaultDockerClientConfig.createDefaultConfigBuilder()
+            .withDockerHost(TestEnvironment.require("DOCKER_HOST"))
+            .build();
+    docker =
+        DockerClientImpl.getInstance(
+            config,
+            new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
   }
 
   /** Names of the containers of a job, in any state. */
   List<String> of(String jobId) {
-    return docker.listContainersCmd().withShowAll(true).withLabelFilter(Map.of("io.gpurunner.job", jobId)).exec().stream()
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of("io.gpurunner.job", jobId))
+        .exec()
+        .stream()
         .map(Container::getNames)
         .map(names -> names[0].substring(1))
         .toList();

@@ -101,7 +101,8 @@ final class HouseRulesTest {
   static final ArchRule THE_LIFE_OF_A_JOB_TAKES_TIME_FROM_ITS_CLOCK =
       noClasses()
           .that()
-          .resideInAnyPackage("io.gpurunner.agent.job..", "io.gpurunner.agent.ledger..", "io.gpurunner.agent.run..")
+          .resideInAnyPackage(
+              "io.gpurunner.agent.job..", "io.gpurunner.agent.ledger..", "io.gpurunner.agent.run..")
           .should()
           .callMethod(Instant.class, "now")
           .orShould()

@@ -15,7 +15,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The contract's table "How a job ends", a test a row, on a real Docker engine and a real S3 server. What the machine does to a job is in MachineFaultsIT. */
+/**
+ * The contract's table "How a job ends", a test a row, on a real Docker engine and a real S3
+ * server. What the machine does to a job is in MachineFaultsIT.
+ */
 class JobEndingsIT {
   private static final Duration SOON = Duration.ofSeconds(30);
 
@@ -34,7 +37,12 @@ class JobEndingsIT {
 
   @BeforeAll
   static void start() {
-    agent = new AgentUnderTest(directory, AgentUnderTest.s3Store(AgentUnderTest.s3Endpoint()), AgentUnderTest.simulatedGpus(), "boot-1");
+    agent =
+        new AgentUnderTest(
+            directory,
+            AgentUnderTest.s3Store(AgentUnderTest.s3Endpoint()),
+            AgentUnderTest.simulatedGpus(),
+            "boot-1");
     agent.awaitReady();
   }
 
@@ -49,21 +57,29 @@ class JobEndingsIT {
   }
 
   private static CallbackReceiver.Received onlyCallback(String jobId) {
-    Awaitility.await("a callback about " + jobId).atMost(SOON).until(() -> !callbacks.about(jobId).isEmpty());
+    Awaitility.await("a callback about " + jobId)
+        .atMost(SOON)
+        .until(() -> !callbacks.about(jobId).isEmpty());
     assertThat(callbacks.about(jobId)).hasSize(1);
     return callbacks.about(jobId).getFirst();
   }
 
   private static void assertCalledBackAsFailed(String jobId) {
     assertThat(onlyCallback(jobId).body())
-        .isEqualTo(new JsonObject().put("status", "fail").put("job_id", jobId).put("jobId", jobId).put("url", ""));
+        .isEqualTo(
+            new JsonObject()
+                .put("status", "fail")
+                .put("job_id", jobId)
+                .put("jobId", jobId)
+                .put("url", ""));
   }
 
   private static void assertCalledBackWithModel(String jobId, String text) {
     JsonObject body = onlyCallback(jobId).body();
     assertThat(body.getString("status")).isEqualTo("success");
     assertThat(body.getString("jobId")).isEqualTo(jobId);
-    assertThat(new String(agent.fetch(body.getString("url")), StandardCharsets.UTF_8)).isEqualTo(text);
+    assertThat(new String(agent.fetch(body.getString("url")), StandardCharsets.UTF_8))
+        .isEqualTo(text);
   }
 
   private static void assertNothingHeld(String jobId) {
@@ -77,10 +93,14 @@ class JobEndingsIT {
 
   @Test
   void exitCodeZeroIsASuccessUploadedAndCalledBackAbout() {
-    String id = agent.create(body("/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; echo 1 > $CKPT_PATH/epoch-1'"));
+    String id =
+        agent.create(
+            body(
+                "/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; echo 1 > $CKPT_PATH/epoch-1'"));
     JsonObject status = agent.awaitEnd(id, SOON);
     assertThat(status.getString("status")).isEqualTo("success");
-    assertThat(new String(agent.fetch(status.getString("url")), StandardCharsets.UTF_8)).isEqualTo("weights\n");
+    assertThat(new String(agent.fetch(status.getString("url")), StandardCharsets.UTF_8))
+        .isEqualTo("weights\n");
     assertThat(status.getString("url")).contains("/" + id + "/ds_model.bin?");
     assertCalledBackWithModel(id, "weights\n");
     assertThat(agent.jobDirectory(id).resolve("checkpoint/epoch-1")).exists();
@@ -96,15 +116,23 @@ class JobEndingsIT {
 
   @Test
   void severalFilesComeAsOneZip() throws Exception {
-    String id = agent.create(body("/bin/sh -c 'cd $MODEL_PATH; mkdir a; echo 1 > a/one; echo 2 > two; ln -s /etc/passwd link'"));
+    String id =
+        agent.create(
+            body(
+                "/bin/sh -c 'cd $MODEL_PATH; mkdir a; echo 1 > a/one; echo 2 > two; ln -s /etc/passwd link'"));
     String url = agent.awaitEnd(id, SOON).getString("url");
     assertThat(url).contains("/" + id + "/data.zip?");
     Path zip = Files.write(directory.resolve(id + ".zip"), agent.fetch(url));
     Process python =
-        new ProcessBuilder("python3", "-c", "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(sorted(z.namelist()))", zip.toString())
+        new ProcessBuilder(
+                "python3",
+                "-c",
+                "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(sorted(z.namelist()))",
+                zip.toString())
             .redirectErrorStream(true)
             .start();
-    assertThat(new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip()).isEqualTo("['a/one', 'two']");
+    assertThat(new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip())
+        .isEqualTo("['a/one', 'two']");
     assertThat(python.waitFor()).isZero();
   }
 
@@ -137,18 +165,23 @@ class JobEndingsIT {
 
   @Test
   void anExitCodeOtherThanZeroIsAFailureWithNothingUploaded() throws Exception {
-    String id = agent.create(body("/bin/sh -c 'echo half > $MODEL_PATH/ds_model.bin; echo the cause >&2; exit 7'"));
+    String id =
+        agent.create(
+            body("/bin/sh -c 'echo half > $MODEL_PATH/ds_model.bin; echo the cause >&2; exit 7'"));
     assertThat(agent.awaitEnd(id, SOON)).isEqualTo(new JsonObject().put("status", "fail"));
     assertThat(reason(id)).isEqualTo("the container ended with exit code 7");
     assertCalledBackAsFailed(id);
     assertThat(agent.jobDirectory(id).resolve("model/ds_model.bin")).hasContent("half\n");
-    assertThat(Files.readString(agent.jobDirectory(id).resolve("logs/run-1.log"))).contains("the cause");
+    assertThat(Files.readString(agent.jobDirectory(id).resolve("logs/run-1.log")))
+        .contains("the cause");
     assertNothingHeld(id);
   }
 
   @Test
   void outOfMemoryIsAFailureThatSaysSo() {
-    String id = agent.create(body("/bin/sh -c 'while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done; tail /dev/zero'"));
+    String id =
+        agent.create(
+            body("/bin/sh -c 'while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done; tail /dev/zero'"));
     agent.awaitState(id, "RUNNING", SOON);
     containers.limitMemory(containers.first(id), 20L << 20);
     writeInto(agent.jobDirectory(id).resolve("checkpoint/go"));
@@ -160,16 +193,23 @@ class JobEndingsIT {
   @Test
   void anImageThatCannotBePulledIsAFailureInTheRegistrysWords() {
     int nobody = TestEnvironment.freePort();
-    String id = agent.create(body("true").put("imagePath", "127.0.0.1:" + nobody + "/team/train:1"));
+    String id =
+        agent.create(body("true").put("imagePath", "127.0.0.1:" + nobody + "/team/train:1"));
     assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
-    assertThat(reason(id)).contains("could not be pulled").contains("127.0.0.1:" + nobody).contains("connection refused");
+    assertThat(reason(id))
+        .contains("could not be pulled")
+        .contains("127.0.0.1:" + nobody)
+        .contains("connection refused");
     assertCalledBackAsFailed(id);
     assertNothingHeld(id);
   }
 
   @Test
   void aVolumeOverItsSizeIsAFailure() {
-    String id = agent.create(body("/bin/sh -c 'dd if=/dev/urandom of=$CKPT_PATH/big bs=1M count=5; sleep 600'").put("ckptVol", 1));
+    String id =
+        agent.create(
+            body("/bin/sh -c 'dd if=/dev/urandom of=$CKPT_PATH/big bs=1M count=5; sleep 600'")
+                .put("ckptVol", 1));
     assertThat(agent.awaitEnd(id, Duration.ofSeconds(60)).getString("status")).isEqualTo("fail");
     assertThat(reason(id)).startsWith("ckptPath /data is over its size: ");
     assertCalledBackAsFailed(id);
@@ -206,10 +246,15 @@ class JobEndingsIT {
 
   @Test
   void aQueuedJobThatIsDeletedNeverStarts() {
-    List<String> all = List.of(agent.create(body("sleep 600").put("gpuNumber", 4)), agent.create(body("true").put("gpuNumber", 4)));
+    List<String> all =
+        List.of(
+            agent.create(body("sleep 600").put("gpuNumber", 4)),
+            agent.create(body("true").put("gpuNumber", 4)));
     Awaitility.await("the second to wait for the first")
         .atMost(SOON)
-        .until(() -> agent.detail(all.get(1)).getString("reason"), reason -> reason != null && reason.startsWith("waits for 4"));
+        .until(
+            () -> agent.detail(all.get(1)).getString("reason"),
+            reason -> reason != null && reason.startsWith("waits for 4"));
     agent.post("/api/userJob/job_del", new JsonObject().put("job_id", all.get(1)));
     assertThat(agent.status(all.get(1)).getString("status")).isEqualTo("fail");
     agent.post("/api/userJob/job_del", new JsonObject().put("job_id", all.get(0)));

@@ -14,14 +14,18 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the machine does to jobs: stores and devices that go, agents and hosts that start again. Real Docker engine, real S3 server. */
+/**
+ * What the machine does to jobs: stores and devices that go, agents and hosts that start again.
+ * Real Docker engine, real S3 server.
+ */
 class MachineFaultsIT {
   private static final Duration SOON = Duration.ofSeconds(30);
 
   @TempDir Path directory;
 
   private static JsonObject training() {
-    return AgentUnderTest.body("/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done'");
+    return AgentUnderTest.body(
+        "/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done'");
   }
 
   private void letGo(AgentUnderTest agent, String jobId) throws IOException {
@@ -33,26 +37,37 @@ class MachineFaultsIT {
     try (TcpForwarder s3 = new TcpForwarder(AgentUnderTest.s3Endpoint());
         CallbackReceiver callbacks = new CallbackReceiver();
         AgentUnderTest agent =
-            new AgentUnderTest(directory, AgentUnderTest.s3Store(s3.uri()), AgentUnderTest.simulatedGpus(), "boot-1")) {
+            new AgentUnderTest(
+                directory,
+                AgentUnderTest.s3Store(s3.uri()),
+                AgentUnderTest.simulatedGpus(),
+                "boot-1")) {
       agent.awaitReady();
       String id = agent.create(training().put("callbackUrl", callbacks.url()));
       agent.awaitState(id, "RUNNING", SOON);
       s3.cut(true);
       letGo(agent, id);
       assertThat(agent.awaitEnd(id, Duration.ofSeconds(90)).getString("status")).isEqualTo("fail");
-      assertThat(agent.detail(id).getString("reason")).contains("S3 bucket").contains(s3.uri().toString()).contains("retry-upload");
+      assertThat(agent.detail(id).getString("reason"))
+          .contains("S3 bucket")
+          .contains(s3.uri().toString())
+          .contains("retry-upload");
       assertThat(agent.jobDirectory(id).resolve("model/ds_model.bin")).exists();
       Awaitility.await().atMost(SOON).until(() -> callbacks.about(id).size() == 1);
-      Awaitility.await("readiness to tell").atMost(SOON).until(() -> agent.get("/health/ready").statusCode() == 503);
+      Awaitility.await("readiness to tell")
+          .atMost(SOON)
+          .until(() -> agent.get("/health/ready").statusCode() == 503);
       HttpResponse<String> refused = agent.post("/api/userJob", training());
       assertThat(refused.statusCode()).isEqualTo(503);
       assertThat(refused.headers().firstValue("Retry-After")).isPresent();
       assertThat(refused.body()).contains("store");
 
       s3.cut(false);
-      assertThat(agent.post("/api/userJob/" + id + "/retry-upload", new JsonObject()).statusCode()).isEqualTo(200);
+      assertThat(agent.post("/api/userJob/" + id + "/retry-upload", new JsonObject()).statusCode())
+          .isEqualTo(200);
       agent.awaitState(id, "SUCCEEDED", SOON);
-      assertThat(new String(agent.fetch(agent.status(id).getString("url")), StandardCharsets.UTF_8)).isEqualTo("weights\n");
+      assertThat(new String(agent.fetch(agent.status(id).getString("url")), StandardCharsets.UTF_8))
+          .isEqualTo("weights\n");
       Awaitility.await().atMost(SOON).until(() -> callbacks.about(id).size() == 2);
       assertThat(callbacks.about(id).get(1).body().getString("status")).isEqualTo("success");
     }
@@ -61,7 +76,11 @@ class MachineFaultsIT {
   @Test
   void aJobGoesOnWhileTheAgentIsAwayAndIsFinishedByTheNext() throws Exception {
     try (AgentUnderTest agent =
-        new AgentUnderTest(directory, AgentUnderTest.s3Store(AgentUnderTest.s3Endpoint()), AgentUnderTest.simulatedGpus(), "boot-1")) {
+        new AgentUnderTest(
+            directory,
+            AgentUnderTest.s3Store(AgentUnderTest.s3Endpoint()),
+            AgentUnderTest.simulatedGpus(),
+            "boot-1")) {
       agent.awaitReady();
       String id = agent.create(training());
       agent.awaitState(id, "RUNNING", SOON);
@@ -79,13 +98,17 @@ class MachineFaultsIT {
     try (CallbackReceiver callbacks = new CallbackReceiver();
         AgentUnderTest agent =
             new AgentUnderTest(
-                directory, AgentUnderTest.s3Store(AgentUnderTest.s3Endpoint()), AgentUnderTest.simulatedGpus(), "boot-1")) {
+                directory,
+                AgentUnderTest.s3Store(AgentUnderTest.s3Endpoint()),
+                AgentUnderTest.simulatedGpus(),
+                "boot-1")) {
       agent.awaitReady();
       String id = agent.create(training().put("callbackUrl", callbacks.url()));
       agent.awaitState(id, "RUNNING", SOON);
       agent.restart("boot-2");
       assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
-      assertThat(agent.detail(id).getString("reason")).isEqualTo("the host rebooted while the job ran");
+      assertThat(agent.detail(id).getString("reason"))
+          .isEqualTo("the host rebooted while the job ran");
       assertThat(new Containers().of(id)).isEmpty();
       Awaitility.await().atMost(SOON).until(() -> callbacks.about(id).size() == 1);
     }
@@ -108,7 +131,9 @@ class MachineFaultsIT {
       // 15 is NVML_ERROR_GPU_IS_LOST.
       script(library, "error nvmlDeviceGetMemoryInfo 15\n");
       assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
-      assertThat(agent.detail(id).getString("reason")).contains("GPU-00000000-0000-0000-0000-000000000001").contains("lost");
+      assertThat(agent.detail(id).getString("reason"))
+          .contains("GPU-00000000-0000-0000-0000-000000000001")
+          .contains("lost");
       Awaitility.await().atMost(SOON).until(() -> callbacks.about(id).size() == 1);
     }
   }
@@ -118,7 +143,11 @@ class MachineFaultsIT {
     try (TcpForwarder s3 = new TcpForwarder(AgentUnderTest.s3Endpoint())) {
       s3.cut(true);
       try (AgentUnderTest agent =
-          new AgentUnderTest(directory, AgentUnderTest.s3Store(s3.uri()), AgentUnderTest.simulatedGpus(), "boot-1")) {
+          new AgentUnderTest(
+              directory,
+              AgentUnderTest.s3Store(s3.uri()),
+              AgentUnderTest.simulatedGpus(),
+              "boot-1")) {
         Awaitility.await()
             .atMost(SOON)
             .untilAsserted(
@@ -129,7 +158,8 @@ class MachineFaultsIT {
                 });
         assertThat(agent.get("/health/live").statusCode()).isEqualTo(200);
         assertThat(agent.post("/api/userJob", training()).statusCode()).isEqualTo(503);
-        assertThat(new JsonObject(agent.get("/api/userJob").body()).getLong("totalElements")).isZero();
+        assertThat(new JsonObject(agent.get("/api/userJob").body()).getLong("totalElements"))
+            .isZero();
         s3.cut(false);
         agent.awaitReady();
       }
@@ -141,15 +171,28 @@ class MachineFaultsIT {
     Path part = library.resolveSibling("script.part");
     Files.writeString(
         part,
-        "driver 535.154.05\nnvml 12.535.154.05\ndevice GPU-00000000-0000-0000-0000-000000000001 NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n" + fault);
-    Files.move(part, library.resolveSibling(library.getFileName() + ".script"), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        "driver 535.154.05\nnvml 12.535.154.05\ndevice GPU-00000000-0000-0000-0000-000000000001 NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n"
+            + fault);
+    Files.move(
+        part,
+        library.resolveSibling(library.getFileName() + ".script"),
+        StandardCopyOption.ATOMIC_MOVE,
+        StandardCopyOption.REPLACE_EXISTING);
   }
 
   private Path fakeNvml() throws Exception {
     Path library = directory.resolve("libnvidia-ml.so.1");
     Path source = Path.of("..").resolve("gpu/src/test/c/nvml_fake.c").toAbsolutePath().normalize();
     Process cc =
-        new ProcessBuilder("cc", "-shared", "-fPIC", "-Wl,-soname,libnvidia-ml.so.1", "-o", library.toString(), source.toString(), "-ldl")
+        new ProcessBuilder(
+                "cc",
+                "-shared",
+                "-fPIC",
+                "-Wl,-soname,libnvidia-ml.so.1",
+                "-o",
+                library.toString(),
+                source.toString(),
+                "-ldl")
             .inheritIO()
             .start();
     assertThat(cc.waitFor()).isZero();

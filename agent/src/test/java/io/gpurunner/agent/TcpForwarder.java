@@ -11,7 +11,10 @@ import java.net.URI;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
-/** Stands between a client and a real server, so that a test can take the server away and bring it back. */
+/**
+ * Stands between a client and a real server, so that a test can take the server away and bring it
+ * back.
+ */
 final class TcpForwarder implements AutoCloseable {
   private final URI target;
   private final ServerSocket listener;

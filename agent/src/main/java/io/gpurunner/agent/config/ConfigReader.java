@@ -164,9 +164,7 @@ final class ConfigReader {
     }
     Duration retryFor =
         section.value(
-            "retry-for",
-            Duration.ofDays(1),
-            ValueForms.duration(ONE_SECOND, Duration.ofDays(30)));
+            "retry-for", Duration.ofDays(1), ValueForms.duration(ONE_SECOND, Duration.ofDays(30)));
     S3Config s3 = s3(section.section("s3"), type == StoreConfig.Type.S3);
     section.close();
     return new StoreConfig(type, expiry, retryFor, s3);

@@ -8,7 +8,10 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 
-/** URLs of artifacts, signed anew at every call, so that none comes back expired. Thread-safe; touches neither network nor disk. */
+/**
+ * URLs of artifacts, signed anew at every call, so that none comes back expired. Thread-safe;
+ * touches neither network nor disk.
+ */
 public final class ArtifactUrls {
   private final ArtifactStore store;
   private final Duration expiry;

@@ -18,7 +18,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Sends the callbacks that the ledger owes, until each was delivered or its time is used up. Thread-safe. */
+/**
+ * Sends the callbacks that the ledger owes, until each was delivered or its time is used up.
+ * Thread-safe.
+ */
 public final class CallbackOutbox implements AutoCloseable {
   /** Callbacks on their way at a time. */
   private static final int SENDING_LIMIT = 16;
@@ -36,7 +39,12 @@ public final class CallbackOutbox implements AutoCloseable {
   private final Set<String> sending = ConcurrentHashMap.newKeySet();
   private final Rounds rounds = new Rounds("callbacks", this::round);
 
-  public CallbackOutbox(JobLedger ledger, CallbackSender sender, ArtifactUrls urls, RetrySchedule schedule, Clock clock) {
+  public CallbackOutbox(
+      JobLedger ledger,
+      CallbackSender sender,
+      ArtifactUrls urls,
+      RetrySchedule schedule,
+      Clock clock) {
     this.ledger = ledger;
     this.sender = sender;
     this.urls = urls;
@@ -76,9 +84,13 @@ public final class CallbackOutbox implements AutoCloseable {
     try {
       send(callback);
     } catch (LedgerException e) {
-      log.error("{} the fate of a callback could not be recorded; it is sent again: {}", callback.job(), e.getMessage());
+      log.error(
+          "{} the fate of a callback could not be recorded; it is sent again: {}",
+          callback.job(),
+          e.getMessage());
     } catch (RuntimeException e) {
-      log.error("{} sending a callback met an unforeseen fault; it is sent again", callback.job(), e);
+      log.error(
+          "{} sending a callback met an unforeseen fault; it is sent again", callback.job(), e);
     } finally {
       sending.remove(callback.deliveryId());
       rounds.ring();
@@ -91,7 +103,11 @@ public final class CallbackOutbox implements AutoCloseable {
     String body = CallbackBody.of(callback.job().value(), callback.success(), url);
     switch (sender.send(new CallbackDelivery(callback.deliveryId(), callback.url(), body))) {
       case CallbackResult.Delivered delivered -> {
-        log.info("{} callback delivered to {} (HTTP {})", callback.job(), callback.url().getHost(), delivered.status());
+        log.info(
+            "{} callback delivered to {} (HTTP {})",
+            callback.job(),
+            callback.url().getHost(),
+            delivered.status());
         ledger.callbackDelivered(callback, "callback answered with HTTP " + delivered.status());
       }
       case CallbackResult.Rejected rejected -> again(callback, rejected.reason());
@@ -102,14 +118,17 @@ public final class CallbackOutbox implements AutoCloseable {
 
   private void again(PendingCallback callback, String reason) {
     Instant now = clock.instant();
-    Optional<Duration> delay = schedule.delayAfter(callback.tries() + 1, Duration.between(callback.createdAt(), now));
+    Optional<Duration> delay =
+        schedule.delayAfter(callback.tries() + 1, Duration.between(callback.createdAt(), now));
     if (delay.isPresent()) {
       Instant next = now.plus(delay.get());
       log.info("{} callback failed, next try at {}: {}", callback.job(), next, reason);
       ledger.callbackPostponed(callback, next, reason + "; next try at " + next);
     } else {
-      log.warn("{} callback given up after {} tries: {}", callback.job(), callback.tries() + 1, reason);
-      ledger.callbackAbandoned(callback, "given up after " + (callback.tries() + 1) + " tries: " + reason);
+      log.warn(
+          "{} callback given up after {} tries: {}", callback.job(), callback.tries() + 1, reason);
+      ledger.callbackAbandoned(
+          callback, "given up after " + (callback.tries() + 1) + " tries: " + reason);
     }
   }
 

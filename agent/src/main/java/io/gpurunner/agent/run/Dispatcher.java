@@ -16,7 +16,10 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Hands GPUs to queued jobs: decides by {@link Placement}, commits the leases, and remembers why the others wait. Thread-safe. */
+/**
+ * Hands GPUs to queued jobs: decides by {@link Placement}, commits the leases, and remembers why
+ * the others wait. Thread-safe.
+ */
 public final class Dispatcher implements AutoCloseable {
   /** Longest time between two rounds: devices change without anybody saying so. */
   private static final Duration ROUND_INTERVAL = Duration.ofSeconds(1);
@@ -56,29 +59,43 @@ public final class Dispatcher implements AutoCloseable {
     }
     List<Job> placed = live.stream().filter(job -> job.state() instanceof JobState.Placed).toList();
     Placement.Machine machine =
-        new Placement.Machine(gpus.snapshot(), ledger.leases(), placed.size(), volumes.freeBytes() - promised(placed));
+        new Placement.Machine(
+            gpus.snapshot(),
+            ledger.leases(),
+            placed.size(),
+            volumes.freeBytes() - promised(placed));
     Placement.Decision decision = Placement.decide(queued, machine);
     waiting = decision.waiting();
     decision.starts().forEach(this::lease);
     return ROUND_INTERVAL;
   }
 
-  /** What placed jobs may still write. What they have written is counted twice, as promised and as used: too careful, never too bold. */
+  /**
+   * What placed jobs may still write. What they have written is counted twice, as promised and as
+   * used: too careful, never too bold.
+   */
   private static long promised(List<Job> placed) {
     return placed.stream()
-        .mapToLong(job -> VolumeLimits.checkpointBytes(job.request()) + VolumeLimits.modelBytes(job.request()))
+        .mapToLong(
+            job ->
+                VolumeLimits.checkpointBytes(job.request())
+                    + VolumeLimits.modelBytes(job.request()))
         .sum();
   }
 
   private void lease(Placement.Start start) {
     try {
       ledger.apply(start.job(), new JobEvent.Leased(start.gpus()));
-      log.info("{} QUEUED → PREPARING on {}", start.job().id(), start.gpus().isEmpty() ? "no GPU" : start.gpus());
+      log.info(
+          "{} QUEUED → PREPARING on {}",
+          start.job().id(),
+          start.gpus().isEmpty() ? "no GPU" : start.gpus());
     } catch (LedgerException e) {
       switch (e.kind()) {
         // Deleted meanwhile: the next round sees it.
         case STALE, ABSENT -> {}
-        case LEASE_TAKEN, BUSY, CLOSED, FAILED -> log.error("{} could not be placed: {}", start.job().id(), e.getMessage());
+        case LEASE_TAKEN, BUSY, CLOSED, FAILED ->
+            log.error("{} could not be placed: {}", start.job().id(), e.getMessage());
       }
     }
   }

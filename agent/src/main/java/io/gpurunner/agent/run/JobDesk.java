@@ -25,7 +25,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/** What clients can ask of jobs, answered from the ledger. It records wishes; the runner carries them out. Thread-safe. */
+/**
+ * What clients can ask of jobs, answered from the ledger. It records wishes; the runner carries
+ * them out. Thread-safe.
+ */
 public final class JobDesk implements Jobs {
   /** Jobs a user may have that have not ended. */
   static final int LIVE_JOBS_PER_USER_LIMIT = 10_000;
@@ -72,7 +75,9 @@ public final class JobDesk implements Jobs {
       case Creation.KeyReused reused ->
           throw new RequestRefusedException(
               Kind.CONFLICT,
-              "Idempotency-Key: was used before, with another body, for job " + reused.id() + "; send a new key with a new job");
+              "Idempotency-Key: was used before, with another body, for job "
+                  + reused.id()
+                  + "; send a new key with a new job");
     };
   }
 
@@ -80,20 +85,30 @@ public final class JobDesk implements Jobs {
     Health.Report report = health.report();
     if (!report.ready()) {
       String parts =
-          report.parts().stream().filter(part -> !part.ok()).map(part -> part.name() + ": " + part.message()).collect(Collectors.joining("; "));
-      throw new RequestRefusedException(Kind.UNAVAILABLE, "not ready to take jobs: " + parts, RETRY_AFTER);
+          report.parts().stream()
+              .filter(part -> !part.ok())
+              .map(part -> part.name() + ": " + part.message())
+              .collect(Collectors.joining("; "));
+      throw new RequestRefusedException(
+          Kind.UNAVAILABLE, "not ready to take jobs: " + parts, RETRY_AFTER);
     }
   }
 
   private void refuseWhereOverLimit(Caller caller) {
     if (ledger.liveJobsOf(caller.user()) >= LIVE_JOBS_PER_USER_LIMIT) {
       throw new RequestRefusedException(
-          Kind.TOO_MANY, caller.user() + " has " + LIVE_JOBS_PER_USER_LIMIT + " jobs that have not ended, the most at a time", RETRY_AFTER);
+          Kind.TOO_MANY,
+          caller.user()
+              + " has "
+              + LIVE_JOBS_PER_USER_LIMIT
+              + " jobs that have not ended, the most at a time",
+          RETRY_AFTER);
     }
   }
 
   private void refuseWhereTooLarge(JobRequest request) {
-    long need = Math.addExact(VolumeLimits.checkpointBytes(request), VolumeLimits.modelBytes(request));
+    long need =
+        Math.addExact(VolumeLimits.checkpointBytes(request), VolumeLimits.modelBytes(request));
     long disk = volumes.totalBytes();
     if (need > disk) {
       throw new RequestRefusedException(
@@ -114,8 +129,10 @@ public final class JobDesk implements Jobs {
   private JobStatus statusOf(Job job) {
     return switch (job.state()) {
       case JobState.Live _ -> new JobStatus(JobStatus.Phase.WORKING, Optional.empty());
-      case JobState.Succeeded succeeded -> new JobStatus(JobStatus.Phase.SUCCESS, artifactUrl(job, succeeded));
-      case JobState.Failed _, JobState.Deleted _ -> new JobStatus(JobStatus.Phase.FAIL, Optional.empty());
+      case JobState.Succeeded succeeded ->
+          new JobStatus(JobStatus.Phase.SUCCESS, artifactUrl(job, succeeded));
+      case JobState.Failed _, JobState.Deleted _ ->
+          new JobStatus(JobStatus.Phase.FAIL, Optional.empty());
     };
   }
 
@@ -131,7 +148,8 @@ public final class JobDesk implements Jobs {
       case JobState.Succeeded _ -> "the job had ended already: success";
       case JobState.Failed _ -> "the job had ended already: fail";
       case JobState.Deleted _ -> "the job is deleted";
-      case JobState.Live _ -> "the job is being stopped; its GPUs are free once its container is gone";
+      case JobState.Live _ ->
+          "the job is being stopped; its GPUs are free once its container is gone";
     };
   }
 
@@ -140,18 +158,27 @@ public final class JobDesk implements Jobs {
     Job job = find(caller, id);
     if (!(job.state() instanceof JobState.Failed failed && failed.uploadable())) {
       throw new RequestRefusedException(
-          Kind.CONFLICT, "job " + id + " is " + job.state().label() + ": only a job that failed for its upload alone can be uploaded again");
+          Kind.CONFLICT,
+          "job "
+              + id
+              + " is "
+              + job.state().label()
+              + ": only a job that failed for its upload alone can be uploaded again");
     }
     onLedger(
         () ->
-            ledger.apply(job, new JobEvent.UploadResumed(clock.instant(), clock.instant().plus(settings.uploadRetryFor()))));
+            ledger.apply(
+                job,
+                new JobEvent.UploadResumed(
+                    clock.instant(), clock.instant().plus(settings.uploadRetryFor()))));
     return "the upload is tried again; ask for the job's status";
   }
 
   @Override
   public JobPage list(Caller caller, int page, int size) {
     Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
-    List<JobDetail> content = ledger.page(user, page, size).stream().map(job -> detailOf(job, List.of())).toList();
+    List<JobDetail> content =
+        ledger.page(user, page, size).stream().map(job -> detailOf(job, List.of())).toList();
     return new JobPage(content, ledger.count(user));
   }
 
@@ -166,7 +193,8 @@ public final class JobDesk implements Jobs {
   }
 
   private JobDetail detailOf(Job job, List<JobDetail.Event> events) {
-    Optional<Placement.Waiting> waiting = dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
+    Optional<Placement.Waiting> waiting =
+        dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
     return new JobDetail(
         job.id(),
         job.user(),
@@ -175,14 +203,18 @@ public final class JobDesk implements Jobs {
         job.state().label(),
         reason(job).or(() -> waiting.map(Placement.Waiting::reason)),
         waiting.map(Placement.Waiting::position),
-        job.state() instanceof JobState.Placed placed ? placed.gpus().stream().map(GpuUuid::value).toList() : List.of(),
+        job.state() instanceof JobState.Placed placed
+            ? placed.gpus().stream().map(GpuUuid::value).toList()
+            : List.of(),
         job.request().gpuNumber(),
         job.request().gpuType(),
         job.request().image(),
         job.createdAt(),
         job.startedAt(),
         job.state() instanceof JobState.Running running ? running.deadline() : Optional.empty(),
-        job.state() instanceof JobState.Final ended ? Optional.of(ended.finishedAt()) : Optional.empty(),
+        job.state() instanceof JobState.Final ended
+            ? Optional.of(ended.finishedAt())
+            : Optional.empty(),
         events);
   }
 
@@ -199,7 +231,8 @@ public final class JobDesk implements Jobs {
         .find(id)
         .filter(job -> caller.admin() || job.user().equals(caller.user()))
         // The same words for another user's job: its existence is none of the caller's business.
-        .orElseThrow(() -> new RequestRefusedException(Kind.NOT_FOUND, "job_id: no such job: " + id));
+        .orElseThrow(
+            () -> new RequestRefusedException(Kind.NOT_FOUND, "job_id: no such job: " + id));
   }
 
   private static <T> T onLedger(java.util.function.Supplier<T> work) {
@@ -207,8 +240,11 @@ public final class JobDesk implements Jobs {
       return work.get();
     } catch (LedgerException e) {
       throw switch (e.kind()) {
-        case BUSY, CLOSED -> new RequestRefusedException(Kind.UNAVAILABLE, "not ready: " + e.getMessage(), RETRY_AFTER);
-        case STALE -> new RequestRefusedException(Kind.CONFLICT, "the job changed just now; ask again");
+        case BUSY, CLOSED ->
+            new RequestRefusedException(
+                Kind.UNAVAILABLE, "not ready: " + e.getMessage(), RETRY_AFTER);
+        case STALE ->
+            new RequestRefusedException(Kind.CONFLICT, "the job changed just now; ask again");
         case ABSENT, LEASE_TAKEN, FAILED -> e;
       };
     }

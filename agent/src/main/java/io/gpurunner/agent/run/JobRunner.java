@@ -15,11 +15,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the steps of every placed or uploading job going: a virtual thread a job, that ends when the job does or goes back to the queue. Holds nothing about a
- * job that the ledger does not. Thread-safe.
+ * Keeps the steps of every placed or uploading job going: a virtual thread a job, that ends when
+ * the job does or goes back to the queue. Holds nothing about a job that the ledger does not.
+ * Thread-safe.
  */
 public final class JobRunner implements AutoCloseable {
-  /** Pause after a step that failed in a way nobody foresaw, or a ledger that could not be written. */
+  /**
+   * Pause after a step that failed in a way nobody foresaw, or a ledger that could not be written.
+   */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
   /** Longest wait without looking; hints can be lost. */
@@ -57,7 +60,8 @@ public final class JobRunner implements AutoCloseable {
 
   private void heardOf(Job job) {
     if (needsLoop(job)) {
-      loops.compute(job.id(), (id, running) -> running != null ? running : closing ? null : new Loop(id));
+      loops.compute(
+          job.id(), (id, running) -> running != null ? running : closing ? null : new Loop(id));
     }
     wake(job.id());
   }
@@ -101,7 +105,8 @@ public final class JobRunner implements AutoCloseable {
 
     private void run() {
       while (!closing && stepOnce()) {}
-      // The job may have left the queue again since the last look: then the loop goes on, under the map's lock so that no news is lost.
+      // The job may have left the queue again since the last look: then the loop goes on, under the
+      // map's lock so that no news is lost.
       loops.computeIfPresent(id, (_, _) -> null);
       ledger.findLive(id).filter(_ -> !closing).ifPresent(JobRunner.this::heardOf);
     }
@@ -116,7 +121,12 @@ public final class JobRunner implements AutoCloseable {
         switch (steps.step(job.get())) {
           case StepOutcome.Advance advance -> {
             Job next = ledger.apply(job.get(), advance.event());
-            log.info("{} {} → {}: {}", id, job.get().state().label(), next.state().label(), describe(advance));
+            log.info(
+                "{} {} → {}: {}",
+                id,
+                job.get().state().label(),
+                next.state().label(),
+                describe(advance));
           }
           case StepOutcome.Again _ -> {}
           case StepOutcome.Wait wait -> await(Duration.between(clock.instant(), wait.until()));
@@ -126,11 +136,20 @@ public final class JobRunner implements AutoCloseable {
         }
       } catch (LedgerException e) {
         if (e.kind() != LedgerException.Kind.STALE) {
-          log.error("{} could not be committed, trying again in {} s: {}", id, FAULT_PAUSE.toSeconds(), e.getMessage());
+          log.error(
+              "{} could not be committed, trying again in {} s: {}",
+              id,
+              FAULT_PAUSE.toSeconds(),
+              e.getMessage());
           await(FAULT_PAUSE);
         }
       } catch (RuntimeException e) {
-        log.error("{} met an unforeseen fault in {}, trying again in {} s", id, job.get().state().label(), FAULT_PAUSE.toSeconds(), e);
+        log.error(
+            "{} met an unforeseen fault in {}, trying again in {} s",
+            id,
+            job.get().state().label(),
+            FAULT_PAUSE.toSeconds(),
+            e);
         await(FAULT_PAUSE);
       }
       return true;

@@ -37,8 +37,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * One step of a job: reads where it stands, makes one effect through a port, and says what to commit. Every effect can be repeated, so that after a crash the
- * same step is simply made again: this is all the recovery there is. Stateless; thread-safe; blocks for a bounded time.
+ * One step of a job: reads where it stands, makes one effect through a port, and says what to
+ * commit. Every effect can be repeated, so that after a crash the same step is simply made again:
+ * this is all the recovery there is. Stateless; thread-safe; blocks for a bounded time.
  */
 public final class JobSteps {
   /** Added to a signal's number by the engine when it killed a container. */
@@ -87,12 +88,22 @@ public final class JobSteps {
     }
   }
 
-  /** An engine that says no before the container ran fails the run; later there is nothing to do but ask it again. */
+  /**
+   * An engine that says no before the container ran fails the run; later there is nothing to do but
+   * ask it again.
+   */
   private StepOutcome refusedByEngine(Job job, ContainerException e) {
     return switch (job.state()) {
       case JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->
-          ended(new Ending.Broken("the container could not be started: " + e.getMessage(), e.kind() == ContainerException.Kind.FAILED));
-      case JobState.Queued _, JobState.Running _, JobState.Stopping _, JobState.Uploading _, JobState.Final _ ->
+          ended(
+              new Ending.Broken(
+                  "the container could not be started: " + e.getMessage(),
+                  e.kind() == ContainerException.Kind.FAILED));
+      case JobState.Queued _,
+          JobState.Running _,
+          JobState.Stopping _,
+          JobState.Uploading _,
+          JobState.Final _ ->
           waitFor(RunSettings.ENGINE_PAUSE);
     };
   }
@@ -111,12 +122,17 @@ public final class JobSteps {
       if (state.attempt() == 1 && job.request().resumeFrom().isPresent()) {
         ports
             .volumes()
-            .seedCheckpoint(job.folder(), VolumeLimits.folderOf(job.request().resumeFrom().get()), deletionOf(job));
+            .seedCheckpoint(
+                job.folder(),
+                VolumeLimits.folderOf(job.request().resumeFrom().get()),
+                deletionOf(job));
       }
     } catch (StorageException e) {
       return e.kind() == StorageException.Kind.CANCELLED
           ? new Again()
-          : ended(new Ending.Broken("the job's directories could not be made: " + e.getMessage(), false));
+          : ended(
+              new Ending.Broken(
+                  "the job's directories could not be made: " + e.getMessage(), false));
     }
     return new Advance(new JobEvent.Prepared(clock.instant()));
   }
@@ -144,7 +160,9 @@ public final class JobSteps {
         case FAILED, ABSENT ->
             state.failedPulls() + 1 >= RunSettings.PULL_LIMIT
                 ? ended(new Ending.Broken(reason, false))
-                : new Advance(new JobEvent.PullPostponed(reason, clock.instant().plus(RunSettings.PULL_PAUSE)));
+                : new Advance(
+                    new JobEvent.PullPostponed(
+                        reason, clock.instant().plus(RunSettings.PULL_PAUSE)));
       };
     }
     return new Advance(new JobEvent.Pulled(settings.bootId()));
@@ -163,7 +181,8 @@ public final class JobSteps {
       try {
         ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
       } catch (StorageException e) {
-        return ended(new Ending.Broken("the container could not be made: " + e.getMessage(), false));
+        return ended(
+            new Ending.Broken("the container could not be made: " + e.getMessage(), false));
       }
       return new Again();
     }
@@ -175,8 +194,10 @@ public final class JobSteps {
       case Observation.Running running -> started(job, running.startedAt());
       case Observation.Exited exited when !exited.error().isEmpty() ->
           ended(new Ending.Broken("the container could not be started: " + exited.error(), false));
-      // It ran while nobody looked. Under this boot its end is judged like any other; under an earlier one nothing it says counts.
-      case Observation.Exited exited when state.bootId().equals(settings.bootId()) -> started(job, exited.startedAt());
+      // It ran while nobody looked. Under this boot its end is judged like any other; under an
+      // earlier one nothing it says counts.
+      case Observation.Exited exited when state.bootId().equals(settings.bootId()) ->
+          started(job, exited.startedAt());
       case Observation.Exited _ -> ended(rebooted());
     };
   }
@@ -193,17 +214,21 @@ public final class JobSteps {
   // ---- RUNNING
 
   private StepOutcome watch(Job job, JobState.Running state) {
-    Optional<Observation> seen = ports.containers().inspect(new ContainerName(job.id(), state.attempt()));
+    Optional<Observation> seen =
+        ports.containers().inspect(new ContainerName(job.id(), state.attempt()));
     if (!state.bootId().equals(settings.bootId())) {
       return ended(rebooted());
     }
     if (seen.isEmpty()) {
-      return ended(new Ending.Broken("the container was removed from outside while the job ran", true));
+      return ended(
+          new Ending.Broken("the container was removed from outside while the job ran", true));
     }
     return switch (seen.get()) {
       case Observation.Exited exited -> ended(judge(job, state, exited));
       case Observation.Running _ -> watchRunning(job, state);
-      case Observation.Created _ -> ended(new Ending.Broken("the container was replaced from outside while the job ran", true));
+      case Observation.Created _ ->
+          ended(
+              new Ending.Broken("the container was replaced from outside while the job ran", true));
     };
   }
 
@@ -221,8 +246,13 @@ public final class JobSteps {
   private static String exitReason(Observation.Exited exited) {
     int code = exited.exitCode();
     String signal =
-        code > SIGNAL_EXIT_BASE && code <= SIGNAL_EXIT_BASE + HIGHEST_SIGNAL ? " (killed by signal " + (code - SIGNAL_EXIT_BASE) + ")" : "";
-    return "the container ended with exit code " + code + signal + (exited.error().isEmpty() ? "" : ": " + exited.error());
+        code > SIGNAL_EXIT_BASE && code <= SIGNAL_EXIT_BASE + HIGHEST_SIGNAL
+            ? " (killed by signal " + (code - SIGNAL_EXIT_BASE) + ")"
+            : "";
+    return "the container ended with exit code "
+        + code
+        + signal
+        + (exited.error().isEmpty() ? "" : ": " + exited.error());
   }
 
   private StepOutcome watchRunning(Job job, JobState.Running state) {
@@ -239,8 +269,12 @@ public final class JobSteps {
       return ended(unsound.get());
     }
     Instant nextLook =
-        Stream.of(RunSettings.LOOK_INTERVAL, ports.volumes().lookInterval()).min(Duration::compareTo).map(now::plus).orElseThrow();
-    return new Wait(state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook));
+        Stream.of(RunSettings.LOOK_INTERVAL, ports.volumes().lookInterval())
+            .min(Duration::compareTo)
+            .map(now::plus)
+            .orElseThrow();
+    return new Wait(
+        state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook));
   }
 
   private Optional<Ending> lostDevice(JobState.Running state) {
@@ -249,8 +283,10 @@ public final class JobSteps {
       return Optional.empty();
     }
     for (GpuUuid uuid : state.gpus()) {
-      Optional<GpuDevice> device = look.devices().stream().filter(candidate -> candidate.uuid().equals(uuid)).findFirst();
-      Optional<String> fault = device.isEmpty() ? Optional.of("it is gone from the machine") : device.get().fault();
+      Optional<GpuDevice> device =
+          look.devices().stream().filter(candidate -> candidate.uuid().equals(uuid)).findFirst();
+      Optional<String> fault =
+          device.isEmpty() ? Optional.of("it is gone from the machine") : device.get().fault();
       if (fault.isPresent()) {
         return Optional.of(new Ending.Broken("GPU " + uuid + " was lost: " + fault.get(), true));
       }
@@ -261,7 +297,10 @@ public final class JobSteps {
   private Optional<Ending> overrun(Job job) {
     return ports
         .volumes()
-        .overrun(job.folder(), VolumeLimits.checkpointBytes(job.request()), VolumeLimits.modelBytes(job.request()))
+        .overrun(
+            job.folder(),
+            VolumeLimits.checkpointBytes(job.request()),
+            VolumeLimits.modelBytes(job.request()))
         .map(over -> new Ending.Broken(VolumeLimits.describe(job.request(), over), false));
   }
 
@@ -284,7 +323,9 @@ public final class JobSteps {
       case Observation.Created _, Observation.Exited _ -> {
         ports.output().save(name, outputFile(ports.volumes().paths(job.folder()), state.attempt()));
         ports.containers().remove(name);
-        yield ports.containers().inspect(name).isEmpty() ? new Again() : waitFor(RunSettings.STOP_INTERVAL);
+        yield ports.containers().inspect(name).isEmpty()
+            ? new Again()
+            : waitFor(RunSettings.STOP_INTERVAL);
       }
     };
   }
@@ -293,7 +334,9 @@ public final class JobSteps {
     Instant now = clock.instant();
     if (state.killAt().isEmpty()) {
       ports.containers().signal(name, Signal.TERM);
-      return new Advance(new JobEvent.StopSignalled(now.plus(job.request().gracePeriod().orElse(settings.gracePeriod()))));
+      return new Advance(
+          new JobEvent.StopSignalled(
+              now.plus(job.request().gracePeriod().orElse(settings.gracePeriod()))));
     }
     Instant killAt = state.killAt().get();
     if (!now.isBefore(killAt)) {
@@ -306,7 +349,9 @@ public final class JobSteps {
   private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
     Instant now = clock.instant();
     GpuSnapshot look = ports.gpus().snapshot();
-    boolean free = state.gpus().stream().allMatch(gpu -> DeviceFitness.stillBusyReason(look, gpu, goneAt).isEmpty());
+    boolean free =
+        state.gpus().stream()
+            .allMatch(gpu -> DeviceFitness.stillBusyReason(look, gpu, goneAt).isEmpty());
     if (!free && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
       ports.gpus().requestLook();
       return waitFor(RunSettings.STOP_INTERVAL);
@@ -332,7 +377,8 @@ public final class JobSteps {
     }
     try {
       PublishedArtifacts published =
-          new ArtifactPublisher(ports.store()).publish(job.folder(), ports.volumes().paths(job.folder()).model(), deletionOf(job));
+          new ArtifactPublisher(ports.store())
+              .publish(job.folder(), ports.volumes().paths(job.folder()).model(), deletionOf(job));
       return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
     } catch (StorageException e) {
       return e.kind() == StorageException.Kind.CANCELLED ? new Again() : uploadFailed(state, e);
@@ -344,7 +390,11 @@ public final class JobSteps {
     Instant next = now.plus(pauseAfter(state.failedUploads()));
     if (!e.retryable() || next.isAfter(state.giveUpAt())) {
       String reason =
-          "artifacts could not be uploaded to " + ports.store().description() + ": " + e.getMessage() + "; they are kept on the server (gpurunner retry-upload)";
+          "artifacts could not be uploaded to "
+              + ports.store().description()
+              + ": "
+              + e.getMessage()
+              + "; they are kept on the server (gpurunner retry-upload)";
       return new Advance(new JobEvent.UploadGivenUp(now, reason));
     }
     return new Advance(new JobEvent.UploadPostponed(String.valueOf(e.getMessage()), next));
@@ -355,7 +405,9 @@ public final class JobSteps {
     for (int i = 0; i < failedUploads && pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0; i++) {
       pause = pause.multipliedBy(2);
     }
-    return pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0 ? pause : RunSettings.UPLOAD_PAUSE_LIMIT;
+    return pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0
+        ? pause
+        : RunSettings.UPLOAD_PAUSE_LIMIT;
   }
 
   private StepOutcome removeUploaded(Job job) {
@@ -365,7 +417,12 @@ public final class JobSteps {
       if (e.retryable()) {
         return waitFor(RunSettings.UPLOAD_PAUSE);
       }
-      ports.ledger().note(job.id(), "cleanup-failed", "what was uploaded so far could not be removed: " + e.getMessage());
+      ports
+          .ledger()
+          .note(
+              job.id(),
+              "cleanup-failed",
+              "what was uploaded so far could not be removed: " + e.getMessage());
     }
     return new Advance(new JobEvent.Removed(clock.instant(), job.deletion().orElseThrow().by()));
   }

@@ -18,7 +18,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
-/** Containers with what this machine has: its directories, its libraries, its memory. Thread-safe. */
+/**
+ * Containers with what this machine has: its directories, its libraries, its memory. Thread-safe.
+ */
 public final class LocalSpecs implements SpecSource {
   private final JobVolumes volumes;
   private final Library datasets;
@@ -26,7 +28,12 @@ public final class LocalSpecs implements SpecSource {
   private final GpuInventory gpus;
   private final long hostMemoryBytes;
 
-  public LocalSpecs(JobVolumes volumes, Library datasets, Library models, GpuInventory gpus, long hostMemoryBytes) {
+  public LocalSpecs(
+      JobVolumes volumes,
+      Library datasets,
+      Library models,
+      GpuInventory gpus,
+      long hostMemoryBytes) {
     this.volumes = volumes;
     this.datasets = datasets;
     this.models = models;
@@ -54,14 +61,20 @@ public final class LocalSpecs implements SpecSource {
   private static Path find(Library library, String what, LibraryMount mount) {
     Optional<Path> path = library.find(mount.name());
     return path.orElseThrow(
-        () -> new StorageException(StorageException.Kind.REFUSED, what + " " + mount.name() + " is not in the library any more"));
+        () ->
+            new StorageException(
+                StorageException.Kind.REFUSED,
+                what + " " + mount.name() + " is not in the library any more"));
   }
 
   private static void writeHostfile(JobPaths paths, int gpuNumber) {
     try {
       MpiHostfile.write(paths, gpuNumber);
     } catch (IOException e) {
-      throw new StorageException(StorageException.Kind.REFUSED, "the MPI hostfile could not be written: " + e.getMessage(), e);
+      throw new StorageException(
+          StorageException.Kind.REFUSED,
+          "the MPI hostfile could not be written: " + e.getMessage(),
+          e);
     }
   }
 }

@@ -4,15 +4,25 @@ import io.gpurunner.agent.callback.AddressPolicy;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.GpuAvailability;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.MachineFacts;
+import io.gpurunner.gpu.DeviceFitness;
+import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.Library;
 import java.net.URI;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What requests are checked against: this machine as it is now. Thread-safe. */
 public final class MachineView implements MachineFacts {
@@ -24,7 +34,12 @@ public final class MachineView implements MachineFacts {
   private final long maxVolumeMegabytes;
 
   public MachineView(
-      GpuInventory gpus, JobLedger ledger, Library datasets, Library models, AddressPolicy callbacks, long maxVolumeMegabytes) {
+      GpuInventory gpus,
+      JobLedger ledger,
+      Library datasets,
+      Library models,
+      AddressPolicy callbacks,
+      long maxVolumeMegabytes) {
     this.gpus = gpus;
     this.ledger = ledger;
     this.datasets = datasets;
@@ -36,8 +51,39 @@ public final class MachineView implements MachineFacts {
   @Override
   public Map<String, Integer> gpuTypes() {
     Map<String, Integer> types = new TreeMap<>();
-    gpus.snapshot().devices().forEach(device -> types.merge(device.type().label(), 1, Integer::sum));
+    present(gpus.snapshot()).forEach(device -> types.merge(device.type().label(), 1, Integer::sum));
     return types;
+  }
+
+  @Override
+  public List<GpuAvailability> gpuAvailability() {
+    GpuSnapshot look = gpus.snapshot();
+    Set<GpuUuid> free =
+        DeviceFitness.fitDevices(look).stream()
+            .map(GpuDevice::uuid)
+            .collect(Collectors.toCollection(HashSet::new));
+    free.removeAll(ledger.leases().keySet());
+    Map<String, List<GpuDevice>> byType =
+        present(look)
+            .collect(
+                Collectors.groupingBy(
+                    device -> device.type().label(), TreeMap::new, Collectors.toList()));
+    return byType.entrySet().stream()
+        .map(
+            type ->
+                new GpuAvailability(
+                    type.getKey(),
+                    type.getValue().size(),
+                    (int)
+                        type.getValue().stream()
+                            .filter(device -> free.contains(device.uuid()))
+                            .count()))
+        .toList();
+  }
+
+  /** A lost device is none that a job could ever get. */
+  private static Stream<GpuDevice> present(GpuSnapshot look) {
+    return look.devices().stream().filter(device -> device.presence() != GpuDevice.Presence.LOST);
   }
 
   @Override
@@ -62,7 +108,8 @@ public final class MachineView implements MachineFacts {
 
   @Override
   public Optional<String> resumeRefusal(Caller caller, JobId from) {
-    Optional<Job> job = ledger.find(from).filter(found -> caller.admin() || found.user().equals(caller.user()));
+    Optional<Job> job =
+        ledger.find(from).filter(found -> caller.admin() || found.user().equals(caller.user()));
     return job.isPresent() ? Optional.empty() : Optional.of("no such job: " + from);
   }
 }

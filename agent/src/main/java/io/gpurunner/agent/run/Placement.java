@@ -11,7 +11,6 @@ import io.gpurunner.gpu.GpuUuid;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,16 +19,21 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Which queued jobs start now, and why the others wait: a pure function. Order is priority, then arrival. A job that must wait for its GPU type holds back the
- * later jobs of that type, so that none starves, and no others.
+ * Which queued jobs start now, and why the others wait: a pure function. Order is priority, then
+ * arrival. A job that must wait for its GPU type holds back the later jobs of that type, so that
+ * none starves, and no others.
  */
 final class Placement {
-  /** Jobs that may be placed at a time, with or without GPUs: a limit on threads, connections and containers. */
+  /**
+   * Jobs that may be placed at a time, with or without GPUs: a limit on threads, connections and
+   * containers.
+   */
   static final int PLACED_LIMIT = 256;
 
   /** First in the queue first. */
   static final Comparator<Job> ORDER =
-      Comparator.comparingInt((Job job) -> -job.request().priority()).thenComparingLong(Job::sequence);
+      Comparator.comparingInt((Job job) -> -job.request().priority())
+          .thenComparingLong(Job::sequence);
 
   private Placement() {}
 
@@ -40,7 +44,8 @@ final class Placement {
    * @param placedJobs jobs that hold a place now
    * @param freeDiskBytes what jobs' volumes may still take, after what placed jobs were promised
    */
-  record Machine(GpuSnapshot gpus, Map<GpuUuid, JobId> leases, int placedJobs, long freeDiskBytes) {}
+  record Machine(
+      GpuSnapshot gpus, Map<GpuUuid, JobId> leases, int placedJobs, long freeDiskBytes) {}
 
   /** A job to start, and the devices it gets. */
   record Start(Job job, List<GpuUuid> gpus) {}
@@ -87,7 +92,8 @@ final class Placement {
         } else {
           starts.add(new Start(job, take(job)));
         }
-        // Promised to a job that waits as well: otherwise small jobs would keep a large one waiting for ever.
+        // Promised to a job that waits as well: otherwise small jobs would keep a large one waiting
+        // for ever.
         diskBytes -= diskNeed(job);
       }
       return new Decision(List.copyOf(starts), Map.copyOf(waiting));
@@ -95,7 +101,8 @@ final class Placement {
 
     private Optional<String> obstacle(Job job) {
       if (places <= 0) {
-        return Optional.of("waits for a place: " + PLACED_LIMIT + " jobs are running, the most at a time");
+        return Optional.of(
+            "waits for a place: " + PLACED_LIMIT + " jobs are running, the most at a time");
       }
       if (diskNeed(job) > diskBytes) {
         return Optional.of(
@@ -119,10 +126,14 @@ final class Placement {
       if (DeviceChoice.choose(free, typeOf(job), count).isPresent()) {
         return Optional.empty();
       }
-      return Optional.of("waits for " + count + " × " + typeOf(job).label() + ": " + census(typeOf(job)));
+      return Optional.of(
+          "waits for " + count + " × " + typeOf(job).label() + ": " + census(typeOf(job)));
     }
 
-    /** In words: how many of that type are free, which job holds which, and what is wrong with the rest. */
+    /**
+     * In words: how many of that type are free, which job holds which, and what is wrong with the
+     * rest.
+     */
     private String census(GpuType type) {
       long freeCount = free.stream().filter(device -> device.type().matches(type)).count();
       Map<String, Integer> others = new LinkedHashMap<>();
@@ -132,7 +143,9 @@ final class Placement {
           String why =
               holder != null
                   ? "held by another job"
-                  : DeviceFitness.unfitReason(device).map(reason -> "unfit (" + reason + ")").orElse("about to be handed to an earlier job");
+                  : DeviceFitness.unfitReason(device)
+                      .map(reason -> "unfit (" + reason + ")")
+                      .orElse("about to be handed to an earlier job");
           others.merge(why, 1, Integer::sum);
         }
       }
@@ -146,7 +159,8 @@ final class Placement {
       if (job.request().gpuNumber() == 0) {
         return List.of();
       }
-      List<GpuDevice> chosen = DeviceChoice.choose(free, typeOf(job), job.request().gpuNumber()).orElseThrow();
+      List<GpuDevice> chosen =
+          DeviceChoice.choose(free, typeOf(job), job.request().gpuNumber()).orElseThrow();
       free.removeAll(chosen);
       return chosen.stream().map(GpuDevice::uuid).toList();
     }
@@ -156,20 +170,8 @@ final class Placement {
     }
 
     private static long diskNeed(Job job) {
-      return Math.addExact(VolumeLimits.checkpointBytes(job.request()), VolumeLimits.modelBytes(job.request()));
+      return Math.addExact(
+          VolumeLimits.checkpointBytes(job.request()), VolumeLimits.modelBytes(job.request()));
     }
-  }
-
-  /** Devices by type, total and free: what {@code getGpuType} lists. */
-  static Map<String, int[]> census(GpuSnapshot gpus, Map<GpuUuid, JobId> leases) {
-    Map<String, int[]> counts = new HashMap<>();
-    for (GpuDevice device : gpus.devices()) {
-      int[] count = counts.computeIfAbsent(device.type().label(), _ -> new int[2]);
-      count[0]++;
-      if (!leases.containsKey(device.uuid()) && gpus.fault().isEmpty() && DeviceFitness.unfitReason(device).isEmpty()) {
-        count[1]++;
-      }
-    }
-    return counts;
   }
 }

@@ -12,7 +12,9 @@ import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Looks at every part the agent needs, again and again, and says which is not there. Thread-safe. */
+/**
+ * Looks at every part the agent needs, again and again, and says which is not there. Thread-safe.
+ */
 public final class Readiness implements Health, AutoCloseable {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
 
@@ -42,7 +44,10 @@ public final class Readiness implements Health, AutoCloseable {
   }
 
   private Part gpuPart() {
-    return gpus.snapshot().fault().map(fault -> new Part("gpus", false, fault)).orElseGet(() -> new Part("gpus", true, gpus.description()));
+    return gpus.snapshot()
+        .fault()
+        .map(fault -> new Part("gpus", false, fault))
+        .orElseGet(() -> new Part("gpus", true, gpus.description()));
   }
 
   private Duration look() {
@@ -54,7 +59,8 @@ public final class Readiness implements Health, AutoCloseable {
   private Part lookAtEngine() {
     try {
       EngineFacts facts = engine.probe();
-      return new Part("docker", true, "Docker " + facts.version() + ", GPU access " + facts.gpuAccess());
+      return new Part(
+          "docker", true, "Docker " + facts.version() + ", GPU access " + facts.gpuAccess());
     } catch (ContainerException e) {
       return new Part("docker", false, String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {

@@ -12,7 +12,10 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Removes the files of jobs that ended longer ago than the retention time. What is in an S3 bucket is the bucket's owner's and stays. Thread-safe. */
+/**
+ * Removes the files of jobs that ended longer ago than the retention time. What is in an S3 bucket
+ * is the bucket's owner's and stays. Thread-safe.
+ */
 public final class Retention implements AutoCloseable {
   private static final Duration ROUND_INTERVAL = Duration.ofMinutes(10);
   private static final int ROUND_LIMIT = 100;
@@ -29,7 +32,12 @@ public final class Retention implements AutoCloseable {
   /**
    * @param localStore the store, where it is a directory of this machine
    */
-  public Retention(JobLedger ledger, JobVolumes volumes, Optional<ArtifactStore> localStore, Duration keepFor, Clock clock) {
+  public Retention(
+      JobLedger ledger,
+      JobVolumes volumes,
+      Optional<ArtifactStore> localStore,
+      Duration keepFor,
+      Clock clock) {
     this.ledger = ledger;
     this.volumes = volumes;
     this.localStore = localStore;
@@ -52,7 +60,11 @@ public final class Retention implements AutoCloseable {
         ledger.swept(id);
         log.info("{} files removed: the job ended more than {} ago", id, keepFor);
       } catch (StorageException e) {
-        log.error("{} files could not be removed, trying again in {}: {}", id, ROUND_INTERVAL, e.getMessage());
+        log.error(
+            "{} files could not be removed, trying again in {}: {}",
+            id,
+            ROUND_INTERVAL,
+            e.getMessage());
       }
     }
     return ROUND_INTERVAL;

@@ -5,7 +5,10 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A thread that makes a round again and again: whenever it is rung, and at the latest after the pause the last round named. Thread-safe. */
+/**
+ * A thread that makes a round again and again: whenever it is rung, and at the latest after the
+ * pause the last round named. Thread-safe.
+ */
 final class Rounds implements AutoCloseable {
   /** Pause after a round that failed in a way nobody foresaw. */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
@@ -42,7 +45,8 @@ final class Rounds implements AutoCloseable {
       try {
         pause = round.get();
       } catch (RuntimeException e) {
-        log.error("{} met an unforeseen fault and goes on in {} s", name, FAULT_PAUSE.toSeconds(), e);
+        log.error(
+            "{} met an unforeseen fault and goes on in {} s", name, FAULT_PAUSE.toSeconds(), e);
         pause = FAULT_PAUSE;
       }
       wakeup.await(pause);

@@ -25,7 +25,10 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
   /** Pause between two looks at a container that is being stopped. */
   static final Duration STOP_INTERVAL = Duration.ofMillis(500);
 
-  /** How long a device may take to come free after its container is gone, before the lease ends all the same; an unfit device is not handed out anyway. */
+  /**
+   * How long a device may take to come free after its container is gone, before the lease ends all
+   * the same; an unfit device is not handed out anyway.
+   */
   static final Duration RELEASE_LIMIT = Duration.ofMinutes(1);
 
   /** First and longest pause between uploads. */

@@ -6,11 +6,15 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.gpu.GpuUuid;
 import java.util.List;
 
-/** Port: the container that a run of a job is to have. Follows from the job and the machine alone; repeatable. */
+/**
+ * Port: the container that a run of a job is to have. Follows from the job and the machine alone;
+ * repeatable.
+ */
 @FunctionalInterface
 public interface SpecSource {
   /**
-   * @throws io.gpurunner.storage.StorageException where something the job mounts is not there any more
+   * @throws io.gpurunner.storage.StorageException where something the job mounts is not there any
+   *     more
    */
   ContainerSpec specFor(Job job, ContainerName name, List<GpuUuid> gpus);
 }

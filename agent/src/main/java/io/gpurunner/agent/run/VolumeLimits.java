@@ -30,7 +30,12 @@ final class VolumeLimits {
           case CHECKPOINT -> "ckptPath " + request.ckptPath();
           case MODEL -> "modelPath " + request.modelPath();
         };
-    return path + " is over its size: " + megabytes(over.usedBytes()) + " MB used, " + megabytes(over.limitBytes()) + " MB asked for";
+    return path
+        + " is over its size: "
+        + megabytes(over.usedBytes())
+        + " MB used, "
+        + megabytes(over.limitBytes())
+        + " MB asked for";
   }
 
   private static long megabytes(long bytes) {

@@ -54,21 +54,30 @@ class JobStepsTest {
 
   @Test
   void aJobThatEndsByItselfIsASuccessWithItsModelPublished() throws Exception {
-    JobId id = running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofMinutes(3), 0));
+    JobId id =
+        running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofMinutes(3), 0));
     run.writeModel(id, "ds_model.bin", "weights");
     run.output.print(container(id, 1), "loss 0.1\n");
     Job job = run.toTheEnd(id);
-    assertThat(job.state()).isInstanceOfSatisfying(JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
+    assertThat(job.state())
+        .isInstanceOfSatisfying(
+            JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isTrue();
     assertThat(run.containers.list()).isEmpty();
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).singleElement().matches(callback -> callback.success());
-    assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1))).isEqualTo("loss 0.1\n");
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10))
+        .singleElement()
+        .matches(callback -> callback.success());
+    assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1)))
+        .isEqualTo("loss 0.1\n");
   }
 
   @Test
   void theStopTimeCountsFromTheContainersStartAndIsASuccess() {
-    JobId id = run.submit(Requests.simple().stopAfter(Duration.ofMinutes(5)), Program.untilSignalled().ignoringTerm());
+    JobId id =
+        run.submit(
+            Requests.simple().stopAfter(Duration.ofMinutes(5)),
+            Program.untilSignalled().ignoringTerm());
     run.images.failNext("busybox", ContainerException.Kind.FAILED, "no route to host");
     run.settle(id);
     run.clock.advance(Duration.ofMinutes(20));
@@ -77,28 +86,38 @@ class JobStepsTest {
     Job done = run.toTheEnd(id);
     assertThat(done.state()).isInstanceOf(JobState.Succeeded.class);
     // Deaf to SIGTERM: the grace period of 30 s passes, and not much more.
-    Duration took = Duration.between(started.startedAt(), ((JobState.Succeeded) done.state()).finishedAt());
+    Duration took =
+        Duration.between(started.startedAt(), ((JobState.Succeeded) done.state()).finishedAt());
     assertThat(took).isBetween(Duration.ofSeconds(330), Duration.ofSeconds(335));
-    assertThat(run.containers.journal()).contains("TERM " + container(id, 1), "KILL " + container(id, 1));
+    assertThat(run.containers.journal())
+        .contains("TERM " + container(id, 1), "KILL " + container(id, 1));
   }
 
   @Test
   void anExitCodeIsAFailureWithItsReasonAndNothingIsUploaded() {
-    JobId id = running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofSeconds(3), 3));
+    JobId id =
+        running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofSeconds(3), 3));
     run.writeModel(id, "half.bin", "x");
     Job job = run.toTheEnd(id);
     assertThat(job.state())
-        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
     assertThat(run.volumes.paths(job.folder()).model().resolve("half.bin")).exists();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).singleElement().matches(callback -> !callback.success());
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10))
+        .singleElement()
+        .matches(callback -> !callback.success());
   }
 
   @Test
   void outOfMemoryIsNamed() {
-    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(3), 0).killedForMemory());
+    JobId id =
+        running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(3), 0).killedForMemory());
     assertThat(run.toTheEnd(id).state())
-        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("out of memory"));
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("out of memory"));
   }
 
   @Test
@@ -107,7 +126,10 @@ class JobStepsTest {
     run.images.failNext("busybox", ContainerException.Kind.REFUSED, "manifest unknown");
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
-            JobState.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("image busybox could not be pulled: manifest unknown"));
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason())
+                    .isEqualTo("image busybox could not be pulled: manifest unknown"));
     assertThat(run.ledger.leases()).isEmpty();
   }
 
@@ -118,7 +140,8 @@ class JobStepsTest {
       run.images.failNext("busybox", ContainerException.Kind.FAILED, "timeout " + i);
     }
     assertThat(run.toTheEnd(id).state())
-        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("timeout 2"));
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("timeout 2"));
     assertThat(run.images.pulls()).hasSize(3);
   }
 
@@ -128,7 +151,9 @@ class JobStepsTest {
     run.writeModel(id, "big.bin", "x".repeat(2_000_000));
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
-            JobState.Failed.class, failed -> assertThat(failed.reason()).startsWith("modelPath /data2 is over its size: "));
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason()).startsWith("modelPath /data2 is over its size: "));
   }
 
   @Test
@@ -140,28 +165,39 @@ class JobStepsTest {
 
   @Test
   void aStartThatIsRefusedFailsWithTheEnginesWords() {
-    JobId id = run.submit(Requests.simple().retries(1), Program.cannotStart("exec: \"nope\": not found"));
+    JobId id =
+        run.submit(Requests.simple().retries(1), Program.cannotStart("exec: \"nope\": not found"));
     assertThat(run.toTheEnd(id).state())
-        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("not found"));
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("not found"));
     assertThat(run.containers.list()).isEmpty();
   }
 
   @Test
   void retriesRunTheJobAgainUnderAnotherName() {
-    JobId id = run.submit(Requests.simple().retries(2), Program.endsAfter(Duration.ofSeconds(1), 1));
+    JobId id =
+        run.submit(Requests.simple().retries(2), Program.endsAfter(Duration.ofSeconds(1), 1));
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Failed.class);
     assertThat(run.containers.journal())
-        .contains("create " + container(id, 1), "create " + container(id, 2), "create " + container(id, 3))
+        .contains(
+            "create " + container(id, 1),
+            "create " + container(id, 2),
+            "create " + container(id, 3))
         .doesNotContain("create " + container(id, 4));
   }
 
   @Test
   void aDeletedJobIsStoppedAndLeavesNoCallback() {
-    JobId id = running(Requests.simple().callback(CALLBACK), Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(10)));
+    JobId id =
+        running(
+            Requests.simple().callback(CALLBACK),
+            Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(10)));
     run.ledger.requestDeletion(id, "ann");
     run.settle(id);
     assertThat(run.ledger.leases()).as("held until the container is gone").hasSize(1);
-    assertThat(run.toTheEnd(id).state()).isInstanceOfSatisfying(JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
     assertThat(run.ledger.leases()).isEmpty();
     assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).isEmpty();
     assertThat(run.containers.list()).isEmpty();
@@ -169,10 +205,15 @@ class JobStepsTest {
 
   @Test
   void aDeletionDuringTheStopReplacesTheEnding() {
-    JobId id = running(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled().ignoringTerm());
+    JobId id =
+        running(
+            Requests.simple().stopAfter(Duration.ofMinutes(1)),
+            Program.untilSignalled().ignoringTerm());
     run.clock.advance(Duration.ofMinutes(1));
     assertThat(run.settle(id).state())
-        .isInstanceOfSatisfying(JobState.Stopping.class, stopping -> assertThat(stopping.ending()).isEqualTo(new Ending.TimeUp()));
+        .isInstanceOfSatisfying(
+            JobState.Stopping.class,
+            stopping -> assertThat(stopping.ending()).isEqualTo(new Ending.TimeUp()));
     run.ledger.requestDeletion(id, "ann");
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
   }
@@ -202,15 +243,21 @@ class JobStepsTest {
 
   @Test
   void anUploadIsTriedUntilItsWindowIsOverAndCanBeTakenUpAgain() {
-    JobId id = running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofSeconds(1), 0));
+    JobId id =
+        running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofSeconds(1), 0));
     run.writeModel(id, "ds_model.bin", "weights");
     for (int i = 0; i < 20; i++) {
       run.store.failNext(StorageException.Kind.UNAVAILABLE);
     }
     JobState.Failed failed = (JobState.Failed) run.toTheEnd(id).state();
     assertThat(failed.uploadable()).isTrue();
-    assertThat(failed.reason()).contains("local store").contains("made to fail").contains("gpurunner retry-upload");
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).singleElement().matches(callback -> !callback.success());
+    assertThat(failed.reason())
+        .contains("local store")
+        .contains("made to fail")
+        .contains("gpurunner retry-upload");
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10))
+        .singleElement()
+        .matches(callback -> !callback.success());
   }
 
   @Test
@@ -226,7 +273,9 @@ class JobStepsTest {
     JobId id = running(Requests.simple(), Program.untilSignalled());
     run.containers.vanish(container(id, 1));
     assertThat(run.toTheEnd(id).state())
-        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).contains("removed from outside"));
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> assertThat(failed.reason()).contains("removed from outside"));
   }
 
   @Test
@@ -245,12 +294,15 @@ class JobStepsTest {
     run.containers.reboot();
     run.restart("boot-2");
     assertThat(run.toTheEnd(id).state())
-        .isInstanceOfSatisfying(JobState.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("the host rebooted while the job ran"));
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> assertThat(failed.reason()).isEqualTo("the host rebooted while the job ran"));
   }
 
   @Test
   void aDeadlineThatPassedWhileTheAgentWasDownIsStillASuccess() {
-    JobId id = running(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled());
+    JobId id =
+        running(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled());
     run.clock.advance(Duration.ofHours(1));
     run.restart("boot-1");
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
@@ -268,8 +320,10 @@ class JobStepsTest {
     }
     run.restart("boot-1");
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
-    assertThat(run.containers.journal().stream().filter(line -> line.startsWith("create"))).hasSize(1);
-    assertThat(run.containers.journal().stream().filter(line -> line.startsWith("start"))).hasSize(1);
+    assertThat(run.containers.journal().stream().filter(line -> line.startsWith("create")))
+        .hasSize(1);
+    assertThat(run.containers.journal().stream().filter(line -> line.startsWith("start")))
+        .hasSize(1);
     assertThat(run.ledger.leases()).isEmpty();
   }
 
@@ -277,10 +331,15 @@ class JobStepsTest {
   @ValueSource(strings = {"CREATE", "START", "SIGNAL", "REMOVE", "INSPECT"})
   void anEffectWhoseAnswerWasLostIsNotMadeTwice(String call) {
     for (FakeContainerRuntime.Moment moment : FakeContainerRuntime.Moment.values()) {
-      JobId id = run.submit(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled());
-      run.containers.failNext(FakeContainerRuntime.Call.valueOf(call), ContainerException.Kind.UNREACHABLE, moment);
+      JobId id =
+          run.submit(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled());
+      run.containers.failNext(
+          FakeContainerRuntime.Call.valueOf(call), ContainerException.Kind.UNREACHABLE, moment);
       assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
-      assertThat(run.containers.journal().stream().filter(line -> line.equals("start " + container(id, 1)))).hasSize(1);
+      assertThat(
+              run.containers.journal().stream()
+                  .filter(line -> line.equals("start " + container(id, 1))))
+          .hasSize(1);
     }
     assertThat(run.ledger.leases()).isEmpty();
     assertThat(run.containers.list()).isEmpty();
@@ -290,7 +349,8 @@ class JobStepsTest {
   void jobsWaitForDevicesAndSayWhy() {
     JobId first = running(Requests.simple().gpus(2), Program.endsAfter(Duration.ofSeconds(30), 0));
     JobId second = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
-    assertThat(run.whyWaiting(second).reason()).isEqualTo("waits for 1 × NVIDIA-GeForce-RTX-3090: 0 free, 2 held by another job");
+    assertThat(run.whyWaiting(second).reason())
+        .isEqualTo("waits for 1 × NVIDIA-GeForce-RTX-3090: 0 free, 2 held by another job");
     run.toTheEnd(first);
     assertThat(run.toTheEnd(second).state()).isInstanceOf(JobState.Succeeded.class);
   }

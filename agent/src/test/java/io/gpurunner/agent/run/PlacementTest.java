@@ -33,22 +33,39 @@ class PlacementTest {
 
   private Job queued(Requests request) {
     sequence++;
-    return new Job(JobId.random(), "ann", sequence, 1, T, request.build(), new JobState.Queued(1), Optional.empty());
+    return new Job(
+        JobId.random(),
+        "ann",
+        sequence,
+        1,
+        T,
+        request.build(),
+        new JobState.Queued(1),
+        Optional.empty());
   }
 
   private static GpuDevice device(int ordinal, String name) {
-    return new GpuDevice(new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30, 0, List.of(), Optional.empty());
+    return new GpuDevice(
+        new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30, 0, List.of(), Optional.empty());
   }
 
   private static Placement.Machine machine(GpuDevice... devices) {
-    return new Placement.Machine(new GpuSnapshot(T, List.of(devices), Optional.empty()), Map.of(), 0, PLENTY);
+    return new Placement.Machine(
+        new GpuSnapshot(T, List.of(devices), Optional.empty()), Map.of(), 0, PLENTY);
+  }
+
+  private static String reason(Placement.Decision decision, Job job) {
+    return Optional.ofNullable(decision.waiting().get(job.id()))
+        .map(Placement.Waiting::reason)
+        .orElse("starts");
   }
 
   @Test
   void jobsStartInOrderOfPriorityThenArrivalOnTheLowestFreeDevices() {
     Job first = queued(Requests.simple());
     Job urgent = queued(Requests.simple().priority(5));
-    Placement.Decision decision = Placement.decide(List.of(first, urgent), machine(device(0, RTX), device(1, RTX)));
+    Placement.Decision decision =
+        Placement.decide(List.of(first, urgent), machine(device(0, RTX), device(1, RTX)));
     assertThat(decision.starts()).extracting(Placement.Start::job).containsExactly(urgent, first);
     assertThat(decision.starts().getFirst().gpus()).containsExactly(new GpuUuid("GPU-0"));
     assertThat(decision.waiting()).isEmpty();
@@ -71,20 +88,31 @@ class PlacementTest {
     assertThat(decision.starts()).extracting(Placement.Start::job).containsExactly(other, none);
     assertThat(decision.waiting().get(large.id()))
         .isEqualTo(
-            new Placement.Waiting(1, "waits for 2 × NVIDIA-GeForce-RTX-3090: 1 free, 1 held by another job"));
+            new Placement.Waiting(
+                1, "waits for 2 × NVIDIA-GeForce-RTX-3090: 1 free, 1 held by another job"));
     assertThat(decision.waiting().get(small.id()))
-        .isEqualTo(new Placement.Waiting(2, "waits behind an earlier job for NVIDIA-GeForce-RTX-3090"));
+        .isEqualTo(
+            new Placement.Waiting(2, "waits behind an earlier job for NVIDIA-GeForce-RTX-3090"));
   }
 
   @Test
   void aDeviceInForeignUseOrFaultyIsNotHandedOutAndIsNamed() {
     GpuDevice used =
-        new GpuDevice(new GpuUuid("GPU-0"), 0, RTX, 24L << 30, 0, List.of(new GpuProcess(4711, 1 << 20)), Optional.empty());
-    GpuDevice broken = new GpuDevice(new GpuUuid("GPU-1"), 1, RTX, 24L << 30, 0, List.of(), Optional.of("ECC error"));
+        new GpuDevice(
+            new GpuUuid("GPU-0"),
+            0,
+            RTX,
+            24L << 30,
+            0,
+            List.of(new GpuProcess(4711, 1 << 20)),
+            Optional.empty());
+    GpuDevice broken =
+        new GpuDevice(
+            new GpuUuid("GPU-1"), 1, RTX, 24L << 30, 0, List.of(), Optional.of("ECC error"));
     Job job = queued(Requests.simple());
     Placement.Decision decision = Placement.decide(List.of(job), machine(used, broken));
     assertThat(decision.starts()).isEmpty();
-    assertThat(decision.waiting().get(job.id()).reason()).contains("0 free").contains("4711").contains("ECC error");
+    assertThat(reason(decision, job)).contains("0 free").contains("4711").contains("ECC error");
   }
 
   @Test
@@ -92,10 +120,14 @@ class PlacementTest {
     Job job = queued(Requests.simple());
     Job none = queued(Requests.simple().gpus(0));
     Placement.Machine machine =
-        new Placement.Machine(new GpuSnapshot(T, List.of(device(0, RTX)), Optional.of("driver not loaded")), Map.of(), 0, PLENTY);
+        new Placement.Machine(
+            new GpuSnapshot(T, List.of(device(0, RTX)), Optional.of("driver not loaded")),
+            Map.of(),
+            0,
+            PLENTY);
     Placement.Decision decision = Placement.decide(List.of(job, none), machine);
     assertThat(decision.starts()).extracting(Placement.Start::job).containsExactly(none);
-    assertThat(decision.waiting().get(job.id()).reason()).contains("driver not loaded");
+    assertThat(reason(decision, job)).contains("driver not loaded");
   }
 
   @Test
@@ -103,18 +135,24 @@ class PlacementTest {
     Job large = queued(Requests.simple().gpus(0).volumes(1000));
     Job small = queued(Requests.simple().gpus(0).volumes(10));
     Placement.Machine machine =
-        new Placement.Machine(new GpuSnapshot(T, List.of(), Optional.empty()), Map.of(), 0, 1_500_000_000L);
+        new Placement.Machine(
+            new GpuSnapshot(T, List.of(), Optional.empty()), Map.of(), 0, 1_500_000_000L);
     Placement.Decision decision = Placement.decide(List.of(large, small), machine);
     assertThat(decision.starts()).isEmpty();
-    assertThat(decision.waiting().get(large.id()).reason()).contains("need 2000 MB, 1500 MB are not promised");
+    assertThat(reason(decision, large)).contains("need 2000 MB, 1500 MB are not promised");
   }
 
   @Test
   void placesAreLimited() {
     Job job = queued(Requests.simple().gpus(0));
     Placement.Machine machine =
-        new Placement.Machine(new GpuSnapshot(T, List.of(), Optional.empty()), Map.of(), Placement.PLACED_LIMIT, PLENTY);
-    assertThat(Placement.decide(List.of(job), machine).waiting().get(job.id()).reason()).contains("256 jobs are running");
+        new Placement.Machine(
+            new GpuSnapshot(T, List.of(), Optional.empty()),
+            Map.of(),
+            Placement.PLACED_LIMIT,
+            PLENTY);
+    assertThat(reason(Placement.decide(List.of(job), machine), job))
+        .contains("256 jobs are running");
   }
 
   @ParameterizedTest
@@ -141,14 +179,22 @@ class PlacementTest {
                     .priority(random.nextInt(3))));
       }
       Placement.Decision decision =
-          Placement.decide(jobs, new Placement.Machine(new GpuSnapshot(T, devices, Optional.empty()), leases, 0, PLENTY));
+          Placement.decide(
+              jobs,
+              new Placement.Machine(
+                  new GpuSnapshot(T, devices, Optional.empty()), leases, 0, PLENTY));
       Set<GpuUuid> given = new HashSet<>();
       for (Placement.Start start : decision.starts()) {
         assertThat(start.gpus()).hasSize(start.job().request().gpuNumber());
         for (GpuUuid gpu : start.gpus()) {
           assertThat(given.add(gpu)).isTrue();
           assertThat(leases).doesNotContainKey(gpu);
-          String name = devices.stream().filter(device -> device.uuid().equals(gpu)).findFirst().orElseThrow().name();
+          String name =
+              devices.stream()
+                  .filter(device -> device.uuid().equals(gpu))
+                  .findFirst()
+                  .orElseThrow()
+                  .name();
           assertThat(start.job().request().gpuType().replace('-', ' ')).isEqualToIgnoringCase(name);
         }
       }

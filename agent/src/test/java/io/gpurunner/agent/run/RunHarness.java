@@ -13,9 +13,10 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.SimulatedGpuInventory;
-import io.gpurunner.storage.DirectoryJobVolumes;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.LocalArtifactStore;
+import io.gpurunner.storage.VolumeSettings;
+import io.gpurunner.storage.Volumes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -27,7 +28,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The queue and the steps on a real ledger, real directories and a real local store, with an engine in memory and a clock that tests move. One thread. */
+/**
+ * The queue and the steps on a real ledger, real directories and a real local store, with an engine
+ * in memory and a clock that tests move. One thread.
+ */
 final class RunHarness implements AutoCloseable {
   static final String RTX = "NVIDIA GeForce RTX 3090";
 
@@ -49,8 +53,11 @@ final class RunHarness implements AutoCloseable {
 
   RunHarness(Path directory) {
     this.directory = directory;
-    this.volumes = new DirectoryJobVolumes(directory.resolve("jobs"));
-    this.store = new FaultyStore(new LocalArtifactStore(directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
+    this.volumes = Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH));
+    this.store =
+        new FaultyStore(
+            new LocalArtifactStore(
+                directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
     this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
     this.steps = newSteps();
     this.dispatcher = new Dispatcher(ledger, gpus, volumes);
@@ -58,12 +65,14 @@ final class RunHarness implements AutoCloseable {
 
   private JobSteps newSteps() {
     return new JobSteps(
-        new JobSteps.Ports(ledger, containers, images, output, RunHarness::spec, volumes, store, gpus),
+        new JobSteps.Ports(
+            ledger, containers, images, output, RunHarness::spec, volumes, store, gpus),
         new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), bootId),
         clock);
   }
 
-  private static ContainerSpec spec(Job job, ContainerName name, List<io.gpurunner.gpu.GpuUuid> gpus) {
+  private static ContainerSpec spec(
+      Job job, ContainerName name, List<io.gpurunner.gpu.GpuUuid> gpus) {
     return new ContainerSpec(
         name,
         job.request().image(),
@@ -72,7 +81,8 @@ final class RunHarness implements AutoCloseable {
         List.of(),
         gpus.isEmpty()
             ? new ContainerSpec.GpuAttachment.None()
-            : new ContainerSpec.GpuAttachment.Devices(gpus.stream().map(io.gpurunner.gpu.GpuUuid::value).toList()),
+            : new ContainerSpec.GpuAttachment.Devices(
+                gpus.stream().map(io.gpurunner.gpu.GpuUuid::value).toList()),
         1 << 26,
         Map.of());
   }
