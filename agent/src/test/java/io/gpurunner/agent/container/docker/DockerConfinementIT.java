@@ -131,7 +131,7 @@ final class DockerConfinementIT {
     assertThat(engine.awaitExit(name).exitCode()).isEqualTo(143);
     if (!form.contains("|")) {
       // In a pipe the reader dies of the signal first, as in any shell.
-      assertThat(engine.output(name)).isEqualTo("ready\nsaved\n");
+      assertThat(engine.output(name)).endsWith("saved\n").doesNotContain("next");
     }
   }
 

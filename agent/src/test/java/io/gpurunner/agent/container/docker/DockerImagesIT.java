@@ -64,7 +64,7 @@ final class DockerImagesIT {
     "good/image:missing, REFUSED, manifest unknown",
     "denied/image:1, REFUSED, denied",
     "unauthorized/image:1, REFUSED, auth",
-    "broken/image:1, FAILED, on fire",
+    "broken/image:1, FAILED, 500 Internal Server Error",
     "busy/image:1, FAILED, slow down"
   })
   void aRefusedPullCarriesTheRegistrysWords(String name, Kind kind, String words) {

@@ -125,8 +125,7 @@ final class GpuAccessTest {
     EngineDescription byPath =
         engine(Map.of("runc", "", "gpu", "/usr/bin/nvidia-container-runtime"), "gpu");
     for (EngineDescription engine : List.of(byName, byPath)) {
-      GpuRequest request =
-          GpuRequest.of(new GpuAttachment.None(), GpuAccess.RUNTIME, engine);
+      GpuRequest request = GpuRequest.of(new GpuAttachment.None(), GpuAccess.RUNTIME, engine);
       assertThat(request.runtime()).contains("runc");
       assertThat(request.visibleDevices()).isEqualTo("void");
     }

@@ -18,7 +18,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A second Docker engine for tests that need it set up in a way of their own: own data root and
- * socket, no bridge, no packet filter. Needs root and {@code dockerd}.
+ * socket, and a network namespace of its own with nothing in it. Needs root and {@code dockerd}.
  */
 final class PrivateEngine implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofSeconds(60);
@@ -35,6 +35,10 @@ final class PrivateEngine implements AutoCloseable {
     List<String> command =
         new ArrayList<>(
             List.of(
+                // Without a network namespace of its own, --bridge=none would delete docker0: the
+                // bridge of the machine's own engine.
+                "unshare",
+                "--net",
                 "dockerd",
                 "--data-root=" + folder.resolve("data"),
                 "--exec-root=" + folder.resolve("exec"),
@@ -52,9 +56,7 @@ final class PrivateEngine implements AutoCloseable {
       throw new IOException("this test starts its own dockerd (run make test as root): " + e, e);
     }
     try (EngineConnection connection = new EngineConnection(host)) {
-      await()
-          .atMost(START_LIMIT)
-          .until(() -> !process.isAlive() || answers(connection));
+      await().atMost(START_LIMIT).until(() -> !process.isAlive() || answers(connection));
     }
     assertThat(process.isAlive())
         .as("dockerd runs; its log: %s", Files.readString(folder.resolve("log")))

@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -29,7 +31,11 @@ final class TinyRegistry implements AutoCloseable {
   private static final String MANIFEST_TYPE =
       "application/vnd.docker.distribution.manifest.v2+json";
 
+  /** First byte of a TLS handshake record (RFC 8446, section 5.1). */
+  private static final int TLS_HANDSHAKE = 0x16;
+
   private final HttpServer server;
+  private final ServerSocket door;
   private final CountDownLatch closing = new CountDownLatch(1);
   private final Map<String, byte[]> blobs = new ConcurrentHashMap<>();
   private final String manifest;
@@ -55,11 +61,53 @@ final class TinyRegistry implements AutoCloseable {
     server.setExecutor(Executors.newThreadPerTaskExecutor(Thread.ofVirtual().factory()));
     server.createContext("/", this::handle);
     server.start();
+    door = new ServerSocket(0, 0, InetAddress.getLoopbackAddress());
+    Thread.ofVirtual().start(this::letIn);
+  }
+
+  /**
+   * Docker tries TLS first and waits 10 s for an answer; who begins so is turned away at once. All
+   * else goes through to the server.
+   */
+  private void letIn() {
+    while (!door.isClosed()) {
+      try {
+        Socket client = door.accept();
+        Thread.ofVirtual().start(() -> connect(client));
+      } catch (IOException e) {
+        return;
+      }
+    }
+  }
+
+  private void connect(Socket client) {
+    try (client;
+        Socket inner =
+            new Socket(server.getAddress().getAddress(), server.getAddress().getPort())) {
+      int first = client.getInputStream().read();
+      if (first < 0 || first == TLS_HANDSHAKE) {
+        return;
+      }
+      inner.getOutputStream().write(first);
+      Thread.ofVirtual().start(() -> pump(client, inner));
+      inner.getInputStream().transferTo(client.getOutputStream());
+    } catch (IOException e) {
+      // One side went away; both are closed.
+    }
+  }
+
+  private static void pump(Socket from, Socket to) {
+    try {
+      from.getInputStream().transferTo(to.getOutputStream());
+      to.shutdownOutput();
+    } catch (IOException e) {
+      // The other direction ends too and closes both.
+    }
   }
 
   /** {@code 127.0.0.1:port/repository:tag}. */
   String image(String repositoryAndTag) {
-    return "127.0.0.1:" + server.getAddress().getPort() + "/" + repositoryAndTag;
+    return "127.0.0.1:" + door.getLocalPort() + "/" + repositoryAndTag;
   }
 
   private void handle(HttpExchange exchange) throws IOException {
@@ -162,6 +210,11 @@ final class TinyRegistry implements AutoCloseable {
   @Override
   public void close() {
     closing.countDown();
+    try {
+      door.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
     server.stop(0);
   }
 }

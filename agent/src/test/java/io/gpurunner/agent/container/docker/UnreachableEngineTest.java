@@ -35,8 +35,7 @@ final class UnreachableEngineTest {
                 assertThat(e.kind()).isEqualTo(Kind.UNREACHABLE);
                 assertThat(e).hasMessageContaining(host.toString());
               });
-      assertThatThrownBy(
-              () -> engine.containers().inspect(new ContainerName(JobId.random(), 1)))
+      assertThatThrownBy(() -> engine.containers().inspect(new ContainerName(JobId.random(), 1)))
           .isInstanceOf(ContainerException.class);
     }
   }
@@ -90,9 +89,7 @@ final class UnreachableEngineTest {
                 assertThat(e.kind()).isEqualTo(Kind.UNREACHABLE);
                 assertThat(e)
                     .hasMessage(
-                        "asking: the container engine at "
-                            + host
-                            + " did not answer within 1 s");
+                        "asking: the container engine at " + host + " did not answer within 1 s");
               });
       assertThat(Duration.between(begin, Instant.now())).isLessThan(Duration.ofSeconds(5));
     }
@@ -102,8 +99,7 @@ final class UnreachableEngineTest {
   @ValueSource(
       strings = {"unix:///", "unix://host/x", "http://127.0.0.1:1", "tcp://127.0.0.1", "/x", "x:y"})
   void anAddressOfAnotherFormIsRefused(String host) {
-    assertThatThrownBy(
-            () -> new DockerSettings(URI.create(host), GpuAccessMode.AUTO, "/state"))
+    assertThatThrownBy(() -> new DockerSettings(URI.create(host), GpuAccessMode.AUTO, "/state"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(host)
         .hasMessageContaining("unix:///");
