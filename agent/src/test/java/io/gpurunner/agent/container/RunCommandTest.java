@@ -59,8 +59,9 @@ final class RunCommandTest {
         "a\u0000b",
         "a\u00a0b"
       })
-  void whatAShellReadsOtherwiseGoesToTheShellAsItIs(String text) {
-    assertThat(RunCommand.parse(text)).isEqualTo(List.of("/bin/sh", "-c", text));
+  void whatAShellReadsOtherwiseGoesToTheShell(String text) {
+    assertThat(RunCommand.parse(text))
+        .isEqualTo(List.of("/bin/sh", "-c", "trap 'wait; exit 143' TERM; " + text));
   }
 
   @ParameterizedTest

@@ -9,7 +9,6 @@ import com.github.dockerjava.api.model.LogConfig.LoggingType;
 import com.github.dockerjava.api.model.Mount;
 import com.github.dockerjava.api.model.MountType;
 import com.github.dockerjava.api.model.RestartPolicy;
-import com.github.dockerjava.api.model.Ulimit;
 import io.gpurunner.agent.container.ContainerSpec;
 import java.util.List;
 
@@ -24,13 +23,8 @@ final class HostSettings {
   /** When memory runs out the kernel takes a job before the host's own services (0) or Docker. */
   private static final int OOM_SCORE = 500;
 
-  private static final long UNLIMITED = -1;
-
-  /** Stack that NVIDIA's framework images ask for ({@code --ulimit stack=67108864}). */
-  private static final long STACK_BYTES = 64L * 1024 * 1024;
-
-  /** Open files: loaders pass tensors as descriptors; newer engines default to 1024. */
-  private static final long OPEN_FILES = 65_536;
+  // No resource limit (ulimit) is set: where the engine lacks CAP_SYS_RESOURCE, or its own limit is
+  // lower, no container would start. They are the engine's: default-ulimits in its daemon.json.
 
   /**
    * All else is dropped: above all NET_RAW (forged packets on the bridge), MKNOD (device nodes) and
@@ -70,12 +64,6 @@ final class HostSettings {
             .withRestartPolicy(RestartPolicy.noRestart())
             .withAutoRemove(false)
             .withOomScoreAdj(OOM_SCORE)
-            .withUlimits(
-                List.of(
-                    // Verbs (RDMA) and NCCL register memory, which counts as locked.
-                    new Ulimit("memlock", UNLIMITED, UNLIMITED),
-                    new Ulimit("stack", STACK_BYTES, STACK_BYTES),
-                    new Ulimit("nofile", OPEN_FILES, OPEN_FILES)))
             .withDeviceRequests(gpus.devices());
     gpus.runtime().ifPresent(host::withRuntime);
     return host;

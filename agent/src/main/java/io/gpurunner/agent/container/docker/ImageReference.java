@@ -15,7 +15,9 @@ import java.util.regex.Pattern;
 record ImageReference(String repository, String tagOrDigest) {
   // The grammar of github.com/distribution/reference. Possessive: no backtracking on long input.
   private static final String NAME_PART = "[a-z0-9]++(?:(?:[._]|__|-++)[a-z0-9]++)*+";
-  private static final String HOST = "(?:[A-Za-z0-9.-]++|\\[[0-9A-Fa-f:]++\\])(?::[0-9]{1,5})?/";
+  private static final String HOST_PART = "[A-Za-z0-9][A-Za-z0-9-]*+";
+  private static final String HOST =
+      "(?:" + HOST_PART + "(?:\\." + HOST_PART + ")*+|\\[[0-9A-Fa-f:]++\\])(?::[0-9]{1,5})?/";
   private static final Pattern FORM =
       Pattern.compile(
           "(?<name>(?:"

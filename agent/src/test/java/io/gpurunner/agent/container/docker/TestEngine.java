@@ -119,10 +119,14 @@ final class TestEngine implements AutoCloseable {
     return output(name);
   }
 
+  void removeContainers() {
+    engine.containers().list().forEach(engine.containers()::remove);
+  }
+
   /** Removes what the test made. */
   @Override
   public void close() {
-    engine.containers().list().forEach(engine.containers()::remove);
+    removeContainers();
     engine.close();
     connection.close();
   }

@@ -1,0 +1,132 @@
+package io.gpurunner.agent.container.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.storage.Cancellation;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Pulls from a registry on loopback, through the real engine. */
+final class DockerImagesIT {
+  private final TestEngine engine = new TestEngine();
+  private TinyRegistry registry;
+
+  @BeforeEach
+  void startRegistry() throws IOException {
+    registry = new TinyRegistry();
+  }
+
+  @AfterEach
+  void stop() {
+    registry.close();
+    engine.close();
+  }
+
+  private void pull(String image) {
+    engine.engine().images().ensurePresent(image, Cancellation.NEVER);
+  }
+
+  private void removeImage(String image) {
+    engine
+        .connection()
+        .run("removing " + image, CallLimits.QUICK, docker -> docker.removeImageCmd(image).exec());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"good/image:1", "good/image"})
+  void anAbsentImageIsPulledAndThenPresent(String name) {
+    String image = registry.image(name);
+    pull(image);
+    // Present now: the registry is not asked again.
+    registry.close();
+    pull(image);
+    removeImage(image);
+  }
+
+  @Test
+  void aPresentImageIsNotPulled() {
+    engine.engine().images().ensurePresent(TestEngine.image(), () -> true);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "good/image:missing, REFUSED, manifest unknown",
+    "denied/image:1, REFUSED, denied",
+    "unauthorized/image:1, REFUSED, auth",
+    "broken/image:1, FAILED, 500 Internal Server Error",
+    "busy/image:1, FAILED, slow down"
+  })
+  void aRefusedPullCarriesTheRegistrysWords(String name, Kind kind, String words) {
+    String image = registry.image(name);
+    assertThatThrownBy(() -> pull(image))
+        .isInstanceOfSatisfying(
+            ContainerException.class,
+            e -> {
+              assertThat(e).hasMessageContaining(image).hasMessageContaining(words);
+              assertThat(e.kind()).isEqualTo(kind);
+            });
+  }
+
+  @Test
+  void aRegistryThatIsNotThereMayComeBack() throws IOException {
+    int port;
+    try (ServerSocket free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    assertThatThrownBy(() -> pull("127.0.0.1:" + port + "/image:1"))
+        .isInstanceOfSatisfying(
+            ContainerException.class,
+            e -> {
+              assertThat(e).hasMessageContaining("connection refused");
+              assertThat(e.kind()).isEqualTo(Kind.FAILED);
+            });
+  }
+
+  @Test
+  void aHostThatDoesNotExistIsNamed() {
+    assertThatThrownBy(() -> pull("registry.invalid/image:1"))
+        .isInstanceOfSatisfying(
+            ContainerException.class,
+            e -> {
+              assertThat(e).hasMessageContaining("registry.invalid");
+              assertThat(e.kind()).isEqualTo(Kind.FAILED);
+            });
+  }
+
+  @Test
+  void aPullThatHangsEndsByCancellation() {
+    Instant cancelAt = Instant.now().plusSeconds(1);
+    assertThatThrownBy(
+            () ->
+                engine
+                    .engine()
+                    .images()
+                    .ensurePresent(
+                        registry.image("hangs/image:1"), () -> Instant.now().isAfter(cancelAt)))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CANCELLED));
+    assertThat(Duration.between(cancelAt, Instant.now())).isLessThan(Duration.ofSeconds(3));
+  }
+
+  @Test
+  void noReferenceIsRefusedBeforeTheEngineIsAsked() {
+    assertThatThrownBy(() -> pull("Not An Image/../x"))
+        .isInstanceOfSatisfying(
+            ContainerException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+              assertThat(e).hasMessageContaining("\"Not An Image/../x\" is not an image reference");
+            });
+  }
+}

@@ -1,0 +1,135 @@
+package io.gpurunner.agent.container.docker;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.api.JobId;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class DockerOutputIT {
+  private final TestEngine engine = new TestEngine();
+  private final ContainerOutput output = engine.engine().output();
+
+  @AfterEach
+  void removeContainers() {
+    engine.close();
+  }
+
+  private static ContainerName unknown() {
+    return new ContainerName(JobId.random(), 1);
+  }
+
+  @Test
+  void bothStreamsAreSavedAsTheyCame(@TempDir Path folder) throws IOException {
+    ContainerName name =
+        engine.start(
+            TestEngine.shell(
+                "for i in 1 2 3; do echo out$i; sleep 0.1; echo err$i >&2; sleep 0.1; done"));
+    engine.awaitExit(name);
+    Path file = folder.resolve("log");
+    output.save(name, file);
+    assertThat(file).hasContent("out1\nerr1\nout2\nerr2\nout3\nerr3");
+    // Again, after a crash: the same.
+    output.save(name, file);
+    assertThat(file).hasContent("out1\nerr1\nout2\nerr2\nout3\nerr3");
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(file);
+    }
+  }
+
+  @Test
+  void anAbsentContainerLeavesTheFileAsItIs(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("log");
+    Files.writeString(file, "before");
+    output.save(unknown(), file);
+    output.save(unknown(), folder.resolve("other"));
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(file);
+    }
+    assertThat(file).hasContent("before");
+    assertThatThrownBy(() -> output.copy(unknown(), 10, false, OutputStream.nullOutputStream()))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+  }
+
+  @Test
+  void aFolderThatIsNotThereIsNamed(@TempDir Path folder) {
+    ContainerName name = engine.start(TestEngine.shell("echo x"));
+    assertThatThrownBy(() -> output.save(name, folder.resolve("no/log")))
+        .isInstanceOf(ContainerException.class)
+        .hasMessageContaining(folder.resolve("no").toString());
+  }
+
+  @Test
+  void theTailIsCopied() {
+    ContainerName name = engine.start(TestEngine.shell("seq 1 1000"));
+    engine.awaitExit(name);
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    output.copy(name, 2, false, bytes);
+    assertThat(bytes.toString(UTF_8)).isEqualTo("999\n1000\n");
+  }
+
+  @Test
+  void followingEndsWithTheContainer() {
+    ContainerName name = engine.start(TestEngine.shell("echo a; sleep 1; echo b"));
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    output.copy(name, 100, true, bytes);
+    assertThat(bytes.toString(UTF_8)).isEqualTo("a\nb\n");
+  }
+
+  @Test
+  void followingASilentContainerEndsWhenTheReaderIsGone() {
+    ContainerName name = engine.start(TestEngine.shell("echo a; sleep 1000"));
+    Instant begin = Instant.now();
+    output.copy(name, 100, true, new ClosedReader());
+    assertThat(Duration.between(begin, Instant.now())).isLessThan(Duration.ofSeconds(5));
+  }
+
+  @Test
+  void theEngineKeepsABoundedLog() {
+    ContainerSpec spec = TestEngine.shell("true");
+    engine.engine().containers().create(spec);
+    engine
+        .connection()
+        .run(
+            "looking at the log settings",
+            CallLimits.QUICK,
+            docker -> {
+              var log =
+                  docker
+                      .inspectContainerCmd(spec.name().toString())
+                      .exec()
+                      .getHostConfig()
+                      .getLogConfig();
+              assertThat(log.getConfig()).isEqualTo(LogLimits.JSON_FILE);
+              assertThat(log.getType().getType()).isEqualTo("json-file");
+            });
+  }
+
+  /** A connection whose other side went away: writes are taken, a flush fails. */
+  private static final class ClosedReader extends OutputStream {
+    @Override
+    public void write(int b) {}
+
+    @Override
+    public void flush() throws IOException {
+      throw new IOException("broken pipe");
+    }
+  }
+}
