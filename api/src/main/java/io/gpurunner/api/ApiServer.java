@@ -158,7 +158,7 @@ public final class ApiServer {
               new RequestRefusedException(
                   RequestRefusedException.Kind.BAD_REQUEST, "the request is not HTTP/1.1");
         };
+    // Vert.x closes the connection itself once this answer is written.
     errors.of(refusal).send(request);
-    request.connection().close();
   }
 }

@@ -110,17 +110,7 @@ final class TokenVerifier {
     if (!FORM.matcher(token).matches()) {
       throw refused("the token is not a JWT");
     }
-    JsonObject claims;
-    try {
-      Future<User> user = provider.authenticate(new TokenCredentials(token));
-      if (!user.succeeded()) {
-        throw refused("the token was not signed by this agent with " + JwtSecret.ALGORITHM);
-      }
-      claims = user.result().attributes().getJsonObject("accessToken");
-    } catch (ClassCastException e) {
-      // The library reads exp, nbf and iat as numbers without looking.
-      throw refused("a time in the token is not a number");
-    }
+    JsonObject claims = signedClaims(token);
     String tokenId = claim(claims, "jti");
     String user = claim(claims, "user");
     if (!user.equals(claim(claims, "sub"))) {
@@ -128,6 +118,20 @@ final class TokenVerifier {
     }
     return new Verified(
         new Caller(user, isAdmin(claims)), tokenId, time(claims, "nbf"), time(claims, "exp"));
+  }
+
+  private JsonObject signedClaims(String token) {
+    Future<User> user;
+    try {
+      user = provider.authenticate(new TokenCredentials(token));
+    } catch (RuntimeException e) {
+      // The library takes exp, nbf and iat for numbers without looking.
+      throw refused("a time in the token is not a number");
+    }
+    if (!user.succeeded()) {
+      throw refused("the token was not signed by this agent with " + JwtSecret.ALGORITHM);
+    }
+    return user.result().attributes().getJsonObject("accessToken");
   }
 
   private static String claim(JsonObject claims, String name) {

@@ -1,0 +1,148 @@
+package io.gpurunner.api;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+
+/** A real server on a free loopback port, with fake ports behind it, and a client. */
+final class ApiFixture implements AutoCloseable {
+  static final Instant NOW = Instant.parse("2026-03-01T12:00:00Z");
+  static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  /** Short enough to wait for in a test. */
+  static final ApiSettings.Waits SHORT =
+      new ApiSettings.Waits(
+          Duration.ofMillis(400),
+          Duration.ofMillis(800),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(1),
+          50,
+          8);
+
+  final FakeJobs jobs = new FakeJobs();
+  final FakeFacts facts = new FakeFacts();
+  final Set<String> revoked = ConcurrentHashMap.newKeySet();
+  final JwtSecret secret = randomSecret();
+  final int port;
+
+  volatile Health.Report health =
+      new Health.Report(List.of(new Health.Part("docker", true, "20.10")));
+  volatile ArtifactDownloads downloads =
+      (job, file, expires, signature) -> new ArtifactDownloads.Download.Missing("nothing here");
+  volatile Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
+
+  private final Vertx vertx = Vertx.vertx();
+  private final ApiServer server;
+  private final HttpClient client =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+  ApiFixture() {
+    this(ApiSettings.Waits.DEFAULT, Optional.empty());
+  }
+
+  ApiFixture(ApiSettings.Waits waits, Optional<ApiSettings.TlsFiles> tls) {
+    ApiPorts ports =
+        new ApiPorts(
+            jobs,
+            facts,
+            () -> health,
+            revoked::contains,
+            (job, file, expires, signature) -> downloads.find(job, file, expires, signature));
+    server =
+        new ApiServer(
+            vertx, new ApiSettings("127.0.0.1", 0, tls, secret, waits), ports, new MovableClock());
+    port =
+        server
+            .start()
+            .toCompletionStage()
+            .toCompletableFuture()
+            .orTimeout(20, TimeUnit.SECONDS)
+            .join();
+  }
+
+  /** Reads whatever clock the fixture holds now. */
+  private final class MovableClock extends Clock {
+    @Override
+    public java.time.ZoneId getZone() {
+      return ZoneOffset.UTC;
+    }
+
+    @Override
+    public Clock withZone(java.time.ZoneId zone) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Instant instant() {
+      return clock.instant();
+    }
+  }
+
+  static JwtSecret randomSecret() {
+    byte[] bytes = new byte[JwtSecret.MINIMUM_BYTES];
+    new SecureRandom().nextBytes(bytes);
+    return new JwtSecret(bytes);
+  }
+
+  String token(String user) {
+    return new TokenIssuer(secret).issue(user, false, "id-of-" + user, NOW, Optional.empty());
+  }
+
+  String adminToken() {
+    return new TokenIssuer(secret).issue("root", true, "id-of-root", NOW, Optional.empty());
+  }
+
+  HttpRequest.Builder request(String path) {
+    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).timeout(PATIENCE);
+  }
+
+  HttpRequest.Builder as(String user, String path) {
+    return request(path).header("Authorization", "Bearer " + token(user));
+  }
+
+  HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  HttpResponse<byte[]> fetch(HttpRequest.Builder request) throws IOException, InterruptedException {
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+  }
+
+  HttpResponse<String> post(String path, String body) throws IOException, InterruptedException {
+    return send(as("ann", path).POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  HttpResponse<String> post(String path, byte[] body) throws IOException, InterruptedException {
+    return send(as("ann", path).POST(HttpRequest.BodyPublishers.ofByteArray(body)));
+  }
+
+  HttpResponse<String> get(String path) throws IOException, InterruptedException {
+    return send(as("ann", path).GET());
+  }
+
+  JobId create() throws IOException, InterruptedException {
+    HttpResponse<String> response = post("/api/userJob", GuideBodies.CREATE);
+    return new JobId(new JsonObject(response.body()).getString("job_id"));
+  }
+
+  @Override
+  public void close() {
+    server.stop().toCompletionStage().toCompletableFuture().orTimeout(20, TimeUnit.SECONDS).join();
+    vertx.close().toCompletionStage().toCompletableFuture().orTimeout(20, TimeUnit.SECONDS).join();
+    client.close();
+  }
+}

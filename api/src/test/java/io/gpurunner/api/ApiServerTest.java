@@ -1,0 +1,438 @@
+package io.gpurunner.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The routes over real HTTP: the contract's sections 1, 3, 4 and 6. */
+final class ApiServerTest {
+  private ApiFixture api;
+
+  @BeforeEach
+  void start() throws Exception {
+    api = new ApiFixture(ApiFixture.SHORT, Optional.empty());
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    api.close();
+  }
+
+  @Test
+  void answersTheGuidesThreeRequestsAsTheGuideSays() throws Exception {
+    HttpResponse<String> created = guide("/api/userJob", GuideBodies.CREATE);
+    assertThat(created.statusCode()).isEqualTo(200);
+    JsonObject answer = new JsonObject(created.body());
+    assertThat(answer.fieldNames()).containsExactly("job_id");
+    JobId id = new JobId(answer.getString("job_id"));
+    assertThat(api.jobs.stored).containsOnlyKeys(id);
+
+    HttpResponse<String> status = guide("/api/userJob/job_status", GuideBodies.jobId(id.value()));
+    assertThat(status.statusCode()).isEqualTo(200);
+    assertThat(status.body()).isEqualTo("{\"status\":\"working\"}");
+
+    HttpResponse<String> deleted = guide("/api/userJob/job_del", GuideBodies.jobId(id.value()));
+    assertThat(deleted.statusCode()).isEqualTo(200);
+    assertThat(new JsonObject(deleted.body()))
+        .isEqualTo(
+            new JsonObject().put("job_id", id.value()).put("message", "the job is being stopped"));
+  }
+
+  private HttpResponse<String> guide(String path, String body)
+      throws IOException, InterruptedException {
+    return api.send(
+        api.as("eng@example.com", path)
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "multipart/form-data",
+        "text/plain; charset=utf-16",
+        "image/png",
+        "nonsense"
+      })
+  void parsesTheBodyAsJsonWhateverItsContentType(String type) throws Exception {
+    HttpResponse<String> response =
+        api.send(
+            api.as("ann", "/api/userJob")
+                .header("Content-Type", type)
+                .POST(HttpRequest.BodyPublishers.ofString(GuideBodies.CREATE)));
+
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+  }
+
+  @Test
+  void givesTheUrlOfASuccessAndOnlyThere() throws Exception {
+    JobId id = api.create();
+    String url = "https://store.example.com/" + id + "%2Fds_model.bin?Signature=x%3D&Expires=1";
+
+    api.jobs.status.set(FakeJobs.success(url));
+    assertThat(new JsonObject(status(id)))
+        .isEqualTo(new JsonObject().put("status", "success").put("url", url));
+    api.jobs.status.set(new JobStatus(JobStatus.Phase.SUCCESS, Optional.empty()));
+    assertThat(status(id)).isEqualTo("{\"status\":\"success\"}");
+    api.jobs.status.set(new JobStatus(JobStatus.Phase.FAIL, Optional.empty()));
+    assertThat(status(id)).isEqualTo("{\"status\":\"fail\"}");
+  }
+
+  private String status(JobId id) throws IOException, InterruptedException {
+    return api.post("/api/userJob/job_status", GuideBodies.jobId(id.value())).body();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{}|job_id: is required",
+        "{\"job_id\":null}|job_id: is required",
+        "{\"job_id\":1}|job_id: must be text, was 1",
+        "{\"job_id\":[\"x\"]}|job_id: must be text, was a list",
+        "[]|body: must be a JSON object, was a list",
+        "x|body: must be JSON",
+        "''|body: must be a JSON object, was empty"
+      })
+  void refusesBodiesThatNameNoJob(String body, String message) throws Exception {
+    for (String path : List.of("/api/userJob/job_status", "/api/userJob/job_del")) {
+      assertThat(ErrorBody.message(api.post(path, body), 400)).startsWith(message);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "ai",
+        "nonsense",
+        "ai00000000-0000-4000-8000-000000000000",
+        "../../etc/passwd"
+      })
+  void knowsNoJobByAnotherText(String text) throws Exception {
+    for (String path : List.of("/api/userJob/job_status", "/api/userJob/job_del")) {
+      assertThat(ErrorBody.message(api.post(path, GuideBodies.jobId(text)), 404))
+          .isEqualTo("job_id: there is no job \"" + text + "\"");
+    }
+  }
+
+  @Test
+  void hidesOtherUsersJobsButNotFromAnAdmin() throws Exception {
+    JobId id = api.create();
+
+    for (String path : List.of("/api/userJob/job_status", "/api/userJob/job_del")) {
+      HttpRequest.BodyPublisher body =
+          HttpRequest.BodyPublishers.ofString(GuideBodies.jobId(id.value()));
+      ErrorBody.message(api.send(api.as("bob", path).POST(body)), 404);
+      assertThat(
+              api.send(
+                      api.request(path)
+                          .header("Authorization", "Bearer " + api.adminToken())
+                          .POST(body))
+                  .statusCode())
+          .isEqualTo(200);
+    }
+    ErrorBody.message(api.send(api.as("bob", "/api/userJob/" + id).GET()), 404);
+  }
+
+  @Test
+  void refusesAWrongRequestWithAllItsFaultsAndStoresNothing() throws Exception {
+    String body =
+        GuideBodies.CREATE
+            .replace("\"ckptVol\": \"10000\"", "\"ckptVol\": \"10G\"")
+            .replace("/data2", "/../x");
+
+    assertThat(ErrorBody.message(api.post("/api/userJob", body), 400))
+        .isEqualTo(
+            "ckptVol: must be a whole number of MB, was \"10G\"; modelPath: must be an absolute"
+                + " container path without '..', was \"/../x\"");
+    assertThat(api.jobs.stored).isEmpty();
+  }
+
+  @Test
+  void handsOnTheIdempotencyKey() throws Exception {
+    api.send(
+        api.as("ann", "/api/userJob")
+            .header("Idempotency-Key", "key-1")
+            .POST(HttpRequest.BodyPublishers.ofString(GuideBodies.CREATE)));
+
+    assertThat(api.jobs.stored.values())
+        .singleElement()
+        .satisfies(stored -> assertThat(stored.idempotencyKey()).contains("key-1"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "a b", "a\tb"})
+  void refusesABadIdempotencyKey(String key) throws Exception {
+    String[] keys = key.isEmpty() ? new String[] {"", "x".repeat(256)} : new String[] {key};
+    for (String value : keys) {
+      HttpResponse<String> response =
+          api.send(
+              api.as("ann", "/api/userJob")
+                  .header("Idempotency-Key", value)
+                  .POST(HttpRequest.BodyPublishers.ofString(GuideBodies.CREATE)));
+      assertThat(ErrorBody.message(response, 400)).startsWith("Idempotency-Key: must be sent once");
+    }
+    assertThat(
+            ErrorBody.message(
+                api.send(
+                    api.as("ann", "/api/userJob")
+                        .header("Idempotency-Key", "a")
+                        .header("Idempotency-Key", "b")
+                        .POST(HttpRequest.BodyPublishers.ofString(GuideBodies.CREATE))),
+                400))
+        .startsWith("Idempotency-Key");
+  }
+
+  @ParameterizedTest
+  @EnumSource(RequestRefusedException.Kind.class)
+  void givesEveryRefusalItsStatus(RequestRefusedException.Kind kind) throws Exception {
+    api.jobs.failure.set(new RequestRefusedException(kind, "because"));
+
+    HttpResponse<String> response = api.post("/api/userJob", GuideBodies.CREATE);
+
+    assertThat(ErrorBody.message(response, ErrorAnswers.status(kind))).isEqualTo("because");
+    assertThat(response.headers().firstValue("Retry-After").isPresent())
+        .isEqualTo(kind == RequestRefusedException.Kind.UNAVAILABLE);
+  }
+
+  @Test
+  void saysWhenToTryAgain() throws Exception {
+    api.jobs.failure.set(
+        new RequestRefusedException(
+            RequestRefusedException.Kind.TOO_MANY, "too many", Duration.ofSeconds(90)));
+
+    assertThat(api.post("/api/userJob", GuideBodies.CREATE).headers().firstValue("Retry-After"))
+        .contains("90");
+  }
+
+  @Test
+  void leaksNothingOfAnInternalError() throws Exception {
+    api.jobs.failure.set(new IllegalStateException("secret detail"));
+
+    assertThat(ErrorBody.message(api.post("/api/userJob", GuideBodies.CREATE), 501))
+        .startsWith("internal error")
+        .contains("reference")
+        .doesNotContain("secret");
+  }
+
+  @Test
+  void listsTheCallersJobs() throws Exception {
+    JobId id = api.create();
+
+    JsonObject page = new JsonObject(api.get("/api/userJob?current=2&size=5").body());
+
+    assertThat(api.jobs.lastPage).isEqualTo(2);
+    assertThat(api.jobs.lastSize).isEqualTo(5);
+    assertThat(page.fieldNames()).containsExactly("content", "totalElements");
+    assertThat(page.getLong("totalElements")).isEqualTo(1);
+    assertThat(page.getJsonArray("content").getJsonObject(0).getString("job_id"))
+        .isEqualTo(id.value());
+    assertThat(new JsonObject(api.send(api.as("bob", "/api/userJob").GET()).body()))
+        .isEqualTo(new JsonObject("{\"content\":[],\"totalElements\":0}"));
+    assertThat(api.jobs.lastPage).isEqualTo(1);
+    assertThat(api.jobs.lastSize).isEqualTo(ApiLimits.DEFAULT_PAGE_SIZE);
+  }
+
+  @Test
+  void boundsPages() throws Exception {
+    assertThat(ErrorBody.message(api.get("/api/userJob?current=0&size=101"), 400))
+        .isEqualTo(
+            "current: must be one whole number from 1 to 1000000, was \"0\"; size: must be one whole"
+                + " number from 1 to 100, was \"101\"");
+    for (String query :
+        List.of("size=", "size=x", "size=1&size=2", "current=-1", "current=9999999999")) {
+      ErrorBody.message(api.get("/api/userJob?" + query), 400);
+    }
+  }
+
+  @Test
+  void tellsTheGpuTypes() throws Exception {
+    assertThat(api.get("/api/userJob/getGpuType").body())
+        .isEqualTo(
+            "[{\"gpuProd\":\"NVIDIA-A100-SXM4-80GB\",\"gpuTotal\":1,\"gpuAllocatable\":0,\"amount\":0},"
+                + "{\"gpuProd\":\"NVIDIA-GeForce-RTX-3090\",\"gpuTotal\":4,\"gpuAllocatable\":3,\"amount\":0}]");
+  }
+
+  @Test
+  void showsOneJobInFull() throws Exception {
+    JobId id = api.create();
+
+    JsonObject job = new JsonObject(api.get("/api/userJob/" + id).body());
+
+    assertThat(job.getString("job_id")).isEqualTo(id.value());
+    assertThat(job.getString("user")).isEqualTo("ann");
+    assertThat(job.getString("state")).isEqualTo("QUEUED");
+    assertThat(job.getString("reason")).isEqualTo("waits for 1 GPU");
+    assertThat(job.getInteger("queuePosition")).isEqualTo(1);
+    assertThat(job.getJsonArray("events").getJsonObject(0).getString("at"))
+        .isEqualTo("1970-01-01T00:00:00Z");
+    ErrorBody.message(api.get("/api/userJob/nonsense"), 404);
+    ErrorBody.message(api.get("/api/userJob/" + JobId.random()), 404);
+  }
+
+  @Test
+  void startsAnUploadAgain() throws Exception {
+    JobId id = api.create();
+
+    assertThat(
+            new JsonObject(api.post("/api/userJob/" + id + "/retry-upload", "").body())
+                .getString("message"))
+        .isEqualTo("the upload starts again");
+    ErrorBody.message(api.post("/api/userJob/x/retry-upload", "{}"), 404);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/api/userJob/",
+        "//api//userJob",
+        "/api//userJob",
+        "/api/./userJob",
+        "/api/%75serJob"
+      })
+  void toleratesHowClientsJoinPaths(String path) throws Exception {
+    assertThat(api.post(path, GuideBodies.CREATE).statusCode()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/api/userJob/job_status/", "/api/userJob/job_del/"})
+  void toleratesTrailingSlashes(String path) throws Exception {
+    assertThat(api.post(path, GuideBodies.jobId(api.create().value())).statusCode()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "/",
+        "/api",
+        "/api/userJobs",
+        "/api/userjob",
+        "/api/userJob/x/y",
+        "/artifacts/x",
+        "/api/userJob/a%2Fb/c"
+      })
+  void answers404InTheErrorBody(String path) throws Exception {
+    ErrorBody.message(api.get(path), 404);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "PUT,/api/userJob,'GET, POST'",
+    "DELETE,/api/userJob,'GET, POST'",
+    "GET,/api/userJob/job_status,POST",
+    "GET,/api/userJob/job_del,POST",
+    "POST,/api/userJob/getGpuType,GET",
+    "POST,/health/live,GET",
+    "POST,/artifacts/a/b,'GET, HEAD'",
+    "BREW,/api/userJob/x,GET"
+  })
+  void answers405WithTheMethodsThereAre(String method, String path, String allowed)
+      throws Exception {
+    HttpResponse<String> response =
+        api.send(api.as("ann", path).method(method, HttpRequest.BodyPublishers.noBody()));
+
+    ErrorBody.message(response, 405);
+    assertThat(response.headers().firstValue("Allow")).contains(allowed);
+  }
+
+  @Test
+  void takesABodyOfExactlyTheLimitAndNoMore() throws Exception {
+    byte[] body = new byte[ApiLimits.MAX_BODY_BYTES];
+    java.util.Arrays.fill(body, (byte) ' ');
+    byte[] json = GuideBodies.CREATE.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    System.arraycopy(json, 0, body, 0, json.length);
+
+    assertThat(api.post("/api/userJob", body).statusCode()).isEqualTo(200);
+    byte[] larger = java.util.Arrays.copyOf(body, body.length + 1);
+    larger[body.length] = ' ';
+    assertThat(ErrorBody.message(api.post("/api/userJob", larger), 413))
+        .isEqualTo("body: must be at most 1048576 bytes, was more");
+    assertThat(api.jobs.stored).hasSize(1);
+  }
+
+  @Test
+  void answersWhatIsPastTheBoundWith503AndGoesOnAfterwards() throws Exception {
+    CountDownLatch busy = new CountDownLatch(ApiFixture.SHORT.requests());
+    CountDownLatch release = new CountDownLatch(1);
+    api.jobs.before =
+        () -> {
+          busy.countDown();
+          awaitQuietly(release);
+        };
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Callable<Integer> create = () -> api.post("/api/userJob", GuideBodies.CREATE).statusCode();
+      List<Future<Integer>> running = new ArrayList<>();
+      for (int number = 0; number < ApiFixture.SHORT.requests(); number++) {
+        running.add(threads.submit(create));
+      }
+      assertThat(busy.await(20, TimeUnit.SECONDS)).isTrue();
+
+      HttpResponse<String> refused = api.post("/api/userJob", GuideBodies.CREATE);
+      assertThat(ErrorBody.message(refused, 503)).contains("8 requests");
+      assertThat(refused.headers().firstValue("Retry-After")).contains("1");
+      assertThat(api.send(api.request("/health/live").GET()).statusCode())
+          .as("the event loop is free")
+          .isEqualTo(200);
+
+      release.countDown();
+      for (Future<Integer> one : running) {
+        assertThat(one.get(20, TimeUnit.SECONDS)).isEqualTo(200);
+      }
+    }
+    assertThat(api.post("/api/userJob", GuideBodies.CREATE).statusCode()).isEqualTo(200);
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await(20, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Test
+  void tellsItsHealthWithoutAToken() throws Exception {
+    assertThat(api.send(api.request("/health/live").GET()).body()).isEqualTo("{\"live\":true}");
+    assertThat(api.send(api.request("/health/ready").GET()).body())
+        .isEqualTo(
+            "{\"ready\":true,\"parts\":[{\"name\":\"docker\",\"ok\":true,\"message\":\"20.10\"}]}");
+
+    api.health =
+        new Health.Report(
+            List.of(
+                new Health.Part("docker", false, "no answer at /x\u001b[0m"),
+                new Health.Part("store", true, "fine")));
+    HttpResponse<String> response = api.send(api.request("/health/ready").GET());
+    JsonObject body = new JsonObject(response.body());
+
+    assertThat(response.statusCode()).isEqualTo(503);
+    assertThat(response.headers().firstValue("Retry-After")).contains("1");
+    assertThat(body.getInteger("status")).isEqualTo(503);
+    assertThat(body.getString("message")).isEqualTo("not ready: docker: no answer at /x\\u001b[0m");
+    assertThat(body.getBoolean("ready")).isFalse();
+    assertThat(body.getJsonArray("parts")).hasSize(2);
+  }
+}
