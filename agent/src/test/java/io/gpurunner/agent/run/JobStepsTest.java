@@ -233,8 +233,8 @@ class JobStepsTest {
     JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
     run.writeModel(id, "ds_model.bin", "weights");
     run.store.failNext(StorageException.Kind.UNAVAILABLE);
-    run.clock.advance(Duration.ofSeconds(2));
-    assertThat(run.settle(id).state()).isInstanceOf(JobState.Uploading.class);
+    run.until(id, JobState.Uploading.class);
+    run.settle(id);
     run.ledger.requestDeletion(id, "ann");
     Job job = run.settle(id);
     assertThat(job.state()).isInstanceOf(JobState.Deleted.class);

@@ -144,8 +144,13 @@ final class RunHarness implements AutoCloseable {
 
   /** Moves time to where the job next wants to step, again and again, until it has ended. */
   Job toTheEnd(JobId id) {
+    return until(id, JobState.Final.class);
+  }
+
+  /** The same, until it is in that state. */
+  Job until(JobId id, Class<? extends JobState> state) {
     for (int i = 0; i < STEP_LIMIT * STEP_LIMIT; i++) {
-      if (state(id) instanceof JobState.Final) {
+      if (state.isInstance(state(id))) {
         return job(id);
       }
       dispatcher.round();
