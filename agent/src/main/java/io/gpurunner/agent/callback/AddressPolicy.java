@@ -113,7 +113,7 @@ public final class AddressPolicy {
   }
 
   /** The host as resolvers take it: an IPv6 literal without its brackets. */
-  static String host(URI url) {
+  private static String host(URI url) {
     String host = url.getHost();
     return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
   }

@@ -62,15 +62,22 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     this.signature = new CallbackSignature(key);
     this.clock = clock;
     this.limits = limits;
+    HttpClientOptions options =
+        new HttpClientOptions(base)
+            .setVerifyHost(true)
+            .setTrustAll(false)
+            .setKeepAlive(false)
+            .setConnectTimeout(Math.toIntExact(limits.connect().toMillis()))
+            .setSslHandshakeTimeout(limits.connect().toMillis())
+            .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS);
     this.client =
-        vertx.createHttpClient(
-            new HttpClientOptions(base)
-                .setVerifyHost(true)
-                .setTrustAll(false)
-                .setKeepAlive(false)
-                .setConnectTimeout(Math.toIntExact(limits.connect().toMillis()))
-                .setSslHandshakeTimeout(limits.connect().toMillis())
-                .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS));
+        vertx
+            .httpClientBuilder()
+            .with(options)
+            // What breaks a connection is told by its request's result; the log is not for every
+            // receiver's faults.
+            .withConnectHandler(connection -> connection.exceptionHandler(broken -> {}))
+            .build();
   }
 
   @Override
@@ -167,7 +174,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     return new RequestOptions()
         .setMethod(HttpMethod.POST)
         .setServer(SocketAddress.inetSocketAddress(port, address.getHostAddress()))
-        .setHost(AddressPolicy.host(url))
+        .setHost(url.getHost())
         .setPort(port)
         .setSsl(tls)
         .setURI(target(url))

@@ -38,8 +38,12 @@ final class RawReceiver implements AutoCloseable {
   private volatile String repeated = "";
   private volatile Duration pause = Duration.ZERO;
 
-  /** What came in. */
-  record Request(String line, Map<String, String> headers, byte[] body) {}
+  /**
+   * What came in.
+   *
+   * @param body its bytes, a character for each (ISO 8859-1)
+   */
+  record Request(String line, Map<String, String> headers, String body) {}
 
   /**
    * @param answer sent as it is; nothing, if empty
@@ -124,7 +128,7 @@ final class RawReceiver implements AutoCloseable {
       // Waits for the other side to hang up.
       in.transferTo(OutputStream.nullOutputStream());
       hungUp.incrementAndGet();
-    } catch (IOException broken) {
+    } catch (IOException | NumberFormatException broken) {
       hungUp.incrementAndGet();
     } catch (InterruptedException impossible) {
       throw new IllegalStateException(impossible);
@@ -136,11 +140,14 @@ final class RawReceiver implements AutoCloseable {
     Map<String, String> headers = new TreeMap<>();
     for (String header = line(in); !header.isEmpty(); header = line(in)) {
       int colon = header.indexOf(':');
+      if (colon < 0) {
+        throw new IOException("no HTTP");
+      }
       headers.put(
           header.substring(0, colon).toLowerCase(Locale.ROOT), header.substring(colon + 1).strip());
     }
     int length = Integer.parseInt(headers.getOrDefault("content-length", "0"));
-    return new Request(line, headers, in.readNBytes(length));
+    return new Request(line, headers, new String(in.readNBytes(length), ISO_8859_1));
   }
 
   private static String line(InputStream in) throws IOException {
