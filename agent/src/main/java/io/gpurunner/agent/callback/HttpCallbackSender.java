@@ -119,8 +119,10 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private CallbackResult exchange(HttpClientRequest request, String body) {
     try {
       Promise<Void> drained = Promise.promise();
-      int status =
-          await(request.send(body).map(answer -> drain(answer, drained)), limits.response());
+      // Asked for before sending: on a machine under load the answer may else be over before.
+      Future<Integer> answered = request.response().map(answer -> drain(answer, drained));
+      request.send(body);
+      int status = await(answered, limits.response());
       try {
         await(drained.future(), limits.drain());
       } catch (CompletionException tooMuch) {
