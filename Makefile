@@ -38,7 +38,7 @@ dist: $(DIST)/bin/gpurunner ## leave a runnable tree in target/dist/gpurunner
 $(DIST)/bin/gpurunner: $(SOURCES)
 	dev/prepare
 	rm -rf $(DIST)
-	dev/maven package -Pdist -DskipTests -pl agent -am
+	dev/maven -q package -Pdist -Dmaven.test.skip=true -pl agent -am
 	install -D -m 644 systemd/gpurunner.yaml $(DIST)/share/gpurunner/gpurunner.yaml
 	install -D -m 644 LICENSE $(DIST)/share/gpurunner/LICENSE
 	install -D -m 755 agent/src/main/dist/bin/gpurunner $@

@@ -84,7 +84,7 @@ class JobEndingsIT {
 
   private static void assertNothingHeld(String jobId) {
     assertThat(containers.of(jobId)).isEmpty();
-    assertThat(agent.detail(jobId).getJsonArray("gpuUuids")).isEmpty();
+    assertThat(agent.detail(jobId).getJsonArray("gpus")).isEmpty();
   }
 
   private static String reason(String jobId) {

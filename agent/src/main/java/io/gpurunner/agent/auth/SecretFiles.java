@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.security.SecureRandom;
@@ -47,8 +46,6 @@ public final class SecretFiles {
         create(file);
       }
       return load(file);
-    } catch (NoSuchFileException gone) {
-      throw new AuthException("secret " + file + ": no such file", gone);
     } catch (IOException failure) {
       throw new AuthException(
           "secret " + file + ": cannot be read or made as " + user() + ": " + failure, failure);

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.auth;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -150,15 +151,18 @@ public final class TokenRegistry implements TokenRevocations {
   }
 
   private static IssuedToken read(Path file) throws IOException {
-    JsonNode content = JSON.readTree(file.toFile());
+    byte[] bytes = Files.readAllBytes(file);
     try {
+      JsonNode content = JSON.readTree(bytes);
       return new IssuedToken(
           new TokenId(content.required("jti").asText()),
           new UserName(content.required("user").asText()),
           content.required("admin").asBoolean(),
           Instant.parse(content.required("issuedAt").asText()),
           Optional.ofNullable(content.get("expires")).map(JsonNode::asText).map(Instant::parse));
-    } catch (IllegalArgumentException | DateTimeParseException malformed) {
+    } catch (JsonProcessingException
+        | IllegalArgumentException
+        | DateTimeParseException malformed) {
       throw new AuthException(
           "token record " + file + ": is damaged (" + malformed.getMessage() + "); move it away",
           malformed);

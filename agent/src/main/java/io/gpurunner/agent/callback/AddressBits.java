@@ -14,6 +14,11 @@ final class AddressBits {
 
   private AddressBits() {}
 
+  /** 32 or 128. */
+  static int length(InetAddress address) {
+    return address.getAddress().length * 8;
+  }
+
   /** Whether two addresses of one family agree in their first bits. */
   static boolean samePrefix(InetAddress left, InetAddress right, int prefixBits) {
     byte[] leftBytes = left.getAddress();

@@ -2,6 +2,8 @@ package io.gpurunner.agent.callback;
 
 import java.net.InetAddress;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -13,17 +15,16 @@ public sealed interface AddressPattern {
    * @throws IllegalArgumentException for a text that is none of the three
    */
   static AddressPattern parse(String text) {
-    int slash = text.indexOf('/');
-    if (slash >= 0) {
-      InetAddress address = InetAddress.ofLiteral(text.substring(0, slash));
-      String prefix = text.substring(slash + 1);
-      return new Network(
-          address, Network.PREFIX.matcher(prefix).matches() ? Integer.parseInt(prefix) : -1);
+    Matcher literal = Network.FORM.matcher(text);
+    if (!literal.matches()) {
+      return new HostName(text);
     }
-    return Network.isLiteral(text)
-        ? new Network(
-            InetAddress.ofLiteral(text), InetAddress.ofLiteral(text).getAddress().length * 8)
-        : new HostName(text);
+    InetAddress address = InetAddress.ofLiteral(literal.group(1));
+    int prefixBits =
+        Optional.ofNullable(literal.group(2))
+            .map(Integer::valueOf)
+            .orElse(AddressBits.length(address));
+    return new Network(address, prefixBits);
   }
 
   /**
@@ -40,18 +41,15 @@ public sealed interface AddressPattern {
 
   /** An address is a network of one. */
   record Network(InetAddress address, int prefixBits) implements AddressPattern {
-    private static final Pattern PREFIX = Pattern.compile("[0-9]{1,3}");
-    private static final Pattern LITERAL = Pattern.compile("[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*");
+    private static final Pattern FORM =
+        Pattern.compile(
+            "((?:[0-9]{1,3}\\.){3}[0-9]{1,3}|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)(?:/([0-9]{1,3}))?");
 
     public Network {
-      int addressBits = address.getAddress().length * 8;
+      int addressBits = AddressBits.length(address);
       if (prefixBits < 0 || prefixBits > addressBits) {
         throw new IllegalArgumentException("prefix must be 0 to " + addressBits);
       }
-    }
-
-    private static boolean isLiteral(String text) {
-      return LITERAL.matcher(text).matches();
     }
 
     @Override
@@ -61,16 +59,18 @@ public sealed interface AddressPattern {
 
     @Override
     public String toString() {
-      boolean single = prefixBits == address.getAddress().length * 8;
+      boolean single = prefixBits == AddressBits.length(address);
       return single ? address.getHostAddress() : address.getHostAddress() + "/" + prefixBits;
     }
   }
 
   /** Matches the host as written in the URL, without regard to case; not its subdomains. */
   record HostName(String name) implements AddressPattern {
+    private static final String LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
+
+    /** A name whose last part is a number is a mistyped address. */
     private static final Pattern FORM =
-        Pattern.compile(
-            "(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*");
+        Pattern.compile("(?=.{1,253}$)(?!(?:.*\\.)?[0-9]+$)" + LABEL + "(?:\\." + LABEL + ")*");
 
     public HostName {
       name = canonical(name);

@@ -4,6 +4,7 @@ import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 
@@ -92,7 +93,7 @@ public final class AddressPolicy {
 
   private static Optional<String> malformed(URI url) {
     String scheme = Optional.ofNullable(url.getScheme()).orElse("");
-    if (!Set.of("http", "https").contains(scheme.toLowerCase(java.util.Locale.ROOT))) {
+    if (!Set.of("http", "https").contains(scheme.toLowerCase(Locale.ROOT))) {
       return Optional.of("must be an http or https URL");
     }
     if (url.getHost() == null) {
@@ -112,7 +113,7 @@ public final class AddressPolicy {
   }
 
   /** The host as resolvers take it: an IPv6 literal without its brackets. */
-  static String host(URI url) {
+  private static String host(URI url) {
     String host = url.getHost();
     return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
   }
@@ -144,11 +145,12 @@ public final class AddressPolicy {
 
   private static String text(String host, InetAddress address, InetAddress meaning) {
     String literal = address.getHostAddress();
-    String carried =
-        literal.equals(meaning.getHostAddress())
-            ? ""
-            : ", which carries " + meaning.getHostAddress() + " and";
-    return literal.equals(host) ? literal + carried : host + " resolves to " + literal + carried;
+    boolean itself = literal.equals(meaning.getHostAddress());
+    String carried = itself ? "" : ", which carries " + meaning.getHostAddress() + " and";
+    if (literal.equals(host)) {
+      return literal + carried;
+    }
+    return host + " resolves to " + literal + (itself ? ", which" : carried);
   }
 
   /** What came of judging a URL. */

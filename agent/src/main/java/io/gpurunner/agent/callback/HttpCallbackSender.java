@@ -62,15 +62,22 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     this.signature = new CallbackSignature(key);
     this.clock = clock;
     this.limits = limits;
+    HttpClientOptions options =
+        new HttpClientOptions(base)
+            .setVerifyHost(true)
+            .setTrustAll(false)
+            .setKeepAlive(false)
+            .setConnectTimeout(Math.toIntExact(limits.connect().toMillis()))
+            .setSslHandshakeTimeout(limits.connect().toMillis())
+            .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS);
     this.client =
-        vertx.createHttpClient(
-            new HttpClientOptions(base)
-                .setVerifyHost(true)
-                .setTrustAll(false)
-                .setKeepAlive(false)
-                .setConnectTimeout(Math.toIntExact(limits.connect().toMillis()))
-                .setSslHandshakeTimeout(limits.connect().toMillis())
-                .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS));
+        vertx
+            .httpClientBuilder()
+            .with(options)
+            // What breaks a connection is told by its request's result; the log is not for every
+            // receiver's faults.
+            .withConnectHandler(connection -> connection.exceptionHandler(broken -> {}))
+            .build();
   }
 
   @Override
@@ -112,8 +119,10 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private CallbackResult exchange(HttpClientRequest request, String body) {
     try {
       Promise<Void> drained = Promise.promise();
-      int status =
-          await(request.send(body).map(answer -> drain(answer, drained)), limits.response());
+      // Asked for before sending: on a machine under load the answer may else be over before.
+      Future<Integer> answered = request.response().map(answer -> drain(answer, drained));
+      request.send(body);
+      int status = await(answered, limits.response());
       try {
         await(drained.future(), limits.drain());
       } catch (CompletionException tooMuch) {
@@ -167,7 +176,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     return new RequestOptions()
         .setMethod(HttpMethod.POST)
         .setServer(SocketAddress.inetSocketAddress(port, address.getHostAddress()))
-        .setHost(AddressPolicy.host(url))
+        .setHost(url.getHost())
         .setPort(port)
         .setSsl(tls)
         .setURI(target(url))

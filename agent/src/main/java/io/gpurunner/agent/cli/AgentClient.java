@@ -64,11 +64,15 @@ final class AgentClient {
             .setPort(config.port())
             .setURI(path)
             .putHeader("Authorization", "Bearer " + token);
+    // Nested, so that the body is asked for on the event loop before it can have passed.
     Future<String> answer =
         client
             .request(request)
-            .compose(ready -> ready.send(Buffer.buffer("{}")))
-            .compose(response -> response.body().map(body -> read(response, body)));
+            .compose(
+                ready ->
+                    ready
+                        .send(Buffer.buffer("{}"))
+                        .compose(response -> response.body().map(body -> read(response, body))));
     try {
       return answer
           .timeout(ANSWER_LIMIT.toMillis(), TimeUnit.MILLISECONDS)

@@ -22,6 +22,7 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.Tag;
+import org.snakeyaml.engine.v2.schema.CoreSchema;
 
 /** Reads {@code gpurunner.yaml}. Stateless; called once at the start of every command. */
 public final class ConfigFile {
@@ -30,6 +31,7 @@ public final class ConfigFile {
 
   private static final int MAX_FILE_BYTES = 256 * 1024;
   private static final int MAX_DEPTH = 16;
+  private static final int MAX_ALIASES = 50;
 
   private ConfigFile() {}
 
@@ -77,7 +79,14 @@ public final class ConfigFile {
   }
 
   private static Optional<MappingNode> root(String name, String yaml) {
-    LoadSettings settings = LoadSettings.builder().setLabel(name).setUseMarks(true).build();
+    // Keys that are no words are allowed here and refused by Section, which names their line.
+    LoadSettings settings =
+        LoadSettings.builder()
+            .setLabel(name)
+            .setSchema(new CoreSchema())
+            .setMaxAliasesForCollections(MAX_ALIASES)
+            .setAllowNonScalarKeys(true)
+            .build();
     try {
       requireShallow(name, new Parse(settings).parseString(yaml));
       Optional<Node> node = new Compose(settings).composeString(yaml);

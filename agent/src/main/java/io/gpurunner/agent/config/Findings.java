@@ -77,6 +77,7 @@ final class Findings {
     int tolerance = Math.max(1, Math.min(name.length(), 9) / 3);
     Optional<String> sibling =
         unknown.siblings.stream()
+            .filter(key -> Math.abs(key.length() - name.length()) <= tolerance)
             .filter(key -> distance(name, key) <= tolerance)
             .min(Comparator.comparingInt(key -> distance(name, key)));
     Stream<String> elsewhere =
@@ -84,28 +85,33 @@ final class Findings {
     return sibling.map(key -> unknown.prefix + key).or(elsewhere::findFirst);
   }
 
-  /** Levenshtein's distance; of long words only that they are far apart. */
+  /**
+   * How many letters were added, left out, mistaken or swapped with their neighbour (optimal string
+   * alignment).
+   */
   static int distance(String left, String right) {
-    if (Math.abs(left.length() - right.length()) > 3) {
-      return Integer.MAX_VALUE;
-    }
-    int[] previous = new int[right.length() + 1];
-    for (int column = 0; column <= right.length(); column++) {
-      previous[column] = column;
-    }
-    for (int row = 1; row <= left.length(); row++) {
-      int[] current = new int[right.length() + 1];
-      current[0] = row;
-      for (int column = 1; column <= right.length(); column++) {
-        int change = left.charAt(row - 1) == right.charAt(column - 1) ? 0 : 1;
-        int replaced = previous[column - 1] + change;
-        int removed = previous[column] + 1;
-        int added = current[column - 1] + 1;
-        current[column] = Math.min(replaced, Math.min(removed, added));
+    int[][] cost = new int[left.length() + 1][right.length() + 1];
+    for (int row = 0; row <= left.length(); row++) {
+      for (int column = 0; column <= right.length(); column++) {
+        cost[row][column] =
+            row == 0 || column == 0 ? row + column : cheapest(left, right, cost, row, column);
       }
-      previous = current;
     }
-    return previous[right.length()];
+    return cost[left.length()][right.length()];
+  }
+
+  private static int cheapest(String left, String right, int[][] cost, int row, int column) {
+    int mistaken = left.charAt(row - 1) == right.charAt(column - 1) ? 0 : 1;
+    int cheapest =
+        Math.min(
+            cost[row - 1][column - 1] + mistaken,
+            1 + Math.min(cost[row - 1][column], cost[row][column - 1]));
+    boolean swapped =
+        row > 1
+            && column > 1
+            && left.charAt(row - 1) == right.charAt(column - 2)
+            && left.charAt(row - 2) == right.charAt(column - 1);
+    return swapped ? Math.min(cheapest, cost[row - 2][column - 2] + 1) : cheapest;
   }
 
   /**

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.auth;
+
+import org.jspecify.annotations.NullMarked;

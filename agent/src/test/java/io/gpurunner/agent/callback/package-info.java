@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.callback;
+
+import org.jspecify.annotations.NullMarked;

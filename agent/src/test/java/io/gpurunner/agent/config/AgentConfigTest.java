@@ -1,0 +1,174 @@
+package io.gpurunner.agent.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.callback.AddressPattern;
+import io.gpurunner.agent.config.HttpConfig.TlsConfig;
+import io.gpurunner.agent.config.StoreConfig.Checksums;
+import io.gpurunner.agent.config.StoreConfig.S3Config;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every key's default, and every key's mapping. */
+final class AgentConfigTest {
+  @TempDir private Path files;
+
+  private static final AgentConfig DEFAULTS =
+      new AgentConfig(
+          Path.of("/var/lib/gpurunner"),
+          new HttpConfig("127.0.0.1", 8080, URI.create("http://127.0.0.1:8080"), Optional.empty()),
+          new AuthConfig(Path.of("/var/lib/gpurunner/secrets/jwt.key")),
+          new GpuConfig(GpuConfig.Provider.AUTO, "libnvidia-ml.so.1", List.of()),
+          new DockerConfig(URI.create("unix:///var/run/docker.sock"), DockerConfig.GpuAccess.AUTO),
+          new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
+          new VolumesConfig(VolumesConfig.Enforcement.AUTO),
+          new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
+          new StoreConfig(
+              StoreConfig.Type.LOCAL,
+              Duration.ofDays(7),
+              Duration.ofDays(1),
+              new S3Config(
+                  Optional.empty(),
+                  "us-east-1",
+                  Optional.empty(),
+                  true,
+                  Optional.empty(),
+                  Optional.empty(),
+                  Checksums.WHEN_REQUIRED)),
+          new CallbacksConfig(Duration.ofDays(3), List.of(), List.of()));
+
+  @Test
+  void everyDefault() {
+    assertThat(AgentConfig.defaults()).isEqualTo(DEFAULTS);
+    assertThat(DEFAULTS.callbackKeyFile())
+        .isEqualTo(Path.of("/var/lib/gpurunner/secrets/callback.key"));
+    assertThat(DEFAULTS.tokensDirectory()).isEqualTo(Path.of("/var/lib/gpurunner/tokens"));
+  }
+
+  @Test
+  void theContractsSampleIsTheDefaults() {
+    String sample =
+        """
+        state-dir: /var/lib/gpurunner
+        http:      { host: 127.0.0.1, port: 8080, public-url: , tls: { certificate: , key: } }
+        auth:      { secret-file: }            # default: <state-dir>/secrets/jwt.key
+        gpu:       { provider: auto, nvml-library: libnvidia-ml.so.1, simulated: [] }
+        docker:    { host: "unix:///var/run/docker.sock", gpu-access: auto }
+        jobs:      { grace-period: 30s, max-volume: 1TB, retention: 30d }
+        volumes:   { enforcement: auto }
+        library:   { datasets: /srv/gpurunner/datasets, models: /srv/gpurunner/models }
+        store:
+          type: local                          # local | s3
+          url-expiry: 7d
+          s3: { endpoint: , region: us-east-1, bucket: , path-style: true, access-key-file: , secret-key-file: }
+        callbacks: { retry-for: 3d, allow: [], deny: [] }
+        """;
+    assertThat(ConfigFile.parse("sample", sample)).isEqualTo(DEFAULTS);
+  }
+
+  @Test
+  void everyKeyMapsAndIsWrittenBack() throws IOException {
+    Path certificate = Files.createFile(files.resolve("tls.crt"));
+    Path key = Files.createFile(files.resolve("tls.key"));
+    Path accessKey = Files.createFile(files.resolve("access"));
+    Path secretKey = Files.createFile(files.resolve("secret"));
+    String yaml =
+        """
+        state-dir: /data/runner
+        http:
+          host: "::"
+          port: "8443"
+          public-url: https://gpu.example.org/
+          tls: { certificate: %s, key: %s }
+        auth: { secret-file: /etc/gpurunner/jwt.key }
+        gpu:
+          provider: simulated
+          nvml-library: /opt/lib/libnvidia-ml.so.1
+          simulated: ["NVIDIA GeForce RTX 3090", NVIDIA A100-SXM4-80GB]
+        docker: { host: "tcp://127.0.0.1:2375", gpu-access: cdi }
+        jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h }
+        volumes: { enforcement: project-quota }
+        library: { datasets: /data/sets, models: /data/models }
+        store:
+          type: s3
+          url-expiry: 1h
+          retry-for: 45m
+          s3:
+            endpoint: http://127.0.0.1:9000
+            region: eu-1
+            bucket: models.of-us
+            path-style: false
+            access-key-file: %s
+            secret-key-file: %s
+            checksums: when-supported
+        callbacks:
+          retry-for: 90s
+          allow: [127.0.0.1, "::1", localhost]
+          deny: [10.0.0.0/8, "fd00::/8"]
+        """
+            .formatted(certificate, key, accessKey, secretKey);
+    AgentConfig expected =
+        new AgentConfig(
+            Path.of("/data/runner"),
+            new HttpConfig(
+                "::",
+                8443,
+                URI.create("https://gpu.example.org"),
+                Optional.of(new TlsConfig(certificate, key))),
+            new AuthConfig(Path.of("/etc/gpurunner/jwt.key")),
+            new GpuConfig(
+                GpuConfig.Provider.SIMULATED,
+                "/opt/lib/libnvidia-ml.so.1",
+                List.of("NVIDIA GeForce RTX 3090", "NVIDIA A100-SXM4-80GB")),
+            new DockerConfig(URI.create("tcp://127.0.0.1:2375"), DockerConfig.GpuAccess.CDI),
+            new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
+            new VolumesConfig(VolumesConfig.Enforcement.PROJECT_QUOTA),
+            new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),
+            new StoreConfig(
+                StoreConfig.Type.S3,
+                Duration.ofHours(1),
+                Duration.ofMinutes(45),
+                new S3Config(
+                    Optional.of(URI.create("http://127.0.0.1:9000")),
+                    "eu-1",
+                    Optional.of("models.of-us"),
+                    false,
+                    Optional.of(accessKey),
+                    Optional.of(secretKey),
+                    Checksums.WHEN_SUPPORTED)),
+            new CallbacksConfig(
+                Duration.ofSeconds(90),
+                List.of(
+                    AddressPattern.parse("127.0.0.1"),
+                    AddressPattern.parse("::1"),
+                    AddressPattern.parse("localhost")),
+                List.of(AddressPattern.parse("10.0.0.0/8"), AddressPattern.parse("fd00::/8"))));
+
+    AgentConfig read = ConfigFile.parse("full", yaml);
+
+    assertThat(read).isEqualTo(expected);
+    assertThat(ConfigFile.parse("rendered", EffectiveConfig.render(read))).isEqualTo(expected);
+  }
+
+  @Test
+  void theDefaultsAreWrittenBackToo() {
+    String rendered = EffectiveConfig.render(DEFAULTS);
+    assertThat(ConfigFile.parse("rendered", rendered)).isEqualTo(DEFAULTS);
+    assertThat(rendered).doesNotContainPattern("(?m) $");
+  }
+
+  @Test
+  void whatFollowsFromOtherKeys() {
+    AgentConfig config =
+        ConfigFile.parse("f", "{state-dir: /srv/state, http: {host: '::1', port: 90}}");
+    assertThat(config.auth().secretFile()).isEqualTo(Path.of("/srv/state/secrets/jwt.key"));
+    assertThat(config.http().publicUrl()).isEqualTo(URI.create("http://[::1]:90"));
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.config;
+
+import org.jspecify.annotations.NullMarked;

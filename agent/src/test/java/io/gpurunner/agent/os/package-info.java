@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.os;
+
+import org.jspecify.annotations.NullMarked;
