@@ -1,5 +1,7 @@
 package io.gpurunner.agent.auth;
 
+import io.gpurunner.api.JwtSecret;
+import io.gpurunner.api.TokenIssuer;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -11,6 +13,11 @@ import java.util.Optional;
  */
 public record IssuedToken(
     TokenId id, UserName user, boolean admin, Instant issuedAt, Optional<Instant> expires) {
+
+  /** The token itself, in the form of contract section 1. */
+  public String signedWith(JwtSecret secret) {
+    return new TokenIssuer(secret).issue(user.value(), admin, id.value(), issuedAt, expires);
+  }
 
   /** Whether the token's time was up at that instant. */
   public boolean expiredAt(Instant now) {

@@ -3,10 +3,10 @@ package io.gpurunner.agent.cli;
 import io.gpurunner.agent.auth.IssuedToken;
 import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.auth.TokenId;
-import io.gpurunner.agent.auth.TokenSigner;
 import io.gpurunner.agent.auth.UserName;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JwtSecret;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -44,14 +44,14 @@ final class RetryUploadCommand implements Callable<Integer> {
                         spec.commandLine(),
                         "JOB: not a job's id; accepted: ai followed by a UUID"));
     AgentConfig effective = config.load();
-    byte[] secret = SecretFiles.loadOrCreate(effective.auth().secretFile());
+    JwtSecret secret = new JwtSecret(SecretFiles.loadOrCreate(effective.auth().secretFile()));
     Instant now = Instant.now().truncatedTo(ChronoUnit.SECONDS);
     IssuedToken token =
         new IssuedToken(TokenId.random(), USER, true, now, Optional.of(now.plus(TOKEN_LIFETIME)));
     String answer =
         ShortVertx.with(
             vertx ->
-                new AgentClient(vertx, effective.http(), new TokenSigner(secret).sign(token))
+                new AgentClient(vertx, effective.http(), token.signedWith(secret))
                     .post("/api/userJob/" + id + "/retry-upload"));
     spec.commandLine().getOut().println(answer);
     return CommandLineInterface.DONE;

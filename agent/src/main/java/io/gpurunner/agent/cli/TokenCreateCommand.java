@@ -4,9 +4,9 @@ import io.gpurunner.agent.auth.IssuedToken;
 import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.auth.TokenId;
 import io.gpurunner.agent.auth.TokenRegistry;
-import io.gpurunner.agent.auth.TokenSigner;
 import io.gpurunner.agent.auth.UserName;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.api.JwtSecret;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -52,8 +52,8 @@ final class TokenCreateCommand implements Callable<Integer> {
     IssuedToken token =
         new IssuedToken(TokenId.random(), userName(), admin, now, lifetime().map(now::plus));
     AgentConfig effective = config.load();
-    byte[] secret = SecretFiles.loadOrCreate(effective.auth().secretFile());
-    String text = new TokenSigner(secret).sign(token);
+    JwtSecret secret = new JwtSecret(SecretFiles.loadOrCreate(effective.auth().secretFile()));
+    String text = token.signedWith(secret);
     new TokenRegistry(effective.tokensDirectory()).record(token);
     spec.commandLine().getOut().println(text);
     return CommandLineInterface.DONE;

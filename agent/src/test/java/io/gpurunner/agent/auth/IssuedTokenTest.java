@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gpurunner.api.JwtSecret;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
@@ -13,7 +14,7 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.Test;
 
-final class TokenSignerTest {
+final class IssuedTokenTest {
   private static final byte[] SECRET = "k".repeat(64).getBytes(UTF_8);
   private static final Instant ISSUED = Instant.ofEpochSecond(1_700_000_000);
 
@@ -26,7 +27,7 @@ final class TokenSignerTest {
             true,
             ISSUED,
             Optional.of(ISSUED.plusSeconds(60)));
-    List<String> parts = List.of(new TokenSigner(SECRET).sign(token).split("\\.", -1));
+    List<String> parts = List.of(token.signedWith(new JwtSecret(SECRET)).split("\\.", -1));
 
     assertThat(parts).hasSize(3);
     assertThat(decoded(parts.get(0)).get("alg").asText()).isEqualTo("HS512");
@@ -48,7 +49,7 @@ final class TokenSignerTest {
   void neitherExpiryNorRoleWhereThereIsNone() throws Exception {
     IssuedToken token =
         new IssuedToken(new TokenId("abc"), new UserName("u"), false, ISSUED, Optional.empty());
-    String claims = new TokenSigner(SECRET).sign(token).split("\\.", -1)[1];
+    String claims = token.signedWith(new JwtSecret(SECRET)).split("\\.", -1)[1];
     assertThat(decoded(claims).fieldNames())
         .toIterable()
         .containsExactlyInAnyOrder("jti", "user", "sub", "iat");

@@ -1,0 +1,153 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.callback.CallbackDelivery;
+import io.gpurunner.agent.callback.CallbackResult;
+import io.gpurunner.agent.callback.RetrySchedule;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.JobHistory;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.PendingCallback;
+import io.gpurunner.api.JobId;
+import io.vertx.core.json.JsonObject;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CallbackOutboxTest {
+  private static final Duration RETRY_FOR = Duration.ofDays(3);
+
+  @TempDir Path directory;
+
+  private final List<CallbackDelivery> sent = new ArrayList<>();
+  private final Deque<CallbackResult> answers = new ArrayDeque<>();
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private RunHarness run;
+
+  @BeforeEach
+  void make() {
+    run = new RunHarness(directory);
+  }
+
+  @AfterEach
+  void close() {
+    run.close();
+  }
+
+  private CallbackOutbox outbox() {
+    return new CallbackOutbox(
+        run.ledger,
+        delivery -> {
+          sent.add(delivery);
+          return answers.isEmpty() ? new CallbackResult.Delivered(200) : answers.remove();
+        },
+        new ArtifactUrls(run.store, Duration.ofDays(7), run.clock),
+        new RetrySchedule(RETRY_FOR, new Random(1)),
+        run.clock);
+  }
+
+  private JobId ended(int exitCode) {
+    JobId id =
+        run.submit(
+            Requests.simple().callback(URI.create("http://127.0.0.1:1/cb")),
+            Program.endsAfter(Duration.ofSeconds(1), exitCode));
+    run.settle(id);
+    run.writeModel(id, "ds_model.bin", "weights");
+    run.toTheEnd(id);
+    return id;
+  }
+
+  /** Sends what is due, as the rounds do. */
+  private void sendDue(CallbackOutbox outbox) {
+    for (PendingCallback callback : run.ledger.dueCallbacks(run.clock.instant(), 10)) {
+      outbox.send(callback);
+    }
+  }
+
+  @Test
+  void aSuccessIsToldOnceWithAUrlOfItsModel() {
+    JobId id = ended(0);
+    CallbackOutbox outbox = outbox();
+    sendDue(outbox);
+    sendDue(outbox);
+    assertThat(sent).hasSize(1);
+    JsonObject body = new JsonObject(sent.getFirst().body());
+    assertThat(body.getString("status")).isEqualTo("success");
+    assertThat(body.getString("job_id")).isEqualTo(id.value());
+    assertThat(body.getString("url")).contains("/artifacts/" + id + "/ds_model.bin?");
+    assertThat(run.ledger.history(id, 1))
+        .extracting(JobHistory.Line::kind)
+        .containsExactly("callback-delivered");
+  }
+
+  @Test
+  void itIsTriedAgainUnderTheSameIdAndAfterARestart() {
+    JobId id = ended(1);
+    answers.add(new CallbackResult.Rejected(500, "HTTP 500"));
+    answers.add(new CallbackResult.Failed("connection refused"));
+    sendDue(outbox());
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).isEmpty();
+    run.restart("boot-1");
+    run.clock.moveTo(run.ledger.nextCallbackAt().orElseThrow());
+    sendDue(outbox());
+    run.clock.moveTo(run.ledger.nextCallbackAt().orElseThrow());
+    sendDue(outbox());
+    assertThat(sent)
+        .hasSize(3)
+        .extracting(CallbackDelivery::deliveryId)
+        .containsOnly(sent.getFirst().deliveryId());
+    assertThat(run.ledger.nextCallbackAt()).isEmpty();
+    assertThat(run.ledger.history(id, 100))
+        .filteredOn(line -> line.kind().equals("callback-failed"))
+        .hasSize(2);
+  }
+
+  @Test
+  void itIsGivenUpAfterTheConfiguredTimeAndTheHistorySaysSo() {
+    JobId id = ended(1);
+    CallbackOutbox outbox = outbox();
+    int tries = 0;
+    while (run.ledger.nextCallbackAt().isPresent()) {
+      run.clock.moveTo(run.ledger.nextCallbackAt().orElseThrow());
+      answers.add(new CallbackResult.Failed("no route"));
+      sendDue(outbox);
+      tries++;
+    }
+    assertThat(tries).isBetween(20, 60);
+    assertThat(run.ledger.history(id, 1))
+        .extracting(JobHistory.Line::kind)
+        .containsExactly("callback-abandoned");
+  }
+
+  @Test
+  void theRoundsSendWhatEndsWhileTheyRun() throws Exception {
+    CountDownLatch delivered = new CountDownLatch(1);
+    try (CallbackOutbox outbox =
+        new CallbackOutbox(
+            run.ledger,
+            _ -> {
+              delivered.countDown();
+              return new CallbackResult.Delivered(204);
+            },
+            new ArtifactUrls(run.store, Duration.ofDays(7), run.clock),
+            new RetrySchedule(RETRY_FOR, new Random(1)),
+            run.clock)) {
+      outbox.start();
+      ended(0);
+      assertThat(delivered.await(10, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+}

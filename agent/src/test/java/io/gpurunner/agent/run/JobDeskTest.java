@@ -1,0 +1,157 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.Caller;
+import io.gpurunner.api.Health;
+import io.gpurunner.api.JobDetail;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobStatus;
+import io.gpurunner.api.RequestRefusedException;
+import io.gpurunner.api.RequestRefusedException.Kind;
+import io.gpurunner.storage.StorageException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JobDeskTest {
+  private static final Caller ANN = new Caller("ann", false);
+  private static final Caller BOB = new Caller("bob", false);
+  private static final Caller ROOT = new Caller("root", true);
+
+  @TempDir Path directory;
+
+  private Health.Report health =
+      new Health.Report(List.of(new Health.Part("docker", true, "Docker 20.10")));
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private RunHarness run;
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private JobDesk desk;
+
+  @BeforeEach
+  void make() {
+    run = new RunHarness(directory);
+    desk =
+        new JobDesk(
+            run.ledger,
+            new Dispatcher(run.ledger, run.gpus, run.volumes),
+            new ArtifactUrls(run.store, Duration.ofDays(7), run.clock),
+            run.volumes,
+            () -> health,
+            new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
+            run.clock);
+  }
+
+  @AfterEach
+  void close() {
+    run.close();
+  }
+
+  private static void assertRefused(Kind kind, String words, ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOfSatisfying(
+            RequestRefusedException.class, refused -> assertThat(refused.kind()).isEqualTo(kind))
+        .hasMessageContaining(words);
+  }
+
+  @Test
+  void aJobIsItsOwnersAndTheAdminsAndNobodyElses() {
+    JobId id = desk.create(ANN, Requests.simple().build(), Optional.empty());
+    assertThat(desk.status(ANN, id).phase()).isEqualTo(JobStatus.Phase.WORKING);
+    assertThat(desk.status(ROOT, id).phase()).isEqualTo(JobStatus.Phase.WORKING);
+    assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.status(BOB, id));
+    assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.delete(BOB, id));
+    assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.detail(BOB, id));
+    assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.retryUpload(BOB, id));
+    assertThat(desk.list(BOB, 1, 10).totalElements()).isZero();
+    assertThat(desk.list(ROOT, 1, 10).content()).extracting(JobDetail::id).containsExactly(id);
+  }
+
+  @Test
+  void whileAPartIsMissingNoJobIsTakenAndThePartIsNamed() {
+    health =
+        new Health.Report(
+            List.of(new Health.Part("docker", false, "no answer at unix:///run/docker.sock")));
+    assertRefused(
+        Kind.UNAVAILABLE,
+        "docker: no answer at unix:///run/docker.sock",
+        () -> desk.create(ANN, Requests.simple().build(), Optional.empty()));
+    assertThat(run.ledger.live()).isEmpty();
+  }
+
+  @Test
+  void volumesLargerThanTheDiskAreRefusedAtOnce() {
+    long huge = run.volumes.totalBytes() / 1_000_000;
+    assertRefused(
+        Kind.BAD_REQUEST,
+        "more than the whole disk",
+        () -> desk.create(ANN, Requests.simple().volumes(huge).build(), Optional.empty()));
+  }
+
+  @Test
+  void aKeySentAgainWithAnotherBodyIsAConflict() {
+    JobId id = desk.create(ANN, Requests.simple().source("{\"a\":1}").build(), Optional.of("k"));
+    assertThat(desk.create(ANN, Requests.simple().source("{\"a\":1}").build(), Optional.of("k")))
+        .isEqualTo(id);
+    assertRefused(
+        Kind.CONFLICT,
+        id.value(),
+        () -> desk.create(ANN, Requests.simple().source("{\"a\":2}").build(), Optional.of("k")));
+  }
+
+  @Test
+  void deletingIsIdempotentAndSaysWhatHappens() {
+    JobId queued = desk.create(ANN, Requests.simple().build(), Optional.empty());
+    assertThat(desk.delete(ANN, queued)).isEqualTo("the job is deleted");
+    assertThat(desk.delete(ANN, queued)).isEqualTo("the job is deleted");
+    JobId running = run.submit(Requests.simple(), Program.untilSignalled());
+    run.settle(running);
+    assertThat(desk.delete(ANN, running)).contains("being stopped");
+    assertThat(desk.delete(ANN, running)).contains("being stopped");
+    run.toTheEnd(running);
+    assertThat(desk.delete(ANN, running)).isEqualTo("the job is deleted");
+    JobId done = run.submit(Requests.simple(), Program.endsAfter(Duration.ZERO, 0));
+    run.toTheEnd(done);
+    assertThat(desk.delete(ANN, done)).contains("ended already: success");
+    assertThat(desk.status(ANN, done).phase()).isEqualTo(JobStatus.Phase.SUCCESS);
+  }
+
+  @Test
+  void anUploadCanBeTakenUpAgainOnlyWhereItAloneFailed() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    run.settle(id);
+    run.writeModel(id, "ds_model.bin", "weights");
+    run.store.failNext(StorageException.Kind.REFUSED);
+    assertRefused(Kind.CONFLICT, "RUNNING", () -> desk.retryUpload(ANN, id));
+    run.toTheEnd(id);
+    assertThat(desk.status(ANN, id).phase()).isEqualTo(JobStatus.Phase.FAIL);
+    desk.retryUpload(ANN, id);
+    assertThat(desk.status(ANN, id).phase()).isEqualTo(JobStatus.Phase.WORKING);
+    run.until(id, JobState.Succeeded.class);
+    assertThat(desk.status(ANN, id).url()).isPresent();
+    assertRefused(Kind.CONFLICT, "SUCCEEDED", () -> desk.retryUpload(ANN, id));
+  }
+
+  @Test
+  void theUrlIsSignedAnewAtEveryCall() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    run.settle(id);
+    run.writeModel(id, "ds_model.bin", "weights");
+    run.toTheEnd(id);
+    Optional<java.net.URI> first = desk.status(ANN, id).url();
+    run.clock.advance(Duration.ofDays(6));
+    assertThat(desk.status(ANN, id).url()).isPresent().isNotEqualTo(first);
+  }
+}

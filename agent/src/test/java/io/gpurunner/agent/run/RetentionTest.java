@@ -1,0 +1,48 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.JobId;
+import io.gpurunner.storage.ObjectKey;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RetentionTest {
+  private static final Duration KEEP_FOR = Duration.ofDays(30);
+
+  @TempDir Path directory;
+
+  @Test
+  void filesGoWhenTheirTimeIsOverAndTheJobStays() {
+    try (RunHarness run = new RunHarness(directory);
+        Retention retention =
+            new Retention(run.ledger, run.volumes, Optional.of(run.store), KEEP_FOR, run.clock)) {
+      JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+      run.settle(id);
+      run.writeModel(id, "ds_model.bin", "weights");
+      Job job = run.toTheEnd(id);
+      ObjectKey key = new ObjectKey(job.folder(), "ds_model.bin");
+      JobId running = run.submit(Requests.simple(), Program.untilSignalled());
+      run.settle(running);
+
+      run.clock.advance(KEEP_FOR.minusSeconds(1));
+      retention.round();
+      assertThat(run.volumes.paths(job.folder()).model()).exists();
+      assertThat(run.store.exists(key)).isTrue();
+
+      run.clock.advance(Duration.ofSeconds(2));
+      retention.round();
+      assertThat(run.volumes.paths(job.folder()).root()).doesNotExist();
+      assertThat(run.store.exists(key)).isFalse();
+      assertThat(run.ledger.find(id)).contains(job);
+      assertThat(run.volumes.paths(run.job(running).folder()).model()).exists();
+      retention.start();
+    }
+  }
+}
