@@ -8,6 +8,7 @@ import io.gpurunner.agent.os.ServiceNotifier;
 import io.gpurunner.storage.StorageException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,31 +30,40 @@ final class Serve implements ServeAction {
       log.debug("because", e);
       return FAILED;
     }
-    CountDownLatch ended = new CountDownLatch(1);
+    CountDownLatch told = new CountDownLatch(1);
     CountDownLatch closed = new CountDownLatch(1);
     Runtime.getRuntime()
         .addShutdownHook(
-            new Thread(
-                () -> {
-                  notifier.stopping();
-                  ended.countDown();
-                  await(closed);
-                },
-                "shutdown"));
+            Thread.ofPlatform()
+                .name("shutdown")
+                .unstarted(
+                    () -> {
+                      notifier.stopping();
+                      told.countDown();
+                      awaitClosed(closed);
+                    }));
     notifier.ready();
     log.info("gpurunner serves {} (state in {})", config.http().publicUrl(), config.stateDir());
-    await(ended);
-    // Containers run on; the next start takes them up again.
+    awaitTold(told);
     agent.close();
     log.info("gpurunner stopped; jobs that run go on and are taken up at the next start");
     closed.countDown();
     return 0;
   }
 
-  private static void await(CountDownLatch latch) {
+  private static void awaitTold(CountDownLatch told) {
     try {
-      if (!latch.await(Long.MAX_VALUE, java.util.concurrent.TimeUnit.NANOSECONDS)) {
-        log.warn("gpurunner did not stop within {}", CLOSE_LIMIT);
+      told.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  /** The process ends when this returns. */
+  private static void awaitClosed(CountDownLatch closed) {
+    try {
+      if (!closed.await(CLOSE_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+        log.warn("gpurunner did not stop within {} s and is ended; the next start goes on", CLOSE_LIMIT.toSeconds());
       }
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a thread here", e);
