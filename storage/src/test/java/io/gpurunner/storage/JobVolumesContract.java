@@ -216,7 +216,7 @@ abstract class JobVolumesContract {
     // Deeper than any path can name.
     HostileTree.shell(
         paths.checkpoint(),
-        "i=0; while [ $i -lt 1500 ]; do mkdir dddd; cd -P dddd; i=$((i+1)); done");
+        "i=0; while [ $i -lt 900 ]; do mkdir dddddd; cd -P dddddd; i=$((i+1)); done");
 
     volumes.delete(JOB);
     volumes.delete(JOB);
