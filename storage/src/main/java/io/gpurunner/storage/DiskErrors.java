@@ -24,10 +24,10 @@ final class DiskErrors {
 
   private static String reason(IOException cause) {
     return switch (cause) {
+      case FileSystemException told when told.getReason() != null ->
+          told.getReason() + ": " + told.getFile();
       case NoSuchFileException missing -> "no such file or directory: " + missing.getFile();
       case AccessDeniedException denied -> "permission denied: " + denied.getFile();
-      case FileSystemException other when other.getReason() != null ->
-          other.getReason() + ": " + other.getFile();
       default -> String.valueOf(cause.getMessage());
     };
   }

@@ -1,13 +1,11 @@
 package io.gpurunner.storage;
 
-import io.gpurunner.storage.StorageException.Kind;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
-import software.amazon.awssdk.core.exception.SdkException;
 
 /**
  * Makes calls to S3, each on a thread of its own and bounded in time. The SDK ends a call that
@@ -55,11 +53,11 @@ final class S3Calls {
   private <T> T explained(String action, Supplier<T> call) {
     try {
       return call.get();
-    } catch (SdkException failure) {
+    } catch (StorageException explained) {
+      throw explained;
+    } catch (RuntimeException failure) {
+      // Not SdkException alone: what the content throws comes out of the SDK as it is, or wrapped.
       throw S3Errors.explain(store, action, failure);
-    } catch (IllegalArgumentException | NullPointerException failure) {
-      throw new StorageException(
-          Kind.REFUSED, "%s: %s: %s".formatted(store, action, failure.getMessage()), failure);
     }
   }
 

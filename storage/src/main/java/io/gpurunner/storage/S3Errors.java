@@ -29,7 +29,7 @@ final class S3Errors {
    * @param store its description
    * @param action what was done, {@code put ai-1/data.zip}
    */
-  static StorageException explain(String store, String action, SdkException failure) {
+  static StorageException explain(String store, String action, RuntimeException failure) {
     Optional<CancelledException> cancelled = cause(failure, CancelledException.class);
     if (cancelled.isPresent()) {
       return new StorageException(
@@ -47,8 +47,11 @@ final class S3Errors {
           "%s: %s: %s%s".formatted(store, action, words(answer, code), advice(code)),
           failure);
     }
+    // What is neither an answer nor from the way there (a bucket name no URL can hold, say, or a
+    // file that cannot be read) will be the same next time.
+    Kind kind = failure instanceof SdkException ? Kind.UNAVAILABLE : Kind.REFUSED;
     return new StorageException(
-        Kind.UNAVAILABLE, "%s: %s: %s".formatted(store, action, rootMessage(failure)), failure);
+        kind, "%s: %s: %s".formatted(store, action, rootMessage(failure)), failure);
   }
 
   static String code(AwsServiceException answer) {

@@ -1,0 +1,349 @@
+package io.gpurunner.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ArtifactPublisherTest {
+  private static final JobFolder FOLDER = new JobFolder("ai1");
+
+  @TempDir Path directory;
+
+  @BeforeEach
+  void makeModel() throws IOException {
+    Files.createDirectory(model());
+  }
+
+  private Path model() {
+    return directory.resolve("model");
+  }
+
+  private Path published(String file) {
+    return directory.resolve("artifacts").resolve(FOLDER.name()).resolve(file);
+  }
+
+  private LocalArtifactStore store() {
+    return new LocalArtifactStore(
+        directory.resolve("artifacts"), URI.create("http://localhost"), new byte[32]);
+  }
+
+  private PublishedArtifacts publish() {
+    return new ArtifactPublisher(store()).publish(FOLDER, model(), Cancellation.NEVER);
+  }
+
+  private JsonNode manifest() throws IOException {
+    return JsonMapper.builder().build().readTree(published("manifest.json").toFile());
+  }
+
+  private List<String> publishedFiles() throws IOException {
+    try (Stream<Path> files = Files.list(published("."))) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  /** As Java's streaming reader sees it: it knows nothing of the central directory. */
+  private Map<String, String> unzipped() throws IOException {
+    Map<String, String> entries = new TreeMap<>();
+    try (ZipInputStream zip = new ZipInputStream(Files.newInputStream(published("data.zip")))) {
+      for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
+        entries.put(entry.getName(), new String(zip.readAllBytes(), StandardCharsets.UTF_8));
+      }
+    }
+    return entries;
+  }
+
+  private static String sha256(String text) throws Exception {
+    return HexFormat.of()
+        .formatHex(
+            MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  @Test
+  void publishesOneFileUnderItsOwnName() throws Exception {
+    Files.createDirectories(model().resolve("a/b"));
+    Files.writeString(model().resolve("a/b/ds_model.bin"), "weights");
+
+    assertThat(publish()).isEqualTo(new PublishedArtifacts(Optional.of("ds_model.bin"), 1, 7));
+
+    assertThat(published("ds_model.bin")).hasContent("weights");
+    JsonNode manifest = manifest();
+    assertThat(manifest.path("artifact").asText()).isEqualTo("ds_model.bin");
+    JsonNode file = manifest.path("files").path(0);
+    assertThat(file.path("path").asText()).isEqualTo("a/b/ds_model.bin");
+    assertThat(file.path("bytes").asLong()).isEqualTo(7);
+    assertThat(file.path("sha256").asText()).isEqualTo(sha256("weights"));
+  }
+
+  @Test
+  void publishesSeveralFilesAsAnArchive() throws Exception {
+    Files.createDirectories(model().resolve("deep/er"));
+    Files.writeString(model().resolve("b"), "bee");
+    Files.writeString(model().resolve("deep/er/模型"), "model");
+    Files.writeString(model().resolve("empty"), "");
+
+    assertThat(publish()).isEqualTo(new PublishedArtifacts(Optional.of("data.zip"), 3, 8));
+
+    assertThat(unzipped()).isEqualTo(Map.of("b", "bee", "deep/er/模型", "model", "empty", ""));
+    HostileTree.run(directory, List.of("unzip", "-t", published("data.zip").toString()));
+    assertThat(
+            HostileTree.run(
+                directory,
+                List.of(
+                    "python3",
+                    "-c",
+                    "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(len(z.namelist()))",
+                    published("data.zip").toString())))
+        .isEqualToIgnoringNewLines("3");
+    assertThat(manifest().path("files")).hasSize(3);
+  }
+
+  @Test
+  void givesTheSameArchiveTwice() throws Exception {
+    Files.writeString(model().resolve("a"), "1");
+    Files.writeString(model().resolve("b"), "2");
+    publish();
+    byte[] first = Files.readAllBytes(published("data.zip"));
+    publish();
+
+    assertThat(published("data.zip")).hasBinaryContent(first);
+  }
+
+  @Test
+  void publishesAnEmptyDirectoryAsAManifestAlone() throws Exception {
+    Files.createDirectory(model().resolve("empty"));
+
+    assertThat(publish()).isEqualTo(new PublishedArtifacts(Optional.empty(), 0, 0));
+
+    assertThat(publishedFiles()).containsExactly("manifest.json");
+    assertThat(manifest().has("artifact")).isFalse();
+    assertThat(manifest().path("files")).isEmpty();
+  }
+
+  @Test
+  void publishesNeitherLinksNorPipesAndSaysSo() throws Exception {
+    Path secret = Files.writeString(directory.resolve("secret"), "secret");
+    Files.writeString(model().resolve("a"), "1");
+    Files.createSymbolicLink(model().resolve("shadow"), Path.of("/etc/shadow"));
+    Files.createSymbolicLink(model().resolve("etc"), Path.of("/etc"));
+    Files.createSymbolicLink(model().resolve("secret"), secret);
+    Files.createSymbolicLink(model().resolve("loop"), Path.of("loop"));
+    HostileTree.shell(model(), "mkfifo pipe");
+    Files.createLink(model().resolve("hard"), model().resolve("a"));
+
+    assertThat(publish().fileCount()).isEqualTo(2);
+
+    assertThat(unzipped().keySet()).containsExactly("a", "hard");
+    List<String> skipped = new ArrayList<>();
+    manifest().path("skipped").forEach(entry -> skipped.add(entry.path("path").asText()));
+    assertThat(skipped).containsExactly("etc", "loop", "pipe", "secret", "shadow");
+    assertThat(Files.readString(published("manifest.json"))).doesNotContain("root:");
+  }
+
+  @Test
+  void refusesAModelDirectoryThatIsALink() throws Exception {
+    Files.delete(model());
+    Files.createSymbolicLink(model(), Path.of("/etc"));
+
+    assertThatThrownBy(this::publish)
+        .isInstanceOf(StorageException.class)
+        .hasMessageContainingAll(model().toString(), "not a directory");
+    assertThat(published("manifest.json")).doesNotExist();
+  }
+
+  @Test
+  void makesNamesSafe() throws Exception {
+    String longest = "x".repeat(255);
+    HostileTree.shell(
+        model(),
+        "for name in 'new\nline' \"$(printf 'tab\\tx')\" \"$(printf 'bad\\377utf')\" 'bad%FFutf'"
+            + " '..\\..\\evil' 'C:evil' '...' ' ' '-rf' \"$(printf '\\033[31mred')\""
+            + " \"$(printf 'rtl\\342\\200\\256gpj.exe')\" \"$(printf 'cut\\346\\250')\""
+            + " manifest.json "
+            + longest
+            + "; do printf x > \"./$name\"; done");
+
+    publish();
+
+    assertThat(unzipped().keySet())
+        .containsExactlyInAnyOrder(
+            "new%0Aline",
+            "tab%09x",
+            "bad%FFutf",
+            "bad%FFutf~2",
+            "..%5C..%5Cevil",
+            "C%3Aevil",
+            "...",
+            " ",
+            "-rf",
+            "%1B[31mred",
+            "rtl%E2%80%AEgpj.exe",
+            "cut%E6%A8",
+            "manifest.json",
+            longest);
+    HostileTree.run(directory, List.of("unzip", "-t", published("data.zip").toString()));
+  }
+
+  @Test
+  void zipsASingleFileWhoseNameNoObjectCanBear() throws Exception {
+    for (String name : List.of("manifest.json", "new\nline", "back\\slash")) {
+      Path file = Files.writeString(model().resolve(name), "x");
+
+      assertThat(publish().file()).as(name).contains("data.zip");
+      assertThat(unzipped()).hasSize(1);
+      assertThat(manifest().path("artifact").asText()).isEqualTo("data.zip");
+      Files.delete(file);
+    }
+  }
+
+  @Test
+  void publishesASingleFileCalledLikeTheArchiveAsItIs() throws Exception {
+    Files.writeString(model().resolve("data.zip"), "no archive");
+
+    publish();
+
+    assertThat(published("data.zip")).hasContent("no archive");
+  }
+
+  @Test
+  void leavesNoStaleManifestWhenItFails() throws Exception {
+    Files.writeString(model().resolve("a"), "1");
+    publish();
+    assertThat(published("manifest.json")).exists();
+
+    Files.writeString(model().resolve("b"), "2");
+    int[] asked = {0};
+    assertThatThrownBy(
+            () -> new ArtifactPublisher(store()).publish(FOLDER, model(), () -> asked[0]++ > 4))
+        .asInstanceOf(type(StorageException.class))
+        .extracting(StorageException::kind)
+        .isEqualTo(Kind.CANCELLED);
+
+    assertThat(published("manifest.json")).doesNotExist();
+    assertThat(published("a")).doesNotExist();
+  }
+
+  @Test
+  void writesTheManifestLast() throws Exception {
+    Files.writeString(model().resolve("a"), "1");
+    Files.writeString(model().resolve("b"), "1");
+    List<String> steps = new ArrayList<>();
+    new ArtifactPublisher(new RecordingStore(steps)).publish(FOLDER, model(), Cancellation.NEVER);
+
+    assertThat(steps).containsExactly("deleteAll ai1", "put ai1/data.zip", "put ai1/manifest.json");
+  }
+
+  @Test
+  void failsWhenAFileChangesBetweenMeasuringAndSending() throws Exception {
+    Path file = model().resolve("a");
+    Files.write(file, new byte[3 << 20]);
+    Files.writeString(model().resolve("b"), "1");
+    ModelDirectory measured = ModelDirectory.measure(model(), Cancellation.NEVER);
+    byte[] changed = new byte[3 << 20];
+    changed[2_500_000] = 1;
+    Files.write(file, changed);
+
+    ArtifactContent zip = new ZipContent(measured.files());
+    assertThatThrownBy(
+            () -> store().put(new ObjectKey(FOLDER, "data.zip"), zip, Cancellation.NEVER))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining("a changed while it was being published");
+    assertThat(published("data.zip")).doesNotExist();
+  }
+
+  @Test
+  void refusesTreesThatAreTooDeep() throws Exception {
+    HostileTree.shell(model(), "i=0; while [ $i -lt 250 ]; do mkdir d; cd d; i=$((i+1)); done");
+
+    assertThatThrownBy(this::publish)
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining("deeper than 200");
+  }
+
+  @Test
+  void publishesMoreFilesThanAPlainArchiveCanCount() throws Exception {
+    for (int parent = 0; parent < 7; parent++) {
+      Path child = Files.createDirectory(model().resolve("d" + parent));
+      IntStream.range(0, 9_400).forEach(number -> touch(child.resolve("f" + number)));
+    }
+
+    assertThat(publish().fileCount()).isEqualTo(65_800);
+
+    assertThat(unzipped()).hasSize(65_800);
+    HostileTree.run(directory, List.of("unzip", "-tqq", published("data.zip").toString()));
+    assertThat(
+            HostileTree.run(
+                directory,
+                List.of(
+                    "python3",
+                    "-c",
+                    "import sys, zipfile; print(len(zipfile.ZipFile(sys.argv[1]).namelist()))",
+                    published("data.zip").toString())))
+        .isEqualToIgnoringNewLines("65800");
+  }
+
+  private static void touch(Path file) {
+    try {
+      Files.createFile(file);
+    } catch (IOException failure) {
+      throw new java.io.UncheckedIOException(failure);
+    }
+  }
+
+  private record RecordingStore(List<String> steps) implements ArtifactStore {
+    @Override
+    public String description() {
+      return "recording";
+    }
+
+    @Override
+    public void probe() {}
+
+    @Override
+    public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+      steps.add("put " + key.path());
+    }
+
+    @Override
+    public boolean exists(ObjectKey key) {
+      return false;
+    }
+
+    @Override
+    public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
+      return URI.create("recording:" + key.path());
+    }
+
+    @Override
+    public void deleteAll(JobFolder folder) {
+      steps.add("deleteAll " + folder.name());
+    }
+
+    @Override
+    public void close() {}
+  }
+}

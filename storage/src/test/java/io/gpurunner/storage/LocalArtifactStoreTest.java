@@ -1,0 +1,174 @@
+package io.gpurunner.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.storage.LocalArtifactStore.Lookup;
+import java.io.RandomAccessFile;
+import java.net.URI;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LocalArtifactStoreTest extends ArtifactStoreContract {
+  private static final URI BASE = URI.create("https://gpu1.example.org/");
+
+  @TempDir Path directory;
+  private LocalArtifactStore store = open(new byte[32]);
+
+  @BeforeEach
+  void open() {
+    store = open(new byte[32]);
+  }
+
+  private LocalArtifactStore open(byte[] signingKey) {
+    Path root = directory == null ? Path.of("/nowhere") : directory.resolve("artifacts");
+    return new LocalArtifactStore(root, BASE, signingKey);
+  }
+
+  @Override
+  ArtifactStore store() {
+    return store;
+  }
+
+  private Lookup find(URI url) {
+    List<String> segments = List.of(url.getRawPath().split("/", -1));
+    assertThat(segments.subList(0, 2)).containsExactly("", "artifacts");
+    Map<String, String> query =
+        Arrays.stream(url.getRawQuery().split("&"))
+            .map(pair -> pair.split("=", 2))
+            .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1]));
+    return store.find(
+        segments.get(2),
+        URLDecoder.decode(segments.get(3).replace("+", "%2B"), StandardCharsets.UTF_8),
+        query.getOrDefault("expires", ""),
+        query.getOrDefault("signature", ""),
+        Instant.now());
+  }
+
+  @Override
+  byte[] fetch(URI url, long from, long to) throws Exception {
+    assertThat(url.toString()).startsWith("https://gpu1.example.org/artifacts/");
+    if (!(find(url) instanceof Lookup.Found(Path path))) {
+      throw new AssertionError("not found: " + url);
+    }
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "r")) {
+      byte[] bytes = new byte[(int) (to - from + 1)];
+      file.seek(from);
+      file.readFully(bytes);
+      return bytes;
+    }
+  }
+
+  @Override
+  void assertRefused(URI url) {
+    assertThat(find(url)).isInstanceOf(Lookup.Refused.class);
+  }
+
+  @Override
+  List<String> unfinished(JobFolder folder) throws Exception {
+    try (Stream<Path> files = Files.list(directory.resolve("artifacts/.incoming"))) {
+      return files.map(Path::toString).toList();
+    }
+  }
+
+  @Test
+  void saysThatAnObjectIsGone() {
+    store.put(key("a"), content(HELLO), Cancellation.NEVER);
+    URI url = url(key("a"));
+    store.deleteAll(folder);
+
+    assertThat(find(url)).isInstanceOf(Lookup.Missing.class);
+  }
+
+  @Test
+  void signsWithItsKeyOnly() {
+    store.put(key("a"), content(HELLO), Cancellation.NEVER);
+    byte[] other = new byte[32];
+    other[0] = 1;
+    store = open(other);
+    URI signedByOther = url(key("a"));
+    store = open(new byte[32]);
+
+    assertRefused(signedByOther);
+    assertThatThrownBy(() -> open(new byte[31])).hasMessageContaining("32");
+  }
+
+  @Test
+  void refusesWhatIsNoUrlOfOurs() {
+    Instant now = Instant.now();
+    for (String folderName : List.of("..", "", ".incoming", "a/../b", "ai\u0000")) {
+      assertThat(store.find(folderName, "a", "1", "AAAA", now)).isInstanceOf(Lookup.Refused.class);
+    }
+    for (String file : List.of("..", "", ".", "a/b", "../../etc/passwd", "a\u0000", "a\nb")) {
+      assertThat(store.find(folder.name(), file, "1", "AAAA", now))
+          .isInstanceOf(Lookup.Refused.class);
+    }
+    for (String expires : List.of("", "-1", "1e9", "99999999999999999999", " 1", "١")) {
+      assertThat(store.find(folder.name(), "a", expires, "AAAA", now))
+          .isInstanceOf(Lookup.Refused.class);
+    }
+    for (String signature : List.of("", "!", "====", "AA\n")) {
+      assertThat(store.find(folder.name(), "a", "1", signature, now))
+          .isInstanceOf(Lookup.Refused.class);
+    }
+  }
+
+  @Test
+  void servesNoLink() throws Exception {
+    store.put(key("a"), content(HELLO), Cancellation.NEVER);
+    Path link = directory.resolve("artifacts").resolve(folder.name()).resolve("link");
+    Files.createSymbolicLink(link, Path.of("/etc/shadow"));
+
+    assertThat(store.exists(key("link"))).isFalse();
+    assertThat(find(url(key("link")))).isInstanceOf(Lookup.Missing.class);
+  }
+
+  @Test
+  void keepsItsFilesFromOtherUsers() throws Exception {
+    store.put(key("a"), content(HELLO), Cancellation.NEVER);
+    Path root = directory.resolve("artifacts");
+
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(root)))
+        .isEqualTo("rwx------");
+    assertThat(
+            PosixFilePermissions.toString(
+                Files.getPosixFilePermissions(root.resolve(folder.name()).resolve("a"))))
+        .isEqualTo("rw-------");
+  }
+
+  @Test
+  void removesWhatACrashedUploadLeft() throws Exception {
+    store.probe();
+    Path left = directory.resolve("artifacts/.incoming").resolve(folder.name() + ".1234");
+    Files.writeString(left, "half");
+
+    store.deleteAll(folder);
+
+    assertThat(left).doesNotExist();
+  }
+
+  @Test
+  void namesItselfWhenItCannotWrite() throws Exception {
+    Files.writeString(directory.resolve("artifacts"), "a file");
+
+    assertThatThrownBy(() -> store.probe())
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining(directory.resolve("artifacts").toString());
+    assertThatThrownBy(() -> store.put(key("a"), content(HELLO), Cancellation.NEVER))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining(directory.resolve("artifacts").toString());
+    Files.delete(directory.resolve("artifacts"));
+  }
+}

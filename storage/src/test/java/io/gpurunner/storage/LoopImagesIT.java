@@ -1,0 +1,93 @@
+package io.gpurunner.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.storage.VolumeSettings.Enforcement;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** On real loop mounts; needs root. */
+class LoopImagesIT extends JobVolumesContract {
+  @Override
+  Enforcement enforcement() {
+    return Enforcement.IMAGE;
+  }
+
+  @Test
+  void stopsAWriteFarPastTheLimit() throws Exception {
+    JobPaths paths = prepare(JOB);
+
+    assertThatThrownBy(() -> write(paths.model().resolve("f"), 100 * LIMIT))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("No space left");
+    assertThat(volumes.overrun(JOB, LIMIT, LIMIT)).isPresent();
+    assertThat(volumes.overrun(JOB, LIMIT, 1000 * LIMIT)).isEmpty();
+  }
+
+  @Test
+  void mountsAgainAfterTheMachineWasStartedAnew() throws Exception {
+    JobPaths paths = prepare(JOB);
+    Files.writeString(paths.checkpoint().resolve("epoch"), "1");
+    Command.require(Duration.ofSeconds(30), List.of("umount", paths.checkpoint().toString()));
+    assertThat(paths.checkpoint().resolve("epoch")).doesNotExist();
+
+    assertThat(prepare(JOB).checkpoint().resolve("epoch")).hasContent("1");
+  }
+
+  @Test
+  void seedsFromAJobThatIsNotMounted() throws Exception {
+    JobPaths paths = prepare(JOB);
+    Files.writeString(paths.checkpoint().resolve("epoch"), "1");
+    Command.require(Duration.ofSeconds(30), List.of("umount", paths.checkpoint().toString()));
+
+    JobPaths other = prepare(OTHER);
+    volumes.seedCheckpoint(OTHER, JOB, Cancellation.NEVER);
+
+    assertThat(other.checkpoint().resolve("epoch")).hasContent("1");
+  }
+
+  @Test
+  void formatsAgainWhatACrashLeftHalfMade() throws Exception {
+    Path root = Files.createDirectory(state.resolve("jobs/ai1"));
+    Files.writeString(root.resolve("checkpoint.img.new"), "half");
+
+    assertThat(prepare(JOB).checkpoint()).isEmptyDirectory();
+  }
+
+  @Test
+  void mountsWithoutDevicesAndSetuid() throws Exception {
+    JobPaths paths = prepare(JOB);
+
+    assertThat(Files.readAllLines(Path.of("/proc/self/mountinfo")))
+        .filteredOn(line -> line.contains(paths.model().toString()))
+        .hasSize(1)
+        .allMatch(line -> line.contains("nosuid,nodev"));
+  }
+
+  @Test
+  void leavesNoMountAndNoLoopDevice() throws Exception {
+    JobPaths paths = prepare(JOB);
+    volumes.delete(JOB);
+
+    assertThat(Files.readString(Path.of("/proc/self/mountinfo")))
+        .doesNotContain(paths.root().toString());
+    assertThat(HostileTree.run(state, List.of("losetup", "-a")))
+        .doesNotContain(paths.root().toString());
+  }
+
+  @Test
+  void saysThatCheckpointsDoNotFit() throws Exception {
+    JobPaths paths = volumes.prepare(JOB, 500 * MB, MB);
+    write(paths.checkpoint().resolve("f"), 400 * MB);
+    prepare(OTHER);
+
+    assertThatThrownBy(() -> volumes.seedCheckpoint(OTHER, JOB, Cancellation.NEVER))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining("do not fit its ckptVol");
+  }
+}

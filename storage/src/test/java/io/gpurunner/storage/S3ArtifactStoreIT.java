@@ -1,0 +1,230 @@
+package io.gpurunner.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
+
+import io.gpurunner.storage.S3Settings.Checksums;
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
+import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.model.MultipartUpload;
+
+class S3ArtifactStoreIT extends ArtifactStoreContract {
+  private static final Duration BOUND = Duration.ofSeconds(60);
+
+  private final S3Settings settings = TestS3.settings();
+  private final S3ArtifactStore store = new S3ArtifactStore(settings);
+  private final HttpClient http = HttpClient.newHttpClient();
+
+  @TempDir Path directory;
+
+  @Override
+  ArtifactStore store() {
+    return store;
+  }
+
+  private HttpResponse<byte[]> get(URI url, long from, long to) throws Exception {
+    return http.send(
+        HttpRequest.newBuilder(url).header("Range", "bytes=" + from + "-" + to).build(),
+        BodyHandlers.ofByteArray());
+  }
+
+  @Override
+  byte[] fetch(URI url, long from, long to) throws Exception {
+    HttpResponse<byte[]> response = get(url, from, to);
+    assertThat(response.statusCode()).as(url.toString()).isEqualTo(206);
+    return response.body();
+  }
+
+  @Override
+  void assertRefused(URI url) throws Exception {
+    assertThat(get(url, 0, 1).statusCode()).as(url.toString()).isEqualTo(403);
+  }
+
+  @Override
+  List<String> unfinished(JobFolder folder) throws Exception {
+    try (S3Client client = client()) {
+      return client
+          .listMultipartUploads(
+              request -> request.bucket(settings.bucket()).prefix(folder.name() + "/"))
+          .uploads()
+          .stream()
+          .map(MultipartUpload::key)
+          .toList();
+    }
+  }
+
+  private S3Client client() throws IOException {
+    return S3Client.builder()
+        .endpointOverride(settings.endpoint().orElseThrow())
+        .region(Region.of(settings.region()))
+        .forcePathStyle(true)
+        .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
+        .httpClientBuilder(Apache5HttpClient.builder())
+        .credentialsProvider(
+            StaticCredentialsProvider.create(
+                AwsBasicCredentials.create(
+                    Files.readString(settings.accessKeyFile()).strip(),
+                    Files.readString(settings.secretKeyFile()).strip())))
+        .build();
+  }
+
+  private S3ArtifactStore with(URI endpoint, String bucket, Path secretKeyFile) {
+    return new S3ArtifactStore(
+        new S3Settings(
+            Optional.of(endpoint),
+            settings.region(),
+            bucket,
+            true,
+            settings.accessKeyFile(),
+            secretKeyFile,
+            Checksums.WHEN_REQUIRED));
+  }
+
+  private URI endpoint() {
+    return settings.endpoint().orElseThrow();
+  }
+
+  @Test
+  void abortsWhatACrashedUploadLeft() throws Exception {
+    try (S3Client client = client()) {
+      for (String file : List.of("large", "large-other")) {
+        client.createMultipartUpload(
+            request -> request.bucket(settings.bucket()).key(key(file).path()));
+      }
+    }
+    assertThat(unfinished(folder)).hasSize(2);
+
+    store.put(key("large"), content(HELLO), Cancellation.NEVER);
+    assertThat(unfinished(folder)).containsExactly(key("large-other").path());
+
+    store.deleteAll(folder);
+    assertThat(unfinished(folder)).isEmpty();
+  }
+
+  @Test
+  void bearsParallelUploads() throws Exception {
+    byte[] large = randomBytes(34 << 20);
+    List<Thread> threads =
+        java.util.stream.IntStream.range(0, 4)
+            .mapToObj(
+                number ->
+                    Thread.ofVirtual()
+                        .start(
+                            () -> store.put(key("f" + number), content(large), Cancellation.NEVER)))
+            .toList();
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    for (int number = 0; number < 4; number++) {
+      assertThat(fetch(key("f" + number), large.length)).isEqualTo(large);
+    }
+  }
+
+  @Test
+  void takesTheExpiryDownToSevenDays() {
+    URI url = store.signedUrl(key("a"), Instant.now(), Duration.ofDays(30));
+
+    assertThat(url.toString()).contains("X-Amz-Expires=604800");
+  }
+
+  @Test
+  void namesAStoreThatIsDown() throws Exception {
+    int port;
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = socket.getLocalPort();
+    }
+    URI nowhere = URI.create("http://127.0.0.1:" + port);
+    try (S3ArtifactStore down = with(nowhere, "models", settings.secretKeyFile())) {
+      assertFails(down, Kind.UNAVAILABLE, "S3 bucket models at " + nowhere);
+    }
+  }
+
+  @Test
+  void refusesAWrongSecret() throws Exception {
+    Path wrong = Files.writeString(directory.resolve("wrong"), "wrong-secret\n");
+    try (S3ArtifactStore refused = with(endpoint(), settings.bucket(), wrong)) {
+      assertFails(refused, Kind.REFUSED, "SignatureDoesNotMatch", "store.s3.secret-key-file");
+    }
+  }
+
+  @Test
+  void refusesAMissingBucket() throws Exception {
+    try (S3ArtifactStore refused = with(endpoint(), "no-such-bucket", settings.secretKeyFile())) {
+      assertFails(refused, Kind.REFUSED, "NoSuchBucket", "S3 bucket no-such-bucket at ");
+    }
+  }
+
+  private void assertFails(S3ArtifactStore failing, Kind kind, String... words) {
+    Instant start = Instant.now();
+    List<org.assertj.core.api.ThrowableAssert.ThrowingCallable> calls =
+        List.of(
+            failing::probe,
+            () -> failing.put(key("a"), content(HELLO), Cancellation.NEVER),
+            () -> failing.put(key("a"), content(randomBytes(12 << 20)), Cancellation.NEVER),
+            () -> failing.put(key("a"), content(randomBytes(40 << 20)), Cancellation.NEVER),
+            () -> failing.exists(key("a")),
+            () -> failing.deleteAll(folder));
+    for (var call : calls) {
+      assertThatThrownBy(call)
+          .asInstanceOf(type(StorageException.class))
+          .satisfies(
+              failure -> {
+                assertThat(failure).hasMessageContainingAll(words);
+                assertThat(failure.kind()).isEqualTo(kind);
+              });
+    }
+    assertThat(Duration.between(start, Instant.now())).isLessThan(BOUND);
+  }
+
+  @Test
+  void namesAKeyFileThatCannotBeRead() {
+    assertThatThrownBy(() -> with(endpoint(), "models", directory.resolve("missing")))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContainingAll("store.s3.secret-key-file", "missing");
+  }
+
+  @Test
+  void givesUpOnAStoreThatNeverAnswers() throws Exception {
+    // It accepts connections into its queue and reads nothing.
+    try (ServerSocket silent = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+      URI endpoint = URI.create("http://127.0.0.1:" + silent.getLocalPort());
+      try (S3ArtifactStore store =
+          new S3ArtifactStore(
+              new S3Settings(
+                  Optional.of(endpoint),
+                  settings.region(),
+                  "models",
+                  true,
+                  settings.accessKeyFile(),
+                  settings.secretKeyFile()),
+              Duration.ofSeconds(1))) {
+        assertThatThrownBy(() -> store.exists(key("a")))
+            .asInstanceOf(type(StorageException.class))
+            .extracting(StorageException::kind)
+            .isEqualTo(Kind.UNAVAILABLE);
+      }
+    }
+  }
+}
