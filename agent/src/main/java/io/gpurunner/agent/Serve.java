@@ -63,7 +63,9 @@ final class Serve implements ServeAction {
   private static void awaitClosed(CountDownLatch closed) {
     try {
       if (!closed.await(CLOSE_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
-        log.warn("gpurunner did not stop within {} s and is ended; the next start goes on", CLOSE_LIMIT.toSeconds());
+        log.warn(
+            "gpurunner did not stop within {} s and is ended; the next start goes on",
+            CLOSE_LIMIT.toSeconds());
       }
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a thread here", e);
