@@ -21,6 +21,7 @@ import io.gpurunner.agent.run.MachineView;
 import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
+import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
 import io.gpurunner.api.JwtSecret;
@@ -126,6 +127,8 @@ final class Agent implements AutoCloseable {
             "retention",
             new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
     LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
+    VolumeWatch watch =
+        new VolumeWatch(volumes, task -> Thread.ofVirtual().name("measure").start(task), clock);
     JobSteps steps =
         new JobSteps(
             new JobSteps.Ports(
@@ -135,6 +138,7 @@ final class Agent implements AutoCloseable {
                 docker.output(),
                 specs,
                 volumes,
+                watch,
                 store,
                 gpus),
             runSettings,

@@ -70,7 +70,7 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   private static long megabytes(long bytes) {
-    return bytes >> 20;
+    return bytes / 1_000_000;
   }
 
   @Override
@@ -97,6 +97,26 @@ final class DirectoryJobVolumes implements JobVolumes {
       }
       throw explained;
     }
+  }
+
+  @Override
+  public JobPaths reveal(JobFolder folder) {
+    JobPaths paths = paths(folder);
+    for (Volume volume : Volume.values()) {
+      Path directory = VolumeLimit.directory(paths.root(), volume);
+      if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+        throw new StorageException(
+            Kind.REFUSED,
+            "%s: its directory %s is not on this machine (any more)"
+                .formatted(folder.name(), directory));
+      }
+      try {
+        limit.reveal(paths.root(), volume);
+      } catch (IOException failure) {
+        throw DiskErrors.explain("cannot read the volumes of " + folder.name(), failure);
+      }
+    }
+    return paths;
   }
 
   @Override

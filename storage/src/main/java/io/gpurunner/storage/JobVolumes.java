@@ -23,6 +23,13 @@ public interface JobVolumes extends AutoCloseable {
    */
   void seedCheckpoint(JobFolder to, JobFolder from, Cancellation cancellation);
 
+  /**
+   * Sees to it that what a job's volumes hold can be read, also after the machine was started anew.
+   *
+   * @throws StorageException REFUSED where the job has no directories on this machine (any more)
+   */
+  JobPaths reveal(JobFolder folder);
+
   /** The directories of a job that was prepared; the paths are computed, not looked up. */
   JobPaths paths(JobFolder folder);
 

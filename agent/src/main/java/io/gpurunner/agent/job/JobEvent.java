@@ -26,8 +26,13 @@ public sealed interface JobEvent {
   /** The image is there; the container may be made under this boot. */
   record Pulled(String bootId) implements JobEvent {}
 
-  /** The container was seen to have started. */
-  record Started(Instant startedAt, Optional<Instant> deadline) implements JobEvent {}
+  /**
+   * The container was seen to have started.
+   *
+   * @param bootId the boot of this machine under which it was seen
+   */
+  record Started(Instant startedAt, Optional<Instant> deadline, String bootId)
+      implements JobEvent {}
 
   /**
    * The run is to end, or has ended. Also during STOPPING, where only a deletion changes anything.

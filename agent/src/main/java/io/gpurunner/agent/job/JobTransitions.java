@@ -114,7 +114,7 @@ public final class JobTransitions {
           new Running(
               state.attempt(),
               state.gpus(),
-              state.bootId(),
+              started.bootId(),
               started.startedAt(),
               started.deadline());
       case RunEnded ended -> stopping(state, ended, Optional.empty());

@@ -19,6 +19,7 @@ import io.gpurunner.agent.run.StepOutcome.Wait;
 import io.gpurunner.api.StopRule;
 import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuDevice.Presence;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
@@ -59,6 +60,7 @@ public final class JobSteps {
       ContainerOutput output,
       SpecSource specs,
       JobVolumes volumes,
+      VolumeWatch watch,
       ArtifactStore store,
       GpuInventory gpus) {}
 
@@ -208,7 +210,7 @@ public final class JobSteps {
           case StopRule.NaturalEnd _ -> Optional.empty();
           case StopRule.After after -> Optional.of(startedAt.plus(after.limit()));
         };
-    return new Advance(new JobEvent.Started(startedAt, deadline));
+    return new Advance(new JobEvent.Started(startedAt, deadline, settings.bootId()));
   }
 
   // ---- RUNNING
@@ -233,14 +235,18 @@ public final class JobSteps {
   }
 
   private Ending judge(Job job, JobState.Running state, Observation.Exited exited) {
-    Optional<Ending> unsound = lostDevice(state).or(() -> overrun(job));
     if (exited.exitCode() == 0) {
-      return overrun(job).orElse(new Ending.Completed());
+      return overrunAtEnd(job).orElseGet(Ending.Completed::new);
     }
     if (exited.outOfMemory()) {
       return new Ending.Broken("out of memory: the kernel killed the job's process", true);
     }
-    return unsound.orElseGet(() -> new Ending.Broken(exitReason(exited), true));
+    if (state.deadline().filter(deadline -> !exited.finishedAt().isBefore(deadline)).isPresent()) {
+      return new Ending.TimeUp();
+    }
+    return lostDevice(state)
+        .or(() -> overrunAtEnd(job))
+        .orElseGet(() -> new Ending.Broken(exitReason(exited), true));
   }
 
   private static String exitReason(Observation.Exited exited) {
@@ -264,7 +270,7 @@ public final class JobSteps {
     if (state.deadline().isPresent() && !now.isBefore(state.deadline().get())) {
       return ended(new Ending.TimeUp());
     }
-    Optional<Ending> unsound = lostDevice(state).or(() -> overrun(job));
+    Optional<Ending> unsound = lostDevice(state).or(() -> overrunSoFar(job));
     if (unsound.isPresent()) {
       return ended(unsound.get());
     }
@@ -277,36 +283,49 @@ public final class JobSteps {
         state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook));
   }
 
+  /** A device that merely would not be read this time is none that was lost. */
   private Optional<Ending> lostDevice(JobState.Running state) {
     GpuSnapshot look = ports.gpus().snapshot();
     if (look.fault().isPresent() || look.at().isBefore(state.startedAt())) {
       return Optional.empty();
     }
+    boolean allTold =
+        look.devices().stream().allMatch(device -> device.presence() == Presence.READABLE);
     for (GpuUuid uuid : state.gpus()) {
       Optional<GpuDevice> device =
           look.devices().stream().filter(candidate -> candidate.uuid().equals(uuid)).findFirst();
-      Optional<String> fault =
-          device.isEmpty() ? Optional.of("it is gone from the machine") : device.get().fault();
-      if (fault.isPresent()) {
-        return Optional.of(new Ending.Broken("GPU " + uuid + " was lost: " + fault.get(), true));
+      if (device.isEmpty() && allTold) {
+        return Optional.of(lost(uuid, "it is gone from the machine"));
+      }
+      if (device.isPresent() && device.get().presence() == Presence.LOST) {
+        return Optional.of(lost(uuid, device.get().fault().orElse("it does not answer")));
       }
     }
     return Optional.empty();
   }
 
-  private Optional<Ending> overrun(Job job) {
-    return ports
-        .volumes()
-        .overrun(
-            job.folder(),
-            VolumeLimits.checkpointBytes(job.request()),
-            VolumeLimits.modelBytes(job.request()))
-        .map(over -> new Ending.Broken(VolumeLimits.describe(job.request(), over), false));
+  private static Ending lost(GpuUuid uuid, String why) {
+    return new Ending.Broken("GPU " + uuid + " was lost: " + why, true);
+  }
+
+  /** What the newest finished measurement says; never waits for one. */
+  private Optional<Ending> overrunSoFar(Job job) {
+    return ports.watch().newest(job).map(over -> oversized(job, over));
+  }
+
+  /** Measures now: the container has ended, and nothing is late for it. */
+  private Optional<Ending> overrunAtEnd(Job job) {
+    return ports.watch().measure(job).map(over -> oversized(job, over));
+  }
+
+  private static Ending oversized(Job job, JobVolumes.Overrun over) {
+    return new Ending.Broken(VolumeLimits.describe(job.request(), over), false);
   }
 
   // ---- STOPPING
 
   private StepOutcome stop(Job job, JobState.Stopping state) {
+    ports.watch().forget(job.id());
     if (job.deletion().isPresent() && !(state.ending() instanceof Ending.DeletedBy)) {
       return ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
@@ -320,14 +339,35 @@ public final class JobSteps {
     }
     return switch (seen.get()) {
       case Observation.Running _ -> signal(job, state, name);
-      case Observation.Created _, Observation.Exited _ -> {
-        ports.output().save(name, outputFile(ports.volumes().paths(job.folder()), state.attempt()));
-        ports.containers().remove(name);
-        yield ports.containers().inspect(name).isEmpty()
-            ? new Again()
-            : waitFor(RunSettings.STOP_INTERVAL);
+      case Observation.Created _ -> remove(name);
+      case Observation.Exited exited -> {
+        saveOutput(job, state, name, exited);
+        yield remove(name);
       }
     };
+  }
+
+  private StepOutcome remove(ContainerName name) {
+    ports.containers().remove(name);
+    return ports.containers().inspect(name).isEmpty()
+        ? new Again()
+        : waitFor(RunSettings.STOP_INTERVAL);
+  }
+
+  /** Tried for a while; then the GPUs matter more than the output. */
+  private void saveOutput(
+      Job job, JobState.Stopping state, ContainerName name, Observation.Exited exited) {
+    try {
+      ports.output().save(name, outputFile(ports.volumes().paths(job.folder()), state.attempt()));
+    } catch (ContainerException e) {
+      Instant giveUpAt = exited.finishedAt().plus(RunSettings.OUTPUT_LIMIT);
+      if (e.kind() == ContainerException.Kind.UNREACHABLE || clock.instant().isBefore(giveUpAt)) {
+        throw e;
+      }
+      ports
+          .ledger()
+          .note(job.id(), "output-lost", "its output could not be kept: " + e.getMessage());
+    }
   }
 
   private StepOutcome signal(Job job, JobState.Stopping state, ContainerName name) {
@@ -370,15 +410,16 @@ public final class JobSteps {
   private StepOutcome upload(Job job, JobState.Uploading state) {
     Instant now = clock.instant();
     if (job.deletion().isPresent()) {
-      return removeUploaded(job);
+      return removeUploaded(job, state);
     }
     if (now.isBefore(state.notBefore())) {
       return new Wait(state.notBefore());
     }
     try {
+      JobPaths paths = ports.volumes().reveal(job.folder());
       PublishedArtifacts published =
           new ArtifactPublisher(ports.store())
-              .publish(job.folder(), ports.volumes().paths(job.folder()).model(), deletionOf(job));
+              .publish(job.folder(), paths.model(), deletionOf(job));
       return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
     } catch (StorageException e) {
       return e.kind() == StorageException.Kind.CANCELLED ? new Again() : uploadFailed(state, e);
@@ -388,7 +429,7 @@ public final class JobSteps {
   private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {
     Instant now = clock.instant();
     Instant next = now.plus(pauseAfter(state.failedUploads()));
-    if (!e.retryable() || next.isAfter(state.giveUpAt())) {
+    if (!e.retryable() || !now.isBefore(state.giveUpAt())) {
       String reason =
           "artifacts could not be uploaded to "
               + ports.store().description()
@@ -397,7 +438,11 @@ public final class JobSteps {
               + "; they are kept on the server (gpurunner retry-upload)";
       return new Advance(new JobEvent.UploadGivenUp(now, reason));
     }
-    return new Advance(new JobEvent.UploadPostponed(String.valueOf(e.getMessage()), next));
+    return new Advance(
+        new JobEvent.UploadPostponed(
+            String.valueOf(e.getMessage()),
+            // The last try falls on the end of the window.
+            next.isBefore(state.giveUpAt()) ? next : state.giveUpAt()));
   }
 
   private static Duration pauseAfter(int failedUploads) {
@@ -410,11 +455,11 @@ public final class JobSteps {
         : RunSettings.UPLOAD_PAUSE_LIMIT;
   }
 
-  private StepOutcome removeUploaded(Job job) {
+  private StepOutcome removeUploaded(Job job, JobState.Uploading state) {
     try {
       ports.store().deleteAll(job.folder());
     } catch (StorageException e) {
-      if (e.retryable()) {
+      if (e.retryable() && clock.instant().isBefore(state.giveUpAt())) {
         return waitFor(RunSettings.UPLOAD_PAUSE);
       }
       ports

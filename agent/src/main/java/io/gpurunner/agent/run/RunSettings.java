@@ -31,6 +31,11 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
    */
   static final Duration RELEASE_LIMIT = Duration.ofMinutes(1);
 
+  /**
+   * How long saving an ended container's output is tried before the container is removed without.
+   */
+  static final Duration OUTPUT_LIMIT = Duration.ofMinutes(2);
+
   /** First and longest pause between uploads. */
   static final Duration UPLOAD_PAUSE = Duration.ofSeconds(2);
 

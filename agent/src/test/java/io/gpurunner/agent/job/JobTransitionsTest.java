@@ -37,7 +37,7 @@ class JobTransitionsTest {
           new JobEvent.Prepared(T),
           new JobEvent.PullPostponed("no route", T),
           new JobEvent.Pulled("boot"),
-          new JobEvent.Started(T, Optional.empty()),
+          new JobEvent.Started(T, Optional.empty(), "boot"),
           new JobEvent.RunEnded(new Ending.DeletedBy("ann")),
           new JobEvent.StopSignalled(T),
           new JobEvent.ContainerGone(T),

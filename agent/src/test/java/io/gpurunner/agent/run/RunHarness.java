@@ -66,7 +66,15 @@ final class RunHarness implements AutoCloseable {
   private JobSteps newSteps() {
     return new JobSteps(
         new JobSteps.Ports(
-            ledger, containers, images, output, RunHarness::spec, volumes, store, gpus),
+            ledger,
+            containers,
+            images,
+            output,
+            RunHarness::spec,
+            volumes,
+            new VolumeWatch(volumes, Runnable::run, clock),
+            store,
+            gpus),
         new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), bootId),
         clock);
   }

@@ -1,0 +1,86 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.JobVolumes.Overrun;
+import io.gpurunner.storage.StorageException;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Measures jobs' volumes beside their steps: walking a large tree takes longer than a stop time may
+ * wait. Holds measurements only, which the next start makes again. Thread-safe.
+ */
+public final class VolumeWatch {
+  /** Volumes measured at a time: walking trees is work for the disk. */
+  private static final int MEASURING_LIMIT = 4;
+
+  private static final Logger log = LoggerFactory.getLogger(VolumeWatch.class);
+
+  private final JobVolumes volumes;
+  private final Executor executor;
+  private final Clock clock;
+  private final Map<JobId, Measured> newest = new ConcurrentHashMap<>();
+  private final Set<JobId> measuring = ConcurrentHashMap.newKeySet();
+  private final Semaphore places = new Semaphore(MEASURING_LIMIT);
+
+  private record Measured(Instant at, Optional<Overrun> overrun) {}
+
+  /**
+   * @param executor where measurements are made; the caller's own thread in tests only
+   */
+  public VolumeWatch(JobVolumes volumes, Executor executor, Clock clock) {
+    this.volumes = volumes;
+    this.executor = executor;
+    this.clock = clock;
+  }
+
+  /** What the newest finished measurement says, and another one begun where that is due. */
+  Optional<Overrun> newest(Job job) {
+    Measured known = newest.get(job.id());
+    boolean due =
+        known == null || !clock.instant().isBefore(known.at().plus(volumes.lookInterval()));
+    if (due && measuring.add(job.id())) {
+      executor.execute(() -> measureBeside(job));
+    }
+    return Optional.ofNullable(newest.get(job.id())).flatMap(Measured::overrun);
+  }
+
+  private void measureBeside(Job job) {
+    places.acquireUninterruptibly();
+    try {
+      Optional<Overrun> overrun = measure(job);
+      newest.put(job.id(), new Measured(clock.instant(), overrun));
+    } finally {
+      places.release();
+      measuring.remove(job.id());
+    }
+  }
+
+  /** Measures now. A volume that cannot be measured is none that is known to be too large. */
+  Optional<Overrun> measure(Job job) {
+    try {
+      return volumes.overrun(
+          job.folder(),
+          VolumeLimits.checkpointBytes(job.request()),
+          VolumeLimits.modelBytes(job.request()));
+    } catch (StorageException e) {
+      log.warn("{} the size of its volumes is not known: {}", job.id(), e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /** The run is over. */
+  void forget(JobId id) {
+    newest.remove(id);
+  }
+}
