@@ -8,17 +8,20 @@ create table job (
   created_at      bigint not null,
   live            boolean not null,
   finished_at     bigint,
-  swept           boolean not null default false,
   state           varchar(16) not null,
   state_json      varchar(1000000) not null,
   request_json    clob not null,
+  -- the body as it was sent, with the keys this version does not know
+  source          clob not null,
+  -- KEPT, SWEEPING (being removed by retention), SWEPT
+  files           varchar(8) not null,
   deleted_by      varchar(200),
   deleted_at      bigint,
   constraint job_id unique (id)
 );
 create index job_live on job (live);
 create index job_owner on job (owner, sequence);
-create index job_sweep on job (swept, finished_at);
+create index job_sweep on job (files, finished_at, sequence);
 
 -- What happened to it, in order: the audit log.
 create table job_event (
@@ -47,6 +50,7 @@ create table callback (
   artifact        varchar(1000),
   created_at      bigint not null,
   tries           int not null,
+  first_try_at    bigint,
   next_try_at     bigint not null,
   status          varchar(16) not null
 );
@@ -60,4 +64,9 @@ create table idempotency_key (
   job_id          varchar(40) not null,
   created_at      bigint not null,
   primary key (owner, idempotency_key)
+);
+
+-- Length of this file after it was last compacted: one row, or none.
+create table compaction (
+  bytes           bigint not null
 );

@@ -82,7 +82,7 @@ final class Agent implements AutoCloseable {
     try {
       agent.open();
       return agent;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       agent.close();
       throw e;
     }
@@ -113,14 +113,15 @@ final class Agent implements AutoCloseable {
     AddressPolicy callbackPolicy =
         new AddressPolicy(
             config.callbacks().allow(), config.callbacks().deny(), new SystemHostResolver());
-    ArtifactUrls urls = new ArtifactUrls(store, config.store().urlExpiry(), clock);
+    ArtifactUrls urls = new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock);
     HttpCallbackSender sender =
         keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
     Readiness readiness = keep("readiness", new Readiness(docker.probe(), store, gpus));
-    Dispatcher dispatcher = keep("dispatcher", new Dispatcher(ledger, gpus, volumes));
+    Dispatcher dispatcher =
+        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, opened.local()));
     Optional<ArtifactStore> localStore = opened.local() ? Optional.of(store) : Optional.empty();
     Retention retention =
         keep(
@@ -157,13 +158,14 @@ final class Agent implements AutoCloseable {
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock);
 
     readiness.start();
+    // First, so that an address that cannot be had leaves no job touched.
+    await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
+    keep("api", () -> await("stop the API", api.stop()));
     runner.start();
     docker.events().listen(name -> runner.wake(name.job()));
     dispatcher.start();
     outbox.start();
     retention.start();
-    await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
-    keep("api", () -> await("stop the API", api.stop()));
   }
 
   private static void makeStateDirectory(Path directory) {

@@ -137,8 +137,8 @@ final class Endpoints {
         (caller, body) -> {
           Optional<String> key = idempotencyKey(headers.getAll(IDEMPOTENCY_KEY));
           return switch (parser.parse(caller, body, ports.facts())) {
-            case JobRequestParser.Result.Accepted(JobRequest request) ->
-                Answer.ok(JobJson.created(ports.jobs().create(caller, request, key)));
+            case JobRequestParser.Result.Accepted(JobRequest request, String source) ->
+                Answer.ok(JobJson.created(ports.jobs().create(caller, request, source, key)));
             case JobRequestParser.Result.Rejected rejected -> throw badRequest(rejected.message());
           };
         });

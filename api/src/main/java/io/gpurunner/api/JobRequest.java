@@ -26,7 +26,6 @@ import java.util.Optional;
  * @param resumeFrom a job whose checkpoint directory seeds this one
  * @param notes what the user should know about how the request was read (a path without a name was
  *     ignored, say); become events of the job
- * @param source the JSON text as received; keeps unknown keys
  */
 public record JobRequest(
     int gpuNumber,
@@ -49,5 +48,4 @@ public record JobRequest(
     Optional<Duration> gracePeriod,
     Map<String, String> labels,
     Optional<JobId> resumeFrom,
-    List<String> notes,
-    String source) {}
+    List<String> notes) {}

@@ -31,8 +31,12 @@ import java.util.OptionalLong;
 public final class JobRequestParser {
   /** What came of a body. */
   public sealed interface Result {
-    /** Every rule holds. */
-    record Accepted(JobRequest request) implements Result {}
+    /**
+     * Every rule holds.
+     *
+     * @param source the body as text
+     */
+    record Accepted(JobRequest request, String source) implements Result {}
 
     /**
      * @param errors all wrong fields, at least one
@@ -66,16 +70,15 @@ public final class JobRequestParser {
     } catch (MalformedJsonException e) {
       return new Result.Rejected(List.of(new FieldError("body", e.reason())));
     }
-    Optional<JobRequest> request = read(fields, caller, facts, source);
+    Optional<JobRequest> request = read(fields, caller, facts);
     List<FieldError> errors = fields.errors();
     return errors.isEmpty()
-        ? new Result.Accepted(request.orElseThrow())
+        ? new Result.Accepted(request.orElseThrow(), source)
         : new Result.Rejected(errors);
   }
 
   /** Reads every field, also after the first wrong one; empty only if an error was collected. */
-  private static Optional<JobRequest> read(
-      Fields fields, Caller caller, MachineFacts facts, String source) {
+  private static Optional<JobRequest> read(Fields fields, Caller caller, MachineFacts facts) {
     List<String> notes = new ArrayList<>();
     long maxVolume = facts.maxVolumeMegabytes();
     Optional<GpuFields.Choice> gpus = new GpuFields(fields, facts.gpuTypes()).read();
@@ -135,8 +138,7 @@ public final class JobRequestParser {
                 : Optional.empty(),
             labels,
             resumeFrom,
-            List.copyOf(notes),
-            source));
+            List.copyOf(notes)));
   }
 
   private static Optional<String> image(Fields fields) {

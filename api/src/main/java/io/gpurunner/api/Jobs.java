@@ -11,12 +11,13 @@ public interface Jobs {
   /**
    * Accepts a job. Returns only after it is on disk.
    *
+   * @param source the body as it was sent; keeps the keys this version does not know
    * @param idempotencyKey the {@code Idempotency-Key} header: the same key and body from the same
    *     user return the same id
    * @throws RequestRefusedException CONFLICT (key reused with another body), UNAVAILABLE (draining,
    *     not ready), TOO_MANY, BAD_REQUEST
    */
-  JobId create(Caller caller, JobRequest request, Optional<String> idempotencyKey);
+  JobId create(Caller caller, JobRequest request, String source, Optional<String> idempotencyKey);
 
   /**
    * The status as the guide knows it, with a freshly signed URL where there is a model to fetch.

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /** Jobs in memory: each is as new as when it was created. Thread-safe. */
 final class FakeJobs implements Jobs {
   /** What a caller asked for. */
-  record Stored(Caller owner, JobRequest request, Optional<String> idempotencyKey) {}
+  record Stored(Caller owner, JobRequest request, String source, Optional<String> idempotencyKey) {}
 
   final Map<JobId, Stored> stored = new ConcurrentHashMap<>();
   final AtomicReference<JobStatus> status =
@@ -26,10 +26,11 @@ final class FakeJobs implements Jobs {
   volatile int lastSize;
 
   @Override
-  public JobId create(Caller caller, JobRequest request, Optional<String> idempotencyKey) {
+  public JobId create(
+      Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
     begin();
     JobId id = JobId.random();
-    stored.put(id, new Stored(caller, request, idempotencyKey));
+    stored.put(id, new Stored(caller, request, source, idempotencyKey));
     return id;
   }
 

@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param sequence order of arrival
  * @param version counts the commits to this job; a commit names the version it was decided on
  * @param deletion the wish to delete it, which the runner carries out
+ * @param files what is left of its directories and local artifacts
  */
 public record Job(
     JobId id,
@@ -21,7 +22,8 @@ public record Job(
     Instant createdAt,
     JobRequest request,
     JobState state,
-    Optional<Deletion> deletion) {
+    Optional<Deletion> deletion,
+    JobFiles files) {
 
   /** Who wished it deleted, and when. */
   public record Deletion(String by, Instant at) {}
@@ -33,12 +35,18 @@ public record Job(
 
   /** This job in another state, one version on. */
   public Job moved(JobState next) {
-    return new Job(id, user, sequence, version + 1, createdAt, request, next, deletion);
+    return new Job(id, user, sequence, version + 1, createdAt, request, next, deletion, files);
   }
 
   /** This job with a wish to delete it, one version on. */
   public Job withDeletion(Deletion wish) {
-    return new Job(id, user, sequence, version + 1, createdAt, request, state, Optional.of(wish));
+    return new Job(
+        id, user, sequence, version + 1, createdAt, request, state, Optional.of(wish), files);
+  }
+
+  /** This job with its files in another condition, one version on. */
+  public Job withFiles(JobFiles next) {
+    return new Job(id, user, sequence, version + 1, createdAt, request, state, deletion, next);
   }
 
   /** When it had started, if it had. */

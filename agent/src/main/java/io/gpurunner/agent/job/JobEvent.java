@@ -51,8 +51,15 @@ public sealed interface JobEvent {
    * @param at now
    * @param uploadUntil end of the retry window of an upload, should one follow
    * @param retry whether a failed run is to be started again
+   * @param stillBusy why a device is not free, where it was waited for long enough; the queue does
+   *     not hand such a device out
    */
-  record GpusReleased(Instant at, Instant uploadUntil, boolean retry) implements JobEvent {}
+  record GpusReleased(Instant at, Instant uploadUntil, boolean retry, List<String> stillBusy)
+      implements JobEvent {
+    public GpusReleased {
+      stillBusy = List.copyOf(stillBusy);
+    }
+  }
 
   /** An upload failed and will be tried again. */
   record UploadPostponed(String reason, Instant notBefore) implements JobEvent {}

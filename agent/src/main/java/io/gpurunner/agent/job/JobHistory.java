@@ -36,9 +36,16 @@ public final class JobHistory {
       case JobEvent.RunEnded ended -> new Line(at, "ending", describe(ended.ending()));
       case JobEvent.StopSignalled signalled ->
           new Line(at, "stop-signalled", "SIGTERM sent; SIGKILL follows at " + signalled.killAt());
-      case JobEvent.ContainerGone _ ->
-          new Line(at, "container-gone", "container removed, output saved");
-      case JobEvent.GpusReleased _ -> new Line(at, "released", "GPUs are free again");
+      case JobEvent.ContainerGone _ -> new Line(at, "container-gone", "its container is gone");
+      case JobEvent.GpusReleased released ->
+          new Line(
+              at,
+              "released",
+              released.stillBusy().isEmpty()
+                  ? "leases ended, GPUs are free"
+                  : "leases ended after waiting in vain: "
+                      + String.join("; ", released.stillBusy())
+                      + "; not handed out until that ends");
       case JobEvent.UploadPostponed postponed ->
           new Line(
               at,

@@ -2,35 +2,36 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.JobTransitions;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
-import org.flywaydb.core.Flyway;
-import org.flywaydb.core.api.FlywayException;
-import org.h2.jdbcx.JdbcConnectionPool;
-import org.h2.jdbcx.JdbcDataSource;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.Jdbi;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The one writer of jobs. A commit is, in one transaction, the job's new version, its line of
@@ -39,70 +40,61 @@ import org.jdbi.v3.core.Jdbi;
  * Thread-safe; calls block.
  */
 public final class JobLedger implements AutoCloseable {
-  private static final int READER_LIMIT = 8;
+  /** A file smaller than this is not worth compacting. */
+  private static final long COMPACT_FROM_BYTES = 256L << 20;
+
+  /** The file is compacted once it has grown to so many times what was left the last time. */
+  private static final long COMPACT_GROWTH = 4;
+
+  /** Shortest time between two compactions, also where one failed. */
+  private static final Duration COMPACT_PAUSE = Duration.ofMinutes(10);
+
+  private static final Logger log = LoggerFactory.getLogger(JobLedger.class);
 
   private final Clock clock;
-  private final JdbcConnectionPool readers;
-  private final JobRows rows;
-  private final Jdbi reading;
-  private final Connection writingConnection;
-  private final Handle writing;
-  private final CommitThread commits;
-  private final Map<JobId, Job> live = new ConcurrentHashMap<>();
-  private final Map<String, Integer> livePerUser = new ConcurrentHashMap<>();
+  private final Path database;
+  private final long compactFromBytes;
+  private final JobRows rows = new JobRows();
+  private final LiveJobs live = new LiveJobs();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
   private final Changes changes = new Changes();
 
-  private JobLedger(JdbcDataSource source, Clock clock) throws SQLException {
+  /** Readers share it; whoever opens the file anew has it alone. */
+  private final ReadWriteLock opening = new ReentrantReadWriteLock();
+
+  /** Empty while it could not be opened again. */
+  private volatile Optional<LedgerFile> file;
+
+  private long compactedBytes;
+  private Instant compactNotBefore = Instant.MIN;
+  private final CommitThread commits;
+
+  private JobLedger(Path database, Clock clock, long compactFromBytes) {
     this.clock = clock;
-    this.rows = new JobRows();
-    this.readers = JdbcConnectionPool.create(source);
-    readers.setMaxConnections(READER_LIMIT);
-    this.reading = Jdbi.create(readers);
-    this.writingConnection = source.getConnection();
-    writingConnection.setAutoCommit(false);
-    this.writing = Jdbi.open(writingConnection);
-    rows.loadLive(writing).forEach(this::remember);
-    requireLeasesAgree();
-    writingConnection.commit();
-    this.commits = new CommitThread(writingConnection, changes);
+    this.database = database;
+    this.compactFromBytes = compactFromBytes;
+    this.file = Optional.of(LedgerFile.open(database));
+    List<Job> jobs = rows.loadLive(writing());
+    requireLeasesAgree(jobs);
+    jobs.forEach(live::put);
+    this.compactedBytes = rows.compactedBytes(writing());
+    this.commits = new CommitThread(changes);
   }
 
   /**
    * Opens the database, made or brought to this version's form first.
    *
-   * @param databaseFile path without H2's suffix {@code .mv.db}
+   * @param database path without H2's suffix {@code .mv.db}
    * @throws LedgerException FAILED naming the file: in use by another agent, damaged, or of a newer
    *     version
    */
-  public static JobLedger open(Path databaseFile, Clock clock) {
-    JdbcDataSource source = new JdbcDataSource();
-    // Closing is ours alone: H2 itself would close the file under a commit at exit. And chunks are
-    // only ever
-    // appended: after a kill, H2 2.5.252 was seen not to find synced chunks that it had put into
-    // gaps of the file.
-    source.setURL(
-        "jdbc:h2:file:"
-            + databaseFile.toAbsolutePath()
-            + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE");
-    source.setUser("gpurunner");
-    source.setPassword("");
-    try {
-      Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
-      return new JobLedger(source, clock);
-    } catch (SQLException | FlywayException e) {
-      throw new LedgerException(LedgerException.Kind.FAILED, openingFailure(databaseFile, e), e);
-    }
+  public static JobLedger open(Path database, Clock clock) {
+    return open(database, clock, COMPACT_FROM_BYTES);
   }
 
-  private static String openingFailure(Path databaseFile, Exception e) {
-    String words = String.valueOf(e.getMessage());
-    if (words.contains("already in use") || words.contains("Locked by another process")) {
-      return "another agent already uses "
-          + databaseFile
-          + ".mv.db: stop it, or give this one another state-dir";
-    }
-    return "the ledger " + databaseFile + ".mv.db cannot be opened: " + words;
+  /** The same, with a file that is compacted earlier. */
+  static JobLedger open(Path database, Clock clock, long compactFromBytes) {
+    return new JobLedger(database, clock, compactFromBytes);
   }
 
   /**
@@ -118,30 +110,33 @@ public final class JobLedger implements AutoCloseable {
   /**
    * Records a new job, unless the same user sent the same key before.
    *
+   * @param source the body as it was sent
    * @return once it is on disk
+   * @throws LedgerException FILES_NOT_THERE where it is to resume from a job whose files are not
    */
-  public Creation create(String user, JobRequest request, Optional<String> idempotencyKey) {
-    String requestJson = JobCodec.write(request);
-    Optional<String> digest = idempotencyKey.map(_ -> JobCodec.bodyDigest(request.source()));
+  public Creation create(
+      String user, JobRequest request, String source, Optional<String> idempotencyKey) {
+    Optional<String> digest = idempotencyKey.map(_ -> JobCodec.bodyDigest(source));
     return commits.commit(
         () -> {
           if (idempotencyKey.isPresent() && digest.isPresent()) {
             Optional<Creation> earlier =
-                rows.findKey(writing, user, idempotencyKey.get(), digest.get());
+                rows.findKey(writing(), user, idempotencyKey.get(), digest.get());
             if (earlier.isPresent()) {
               return earlier.get();
             }
           }
+          request.resumeFrom().map(this::current).ifPresent(JobLedger::requireFilesOfEnded);
           Instant now = clock.instant();
           JobId id = JobId.random();
-          Job job =
-              rows.insert(writing, id, user, now, request, requestJson, new JobState.Queued(1));
-          rows.addLine(writing, id, new JobHistory.Line(now, "submitted", "submitted by " + user));
+          Job job = rows.insert(writing(), id, user, now, request, source, new JobState.Queued(1));
+          rows.addLine(
+              writing(), id, new JobHistory.Line(now, "submitted", "submitted by " + user));
           request
               .notes()
-              .forEach(note -> rows.addLine(writing, id, new JobHistory.Line(now, "note", note)));
+              .forEach(note -> rows.addLine(writing(), id, new JobHistory.Line(now, "note", note)));
           idempotencyKey.ifPresent(
-              key -> rows.insertKey(writing, user, key, digest.orElseThrow(), id, now));
+              key -> rows.insertKey(writing(), user, key, digest.orElseThrow(), id, now));
           changes.put(job);
           return new Creation.Created(id);
         });
@@ -187,15 +182,25 @@ public final class JobLedger implements AutoCloseable {
         });
   }
 
+  private static void requireFilesOfEnded(Job job) {
+    if (!(job.state() instanceof JobState.Final) || job.files() != JobFiles.KEPT) {
+      throw new LedgerException(
+          LedgerException.Kind.FILES_NOT_THERE,
+          job.files() == JobFiles.KEPT
+              ? job.id() + " has not ended yet"
+              : "the files of " + job.id() + " were removed: older than the retention time");
+    }
+  }
+
   private Job wishDeleted(Job current, String by) {
     if (current.deletion().isPresent()) {
       return current;
     }
     Instant now = clock.instant();
     Job wished = current.withDeletion(new Job.Deletion(by, now));
-    rows.update(writing, current, wished);
+    rows.update(writing(), current, wished);
     rows.addLine(
-        writing,
+        writing(),
         wished.id(),
         new JobHistory.Line(now, "delete-requested", "deletion requested by " + by));
     changes.put(wished);
@@ -203,15 +208,23 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private Job move(Job current, JobEvent event) {
+    if (event instanceof JobEvent.UploadResumed) {
+      requireFilesOfEnded(current);
+    }
     Instant now = clock.instant();
     Job next = current.moved(JobTransitions.next(current.state(), event));
-    rows.update(writing, current, next);
-    rows.addLine(writing, next.id(), JobHistory.describe(event, now));
+    rows.update(writing(), current, next);
+    rows.addLine(writing(), next.id(), JobHistory.describe(event, now));
+    if (next.state() instanceof JobState.Queued queued) {
+      int runs = next.request().retries() + 1;
+      String message = "queued again for run " + queued.attempt() + " of " + runs;
+      rows.addLine(writing(), next.id(), new JobHistory.Line(now, "retry", message));
+    }
     if (event instanceof JobEvent.Leased leased) {
-      leased.gpus().forEach(gpu -> rows.insertLease(writing, gpu, next.id(), now));
+      leased.gpus().forEach(gpu -> rows.insertLease(writing(), gpu, next.id(), now));
     }
     if (current.state() instanceof JobState.Placed && !(next.state() instanceof JobState.Placed)) {
-      rows.deleteLeases(writing, next.id());
+      rows.deleteLeases(writing(), next.id());
     }
     oweCallback(next, now);
     changes.put(next);
@@ -225,68 +238,85 @@ public final class JobLedger implements AutoCloseable {
             url -> {
               switch (job.state()) {
                 case JobState.Succeeded succeeded ->
-                    rows.insertCallback(writing, callback(job, true, succeeded.artifact(), now));
+                    rows.insertCallback(writing(), callback(job, true, succeeded.artifact()), now);
                 case JobState.Failed _ ->
-                    rows.insertCallback(writing, callback(job, false, Optional.empty(), now));
+                    rows.insertCallback(writing(), callback(job, false, Optional.empty()), now);
                 case JobState.Deleted _, JobState.Live _ -> {}
               }
             });
   }
 
-  private static PendingCallback callback(
-      Job job, boolean success, Optional<String> artifact, Instant now) {
+  private static PendingCallback callback(Job job, boolean success, Optional<String> artifact) {
+    // Named by what it tells, so that telling it again after a crash is no second callback.
+    String told = job.id() + "/" + job.version();
     return new PendingCallback(
-        UUID.randomUUID().toString(),
+        UUID.nameUUIDFromBytes(told.getBytes(StandardCharsets.UTF_8)).toString(),
         job.id(),
         job.request().callbackUrl().orElseThrow(),
         success,
         artifact,
-        now,
         0,
-        now);
+        Optional.empty());
   }
 
   /** Adds a line to a job's history. */
   public void note(JobId id, String kind, String message) {
     commits.commit(
         () -> {
-          rows.addLine(writing, id, new JobHistory.Line(clock.instant(), kind, message));
+          rows.addLine(writing(), id, new JobHistory.Line(clock.instant(), kind, message));
           return id;
         });
   }
 
   /** A callback arrived: it is owed no more. */
   public void callbackDelivered(PendingCallback callback, String message) {
-    endCallback(callback, "DELIVERED", "callback-delivered", message);
+    Instant now = clock.instant();
+    recordTry(callback, "DELIVERED", now, new JobHistory.Line(now, "callback-delivered", message));
   }
 
   /** A callback is given up. */
   public void callbackAbandoned(PendingCallback callback, String message) {
-    endCallback(callback, "ABANDONED", "callback-abandoned", message);
-  }
-
-  private void endCallback(PendingCallback callback, String status, String kind, String message) {
-    commits.commit(
-        () -> {
-          rows.updateCallback(
-              writing, callback.deliveryId(), status, callback.tries() + 1, callback.nextTryAt());
-          rows.addLine(
-              writing, callback.job(), new JobHistory.Line(clock.instant(), kind, message));
-          return callback;
-        });
+    Instant now = clock.instant();
+    recordTry(callback, "ABANDONED", now, new JobHistory.Line(now, "callback-abandoned", message));
   }
 
   /** A callback failed and is due again later. */
   public void callbackPostponed(PendingCallback callback, Instant nextTryAt, String message) {
+    JobHistory.Line line = new JobHistory.Line(clock.instant(), "callback-failed", message);
+    recordTry(callback, "PENDING", nextTryAt, line);
+  }
+
+  private void recordTry(
+      PendingCallback callback, String status, Instant nextTryAt, JobHistory.Line line) {
     commits.commit(
         () -> {
-          rows.updateCallback(
-              writing, callback.deliveryId(), "PENDING", callback.tries() + 1, nextTryAt);
-          rows.addLine(
-              writing,
-              callback.job(),
-              new JobHistory.Line(clock.instant(), "callback-failed", message));
+          if (rows.updateCallback(writing(), callback, status, line.at(), nextTryAt)) {
+            rows.addLine(writing(), callback.job(), line);
+          }
           return callback;
+        });
+  }
+
+  /**
+   * Gives the files of a finished job up, before any of them is removed.
+   *
+   * @return false where they must stay: a job that has not ended resumes from them, or the job is
+   *     live again
+   */
+  public boolean giveFilesUp(JobId id) {
+    return commits.commit(
+        () -> {
+          Job job = current(id);
+          boolean needed =
+              Stream.concat(live.all().stream(), changes.all())
+                  .anyMatch(other -> other.request().resumeFrom().filter(id::equals).isPresent());
+          if (needed || !(job.state() instanceof JobState.Final)) {
+            return false;
+          }
+          if (job.files() == JobFiles.KEPT) {
+            update(job, job.withFiles(JobFiles.SWEEPING));
+          }
+          return true;
         });
   }
 
@@ -294,116 +324,191 @@ public final class JobLedger implements AutoCloseable {
   public void swept(JobId id) {
     commits.commit(
         () -> {
-          rows.markSwept(writing, id);
-          rows.addLine(
-              writing,
-              id,
-              new JobHistory.Line(
-                  clock.instant(), "swept", "files removed: older than the retention time"));
+          Job job = current(id);
+          update(job, job.withFiles(JobFiles.SWEPT));
+          String message = "files removed: older than the retention time";
+          rows.addLine(writing(), id, new JobHistory.Line(clock.instant(), "swept", message));
           return id;
         });
+  }
+
+  private void update(Job before, Job after) {
+    rows.update(writing(), before, after);
+    changes.put(after);
   }
 
   // ---- reading
 
   /** Jobs that have not ended, as last committed. */
   public Collection<Job> live() {
-    return List.copyOf(live.values());
+    return live.all();
   }
 
   /** A job that has not ended; never touches the disk. */
   public Optional<Job> findLive(JobId id) {
-    return Optional.ofNullable(live.get(id));
+    return live.find(id);
   }
 
   /** Any job. */
   public Optional<Job> find(JobId id) {
-    return findLive(id).or(() -> reading.withHandle(handle -> rows.find(handle, id)));
+    return findLive(id).or(() -> read(handle -> rows.find(handle, id)));
   }
 
-  /** How many jobs of a user have not ended. */
-  public int liveJobsOf(String user) {
-    return livePerUser.getOrDefault(user, 0);
+  /** The body a job was asked for with, as it was sent. */
+  public Optional<String> source(JobId id) {
+    return read(handle -> rows.source(handle, id));
+  }
+
+  /** What became of a key of a user's, if it was used before. */
+  public Optional<Creation> findKey(String user, String idempotencyKey, String source) {
+    String digest = JobCodec.bodyDigest(source);
+    return read(handle -> rows.findKey(handle, user, idempotencyKey, digest));
+  }
+
+  /** What a user's jobs that have not ended take. */
+  public LiveLoad loadOf(String user) {
+    return live.loadOf(user);
+  }
+
+  /** What all jobs that have not ended take. */
+  public LiveLoad load() {
+    return live.total();
   }
 
   /** Which job holds which device. */
   public Map<GpuUuid, JobId> leases() {
-    Map<GpuUuid, JobId> leases = new HashMap<>();
-    for (Job job : live.values()) {
-      if (job.state() instanceof JobState.Placed placed) {
-        placed.gpus().forEach(gpu -> leases.put(gpu, job.id()));
-      }
-    }
-    return leases;
+    return live.leases();
   }
 
   /** A job's history, oldest first, at most {@code limit} of its newest lines. */
   public List<JobHistory.Line> history(JobId id, int limit) {
-    return reading.withHandle(handle -> rows.history(handle, id, limit));
+    return read(handle -> rows.history(handle, id, limit));
   }
 
   /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
   public List<Job> page(Optional<String> user, int page, int size) {
-    return reading.withHandle(handle -> rows.page(handle, user, page, size));
+    return read(handle -> rows.page(handle, user, page, size));
   }
 
   /** How many jobs there are; of one user, or of all. */
   public long count(Optional<String> user) {
-    return reading.withHandle(handle -> rows.count(handle, user));
+    return read(handle -> rows.count(handle, user));
   }
 
-  /** Callbacks to send now, the longest due first. */
+  /** Callbacks to send now, the longest due first; none whose job's end is not on disk yet. */
   public List<PendingCallback> dueCallbacks(Instant now, int limit) {
-    return reading.withHandle(handle -> rows.dueCallbacks(handle, now, limit));
+    return read(handle -> rows.dueCallbacks(handle, now, limit)).stream()
+        .filter(callback -> findLive(callback.job()).isEmpty())
+        .toList();
   }
 
-  /** When the next callback is due; empty where none is owed. */
-  public Optional<Instant> nextCallbackAt() {
-    return reading.withHandle(rows::nextCallbackAt);
+  /** Whether a callback is still as it was read: owed, and not tried since. */
+  public boolean isPending(PendingCallback callback) {
+    return read(handle -> rows.isPending(handle, callback));
   }
 
-  /** Finished jobs whose files are still here though they ended before that time. */
-  public List<JobId> sweepable(Instant endedBefore, int limit) {
-    return reading.withHandle(handle -> rows.sweepable(handle, endedBefore, limit));
+  /** When the next callback falls due after that time; empty where none does. */
+  public Optional<Instant> nextCallbackAfter(Instant now) {
+    return read(handle -> rows.nextCallbackAfter(handle, now));
+  }
+
+  /**
+   * Finished jobs whose files are still here though they ended before that time, the oldest end
+   * first.
+   *
+   * @param after the last of the page before
+   */
+  public List<Job> sweepable(Instant endedBefore, Optional<Job> after, int limit) {
+    return read(handle -> rows.sweepable(handle, endedBefore, after, limit));
+  }
+
+  private <T> T read(Function<Handle, T> query) {
+    opening.readLock().lock();
+    try {
+      return openFile().read(query);
+    } finally {
+      opening.readLock().unlock();
+    }
   }
 
   @Override
   public void close() {
     commits.close();
-    writing.close();
-    readers.dispose();
+    file.ifPresent(LedgerFile::close);
   }
 
-  private void remember(Job job) {
-    if (live.put(job.id(), job) == null) {
-      livePerUser.merge(job.user(), 1, Integer::sum);
-    }
+  private LedgerFile openFile() {
+    return file.orElseThrow(
+        () ->
+            new LedgerException(
+                LedgerException.Kind.FAILED, "the ledger " + database + ".mv.db is not open"));
   }
 
-  private void forget(Job job) {
-    if (live.remove(job.id()) != null) {
-      livePerUser.computeIfPresent(job.user(), (_, count) -> count > 1 ? count - 1 : null);
-    }
+  private Handle writing() {
+    return openFile().writing();
   }
 
   private Job current(JobId id) {
     return changes
         .find(id)
         .or(() -> findLive(id))
-        .or(() -> rows.find(writing, id))
+        .or(() -> rows.find(writing(), id))
         .orElseThrow(() -> new LedgerException(LedgerException.Kind.ABSENT, "no such job: " + id));
   }
 
-  private void requireLeasesAgree() {
-    Map<GpuUuid, JobId> recorded = rows.leases(writing);
-    if (!recorded.equals(leases())) {
+  private void requireLeasesAgree(List<Job> jobs) {
+    Map<GpuUuid, JobId> recorded = rows.leases(writing());
+    Map<GpuUuid, JobId> held = LiveJobs.leasesOf(jobs);
+    if (!recorded.equals(held)) {
       throw new LedgerException(
           LedgerException.Kind.FAILED,
           "the ledger contradicts itself: leases are "
               + new TreeMap<>(recorded)
               + ", jobs hold "
-              + new TreeMap<>(leases()));
+              + new TreeMap<>(held));
     }
+  }
+
+  // ---- the file, on the ledger's thread
+
+  /** Closes the file if it is open, lets that be done to it, and opens it. */
+  private void openAnew(Runnable meanwhile) {
+    opening.writeLock().lock();
+    try {
+      file.ifPresent(LedgerFile::close);
+      file = Optional.empty();
+      meanwhile.run();
+    } finally {
+      try {
+        file = Optional.of(LedgerFile.open(database));
+      } finally {
+        opening.writeLock().unlock();
+      }
+    }
+  }
+
+  private void compactWhereGrown() {
+    long bytes = openFile().bytes();
+    boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
+    if (!grown || clock.instant().isBefore(compactNotBefore)) {
+      return;
+    }
+    compactNotBefore = clock.instant().plus(COMPACT_PAUSE);
+    long startedNanos = System.nanoTime();
+    openAnew(() -> LedgerFile.compact(database));
+    compactedBytes = openFile().bytes();
+    rows.recordCompactedBytes(writing(), compactedBytes);
+    try {
+      openFile().commit();
+    } catch (SQLException e) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED, "the ledger could not be written: " + e.getMessage(), e);
+    }
+    log.info(
+        "the ledger was compacted from {} to {} MB in {} ms",
+        bytes / 1_000_000,
+        compactedBytes / 1_000_000,
+        (System.nanoTime() - startedNanos) / 1_000_000);
   }
 
   /**
@@ -421,10 +526,18 @@ public final class JobLedger implements AutoCloseable {
       return Optional.ofNullable(last.get(id)).or(() -> Optional.ofNullable(kept.get(id)));
     }
 
+    Stream<Job> all() {
+      return Stream.concat(kept.values().stream(), last.values().stream());
+    }
+
     @Override
-    public void begin() {
+    public Connection begin() {
       kept.clear();
       last.clear();
+      if (file.isEmpty()) {
+        reopen();
+      }
+      return openFile().connection();
     }
 
     @Override
@@ -439,21 +552,68 @@ public final class JobLedger implements AutoCloseable {
     }
 
     @Override
-    public void publish() {
-      List<Job> changed = new ArrayList<>(kept.values());
-      for (Job job : changed) {
-        switch (job.state()) {
-          case JobState.Live _ -> remember(job);
-          case JobState.Final _ -> forget(job);
-        }
-      }
-      begin();
-      changed.forEach(job -> listeners.forEach(listener -> listener.accept(job)));
+    public void commit() throws SQLException {
+      openFile().commit();
     }
 
     @Override
-    public void discard() {
-      begin();
+    public boolean recover() {
+      last.clear();
+      return reopen();
+    }
+
+    /**
+     * Opens the file anew and requires that it holds what was committed before.
+     *
+     * @return whether it holds the changes of this group too, synced
+     */
+    private boolean reopen() {
+      openAnew(() -> {});
+      try {
+        openFile().commit();
+        List<Job> found = rows.loadLive(writing());
+        if (live.equalAfter(List.of(), found)) {
+          return false;
+        }
+        if (live.equalAfter(kept.values(), found)) {
+          return true;
+        }
+      } catch (SQLException e) {
+        throw new LedgerException(
+            LedgerException.Kind.FAILED, "the ledger could not be written: " + e.getMessage(), e);
+      }
+      file.ifPresent(LedgerFile::close);
+      file = Optional.empty();
+      throw new LedgerException(
+          LedgerException.Kind.FAILED,
+          "the ledger "
+              + database
+              + ".mv.db does not hold what was written to it: nothing more is"
+              + " recorded; look at its disk, then start the agent again");
+    }
+
+    @Override
+    public void publish() {
+      List<Job> changed = List.copyOf(kept.values());
+      changed.forEach(live::put);
+      kept.clear();
+      last.clear();
+      for (Job job : changed) {
+        listeners.forEach(listener -> tell(listener, job));
+      }
+    }
+
+    private void tell(Consumer<Job> listener, Job job) {
+      try {
+        listener.accept(job);
+      } catch (RuntimeException e) {
+        log.error("{} is on disk, but a listener failed", job.id(), e);
+      }
+    }
+
+    @Override
+    public void rest() {
+      compactWhereGrown();
     }
   }
 }

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobId;
@@ -24,7 +25,7 @@ final class JobRows {
   private static final int MESSAGE_LIMIT_CHARS = 4_000;
 
   private static final String JOB_COLUMNS =
-      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at";
+      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
 
   List<Job> loadLive(Handle handle) {
     return handle
@@ -47,19 +48,20 @@ final class JobRows {
       String owner,
       Instant at,
       JobRequest request,
-      String requestJson,
+      String source,
       JobState state) {
     long sequence =
         handle
             .createUpdate(
-                "insert into job (id, owner, version, created_at, live, state, state_json, request_json)"
-                    + " values (:id, :owner, 1, :at, true, :state, :stateJson, :requestJson)")
+                "insert into job (id, owner, version, created_at, live, state, state_json, request_json, source, files)"
+                    + " values (:id, :owner, 1, :at, true, :state, :stateJson, :requestJson, :source, 'KEPT')")
             .bind("id", id.value())
             .bind("owner", owner)
             .bind("at", at.toEpochMilli())
             .bind("state", state.label())
             .bind("stateJson", JobCodec.write(state))
-            .bind("requestJson", requestJson)
+            .bind("requestJson", JobCodec.write(request))
+            .bind("source", source)
             .executeAndReturnGeneratedKeys("sequence")
             .mapTo(Long.class)
             .one();
@@ -71,20 +73,26 @@ final class JobRows {
         Instant.ofEpochMilli(at.toEpochMilli()),
         request,
         state,
-        Optional.empty());
+        Optional.empty(),
+        JobFiles.KEPT);
+  }
+
+  /** The body that a job was asked for with, as it was sent. */
+  Optional<String> source(Handle handle, JobId id) {
+    return handle
+        .createQuery("select source from job where id = :id")
+        .bind("id", id.value())
+        .mapTo(String.class)
+        .findOne();
   }
 
   void update(Handle handle, Job before, Job after) {
-    Optional<Long> finishedAt =
-        switch (after.state()) {
-          case JobState.Final ended -> Optional.of(ended.finishedAt().toEpochMilli());
-          case JobState.Live _ -> Optional.empty();
-        };
+    Optional<Long> finishedAt = finishedAt(after).map(Instant::toEpochMilli);
     int changed =
         handle
             .createUpdate(
                 "update job set version = :version, live = :live, finished_at = :finishedAt, state = :state, state_json = :stateJson,"
-                    + " deleted_by = :deletedBy, deleted_at = :deletedAt where id = :id and version = :before")
+                    + " deleted_by = :deletedBy, deleted_at = :deletedAt, files = :files where id = :id and version = :before")
             .bind("version", after.version())
             .bind("live", finishedAt.isEmpty())
             .bind("finishedAt", finishedAt)
@@ -92,6 +100,7 @@ final class JobRows {
             .bind("stateJson", JobCodec.write(after.state()))
             .bind("deletedBy", after.deletion().map(Job.Deletion::by))
             .bind("deletedAt", after.deletion().map(wish -> wish.at().toEpochMilli()))
+            .bind("files", after.files().name())
             .bind("id", after.id().value())
             .bind("before", before.version())
             .execute();
@@ -219,7 +228,7 @@ final class JobRows {
         .execute();
   }
 
-  void insertCallback(Handle handle, PendingCallback callback) {
+  void insertCallback(Handle handle, PendingCallback callback, Instant at) {
     handle
         .createUpdate(
             "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, next_try_at, status)"
@@ -229,56 +238,108 @@ final class JobRows {
         .bind("url", callback.url().toString())
         .bind("success", callback.success())
         .bind("artifact", callback.artifact())
-        .bind("at", callback.createdAt().toEpochMilli())
+        .bind("at", at.toEpochMilli())
         .execute();
   }
 
-  void updateCallback(
-      Handle handle, String deliveryId, String status, int tries, Instant nextTryAt) {
-    handle
-        .createUpdate(
-            "update callback set status = :status, tries = :tries, next_try_at = :next where delivery_id = :delivery")
-        .bind("status", status)
-        .bind("tries", tries)
-        .bind("next", nextTryAt.toEpochMilli())
-        .bind("delivery", deliveryId)
-        .execute();
+  /**
+   * Records what came of a try.
+   *
+   * @param tried the callback as it was before the try
+   * @return false where it is not as it was: somebody else has recorded a try
+   */
+  boolean updateCallback(
+      Handle handle, PendingCallback tried, String status, Instant triedAt, Instant nextTryAt) {
+    return handle
+            .createUpdate(
+                "update callback set status = :status, tries = tries + 1, next_try_at = :next,"
+                    + " first_try_at = coalesce(first_try_at, :triedAt)"
+                    + " where delivery_id = :delivery and status = 'PENDING' and tries = :tries")
+            .bind("status", status)
+            .bind("next", nextTryAt.toEpochMilli())
+            .bind("triedAt", triedAt.toEpochMilli())
+            .bind("delivery", tried.deliveryId())
+            .bind("tries", tried.tries())
+            .execute()
+        == 1;
+  }
+
+  boolean isPending(Handle handle, PendingCallback callback) {
+    return handle
+            .createQuery(
+                "select count(*) from callback"
+                    + " where delivery_id = :delivery and status = 'PENDING' and tries = :tries")
+            .bind("delivery", callback.deliveryId())
+            .bind("tries", callback.tries())
+            .mapTo(Long.class)
+            .one()
+        == 1;
   }
 
   List<PendingCallback> dueCallbacks(Handle handle, Instant now, int limit) {
     return handle
         .createQuery(
-            "select delivery_id, job_id, url, success, artifact, created_at, tries, next_try_at from callback"
-                + " where status = 'PENDING' and next_try_at <= :now order by next_try_at limit :limit")
+            "select delivery_id, job_id, url, success, artifact, tries, first_try_at from callback"
+                + " where status = 'PENDING' and next_try_at <= :now order by next_try_at, delivery_id limit :limit")
         .bind("now", now.toEpochMilli())
         .bind("limit", limit)
         .map((row, _) -> callback(row))
         .list();
   }
 
-  Optional<Instant> nextCallbackAt(Handle handle) {
+  Optional<Instant> nextCallbackAfter(Handle handle, Instant now) {
     return handle
         .createQuery(
-            "select next_try_at from callback where status = 'PENDING' order by next_try_at limit 1")
+            "select next_try_at from callback where status = 'PENDING' and next_try_at > :now"
+                + " order by next_try_at limit 1")
+        .bind("now", now.toEpochMilli())
         .mapTo(Long.class)
         .findOne()
         .map(Instant::ofEpochMilli);
   }
 
-  List<JobId> sweepable(Handle handle, Instant endedBefore, int limit) {
+  List<Job> sweepable(Handle handle, Instant endedBefore, Optional<Job> after, int limit) {
+    long afterEnd = after.map(JobRows::finishedAtMillis).orElse(Long.MIN_VALUE);
     return handle
         .createQuery(
-            "select id from job where swept = false and finished_at < :before order by finished_at limit :limit")
+            "select "
+                + JOB_COLUMNS
+                + " from job where files in ('KEPT', 'SWEEPING') and finished_at < :before"
+                + " and (finished_at > :afterEnd or finished_at = :afterEnd and sequence > :after)"
+                + " order by finished_at, sequence limit :limit")
         .bind("before", endedBefore.toEpochMilli())
+        .bind("afterEnd", afterEnd)
+        .bind("after", after.map(Job::sequence).orElse(0L))
         .bind("limit", limit)
-        .map((row, _) -> new JobId(row.getString("id")))
+        .map((row, _) -> job(row))
         .list();
   }
 
-  void markSwept(Handle handle, JobId id) {
+  private static Optional<Instant> finishedAt(Job job) {
+    return switch (job.state()) {
+      case JobState.Final ended -> Optional.of(ended.finishedAt());
+      case JobState.Live _ -> Optional.empty();
+    };
+  }
+
+  private static long finishedAtMillis(Job ended) {
+    return finishedAt(ended).orElseThrow().toEpochMilli();
+  }
+
+  /** Length of the file after it was last compacted; 0 where it never was. */
+  long compactedBytes(Handle handle) {
+    return handle
+        .createQuery("select bytes from compaction")
+        .mapTo(Long.class)
+        .findOne()
+        .orElse(0L);
+  }
+
+  void recordCompactedBytes(Handle handle, long bytes) {
+    handle.execute("delete from compaction");
     handle
-        .createUpdate("update job set swept = true where id = :id")
-        .bind("id", id.value())
+        .createUpdate("insert into compaction (bytes) values (:bytes)")
+        .bind("bytes", bytes)
         .execute();
   }
 
@@ -293,18 +354,21 @@ final class JobRows {
         Instant.ofEpochMilli(row.getLong("created_at")),
         JobCodec.readRequest(row.getString("request_json")),
         JobCodec.readState(row.getString("state_json")),
-        deletedBy.map(by -> new Job.Deletion(by, deletedAt)));
+        deletedBy.map(by -> new Job.Deletion(by, deletedAt)),
+        JobFiles.valueOf(row.getString("files")));
   }
 
   private static PendingCallback callback(ResultSet row) throws SQLException {
+    long firstTryAt = row.getLong("first_try_at");
+    Optional<Instant> triedFirst =
+        row.wasNull() ? Optional.empty() : Optional.of(Instant.ofEpochMilli(firstTryAt));
     return new PendingCallback(
         row.getString("delivery_id"),
         new JobId(row.getString("job_id")),
         URI.create(row.getString("url")),
         row.getBoolean("success"),
         Optional.ofNullable(row.getString("artifact")),
-        Instant.ofEpochMilli(row.getLong("created_at")),
         row.getInt("tries"),
-        Instant.ofEpochMilli(row.getLong("next_try_at")));
+        triedFirst);
   }
 }

@@ -12,6 +12,8 @@ public final class LedgerException extends RuntimeException {
     LEASE_TAKEN,
     /** No such job. */
     ABSENT,
+    /** What is asked for needs files that retention has removed, or a job that has ended. */
+    FILES_NOT_THERE,
     /** More commits are waiting than are allowed to. */
     BUSY,
     /** The ledger is closed. */

@@ -11,6 +11,8 @@ import java.util.Optional;
  * @param deliveryId the same at every try
  * @param artifact the object the URL is to lead to; signed anew at every try
  * @param tries tries so far
+ * @param firstTryAt when the first of them was; a time during which the agent was down does not
+ *     count
  */
 public record PendingCallback(
     String deliveryId,
@@ -18,6 +20,5 @@ public record PendingCallback(
     URI url,
     boolean success,
     Optional<String> artifact,
-    Instant createdAt,
     int tries,
-    Instant nextTryAt) {}
+    Optional<Instant> firstTryAt) {}

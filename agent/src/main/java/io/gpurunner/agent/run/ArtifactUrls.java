@@ -1,5 +1,7 @@
 package io.gpurunner.agent.run;
 
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobFolder;
@@ -7,6 +9,7 @@ import io.gpurunner.storage.ObjectKey;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * URLs of artifacts, signed anew at every call, so that none comes back expired. Thread-safe;
@@ -14,13 +17,25 @@ import java.time.Duration;
  */
 public final class ArtifactUrls {
   private final ArtifactStore store;
+  private final boolean local;
   private final Duration expiry;
   private final Clock clock;
 
-  public ArtifactUrls(ArtifactStore store, Duration expiry, Clock clock) {
+  /**
+   * @param local whether the store is a directory of this machine, which retention sweeps
+   */
+  public ArtifactUrls(ArtifactStore store, boolean local, Duration expiry, Clock clock) {
     this.store = store;
+    this.local = local;
     this.expiry = expiry;
     this.clock = clock;
+  }
+
+  /** Empty where retention has removed the object from this machine. */
+  Optional<URI> urlFor(Job job, String file) {
+    return local && job.files() != JobFiles.KEPT
+        ? Optional.empty()
+        : Optional.of(urlFor(job.id(), file));
   }
 
   URI urlFor(JobId id, String file) {

@@ -5,6 +5,8 @@ import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.ledger.PendingCallback;
@@ -12,8 +14,8 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,6 +28,15 @@ public final class CallbackOutbox implements AutoCloseable {
   /** Callbacks on their way at a time. */
   private static final int SENDING_LIMIT = 16;
 
+  /** Those to one host, so that one that hangs does not hold up the others. */
+  private static final int HOST_LIMIT = 4;
+
+  /** Due callbacks looked at in a round. */
+  private static final int ROUND_LIMIT = 1_000;
+
+  /** Pause after a try whose outcome could not be recorded. */
+  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
+
   /** Longest time between two looks. */
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(30);
 
@@ -36,7 +47,8 @@ public final class CallbackOutbox implements AutoCloseable {
   private final ArtifactUrls urls;
   private final RetrySchedule schedule;
   private final Clock clock;
-  private final Set<String> sending = ConcurrentHashMap.newKeySet();
+  private final Map<String, String> sending = new ConcurrentHashMap<>();
+  private final Wakeup pause = new Wakeup();
   private final Rounds rounds = new Rounds("callbacks", this::round);
 
   public CallbackOutbox(
@@ -54,43 +66,55 @@ public final class CallbackOutbox implements AutoCloseable {
 
   /** Starts sending. Called once. */
   public void start() {
-    ledger.listen(_ -> rounds.ring());
+    ledger.listen(this::heardOf);
     rounds.start();
   }
 
+  private void heardOf(Job job) {
+    if (job.state() instanceof JobState.Final) {
+      rounds.ring();
+    }
+  }
+
   private Duration round() {
-    // More than can be on their way, so that those that are do not hide the next.
-    for (PendingCallback callback : ledger.dueCallbacks(clock.instant(), 2 * SENDING_LIMIT)) {
-      if (sending.size() < SENDING_LIMIT && sending.add(callback.deliveryId())) {
+    Instant now = clock.instant();
+    for (PendingCallback callback : ledger.dueCallbacks(now, ROUND_LIMIT)) {
+      String host = String.valueOf(callback.url().getAuthority());
+      if (mayGo(callback.deliveryId(), host)) {
+        sending.put(callback.deliveryId(), host);
         Thread.ofVirtual().name("callback-" + callback.job()).start(() -> sendAndForget(callback));
       }
     }
-    return untilNext();
-  }
-
-  private Duration untilNext() {
-    if (sending.size() >= SENDING_LIMIT) {
-      return LOOK_INTERVAL;
-    }
+    // Those that are due and did not go wait for one on its way to come back, which rings.
     return ledger
-        .nextCallbackAt()
+        .nextCallbackAfter(now)
         .map(next -> Duration.between(clock.instant(), next))
-        .filter(Duration::isPositive)
         .filter(pause -> pause.compareTo(LOOK_INTERVAL) < 0)
         .orElse(LOOK_INTERVAL);
   }
 
+  private boolean mayGo(String deliveryId, String host) {
+    return sending.size() < SENDING_LIMIT
+        && !sending.containsKey(deliveryId)
+        && sending.values().stream().filter(host::equals).count() < HOST_LIMIT;
+  }
+
   private void sendAndForget(PendingCallback callback) {
     try {
-      send(callback);
+      // It was read before the round came to it; a try may have ended in between.
+      if (ledger.isPending(callback)) {
+        send(callback);
+      }
     } catch (LedgerException e) {
       log.error(
           "{} the fate of a callback could not be recorded; it is sent again: {}",
           callback.job(),
           e.getMessage());
+      pause.await(FAULT_PAUSE);
     } catch (RuntimeException e) {
       log.error(
           "{} sending a callback met an unforeseen fault; it is sent again", callback.job(), e);
+      pause.await(FAULT_PAUSE);
     } finally {
       sending.remove(callback.deliveryId());
       rounds.ring();
@@ -119,7 +143,8 @@ public final class CallbackOutbox implements AutoCloseable {
   private void again(PendingCallback callback, String reason) {
     Instant now = clock.instant();
     Optional<Duration> delay =
-        schedule.delayAfter(callback.tries() + 1, Duration.between(callback.createdAt(), now));
+        schedule.delayAfter(
+            callback.tries() + 1, Duration.between(callback.firstTryAt().orElse(now), now));
     if (delay.isPresent()) {
       Instant next = now.plus(delay.get());
       log.info("{} callback failed, next try at {}: {}", callback.job(), next, reason);

@@ -29,10 +29,16 @@ public final class Dispatcher implements AutoCloseable {
   private final JobLedger ledger;
   private final GpuInventory gpus;
   private final JobVolumes volumes;
+  private final boolean artifactsHere;
   private final Rounds rounds = new Rounds("dispatcher", this::round);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
 
-  public Dispatcher(JobLedger ledger, GpuInventory gpus, JobVolumes volumes) {
+  /**
+   * @param artifactsHere whether artifacts go to the disk that the volumes are on
+   */
+  public Dispatcher(
+      JobLedger ledger, GpuInventory gpus, JobVolumes volumes, boolean artifactsHere) {
+    this.artifactsHere = artifactsHere;
     this.ledger = ledger;
     this.gpus = gpus;
     this.volumes = volumes;
@@ -57,30 +63,17 @@ public final class Dispatcher implements AutoCloseable {
       waiting = Map.of();
       return ROUND_INTERVAL;
     }
-    List<Job> placed = live.stream().filter(job -> job.state() instanceof JobState.Placed).toList();
+    long placed = live.stream().filter(job -> job.state() instanceof JobState.Placed).count();
     Placement.Machine machine =
         new Placement.Machine(
             gpus.snapshot(),
             ledger.leases(),
-            placed.size(),
-            volumes.freeBytes() - promised(placed));
+            Math.toIntExact(placed),
+            DiskSpace.of(volumes.freeBytes(), live, artifactsHere));
     Placement.Decision decision = Placement.decide(queued, machine);
     waiting = decision.waiting();
     decision.starts().forEach(this::lease);
     return ROUND_INTERVAL;
-  }
-
-  /**
-   * What placed jobs may still write. What they have written is counted twice, as promised and as
-   * used: too careful, never too bold.
-   */
-  private static long promised(List<Job> placed) {
-    return placed.stream()
-        .mapToLong(
-            job ->
-                VolumeLimits.checkpointBytes(job.request())
-                    + VolumeLimits.modelBytes(job.request()))
-        .sum();
   }
 
   private void lease(Placement.Start start) {
@@ -94,7 +87,7 @@ public final class Dispatcher implements AutoCloseable {
       switch (e.kind()) {
         // Deleted meanwhile: the next round sees it.
         case STALE, ABSENT -> {}
-        case LEASE_TAKEN, BUSY, CLOSED, FAILED ->
+        case LEASE_TAKEN, FILES_NOT_THERE, BUSY, CLOSED, FAILED ->
             log.error("{} could not be placed: {}", start.job().id(), e.getMessage());
       }
     }

@@ -6,6 +6,7 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.agent.ledger.LiveLoad;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
@@ -32,6 +33,12 @@ import java.util.stream.Collectors;
 public final class JobDesk implements Jobs {
   /** Jobs a user may have that have not ended. */
   static final int LIVE_JOBS_PER_USER_LIMIT = 10_000;
+
+  /** Length of the requests of these jobs, which are held in memory. */
+  static final long LIVE_BYTES_PER_USER_LIMIT = 32 << 20;
+
+  /** The same, of all users. */
+  private static final long LIVE_BYTES_LIMIT = 128 << 20;
 
   /** Lines of history shown. */
   private static final int HISTORY_LIMIT = 500;
@@ -64,11 +71,20 @@ public final class JobDesk implements Jobs {
   }
 
   @Override
-  public JobId create(Caller caller, JobRequest request, Optional<String> idempotencyKey) {
+  public JobId create(
+      Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
+    Optional<Creation> earlier =
+        idempotencyKey.flatMap(key -> onLedger(() -> ledger.findKey(caller.user(), key, source)));
+    if (earlier.isPresent()) {
+      return idOf(earlier.get());
+    }
     refuseWhereNotReady();
     refuseWhereOverLimit(caller);
     refuseWhereTooLarge(request);
-    Creation creation = onLedger(() -> ledger.create(caller.user(), request, idempotencyKey));
+    return idOf(onLedger(() -> ledger.create(caller.user(), request, source, idempotencyKey)));
+  }
+
+  private static JobId idOf(Creation creation) {
     return switch (creation) {
       case Creation.Created created -> created.id();
       case Creation.Existing existing -> existing.id();
@@ -95,15 +111,34 @@ public final class JobDesk implements Jobs {
   }
 
   private void refuseWhereOverLimit(Caller caller) {
-    if (ledger.liveJobsOf(caller.user()) >= LIVE_JOBS_PER_USER_LIMIT) {
-      throw new RequestRefusedException(
-          Kind.TOO_MANY,
+    LiveLoad own = ledger.loadOf(caller.user());
+    if (own.jobs() >= LIVE_JOBS_PER_USER_LIMIT) {
+      throw tooMany(
           caller.user()
               + " has "
               + LIVE_JOBS_PER_USER_LIMIT
-              + " jobs that have not ended, the most at a time",
+              + " jobs that have not ended, the most at a time");
+    }
+    if (own.requestBytes() >= LIVE_BYTES_PER_USER_LIMIT) {
+      throw tooMany(
+          "the requests of "
+              + caller.user()
+              + "'s jobs that have not ended are "
+              + LIVE_BYTES_PER_USER_LIMIT
+              + " bytes together, the most at a time; send shorter env and labels");
+    }
+    if (ledger.load().requestBytes() >= LIVE_BYTES_LIMIT) {
+      throw new RequestRefusedException(
+          Kind.UNAVAILABLE,
+          "the requests of all jobs that have not ended are "
+              + LIVE_BYTES_LIMIT
+              + " bytes together, the most at a time; wait for jobs to end",
           RETRY_AFTER);
     }
+  }
+
+  private static RequestRefusedException tooMany(String message) {
+    return new RequestRefusedException(Kind.TOO_MANY, message, RETRY_AFTER);
   }
 
   private void refuseWhereTooLarge(JobRequest request) {
@@ -137,7 +172,7 @@ public final class JobDesk implements Jobs {
   }
 
   private Optional<URI> artifactUrl(Job job, JobState.Succeeded succeeded) {
-    return succeeded.artifact().map(file -> urls.urlFor(job.id(), file));
+    return succeeded.artifact().flatMap(file -> urls.urlFor(job, file));
   }
 
   @Override
@@ -245,6 +280,8 @@ public final class JobDesk implements Jobs {
                 Kind.UNAVAILABLE, "not ready: " + e.getMessage(), RETRY_AFTER);
         case STALE ->
             new RequestRefusedException(Kind.CONFLICT, "the job changed just now; ask again");
+        case FILES_NOT_THERE ->
+            new RequestRefusedException(Kind.CONFLICT, String.valueOf(e.getMessage()));
         case ABSENT, LEASE_TAKEN, FAILED -> e;
       };
     }

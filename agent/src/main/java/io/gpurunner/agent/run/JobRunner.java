@@ -1,6 +1,8 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
@@ -104,10 +106,13 @@ public final class JobRunner implements AutoCloseable {
     }
 
     private void run() {
-      while (!closing && stepOnce()) {}
-      // The job may have left the queue again since the last look: then the loop goes on, under the
-      // map's lock so that no news is lost.
-      loops.computeIfPresent(id, (_, _) -> null);
+      try {
+        while (!closing && stepOnce()) {}
+      } finally {
+        // Under the map's lock, so that news either finds this loop or starts another.
+        loops.computeIfPresent(id, (_, _) -> null);
+      }
+      // The job may have left the queue again since the last look: then the loop goes on.
       ledger.findLive(id).filter(_ -> !closing).ifPresent(JobRunner.this::heardOf);
     }
 
@@ -121,12 +126,7 @@ public final class JobRunner implements AutoCloseable {
         switch (steps.step(job.get())) {
           case StepOutcome.Advance advance -> {
             Job next = ledger.apply(job.get(), advance.event());
-            log.info(
-                "{} {} → {}: {}",
-                id,
-                job.get().state().label(),
-                next.state().label(),
-                describe(advance));
+            report(job.get(), next, advance.event());
           }
           case StepOutcome.Again _ -> {}
           case StepOutcome.Wait wait -> await(Duration.between(clock.instant(), wait.until()));
@@ -135,7 +135,13 @@ public final class JobRunner implements AutoCloseable {
           }
         }
       } catch (LedgerException e) {
-        if (e.kind() != LedgerException.Kind.STALE) {
+        // Somebody else's commit is read at once; a version that did not move is a fault.
+        if (e.kind() != LedgerException.Kind.STALE
+            || ledger
+                .findLive(id)
+                .map(Job::version)
+                .filter(v -> v == job.get().version())
+                .isPresent()) {
           log.error(
               "{} could not be committed, trying again in {} s: {}",
               id,
@@ -159,8 +165,17 @@ public final class JobRunner implements AutoCloseable {
       wakeup.await(pause.compareTo(WAIT_LIMIT) < 0 ? pause : WAIT_LIMIT);
     }
 
-    private String describe(StepOutcome.Advance advance) {
-      return io.gpurunner.agent.job.JobHistory.describe(advance.event(), clock.instant()).message();
+    private void report(Job before, Job next, JobEvent event) {
+      String from = before.state().label();
+      String to = next.state().label();
+      String way = from.equals(to) ? from : from + " → " + to;
+      switch (next.state()) {
+        case JobState.Failed failed when failed.uploadable() ->
+            log.warn("{} {}: {}", id, way, failed.reason());
+        case JobState.Failed failed -> log.info("{} {}: {}", id, way, failed.reason());
+        case JobState.Live _, JobState.Succeeded _, JobState.Deleted _ ->
+            log.info("{} {}: {}", id, way, JobHistory.describe(event, clock.instant()).message());
+      }
     }
   }
 }

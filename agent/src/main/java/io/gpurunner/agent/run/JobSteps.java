@@ -34,6 +34,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -389,15 +390,20 @@ public final class JobSteps {
   private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
     Instant now = clock.instant();
     GpuSnapshot look = ports.gpus().snapshot();
-    boolean free =
+    List<String> stillBusy =
         state.gpus().stream()
-            .allMatch(gpu -> DeviceFitness.stillBusyReason(look, gpu, goneAt).isEmpty());
-    if (!free && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
+            .flatMap(
+                gpu ->
+                    DeviceFitness.stillBusyReason(look, gpu, goneAt).stream()
+                        .map(reason -> gpu + " " + reason))
+            .toList();
+    if (!stillBusy.isEmpty() && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
       ports.gpus().requestLook();
       return waitFor(RunSettings.STOP_INTERVAL);
     }
     boolean retry = state.attempt() <= job.request().retries();
-    return new Advance(new JobEvent.GpusReleased(now, now.plus(settings.uploadRetryFor()), retry));
+    return new Advance(
+        new JobEvent.GpusReleased(now, now.plus(settings.uploadRetryFor()), retry, stillBusy));
   }
 
   /** Where the output of one run of a job is kept. */

@@ -2,6 +2,8 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.callback.AddressPolicy;
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuAvailability;
@@ -110,6 +112,15 @@ public final class MachineView implements MachineFacts {
   public Optional<String> resumeRefusal(Caller caller, JobId from) {
     Optional<Job> job =
         ledger.find(from).filter(found -> caller.admin() || found.user().equals(caller.user()));
-    return job.isPresent() ? Optional.empty() : Optional.of("no such job: " + from);
+    if (job.isEmpty()) {
+      return Optional.of("no such job: " + from);
+    }
+    if (!(job.get().state() instanceof JobState.Final)) {
+      return Optional.of("job " + from + " has not ended yet: its checkpoints still change");
+    }
+    return job.get().files() == JobFiles.KEPT
+        ? Optional.empty()
+        : Optional.of(
+            "the files of job " + from + " were removed: it ended longer ago than jobs.retention");
   }
 }

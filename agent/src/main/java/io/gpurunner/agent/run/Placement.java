@@ -20,8 +20,9 @@ import java.util.Set;
 
 /**
  * Which queued jobs start now, and why the others wait: a pure function. Order is priority, then
- * arrival. A job that must wait for its GPU type holds back the later jobs of that type, so that
- * none starves, and no others.
+ * arrival. A job that waits holds back the jobs behind it for its GPU type and the disk space it
+ * needs, so that it does not starve, and no others; one that cannot start whichever jobs end holds
+ * back none.
  */
 final class Placement {
   /**
@@ -42,10 +43,8 @@ final class Placement {
    *
    * @param leases who holds which device
    * @param placedJobs jobs that hold a place now
-   * @param freeDiskBytes what jobs' volumes may still take, after what placed jobs were promised
    */
-  record Machine(
-      GpuSnapshot gpus, Map<GpuUuid, JobId> leases, int placedJobs, long freeDiskBytes) {}
+  record Machine(GpuSnapshot gpus, Map<GpuUuid, JobId> leases, int placedJobs, DiskSpace disk) {}
 
   /** A job to start, and the devices it gets. */
   record Start(Job job, List<GpuUuid> gpus) {}
@@ -70,7 +69,7 @@ final class Placement {
     Round(Machine machine) {
       this.machine = machine;
       this.places = PLACED_LIMIT - machine.placedJobs();
-      this.diskBytes = machine.freeDiskBytes();
+      this.diskBytes = machine.disk().unpromisedBytes();
       this.free =
           new ArrayList<>(
               machine.gpus().fault().isPresent()
@@ -86,17 +85,23 @@ final class Placement {
       Map<JobId, Waiting> waiting = new LinkedHashMap<>();
       for (Job job : ordered) {
         Optional<String> obstacle = obstacle(job);
-        if (obstacle.isPresent()) {
-          heldBackTypes.add(typeOf(job).normalised());
-          waiting.put(job.id(), new Waiting(waiting.size() + 1, obstacle.get()));
-        } else {
+        if (obstacle.isEmpty()) {
           starts.add(new Start(job, take(job)));
+        } else {
+          waiting.put(job.id(), new Waiting(waiting.size() + 1, obstacle.get()));
+          if (machine.disk().everFits(job.request())) {
+            holdBack(job);
+          }
         }
-        // Promised to a job that waits as well: otherwise small jobs would keep a large one waiting
-        // for ever.
-        diskBytes -= diskNeed(job);
       }
       return new Decision(List.copyOf(starts), Map.copyOf(waiting));
+    }
+
+    private void holdBack(Job job) {
+      diskBytes -= machine.disk().need(job.request());
+      if (job.request().gpuNumber() > 0) {
+        heldBackTypes.add(typeOf(job).normalised());
+      }
     }
 
     private Optional<String> obstacle(Job job) {
@@ -104,15 +109,30 @@ final class Placement {
         return Optional.of(
             "waits for a place: " + PLACED_LIMIT + " jobs are running, the most at a time");
       }
-      if (diskNeed(job) > diskBytes) {
-        return Optional.of(
-            "waits for disk space: its volumes need "
-                + diskNeed(job) / VolumeLimits.BYTES_PER_MEGABYTE
-                + " MB, "
-                + Math.max(0, diskBytes) / VolumeLimits.BYTES_PER_MEGABYTE
-                + " MB are not promised to jobs before it");
+      Optional<String> diskObstacle = diskObstacle(job);
+      return diskObstacle.isPresent() || job.request().gpuNumber() == 0
+          ? diskObstacle
+          : gpuObstacle(job);
+    }
+
+    private Optional<String> diskObstacle(Job job) {
+      long need = machine.disk().need(job.request());
+      if (need <= diskBytes) {
+        return Optional.empty();
       }
-      return job.request().gpuNumber() == 0 ? Optional.empty() : gpuObstacle(job);
+      String wants = "waits for disk space: it needs " + megabytes(need) + " MB, ";
+      return Optional.of(
+          machine.disk().everFits(job.request())
+              ? wants
+                  + megabytes(Math.max(0, diskBytes))
+                  + " MB are not promised to jobs ahead of it"
+              : wants
+                  + megabytes(machine.disk().freeBytes())
+                  + " MB are free, whichever jobs end: files must be removed from the disk");
+    }
+
+    private static long megabytes(long bytes) {
+      return bytes / VolumeLimits.BYTES_PER_MEGABYTE;
     }
 
     private Optional<String> gpuObstacle(Job job) {
@@ -121,7 +141,7 @@ final class Placement {
         return Optional.of("waits for the GPUs to be readable: " + machine.gpus().fault().get());
       }
       if (heldBackTypes.contains(typeOf(job).normalised())) {
-        return Optional.of("waits behind an earlier job for " + typeOf(job).label());
+        return Optional.of("waits behind a job ahead of it for " + typeOf(job).label());
       }
       if (DeviceChoice.choose(free, typeOf(job), count).isPresent()) {
         return Optional.empty();
@@ -156,6 +176,7 @@ final class Placement {
 
     private List<GpuUuid> take(Job job) {
       places--;
+      diskBytes -= machine.disk().need(job.request());
       if (job.request().gpuNumber() == 0) {
         return List.of();
       }
@@ -167,11 +188,6 @@ final class Placement {
 
     private static GpuType typeOf(Job job) {
       return GpuType.ofProductName(job.request().gpuType());
-    }
-
-    private static long diskNeed(Job job) {
-      return Math.addExact(
-          VolumeLimits.checkpointBytes(job.request()), VolumeLimits.modelBytes(job.request()));
     }
   }
 }

@@ -1,13 +1,15 @@
 package io.gpurunner.agent.run;
 
+import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.JobLedger;
-import io.gpurunner.api.JobId;
+import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.storage.ArtifactStore;
-import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,7 +20,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Retention implements AutoCloseable {
   private static final Duration ROUND_INTERVAL = Duration.ofMinutes(10);
-  private static final int ROUND_LIMIT = 100;
+  private static final int PAGE_SIZE = 100;
 
   private static final Logger log = LoggerFactory.getLogger(Retention.class);
 
@@ -52,22 +54,31 @@ public final class Retention implements AutoCloseable {
 
   /** One round. */
   Duration round() {
-    for (JobId id : ledger.sweepable(clock.instant().minus(keepFor), ROUND_LIMIT)) {
-      JobFolder folder = VolumeLimits.folderOf(id);
-      try {
-        volumes.delete(folder);
-        localStore.ifPresent(store -> store.deleteAll(folder));
-        ledger.swept(id);
-        log.info("{} files removed: the job ended more than {} ago", id, keepFor);
-      } catch (StorageException e) {
-        log.error(
-            "{} files could not be removed, trying again in {}: {}",
-            id,
-            ROUND_INTERVAL,
-            e.getMessage());
-      }
+    Instant endedBefore = clock.instant().minus(keepFor);
+    List<Job> page = ledger.sweepable(endedBefore, Optional.empty(), PAGE_SIZE);
+    while (!page.isEmpty()) {
+      page.forEach(this::sweep);
+      page = ledger.sweepable(endedBefore, Optional.of(page.getLast()), PAGE_SIZE);
     }
     return ROUND_INTERVAL;
+  }
+
+  private void sweep(Job job) {
+    try {
+      if (!ledger.giveFilesUp(job.id())) {
+        return;
+      }
+      volumes.delete(job.folder());
+      localStore.ifPresent(store -> store.deleteAll(job.folder()));
+      ledger.swept(job.id());
+      log.info("{} files removed: the job ended more than {} ago", job.id(), keepFor);
+    } catch (StorageException | LedgerException e) {
+      log.error(
+          "{} files could not be removed, trying again in {}: {}",
+          job.id(),
+          ROUND_INTERVAL,
+          e.getMessage());
+    }
   }
 
   @Override

@@ -55,8 +55,7 @@ final class ContainerSpecsTest {
         Optional.empty(),
         Map.of(),
         Optional.empty(),
-        List.of(),
-        "{}");
+        List.of());
   }
 
   private static ContainerSpec build(JobRequest request) {
@@ -189,8 +188,7 @@ final class ContainerSpecsTest {
             Optional.empty(),
             Map.of(),
             Optional.empty(),
-            List.of(),
-            "{}");
+            List.of());
     Optional<Path> dataset = Optional.of(Path.of("/srv/datasets/iris"));
     Optional<Path> model = Optional.of(Path.of("/srv/models/base"));
     ContainerSpec spec =

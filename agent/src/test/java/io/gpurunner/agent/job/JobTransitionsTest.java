@@ -41,7 +41,7 @@ class JobTransitionsTest {
           new JobEvent.RunEnded(new Ending.DeletedBy("ann")),
           new JobEvent.StopSignalled(T),
           new JobEvent.ContainerGone(T),
-          new JobEvent.GpusReleased(T, T.plusSeconds(9), true),
+          new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of()),
           new JobEvent.UploadPostponed("down", T),
           new JobEvent.Uploaded(T, Optional.empty()),
           new JobEvent.UploadGivenUp(T, "down"),
@@ -130,7 +130,8 @@ class JobTransitionsTest {
     JobState stopping =
         new JobState.Stopping(
             1, GPUS, new Ending.Completed(), Optional.of(T), Optional.of(T), Optional.empty());
-    assertThatThrownBy(() -> JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T, false)))
+    assertThatThrownBy(
+            () -> JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T, false, List.of())))
         .isInstanceOf(IllegalTransitionException.class);
   }
 
@@ -163,6 +164,7 @@ class JobTransitionsTest {
   private static JobState released(Ending ending, boolean retry) {
     JobState stopping =
         new JobState.Stopping(1, GPUS, ending, Optional.of(T), Optional.empty(), Optional.of(T));
-    return JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry));
+    return JobTransitions.next(
+        stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of()));
   }
 }

@@ -23,8 +23,7 @@ public record Requests(
     int priority,
     int retries,
     Optional<Duration> gracePeriod,
-    Optional<JobId> resumeFrom,
-    String source) {
+    Optional<JobId> resumeFrom) {
 
   public static Requests simple() {
     return new Requests(
@@ -38,8 +37,7 @@ public record Requests(
         0,
         0,
         Optional.empty(),
-        Optional.empty(),
-        "{\"gpuNumber\":1}");
+        Optional.empty());
   }
 
   public Requests gpus(int count) {
@@ -54,8 +52,7 @@ public record Requests(
         priority,
         retries,
         gracePeriod,
-        resumeFrom,
-        source);
+        resumeFrom);
   }
 
   public Requests type(String type) {
@@ -70,8 +67,7 @@ public record Requests(
         priority,
         retries,
         gracePeriod,
-        resumeFrom,
-        source);
+        resumeFrom);
   }
 
   public Requests volumes(long megabytes) {
@@ -86,8 +82,7 @@ public record Requests(
         priority,
         retries,
         gracePeriod,
-        resumeFrom,
-        source);
+        resumeFrom);
   }
 
   public Requests stopAfter(Duration limit) {
@@ -102,8 +97,7 @@ public record Requests(
         priority,
         retries,
         gracePeriod,
-        resumeFrom,
-        source);
+        resumeFrom);
   }
 
   public Requests callback(URI url) {
@@ -118,8 +112,7 @@ public record Requests(
         priority,
         retries,
         gracePeriod,
-        resumeFrom,
-        source);
+        resumeFrom);
   }
 
   public Requests priority(int value) {
@@ -134,8 +127,7 @@ public record Requests(
         value,
         retries,
         gracePeriod,
-        resumeFrom,
-        source);
+        resumeFrom);
   }
 
   public Requests retries(int count) {
@@ -150,11 +142,10 @@ public record Requests(
         priority,
         count,
         gracePeriod,
-        resumeFrom,
-        source);
+        resumeFrom);
   }
 
-  public Requests source(String json) {
+  public Requests resumeFrom(JobId id) {
     return new Requests(
         gpuNumber,
         gpuType,
@@ -166,8 +157,7 @@ public record Requests(
         priority,
         retries,
         gracePeriod,
-        resumeFrom,
-        json);
+        Optional.of(id));
   }
 
   public JobRequest build() {
@@ -192,7 +182,6 @@ public record Requests(
         gracePeriod,
         Map.of("team", "vision"),
         resumeFrom,
-        List.of("pretrainedModelPath without pretrainedModelName is ignored"),
-        source);
+        List.of("pretrainedModelPath without pretrainedModelName is ignored"));
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
@@ -22,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,7 +54,7 @@ class JobLedgerTest {
   }
 
   private Job submit(JobRequest request) {
-    return switch (ledger.create("ann", request, Optional.empty())) {
+    return switch (ledger.create("ann", request, "{}", Optional.empty())) {
       case Creation.Created created -> ledger.find(created.id()).orElseThrow();
       case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
     };
@@ -73,7 +75,7 @@ class JobLedgerTest {
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.RunEnded(ending),
             new JobEvent.ContainerGone(T),
-            new JobEvent.GpusReleased(T, T.plusSeconds(60), false));
+            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
     return job.state() instanceof JobState.Uploading
         ? ledger.apply(job, new JobEvent.Uploaded(T, Optional.of("ds_model.bin")))
         : job;
@@ -103,22 +105,21 @@ class JobLedgerTest {
 
   @Test
   void theSameKeyAndBodyGiveTheSameJobAlsoAfterARestart() {
-    JobRequest request = Requests.simple().source("{\"a\":1,\"b\":2}").build();
-    Creation first = ledger.create("ann", request, Optional.of("k"));
+    Creation first = createWithKey("ann", "{\"a\":1,\"b\":2}");
     reopen();
     JobId id = ledger.live().iterator().next().id();
     assertThat(first).isEqualTo(new Creation.Created(id));
-    assertThat(
-            ledger.create(
-                "ann", Requests.simple().source("{ \"b\":2, \"a\":1 }").build(), Optional.of("k")))
-        .isEqualTo(new Creation.Existing(id));
-    assertThat(
-            ledger.create(
-                "ann", Requests.simple().source("{\"a\":1,\"b\":3}").build(), Optional.of("k")))
-        .isEqualTo(new Creation.KeyReused(id));
-    assertThat(ledger.create("bob", request, Optional.of("k")))
-        .isInstanceOf(Creation.Created.class);
+    assertThat(createWithKey("ann", "{ \"b\":2, \"a\":1 }")).isEqualTo(new Creation.Existing(id));
+    assertThat(createWithKey("ann", "{\"a\":1,\"b\":3}")).isEqualTo(new Creation.KeyReused(id));
+    assertThat(ledger.findKey("ann", "k", "{\"a\":1,\"b\":2}")).contains(new Creation.Existing(id));
+    assertThat(ledger.findKey("ann", "other", "{}")).isEmpty();
+    assertThat(createWithKey("bob", "{}")).isInstanceOf(Creation.Created.class);
     assertThat(ledger.live()).hasSize(2);
+    assertThat(ledger.source(id)).contains("{\"a\":1,\"b\":2}");
+  }
+
+  private Creation createWithKey(String user, String body) {
+    return ledger.create(user, Requests.simple().build(), body, Optional.of("k"));
   }
 
   @Test
@@ -145,7 +146,7 @@ class JobLedgerTest {
             new JobEvent.RunEnded(new Ending.Completed()),
             new JobEvent.ContainerGone(T));
     assertThat(ledger.leases()).hasSize(1);
-    ledger.apply(stopping, new JobEvent.GpusReleased(T, T, false));
+    ledger.apply(stopping, new JobEvent.GpusReleased(T, T, false, List.of()));
     assertThat(ledger.leases()).isEmpty();
     reopen();
     assertThat(ledger.leases()).isEmpty();
@@ -197,7 +198,7 @@ class JobLedgerTest {
     ledger.callbackDelivered(due.get(1), "HTTP 200");
     reopen();
     assertThat(ledger.dueCallbacks(T, 10)).isEmpty();
-    assertThat(ledger.nextCallbackAt()).contains(T.plusSeconds(5));
+    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).contains(T.plusSeconds(5));
     List<PendingCallback> again = ledger.dueCallbacks(T.plusSeconds(5), 10);
     assertThat(again)
         .singleElement()
@@ -205,7 +206,7 @@ class JobLedgerTest {
         .isEqualTo(due.get(0).deliveryId());
     assertThat(again).singleElement().extracting(PendingCallback::tries).isEqualTo(1);
     ledger.callbackAbandoned(again.get(0), "given up");
-    assertThat(ledger.nextCallbackAt()).isEmpty();
+    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).isEmpty();
   }
 
   @Test
@@ -225,24 +226,68 @@ class JobLedgerTest {
     for (int i = 0; i < 5; i++) {
       ids.add(submit(Requests.simple().build()).id());
     }
-    ledger.create("bob", Requests.simple().build(), Optional.empty());
+    ledger.create("bob", Requests.simple().build(), "{}", Optional.empty());
     assertThat(ledger.count(Optional.empty())).isEqualTo(6);
     assertThat(ledger.count(Optional.of("ann"))).isEqualTo(5);
     assertThat(ledger.page(Optional.of("ann"), 2, 2))
         .extracting(Job::id)
         .containsExactly(ids.get(2), ids.get(1));
-    assertThat(ledger.liveJobsOf("ann")).isEqualTo(5);
+    assertThat(ledger.loadOf("ann").jobs()).isEqualTo(5);
+    assertThat(ledger.load().requestBytes()).isPositive();
     ledger.requestDeletion(ids.get(0), "ann");
-    assertThat(ledger.liveJobsOf("ann")).isEqualTo(4);
+    assertThat(ledger.loadOf("ann").jobs()).isEqualTo(4);
   }
 
   @Test
-  void finishedJobsBecomeSweepableOnce() {
+  void filesOfFinishedJobsAreGivenUpBeforeTheyAreSwept() {
+    Job first = finished(Requests.simple().build(), new Ending.Completed());
+    Job second = finished(Requests.simple().build(), new Ending.Completed());
+    Instant later = T.plusSeconds(1);
+    assertThat(ledger.sweepable(T, Optional.empty(), 10)).isEmpty();
+    assertThat(ledger.sweepable(later, Optional.empty(), 10)).containsExactly(first, second);
+    assertThat(ledger.sweepable(later, Optional.of(first), 10)).containsExactly(second);
+    assertThat(ledger.giveFilesUp(first.id())).isTrue();
+    reopen();
+    assertThat(ledger.sweepable(later, Optional.empty(), 1))
+        .extracting(Job::id)
+        .contains(first.id());
+    ledger.swept(first.id());
+    assertThat(ledger.sweepable(later, Optional.empty(), 10)).containsExactly(second);
+    assertThat(ledger.find(first.id()).orElseThrow().files()).isEqualTo(JobFiles.SWEPT);
+  }
+
+  @Test
+  void filesThatALiveJobNeedsStayAndThoseGivenUpCannotBeUsed() {
     Job done = finished(Requests.simple().build(), new Ending.Completed());
-    assertThat(ledger.sweepable(T, 10)).isEmpty();
-    assertThat(ledger.sweepable(T.plusSeconds(1), 10)).containsExactly(done.id());
-    ledger.swept(done.id());
-    assertThat(ledger.sweepable(T.plusSeconds(1), 10)).isEmpty();
+    Job heir = submit(Requests.simple().resumeFrom(done.id()).build());
+    assertThat(ledger.giveFilesUp(done.id())).isFalse();
+    assertThat(ledger.giveFilesUp(heir.id())).isFalse();
+    assertNotThere(() -> submit(Requests.simple().resumeFrom(heir.id()).build()));
+    ledger.requestDeletion(heir.id(), "ann");
+    assertThat(ledger.giveFilesUp(done.id())).isTrue();
+    assertNotThere(() -> submit(Requests.simple().resumeFrom(done.id()).build()));
+  }
+
+  @Test
+  void anUploadIsNotResumedFromFilesGivenUp() {
+    Job uploading =
+        applyAll(
+            submit(Requests.simple().build()),
+            new JobEvent.Leased(List.of(GPU)),
+            new JobEvent.RunEnded(new Ending.Completed()),
+            new JobEvent.ContainerGone(T),
+            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
+    Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
+    assertThat(ledger.giveFilesUp(failed.id())).isTrue();
+    Job given = ledger.find(failed.id()).orElseThrow();
+    assertNotThere(() -> ledger.apply(given, new JobEvent.UploadResumed(T, T.plusSeconds(60))));
+  }
+
+  private static void assertNotThere(ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOfSatisfying(
+            LedgerException.class,
+            e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.FILES_NOT_THERE));
   }
 
   @Test

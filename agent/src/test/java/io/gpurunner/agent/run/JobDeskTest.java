@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class JobDeskTest {
+  private static final String BODY = "{}";
   private static final Caller ANN = new Caller("ann", false);
   private static final Caller BOB = new Caller("bob", false);
   private static final Caller ROOT = new Caller("root", true);
@@ -46,8 +47,8 @@ class JobDeskTest {
     desk =
         new JobDesk(
             run.ledger,
-            new Dispatcher(run.ledger, run.gpus, run.volumes),
-            new ArtifactUrls(run.store, Duration.ofDays(7), run.clock),
+            new Dispatcher(run.ledger, run.gpus, run.volumes, true),
+            new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
             run.volumes,
             () -> health,
             new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
@@ -68,7 +69,7 @@ class JobDeskTest {
 
   @Test
   void aJobIsItsOwnersAndTheAdminsAndNobodyElses() {
-    JobId id = desk.create(ANN, Requests.simple().build(), Optional.empty());
+    JobId id = desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
     assertThat(desk.status(ANN, id).phase()).isEqualTo(JobStatus.Phase.WORKING);
     assertThat(desk.status(ROOT, id).phase()).isEqualTo(JobStatus.Phase.WORKING);
     assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.status(BOB, id));
@@ -87,7 +88,7 @@ class JobDeskTest {
     assertRefused(
         Kind.UNAVAILABLE,
         "docker: no answer at unix:///run/docker.sock",
-        () -> desk.create(ANN, Requests.simple().build(), Optional.empty()));
+        () -> desk.create(ANN, Requests.simple().build(), BODY, Optional.empty()));
     assertThat(run.ledger.live()).isEmpty();
   }
 
@@ -97,23 +98,23 @@ class JobDeskTest {
     assertRefused(
         Kind.BAD_REQUEST,
         "more than the whole disk",
-        () -> desk.create(ANN, Requests.simple().volumes(huge).build(), Optional.empty()));
+        () -> desk.create(ANN, Requests.simple().volumes(huge).build(), BODY, Optional.empty()));
   }
 
   @Test
   void aKeySentAgainWithAnotherBodyIsAConflict() {
-    JobId id = desk.create(ANN, Requests.simple().source("{\"a\":1}").build(), Optional.of("k"));
-    assertThat(desk.create(ANN, Requests.simple().source("{\"a\":1}").build(), Optional.of("k")))
+    JobId id = desk.create(ANN, Requests.simple().build(), "{\"a\":1}", Optional.of("k"));
+    assertThat(desk.create(ANN, Requests.simple().build(), "{\"a\":1}", Optional.of("k")))
         .isEqualTo(id);
     assertRefused(
         Kind.CONFLICT,
         id.value(),
-        () -> desk.create(ANN, Requests.simple().source("{\"a\":2}").build(), Optional.of("k")));
+        () -> desk.create(ANN, Requests.simple().build(), "{\"a\":2}", Optional.of("k")));
   }
 
   @Test
   void deletingIsIdempotentAndSaysWhatHappens() {
-    JobId queued = desk.create(ANN, Requests.simple().build(), Optional.empty());
+    JobId queued = desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
     assertThat(desk.delete(ANN, queued)).isEqualTo("the job is deleted");
     assertThat(desk.delete(ANN, queued)).isEqualTo("the job is deleted");
     JobId running = run.submit(Requests.simple(), Program.untilSignalled());

@@ -3,6 +3,7 @@ package io.gpurunner.agent.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
@@ -27,7 +28,7 @@ class PlacementTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
   private static final String RTX = "NVIDIA GeForce RTX 3090";
   private static final String H200 = "NVIDIA H200";
-  private static final long PLENTY = Long.MAX_VALUE / 4;
+  private static final DiskSpace PLENTY = new DiskSpace(Long.MAX_VALUE / 4, 0, false);
 
   private long sequence;
 
@@ -41,7 +42,8 @@ class PlacementTest {
         T,
         request.build(),
         new JobState.Queued(1),
-        Optional.empty());
+        Optional.empty(),
+        JobFiles.KEPT);
   }
 
   private static GpuDevice device(int ordinal, String name) {
@@ -92,7 +94,7 @@ class PlacementTest {
                 1, "waits for 2 × NVIDIA-GeForce-RTX-3090: 1 free, 1 held by another job"));
     assertThat(decision.waiting().get(small.id()))
         .isEqualTo(
-            new Placement.Waiting(2, "waits behind an earlier job for NVIDIA-GeForce-RTX-3090"));
+            new Placement.Waiting(2, "waits behind a job ahead of it for NVIDIA-GeForce-RTX-3090"));
   }
 
   @Test
@@ -134,12 +136,37 @@ class PlacementTest {
   void diskIsPromisedInOrder() {
     Job large = queued(Requests.simple().gpus(0).volumes(1000));
     Job small = queued(Requests.simple().gpus(0).volumes(10));
-    Placement.Machine machine =
-        new Placement.Machine(
-            new GpuSnapshot(T, List.of(), Optional.empty()), Map.of(), 0, 1_500_000_000L);
-    Placement.Decision decision = Placement.decide(List.of(large, small), machine);
+    Placement.Decision decision =
+        Placement.decide(
+            List.of(large, small), withDisk(new DiskSpace(2_500_000_000L, 1_000_000_000L, false)));
     assertThat(decision.starts()).isEmpty();
-    assertThat(reason(decision, large)).contains("need 2000 MB, 1500 MB are not promised");
+    assertThat(reason(decision, large)).contains("needs 2000 MB, 1500 MB are not promised");
+    assertThat(reason(decision, small)).contains("needs 20 MB, 0 MB are not promised");
+  }
+
+  @Test
+  void aJobThatNoEndOfOthersMakesRoomForHoldsBackNobody() {
+    Job large = queued(Requests.simple().volumes(1000));
+    Job small = queued(Requests.simple().volumes(10));
+    Placement.Decision decision =
+        Placement.decide(
+            List.of(large, small),
+            withDisk(new DiskSpace(1_500_000_000L, 0, false), device(0, RTX)));
+    assertThat(decision.starts()).extracting(Placement.Start::job).containsExactly(small);
+    assertThat(reason(decision, large)).contains("1500 MB are free, whichever jobs end");
+  }
+
+  @Test
+  void aLocalStoreTakesTheModelOnceMore() {
+    Job job = queued(Requests.simple().gpus(0).volumes(1000));
+    assertThat(new DiskSpace(2_000_000_000L, 0, false).everFits(job.request())).isTrue();
+    assertThat(new DiskSpace(2_000_000_000L, 0, true).everFits(job.request())).isFalse();
+    assertThat(new DiskSpace(3_000_000_000L, 0, true).everFits(job.request())).isTrue();
+  }
+
+  private static Placement.Machine withDisk(DiskSpace disk, GpuDevice... devices) {
+    return new Placement.Machine(
+        new GpuSnapshot(T, List.of(devices), Optional.empty()), Map.of(), 0, disk);
   }
 
   @Test

@@ -60,7 +60,7 @@ final class RunHarness implements AutoCloseable {
                 directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
     this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
     this.steps = newSteps();
-    this.dispatcher = new Dispatcher(ledger, gpus, volumes);
+    this.dispatcher = new Dispatcher(ledger, gpus, volumes, true);
   }
 
   private JobSteps newSteps() {
@@ -101,11 +101,11 @@ final class RunHarness implements AutoCloseable {
     bootId = boot;
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
     steps = newSteps();
-    dispatcher = new Dispatcher(ledger, gpus, volumes);
+    dispatcher = new Dispatcher(ledger, gpus, volumes, true);
   }
 
   JobId submit(Requests request, FakeContainerRuntime.Program program) {
-    return switch (ledger.create("ann", request.build(), Optional.empty())) {
+    return switch (ledger.create("ann", request.build(), "{}", Optional.empty())) {
       case Creation.Created created -> {
         containers.program(created.id(), program);
         yield created.id();

@@ -1,0 +1,191 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Whoever waits for a commit is told, whatever fails. */
+@Timeout(30)
+class CommitThreadTest {
+  private final ScriptedGroup group = new ScriptedGroup();
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private CommitThread commits;
+
+  @BeforeEach
+  void make() throws SQLException {
+    group.connection = DriverManager.getConnection("jdbc:h2:mem:");
+    group.connection.setAutoCommit(false);
+    commits = new CommitThread(group);
+  }
+
+  @AfterEach
+  void close() throws SQLException {
+    commits.close();
+    group.connection.close();
+  }
+
+  @Test
+  void aResultIsReturnedOnceTheGroupIsOnDisk() {
+    assertThat(commits.commit(() -> group.committed.get())).isZero();
+    assertThat(group.committed).hasValue(1);
+    assertThat(group.published).hasValue(1);
+  }
+
+  @Test
+  void whatTheWorkThrowsIsThrownToItsCallerAlone() {
+    assertThatThrownBy(
+            () ->
+                commits.commit(
+                    () -> {
+                      throw new LedgerException(LedgerException.Kind.ABSENT, "no such job");
+                    }))
+        .isInstanceOfSatisfying(
+            LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.ABSENT))
+        .hasMessage("no such job");
+    assertThat(commits.commit(() -> "next")).isEqualTo("next");
+  }
+
+  @Test
+  void aFailedSyncIsToldAndTheNextGroupGoesOn() {
+    group.onCommit =
+        () -> {
+          throw new SQLException("no space left on device");
+        };
+    assertFailed("no space left on device");
+    assertThat(group.recovered).hasValue(1);
+    assertThat(group.published).hasValue(0);
+    group.onCommit = () -> {};
+    assertThat(commits.commit(() -> "next")).isEqualTo("next");
+  }
+
+  @Test
+  void aGroupFoundOnDiskAfterItsSyncFailedStands() {
+    group.onCommit =
+        () -> {
+          throw new SQLException("the answer was lost");
+        };
+    group.onDiskAfterAll = true;
+    assertThat(commits.commit(() -> "there")).isEqualTo("there");
+    assertThat(group.published).hasValue(1);
+  }
+
+  @Test
+  void anErrorInTheWorkIsToldToo() {
+    assertThatThrownBy(
+            () ->
+                commits.commit(
+                    () -> {
+                      throw new OutOfMemoryError("planted");
+                    }))
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContaining("planted");
+    assertThat(commits.commit(() -> "next")).isEqualTo("next");
+  }
+
+  @Test
+  void aConnectionThatIsGoneIsTold() throws SQLException {
+    group.connection.close();
+    assertFailed("closed");
+  }
+
+  @Test
+  void aFailedRecoveryIsToldLikeTheFailureItself() {
+    group.onCommit =
+        () -> {
+          throw new SQLException("disk is gone");
+        };
+    group.recoveryFails = true;
+    assertFailed("disk is gone");
+  }
+
+  @Test
+  void aFailingListenerOrTidyingIsNoFailureOfTheCommit() {
+    group.publishFails = true;
+    assertThat(commits.commit(() -> "told")).isEqualTo("told");
+  }
+
+  @Test
+  void afterTheEndCommitsAreRefused() {
+    commits.close();
+    assertThatThrownBy(() -> commits.commit(() -> "late"))
+        .isInstanceOfSatisfying(
+            LedgerException.class,
+            e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.CLOSED));
+  }
+
+  private void assertFailed(String words) {
+    ThrowingCallable call = () -> commits.commit(() -> "lost");
+    assertThatThrownBy(call)
+        .isInstanceOfSatisfying(
+            LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.FAILED))
+        .hasMessageContaining(words);
+  }
+
+  private interface Sync {
+    void run() throws SQLException;
+  }
+
+  private static final class ScriptedGroup implements CommitThread.Group {
+    final AtomicInteger committed = new AtomicInteger();
+    final AtomicInteger published = new AtomicInteger();
+    final AtomicInteger recovered = new AtomicInteger();
+    volatile Sync onCommit = () -> {};
+    volatile boolean onDiskAfterAll;
+    volatile boolean recoveryFails;
+    volatile boolean publishFails;
+
+    @SuppressWarnings("NullAway.Init") // set before each test
+    volatile Connection connection;
+
+    @Override
+    public Connection begin() {
+      return connection;
+    }
+
+    @Override
+    public void undoLast() {}
+
+    @Override
+    public void keepLast() {}
+
+    @Override
+    public void commit() throws SQLException {
+      onCommit.run();
+      committed.incrementAndGet();
+    }
+
+    @Override
+    public void publish() {
+      published.incrementAndGet();
+      if (publishFails) {
+        throw new IllegalStateException("planted");
+      }
+    }
+
+    @Override
+    public boolean recover() {
+      recovered.incrementAndGet();
+      if (recoveryFails) {
+        throw new IllegalStateException("planted");
+      }
+      return onDiskAfterAll;
+    }
+
+    @Override
+    public void rest() {
+      if (publishFails) {
+        throw new IllegalStateException("planted");
+      }
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.JobId;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What a kill leaves of the ledger. The file as it is at some instant is what a process killed at
+ * that instant leaves behind, so a copy of it stands for a kill.
+ */
+class LedgerKillIT {
+  /**
+   * H2 gives the space of dead chunks free after 45 s (RETENTION_TIME), and only from then on can
+   * it write into gaps.
+   */
+  private static final Duration CHUNK_RETENTION = Duration.ofSeconds(46);
+
+  private static final int COMMITS_BEFORE = 60;
+  private static final int COMMITS_AFTER = 60;
+
+  @TempDir Path directory;
+
+  @Test
+  void everyJobThatWasAnsweredForIsThereAfterAKillLateInTheAgentsLife() throws Exception {
+    List<JobId> answered = new ArrayList<>();
+    try (JobLedger ledger = JobLedger.open(directory.resolve("ledger"), Clock.systemUTC())) {
+      for (int i = 0; i < COMMITS_BEFORE; i++) {
+        answered.add(create(ledger));
+      }
+      letChunksAge();
+      for (int i = 0; i < COMMITS_AFTER; i++) {
+        answered.add(create(ledger));
+        assertAllThere(answered);
+      }
+    }
+  }
+
+  @Test
+  void theFileIsCompactedOnceItHasGrownAndHoldsTheSame() throws Exception {
+    long compactFrom = 2 << 20;
+    Path database = directory.resolve("ledger");
+    List<JobId> answered = new ArrayList<>();
+    long largest = 0;
+    try (JobLedger ledger = JobLedger.open(database, Clock.systemUTC(), compactFrom)) {
+      while (largest <= compactFrom) {
+        answered.add(create(ledger));
+        largest = Math.max(largest, Files.size(directory.resolve("ledger.mv.db")));
+      }
+      // The next commit waits for the compaction that the last one began.
+      answered.add(create(ledger));
+      assertThat(Files.size(directory.resolve("ledger.mv.db"))).isLessThan(compactFrom / 2);
+      assertThat(ledger.find(answered.getFirst())).isPresent();
+      assertAllThere(answered);
+    }
+    assertThat(directory.resolve("ledger.compacted")).doesNotExist();
+  }
+
+  private static JobId create(JobLedger ledger) {
+    return switch (ledger.create("ann", Requests.simple().build(), "{}", Optional.empty())) {
+      case Creation.Created created -> created.id();
+      case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
+    };
+  }
+
+  private void assertAllThere(List<JobId> answered) throws IOException {
+    Path killed = directory.resolve("killed");
+    Files.copy(
+        directory.resolve("ledger.mv.db"),
+        directory.resolve("killed.mv.db"),
+        StandardCopyOption.REPLACE_EXISTING);
+    try (LedgerFile file = LedgerFile.open(killed)) {
+      assertThat(new JobRows().loadLive(file.writing()))
+          .extracting(job -> job.id())
+          .containsExactlyElementsOf(answered);
+    }
+  }
+
+  private static void letChunksAge() throws InterruptedException {
+    // H2's own clock decides here, and no other can be given to it.
+    new CountDownLatch(1).await(CHUNK_RETENTION.toMillis(), TimeUnit.MILLISECONDS);
+  }
+}
