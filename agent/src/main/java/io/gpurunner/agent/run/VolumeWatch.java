@@ -31,6 +31,7 @@ public final class VolumeWatch {
   private final Clock clock;
   private final Map<JobId, Measured> newest = new ConcurrentHashMap<>();
   private final Set<JobId> measuring = ConcurrentHashMap.newKeySet();
+  private final Set<JobId> watched = ConcurrentHashMap.newKeySet();
   private final Semaphore places = new Semaphore(MEASURING_LIMIT);
 
   private record Measured(Instant at, Optional<Overrun> overrun) {}
@@ -49,6 +50,7 @@ public final class VolumeWatch {
     Measured known = newest.get(job.id());
     boolean due =
         known == null || !clock.instant().isBefore(known.at().plus(volumes.lookInterval()));
+    watched.add(job.id());
     if (due && measuring.add(job.id())) {
       executor.execute(() -> measureBeside(job));
     }
@@ -60,6 +62,9 @@ public final class VolumeWatch {
     try {
       Optional<Overrun> overrun = measure(job);
       newest.put(job.id(), new Measured(clock.instant(), overrun));
+      if (!watched.contains(job.id())) {
+        newest.remove(job.id());
+      }
     } finally {
       places.release();
       measuring.remove(job.id());
@@ -81,6 +86,7 @@ public final class VolumeWatch {
 
   /** The run is over. */
   void forget(JobId id) {
+    watched.remove(id);
     newest.remove(id);
   }
 }

@@ -17,6 +17,7 @@ import java.util.Optional;
 public final class FakeContainerOutput implements ContainerOutput {
   private final Map<String, String> texts = new HashMap<>();
   private Optional<Kind> failure = Optional.empty();
+  private boolean failsAlways;
 
   /** What the container has printed so far. */
   public synchronized void print(ContainerName name, String text) {
@@ -31,6 +32,12 @@ public final class FakeContainerOutput implements ContainerOutput {
   /** The next call fails. */
   public synchronized void failNext(Kind kind) {
     failure = Optional.of(kind);
+  }
+
+  /** Every call fails from now on. */
+  public synchronized void failAlways(Kind kind) {
+    failure = Optional.of(kind);
+    failsAlways = true;
   }
 
   @Override
@@ -69,7 +76,7 @@ public final class FakeContainerOutput implements ContainerOutput {
   private void throwIfToFail() {
     if (failure.isPresent()) {
       Kind kind = failure.get();
-      failure = Optional.empty();
+      failure = failsAlways ? failure : Optional.empty();
       throw new ContainerException(kind, "the output was made to fail");
     }
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.callback.CallbackResult;
+import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.JobHistory;
@@ -50,21 +51,30 @@ class CallbackOutboxTest {
   }
 
   private CallbackOutbox outbox() {
-    return new CallbackOutbox(
-        run.ledger,
+    return outbox(
         delivery -> {
           sent.add(delivery);
           return answers.isEmpty() ? new CallbackResult.Delivered(200) : answers.remove();
-        },
+        });
+  }
+
+  private CallbackOutbox outbox(CallbackSender sender) {
+    return new CallbackOutbox(
+        run.ledger,
+        sender,
         new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
         new RetrySchedule(RETRY_FOR, new Random(1)),
         run.clock);
   }
 
   private JobId ended(int exitCode) {
+    return ended(exitCode, URI.create("http://127.0.0.1:1/cb"));
+  }
+
+  private JobId ended(int exitCode, URI callback) {
     JobId id =
         run.submit(
-            Requests.simple().callback(URI.create("http://127.0.0.1:1/cb")),
+            Requests.simple().callback(callback),
             Program.endsAfter(Duration.ofSeconds(1), exitCode));
     run.settle(id);
     run.writeModel(id, "ds_model.bin", "weights");
@@ -136,6 +146,54 @@ class CallbackOutboxTest {
     assertThat(run.ledger.history(id, 1))
         .extracting(JobHistory.Line::kind)
         .containsExactly("callback-abandoned");
+  }
+
+  @Test
+  void aReceiverThatHangsHoldsUpNoOther() throws Exception {
+    URI hanging = URI.create("http://127.0.0.1:1/hangs");
+    URI sound = URI.create("http://127.0.0.1:2/answers");
+    CountDownLatch hangUp = new CountDownLatch(1);
+    CountDownLatch delivered = new CountDownLatch(1);
+    CallbackSender sender =
+        delivery -> {
+          if (delivery.url().equals(hanging)) {
+            await(hangUp);
+            return new CallbackResult.Failed("hung up");
+          }
+          delivered.countDown();
+          return new CallbackResult.Delivered(200);
+        };
+    for (int i = 0; i < 20; i++) {
+      ended(1, hanging);
+    }
+    run.clock.advance(Duration.ofSeconds(1));
+    ended(1, sound);
+    try (CallbackOutbox outbox = outbox(sender)) {
+      outbox.start();
+      assertThat(delivered.await(10, TimeUnit.SECONDS)).isTrue();
+      hangUp.countDown();
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  @Test
+  void whatWasRecordedMeanwhileIsNotRecordedTwice() {
+    JobId id = ended(1);
+    PendingCallback read = run.ledger.dueCallbacks(run.clock.instant(), 1).getFirst();
+    run.ledger.callbackDelivered(read, "HTTP 200");
+    assertThat(run.ledger.isPending(read)).isFalse();
+    run.ledger.callbackPostponed(read, run.clock.instant(), "late news");
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 1)).isEmpty();
+    assertThat(run.ledger.history(id, 1))
+        .extracting(JobHistory.Line::kind)
+        .containsExactly("callback-delivered");
   }
 
   @Test

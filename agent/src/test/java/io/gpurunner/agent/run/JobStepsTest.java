@@ -8,6 +8,7 @@ import io.gpurunner.agent.container.FakeContainerRuntime;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
@@ -297,6 +298,66 @@ class JobStepsTest {
         .isInstanceOfSatisfying(
             JobState.Failed.class,
             failed -> assertThat(failed.reason()).isEqualTo("the host rebooted while the job ran"));
+  }
+
+  @Test
+  void aRebootBeforeTheContainerWasMadeIsNoFailure() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.until(id, JobState.Starting.class);
+    run.restart("boot-2");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
+  void aContainerStartedUnderAnEarlierBootIsAFailureWhateverItsExitCode() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.until(id, JobState.Starting.class);
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // created
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // started
+    run.clock.advance(Duration.ofMinutes(5));
+    run.containers.reboot();
+    run.restart("boot-2");
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("rebooted"));
+  }
+
+  @Test
+  void anExitCodeAfterTheStopTimeIsTheStopTimesSuccessAndOneBeforeItIsNot() {
+    Requests fiveMinutes = Requests.simple().stopAfter(Duration.ofMinutes(5));
+    JobId after = running(fiveMinutes, Program.endsAfter(Duration.ofMinutes(6), 1));
+    JobId before = running(fiveMinutes, Program.endsAfter(Duration.ofMinutes(4), 1));
+    run.clock.advance(Duration.ofMinutes(10));
+    run.restart("boot-1");
+    assertThat(run.toTheEnd(after).state()).isInstanceOf(JobState.Succeeded.class);
+    assertThat(run.toTheEnd(before).state()).isInstanceOf(JobState.Failed.class);
+  }
+
+  @Test
+  void outputThatCannotBeKeptHoldsTheGpusForAWhileOnly() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.output.failAlways(ContainerException.Kind.FAILED);
+    Job done = run.toTheEnd(id);
+    assertThat(done.state()).isInstanceOf(JobState.Succeeded.class);
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.ledger.history(id, 100))
+        .extracting(JobHistory.Line::kind)
+        .containsOnlyOnce("output-lost");
+    assertThat(Duration.between(done.startedAt().orElseThrow(), run.clock.instant()))
+        .isLessThan(Duration.ofMinutes(4).plus(RunSettings.OUTPUT_LIMIT));
+  }
+
+  @Test
+  void aVolumeThatCannotBeMeasuredIsNoFailureOfTheJob() throws Exception {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    Path model = run.volumes.paths(run.job(id).folder()).model();
+    Files.delete(model);
+    Files.writeString(model, "no directory");
+    run.clock.advance(Duration.ofMinutes(1));
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Running.class);
+    Files.delete(model);
+    Files.createDirectory(model);
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
   @Test
