@@ -1,5 +1,6 @@
 package io.gpurunner.storage;
 
+import io.gpurunner.storage.StorageException.Kind;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -8,7 +9,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Puts what a job left in its model directory into the artifact store: one regular file as it is,
  * several as {@code data.zip}, and {@code manifest.json} last. Called when the job's container is
- * gone. Thread-safe.
+ * gone. Thread-safe; one for all jobs, because it lets only {@link #AT_A_TIME} publish at once.
  *
  * <p>What the job wrote is not trusted: links are not followed, only regular files are read, and
  * names are made safe (see {@link ArtifactNames}).
@@ -17,21 +18,49 @@ public final class ArtifactPublisher {
   private static final Logger log = LoggerFactory.getLogger(ArtifactPublisher.class);
   private static final String ARCHIVE = "data.zip";
 
+  /**
+   * Jobs may end all at once. More uploads would make none of them faster, and what is known of a
+   * hostile job's files takes 100 MB of an agent that has 512.
+   */
+  static final int AT_A_TIME = 3;
+
   private final ArtifactStore store;
+  private final Turns turns = new Turns(AT_A_TIME);
 
   public ArtifactPublisher(ArtifactStore store) {
     this.store = store;
   }
 
   /**
-   * Publishes a model directory. May be called again after a crash or a failure: it then starts
-   * anew, because what an earlier call left cannot be told from what another directory left without
-   * reading all of it again.
+   * Publishes a model directory, when it is its turn: others that came before may take hours. May
+   * be called again after a crash or a failure: it then starts anew, because what an earlier call
+   * left cannot be told from what another directory left without reading all of it again.
    *
    * @param modelDirectory nothing writes to it any more
-   * @throws StorageException naming what was wrong; without a manifest the folder is incomplete
+   * @throws StorageException naming what was wrong, UNFIT where it is what the job left; without a
+   *     manifest the folder is incomplete
    */
   public PublishedArtifacts publish(
+      JobFolder folder, Path modelDirectory, Cancellation cancellation) {
+    try {
+      turns.await(cancellation);
+    } catch (CancelledException cancelled) {
+      throw new StorageException(
+          Kind.CANCELLED, "publishing %s was cancelled".formatted(folder.name()), cancelled);
+    }
+    try {
+      return publishNow(folder, modelDirectory, cancellation);
+    } finally {
+      turns.end();
+    }
+  }
+
+  /** How many wait for their turn; for tests. */
+  int waiting() {
+    return turns.waiting();
+  }
+
+  private PublishedArtifacts publishNow(
       JobFolder folder, Path modelDirectory, Cancellation cancellation) {
     ModelDirectory model = ModelDirectory.measure(modelDirectory, cancellation);
     if (model.skippedCount() > 0) {
@@ -42,9 +71,11 @@ public final class ArtifactPublisher {
           model.skippedNames(),
           model.skippedCount() > model.skipped().size() ? ", …" : "");
     }
-    // The manifest goes first, so that at no moment it stands for objects that are not its own.
-    store.deleteAll(folder);
     Optional<String> artifact = artifactName(model);
+    // Before anything is sent: a list of files that is too long fails here.
+    ArtifactContent manifest = Manifest.of(artifact, model);
+    // The old manifest goes first, so that at no moment it stands for objects that are not its own.
+    store.withdraw(folder);
     if (artifact.isPresent()) {
       ArtifactContent content =
           artifact.get().equals(ARCHIVE) && !isSingle(model)
@@ -52,7 +83,7 @@ public final class ArtifactPublisher {
               : new FileContent(model.files().getFirst());
       store.put(new ObjectKey(folder, artifact.get()), content, cancellation);
     }
-    store.put(new ObjectKey(folder, Manifest.FILE), Manifest.of(artifact, model), cancellation);
+    store.put(new ObjectKey(folder, Manifest.FILE), manifest, cancellation);
     return new PublishedArtifacts(artifact, model.files().size(), model.totalBytes());
   }
 

@@ -48,6 +48,16 @@ public interface ArtifactStore extends AutoCloseable {
    */
   void deleteAll(JobFolder folder);
 
+  /**
+   * Sees to it that no manifest stands in a folder that is about to be written anew, and removes
+   * what else is there as far as that is allowed.
+   *
+   * @throws StorageException where a manifest still stands
+   */
+  default void withdraw(JobFolder folder) {
+    deleteAll(folder);
+  }
+
   @Override
   void close();
 }

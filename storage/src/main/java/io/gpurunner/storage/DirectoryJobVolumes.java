@@ -74,7 +74,8 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   @Override
-  public void seedCheckpoint(JobFolder to, JobFolder from, Cancellation cancellation) {
+  public void seedCheckpoint(
+      JobFolder to, long checkpointLimitBytes, JobFolder from, Cancellation cancellation) {
     JobPaths source = paths(from);
     JobPaths target = paths(to);
     String what = "cannot copy the checkpoints of %s for %s".formatted(from.name(), to.name());
@@ -86,14 +87,15 @@ final class DirectoryJobVolumes implements JobVolumes {
     try {
       limit.reveal(source.root(), Volume.CHECKPOINT);
       limit.reveal(target.root(), Volume.CHECKPOINT);
-      TreeCopy.replace(source.checkpoint(), target.checkpoint(), cancellation);
+      TreeCopy.replace(
+          source.checkpoint(), target.checkpoint(), checkpointLimitBytes, cancellation);
     } catch (CancelledException cancelled) {
       throw new StorageException(Kind.CANCELLED, what + ": cancelled", cancelled);
     } catch (IOException failure) {
       StorageException explained = DiskErrors.explain(what, failure);
       if (explained.kind() == Kind.FULL && freeBytes() > 0) {
         throw new StorageException(
-            Kind.REFUSED, what + ": they do not fit its ckptVol, ask for a larger one", failure);
+            Kind.UNFIT, what + ": they do not fit its ckptVol, ask for a larger one", failure);
       }
       throw explained;
     }
@@ -140,9 +142,9 @@ final class DirectoryJobVolumes implements JobVolumes {
               case CHECKPOINT -> checkpointLimitBytes;
               case MODEL -> modelLimitBytes;
             };
-        long usedBytes = limit.usedBytes(root, volume);
-        if (usedBytes > limitBytes) {
-          return Optional.of(new Overrun(volume, usedBytes, limitBytes));
+        Optional<Overrun> overrun = overrun(root, volume, limitBytes);
+        if (overrun.isPresent()) {
+          return overrun;
         }
       }
       return Optional.empty();
@@ -151,6 +153,18 @@ final class DirectoryJobVolumes implements JobVolumes {
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot measure the volumes of " + folder.name(), failure);
     }
+  }
+
+  private Optional<Overrun> overrun(Path root, Volume volume, long limitBytes) throws IOException {
+    long usedBytes = limit.usedBytes(root, volume);
+    if (usedBytes > limitBytes) {
+      return Optional.of(new Overrun.Bytes(volume, usedBytes, limitBytes));
+    }
+    long limitFiles = VolumeLimit.maxFiles(limitBytes);
+    return limit
+        .countFiles(root, volume)
+        .filter(files -> files > limitFiles)
+        .map(files -> new Overrun.Files(volume, files, limitFiles));
   }
 
   @Override

@@ -14,12 +14,24 @@ final class DiskErrors {
    * @param what what could not be done, as the beginning of a sentence: {@code cannot write …}
    */
   static StorageException explain(String what, IOException cause) {
+    if (cause instanceof UnfitContentException unfit) {
+      return new StorageException(Kind.UNFIT, what + ": " + unfit.getMessage(), unfit);
+    }
     String reason = reason(cause);
-    if (reason.contains("No space left on device") || reason.contains("Disk quota exceeded")) {
+    if (isFull(reason)) {
       return new StorageException(
           Kind.FULL, what + ": " + reason + "; free some space on that file system", cause);
     }
     return new StorageException(Kind.REFUSED, what + ": " + reason, cause);
+  }
+
+  /** Whether it says that the disk, or the job's share of it, is full. */
+  static boolean isFull(IOException cause) {
+    return isFull(reason(cause));
+  }
+
+  private static boolean isFull(String reason) {
+    return reason.contains("No space left on device") || reason.contains("Disk quota exceeded");
   }
 
   private static String reason(IOException cause) {

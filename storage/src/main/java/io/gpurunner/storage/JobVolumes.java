@@ -20,8 +20,12 @@ public interface JobVolumes extends AutoCloseable {
   /**
    * Copies the checkpoint directory of {@code from} into {@code to}'s, which {@link #prepare} made.
    * Repeatable. Links are copied as links, never followed.
+   *
+   * @param checkpointLimitBytes size limit of the volume copied into
+   * @throws StorageException UNFIT where they are more than it holds; REFUSED where there are none
    */
-  void seedCheckpoint(JobFolder to, JobFolder from, Cancellation cancellation);
+  void seedCheckpoint(
+      JobFolder to, long checkpointLimitBytes, JobFolder from, Cancellation cancellation);
 
   /**
    * Sees to it that what a job's volumes hold can be read, also after the machine was started anew.
@@ -34,8 +38,8 @@ public interface JobVolumes extends AutoCloseable {
   JobPaths paths(JobFolder folder);
 
   /**
-   * Which volume is over its limit now, and by how much, in words; empty while both are within.
-   * Counts blocks on disk, follows no link.
+   * Which volume is over its limit now, and by how much; empty while both are within. Counts blocks
+   * on disk, and files where the file system itself does not bound them; follows no link.
    */
   Optional<Overrun> overrun(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
 
@@ -58,5 +62,13 @@ public interface JobVolumes extends AutoCloseable {
   void close();
 
   /** A volume over its limit. */
-  record Overrun(Volume volume, long usedBytes, long limitBytes) {}
+  sealed interface Overrun {
+    Volume volume();
+
+    /** It takes more of the disk than was asked for. */
+    record Bytes(Volume volume, long usedBytes, long limitBytes) implements Overrun {}
+
+    /** It has more files, directories and links than a volume of its size may have. */
+    record Files(Volume volume, long usedFiles, long limitFiles) implements Overrun {}
+  }
 }

@@ -1,7 +1,6 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
-import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -47,6 +46,10 @@ public final class LocalArtifactStore implements ArtifactStore {
   private static final FileAttribute<?> PRIVATE_FILE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
   private static final int BUFFER_BYTES = 256 << 10;
+
+  /** After so many bytes the free space is looked at again: others write to the disk, too. */
+  private static final long LOOK_BYTES = 8L << 20;
+
   private static final int MIN_KEY_BYTES = 32;
   private static final String MAC = "HmacSHA256";
 
@@ -56,13 +59,24 @@ public final class LocalArtifactStore implements ArtifactStore {
   private final Path root;
   private final String publicBaseUrl;
   private final SecretKeySpec signingKey;
+  private final long reserveBytes;
+
+  /**
+   * With the usual reserve.
+   *
+   * @see #LocalArtifactStore(Path, URI, byte[], long)
+   */
+  public LocalArtifactStore(Path root, URI publicBaseUrl, byte[] signingKey) {
+    this(root, publicBaseUrl, signingKey, VolumeSettings.DEFAULT_RESERVE_BYTES);
+  }
 
   /**
    * @param root made when it is first needed; its parent must exist
    * @param publicBaseUrl what the URLs start with, {@code https://gpu1.example.org}
    * @param signingKey at least 32 bytes; a new one makes the URLs of the old one worthless
+   * @param reserveBytes kept free on the file system: the agent's own database may lie on it
    */
-  public LocalArtifactStore(Path root, URI publicBaseUrl, byte[] signingKey) {
+  public LocalArtifactStore(Path root, URI publicBaseUrl, byte[] signingKey, long reserveBytes) {
     if (signingKey.length < MIN_KEY_BYTES) {
       throw new IllegalArgumentException(
           "the signing key has %d bytes, at least %d are needed"
@@ -70,6 +84,7 @@ public final class LocalArtifactStore implements ArtifactStore {
     }
     this.root = root.toAbsolutePath().normalize();
     this.publicBaseUrl = publicBaseUrl.toString().replaceAll("/+$", "");
+    this.reserveBytes = reserveBytes;
     this.signingKey = new SecretKeySpec(signingKey, MAC);
   }
 
@@ -109,7 +124,7 @@ public final class LocalArtifactStore implements ArtifactStore {
       makeRoot();
       Path temporary = incoming().resolve(key.folder().name() + "." + UUID.randomUUID());
       try {
-        write(temporary, content, cancellation);
+        write(temporary, key, content, cancellation);
         Path directory = directory(key.folder());
         DurableFiles.directory(directory, DurableFiles.OWNER_ONLY);
         Files.move(temporary, directory.resolve(key.file()), StandardCopyOption.ATOMIC_MOVE);
@@ -123,23 +138,59 @@ public final class LocalArtifactStore implements ArtifactStore {
     } catch (AtomicMoveNotSupportedException | InvalidPathException failure) {
       throw new StorageException(Kind.REFUSED, what + ": " + failure.getMessage(), failure);
     } catch (IOException failure) {
+      if (DiskErrors.isFull(failure)) {
+        // The space went between two looks.
+        throw new StorageException(
+            Kind.FULL, full(key, content.lengthBytes(), freeBytes()), failure);
+      }
       throw DiskErrors.explain(what, failure);
     }
   }
 
-  private void write(Path file, ArtifactContent content, Cancellation cancellation)
+  private void write(Path file, ObjectKey key, ArtifactContent content, Cancellation cancellation)
       throws IOException {
+    requireSpace(key, content.lengthBytes());
     try (FileChannel channel =
             FileChannel.open(
                 file,
                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                 PRIVATE_FILE);
         InputStream in = new RangeStream(content.open(0), content.lengthBytes(), cancellation);
-        OutputStream out =
-            new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES)) {
-      in.transferTo(out);
-      out.flush();
+        OutputStream out = Channels.newOutputStream(channel)) {
+      long remaining = content.lengthBytes();
+      long nextLook = remaining - LOOK_BYTES;
+      byte[] buffer = new byte[BUFFER_BYTES];
+      for (int read = in.readNBytes(buffer, 0, buffer.length);
+          read > 0;
+          read = in.readNBytes(buffer, 0, buffer.length)) {
+        out.write(buffer, 0, read);
+        remaining -= read;
+        if (remaining <= nextLook) {
+          requireSpace(key, remaining);
+          nextLook = remaining - LOOK_BYTES;
+        }
+      }
       channel.force(true);
+    }
+  }
+
+  private void requireSpace(ObjectKey key, long neededBytes) {
+    long freeBytes = freeBytes();
+    if (neededBytes > freeBytes) {
+      throw new StorageException(Kind.FULL, full(key, neededBytes, freeBytes));
+    }
+  }
+
+  private String full(ObjectKey key, long neededBytes, long freeBytes) {
+    return "the disk of the %s is full: %s needs %d bytes, and %d are free above the %d kept for the agent; free some space on that file system"
+        .formatted(description(), key.path(), neededBytes, freeBytes, reserveBytes);
+  }
+
+  private long freeBytes() {
+    try {
+      return Math.max(0, Files.getFileStore(root).getUsableSpace() - reserveBytes);
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot ask for the free space of " + root, failure);
     }
   }
 

@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /**
  * Gives each volume an ext4 file system of its own in a sparse file, mounted through a loop device:
- * a write past the limit fails. Needs root.
+ * a write past the limit fails, and so does one file more than its inodes. Needs root.
  *
  * <p>The mounts outlive the agent as the containers do; after a restart of the machine {@link
  * #prepare} mounts again.
@@ -23,21 +23,28 @@ import java.util.Optional;
 final class LoopImages implements VolumeLimit {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(15);
   private static final Duration FORMAT_LIMIT = Duration.ofMinutes(5);
-  private static final Duration MOUNT_LIMIT = Duration.ofMinutes(1);
 
   /**
-   * What the file system itself takes: inode tables (256 bytes for each 16 KiB) and the journal (up
-   * to 1 GiB), see mke2fs(8) and mke2fs.conf. Too much costs nothing, the file is sparse.
+   * What the file system itself takes: inode tables (256 bytes for each of {@link
+   * VolumeLimit#maxFiles}) and the journal (up to 1 GiB), see mke2fs(8) and mke2fs.conf. Too much
+   * costs nothing, the file is sparse.
    */
   private static final long OVERHEAD_DIVISOR = 32;
 
   private static final long OVERHEAD_BYTES = 160L << 20;
 
+  private final MachineMounts mounts;
+
+  LoopImages(MachineMounts mounts) {
+    this.mounts = mounts;
+  }
+
   /** What images need that is not here. */
   static Optional<String> obstacle() {
-    for (String program : List.of("mkfs.ext4", "mount", "umount")) {
+    for (String program : List.of("mkfs.ext4", "mount", "umount", "nsenter")) {
       if (!Command.exists(program)) {
-        return Optional.of("%s is not installed (e2fsprogs, mount)".formatted(program));
+        return Optional.of(
+            "%s is not installed (packages e2fsprogs, mount, util-linux)".formatted(program));
       }
     }
     if (!Files.exists(Path.of("/dev/loop-control"))) {
@@ -53,10 +60,10 @@ final class LoopImages implements VolumeLimit {
     if (!Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
       format(jobRoot, image, limitBytes);
     }
-    if (!isMounted(jobRoot, directory)) {
+    if (!mounts.isMounted(directory)) {
       DurableFiles.directory(directory, DurableFiles.OWNER_ONLY);
-      mount(image, directory);
     }
+    mount(jobRoot, image, directory);
     try {
       Files.deleteIfExists(directory.resolve("lost+found"));
     } catch (DirectoryNotEmptyException inUse) {
@@ -72,63 +79,47 @@ final class LoopImages implements VolumeLimit {
       file.setLength(limitBytes + limitBytes / OVERHEAD_DIVISOR + OVERHEAD_BYTES);
     }
     Command.require(
-        FORMAT_LIMIT, List.of("mkfs.ext4", "-q", "-F", "-m", "0", unfinished.toString()));
+        FORMAT_LIMIT,
+        List.of(
+            "mkfs.ext4",
+            "-q",
+            "-F",
+            "-m",
+            "0",
+            "-N",
+            Long.toString(VolumeLimit.maxFiles(limitBytes)),
+            unfinished.toString()));
     DurableFiles.sync(unfinished);
     Files.move(unfinished, image, StandardCopyOption.ATOMIC_MOVE);
     DurableFiles.sync(jobRoot);
   }
 
-  private static void mount(Path image, Path directory) throws IOException {
-    // discard: what a job deletes is given back to the machine's disk.
-    Command.require(
-        MOUNT_LIMIT,
-        List.of(
-            "mount",
-            "-t",
-            "ext4",
-            "-o",
-            "loop,nosuid,nodev,noatime,discard",
-            image.toString(),
-            directory.toString()));
-    if (!isSeenByTheMachine(directory)) {
-      unmount(directory);
+  private void mount(Path jobRoot, Path image, Path directory) throws IOException {
+    boolean made = !mounts.isMounted(directory);
+    if (made) {
+      // discard: what a job deletes is given back to the machine's disk.
+      mounts.mount("loop,nosuid,nodev,noatime,discard", image, directory);
+    }
+    if (!mounts.isMounted(directory)) {
+      mounts.unmount(directory);
       throw new StorageException(
           Kind.REFUSED,
-          "%s was mounted, but only for the agent itself, so no container would see it: its unit must not have a mount namespace of its own (ProtectSystem, PrivateTmp, ReadOnlyPaths …); or set volumes.enforcement to watch"
+          "%s was mounted, but only for the agent itself, so no container would see it: the agent has a mount namespace of its own and may not enter the machine's (as root it needs CAP_SYS_ADMIN, CAP_SYS_CHROOT and CAP_SYS_PTRACE for that); or set volumes.enforcement to watch"
+              .formatted(directory));
+    }
+    if (!isSeen(jobRoot, directory)) {
+      if (made) {
+        mounts.unmount(directory);
+      }
+      throw new StorageException(
+          Kind.REFUSED,
+          "%s was mounted for the machine, but the agent itself does not see it: its unit must let mounts come in (MountFlags=slave or shared); or set volumes.enforcement to watch"
               .formatted(directory));
     }
   }
 
-  /**
-   * A service manager may have given the agent a mount namespace of its own; then Docker would bind
-   * the empty directory below the mount, without any limit.
-   */
-  private static boolean isSeenByTheMachine(Path directory) throws IOException {
-    Path mounts = Path.of("/proc/1/mountinfo");
-    if (!Files.isReadable(mounts)) {
-      return true;
-    }
-    // proc(5): blanks, tabs, line feeds and backslashes are written in octal.
-    String escaped =
-        directory
-            .toString()
-            .replace("\\", "\\134")
-            .replace(" ", "\\040")
-            .replace("\t", "\\011")
-            .replace("\n", "\\012");
-    return Files.readAllLines(mounts).stream().anyMatch(line -> line.contains(" " + escaped + " "));
-  }
-
-  private static void unmount(Path directory) {
-    Command.Result result = Command.run(MOUNT_LIMIT, List.of("umount", directory.toString()));
-    if (!result.succeeded()) {
-      throw new StorageException(
-          Kind.UNAVAILABLE,
-          "cannot unmount %s: %s; end what uses it".formatted(directory, result.words()));
-    }
-  }
-
-  private static boolean isMounted(Path jobRoot, Path directory) throws IOException {
+  /** Whether the agent itself sees the volume in its directory. */
+  private static boolean isSeen(Path jobRoot, Path directory) throws IOException {
     return Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
         && !device(directory).equals(device(jobRoot));
   }
@@ -141,15 +132,15 @@ final class LoopImages implements VolumeLimit {
   public void reveal(Path jobRoot, Volume volume) throws IOException {
     Path image = image(jobRoot, volume);
     Path directory = VolumeLimit.directory(jobRoot, volume);
-    if (Files.exists(image, LinkOption.NOFOLLOW_LINKS) && !isMounted(jobRoot, directory)) {
-      mount(image, directory);
+    if (Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
+      mount(jobRoot, image, directory);
     }
   }
 
   @Override
   public long usedBytes(Path jobRoot, Volume volume) throws IOException {
     Path directory = VolumeLimit.directory(jobRoot, volume);
-    if (!isMounted(jobRoot, directory)) {
+    if (!isSeen(jobRoot, directory)) {
       return 0;
     }
     FileStore store = Files.getFileStore(directory);
@@ -159,8 +150,8 @@ final class LoopImages implements VolumeLimit {
   @Override
   public void release(Path jobRoot, Volume volume) throws IOException {
     Path directory = VolumeLimit.directory(jobRoot, volume);
-    if (isMounted(jobRoot, directory)) {
-      unmount(directory);
+    if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS) && mounts.isMounted(directory)) {
+      mounts.unmount(directory);
     }
   }
 

@@ -1,48 +1,133 @@
 package io.gpurunner.storage;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import java.util.List;
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
-/** The last object of a job's artifacts: while it is not there, they are not complete. */
-final class Manifest {
+/**
+ * The last object of a job's artifacts: while it is not there, they are not complete. A line of
+ * JSON for each file, made when it is read: of hundreds of thousands, none is kept.
+ */
+final class Manifest implements ArtifactContent {
   static final String FILE = "manifest.json";
 
-  private static final JsonMapper JSON =
-      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+  /** Whoever reads it will want it in memory. */
+  static final long MAX_BYTES = 128L << 20;
 
-  private Manifest() {}
+  private static final JsonMapper JSON = JsonMapper.builder().build();
 
-  @JsonPropertyOrder({"artifact", "files", "skipped", "skippedCount"})
-  @JsonInclude(JsonInclude.Include.NON_NULL)
-  private record Document(
-      @Nullable String artifact,
-      List<File> files,
-      List<ModelDirectory.Skipped> skipped,
-      long skippedCount) {}
+  private final Optional<String> artifact;
+  private final ModelDirectory model;
+  private final long lengthBytes;
+
+  private Manifest(Optional<String> artifact, ModelDirectory model) {
+    this.artifact = artifact;
+    this.model = model;
+    long length = 0;
+    for (int piece = 0; piece < pieces(); piece++) {
+      length += piece(piece).length;
+    }
+    this.lengthBytes = length;
+  }
 
   @JsonPropertyOrder({"path", "bytes", "sha256"})
   private record File(String path, long bytes, String sha256) {}
 
   /**
    * @param artifact the object that holds the files; empty where there are none
+   * @throws StorageException UNFIT where it would be too large
    */
   static ArtifactContent of(Optional<String> artifact, ModelDirectory model) {
-    List<File> files =
-        model.files().stream()
-            .map(file -> new File(file.name(), file.bytes(), file.sha256()))
-            .toList();
-    Document document =
-        new Document(artifact.orElse(null), files, model.skipped(), model.skippedCount());
+    return of(artifact, model, MAX_BYTES);
+  }
+
+  static ArtifactContent of(Optional<String> artifact, ModelDirectory model, long maxBytes) {
+    Manifest manifest = new Manifest(artifact, model);
+    if (manifest.lengthBytes > maxBytes) {
+      throw new StorageException(
+          Kind.UNFIT,
+          "the model directory cannot be published: the list of its files would make %d bytes, more than the %d that are taken; pack the files or shorten their names"
+              .formatted(manifest.lengthBytes, maxBytes));
+    }
+    return manifest;
+  }
+
+  /** One for each file, and what stands before and behind them. */
+  private int pieces() {
+    return model.files().size() + 2;
+  }
+
+  private byte[] piece(int number) {
+    int count = model.files().size();
+    String text;
+    if (number == 0) {
+      text =
+          artifact.map(name -> "{\"artifact\":" + json(name) + ",\n").orElse("{") + "\"files\":[";
+    } else if (number <= count) {
+      ModelFile file = model.files().get(number - 1);
+      text =
+          (number == 1 ? "\n" : ",\n") + json(new File(file.name(), file.bytes(), file.sha256()));
+    } else {
+      text =
+          "],\n\"skipped\":"
+              + json(model.skipped())
+              + ",\n\"skippedCount\":"
+              + model.skippedCount()
+              + "}\n";
+    }
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String json(Object value) {
     try {
-      return new BytesContent(JSON.writeValueAsBytes(document), "application/json");
+      return JSON.writeValueAsString(value);
     } catch (JsonProcessingException impossible) {
       throw new IllegalStateException("a manifest is plain records", impossible);
+    }
+  }
+
+  @Override
+  public long lengthBytes() {
+    return lengthBytes;
+  }
+
+  @Override
+  public String mediaType() {
+    return "application/json";
+  }
+
+  @Override
+  public InputStream open(long offset) throws IOException {
+    InputStream whole = new Pieces();
+    whole.skipNBytes(offset);
+    return whole;
+  }
+
+  private final class Pieces extends InputStream {
+    private int next;
+    private InputStream current = InputStream.nullInputStream();
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] buffer, int offset, int length) throws IOException {
+      int read = current.read(buffer, offset, length);
+      while (read < 0 && next < pieces()) {
+        current = new ByteArrayInputStream(piece(next));
+        next++;
+        read = current.read(buffer, offset, length);
+      }
+      return read;
     }
   }
 }

@@ -10,10 +10,10 @@ import java.nio.file.attribute.PosixFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.zip.CRC32;
 
 /**
@@ -24,8 +24,15 @@ import java.util.zip.CRC32;
  * @param skippedCount how many there are in all
  */
 record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skippedCount) {
-  /** A name or two per file is kept in memory while an archive is sent. */
-  static final int MAX_FILES = 200_000;
+  /** What may be published at most, beside the bounds of every tree. */
+  record Bounds(TreeBounds tree, int files, long totalBytes) {}
+
+  /**
+   * About 250 bytes a file, and its path, are kept in memory while an archive is sent. The total is
+   * what S3 takes as one object; what a job writes sparsely is published in full.
+   */
+  static final Bounds USUAL_BOUNDS =
+      new Bounds(TreeBounds.USUAL, 200_000, PartPlan.MAX_OBJECT_BYTES);
 
   static final int MAX_SKIPPED_NAMED = 100;
 
@@ -38,15 +45,21 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
   /**
    * Reads every file once.
    *
-   * @throws StorageException REFUSED, CANCELLED
+   * @throws StorageException UNFIT, REFUSED, CANCELLED
    */
   static ModelDirectory measure(Path root, Cancellation cancellation) {
-    Scan scan = new Scan(root, cancellation);
+    return measure(root, USUAL_BOUNDS, cancellation);
+  }
+
+  static ModelDirectory measure(Path root, Bounds bounds, Cancellation cancellation) {
+    Scan scan = new Scan(root, bounds, cancellation);
     try {
-      SafeTree.walk(root, cancellation, scan);
+      SafeTree.walk(root, bounds.tree(), cancellation, scan);
     } catch (CancelledException cancelled) {
       throw new StorageException(
           Kind.CANCELLED, "reading %s was cancelled".formatted(root), cancelled);
+    } catch (UnfitContentException unfit) {
+      throw DiskErrors.explain("the model directory cannot be published", unfit);
     } catch (IOException failed) {
       throw DiskErrors.explain("cannot read the model directory " + root, failed);
     }
@@ -60,15 +73,21 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
 
   private static final class Scan implements SafeTree.Visitor {
     private final Path root;
+    private final Bounds bounds;
     private final Cancellation cancellation;
     private final List<ModelFile> files = new ArrayList<>();
     private final List<Skipped> skipped = new ArrayList<>();
-    private final Set<String> names = new HashSet<>();
+
+    /** How many files share a published name that had to be escaped, or looks as if it had been. */
+    private final Map<String, Integer> escapedNames = new HashMap<>();
+
     private final byte[] block = new byte[MeasuredBlocks.BLOCK_BYTES];
     private long skippedCount;
+    private long totalBytes;
 
-    Scan(Path root, Cancellation cancellation) {
+    Scan(Path root, Bounds bounds, Cancellation cancellation) {
       this.root = root;
+      this.bounds = bounds;
       this.cancellation = cancellation;
     }
 
@@ -82,16 +101,26 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
       switch (type) {
         case DIRECTORY -> {}
         case FILE -> {
-          if (files.size() == MAX_FILES) {
-            throw new StorageException(
-                Kind.REFUSED,
-                "%s holds more than %d files, the most that are published; let the job pack them"
-                    .formatted(root, MAX_FILES));
+          if (files.size() == bounds.files()) {
+            throw new UnfitContentException(
+                "it holds more than %d files, the most that are published; let the job pack them"
+                    .formatted(bounds.files()));
           }
-          files.add(measureFile(parent, relative, attributes));
+          requireTotal(attributes.size());
+          ModelFile file = measureFile(parent, relative, attributes);
+          totalBytes += file.bytes();
+          files.add(file);
         }
         case LINK -> skip(relative, "a symbolic link");
         case SPECIAL -> skip(relative, "a pipe, socket or device");
+      }
+    }
+
+    private void requireTotal(long moreBytes) throws UnfitContentException {
+      if (moreBytes > bounds.totalBytes() - totalBytes) {
+        throw new UnfitContentException(
+            "its files make more than %d bytes together, the most that are published (a sparse file counts with its whole length)"
+                .formatted(bounds.totalBytes()));
       }
     }
 
@@ -107,7 +136,7 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
         throws IOException {
       MessageDigest sha256 = sha256();
       CRC32 crc32 = new CRC32();
-      List<Integer> fingerprints = new ArrayList<>();
+      Fingerprints fingerprints = new Fingerprints();
       long bytes = 0;
       try (SeekableByteChannel channel = SafeTree.read(parent, relative.getFileName())) {
         int length = MeasuredBlocks.fill(channel, block);
@@ -119,13 +148,14 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
           crc32.update(block, 0, length);
           fingerprints.add(MeasuredBlocks.fingerprint(block, length));
           bytes += length;
+          requireTotal(bytes); // it may still grow
           length = MeasuredBlocks.fill(channel, block);
         }
       }
       return new ModelFile(
           root,
           relative,
-          uniqueName(relative),
+          sameNamed(relative),
           bytes,
           attributes.lastModifiedTime().toInstant(),
           HexFormat.of().formatHex(sha256.digest()),
@@ -133,20 +163,25 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
           fingerprints);
     }
 
-    /** Two names may become one where one of them had to be escaped. */
-    private String uniqueName(Path relative) {
+    /**
+     * Two names may become one where one of them had to be escaped; no others are looked at, so
+     * that few are kept.
+     */
+    private int sameNamed(Path relative) throws UnfitContentException {
       String readable = ArtifactNames.readable(relative);
       if (readable.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
-        throw new StorageException(
-            Kind.REFUSED,
-            "%s: a path in it is longer than %d bytes, the most that are published: %s…"
-                .formatted(root, MAX_NAME_BYTES, readable.substring(0, 100)));
+        throw new UnfitContentException(
+            "a path in it is longer than %d bytes, the most that are published: %s…"
+                .formatted(MAX_NAME_BYTES, readable.substring(0, 100)));
       }
-      String name = readable;
-      for (int number = 2; !names.add(name); number++) {
-        name = readable + "~" + number;
+      if (readable.indexOf('%') < 0) {
+        return 1;
       }
-      return name;
+      int number = escapedNames.merge(readable, 1, Integer::sum);
+      while (number > 1 && escapedNames.putIfAbsent(readable + "~" + number, 1) != null) {
+        number = escapedNames.merge(readable, 1, Integer::sum);
+      }
+      return number;
     }
 
     private static MessageDigest sha256() {

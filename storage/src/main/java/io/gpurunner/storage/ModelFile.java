@@ -4,13 +4,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.List;
 
 /**
  * A regular file of a model directory as it was measured before anything was sent.
  *
  * @param relative its path below the directory
- * @param name that path as it is published
+ * @param sameNamed which of the files that are published under the same name it is, from 1
  * @param sha256 in hexadecimal
  * @param crc32 of the whole, as zip archives want it
  * @param fingerprints one for each block of {@link MeasuredBlocks#BLOCK_BYTES}
@@ -18,12 +17,21 @@ import java.util.List;
 record ModelFile(
     Path root,
     Path relative,
-    String name,
+    int sameNamed,
     long bytes,
     Instant modified,
     String sha256,
     int crc32,
-    List<Integer> fingerprints) {
+    Fingerprints fingerprints) {
+
+  /**
+   * The path as it is published. Made anew at each call: a job may leave more names than the agent
+   * should keep twice.
+   */
+  String name() {
+    String readable = ArtifactNames.readable(relative);
+    return sameNamed == 1 ? readable : readable + "~" + sameNamed;
+  }
 
   /**
    * Opens the file's bytes from an offset on.

@@ -97,11 +97,12 @@ final class ProjectQuota implements VolumeLimit {
     DurableFiles.directory(directory, DurableFiles.OWNER_ONLY);
     Command.require(
         COMMAND_LIMIT, List.of("chattr", "-p", project, "+P", "--", directory.toString()));
-    setLimit(project, Math.ceilDiv(limitBytes + MARGIN_BYTES, 1024));
+    setLimit(
+        project, Math.ceilDiv(limitBytes + MARGIN_BYTES, 1024), VolumeLimit.maxFiles(limitBytes));
     DurableFiles.directory(directory, DurableFiles.EVERYONE);
   }
 
-  private void setLimit(String project, long kibibytes) {
+  private void setLimit(String project, long kibibytes, long files) {
     Command.require(
         COMMAND_LIMIT,
         List.of(
@@ -111,7 +112,7 @@ final class ProjectQuota implements VolumeLimit {
             "0",
             Long.toString(kibibytes),
             "0",
-            "0",
+            Long.toString(files),
             mountPoint.toString()));
   }
 
@@ -180,7 +181,7 @@ final class ProjectQuota implements VolumeLimit {
   public void release(Path jobRoot, Volume volume) throws IOException {
     Optional<Long> project = readProject(projectFile(jobRoot, volume));
     if (project.isPresent()) {
-      setLimit(Long.toString(project.get()), 0);
+      setLimit(Long.toString(project.get()), 0, 0);
     }
   }
 

@@ -13,10 +13,13 @@ import java.time.ZoneOffset;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
+import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.SdkHttpMethod;
 import software.amazon.awssdk.http.SdkHttpRequest;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
@@ -61,6 +64,7 @@ public final class S3ArtifactStore implements ArtifactStore {
   private final AwsBasicCredentials credentials;
   private final S3Client client;
   private final S3Calls calls;
+  private final AtomicBoolean mayAbort = new AtomicBoolean(true);
 
   /**
    * Opens the store; nothing is sent yet.
@@ -140,10 +144,18 @@ public final class S3ArtifactStore implements ArtifactStore {
     return description;
   }
 
-  /** Lists, and begins an upload that it aborts: proves the right to write and leaves no object. */
+  /**
+   * Lists, where that is allowed, and begins an upload that it aborts: proves the right to write
+   * and leaves no object. Where aborting is not allowed, puts an empty object instead, always the
+   * same.
+   */
   @Override
   public void probe() {
-    list("");
+    calls.whereAllowed("list the bucket, so it cannot tell what is in it", () -> list(""));
+    if (!mayAbort.get()) {
+      putEmpty(PROBE_KEY);
+      return;
+    }
     String uploadId =
         calls.call(
             "begin an upload",
@@ -152,7 +164,15 @@ public final class S3ArtifactStore implements ArtifactStore {
                     .createMultipartUpload(
                         request -> request.bucket(settings.bucket()).key(PROBE_KEY))
                     .uploadId());
-    abort(PROBE_KEY, uploadId);
+    mayAbort.set(calls.whereAllowed(S3Calls.LEFTOVERS, () -> abort(PROBE_KEY, uploadId)));
+  }
+
+  private void putEmpty(String key) {
+    calls.call(
+        "put " + key,
+        () ->
+            client.putObject(
+                request -> request.bucket(settings.bucket()).key(key), RequestBody.empty()));
   }
 
   @Override
@@ -206,7 +226,7 @@ public final class S3ArtifactStore implements ArtifactStore {
               .toList();
       keys.forEach(this::delete);
       if (!Boolean.TRUE.equals(listed.isTruncated())) {
-        abortUploads(prefix);
+        calls.whereAllowed(S3Calls.LEFTOVERS, () -> abortUploads(prefix));
         return;
       }
     }
@@ -214,6 +234,45 @@ public final class S3ArtifactStore implements ArtifactStore {
         Kind.UNAVAILABLE,
         "%s: %s holds more than %d objects; those that were there are removed, try again"
             .formatted(description, prefix, MAX_PAGES * PAGE));
+  }
+
+  /**
+   * Needs no right but to get and put: a manifest that may not be deleted is overwritten by an
+   * empty one, which stands for nothing. What else stays is in no later manifest.
+   */
+  @Override
+  public void withdraw(JobFolder folder) {
+    String manifest = new ObjectKey(folder, Manifest.FILE).path();
+    if (calls.whereAllowed(
+        "list or delete objects, so what an earlier upload left stays", () -> deleteAll(folder))) {
+      return;
+    }
+    if (isThere(manifest)
+        && !calls.whereAllowed("delete a manifest, so it is emptied", () -> delete(manifest))) {
+      putEmpty(manifest);
+    }
+  }
+
+  /**
+   * By HEAD. Without the right to list, S3 answers 403 for what is not there; and who may neither
+   * list nor get can be told nothing.
+   */
+  private boolean isThere(String key) {
+    try {
+      calls.call(
+          "look for " + key,
+          () -> client.headObject(request -> request.bucket(settings.bucket()).key(key)));
+      return true;
+    } catch (StorageException failure) {
+      boolean isNot =
+          S3Errors.cause(failure, AwsServiceException.class)
+              .filter(answer -> answer.statusCode() == 404 || answer.statusCode() == 403)
+              .isPresent();
+      if (isNot) {
+        return false;
+      }
+      throw failure;
+    }
   }
 
   private void abortUploads(String prefix) {

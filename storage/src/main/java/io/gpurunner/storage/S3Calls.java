@@ -1,10 +1,14 @@
 package io.gpurunner.storage;
 
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
 
 /**
@@ -21,7 +25,14 @@ final class S3Calls {
 
   private static final Executor VIRTUAL = task -> Thread.ofVirtual().name("s3").start(task);
 
+  private static final Logger log = LoggerFactory.getLogger(S3Calls.class);
+
+  /** For {@link #whereAllowed}. */
+  static final String LEFTOVERS =
+      "list and abort unfinished uploads, so they stay; let a lifecycle rule of the bucket remove them";
+
   private final String store;
+  private final Set<String> denied = ConcurrentHashMap.newKeySet();
 
   S3Calls(String store) {
     this.store = store;
@@ -30,6 +41,27 @@ final class S3Calls {
   /** Runs a call and waits for its end. */
   <T> T call(String action, Supplier<T> call) {
     return wait(start(action, call));
+  }
+
+  /**
+   * Makes a call that can be done without.
+   *
+   * @param right what the key may not, and what comes of it; said once
+   * @return whether it was allowed
+   */
+  boolean whereAllowed(String right, Runnable call) {
+    try {
+      call.run();
+      return true;
+    } catch (StorageException failure) {
+      if (!S3Errors.isDenied(failure)) {
+        throw failure;
+      }
+      if (denied.add(right)) {
+        log.warn("{}: the key may not {} (said once): {}", store, right, failure.getMessage());
+      }
+      return false;
+    }
   }
 
   /** Starts a call. */

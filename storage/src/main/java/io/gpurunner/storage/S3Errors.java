@@ -23,6 +23,10 @@ final class S3Errors {
 
   private static final Set<String> FULL = Set.of("QuotaExceeded", "XMinioStorageFull");
 
+  private static final Set<Integer> NO_SUCH_CALL = Set.of(405, 501);
+  private static final Set<String> DENIED =
+      Set.of("AccessDenied", "AllAccessDisabled", "UnauthorizedAccess");
+
   private S3Errors() {}
 
   /**
@@ -52,6 +56,16 @@ final class S3Errors {
     Kind kind = failure instanceof SdkException ? Kind.UNAVAILABLE : Kind.REFUSED;
     return new StorageException(
         kind, "%s: %s: %s".formatted(store, action, rootMessage(failure)), failure);
+  }
+
+  /** Whether S3 knows who asks and does not allow it, or has no such call at all. */
+  static boolean isDenied(StorageException failure) {
+    return cause(failure, AwsServiceException.class)
+        .filter(
+            answer ->
+                NO_SUCH_CALL.contains(answer.statusCode())
+                    || (answer.statusCode() == 403 && DENIED.contains(code(answer))))
+        .isPresent();
   }
 
   static String code(AwsServiceException answer) {
@@ -85,7 +99,7 @@ final class S3Errors {
     return switch (code) {
       case "NoSuchBucket" -> "; create the bucket or correct store.s3.bucket";
       case "AccessDenied" ->
-          "; the key needs PutObject, GetObject, DeleteObject, AbortMultipartUpload and ListBucket";
+          "; the key needs PutObject and GetObject at least, and DeleteObject, AbortMultipartUpload, ListBucket and ListBucketMultipartUploads for the agent to clear away by itself";
       case "InvalidAccessKeyId" -> "; check the file named by store.s3.access-key-file";
       case "SignatureDoesNotMatch" -> "; check the file named by store.s3.secret-key-file";
       case "RequestTimeTooSkewed" -> "; set this machine's clock";

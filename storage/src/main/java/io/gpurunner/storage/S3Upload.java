@@ -7,19 +7,16 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
-import software.amazon.awssdk.services.s3.model.ListMultipartUploadsRequest;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 
 /**
@@ -35,11 +32,6 @@ final class S3Upload {
 
   /** An upload leaves one leftover when the agent dies in it. */
   private static final int MAX_LEFTOVERS = 1000;
-
-  /**
-   * Some keys may not list uploads and some stores cannot; that alone keeps nobody from uploading.
-   */
-  private static final Set<Integer> NOT_ALLOWED = Set.of(403, 405, 501);
 
   private final S3Client client;
   private final S3Calls calls;
@@ -203,44 +195,37 @@ final class S3Upload {
    * An agent that died in the middle left its parts, which are paid for until someone removes them.
    */
   private void abortLeftovers() {
-    try {
-      List<MultipartUpload> leftovers =
-          calls.call(
-              "list unfinished uploads of " + key.path(),
-              () ->
-                  client
-                      .listMultipartUploads(
-                          ListMultipartUploadsRequest.builder()
-                              .bucket(bucket)
-                              .prefix(key.path())
-                              .maxUploads(MAX_LEFTOVERS)
-                              .build())
-                      .uploads());
-      for (MultipartUpload leftover : leftovers) {
-        if (leftover.key().equals(key.path())) {
-          abortQuietly(leftover.uploadId());
-        }
-      }
-    } catch (StorageException refused) {
-      boolean mayNotList =
-          S3Errors.cause(refused, AwsServiceException.class)
-              .filter(answer -> NOT_ALLOWED.contains(answer.statusCode()))
-              .isPresent();
-      if (!mayNotList) {
-        throw refused;
-      }
-      log.warn(
-          "unfinished uploads of {} stay, if there are any: {}", key.path(), refused.getMessage());
-    }
+    calls.whereAllowed(
+        S3Calls.LEFTOVERS,
+        () -> {
+          for (MultipartUpload leftover : listLeftovers()) {
+            if (leftover.key().equals(key.path())) {
+              abortQuietly(leftover.uploadId());
+            }
+          }
+        });
+  }
+
+  private List<MultipartUpload> listLeftovers() {
+    return calls.call(
+        "list unfinished uploads of " + key.path(),
+        () ->
+            client
+                .listMultipartUploads(
+                    request -> request.bucket(bucket).prefix(key.path()).maxUploads(MAX_LEFTOVERS))
+                .uploads());
   }
 
   private void abortQuietly(String uploadId) {
     try {
-      calls.call(
-          "abort the upload of " + key.path(),
+      calls.whereAllowed(
+          S3Calls.LEFTOVERS,
           () ->
-              client.abortMultipartUpload(
-                  request -> request.bucket(bucket).key(key.path()).uploadId(uploadId)));
+              calls.call(
+                  "abort the upload of " + key.path(),
+                  () ->
+                      client.abortMultipartUpload(
+                          request -> request.bucket(bucket).key(key.path()).uploadId(uploadId))));
     } catch (StorageException failure) {
       // The next upload to this key, or the folder's removal, aborts it.
       log.warn("{}", failure.getMessage());

@@ -1,8 +1,8 @@
 package io.gpurunner.storage;
 
-import io.gpurunner.storage.StorageException.Kind;
 import java.io.IOException;
 import java.nio.channels.SeekableByteChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -26,8 +26,8 @@ import java.util.Set;
  * exchanged while it is read, leads out of it.
  */
 final class SafeTree {
-  /** Each level costs an open file while its inside is visited. */
-  static final int MAX_DEPTH = 200;
+  /** Characters of a path in a message. */
+  private static final int MAX_SHOWN = 200;
 
   private static final Set<OpenOption> READ =
       Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
@@ -54,6 +54,9 @@ final class SafeTree {
         Type type,
         PosixFileAttributes attributes)
         throws IOException;
+
+    /** Called for each directory after all that is in it. */
+    default void left(Path relative, PosixFileAttributes attributes) throws IOException {}
   }
 
   /** Opens a directory that the caller trusts not to be a link. */
@@ -81,57 +84,104 @@ final class SafeTree {
   /**
    * Visits everything below a directory. What vanishes while it is walked is passed over.
    *
-   * @throws StorageException REFUSED where it is deeper than {@link #MAX_DEPTH}; CANCELLED
+   * @throws UnfitContentException where the tree is larger than the bounds
+   * @throws CancelledException where the caller cancelled
    */
-  static void walk(Path root, Cancellation cancellation, Visitor visitor) throws IOException {
+  static void walk(Path root, TreeBounds bounds, Cancellation cancellation, Visitor visitor)
+      throws IOException {
     try (SecureDirectoryStream<Path> top = open(root)) {
-      walk(root, top, Path.of(""), 1, cancellation, visitor);
+      new Walk(bounds, cancellation, visitor).directory(top, Path.of(""), 1);
     } catch (DirectoryIteratorException failed) {
       throw failed.getCause();
     }
   }
 
-  private static void walk(
-      Path root,
-      SecureDirectoryStream<Path> directory,
-      Path relative,
-      int depth,
-      Cancellation cancellation,
-      Visitor visitor)
-      throws IOException {
-    if (depth > MAX_DEPTH) {
-      throw new StorageException(
-          Kind.REFUSED,
-          "%s: directories nest deeper than %d levels, which is not accepted; the deepest begins with %s"
-              .formatted(root, MAX_DEPTH, ArtifactNames.readable(relative.subpath(0, 3))));
+  private static final class Walk {
+    private final TreeBounds bounds;
+    private final Cancellation cancellation;
+    private final Visitor visitor;
+    private int entries;
+    private long nameBytes;
+
+    Walk(TreeBounds bounds, Cancellation cancellation, Visitor visitor) {
+      this.bounds = bounds;
+      this.cancellation = cancellation;
+      this.visitor = visitor;
     }
-    List<Path> names = new ArrayList<>();
-    for (Path entry : directory) {
-      names.add(entry.getFileName());
+
+    void directory(SecureDirectoryStream<Path> directory, Path relative, int depth)
+        throws IOException {
+      if (depth > bounds.depth()) {
+        throw new UnfitContentException(
+            "directories nest deeper than %d levels, the most that are taken; the deepest begins with %s"
+                .formatted(bounds.depth(), shortened(relative)));
+      }
+      for (Path name : names(directory, relative)) {
+        checkCancelled();
+        Path path = depth == 1 ? name : relative.resolve(name);
+        try {
+          entry(directory, path, depth);
+        } catch (NoSuchFileException vanished) {
+          // Removed since its directory was read: as if it had never been there.
+        }
+      }
     }
-    names.sort(null);
-    for (Path name : names) {
+
+    private List<Path> names(SecureDirectoryStream<Path> directory, Path relative)
+        throws IOException {
+      int parentBytes = relative.toString().getBytes(StandardCharsets.UTF_8).length;
+      List<Path> names = new ArrayList<>();
+      for (Path entry : directory) {
+        Path name = entry.getFileName();
+        entries++;
+        // Not the name's own text, which it would keep.
+        nameBytes +=
+            parentBytes + entry.getFileName().toString().getBytes(StandardCharsets.UTF_8).length;
+        if (entries > bounds.entries()) {
+          throw new UnfitContentException(
+              "it holds more than %d files, directories and links, the most that are taken; pack them into fewer"
+                  .formatted(bounds.entries()));
+        }
+        if (nameBytes > bounds.nameBytes()) {
+          throw new UnfitContentException(
+              "the paths of all its files make more than %d bytes together, the most that are taken; pack the files or shorten their names"
+                  .formatted(bounds.nameBytes()));
+        }
+        names.add(name);
+      }
+      names.sort(null);
+      return names;
+    }
+
+    private void entry(SecureDirectoryStream<Path> directory, Path path, int depth)
+        throws IOException {
+      Path name = path.getFileName();
+      PosixFileAttributes attributes =
+          directory
+              .getFileAttributeView(name, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+              .readAttributes();
+      Type type = type(attributes);
+      visitor.visit(directory, path, type, attributes);
+      if (type == Type.DIRECTORY) {
+        try (SecureDirectoryStream<Path> child =
+            directory.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+          directory(child, path, depth + 1);
+        }
+        visitor.left(path, attributes);
+      }
+    }
+
+    private void checkCancelled() throws CancelledException {
       if (cancellation.isCancelled()) {
         throw new CancelledException();
       }
-      Path path = depth == 1 ? name : relative.resolve(name);
-      try {
-        PosixFileAttributes attributes =
-            directory
-                .getFileAttributeView(name, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
-                .readAttributes();
-        Type type = type(attributes);
-        visitor.visit(directory, path, type, attributes);
-        if (type == Type.DIRECTORY) {
-          try (SecureDirectoryStream<Path> child =
-              directory.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
-            walk(root, child, path, depth + 1, cancellation, visitor);
-          }
-        }
-      } catch (NoSuchFileException vanished) {
-        // Removed since its directory was read: as if it had never been there.
-      }
     }
+  }
+
+  /** The beginning of a path that may be as long as a job likes. */
+  private static String shortened(Path relative) {
+    String text = ArtifactNames.readable(relative.subpath(0, Math.min(3, relative.getNameCount())));
+    return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "…";
   }
 
   private static Type type(BasicFileAttributes attributes) {

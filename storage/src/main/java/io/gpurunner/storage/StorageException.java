@@ -15,6 +15,11 @@ public final class StorageException extends RuntimeException {
      * Another try will not help: refused credentials, no such bucket, a file that cannot be read.
      */
     REFUSED,
+    /**
+     * What a job wrote cannot be taken as it is: too many files, too deep, too large for where it
+     * should go. The job's own doing; neither another try nor another store helps.
+     */
+    UNFIT,
     /** No space left. */
     FULL,
     /** The caller cancelled. */
@@ -39,6 +44,9 @@ public final class StorageException extends RuntimeException {
 
   /** Whether the same call may succeed later. */
   public boolean retryable() {
-    return kind == Kind.UNAVAILABLE || kind == Kind.FULL;
+    return switch (kind) {
+      case UNAVAILABLE, FULL -> true;
+      case REFUSED, UNFIT, CANCELLED -> false;
+    };
   }
 }

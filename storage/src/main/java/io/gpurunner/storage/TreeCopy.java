@@ -11,8 +11,6 @@ import java.nio.file.SecureDirectoryStream;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 
 /**
@@ -27,26 +25,39 @@ final class TreeCopy implements SafeTree.Visitor {
   private final Path target;
   private final Cancellation cancellation;
   private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
-  private final List<Made> directories = new ArrayList<>();
+  private final long maxBytes;
+  private final long maxEntries;
+  private long bytes;
+  private long entries;
 
-  private record Made(Path path, PosixFileAttributes attributes) {}
-
-  private TreeCopy(Path source, Path target, Cancellation cancellation) {
+  private TreeCopy(Path source, Path target, long maxBytes, Cancellation cancellation) {
     this.source = source;
     this.target = target;
+    this.maxBytes = maxBytes;
+    this.maxEntries = VolumeLimit.maxFiles(maxBytes);
     this.cancellation = cancellation;
   }
 
-  /** Makes the target's content what the source's is. */
-  static void replace(Path source, Path target, Cancellation cancellation) throws IOException {
+  /**
+   * Makes the target's content what the source's is.
+   *
+   * @param maxBytes size limit of the volume that holds the target
+   * @throws UnfitContentException where the source is larger, or than {@link TreeBounds#USUAL};
+   *     what was copied so far is removed
+   */
+  static void replace(Path source, Path target, long maxBytes, Cancellation cancellation)
+      throws IOException {
     TreeRemoval.empty(target);
     DurableFiles.directory(target, DurableFiles.EVERYONE);
-    TreeCopy copy = new TreeCopy(source, target, cancellation);
-    SafeTree.walk(source, cancellation, copy);
-    // Afterwards and from the inside out: copying into a directory changes its time.
-    for (Made directory : copy.directories.reversed()) {
-      keepAttributes(directory.path(), directory.attributes());
-      DurableFiles.sync(directory.path());
+    try {
+      SafeTree.walk(
+          source,
+          TreeBounds.USUAL,
+          cancellation,
+          new TreeCopy(source, target, maxBytes, cancellation));
+    } catch (UnfitContentException unfit) {
+      TreeRemoval.empty(target);
+      throw unfit;
     }
     DurableFiles.sync(target);
   }
@@ -58,12 +69,15 @@ final class TreeCopy implements SafeTree.Visitor {
       SafeTree.Type type,
       PosixFileAttributes attributes)
       throws IOException {
+    entries++;
+    if (entries > maxEntries) {
+      throw new UnfitContentException(
+          "they are more than the %d files that its ckptVol holds; ask for a larger one"
+              .formatted(maxEntries));
+    }
     Path copy = target.resolve(relative);
     switch (type) {
-      case DIRECTORY -> {
-        Files.createDirectory(copy);
-        directories.add(new Made(copy, attributes));
-      }
+      case DIRECTORY -> Files.createDirectory(copy);
       case FILE -> {
         copyFile(parent, relative.getFileName(), copy);
         keepAttributes(copy, attributes);
@@ -77,6 +91,14 @@ final class TreeCopy implements SafeTree.Visitor {
     }
   }
 
+  /** Only now: copying into a directory changes its time, and it may forbid writing. */
+  @Override
+  public void left(Path relative, PosixFileAttributes attributes) throws IOException {
+    Path copy = target.resolve(relative);
+    keepAttributes(copy, attributes);
+    DurableFiles.sync(copy);
+  }
+
   private void copyFile(SecureDirectoryStream<Path> parent, Path name, Path copy)
       throws IOException {
     try (SeekableByteChannel in = SafeTree.read(parent, name);
@@ -88,6 +110,12 @@ final class TreeCopy implements SafeTree.Visitor {
           throw new CancelledException();
         }
         buffer.flip();
+        bytes += buffer.remaining();
+        if (bytes > maxBytes) {
+          throw new UnfitContentException(
+              "they do not fit its ckptVol of %d MB; ask for a larger one"
+                  .formatted(maxBytes / 1_000_000));
+        }
         while (buffer.hasRemaining()) {
           out.write(buffer);
         }

@@ -1,6 +1,7 @@
 package io.gpurunner.storage;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -8,17 +9,23 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
 import java.nio.file.attribute.PosixFileAttributeView;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Removes a directory tree that an untrusted job wrote. Follows no link, and needs neither
- * recursion nor more than two open directories however deep the tree is: every directory found is
- * first moved up beside the tree's own entries, then emptied in turn. May be called again after a
- * crash in the middle of it.
+ * recursion nor memory nor more than three open directories, however deep, wide or numerous its
+ * directories are: each is emptied by moving the directories in it up beside the tree's own
+ * entries, where the next pass finds them. May be called again after a crash in the middle of it.
  */
 final class TreeRemoval {
+  /**
+   * Each pass removes every entry that it found. Where nothing adds to the tree any more, no more
+   * passes are needed than there are directories, and no file system has so many inodes that this
+   * were too few.
+   */
+  private static final int MAX_PASSES = Integer.MAX_VALUE;
+
   private TreeRemoval() {}
 
   /** Removes the tree; none there is no error. */
@@ -34,42 +41,57 @@ final class TreeRemoval {
 
   /** Removes everything in a directory, not the directory itself. */
   static void empty(Path root) throws IOException {
+    String movedPrefix = ".removing-" + UUID.randomUUID() + "-"; // no name a job could have used
+    AtomicLong moved = new AtomicLong();
+    try {
+      for (int pass = 0; pass < MAX_PASSES; pass++) {
+        if (!emptyOnce(root, movedPrefix, moved)) {
+          return;
+        }
+      }
+    } catch (DirectoryIteratorException failed) {
+      throw failed.getCause();
+    }
+    throw new IOException("something goes on making directories in " + root);
+  }
+
+  /** Removes the entries of a directory, whose own directories come to lie in it instead. */
+  private static boolean emptyOnce(Path root, String movedPrefix, AtomicLong moved)
+      throws IOException {
+    boolean any = false;
     try (SecureDirectoryStream<Path> top = SafeTree.open(root)) {
       makeWritable(top.getFileAttributeView(PosixFileAttributeView.class));
-      Deque<Path> pending = new ArrayDeque<>();
-      String movedPrefix = ".removing-" + UUID.randomUUID() + "-"; // no name a job could have used
-      long moved = 0;
       for (Path entry : top) {
+        any = true;
         Path name = entry.getFileName();
         if (isDirectory(top, name)) {
-          pending.add(name);
+          emptyInto(top, name, movedPrefix, moved);
+          top.deleteDirectory(name);
         } else {
           unlink(top, name);
         }
       }
-      while (!pending.isEmpty()) {
-        Path name = pending.remove();
-        makeWritable(
-            top.getFileAttributeView(
-                name, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS));
-        try (SecureDirectoryStream<Path> directory =
-            top.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
-          for (Path entry : directory) {
-            Path child = entry.getFileName();
-            if (isDirectory(directory, child)) {
-              makeWritable(
-                  directory.getFileAttributeView(
-                      child, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS));
-              moved++;
-              Path target = Path.of(movedPrefix + moved);
-              directory.move(child, top, target);
-              pending.add(target);
-            } else {
-              unlink(directory, child);
-            }
-          }
+    }
+    return any;
+  }
+
+  private static void emptyInto(
+      SecureDirectoryStream<Path> top, Path name, String movedPrefix, AtomicLong moved)
+      throws IOException {
+    makeWritable(
+        top.getFileAttributeView(name, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS));
+    try (SecureDirectoryStream<Path> directory =
+        top.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+      for (Path entry : directory) {
+        Path child = entry.getFileName();
+        if (isDirectory(directory, child)) {
+          makeWritable(
+              directory.getFileAttributeView(
+                  child, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS));
+          directory.move(child, top, Path.of(movedPrefix + moved.incrementAndGet()));
+        } else {
+          unlink(directory, child);
         }
-        top.deleteDirectory(name);
       }
     }
   }

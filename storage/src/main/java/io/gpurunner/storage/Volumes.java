@@ -43,7 +43,7 @@ public final class Volumes {
             if (obstacle.isPresent()) {
               throw refused("image", obstacle.get());
             }
-            yield new LoopImages();
+            yield new LoopImages(new MachineMounts());
           }
           case WATCH -> new Watching();
         });

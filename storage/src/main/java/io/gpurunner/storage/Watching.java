@@ -7,6 +7,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -20,7 +21,7 @@ import java.util.regex.Pattern;
 final class Watching implements VolumeLimit {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
   private static final Duration DU_LIMIT = Duration.ofMinutes(2);
-  private static final Pattern KIBIBYTES = Pattern.compile("(?m)^([0-9]{1,15})\\s");
+  private static final Pattern TOTAL = Pattern.compile("(?m)^([0-9]{1,15})\\s");
 
   @Override
   public void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException {
@@ -33,25 +34,33 @@ final class Watching implements VolumeLimit {
   }
 
   @Override
-  public long usedBytes(Path jobRoot, Volume volume) throws IOException {
-    Path directory = VolumeLimit.directory(jobRoot, volume);
+  public long usedBytes(Path jobRoot, Volume volume) {
+    return du(VolumeLimit.directory(jobRoot, volume), "-k") * 1024;
+  }
+
+  @Override
+  public Optional<Long> countFiles(Path jobRoot, Volume volume) {
+    return Optional.of(du(VolumeLimit.directory(jobRoot, volume), "--inodes"));
+  }
+
+  private static long du(Path directory, String unit) {
     if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
       return 0;
     }
-    // -k -s -x are POSIX; the exit status is 1 also where only a file vanished meanwhile.
+    // The exit status is 1 also where only a file vanished meanwhile.
     Command.Result result =
-        Command.run(DU_LIMIT, List.of("du", "-k", "-s", "-x", "--", directory.toString()));
-    Matcher total = KIBIBYTES.matcher(result.output());
+        Command.run(DU_LIMIT, List.of("du", unit, "-s", "-x", "--", directory.toString()));
+    Matcher total = TOTAL.matcher(result.output());
     if (!total.find()) {
       if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
         return 0;
       }
       throw new StorageException(
           Kind.UNAVAILABLE,
-          "cannot measure %s: du ended with %d: %s"
-              .formatted(directory, result.exitStatus(), result.words()));
+          "cannot measure %s: du %s ended with %d: %s"
+              .formatted(directory, unit, result.exitStatus(), result.words()));
     }
-    return Long.parseLong(total.group(1)) * 1024;
+    return Long.parseLong(total.group(1));
   }
 
   @Override

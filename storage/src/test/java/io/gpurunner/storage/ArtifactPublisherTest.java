@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.gpurunner.storage.StorageException.Kind;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -16,15 +17,21 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -236,9 +243,9 @@ class ArtifactPublisherTest {
     assertThat(published("manifest.json")).exists();
 
     Files.writeString(model().resolve("b"), "2");
-    int[] asked = {0};
+    Cancellation onceTheOldIsGone = () -> !Files.exists(published("manifest.json"));
     assertThatThrownBy(
-            () -> new ArtifactPublisher(store()).publish(FOLDER, model(), () -> asked[0]++ > 4))
+            () -> new ArtifactPublisher(store()).publish(FOLDER, model(), onceTheOldIsGone))
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
@@ -254,7 +261,7 @@ class ArtifactPublisherTest {
     List<String> steps = new ArrayList<>();
     new ArtifactPublisher(new RecordingStore(steps)).publish(FOLDER, model(), Cancellation.NEVER);
 
-    assertThat(steps).containsExactly("deleteAll ai1", "put ai1/data.zip", "put ai1/manifest.json");
+    assertThat(steps).containsExactly("withdraw ai1", "put ai1/data.zip", "put ai1/manifest.json");
   }
 
   @Test
@@ -279,9 +286,192 @@ class ArtifactPublisherTest {
   void refusesTreesThatAreTooDeep() throws Exception {
     HostileTree.shell(model(), "i=0; while [ $i -lt 250 ]; do mkdir d; cd d; i=$((i+1)); done");
 
-    assertThatThrownBy(this::publish)
-        .isInstanceOf(StorageException.class)
-        .hasMessageContaining("deeper than 200");
+    assertUnfit(this::publish, "the model directory cannot be published", "deeper than 200");
+  }
+
+  private static void assertUnfit(ThrowingCallable call, String... words) {
+    assertThatThrownBy(call)
+        .hasMessageContainingAll(words)
+        .asInstanceOf(type(StorageException.class))
+        .satisfies(
+            failure -> {
+              assertThat(failure.kind()).isEqualTo(Kind.UNFIT);
+              assertThat(failure.retryable()).isFalse();
+            });
+  }
+
+  private void measure(TreeBounds tree, int files, long totalBytes) {
+    ModelDirectory.measure(
+        model(), new ModelDirectory.Bounds(tree, files, totalBytes), Cancellation.NEVER);
+  }
+
+  @Test
+  void boundsWhatIsListed() throws Exception {
+    Files.createDirectory(model().resolve("dir"));
+    Files.writeString(model().resolve("dir/one"), "1");
+    Files.writeString(model().resolve("模型"), "22");
+    Files.createSymbolicLink(model().resolve("link"), Path.of("dir"));
+    int entries = 4;
+    int nameBytes = "dirdironelink".length() + "模型".getBytes(StandardCharsets.UTF_8).length;
+    TreeBounds exact = new TreeBounds(2, entries, nameBytes);
+
+    measure(exact, 2, 3);
+    assertUnfit(() -> measure(new TreeBounds(1, entries, nameBytes), 2, 3), "deeper than 1 ");
+    assertUnfit(() -> measure(new TreeBounds(2, 3, nameBytes), 2, 3), "more than 3 files, dir");
+    assertUnfit(
+        () -> measure(new TreeBounds(2, entries, nameBytes - 1), 2, 3),
+        "more than " + (nameBytes - 1) + " bytes together");
+    assertUnfit(() -> measure(exact, 1, 3), "more than 1 files");
+    assertUnfit(() -> measure(exact, 2, 2), "more than 2 bytes together");
+  }
+
+  @Test
+  void refusesASparseFileBeforeReadingIt() throws Exception {
+    try (RandomAccessFile sparse = new RandomAccessFile(model().resolve("f").toFile(), "rw")) {
+      sparse.setLength(PartPlan.MAX_OBJECT_BYTES + 1);
+    }
+
+    assertUnfit(this::publish, "sparse");
+  }
+
+  @Test
+  void boundsTheManifest() throws Exception {
+    Files.writeString(model().resolve("a"), "1");
+    Files.writeString(model().resolve("b"), "2");
+    ModelDirectory measured = ModelDirectory.measure(model(), Cancellation.NEVER);
+    ArtifactContent manifest = Manifest.of(Optional.of("data.zip"), measured);
+    byte[] whole = manifest.open(0).readAllBytes();
+
+    assertThat(whole).hasSize((int) manifest.lengthBytes());
+    for (int offset = 0; offset <= whole.length; offset++) {
+      assertThat(manifest.open(offset).readAllBytes())
+          .isEqualTo(Arrays.copyOfRange(whole, offset, whole.length));
+    }
+    Manifest.of(Optional.of("data.zip"), measured, whole.length);
+    assertUnfit(
+        () -> Manifest.of(Optional.of("data.zip"), measured, whole.length - 1L),
+        "the list of its files",
+        whole.length + " bytes");
+  }
+
+  /** Each byte may be written as it is or escaped: 4096 names that are published as one. */
+  @Test
+  void tellsManyFilesOfOneNameApart() throws Exception {
+    int escapes = 12;
+    HostileTree.run(
+        model(),
+        List.of(
+            "python3",
+            "-c",
+            "import itertools\n"
+                + "for name in itertools.product([b'\\xff', b'%FF'], repeat="
+                + escapes
+                + "):\n  open(b''.join(name), 'w').close()\n"
+                + "open('%FF' * 12 + '~7', 'w').close()"));
+
+    List<String> names =
+        ModelDirectory.measure(model(), Cancellation.NEVER).files().stream()
+            .map(ModelFile::name)
+            .toList();
+
+    assertThat(names).hasSize((1 << escapes) + 1).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void publishesOnlySoManyAtATimeInTheOrderTheyCame() throws Exception {
+    Files.writeString(model().resolve("a"), "1");
+    SlowStore slow = new SlowStore();
+    ArtifactPublisher publisher = new ArtifactPublisher(slow);
+    List<Thread> threads = new ArrayList<>();
+    for (int job = 1; job <= 3 * ArtifactPublisher.AT_A_TIME; job++) {
+      JobFolder folder = new JobFolder("ai" + job);
+      int before = publisher.waiting();
+      threads.add(
+          Thread.ofVirtual().start(() -> publisher.publish(folder, model(), Cancellation.NEVER)));
+      int number = job;
+      await(
+          () ->
+              number <= ArtifactPublisher.AT_A_TIME
+                  ? slow.begun.size() == number
+                  : publisher.waiting() == before + 1);
+    }
+    assertThat(slow.begun).hasSize(ArtifactPublisher.AT_A_TIME);
+    assertThatThrownBy(() -> publisher.publish(FOLDER, model(), () -> true))
+        .asInstanceOf(type(StorageException.class))
+        .extracting(StorageException::kind)
+        .isEqualTo(Kind.CANCELLED);
+
+    slow.pass.release(Integer.MAX_VALUE / 2);
+    for (Thread thread : threads) {
+      thread.join();
+    }
+
+    assertThat(slow.most.get()).isLessThanOrEqualTo(ArtifactPublisher.AT_A_TIME);
+    assertThat(slow.begun).hasSize(3 * ArtifactPublisher.AT_A_TIME);
+    assertThat(publisher.waiting()).isZero();
+    publisher.publish(FOLDER, model(), Cancellation.NEVER);
+  }
+
+  @Test
+  void letsTheNextInWhenOneFails() throws Exception {
+    ArtifactPublisher publisher = new ArtifactPublisher(store());
+    for (int job = 0; job < 2 * ArtifactPublisher.AT_A_TIME; job++) {
+      assertThatThrownBy(
+              () -> publisher.publish(FOLDER, directory.resolve("none"), Cancellation.NEVER))
+          .isInstanceOf(StorageException.class);
+    }
+    assertThat(publisher.publish(FOLDER, model(), Cancellation.NEVER).fileCount()).isZero();
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Takes nothing until it is let. */
+  private static final class SlowStore implements ArtifactStore {
+    final Semaphore pass = new Semaphore(0);
+    final List<String> begun = Collections.synchronizedList(new ArrayList<>());
+    final AtomicInteger inside = new AtomicInteger();
+    final AtomicInteger most = new AtomicInteger();
+
+    @Override
+    public String description() {
+      return "slow";
+    }
+
+    @Override
+    public void probe() {}
+
+    @Override
+    public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+      pass.acquireUninterruptibly();
+      if (key.file().equals(Manifest.FILE)) {
+        inside.decrementAndGet();
+      }
+    }
+
+    @Override
+    public boolean exists(ObjectKey key) {
+      return false;
+    }
+
+    @Override
+    public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
+      return URI.create("slow:" + key.path());
+    }
+
+    @Override
+    public void deleteAll(JobFolder folder) {
+      most.accumulateAndGet(inside.incrementAndGet(), Math::max);
+      begun.add(folder.name());
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test
@@ -341,6 +531,11 @@ class ArtifactPublisherTest {
     @Override
     public void deleteAll(JobFolder folder) {
       steps.add("deleteAll " + folder.name());
+    }
+
+    @Override
+    public void withdraw(JobFolder folder) {
+      steps.add("withdraw " + folder.name());
     }
 
     @Override

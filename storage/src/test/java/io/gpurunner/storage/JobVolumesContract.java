@@ -55,6 +55,10 @@ abstract class JobVolumesContract {
     return PosixFilePermissions.toString(Files.getPosixFilePermissions(path));
   }
 
+  static void makeFiles(Path directory, long count) throws Exception {
+    HostileTree.shell(directory, "seq 1 " + count + " | xargs touch");
+  }
+
   static void write(Path file, long bytes) throws IOException {
     try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
       byte[] block = new byte[(int) MB];
@@ -105,10 +109,15 @@ abstract class JobVolumesContract {
     write(paths.model().resolve("f"), LIMIT + MB);
 
     Optional<JobVolumes.Overrun> overrun = volumes.overrun(JOB, LIMIT, LIMIT);
-    assertThat(overrun).isPresent();
-    assertThat(overrun.orElseThrow().volume()).isEqualTo(Volume.MODEL);
-    assertThat(overrun.orElseThrow().usedBytes()).isBetween(LIMIT, LIMIT + 3 * MB);
-    assertThat(overrun.orElseThrow().limitBytes()).isEqualTo(LIMIT);
+    assertThat(overrun)
+        .get()
+        .isInstanceOfSatisfying(
+            JobVolumes.Overrun.Bytes.class,
+            over -> {
+              assertThat(over.volume()).isEqualTo(Volume.MODEL);
+              assertThat(over.usedBytes()).isBetween(LIMIT, LIMIT + 3 * MB);
+              assertThat(over.limitBytes()).isEqualTo(LIMIT);
+            });
   }
 
   @Test
@@ -170,8 +179,8 @@ abstract class JobVolumesContract {
     HostileTree.shell(from, "mkfifo pipe; printf x > \"$(printf 'bad\\377utf')\"; chmod 555 a");
     Files.writeString(to.resolve("left-by-a-crash"), "half");
 
-    volumes.seedCheckpoint(OTHER, JOB, Cancellation.NEVER);
-    volumes.seedCheckpoint(OTHER, JOB, Cancellation.NEVER);
+    volumes.seedCheckpoint(OTHER, LIMIT, JOB, Cancellation.NEVER);
+    volumes.seedCheckpoint(OTHER, LIMIT, JOB, Cancellation.NEVER);
 
     assertThat(to.resolve("a/b/epoch")).hasContent("7");
     assertThat(mode(to.resolve("a/b/epoch"))).isEqualTo("rwxr-x---");
@@ -184,11 +193,89 @@ abstract class JobVolumesContract {
     }
   }
 
+  private void assertDoesNotSeed(String... words) throws IOException {
+    assertThatThrownBy(() -> volumes.seedCheckpoint(OTHER, LIMIT, JOB, Cancellation.NEVER))
+        .hasMessageContainingAll("ai1", "ai2")
+        .hasMessageContainingAll(words)
+        .asInstanceOf(type(StorageException.class))
+        .extracting(StorageException::kind)
+        .isEqualTo(Kind.UNFIT);
+    assertThat(volumes.overrun(OTHER, LIMIT, LIMIT)).isEmpty();
+  }
+
+  @Test
+  void seedsNoMoreThanTheVolumeHolds() throws Exception {
+    Path from = volumes.prepare(JOB, 3 * LIMIT, MB).checkpoint();
+    prepare(OTHER);
+    write(from.resolve("a"), LIMIT / 2);
+    write(from.resolve("b"), LIMIT);
+
+    assertDoesNotSeed("do not fit its ckptVol");
+  }
+
+  @Test
+  void seedsNoSparseFileLongerThanTheVolume() throws Exception {
+    Path from = prepare(JOB).checkpoint();
+    prepare(OTHER);
+    try (RandomAccessFile sparse = new RandomAccessFile(from.resolve("sparse").toFile(), "rw")) {
+      sparse.setLength(1L << 40);
+    }
+
+    assertDoesNotSeed("do not fit its ckptVol");
+  }
+
+  @Test
+  void seedsNoTreeThatIsTooDeep() throws Exception {
+    Path from = prepare(JOB).checkpoint();
+    prepare(OTHER);
+    HostileTree.shell(from, "i=0; while [ $i -lt 250 ]; do mkdir d; cd d; i=$((i+1)); done");
+
+    assertDoesNotSeed("deeper than 200 levels");
+  }
+
+  @Test
+  void revealsWhatAJobLeft() throws Exception {
+    Files.writeString(prepare(JOB).model().resolve("weights"), "1");
+    volumes = reopen();
+
+    assertThat(volumes.reveal(JOB)).isEqualTo(volumes.paths(JOB));
+    assertThat(volumes.reveal(JOB).model().resolve("weights")).hasContent("1");
+  }
+
+  @Test
+  void revealsNothingOfAJobThatHasNoDirectories() {
+    prepare(JOB);
+    volumes.delete(JOB);
+
+    for (JobFolder folder : new JobFolder[] {JOB, OTHER}) {
+      assertThatThrownBy(() -> volumes.reveal(folder))
+          .hasMessageContainingAll(folder.name(), "not on this machine")
+          .asInstanceOf(type(StorageException.class))
+          .extracting(StorageException::kind)
+          .isEqualTo(Kind.REFUSED);
+      assertThat(state.resolve("jobs").resolve(folder.name())).doesNotExist();
+    }
+  }
+
+  @Test
+  void removesAWideTreeOfDirectories() throws Exception {
+    Path model = prepare(JOB).model();
+    for (int parent = 0; parent < 50; parent++) {
+      for (int child = 0; child < 40; child++) {
+        Files.createDirectories(model.resolve("d" + parent + "/e" + child + "/f"));
+      }
+    }
+
+    TreeRemoval.empty(model);
+
+    assertThat(model).isEmptyDirectory();
+  }
+
   @Test
   void saysWhenThereIsNothingToSeedFrom() {
     prepare(JOB);
 
-    assertThatThrownBy(() -> volumes.seedCheckpoint(JOB, OTHER, Cancellation.NEVER))
+    assertThatThrownBy(() -> volumes.seedCheckpoint(JOB, LIMIT, OTHER, Cancellation.NEVER))
         .hasMessageContainingAll("ai2", "none on this machine");
   }
 
@@ -197,7 +284,7 @@ abstract class JobVolumesContract {
     write(prepare(JOB).checkpoint().resolve("f"), MB);
     prepare(OTHER);
 
-    assertThatThrownBy(() -> volumes.seedCheckpoint(OTHER, JOB, () -> true))
+    assertThatThrownBy(() -> volumes.seedCheckpoint(OTHER, LIMIT, JOB, () -> true))
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);

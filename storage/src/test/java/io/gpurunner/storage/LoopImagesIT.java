@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** On real loop mounts; needs root. */
@@ -30,6 +31,18 @@ class LoopImagesIT extends JobVolumesContract {
   }
 
   @Test
+  void bindsTheNumberOfFiles() throws Exception {
+    JobPaths paths = prepare(JOB);
+
+    assertThatThrownBy(() -> makeFiles(paths.model(), VolumeLimit.MIN_FILES * 5 / 4))
+        .hasMessageContaining("No space left");
+    try (Stream<Path> files = Files.list(paths.model())) {
+      assertThat(files.count())
+          .isBetween(VolumeLimit.MIN_FILES - 100, VolumeLimit.MIN_FILES * 5 / 4);
+    }
+  }
+
+  @Test
   void mountsAgainAfterTheMachineWasStartedAnew() throws Exception {
     JobPaths paths = prepare(JOB);
     Files.writeString(paths.checkpoint().resolve("epoch"), "1");
@@ -46,9 +59,30 @@ class LoopImagesIT extends JobVolumesContract {
     Command.require(Duration.ofSeconds(30), List.of("umount", paths.checkpoint().toString()));
 
     JobPaths other = prepare(OTHER);
-    volumes.seedCheckpoint(OTHER, JOB, Cancellation.NEVER);
+    volumes.seedCheckpoint(OTHER, LIMIT, JOB, Cancellation.NEVER);
 
     assertThat(other.checkpoint().resolve("epoch")).hasContent("1");
+  }
+
+  @Test
+  void revealsAfterTheMachineWasStartedAnew() throws Exception {
+    JobPaths paths = prepare(JOB);
+    Files.writeString(paths.checkpoint().resolve("epoch"), "1");
+    Files.writeString(paths.model().resolve("weights"), "2");
+    for (Path directory : List.of(paths.checkpoint(), paths.model())) {
+      Command.require(Duration.ofSeconds(30), List.of("umount", directory.toString()));
+      assertThat(directory).isEmptyDirectory();
+    }
+    volumes = reopen();
+
+    assertThat(volumes.reveal(JOB)).isEqualTo(paths);
+    volumes.reveal(JOB);
+
+    assertThat(paths.checkpoint().resolve("epoch")).hasContent("1");
+    assertThat(paths.model().resolve("weights")).hasContent("2");
+    assertThat(Files.readAllLines(Path.of("/proc/self/mountinfo")))
+        .filteredOn(line -> line.contains(paths.root().toString()))
+        .hasSize(2);
   }
 
   @Test
@@ -86,7 +120,7 @@ class LoopImagesIT extends JobVolumesContract {
     write(paths.checkpoint().resolve("f"), 400 * MB);
     prepare(OTHER);
 
-    assertThatThrownBy(() -> volumes.seedCheckpoint(OTHER, JOB, Cancellation.NEVER))
+    assertThatThrownBy(() -> volumes.seedCheckpoint(OTHER, LIMIT, JOB, Cancellation.NEVER))
         .isInstanceOf(StorageException.class)
         .hasMessageContaining("do not fit its ckptVol");
   }

@@ -1,5 +1,6 @@
 package io.gpurunner.storage;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
@@ -20,6 +21,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
@@ -28,6 +31,7 @@ import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 
 class S3ArtifactStoreIT extends ArtifactStoreContract {
@@ -91,6 +95,11 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
   }
 
   private S3ArtifactStore with(URI endpoint, String bucket, Path secretKeyFile) {
+    return with(endpoint, bucket, secretKeyFile, Checksums.WHEN_REQUIRED);
+  }
+
+  private S3ArtifactStore with(
+      URI endpoint, String bucket, Path secretKeyFile, Checksums checksums) {
     return new S3ArtifactStore(
         new S3Settings(
             Optional.of(endpoint),
@@ -99,7 +108,7 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
             true,
             settings.accessKeyFile(),
             secretKeyFile,
-            Checksums.WHEN_REQUIRED));
+            checksums));
   }
 
   private URI endpoint() {
@@ -140,6 +149,107 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     for (int number = 0; number < 4; number++) {
       assertThat(fetch(key("f" + number), large.length)).isEqualTo(large);
     }
+  }
+
+  /** Some stores keep the encoding of the transfer with the object and give it to every client. */
+  @Test
+  void keepsNoEncodingOfTheTransfer() throws Exception {
+    try (S3Client client = client()) {
+      for (Checksums checksums : Checksums.values()) {
+        for (int bytes : new int[] {0, 5, 40 << 20}) {
+          ObjectKey key = key(checksums + "-" + bytes);
+          try (S3ArtifactStore other =
+              with(endpoint(), settings.bucket(), settings.secretKeyFile(), checksums)) {
+            other.put(key, content(randomBytes(bytes)), Cancellation.NEVER);
+          }
+          HeadObjectResponse head =
+              client.headObject(request -> request.bucket(settings.bucket()).key(key.path()));
+          assertThat(head.contentLength()).as(key.path()).isEqualTo(bytes);
+          assertThat(head.contentEncoding()).as(key.path()).isNull();
+          assertThat(head.contentType()).isEqualTo("application/octet-stream");
+        }
+      }
+    }
+  }
+
+  @Test
+  void publishesWithAKeyThatMayOnlyPutAndGet() throws Exception {
+    String bucket = "gpurunner-" + UUID.randomUUID();
+    try (S3Client client = client();
+        S3ArtifactStore limited = with(endpoint(), bucket, settings.secretKeyFile())) {
+      client.createBucket(request -> request.bucket(bucket));
+      client.putBucketPolicy(request -> request.bucket(bucket).policy(onlyPutAndGet(bucket)));
+      try {
+        publishTwice(client, bucket, limited);
+      } finally {
+        client.deleteBucketPolicy(request -> request.bucket(bucket));
+        limited.deleteAll(folder);
+        client.deleteObject(request -> request.bucket(bucket).key(".gpurunner-probe"));
+        client
+            .listMultipartUploads(request -> request.bucket(bucket))
+            .uploads()
+            .forEach(
+                upload ->
+                    client.abortMultipartUpload(
+                        request ->
+                            request.bucket(bucket).key(upload.key()).uploadId(upload.uploadId())));
+        client.deleteBucket(request -> request.bucket(bucket));
+      }
+    }
+  }
+
+  private static String onlyPutAndGet(String bucket) {
+    return """
+    {"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",
+      "Action":["s3:ListBucket","s3:ListBucketMultipartUploads","s3:DeleteObject",
+                "s3:AbortMultipartUpload","s3:ListMultipartUploadParts"],
+      "Resource":["arn:aws:s3:::%1$s","arn:aws:s3:::%1$s/*"]}]}
+    """
+        .formatted(bucket);
+  }
+
+  private void publishTwice(S3Client client, String bucket, S3ArtifactStore limited)
+      throws Exception {
+    assertDenied(() -> limited.exists(key("a")));
+    limited.probe();
+    limited.probe();
+    ArtifactPublisher publisher = new ArtifactPublisher(limited);
+    Path model = Files.createDirectory(directory.resolve("model"));
+    Files.write(model.resolve("a"), randomBytes(20 << 20));
+    Files.writeString(model.resolve("b"), "b");
+    publisher.publish(folder, model, Cancellation.NEVER);
+    assertThat(object(client, bucket, "data.zip")).hasSizeGreaterThan(20 << 20);
+    assertThat(new String(object(client, bucket, Manifest.FILE), UTF_8)).contains("data.zip");
+
+    // From here on the old manifest would stand for what is not its own.
+    Files.delete(model.resolve("b"));
+    Cancellation onceTheOldIsGone = () -> object(client, bucket, Manifest.FILE).length == 0;
+    assertThatThrownBy(() -> publisher.publish(folder, model, onceTheOldIsGone))
+        .asInstanceOf(type(StorageException.class))
+        .extracting(StorageException::kind)
+        .isEqualTo(Kind.CANCELLED);
+    assertThat(object(client, bucket, Manifest.FILE)).isEmpty();
+
+    publisher.publish(folder, model, Cancellation.NEVER);
+    assertThat(object(client, bucket, "a")).isEqualTo(randomBytes(20 << 20));
+    assertThat(new String(object(client, bucket, Manifest.FILE), UTF_8))
+        .contains("\"artifact\":\"a\"")
+        .doesNotContain("data.zip");
+    assertDenied(() -> limited.deleteAll(folder));
+  }
+
+  private static void assertDenied(ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .hasMessageContainingAll("AccessDenied", "the key needs PutObject")
+        .asInstanceOf(type(StorageException.class))
+        .extracting(StorageException::kind)
+        .isEqualTo(Kind.REFUSED);
+  }
+
+  private byte[] object(S3Client client, String bucket, String file) {
+    return client
+        .getObjectAsBytes(request -> request.bucket(bucket).key(key(file).path()))
+        .asByteArray();
   }
 
   @Test

@@ -21,6 +21,21 @@ class WatchingTest extends JobVolumesContract {
   }
 
   @Test
+  void seesTooManyFiles() throws Exception {
+    Path model = prepare(JOB).model();
+    makeFiles(model, VolumeLimit.MIN_FILES - 1); // and the directory itself
+    assertThat(volumes.overrun(JOB, LIMIT, LIMIT)).isEmpty();
+
+    makeFiles(Files.createDirectory(model.resolve("d")), 1);
+
+    assertThat(volumes.overrun(JOB, LIMIT, LIMIT))
+        .contains(
+            new JobVolumes.Overrun.Files(
+                Volume.MODEL, VolumeLimit.MIN_FILES + 2, VolumeLimit.MIN_FILES));
+    assertThat(volumes.overrun(JOB, LIMIT, 10_000_000_000L)).isEmpty();
+  }
+
+  @Test
   void bearsFilesThatVanishWhileItLooks() throws Exception {
     Path model = prepare(JOB).model();
     AtomicBoolean done = new AtomicBoolean();

@@ -55,7 +55,7 @@ class ZipContentTest {
 
   private ModelFile imagined(String name, long bytes) {
     return new ModelFile(
-        directory, Path.of(name), name, bytes, Instant.EPOCH, "", 0x12345678, List.of());
+        directory, Path.of(name), 1, bytes, Instant.EPOCH, "", 0x12345678, new Fingerprints());
   }
 
   /** What cannot be made quickly is read back by the format's rules. */

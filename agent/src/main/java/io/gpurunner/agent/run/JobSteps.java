@@ -52,6 +52,7 @@ public final class JobSteps {
   private final Ports ports;
   private final RunSettings settings;
   private final Clock clock;
+  private final ArtifactPublisher publisher;
 
   /** What the steps act on. */
   public record Ports(
@@ -69,6 +70,7 @@ public final class JobSteps {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
+    this.publisher = new ArtifactPublisher(ports.store());
   }
 
   /** Makes the next step of a job that was read from the ledger just now. */
@@ -127,6 +129,7 @@ public final class JobSteps {
             .volumes()
             .seedCheckpoint(
                 job.folder(),
+                checkpointLimit,
                 VolumeLimits.folderOf(job.request().resumeFrom().get()),
                 deletionOf(job));
       }
@@ -424,12 +427,22 @@ public final class JobSteps {
     try {
       JobPaths paths = ports.volumes().reveal(job.folder());
       PublishedArtifacts published =
-          new ArtifactPublisher(ports.store())
-              .publish(job.folder(), paths.model(), deletionOf(job));
+          publisher.publish(job.folder(), paths.model(), deletionOf(job));
       return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
     } catch (StorageException e) {
-      return e.kind() == StorageException.Kind.CANCELLED ? new Again() : uploadFailed(state, e);
+      return switch (e.kind()) {
+        case CANCELLED -> new Again();
+        case UNFIT -> unfit(e);
+        case UNAVAILABLE, FULL, REFUSED -> uploadFailed(state, e);
+      };
     }
+  }
+
+  /** The store has no part in it, and another try would find the same files. */
+  private StepOutcome unfit(StorageException e) {
+    return new Advance(
+        new JobEvent.UploadGivenUp(
+            clock.instant(), e.getMessage() + "; the files are kept on the server"));
   }
 
   private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {

@@ -31,11 +31,20 @@ final class VolumeLimits {
           case MODEL -> "modelPath " + request.modelPath();
         };
     return path
-        + " is over its size: "
-        + megabytes(over.usedBytes())
-        + " MB used, "
-        + megabytes(over.limitBytes())
-        + " MB asked for";
+        + switch (over) {
+          case Overrun.Bytes bytes ->
+              " is over its size: "
+                  + megabytes(bytes.usedBytes())
+                  + " MB used, "
+                  + megabytes(bytes.limitBytes())
+                  + " MB asked for";
+          case Overrun.Files files ->
+              " holds too many files for its size: "
+                  + files.usedFiles()
+                  + " files, directories and links, at most "
+                  + files.limitFiles()
+                  + "; write fewer and larger ones or ask for a larger volume";
+        };
   }
 
   private static long megabytes(long bytes) {

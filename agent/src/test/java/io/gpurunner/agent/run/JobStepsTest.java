@@ -270,6 +270,23 @@ class JobStepsTest {
   }
 
   @Test
+  void aModelDirectoryThatCannotBePublishedIsTheJobsFailureAndNotTriedAgain() throws Exception {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    Path deep = run.volumes.paths(run.job(id).folder()).model();
+    for (int level = 0; level < 250; level++) {
+      deep = Files.createDirectory(deep.resolve("d"));
+    }
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason())
+                    .contains("model directory cannot be published")
+                    .contains("deeper than 200 levels")
+                    .doesNotContain("store"));
+  }
+
+  @Test
   void aContainerRemovedFromOutsideIsAFailure() {
     JobId id = running(Requests.simple(), Program.untilSignalled());
     run.containers.vanish(container(id, 1));

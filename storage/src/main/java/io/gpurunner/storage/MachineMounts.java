@@ -1,0 +1,98 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Mounts file systems where the whole machine sees them, Docker above all. A hardened unit gives
+ * the agent a mount namespace of its own, out of which no mount comes; so mount and umount run in
+ * that of the machine's first process, from where mounts come into the agent's, too (systemd.exec,
+ * "MountFlags="; mount_namespaces(7), "slave").
+ */
+final class MachineMounts {
+  private static final Duration LIMIT = Duration.ofMinutes(1);
+
+  /** mountinfo's field of the mount point, see proc_pid_mountinfo(5). */
+  private static final int MOUNT_POINT = 4;
+
+  private final Path process;
+
+  MachineMounts() {
+    this(Path.of("/proc/1"));
+  }
+
+  /**
+   * @param process whose namespace is the machine's, as a directory of /proc
+   */
+  MachineMounts(Path process) {
+    this.process = process;
+  }
+
+  void mount(String options, Path image, Path directory) {
+    Command.require(
+        LIMIT,
+        there(
+            List.of("mount", "-t", "ext4", "-o", options, image.toString(), directory.toString())));
+  }
+
+  void unmount(Path directory) {
+    Command.Result result = Command.run(LIMIT, there(List.of("umount", directory.toString())));
+    if (!result.succeeded()) {
+      throw new StorageException(
+          Kind.UNAVAILABLE,
+          "cannot unmount %s: %s; end what uses it".formatted(directory, result.words()));
+    }
+  }
+
+  /** Whether something is mounted on the directory for the whole machine. */
+  boolean isMounted(Path directory) throws IOException {
+    if (!Files.exists(directory)) {
+      return false;
+    }
+    String point = escaped(directory.toRealPath());
+    try (Stream<String> lines = Files.lines(mountinfo())) {
+      return lines.anyMatch(line -> line.split(" ", MOUNT_POINT + 2)[MOUNT_POINT].equals(point));
+    }
+  }
+
+  private Path mountinfo() {
+    Path machine = process.resolve("mountinfo");
+    return Files.isReadable(machine) ? machine : Path.of("/proc/self/mountinfo");
+  }
+
+  /** As mountinfo writes it: blanks, tabs, line feeds and backslashes in octal. */
+  private static String escaped(Path path) {
+    return path.toString()
+        .replace("\\", "\\134")
+        .replace(" ", "\\040")
+        .replace("\t", "\\011")
+        .replace("\n", "\\012");
+  }
+
+  private List<String> there(List<String> words) {
+    Path namespace = process.resolve("ns/mnt");
+    if (isOwn(namespace)) {
+      return words;
+    }
+    List<String> entered = new ArrayList<>(List.of("nsenter", "--mount=" + namespace, "--"));
+    entered.addAll(words);
+    return entered;
+  }
+
+  private static boolean isOwn(Path namespace) {
+    try {
+      return Files.readSymbolicLink(namespace)
+          .equals(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")));
+    } catch (IOException hidden) {
+      // Who may not look may not enter either. Whether the mount is the machine's, its mountinfo
+      // tells, which anyone may read.
+      return true;
+    }
+  }
+}

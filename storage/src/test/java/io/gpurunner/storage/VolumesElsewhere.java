@@ -1,0 +1,31 @@
+package io.gpurunner.storage;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Uses job volumes in a process of its own, which a test starts in another mount namespace. */
+final class VolumesElsewhere {
+  private VolumesElsewhere() {}
+
+  /**
+   * @param words the jobs' directory; the process whose mounts are the machine's; what to do
+   */
+  public static void main(String[] words) throws Exception {
+    LoopImages images = new LoopImages(new MachineMounts(Path.of(words[1])));
+    try (JobVolumes volumes = new DirectoryJobVolumes(Path.of(words[0]), 0, images)) {
+      switch (words[2]) {
+        case "prepare" -> {
+          JobPaths paths =
+              volumes.prepare(
+                  JobVolumesContract.JOB, JobVolumesContract.LIMIT, JobVolumesContract.LIMIT);
+          Files.writeString(paths.checkpoint().resolve("epoch"), "1");
+        }
+        case "delete" -> volumes.delete(JobVolumesContract.JOB);
+        default -> throw new IllegalArgumentException(words[2]);
+      }
+    } catch (StorageException failure) {
+      System.out.println(failure.getMessage());
+      System.exit(3);
+    }
+  }
+}
