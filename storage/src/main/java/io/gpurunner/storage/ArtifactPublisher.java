@@ -2,7 +2,10 @@ package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,8 +27,11 @@ public final class ArtifactPublisher {
    */
   static final int AT_A_TIME = 3;
 
+  /** How often a job that waits for its turn is asked whether it is cancelled. */
+  private static final Duration ASK_INTERVAL = Duration.ofSeconds(1);
+
   private final ArtifactStore store;
-  private final Turns turns = new Turns(AT_A_TIME);
+  private final Semaphore turns = new Semaphore(AT_A_TIME, true);
 
   public ArtifactPublisher(ArtifactStore store) {
     this.store = store;
@@ -42,22 +48,32 @@ public final class ArtifactPublisher {
    */
   public PublishedArtifacts publish(
       JobFolder folder, Path modelDirectory, Cancellation cancellation) {
-    try {
-      turns.await(cancellation);
-    } catch (CancelledException cancelled) {
-      throw new StorageException(
-          Kind.CANCELLED, "publishing %s was cancelled".formatted(folder.name()), cancelled);
-    }
+    awaitTurn(folder, cancellation);
     try {
       return publishNow(folder, modelDirectory, cancellation);
     } finally {
-      turns.end();
+      turns.release();
+    }
+  }
+
+  private void awaitTurn(JobFolder folder, Cancellation cancellation) {
+    try {
+      while (!turns.tryAcquire(ASK_INTERVAL.toMillis(), TimeUnit.MILLISECONDS)) {
+        if (cancellation.isCancelled()) {
+          throw new StorageException(
+              Kind.CANCELLED,
+              "publishing %s was cancelled".formatted(folder.name()),
+              new CancelledException());
+        }
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
     }
   }
 
   /** How many wait for their turn; for tests. */
   int waiting() {
-    return turns.waiting();
+    return turns.getQueueLength();
   }
 
   private PublishedArtifacts publishNow(
