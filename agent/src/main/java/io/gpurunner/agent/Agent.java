@@ -9,6 +9,7 @@ import io.gpurunner.agent.callback.SystemHostResolver;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.run.ArtifactUrls;
 import io.gpurunner.agent.run.CallbackOutbox;
@@ -175,7 +176,7 @@ final class Agent implements AutoCloseable {
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (IOException e) {
       throw new AgentStartException(
-          "state-dir " + directory + " cannot be made: " + e.getMessage(), e);
+          "state-dir " + directory + " cannot be made: " + FileFault.words(e, directory), e);
     }
     if (!Files.isWritable(directory)) {
       throw new AgentStartException(

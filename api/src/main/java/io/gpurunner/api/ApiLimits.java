@@ -19,8 +19,14 @@ public final class ApiLimits {
   /** Longest token looked at. */
   public static final int MAX_TOKEN_CHARACTERS = 4 << 10;
 
-  /** Longest user name and token id in a token. */
-  public static final int MAX_CLAIM_CHARACTERS = 256;
+  /**
+   * Longest user name, in UTF-16 units: of a token that is made, of one that is sent, and below
+   * what the ledger's columns hold (200).
+   */
+  public static final int MAX_USER_CHARACTERS = 128;
+
+  /** Longest token id ({@code jti}). */
+  public static final int MAX_TOKEN_ID_CHARACTERS = 128;
 
   /** Verified tokens remembered, so that a busy client's signature is not computed every time. */
   static final int MAX_REMEMBERED_TOKENS = 1024;

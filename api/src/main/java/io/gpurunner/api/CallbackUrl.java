@@ -7,7 +7,9 @@ import java.util.Optional;
 /** The form a callback URL must have; where it may lead is {@link MachineFacts}' to judge. */
 final class CallbackUrl {
   static final String ACCEPTED =
-      "an absolute http or https URL in ASCII with a host and without user name or password";
+      "an absolute http or https URL in ASCII, with a host (letters, digits, dots, dashes,"
+          + " underscores, or an IP address), a port from 1 to 65535 where it has one, and without"
+          + " user name or password";
   private static final int MAX_PORT = 65_535;
 
   private CallbackUrl() {}
@@ -21,9 +23,11 @@ final class CallbackUrl {
     }
     boolean web =
         "http".equalsIgnoreCase(uri.getScheme()) || "https".equalsIgnoreCase(uri.getScheme());
-    boolean host = uri.getHost() != null && uri.getRawUserInfo() == null;
-    boolean port = uri.getPort() == -1 || (uri.getPort() >= 1 && uri.getPort() <= MAX_PORT);
+    boolean host =
+        WebAuthority.of(uri)
+            .filter(found -> found.port().stream().allMatch(port -> port >= 1 && port <= MAX_PORT))
+            .isPresent();
     boolean ascii = text.chars().allMatch(character -> character < 0x80);
-    return web && host && port && ascii ? Optional.of(uri) : Optional.empty();
+    return web && host && ascii ? Optional.of(uri) : Optional.empty();
   }
 }

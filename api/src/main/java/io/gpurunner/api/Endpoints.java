@@ -136,6 +136,11 @@ final class Endpoints {
         context,
         (caller, body) -> {
           Optional<String> key = idempotencyKey(headers.getAll(IDEMPOTENCY_KEY));
+          Optional<JobId> before =
+              key.flatMap(text -> ports.jobs().createdBefore(caller, text, text(body)));
+          if (before.isPresent()) {
+            return Answer.ok(JobJson.created(before.get()));
+          }
           return switch (parser.parse(caller, body, ports.facts())) {
             case JobRequestParser.Result.Accepted(JobRequest request, String source) ->
                 Answer.ok(JobJson.created(ports.jobs().create(caller, request, source, key)));
@@ -181,7 +186,7 @@ final class Endpoints {
   private static JobId namedJob(Buffer body) {
     Fields fields;
     try {
-      fields = new Fields(JsonReader.object(JsonReader.text(body.getBytes())));
+      fields = new Fields(JsonReader.object(text(body)));
     } catch (MalformedJsonException e) {
       throw badRequest("body: " + e.reason());
     }
@@ -193,6 +198,14 @@ final class Endpoints {
       case Optional<JsonValue> value ->
           throw badRequest("job_id: must be text, was " + value.get().shown());
     };
+  }
+
+  private static String text(Buffer body) {
+    try {
+      return JsonReader.text(body.getBytes());
+    } catch (MalformedJsonException e) {
+      throw badRequest("body: " + e.reason());
+    }
   }
 
   private static JobId jobId(String text) {
@@ -242,7 +255,9 @@ final class Endpoints {
   }
 
   private void authenticated(HttpServerRequest request, CallerWork todo) {
-    verified(request).ifPresent(caller -> answer(request, () -> todo.answer(caller), () -> {}));
+    verified(request)
+        .ifPresent(
+            token -> answer(request, () -> todo.answer(tokens.requireNotRevoked(token)), () -> {}));
   }
 
   /** The token comes before the body: a stranger's is not kept. */
@@ -250,17 +265,19 @@ final class Endpoints {
     HttpServerRequest request = context.request();
     verified(request)
         .ifPresent(
-            caller ->
+            token ->
                 bodies.read(
                     request,
                     body ->
                         answer(
-                            request, () -> todo.answer(caller, body), () -> bodies.release(body)),
+                            request,
+                            () -> todo.answer(tokens.requireNotRevoked(token), body),
+                            () -> bodies.release(body)),
                     refusal -> fail(request, refusal)));
   }
 
-  /** Who asks; empty where that was answered with 401 already. */
-  private Optional<Caller> verified(HttpServerRequest request) {
+  /** Whose token it is; empty where that was answered with 401 already. */
+  private Optional<TokenVerifier.Verified> verified(HttpServerRequest request) {
     try {
       return Optional.of(tokens.verify(request.headers().getAll(HttpHeaders.AUTHORIZATION)));
     } catch (RequestRefusedException e) {

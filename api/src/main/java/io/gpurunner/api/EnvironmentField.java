@@ -3,6 +3,7 @@ package io.gpurunner.api;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -40,6 +41,16 @@ final class EnvironmentField {
 
   Map<String, String> read() {
     return fields.find(FIELD).map(this::read).orElse(Map.of());
+  }
+
+  /** Tells of variables that the agent sets itself, whatever the job says. */
+  static void noteIgnored(Map<String, String> env, JobType type, List<String> notes) {
+    List<String> ignored = AgentVariables.namesFor(type).stream().filter(env::containsKey).toList();
+    if (!ignored.isEmpty()) {
+      notes.add(
+          "env: %s: the job's value was ignored, the agent sets its own"
+              .formatted(String.join(", ", ignored)));
+    }
   }
 
   private Map<String, String> read(JsonValue value) {
@@ -87,7 +98,8 @@ final class EnvironmentField {
     if (bytes > JobRequestLimits.MAX_ENV_BYTES) {
       fields.refuse(
           FIELD,
-          "must hold at most %d bytes in all, held %d"
+          ("must hold at most %d bytes in all names and values, held %d; put more into a file of"
+                  + " the image or a dataset")
               .formatted(JobRequestLimits.MAX_ENV_BYTES, bytes));
     }
     return Collections.unmodifiableMap(variables);

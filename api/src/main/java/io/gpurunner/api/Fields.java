@@ -84,11 +84,26 @@ final class Fields {
   }
 
   OptionalLong requiredNumber(String field, String unit, long min, long max) {
-    return required(field).map(v -> number(field, unit, min, max, v)).orElse(OptionalLong.empty());
+    return requiredNumber(field, unit, min, max, range(min, max));
+  }
+
+  /**
+   * @param range what follows the unit in a refusal, for example {@code " from 1 to 9"}
+   */
+  OptionalLong requiredNumber(String field, String unit, long min, long max, String range) {
+    return required(field)
+        .map(value -> number(field, unit, min, max, range, value))
+        .orElse(OptionalLong.empty());
   }
 
   OptionalLong optionalNumber(String field, String unit, long min, long max) {
-    return find(field).map(v -> number(field, unit, min, max, v)).orElse(OptionalLong.empty());
+    return find(field)
+        .map(value -> number(field, unit, min, max, range(min, max), value))
+        .orElse(OptionalLong.empty());
+  }
+
+  private static String range(long min, long max) {
+    return " from " + min + " to " + max;
   }
 
   /**
@@ -96,7 +111,8 @@ final class Fields {
    *
    * @param unit what follows "a whole number", for example {@code " of MB"}, or nothing
    */
-  private OptionalLong number(String field, String unit, long min, long max, JsonValue value) {
+  private OptionalLong number(
+      String field, String unit, long min, long max, String range, JsonValue value) {
     Optional<String> digits =
         switch (value) {
           case JsonValue.Text(String text) when WHOLE_NUMBER.matcher(text).matches() ->
@@ -119,7 +135,7 @@ final class Fields {
         return OptionalLong.of(number);
       }
     }
-    refuse(field, "a whole number" + unit + " from " + min + " to " + max, value);
+    refuse(field, "a whole number" + unit + range, value);
     return OptionalLong.empty();
   }
 }

@@ -26,7 +26,9 @@ final class GpuFields {
 
   /** The choice, or empty where either field was refused. */
   Optional<Choice> read() {
-    OptionalLong number = fields.requiredNumber(NUMBER, "", 0, Integer.MAX_VALUE);
+    OptionalLong number =
+        fields.requiredNumber(
+            NUMBER, "", 0, Integer.MAX_VALUE, " from 0 to %d (%s)".formatted(total(), inventory()));
     Optional<String> sent =
         fields.requiredText(TYPE, "a GPU product name", JobRequestLimits.MAX_GPU_TYPE_CHARACTERS);
     if (number.isPresent() && number.getAsLong() == 0) {
@@ -42,10 +44,7 @@ final class GpuFields {
     if (number.isEmpty()) {
       return Optional.empty();
     }
-    int available =
-        known
-            .map(type -> machine.getOrDefault(type, 0))
-            .orElseGet(() -> machine.values().stream().mapToInt(Integer::intValue).sum());
+    int available = known.map(type -> machine.getOrDefault(type, 0)).orElseGet(this::total);
     if (number.getAsLong() > available) {
       fields.refuse(
           NUMBER,
@@ -58,6 +57,10 @@ final class GpuFields {
       return Optional.empty();
     }
     return known.map(type -> new Choice((int) number.getAsLong(), type));
+  }
+
+  private int total() {
+    return machine.values().stream().mapToInt(Integer::intValue).sum();
   }
 
   private Optional<String> spelledByMachine(String sent) {

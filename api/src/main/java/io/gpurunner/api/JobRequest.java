@@ -18,7 +18,8 @@ import java.util.Optional;
  * @param modelVolumeMegabytes size limit of the model volume, MB of 10^6 bytes
  * @param image image reference as sent
  * @param runCommand replaces the image's entrypoint and command
- * @param env environment for the container, as sent; never holds a name reserved for the agent
+ * @param env environment for the container, as sent; never holds a name reserved for the agent. Of
+ *     {@link AgentVariables} the agent's own value counts
  * @param name a label for people
  * @param priority higher runs first; 0 where not given
  * @param retries how often a failed run is started again

@@ -80,13 +80,11 @@ public final class JobRequestParser {
   /** Reads every field, also after the first wrong one; empty only if an error was collected. */
   private static Optional<JobRequest> read(Fields fields, Caller caller, MachineFacts facts) {
     List<String> notes = new ArrayList<>();
-    long maxVolume = facts.maxVolumeMegabytes();
     Optional<GpuFields.Choice> gpus = new GpuFields(fields, facts.gpuTypes()).read();
     ContainerPaths paths = new ContainerPaths(fields);
     Optional<String> ckptPath = paths.required("ckptPath");
-    OptionalLong ckptVolume = fields.requiredNumber("ckptVol", " of MB", 1, maxVolume);
+    Optional<VolumeFields.Sizes> volumes = new VolumeFields(fields, facts).read();
     Optional<String> modelPath = paths.required("modelPath");
-    OptionalLong modelVolume = fields.requiredNumber("modelVol", " of MB", 1, maxVolume);
     Optional<String> image = image(fields);
     Optional<JobType> jobType = jobType(fields);
     Optional<StopRule> stopRule = stopRule(fields);
@@ -99,8 +97,9 @@ public final class JobRequestParser {
             "pretrainedModelName", "pretrainedModelPath", "model", facts::models, paths, notes);
     paths.refuseCollisions();
     Optional<String> runCommand = optional.runCommand();
-    Optional<URI> callbackUrl = optional.callbackUrl();
+    Optional<URI> callbackUrl = optional.callbackUrl(notes);
     Map<String, String> env = new EnvironmentField(fields).read();
+    jobType.ifPresent(type -> EnvironmentField.noteIgnored(env, type, notes));
     Optional<String> name = optional.name();
     OptionalLong priority =
         fields.optionalNumber(
@@ -119,9 +118,9 @@ public final class JobRequestParser {
             gpus.orElseThrow().number(),
             gpus.orElseThrow().type(),
             ckptPath.orElseThrow(),
-            ckptVolume.orElseThrow(),
+            volumes.orElseThrow().checkpointMegabytes(),
             modelPath.orElseThrow(),
-            modelVolume.orElseThrow(),
+            volumes.orElseThrow().modelMegabytes(),
             image.orElseThrow(),
             jobType.orElseThrow(),
             stopRule.orElseThrow(),

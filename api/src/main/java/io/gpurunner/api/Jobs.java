@@ -20,6 +20,19 @@ public interface Jobs {
   JobId create(Caller caller, JobRequest request, String source, Optional<String> idempotencyKey);
 
   /**
+   * The job that the same request made before. Asked before the request is judged in any other way:
+   * a client that repeats it, because the answer was lost, gets its job's id although by now a
+   * dataset is gone, a limit is reached or the machine takes no new jobs.
+   *
+   * @param source the body's text, as {@link JobRequest#source} has it
+   * @return empty where the key is new; {@link #create} asks again, at once with the recording
+   * @throws RequestRefusedException CONFLICT (key used before with another body)
+   */
+  default Optional<JobId> createdBefore(Caller caller, String idempotencyKey, String source) {
+    return Optional.empty();
+  }
+
+  /**
    * The status as the guide knows it, with a freshly signed URL where there is a model to fetch.
    *
    * @throws RequestRefusedException NOT_FOUND for no such job or another user's

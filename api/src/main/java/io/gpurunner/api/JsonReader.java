@@ -1,10 +1,12 @@
 package io.gpurunner.api;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.io.JsonEOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -21,15 +23,18 @@ import java.util.Map;
  */
 final class JsonReader {
   private static final char BYTE_ORDER_MARK = '\uFEFF';
-  private static final int MAX_MESSAGE_CHARACTERS = 200;
+
+  /** Of the text on either side of a fault, for the message. */
+  private static final int SHOWN_AROUND_FAULT = 10;
 
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
           .streamReadConstraints(
+              // Behind our own limits, which are looked at first and tell of them in our words.
               StreamReadConstraints.builder()
-                  .maxNestingDepth(ApiLimits.MAX_JSON_DEPTH)
-                  .maxNumberLength(ApiLimits.MAX_JSON_NUMBER_CHARACTERS)
-                  .maxNameLength(ApiLimits.MAX_JSON_NAME_CHARACTERS)
+                  .maxNestingDepth(ApiLimits.MAX_JSON_DEPTH + 1)
+                  .maxNumberLength(ApiLimits.MAX_BODY_BYTES)
+                  .maxNameLength(ApiLimits.MAX_BODY_BYTES)
                   .maxStringLength(ApiLimits.MAX_BODY_BYTES)
                   .maxDocumentLength(ApiLimits.MAX_BODY_BYTES)
                   .build())
@@ -79,17 +84,27 @@ final class JsonReader {
       }
       throw new MalformedJsonException("must be a JSON object, was " + value.shown());
     } catch (JsonProcessingException e) {
-      var at = e.getLocation();
-      String place =
-          at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-      throw new MalformedJsonException(
-          "must be JSON: "
-              + Shown.plain(e.getOriginalMessage(), MAX_MESSAGE_CHARACTERS).replace('\n', ' ')
-              + place,
-          e);
+      throw new MalformedJsonException(words(text, e), e);
     } catch (IOException e) {
       throw new MalformedJsonException("must be JSON, could not be read", e);
     }
+  }
+
+  /** What is wrong, without the parser's own terms. */
+  private static String words(String text, JsonProcessingException failure) {
+    if (failure instanceof JsonEOFException) {
+      return "must be JSON, ended too early: a brace, bracket or quote is not closed";
+    }
+    JsonLocation at = failure.getLocation();
+    if (at == null) {
+      return "must be JSON, was not";
+    }
+    int fault = (int) Math.clamp(at.getCharOffset(), 0L, text.length());
+    String around =
+        text.substring(
+            Math.max(0, fault - SHOWN_AROUND_FAULT),
+            Math.min(text.length(), fault + SHOWN_AROUND_FAULT));
+    return "must be JSON, was not at %s, near %s".formatted(place(at), Shown.quoted(around));
   }
 
   /** The value whose first token is the current one. Recursion ends at {@code MAX_JSON_DEPTH}. */
@@ -106,20 +121,26 @@ final class JsonReader {
       case START_OBJECT -> members();
       case START_ARRAY -> items();
       case VALUE_STRING -> new JsonValue.Text(whole(parser.getText()));
-      case VALUE_NUMBER_INT -> new JsonValue.Numeric(parser.getText(), true);
-      case VALUE_NUMBER_FLOAT -> new JsonValue.Numeric(parser.getText(), false);
+      case VALUE_NUMBER_INT -> new JsonValue.Numeric(number(parser.getText()), true);
+      case VALUE_NUMBER_FLOAT -> new JsonValue.Numeric(number(parser.getText()), false);
       case VALUE_TRUE -> new JsonValue.Bool(true);
       case VALUE_FALSE -> new JsonValue.Bool(false);
       case VALUE_NULL -> new JsonValue.Null();
       case NOT_AVAILABLE, END_OBJECT, END_ARRAY, FIELD_NAME, VALUE_EMBEDDED_OBJECT ->
-          throw new MalformedJsonException("must be JSON, had " + token + " at " + place(parser));
+          throw new MalformedJsonException("must be JSON, was not at " + place(parser));
     };
   }
 
   private JsonValue.Obj members() throws IOException, MalformedJsonException {
+    requireShallow();
     Map<String, JsonValue> members = new LinkedHashMap<>();
     while (parser.nextToken() != JsonToken.END_OBJECT) {
       String key = whole(parser.currentName());
+      if (key.length() > ApiLimits.MAX_JSON_NAME_CHARACTERS) {
+        throw new MalformedJsonException(
+            "must have keys of at most %d characters, had one of %d at %s"
+                .formatted(ApiLimits.MAX_JSON_NAME_CHARACTERS, key.length(), place(parser)));
+      }
       if (members.containsKey(key)) {
         throw new MalformedJsonException(
             "must name every key once, had " + Shown.quoted(key) + " twice at " + place(parser));
@@ -131,11 +152,29 @@ final class JsonReader {
   }
 
   private JsonValue.Arr items() throws IOException, MalformedJsonException {
+    requireShallow();
     List<JsonValue> items = new ArrayList<>();
     while (parser.nextToken() != JsonToken.END_ARRAY) {
       items.add(value());
     }
     return new JsonValue.Arr(Collections.unmodifiableList(items));
+  }
+
+  private void requireShallow() throws MalformedJsonException {
+    if (parser.getParsingContext().getNestingDepth() > ApiLimits.MAX_JSON_DEPTH) {
+      throw new MalformedJsonException(
+          "must have at most %d objects and lists inside one another, had more at %s"
+              .formatted(ApiLimits.MAX_JSON_DEPTH, place(parser)));
+    }
+  }
+
+  private String number(String literal) throws MalformedJsonException {
+    if (literal.length() > ApiLimits.MAX_JSON_NUMBER_CHARACTERS) {
+      throw new MalformedJsonException(
+          "must have numbers of at most %d characters, had one of %d at %s"
+              .formatted(ApiLimits.MAX_JSON_NUMBER_CHARACTERS, literal.length(), place(parser)));
+    }
+    return literal;
   }
 
   /** Refuses half a surrogate pair, which no UTF-8 text downstream could hold. */
@@ -160,7 +199,10 @@ final class JsonReader {
   }
 
   private static String place(JsonParser parser) {
-    var at = parser.currentTokenLocation();
+    return place(parser.currentTokenLocation());
+  }
+
+  private static String place(JsonLocation at) {
     return "line " + at.getLineNr() + ", column " + at.getColumnNr();
   }
 }

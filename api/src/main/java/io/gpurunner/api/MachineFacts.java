@@ -4,6 +4,7 @@ import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SortedSet;
 
 /**
@@ -31,10 +32,12 @@ public interface MachineFacts {
   long maxVolumeMegabytes();
 
   /**
-   * Why callbacks to this URL are refused (resolved address, contract section 5), or empty where
-   * they are allowed.
+   * Size of the disk that holds jobs' volumes, in MB of 10^6 bytes; empty where it is not known.
    */
-  Optional<String> callbackRefusal(URI callbackUrl);
+  OptionalLong diskMegabytes();
+
+  /** Whether this URL may be called back: judged on the resolved address (contract section 5). */
+  CallbackVerdict judgeCallback(URI callbackUrl);
 
   /** Why this caller cannot resume from that job, or empty where it can. */
   Optional<String> resumeRefusal(Caller caller, JobId from);

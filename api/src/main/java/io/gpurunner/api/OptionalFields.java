@@ -108,7 +108,10 @@ final class OptionalFields {
     return Optional.of(command);
   }
 
-  Optional<URI> callbackUrl() {
+  /**
+   * @param notes takes why the host could not be judged yet
+   */
+  Optional<URI> callbackUrl(List<String> notes) {
     String field = "callbackUrl";
     Optional<String> text =
         fields.optionalText(field, "a URL", JobRequestLimits.MAX_URL_CHARACTERS);
@@ -117,7 +120,21 @@ final class OptionalFields {
       // The text may hold a password: it is not shown.
       fields.refuse(field, "must be " + CallbackUrl.ACCEPTED);
     }
-    return url.filter(uri -> allowed(field, facts.callbackRefusal(uri)));
+    return url.filter(uri -> mayBeCalled(field, uri, notes));
+  }
+
+  private boolean mayBeCalled(String field, URI url, List<String> notes) {
+    return switch (facts.judgeCallback(url)) {
+      case CallbackVerdict.Allowed() -> true;
+      case CallbackVerdict.NotJudged(String note) -> {
+        notes.add(field + ": " + note);
+        yield true;
+      }
+      case CallbackVerdict.Refused(String reason) -> {
+        fields.refuse(field, reason);
+        yield false;
+      }
+    };
   }
 
   Optional<String> name() {

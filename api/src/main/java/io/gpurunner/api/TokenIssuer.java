@@ -25,13 +25,14 @@ public final class TokenIssuer {
    * @param tokenId becomes {@code jti}; what a revocation names
    * @param issuedAt becomes {@code iat}, in whole seconds
    * @param expires becomes {@code exp}, in whole seconds; never where empty
-   * @throws IllegalArgumentException if the user or the id is blank, longer than {@link
-   *     ApiLimits#MAX_CLAIM_CHARACTERS} or holds control characters
+   * @throws IllegalArgumentException if the user or the id is blank, holds control characters or is
+   *     longer than {@link ApiLimits#MAX_USER_CHARACTERS}, {@link
+   *     ApiLimits#MAX_TOKEN_ID_CHARACTERS}
    */
   public String issue(
       String user, boolean admin, String tokenId, Instant issuedAt, Optional<Instant> expires) {
-    requireClaim("user", user);
-    requireClaim("token id", tokenId);
+    requireClaim("user", user, ApiLimits.MAX_USER_CHARACTERS);
+    requireClaim("token id", tokenId, ApiLimits.MAX_TOKEN_ID_CHARACTERS);
     JsonObject claims =
         new JsonObject()
             .put("jti", tokenId)
@@ -45,11 +46,11 @@ public final class TokenIssuer {
     return provider.generateToken(claims, new JWTOptions().setAlgorithm(JwtSecret.ALGORITHM));
   }
 
-  private static void requireClaim(String what, String text) {
-    if (!TokenVerifier.isClaim(text)) {
+  private static void requireClaim(String what, String text, int maxCharacters) {
+    if (!TokenVerifier.isClaim(text, maxCharacters)) {
       throw new IllegalArgumentException(
           "the %s must be 1 to %d characters without control characters, was %s"
-              .formatted(what, ApiLimits.MAX_CLAIM_CHARACTERS, Shown.quoted(text)));
+              .formatted(what, maxCharacters, Shown.quoted(text)));
     }
   }
 }

@@ -1,8 +1,8 @@
 package io.gpurunner.api;
 
 /**
- * Inbound port: which tokens no longer count. Called on the event loop for every request, so it
- * must answer in microseconds. Thread-safe.
+ * Inbound port: which tokens no longer count. Asked for every request, on its virtual thread: it
+ * may look at files. Thread-safe.
  */
 @FunctionalInterface
 public interface TokenRevocations {

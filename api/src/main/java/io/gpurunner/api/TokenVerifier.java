@@ -15,15 +15,16 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds out who a request is from. Never blocks. Not thread-safe: belongs to the server's event
- * loop.
+ * Finds out who a request is from, in two steps: {@link #verify} on the event loop, to which it
+ * belongs, never blocks; {@link #requireNotRevoked} asks the register of tokens and may.
  *
  * <p>A verified token is remembered, so that its signature is computed once; its expiry and its
  * revocation are looked at every time.
  */
 final class TokenVerifier {
   private static final String HINT =
-      "; send the header Authorization: Bearer <token>, with a token made by gpurunner token create";
+      "; send the header Authorization: Bearer <token>, with a token that the administrator of this"
+          + " machine gave you";
   private static final String SCHEME = "Bearer ";
 
   /** Thirty million years: as good as never, and within what an Instant holds. */
@@ -47,7 +48,7 @@ final class TokenVerifier {
       };
 
   /** A token with a right signature and right claims, whatever the time. */
-  private record Verified(
+  record Verified(
       Caller caller, String tokenId, Optional<Instant> notBefore, Optional<Instant> expires) {}
 
   TokenVerifier(JwtSecret secret, TokenRevocations revocations, Clock clock) {
@@ -60,7 +61,7 @@ final class TokenVerifier {
    * @param headers all {@code Authorization} headers of the request
    * @throws RequestRefusedException UNAUTHORIZED
    */
-  Caller verify(List<String> headers) {
+  Verified verify(List<String> headers) {
     if (headers.isEmpty()) {
       throw refused("the Authorization header is missing");
     }
@@ -81,6 +82,15 @@ final class TokenVerifier {
     if (verified.notBefore().filter(now::isBefore).isPresent()) {
       throw refused("the token is not valid yet");
     }
+    return verified;
+  }
+
+  /**
+   * The second step; may block, on any thread.
+   *
+   * @throws RequestRefusedException UNAUTHORIZED
+   */
+  Caller requireNotRevoked(Verified verified) {
     if (revocations.isRevoked(verified.tokenId())) {
       throw refused("the token was revoked");
     }
@@ -88,9 +98,9 @@ final class TokenVerifier {
   }
 
   /** Whether a text can be a user's name or a token's id. */
-  static boolean isClaim(String text) {
+  static boolean isClaim(String text, int maxCharacters) {
     return !text.isBlank()
-        && text.length() <= ApiLimits.MAX_CLAIM_CHARACTERS
+        && text.length() <= maxCharacters
         && text.chars().noneMatch(Character::isISOControl);
   }
 
@@ -111,9 +121,9 @@ final class TokenVerifier {
       throw refused("the token is not a JWT");
     }
     JsonObject claims = signedClaims(token);
-    String tokenId = claim(claims, "jti");
-    String user = claim(claims, "user");
-    if (!user.equals(claim(claims, "sub"))) {
+    String tokenId = claim(claims, "jti", ApiLimits.MAX_TOKEN_ID_CHARACTERS);
+    String user = claim(claims, "user", ApiLimits.MAX_USER_CHARACTERS);
+    if (!user.equals(claim(claims, "sub", ApiLimits.MAX_USER_CHARACTERS))) {
       throw refused("the token's claims user and sub differ");
     }
     return new Verified(
@@ -134,11 +144,13 @@ final class TokenVerifier {
     return user.result().attributes().getJsonObject("accessToken");
   }
 
-  private static String claim(JsonObject claims, String name) {
-    if (claims.getValue(name) instanceof String text && isClaim(text)) {
+  private static String claim(JsonObject claims, String name, int maxCharacters) {
+    if (claims.getValue(name) instanceof String text && isClaim(text, maxCharacters)) {
       return text;
     }
-    throw refused("the token's claim " + name + " is missing or no name");
+    throw refused(
+        "the token's claim %s must be text of 1 to %d characters without control characters, is not"
+            .formatted(name, maxCharacters));
   }
 
   private static boolean isAdmin(JsonObject claims) {

@@ -183,6 +183,31 @@ final class ApiServerTest {
         .satisfies(stored -> assertThat(stored.idempotencyKey()).contains("key-1"));
   }
 
+  @Test
+  void aRepeatedRequestGetsItsJobBeforeAnythingElseIsJudged() throws Exception {
+    HttpRequest.Builder request =
+        api.as("ann", "/api/userJob")
+            .header("Idempotency-Key", "key-1")
+            .POST(HttpRequest.BodyPublishers.ofString(GuideBodies.CREATE));
+    HttpResponse<String> first = api.send(request);
+    api.facts.datasets.clear();
+    api.jobs.failure.set(
+        new RequestRefusedException(RequestRefusedException.Kind.UNAVAILABLE, "draining"));
+
+    assertThat(api.send(request).body()).isEqualTo(first.body());
+    assertThat(api.jobs.stored).hasSize(1);
+  }
+
+  @Test
+  void aRevokedTokenIsRefusedWithAndWithoutABody() throws Exception {
+    api.revoked.add("id-of-ann");
+
+    assertThat(ErrorBody.message(api.get("/api/userJob"), 401)).contains("revoked");
+    assertThat(ErrorBody.message(api.post("/api/userJob", GuideBodies.CREATE), 401))
+        .contains("revoked");
+    assertThat(api.jobs.stored).isEmpty();
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"", "a b", "a\tb"})
   void refusesABadIdempotencyKey(String key) throws Exception {

@@ -4,6 +4,7 @@ import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -17,7 +18,8 @@ final class FakeFacts implements MachineFacts {
   Map<String, Integer> types = new TreeMap<>(Map.of(RTX, 4, A100, 1));
   SortedSet<String> datasets = new TreeSet<>(List.of("train-dataset", "iris"));
   SortedSet<String> models = new TreeSet<>(List.of("chatglm3-6b"));
-  Optional<String> callbackRefusal = Optional.empty();
+  CallbackVerdict callbackVerdict = new CallbackVerdict.Allowed();
+  OptionalLong diskMegabytes = OptionalLong.empty();
   Optional<String> resumeRefusal = Optional.empty();
 
   @Override
@@ -46,8 +48,13 @@ final class FakeFacts implements MachineFacts {
   }
 
   @Override
-  public Optional<String> callbackRefusal(URI callbackUrl) {
-    return callbackRefusal;
+  public OptionalLong diskMegabytes() {
+    return diskMegabytes;
+  }
+
+  @Override
+  public CallbackVerdict judgeCallback(URI callbackUrl) {
+    return callbackVerdict;
   }
 
   @Override

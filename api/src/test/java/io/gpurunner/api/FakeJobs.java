@@ -35,6 +35,15 @@ final class FakeJobs implements Jobs {
   }
 
   @Override
+  public Optional<JobId> createdBefore(Caller caller, String idempotencyKey, String source) {
+    return stored.entrySet().stream()
+        .filter(entry -> entry.getValue().owner().equals(caller))
+        .filter(entry -> entry.getValue().idempotencyKey().equals(Optional.of(idempotencyKey)))
+        .map(Map.Entry::getKey)
+        .findFirst();
+  }
+
+  @Override
   public JobStatus status(Caller caller, JobId id) {
     begin();
     owned(caller, id);

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -439,7 +440,9 @@ final class JobRequestParserTest {
         "http://example.com",
         "https://example.com:8443/a?b=c",
         "HTTP://10.0.0.1/x",
-        "http://[::1]:80/"
+        "http://[::1]:80/",
+        "http://my_host",
+        "https://_a.my_host.lan.:65535/x"
       })
   void takesCallbackUrls(String url) {
     assertThat(accepted(with("callbackUrl", url)).callbackUrl()).contains(URI.create(url));
@@ -461,6 +464,12 @@ final class JobRequestParserTest {
         "http://exa mple.com/",
         "http://例え.jp/",
         "javascript:alert(1)",
+        "http://user:pass@my_host/",
+        "http://my_host:0/",
+        "http://my_host:65536/",
+        "http://my_host:99999999999/",
+        "http://my_host..lan/",
+        "http://-my_host/",
         "http://a\r\nX: y"
       })
   void refusesOtherCallbackUrls(String url) {
@@ -473,11 +482,75 @@ final class JobRequestParserTest {
 
   @Test
   void asksTheMachineAboutTheCallbacksAddress() {
-    facts.callbackRefusal = Optional.of("must not lead to 169.254.169.254 (link-local)");
+    facts.callbackVerdict =
+        new CallbackVerdict.Refused("must not lead to 169.254.169.254 (link-local)");
 
     assertThat(errors(with("callbackUrl", "http://meta/")))
         .containsExactly("callbackUrl: must not lead to 169.254.169.254 (link-local)");
     assertThat(accepted(with("callbackUrl", "")).callbackUrl()).isEmpty();
+  }
+
+  @Test
+  void takesACallbackWhoseHostCannotBeJudgedYetAndSaysSo() {
+    facts.callbackVerdict = new CallbackVerdict.NotJudged("the host did not resolve");
+
+    JobRequest request = accepted(GuideBodies.CREATE);
+    assertThat(request.callbackUrl()).isPresent();
+    assertThat(request.notes()).containsExactly("callbackUrl: the host did not resolve");
+  }
+
+  @Test
+  void volumesThatExceedTheDiskTogetherAreReportedWithTheOtherErrors() {
+    facts.diskMegabytes = OptionalLong.of(19_999);
+
+    assertThat(errors(GuideBodies.CREATE.replace("GeneralJob", "Spark")))
+        .containsExactlyInAnyOrder(
+            "jobType: must be GeneralJob, MPI, Pytorch or TensorFlow, was \"Spark\"",
+            "ckptVol and modelVol: must fit together on the disk of this machine (19999 MB), were"
+                + " 20000 MB; ask for less");
+    facts.diskMegabytes = OptionalLong.of(20_000);
+    assertThat(accepted(GuideBodies.CREATE)).isNotNull();
+  }
+
+  @Test
+  void theNumberOfGpusIsToldFromTheMachine() {
+    assertThat(errors(with("gpuNumber", -1)))
+        .containsExactly(
+            "gpuNumber: must be a whole number from 0 to 5 (this machine has 1 NVIDIA-A100-SXM4-80GB,"
+                + " 4 NVIDIA-GeForce-RTX-3090), was -1");
+    facts.types = new TreeMap<>();
+    assertThat(errors(with("gpuNumber", "99999999999999999999")))
+        .anySatisfy(error -> assertThat(error).contains("from 0 to 0 (this machine has no GPUs"));
+  }
+
+  @Test
+  void theAgentsOwnVariablesAreNotedAsIgnored() {
+    String env = "{\"MASTER_PORT\":\"1\",\"JOB_ID\":\"x\",\"OTHER\":\"y\"}";
+
+    assertThat(accepted(with("env", env)).notes())
+        .containsExactly("env: JOB_ID: the job's value was ignored, the agent sets its own");
+    JsonObject pytorch = GuideBodies.minimal().put("env", env).put("jobType", "Pytorch");
+    assertThat(accepted(pytorch.encode()).notes())
+        .containsExactly(
+            "env: JOB_ID, MASTER_PORT: the job's value was ignored, the agent sets its own");
+    assertThat(accepted(with("env", "{\"OTHER\":\"y\"}")).notes()).isEmpty();
+  }
+
+  @Test
+  void nothingIsTakenThatLinuxWouldNotStart() {
+    assertThat(JobRequestLimits.MAX_ENV_NAME_CHARACTERS + 1 + JobRequestLimits.MAX_ENV_VALUE_BYTES)
+        .isLessThan(JobRequestLimits.MAX_EXEC_STRING_BYTES);
+    assertThat(2 * JobRequestLimits.MAX_COMMAND_BYTES)
+        .isLessThan(JobRequestLimits.MAX_EXEC_STRING_BYTES + 2);
+    JsonObject tooMuch = new JsonObject();
+    for (int number = 0; number < 4; number++) {
+      tooMuch.put("A" + number, "x".repeat((JobRequestLimits.MAX_ENV_BYTES / 4) - 2));
+    }
+    assertThat(accepted(with("env", tooMuch)).env()).hasSize(4);
+    assertThat(errors(with("env", tooMuch.put("B", ""))))
+        .containsExactly(
+            "env: must hold at most 131072 bytes in all names and values, held 131073; put more"
+                + " into a file of the image or a dataset");
   }
 
   @Test

@@ -61,6 +61,20 @@ final class TokenTest {
   }
 
   @Test
+  void namesAreAsLongAsTheLedgerTakesAndNoLonger() throws GeneralSecurityException {
+    String longest = "x".repeat(ApiLimits.MAX_USER_CHARACTERS);
+    assertThat(verify(signed(claims().put("user", longest).put("sub", longest))).user())
+        .isEqualTo(longest);
+    String longer = longest + "x";
+    assertThatThrownBy(() -> verify(signed(claims().put("user", longer).put("sub", longer))))
+        .hasMessageStartingWith(
+            "the token's claim user must be text of 1 to 128 characters without control"
+                + " characters, is not; send the header Authorization: Bearer <token>, with a token"
+                + " that the administrator of this machine gave you");
+    assertThat(ApiLimits.MAX_USER_CHARACTERS).isLessThanOrEqualTo(200);
+  }
+
+  @Test
   void acceptsWhatTheIssuerMakes() {
     TokenIssuer issuer = new TokenIssuer(new JwtSecret(key));
 
@@ -94,7 +108,7 @@ final class TokenTest {
   void issuesNoTokenItWouldRefuse() {
     TokenIssuer issuer = new TokenIssuer(new JwtSecret(key));
 
-    for (String bad : List.of("", " ", "a\nb", "x".repeat(257))) {
+    for (String bad : List.of("", " ", "a\nb", "x".repeat(129))) {
       assertThatThrownBy(() -> issuer.issue(bad, false, "1", NOW, Optional.empty()))
           .isInstanceOf(IllegalArgumentException.class);
       assertThatThrownBy(() -> issuer.issue("ann", false, bad, NOW, Optional.empty()))
@@ -207,7 +221,7 @@ final class TokenTest {
             claims -> claims.put("sub", "bob"),
             claims -> claims.put("user", "").put("sub", ""),
             claims -> claims.put("user", "a\nb").put("sub", "a\nb"),
-            claims -> claims.put("user", "x".repeat(257)).put("sub", "x".repeat(257)),
+            claims -> claims.put("user", "x".repeat(129)).put("sub", "x".repeat(129)),
             claims -> claims.putNull("user"),
             claims -> claims.put("user", new JsonObject()).put("sub", new JsonObject()),
             claims -> claims.put("role", 1),
@@ -329,7 +343,11 @@ final class TokenTest {
   }
 
   private Caller verify(String token) {
-    return verifier.verify(List.of("Bearer " + token));
+    return verify(List.of("Bearer " + token));
+  }
+
+  private Caller verify(List<String> headers) {
+    return verifier.requireNotRevoked(verifier.verify(headers));
   }
 
   private void assertRefused(String token) {
@@ -337,7 +355,7 @@ final class TokenTest {
   }
 
   private void assertRefused(List<String> headers) {
-    assertThatThrownBy(() -> verifier.verify(headers))
+    assertThatThrownBy(() -> verify(headers))
         .as("%s", headers)
         .isInstanceOfSatisfying(
             RequestRefusedException.class,

@@ -8,6 +8,8 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -118,6 +120,23 @@ final class InstallTest {
             .succeeded();
 
     assertThat(verified.output()).isEmpty();
+  }
+
+  @Test
+  void systemdWaitsLongerForTheStopThanTheAgentItself() throws Exception {
+    Path serve = Path.of("../agent/src/main/java/io/gpurunner/agent/Serve.java");
+    int agentSeconds =
+        seconds(Files.readString(serve), "CLOSE_LIMIT = Duration\\.ofSeconds\\(([0-9]+)\\)");
+    int unitSeconds =
+        seconds(Files.readString(Path.of("gpurunner.service")), "TimeoutStopSec=([0-9]+)s");
+
+    assertThat(unitSeconds).isGreaterThan(agentSeconds);
+  }
+
+  private static int seconds(String text, String form) {
+    Matcher matcher = Pattern.compile(form).matcher(text);
+    assertThat(matcher.find()).isTrue();
+    return Integer.parseInt(matcher.group(1));
   }
 
   @Test

@@ -6,6 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
@@ -43,7 +44,7 @@ final class PrivateFiles {
       if (Files.isDirectory(directory)) {
         return; // Another process was quicker.
       }
-      throw another;
+      throw new NotDirectoryException(directory.toString());
     }
     inheritOwner(directory);
   }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.auth;
 
+import io.gpurunner.agent.os.FileFault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -48,7 +49,21 @@ public final class SecretFiles {
       return load(file);
     } catch (IOException failure) {
       throw new AuthException(
-          "secret " + file + ": cannot be read or made as " + user() + ": " + failure, failure);
+          "secret %s: cannot be read or made as %s: %s"
+              .formatted(file, user(), FileFault.words(failure, file)),
+          failure);
+    }
+  }
+
+  /**
+   * Finds out what {@link #loadOrCreate} would refuse, and makes nothing. Whether an absent file
+   * could be made is not looked at.
+   *
+   * @throws AuthException as {@link #loadOrCreate}
+   */
+  public static void check(Path file) {
+    if (!Files.notExists(file)) {
+      loadOrCreate(file);
     }
   }
 

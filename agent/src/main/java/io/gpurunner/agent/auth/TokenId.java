@@ -1,12 +1,15 @@
 package io.gpurunner.agent.auth;
 
+import io.gpurunner.api.ApiLimits;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.regex.Pattern;
 
 /** A token's {@code jti}; safe as a file name. Immutable. */
 public record TokenId(String value) {
-  private static final Pattern FORM = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}");
+  private static final Pattern FORM =
+      Pattern.compile(
+          "[A-Za-z0-9_-][A-Za-z0-9._-]{0," + (ApiLimits.MAX_TOKEN_ID_CHARACTERS - 1) + "}");
 
   /**
    * @throws IllegalArgumentException if the text is not safe as a file name
@@ -14,7 +17,9 @@ public record TokenId(String value) {
   public TokenId {
     if (!FORM.matcher(value).matches()) {
       throw new IllegalArgumentException(
-          "not a token's id; accepted: 1 to 128 letters, digits, dots, dashes and underscores");
+          "not a token's id; accepted: 1 to "
+              + ApiLimits.MAX_TOKEN_ID_CHARACTERS
+              + " letters, digits, dots, dashes and underscores");
     }
   }
 

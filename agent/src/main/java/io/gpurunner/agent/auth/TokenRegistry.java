@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.api.TokenRevocations;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -73,7 +74,9 @@ public final class TokenRegistry implements TokenRevocations {
     try {
       PrivateFiles.createNew(file, JSON.writeValueAsBytes(content));
     } catch (IOException failure) {
-      throw new AuthException("token record " + file + ": cannot be written: " + failure, failure);
+      throw new AuthException(
+          "token record " + file + ": cannot be written: " + FileFault.words(failure, file),
+          failure);
     }
   }
 
@@ -93,7 +96,9 @@ public final class TokenRegistry implements TokenRevocations {
     } catch (NoSuchFileException noneYet) {
       return List.of();
     } catch (IOException failure) {
-      throw new AuthException("tokens " + directory + ": cannot be read: " + failure, failure);
+      throw new AuthException(
+          "tokens " + directory + ": cannot be read: " + FileFault.words(failure, directory),
+          failure);
     }
     entries.sort(
         Comparator.comparing((Entry entry) -> entry.token().issuedAt())
@@ -118,15 +123,17 @@ public final class TokenRegistry implements TokenRevocations {
     } catch (FileAlreadyExistsException before) {
       return Revocation.ALREADY_REVOKED;
     } catch (IOException failure) {
-      throw new AuthException("token " + id + ": cannot be revoked: " + failure, failure);
+      throw new AuthException(
+          "token " + id + ": cannot be revoked: " + FileFault.words(failure, marker), failure);
     }
   }
 
   /**
    * {@inheritDoc}
    *
-   * <p>One look at the directory for each call, no cache. Where the look fails, or the id is none
-   * that this agent gives out, the token does not count: what cannot be checked is not trusted.
+   * <p>One look at the directory for each call, no cache, so that a revocation counts from the next
+   * request on. Where the look fails, or the id is none that this agent gives out, the token does
+   * not count: what cannot be checked is not trusted.
    */
   @Override
   public boolean isRevoked(String tokenId) {

@@ -1,26 +1,28 @@
 package io.gpurunner.agent.auth;
 
+import io.gpurunner.api.ApiLimits;
 import java.util.regex.Pattern;
 
 /**
- * Who a token speaks for, as it goes into the token, the ledger and every log line: 1 to 128
- * printable characters, no blank at either end. Immutable.
+ * Who a token speaks for, as it goes into the token, the ledger and every log line: 1 to {@link
+ * ApiLimits#MAX_USER_CHARACTERS} printable characters, no blank at either end. Immutable.
  */
 public record UserName(String value) {
   /** What is accepted, for messages. */
   public static final String ACCEPTED =
-      "1 to 128 printable characters without a blank at either end, for example eng@example.org";
+      "1 to "
+          + ApiLimits.MAX_USER_CHARACTERS
+          + " printable characters without a blank at either end, for example eng@example.org";
 
   /** Letters, marks, digits, punctuation, symbols; blanks inside. No controls, no line ends. */
   private static final Pattern FORM =
-      Pattern.compile(
-          "(?=.{1,128}$)[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}]+( [\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}]+)*");
+      Pattern.compile("[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}]+( [\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}]+)*");
 
   /**
    * @throws IllegalArgumentException if the name is not {@link #ACCEPTED}
    */
   public UserName {
-    if (!FORM.matcher(value).matches()) {
+    if (value.length() > ApiLimits.MAX_USER_CHARACTERS || !FORM.matcher(value).matches()) {
       throw new IllegalArgumentException("not a user name; accepted: " + ACCEPTED);
     }
   }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.callback;
 
+import io.gpurunner.api.WebAuthority;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
@@ -15,6 +16,7 @@ import java.util.Set;
  */
 public final class AddressPolicy {
   private static final int MAX_URL_LENGTH = 2048;
+  private static final int MAX_PORT = 65_535;
 
   /**
    * Where clouds serve a machine's credentials, beyond the link-local ranges: EC2 over IPv6, Google
@@ -49,22 +51,8 @@ public final class AddressPolicy {
     this.resolver = resolver;
   }
 
-  /**
-   * Why a callback URL is refused at submission, or empty where it is accepted. A host that does
-   * not resolve is refused too: the contract judges the resolved address at submission, and a
-   * mistyped name is worth hearing of before the training rather than after. A receiver that merely
-   * does not run yet has a name already.
-   */
-  public Optional<String> refusal(URI url) {
-    return switch (judge(url)) {
-      case Verdict.Allowed allowed -> Optional.empty();
-      case Verdict.Refused refused -> Optional.of(refused.reason());
-      case Verdict.Unresolved unresolved -> Optional.of(unresolved.reason());
-    };
-  }
-
   /** Resolves the URL's host and judges every address found: one bad address refuses them all. */
-  Verdict judge(URI url) {
+  public Verdict judge(URI url) {
     Optional<String> malformed = malformed(url);
     if (malformed.isPresent()) {
       return new Verdict.Refused(malformed.get());
@@ -96,14 +84,16 @@ public final class AddressPolicy {
     if (!Set.of("http", "https").contains(scheme.toLowerCase(Locale.ROOT))) {
       return Optional.of("must be an http or https URL");
     }
-    if (url.getHost() == null) {
-      return Optional.of("must name a host (letters, digits, dots, dashes) or an IP address");
-    }
     if (url.getRawUserInfo() != null) {
       return Optional.of(
           "must not hold a user or password; receivers check the X-Gpurunner-Signature-256 header");
     }
-    if (url.getPort() == 0 || url.getPort() > 65_535) {
+    Optional<WebAuthority> authority = WebAuthority.of(url);
+    if (authority.isEmpty()) {
+      return Optional.of(
+          "must name a host (letters, digits, dots, dashes, underscores) or an IP address");
+    }
+    if (authority.get().port().stream().anyMatch(port -> port < 1 || port > MAX_PORT)) {
       return Optional.of("must have a port from 1 to 65535");
     }
     if (url.toString().length() > MAX_URL_LENGTH) {
@@ -114,7 +104,7 @@ public final class AddressPolicy {
 
   /** The host as resolvers take it: an IPv6 literal without its brackets. */
   private static String host(URI url) {
-    String host = url.getHost();
+    String host = WebAuthority.of(url).orElseThrow().host();
     return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
   }
 
@@ -128,13 +118,18 @@ public final class AddressPolicy {
         || RESERVED.matches(host, address)) {
       return Optional.of("is no address of a single machine, which is refused always");
     }
-    if (matches(deny, host, address)) {
-      return Optional.of("is refused by callbacks.deny of the server's configuration");
+    Optional<AddressPattern> denied =
+        deny.stream().filter(pattern -> pattern.matches(host, address)).findFirst();
+    if (denied.isPresent()) {
+      return Optional.of(
+          "is refused by callbacks.deny (%s) of the server's configuration"
+              .formatted(denied.get()));
     }
     if (address.isLoopbackAddress() && !matches(allow, host, address)) {
       return Optional.of(
-          "is the server itself (loopback), which is refused unless callbacks.allow of the"
-              + " server's configuration names it");
+          ("is the server itself (loopback), which is refused unless callbacks.allow of the"
+                  + " server's configuration names it (callbacks: {allow: [\"%s\"]})")
+              .formatted(address.getHostAddress()));
     }
     return Optional.empty();
   }
@@ -154,7 +149,7 @@ public final class AddressPolicy {
   }
 
   /** What came of judging a URL. */
-  sealed interface Verdict {
+  public sealed interface Verdict {
     /**
      * @param addresses what the host resolved to, without names: to be connected to as they are
      */

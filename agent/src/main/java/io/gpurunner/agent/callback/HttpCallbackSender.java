@@ -5,6 +5,7 @@ import io.gpurunner.agent.callback.CallbackResult.Delivered;
 import io.gpurunner.agent.callback.CallbackResult.Failed;
 import io.gpurunner.agent.callback.CallbackResult.Forbidden;
 import io.gpurunner.agent.callback.CallbackResult.Rejected;
+import io.gpurunner.api.WebAuthority;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -171,12 +172,13 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private RequestOptions options(CallbackDelivery delivery, InetAddress address) {
     URI url = delivery.url();
     boolean tls = "https".equals(url.getScheme().toLowerCase(Locale.ROOT));
-    int port = url.getPort() > 0 ? url.getPort() : tls ? 443 : 80;
+    WebAuthority authority = WebAuthority.of(url).orElseThrow();
+    int port = authority.port().orElse(tls ? 443 : 80);
     long timestamp = clock.instant().getEpochSecond();
     return new RequestOptions()
         .setMethod(HttpMethod.POST)
         .setServer(SocketAddress.inetSocketAddress(port, address.getHostAddress()))
-        .setHost(url.getHost())
+        .setHost(authority.host())
         .setPort(port)
         .setSsl(tls)
         .setURI(target(url))

@@ -62,6 +62,8 @@ public final class CommandLineInterface {
   private static int failed(Exception failure, PrintWriter err) {
     switch (failure) {
       case ConfigException wrong -> wrong.errors().forEach(err::println);
+      case UnusableFilesException unusable ->
+          unusable.faults().forEach(fault -> err.println("gpurunner: " + fault));
       case AuthException expected -> err.println("gpurunner: " + expected.getMessage());
       case CommandFailedException expected -> err.println("gpurunner: " + expected.getMessage());
       default -> {

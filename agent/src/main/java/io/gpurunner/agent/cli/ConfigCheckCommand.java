@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
     name = "check",
     description = {
       "Read the configuration and print it with every default filled in.",
-      "A file with errors is answered with all of them, and exit status 1."
+      "A file with errors is answered with all of them, and exit status 1; so are the files it",
+      "names (TLS, secrets) where serve, run by this user, would not start with them."
     },
     mixinStandardHelpOptions = true)
 final class ConfigCheckCommand implements Callable<Integer> {
@@ -27,6 +28,7 @@ final class ConfigCheckCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     AgentConfig effective = config.load();
+    ServeFiles.require(effective);
     String source =
         Files.exists(config.file())
             ? config.file() + " is valid; in effect:"

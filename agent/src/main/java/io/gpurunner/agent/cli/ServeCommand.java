@@ -1,5 +1,6 @@
 package io.gpurunner.agent.cli;
 
+import io.gpurunner.agent.config.AgentConfig;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,6 +22,8 @@ final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    return action.serve(config.load());
+    AgentConfig effective = config.load();
+    ServeFiles.require(effective);
+    return action.serve(effective);
   }
 }

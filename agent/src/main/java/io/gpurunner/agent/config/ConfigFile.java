@@ -1,5 +1,6 @@
 package io.gpurunner.agent.config;
 
+import io.gpurunner.agent.os.FileFault;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -48,7 +49,7 @@ public final class ConfigFile {
     } catch (CharacterCodingException notUtf8) {
       throw unreadable(file, "is not UTF-8 text");
     } catch (IOException failure) {
-      throw unreadable(file, "cannot be read: " + failure);
+      throw unreadable(file, "cannot be read: " + FileFault.words(failure, file));
     }
   }
 

@@ -7,9 +7,11 @@ import java.math.RoundingMode;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -32,6 +34,14 @@ final class ValueForms {
           "MiB", BigDecimal.TWO.pow(20),
           "GiB", BigDecimal.TWO.pow(30),
           "TiB", BigDecimal.TWO.pow(40));
+
+  /** A day is 24 hours. */
+  private static final Map<String, ChronoUnit> TIME_UNITS =
+      Map.of(
+          "s", ChronoUnit.SECONDS,
+          "m", ChronoUnit.MINUTES,
+          "h", ChronoUnit.HOURS,
+          "d", ChronoUnit.DAYS);
 
   static final ValueForm<Boolean> BOOLEAN =
       new ValueForm<>(
@@ -125,12 +135,9 @@ final class ValueForms {
           require(matcher.matches(), text);
           long count = Long.parseLong(matcher.group(1));
           Duration value =
-              switch (matcher.group(2)) {
-                case "s" -> Duration.ofSeconds(count);
-                case "m" -> Duration.ofMinutes(count);
-                case "h" -> Duration.ofHours(count);
-                default -> Duration.ofDays(count);
-              };
+              Optional.ofNullable(TIME_UNITS.get(matcher.group(2)))
+                  .map(unit -> Duration.of(count, unit))
+                  .orElseThrow(IllegalArgumentException::new);
           return require(value.compareTo(least) >= 0 && value.compareTo(most) <= 0, value);
         });
   }

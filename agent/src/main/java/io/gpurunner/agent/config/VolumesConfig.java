@@ -4,7 +4,7 @@ package io.gpurunner.agent.config;
 public record VolumesConfig(Enforcement enforcement) {
   /** The ways to keep a size limit. */
   public enum Enforcement {
-    /** The strictest that works on this machine. */
+    /** Project quotas where the file system has them, else watching; never images unasked. */
     AUTO,
     /** Project quotas of the file system. */
     PROJECT_QUOTA,

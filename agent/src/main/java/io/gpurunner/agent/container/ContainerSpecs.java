@@ -2,6 +2,7 @@ package io.gpurunner.agent.container;
 
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.api.AgentVariables;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobType;
 import io.gpurunner.storage.JobPaths;
@@ -65,15 +66,14 @@ public final class ContainerSpecs {
     }
   }
 
-  /** What we offer, the job's own over it, and over that what no job may choose. */
+  /** The job's own, and over it what is ours ({@link AgentVariables}) and no job may choose. */
   private static Map<String, String> environment(JobRequest request, ContainerName name) {
-    Map<String, String> environment = new TreeMap<>();
+    Map<String, String> environment = new TreeMap<>(request.env());
+    ReservedEnvironment.NAMES.forEach(environment::remove);
     environment.put("JOB_ID", name.job().value());
     environment.put("CKPT_PATH", request.ckptPath());
     environment.put("MODEL_PATH", request.modelPath());
     environment.putAll(framework(request.jobType(), request.gpuNumber()));
-    environment.putAll(request.env());
-    ReservedEnvironment.NAMES.forEach(environment::remove);
     environment.put(
         "CUDA_VISIBLE_DEVICES",
         IntStream.range(0, request.gpuNumber())

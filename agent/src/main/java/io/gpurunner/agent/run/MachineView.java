@@ -5,6 +5,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.api.CallbackVerdict;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuAvailability;
 import io.gpurunner.api.JobId;
@@ -14,12 +15,14 @@ import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
 import java.net.URI;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -34,6 +37,7 @@ public final class MachineView implements MachineFacts {
   private final Library models;
   private final AddressPolicy callbacks;
   private final long maxVolumeMegabytes;
+  private final Optional<JobVolumes> volumes;
 
   public MachineView(
       GpuInventory gpus,
@@ -42,6 +46,21 @@ public final class MachineView implements MachineFacts {
       Library models,
       AddressPolicy callbacks,
       long maxVolumeMegabytes) {
+    this(gpus, ledger, datasets, models, callbacks, maxVolumeMegabytes, Optional.empty());
+  }
+
+  /**
+   * @param volumes the disk that requests are checked against; unchecked where empty
+   */
+  public MachineView(
+      GpuInventory gpus,
+      JobLedger ledger,
+      Library datasets,
+      Library models,
+      AddressPolicy callbacks,
+      long maxVolumeMegabytes,
+      Optional<JobVolumes> volumes) {
+    this.volumes = volumes;
     this.gpus = gpus;
     this.ledger = ledger;
     this.datasets = datasets;
@@ -104,8 +123,22 @@ public final class MachineView implements MachineFacts {
   }
 
   @Override
-  public Optional<String> callbackRefusal(URI callbackUrl) {
-    return callbacks.refusal(callbackUrl);
+  public OptionalLong diskMegabytes() {
+    return volumes.isPresent()
+        ? OptionalLong.of(volumes.get().totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE)
+        : OptionalLong.empty();
+  }
+
+  @Override
+  public CallbackVerdict judgeCallback(URI callbackUrl) {
+    return switch (callbacks.judge(callbackUrl)) {
+      case AddressPolicy.Verdict.Allowed _ -> new CallbackVerdict.Allowed();
+      case AddressPolicy.Verdict.Refused refused -> new CallbackVerdict.Refused(refused.reason());
+      case AddressPolicy.Verdict.Unresolved unresolved ->
+          new CallbackVerdict.NotJudged(
+              unresolved.reason()
+                  + "; the job was taken, and the host is resolved and judged at every try");
+    };
   }
 
   @Override

@@ -24,8 +24,11 @@ public final class Readiness implements Health, AutoCloseable {
   private final ArtifactStore store;
   private final GpuInventory gpus;
   private final Rounds rounds = new Rounds("readiness", this::look);
-  private volatile Part enginePart = new Part("docker", false, "not looked at yet");
-  private volatile Part storePart = new Part("store", false, "not looked at yet");
+  private volatile Part enginePart =
+      new Part(
+          "docker", false, "the container engine was not asked yet; try again in some seconds");
+  private volatile Part storePart =
+      new Part("store", false, "the store was not asked yet; try again in some seconds");
 
   public Readiness(EngineProbe engine, ArtifactStore store, GpuInventory gpus) {
     this.engine = engine;
@@ -60,13 +63,22 @@ public final class Readiness implements Health, AutoCloseable {
     try {
       EngineFacts facts = engine.probe();
       return new Part(
-          "docker", true, "Docker " + facts.version() + ", GPU access " + facts.gpuAccess());
+          "docker", true, "Docker " + facts.version() + ", GPU access " + words(facts.gpuAccess()));
     } catch (ContainerException e) {
       return new Part("docker", false, String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
       log.error("looking at the container engine met an unforeseen fault", e);
       return new Part("docker", false, e.toString());
     }
+  }
+
+  /** As {@code docker.gpu-access} of the configuration spells them. */
+  private static String words(EngineProbe.GpuAccess access) {
+    return switch (access) {
+      case RUNTIME -> "runtime";
+      case CDI -> "cdi";
+      case NONE -> "none";
+    };
   }
 
   private Part lookAtStore() {

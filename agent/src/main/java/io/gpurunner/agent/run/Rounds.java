@@ -58,6 +58,9 @@ final class Rounds implements AutoCloseable {
   public void close() {
     closing = true;
     wakeup.ring();
+    if (thread.getState() == Thread.State.NEW) {
+      return; // Never started: closed after a start of the agent that failed on the way.
+    }
     try {
       thread.join(CLOSE_LIMIT);
     } catch (InterruptedException e) {

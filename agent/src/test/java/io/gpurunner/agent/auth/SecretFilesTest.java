@@ -97,6 +97,20 @@ final class SecretFilesTest {
     refused(directory, "");
     Path below = file.resolve("below");
     refused(below, "cannot be read or made as user ");
+    refused(below, file + ": is not a directory");
+  }
+
+  @Test
+  void aCheckMakesNothingAndRefusesWhatLoadingDoes() throws IOException {
+    Path file = directory.resolve("state/secrets/jwt.key");
+    SecretFiles.check(file);
+    assertThat(directory).isEmptyDirectory();
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, "short");
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    assertThatExceptionOfType(AuthException.class)
+        .isThrownBy(() -> SecretFiles.check(file))
+        .withMessageContaining("must hold 64 to 4096 bytes, holds 5");
   }
 
   @Test

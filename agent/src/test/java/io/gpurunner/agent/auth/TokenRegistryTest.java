@@ -121,6 +121,9 @@ final class TokenRegistryTest {
   void userNamesAreBounded() {
     assertThat(new UserName("x".repeat(128)).value()).hasSize(128);
     assertThatIllegalArgumentException().isThrownBy(() -> new UserName("x".repeat(129)));
+    // As the ledger's columns and the API count: a character beyond the first plane is two.
+    assertThat(new UserName("𠀀".repeat(64)).value()).hasSize(128);
+    assertThatIllegalArgumentException().isThrownBy(() -> new UserName("𠀀".repeat(65)));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new UserName("x".repeat(100_000) + " " + "x".repeat(100_000)));
   }

@@ -3,10 +3,12 @@ package io.gpurunner.agent.callback;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.gpurunner.agent.callback.AddressPolicy.Verdict;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,7 +50,7 @@ final class AddressPolicyTest {
   void refusedWhateverIsAllowed(String host) {
     List<AddressPattern> everything = patterns("0.0.0.0/0", "::/0", "localhost");
     AddressPolicy policy = new AddressPolicy(everything, List.of(), AddressPolicyTest::literal);
-    assertThat(policy.refusal(URI.create("http://" + host + "/")))
+    assertThat(refusal(policy, URI.create("http://" + host + "/")))
         .get()
         .asString()
         .contains("always");
@@ -67,12 +69,12 @@ final class AddressPolicyTest {
       })
   void loopbackOnlyWhereAllowed(String host) {
     URI url = URI.create("http://" + host + ":9000/x");
-    assertThat(policy(List.of(), List.of()).refusal(url))
+    assertThat(refusal(policy(List.of(), List.of()), url))
         .get()
         .asString()
         .contains("callbacks.allow");
-    assertThat(policy(patterns("127.0.0.0/8", "::1"), List.of()).refusal(url)).isEmpty();
-    assertThat(policy(patterns("10.0.0.0/8"), List.of()).refusal(url)).isPresent();
+    assertThat(refusal(policy(patterns("127.0.0.0/8", "::1"), List.of()), url)).isEmpty();
+    assertThat(refusal(policy(patterns("10.0.0.0/8"), List.of()), url)).isPresent();
   }
 
   @ParameterizedTest
@@ -80,9 +82,9 @@ final class AddressPolicyTest {
       strings = {"10.1.2.3", "192.168.0.1", "172.16.0.1", "[fd12::1]", "8.8.8.8", "[2606:4700::1]"})
   void everythingElseOnlyUnlessDenied(String host) {
     URI url = URI.create("https://" + host);
-    assertThat(policy(List.of(), List.of()).refusal(url)).isEmpty();
+    assertThat(refusal(policy(List.of(), List.of()), url)).isEmpty();
     List<AddressPattern> everything = patterns("0.0.0.0/0", "::/0");
-    assertThat(policy(everything, everything).refusal(url))
+    assertThat(refusal(policy(everything, everything), url))
         .get()
         .asString()
         .contains("callbacks.deny");
@@ -92,13 +94,13 @@ final class AddressPolicyTest {
   void namesOfTheConfigurationAreMeantAsWritten() {
     HostResolver resolver = host -> List.of(InetAddress.ofLiteral("127.0.0.1"));
     AddressPolicy allowing = new AddressPolicy(patterns("Hooks.Local"), List.of(), resolver);
-    assertThat(allowing.refusal(URI.create("http://hooks.local./x"))).isEmpty();
-    assertThat(allowing.refusal(URI.create("http://other.local/x"))).isPresent();
-    assertThat(allowing.refusal(URI.create("http://a.hooks.local/x"))).isPresent();
+    assertThat(refusal(allowing, URI.create("http://hooks.local./x"))).isEmpty();
+    assertThat(refusal(allowing, URI.create("http://other.local/x"))).isPresent();
+    assertThat(refusal(allowing, URI.create("http://a.hooks.local/x"))).isPresent();
     HostResolver outside = host -> List.of(InetAddress.ofLiteral("192.0.2.1"));
     AddressPolicy denying = new AddressPolicy(List.of(), patterns("bad.example.org"), outside);
-    assertThat(denying.refusal(URI.create("http://BAD.example.org/"))).isPresent();
-    assertThat(denying.refusal(URI.create("http://good.example.org/"))).isEmpty();
+    assertThat(refusal(denying, URI.create("http://BAD.example.org/"))).isPresent();
+    assertThat(refusal(denying, URI.create("http://good.example.org/"))).isEmpty();
   }
 
   @Test
@@ -106,33 +108,36 @@ final class AddressPolicyTest {
     HostResolver resolver =
         host -> Stream.of("192.0.2.1", "169.254.169.254").map(InetAddress::ofLiteral).toList();
     assertThat(
-            new AddressPolicy(List.of(), List.of(), resolver)
-                .refusal(URI.create("http://two.example.org")))
+            refusal(
+                new AddressPolicy(List.of(), List.of(), resolver),
+                URI.create("http://two.example.org")))
         .contains(
             "two.example.org resolves to 169.254.169.254, which is a link-local or cloud metadata"
                 + " address, which is refused always");
   }
 
   @Test
-  void aNameThatDoesNotResolveIsRefusedWithItsReason() {
+  void aNameThatDoesNotResolveIsToldApartFromOneThatIsRefused() {
     HostResolver resolver =
         host -> {
           throw new UnknownHostException("the host " + host + " does not resolve: no such name");
         };
     assertThat(
-            new AddressPolicy(List.of(), List.of(), resolver)
-                .refusal(URI.create("http://typo.example.org")))
+            refusal(
+                new AddressPolicy(List.of(), List.of(), resolver),
+                URI.create("http://typo.example.org")))
         .contains("the host typo.example.org does not resolve: no such name");
     try (SystemHostResolver system = new SystemHostResolver()) {
       assertThat(
-              new AddressPolicy(List.of(), List.of(), system)
-                  .refusal(URI.create("http://no-such-name.invalid")))
+              refusal(
+                  new AddressPolicy(List.of(), List.of(), system),
+                  URI.create("http://no-such-name.invalid")))
           .get()
           .asString()
           .startsWith("the host no-such-name.invalid does not resolve: ");
       assertThat(
-              new AddressPolicy(List.of(), List.of(), system)
-                  .refusal(URI.create("http://localhost")))
+              refusal(
+                  new AddressPolicy(List.of(), List.of(), system), URI.create("http://localhost")))
           .get()
           .asString()
           .startsWith("localhost resolves to ");
@@ -144,7 +149,7 @@ final class AddressPolicyTest {
   void loopbackInDisguise(String host) {
     try (SystemHostResolver system = new SystemHostResolver()) {
       AddressPolicy policy = new AddressPolicy(List.of(), List.of(), system);
-      assertThat(policy.refusal(URI.create("http://" + host + ":8080/"))).isPresent();
+      assertThat(refusal(policy, URI.create("http://" + host + ":8080/"))).isPresent();
     }
   }
 
@@ -154,13 +159,15 @@ final class AddressPolicyTest {
     "mailto:a@example.org, must be an http or https URL",
     "/callback, must be an http or https URL",
     "http:///x, must name a host",
-    "http://under_score/x, must name a host",
+    "http://under_score..x/x, must name a host",
     "http://user:word@example.org/, must not hold a user or password",
+    "http://user:word@under_score/, must name a host",
+    "http://under_score:0/, must have a port",
     "http://example.org:0/, must have a port",
     "http://example.org:70000/, must have a port",
   })
   void urlsThatAreNone(String url, String why) {
-    assertThat(policy(List.of(), List.of()).refusal(URI.create(url)))
+    assertThat(refusal(policy(List.of(), List.of()), URI.create(url)))
         .get()
         .asString()
         .startsWith(why);
@@ -169,7 +176,7 @@ final class AddressPolicyTest {
   @Test
   void urlsAreBounded() {
     URI url = URI.create("http://192.0.2.1/" + "a".repeat(2048));
-    assertThat(policy(List.of(), List.of()).refusal(url)).get().asString().contains("2048");
+    assertThat(refusal(policy(List.of(), List.of()), url)).get().asString().contains("2048");
   }
 
   @ParameterizedTest
@@ -217,6 +224,40 @@ final class AddressPolicyTest {
       })
   void whatIsNoPattern(String text) {
     assertThatIllegalArgumentException().isThrownBy(() -> AddressPattern.parse(text));
+  }
+
+  @Test
+  void hostsWithUnderscoresAreJudgedLikeOthers() {
+    HostResolver resolver = host -> List.of(InetAddress.ofLiteral("127.0.0.1"));
+    URI url = URI.create("http://build_box:9000/x");
+    assertThat(refusal(new AddressPolicy(List.of(), List.of(), resolver), url))
+        .contains(
+            "build_box resolves to 127.0.0.1, which is the server itself (loopback), which is"
+                + " refused unless callbacks.allow of the server's configuration names it"
+                + " (callbacks: {allow: [\"127.0.0.1\"]})");
+    assertThat(refusal(new AddressPolicy(patterns("build_box"), List.of(), resolver), url))
+        .isEmpty();
+  }
+
+  @Test
+  void whatIsDeniedNamesItsEntry() {
+    assertThat(
+            refusal(
+                policy(List.of(), patterns("192.0.2.0/24", "10.0.0.0/8")),
+                URI.create("http://10.1.2.3/")))
+        .contains(
+            "10.1.2.3 is refused by callbacks.deny (10.0.0.0/8) of the server's configuration");
+  }
+
+  private static Optional<String> refusal(AddressPolicy policy, URI url) {
+    return switch (policy.judge(url)) {
+      case Verdict.Allowed _ -> Optional.empty();
+      case Verdict.Refused refused -> Optional.of(refused.reason());
+      case Verdict.Unresolved unresolved -> {
+        assertThat(unresolved.reason()).contains("does not resolve");
+        yield Optional.of(unresolved.reason());
+      }
+    };
   }
 
   private static AddressPolicy policy(List<AddressPattern> allow, List<AddressPattern> deny) {

@@ -87,6 +87,18 @@ final class HttpCallbackSenderTest {
   }
 
   @Test
+  void aHostWithAnUnderscore() throws Exception {
+    HostResolver resolver = host -> List.of(InetAddress.ofLiteral("127.0.0.1"));
+    try (RawReceiver receiver =
+            new RawReceiver("127.0.0.1", RawReceiver.answer("204 No Content", ""));
+        HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+      URI url = URI.create("http://build_box:" + receiver.port() + "/hook");
+      assertThat(sender.send(delivery(url))).isEqualTo(new Delivered(204));
+      assertThat(receiver.only().headers()).containsEntry("host", "build_box:" + receiver.port());
+    }
+  }
+
+  @Test
   void aFailedJobsBodyHasNoUrl() {
     String body = CallbackBody.of("ai1", false, Optional.of(URI.create("http://x")));
     assertThat(body)

@@ -203,6 +203,74 @@ final class CommandLineInterfaceTest {
   }
 
   @Test
+  void filesThatServeCannotUseAreAllNamedBeforeItStarts() throws IOException {
+    Path state = Files.writeString(directory.resolve("file"), "");
+    Path secret = Files.writeString(directory.resolve("jwt.key"), "short");
+    Path two = Files.writeString(directory.resolve("two"), "a\nb\n");
+    Path pem = Files.writeString(directory.resolve("cert.pem"), "no certificate");
+    Files.setPosixFilePermissions(secret, PosixFilePermissions.fromString("rw-------"));
+    Files.writeString(
+        config,
+        """
+        state-dir: %s
+        auth: { secret-file: %s }
+        http: { tls: { certificate: %s, key: %s } }
+        store: { type: s3, s3: { bucket: b-1, access-key-file: %s, secret-key-file: %s } }
+        """
+            .formatted(state, secret, pem, pem, two, directory));
+    for (String command : List.of("config check", "serve")) {
+      String line = command + " --config " + config;
+      Outcome outcome = run(line.split(" ", -1));
+
+      assertThat(outcome.status()).isEqualTo(1);
+      assertThat(outcome.out()).isEmpty();
+      assertThat(outcome.err().lines())
+          .containsExactly(
+              "gpurunner: state-dir: "
+                  + state
+                  + " cannot be made: "
+                  + state
+                  + " is not a directory",
+              "gpurunner: auth.secret-file: secret "
+                  + secret
+                  + ": must hold 64 to 4096 bytes, holds 5; make a new one with: head -c 64"
+                  + " /dev/urandom | base64 -w0 > "
+                  + secret,
+              "gpurunner: http.tls.certificate: "
+                  + pem
+                  + " holds no certificate in PEM form; accepted: the server's certificate and then"
+                  + " its chain, each beginning with -----BEGIN CERTIFICATE-----",
+              "gpurunner: store.s3.access-key-file: "
+                  + two
+                  + " must hold one line, the key, and holds something else",
+              "gpurunner: store.s3.secret-key-file: "
+                  + directory
+                  + " cannot be read as user "
+                  + System.getProperty("user.name")
+                  + ": Is a directory");
+    }
+  }
+
+  @Test
+  void anAbsentSecretNeedsAPlaceToBeMadeIn() throws IOException {
+    Path file = Files.writeString(directory.resolve("file"), "");
+    Files.writeString(
+        config,
+        "state-dir: %s\nauth: { secret-file: %s/a/b }\n"
+            .formatted(directory.resolve("state"), file));
+    assertThat(run("config", "check", "--config", config.toString()).err())
+        .isEqualTo(
+            "gpurunner: auth.secret-file: %s/a cannot be made: %s is not a directory%n"
+                .formatted(file, file));
+  }
+
+  @Test
+  void configCheckMakesNothing() {
+    assertThat(run("config", "check", "--config", config.toString()).status()).isZero();
+    assertThat(directory.resolve("state")).doesNotExist();
+  }
+
+  @Test
   void aBadConfigurationIsAFailureWithAllItsErrors() throws IOException {
     Files.writeString(config, "http: {prot: 1}\njobs: {retention: soon}\n");
     for (List<String> command :

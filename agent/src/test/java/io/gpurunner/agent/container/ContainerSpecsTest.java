@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.api.AgentVariables;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobType;
@@ -15,11 +16,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 final class ContainerSpecsTest {
   private static final ContainerName NAME =
@@ -116,7 +123,7 @@ final class ContainerSpecsTest {
   }
 
   @Test
-  void aPytorchJobUsesAllItsGpusUnlessItSaysOtherwise() {
+  void aPytorchJobUsesAllItsGpusWhateverItsVariablesSay() {
     assertThat(build(request(3, JobType.PYTORCH, Optional.empty(), Map.of())).environment())
         .containsEntry("PET_NPROC_PER_NODE", "3")
         .containsEntry("MASTER_ADDR", "127.0.0.1")
@@ -124,7 +131,22 @@ final class ContainerSpecsTest {
     assertThat(
             build(request(3, JobType.PYTORCH, Optional.empty(), Map.of("PET_NPROC_PER_NODE", "1")))
                 .environment())
-        .containsEntry("PET_NPROC_PER_NODE", "1");
+        .containsEntry("PET_NPROC_PER_NODE", "3");
+  }
+
+  @ParameterizedTest
+  @EnumSource(JobType.class)
+  void whatIsOursNoJobReplacesAndTheApiKnowsItsNames(JobType type) {
+    ContainerSpec plain = build(request(2, type, Optional.empty(), Map.of()));
+    Set<String> ours = AgentVariables.namesFor(type);
+    Set<String> set = new HashSet<>(plain.environment().keySet());
+    set.remove("CUDA_VISIBLE_DEVICES"); // no job may even name it
+    assertThat(set).isEqualTo(ours);
+
+    Map<String, String> env =
+        ours.stream().collect(Collectors.toMap(Function.identity(), name -> "the job's"));
+    assertThat(build(request(2, type, Optional.empty(), env)).environment())
+        .isEqualTo(plain.environment());
   }
 
   @Test

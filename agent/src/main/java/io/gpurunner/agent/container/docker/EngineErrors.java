@@ -32,11 +32,14 @@ final class EngineErrors {
           "executable file not found",
           "no such device");
 
+  /** What the engine says of an image without entrypoint and command (moby, in both spellings). */
+  private static final String NO_COMMAND = "no command specified";
+
   private EngineErrors() {}
 
   static ContainerException of(URI host, String what, Throwable cause) {
     if (cause instanceof DockerException answer) {
-      return new ContainerException(kind(answer), what + ": " + text(answer), cause);
+      return new ContainerException(kind(answer), what + ": " + advised(text(answer)), cause);
     }
     return unreachable(host, what, cause);
   }
@@ -84,6 +87,13 @@ final class EngineErrors {
   private static boolean cannotRun(String message) {
     String lower = message.toLowerCase(Locale.ROOT);
     return CANNOT_RUN.stream().anyMatch(lower::contains);
+  }
+
+  /** With what to do, where the engine's words do not say it and the job's author can. */
+  private static String advised(String words) {
+    return words.toLowerCase(Locale.ROOT).contains(NO_COMMAND)
+        ? words + "; give runCommand, or an image with an ENTRYPOINT or CMD"
+        : words;
   }
 
   /** The engine's own words: {@code message} of its JSON answer, or the answer as it is. */

@@ -57,8 +57,9 @@ final class HostSettings {
             .withCapAdd(CAPABILITIES)
             .withShmSize(spec.sharedMemoryBytes())
             .withIpcMode("private")
-            // Whatever is the engine's default; never the host's network. The agent itself listens
-            // on loopback, which a bridge does not reach.
+            // Whatever is the engine's default (a bridge); never the host's network: a job does not
+            // reach what listens on the host's loopback, as the agent does unless http.host says
+            // otherwise. What listens on all addresses it reaches like any neighbour.
             .withNetworkMode("default")
             .withLogConfig(new LogConfig(LoggingType.JSON_FILE, LogLimits.JSON_FILE))
             .withRestartPolicy(RestartPolicy.noRestart())

@@ -1,0 +1,107 @@
+package io.gpurunner.agent.cli;
+
+import io.gpurunner.agent.auth.AuthException;
+import io.gpurunner.agent.auth.SecretFiles;
+import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.config.HttpConfig.TlsConfig;
+import io.gpurunner.agent.config.StoreConfig;
+import io.gpurunner.agent.os.FileFault;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The files that {@code serve} needs, looked at before it starts and by {@code config check}, as
+ * the user that runs the command. Makes and changes nothing. Not thread-safe: one look.
+ */
+final class ServeFiles {
+  private static final int MAX_KEY_FILE_BYTES = 4096;
+
+  private final List<String> faults = new ArrayList<>();
+
+  private ServeFiles() {}
+
+  /**
+   * @throws UnusableFilesException with everything that is wrong
+   */
+  static void require(AgentConfig config) {
+    ServeFiles look = new ServeFiles();
+    look.creatable("state-dir", config.stateDir());
+    look.secret("auth.secret-file", config.auth().secretFile());
+    look.roomForSecret(config);
+    look.secret("the callbacks' key", config.callbackKeyFile());
+    look.secret("the artifacts' key", config.secretsDirectory().resolve("artifacts.key"));
+    config.http().tls().ifPresent(look::tls);
+    if (config.store().type() == StoreConfig.Type.S3) {
+      StoreConfig.S3Config s3 = config.store().s3();
+      s3.accessKeyFile().ifPresent(file -> look.key("store.s3.access-key-file", file));
+      s3.secretKeyFile().ifPresent(file -> look.key("store.s3.secret-key-file", file));
+    }
+    if (!look.faults.isEmpty()) {
+      throw new UnusableFilesException(look.faults);
+    }
+  }
+
+  /** A directory that is there, or can be made below the nearest one that is. */
+  private void creatable(String key, Path directory) {
+    Path nearest = directory;
+    while (Files.notExists(nearest)) {
+      nearest = Optional.ofNullable(nearest.getParent()).orElseThrow();
+    }
+    if (!Files.isDirectory(nearest)) {
+      faults.add("%s: %s cannot be made: %s is not a directory".formatted(key, directory, nearest));
+    } else if (!Files.isWritable(nearest)) {
+      faults.add(
+          "%s: %s cannot be %s: %s may not write to %s; run as the user that owns it"
+              .formatted(
+                  key, directory, nearest.equals(directory) ? "used" : "made", user(), nearest));
+    }
+  }
+
+  private void secret(String key, Path file) {
+    try {
+      SecretFiles.check(file);
+    } catch (AuthException refused) {
+      faults.add(key + ": " + refused.getMessage());
+    }
+  }
+
+  /** An absent secret is made; below the state directory that was looked at already. */
+  private void roomForSecret(AgentConfig config) {
+    Path file = config.auth().secretFile();
+    if (Files.notExists(file) && !file.startsWith(config.stateDir())) {
+      creatable("auth.secret-file", Optional.ofNullable(file.getParent()).orElse(file));
+    }
+  }
+
+  private void tls(TlsConfig tls) {
+    PemFiles.fault(tls).ifPresent(faults::add);
+  }
+
+  /** As the store reads it when it is opened. */
+  private void key(String key, Path file) {
+    byte[] content;
+    try (var in = Files.newInputStream(file)) {
+      content = in.readNBytes(MAX_KEY_FILE_BYTES + 1);
+    } catch (IOException unreadable) {
+      faults.add(
+          "%s: %s cannot be read as %s: %s"
+              .formatted(key, file, user(), FileFault.words(unreadable, file)));
+      return;
+    }
+    String text = new String(content, StandardCharsets.UTF_8).strip();
+    boolean oneWord = !text.isEmpty() && text.chars().allMatch(c -> c > ' ' && c < 0x7f);
+    if (!oneWord || content.length > MAX_KEY_FILE_BYTES) {
+      faults.add(
+          "%s: %s must hold one line, the key, and holds something else".formatted(key, file));
+    }
+  }
+
+  private static String user() {
+    return "user " + System.getProperty("user.name", "?");
+  }
+}

@@ -1,0 +1,22 @@
+package io.gpurunner.agent.cli;
+
+import java.util.List;
+
+/** Files that the configuration names and {@code serve} cannot work with: all of them at once. */
+final class UnusableFilesException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  private final transient List<String> faults;
+
+  /**
+   * @param faults at least one; each names the key, the file, what is wrong and what is accepted
+   */
+  UnusableFilesException(List<String> faults) {
+    super(String.join("; ", faults));
+    this.faults = List.copyOf(faults);
+  }
+
+  List<String> faults() {
+    return faults;
+  }
+}

@@ -1,0 +1,55 @@
+package io.gpurunner.agent.container;
+
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a container's exit code says beyond its number: the conventions of POSIX shells, of Docker's
+ * init process, and of Linux's signals. Pure.
+ */
+public final class ExitCodes {
+  /**
+   * A process killed by signal n ends, for whoever waits for it in a shell or init, with 128 + n.
+   */
+  private static final int SIGNAL_BASE = 128;
+
+  private static final int HIGHEST_SIGNAL = 64;
+  private static final int CANNOT_EXECUTE = 126;
+  private static final int NOT_FOUND = 127;
+
+  /** Numbers of x86 and Arm Linux (signal(7)). */
+  private static final Map<Integer, String> SIGNALS =
+      Map.ofEntries(
+          Map.entry(1, "SIGHUP"),
+          Map.entry(2, "SIGINT"),
+          Map.entry(3, "SIGQUIT"),
+          Map.entry(4, "SIGILL, illegal instruction"),
+          Map.entry(6, "SIGABRT, aborted"),
+          Map.entry(7, "SIGBUS, often too little shared memory"),
+          Map.entry(8, "SIGFPE, arithmetic fault"),
+          Map.entry(9, "SIGKILL"),
+          Map.entry(11, "SIGSEGV, segmentation fault"),
+          Map.entry(13, "SIGPIPE"),
+          Map.entry(15, "SIGTERM"));
+
+  private ExitCodes() {}
+
+  /** The code with its meaning, for messages: {@code 127 (command not found)}. */
+  public static String describe(int code) {
+    return code + meaning(code).map(words -> " (" + words + ")").orElse("");
+  }
+
+  private static Optional<String> meaning(int code) {
+    if (code == CANNOT_EXECUTE) {
+      return Optional.of("the command cannot be executed");
+    }
+    if (code == NOT_FOUND) {
+      return Optional.of("command not found");
+    }
+    int signal = code - SIGNAL_BASE;
+    if (signal < 1 || signal > HIGHEST_SIGNAL) {
+      return Optional.empty();
+    }
+    return Optional.of("killed by " + SIGNALS.getOrDefault(signal, "signal " + signal));
+  }
+}

@@ -1,0 +1,88 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.callback.AddressPolicy;
+import io.gpurunner.agent.callback.HostResolver;
+import io.gpurunner.api.CallbackVerdict;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.Library;
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MachineViewTest {
+  private static final URI CALLBACK = URI.create("http://hooks.lan/x");
+
+  @TempDir Path directory;
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private RunHarness run;
+
+  @BeforeEach
+  void make() {
+    run = new RunHarness(directory);
+  }
+
+  @AfterEach
+  void close() {
+    run.close();
+  }
+
+  private MachineView view(HostResolver resolver, Optional<JobVolumes> volumes) {
+    Library library = new Library(directory);
+    return new MachineView(
+        run.gpus,
+        run.ledger,
+        library,
+        library,
+        new AddressPolicy(List.of(), List.of(), resolver),
+        1_000,
+        volumes);
+  }
+
+  @Test
+  void aReceiverIsJudgedWhereItsHostResolves() {
+    assertThat(
+            view(host -> List.of(InetAddress.ofLiteral("192.0.2.1")), Optional.empty())
+                .judgeCallback(CALLBACK))
+        .isEqualTo(new CallbackVerdict.Allowed());
+    assertThat(
+            view(host -> List.of(InetAddress.ofLiteral("127.0.0.1")), Optional.empty())
+                .judgeCallback(CALLBACK))
+        .isInstanceOfSatisfying(
+            CallbackVerdict.Refused.class,
+            refused ->
+                assertThat(refused.reason())
+                    .startsWith("hooks.lan resolves to 127.0.0.1")
+                    .contains("callbacks.allow"));
+  }
+
+  @Test
+  void aHostThatDoesNotResolveNowDoesNotKeepTheJobOut() {
+    HostResolver noDns =
+        host -> {
+          throw new UnknownHostException("the host " + host + " does not resolve: no answer");
+        };
+    assertThat(view(noDns, Optional.empty()).judgeCallback(CALLBACK))
+        .isEqualTo(
+            new CallbackVerdict.NotJudged(
+                "the host hooks.lan does not resolve: no answer; the job was taken, and the host is"
+                    + " resolved and judged at every try"));
+  }
+
+  @Test
+  void theDiskIsTheVolumesOwn() {
+    HostResolver none = host -> List.of();
+    assertThat(view(none, Optional.empty()).diskMegabytes()).isEmpty();
+    assertThat(view(none, Optional.of(run.volumes)).diskMegabytes())
+        .hasValue(run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE);
+  }
+}

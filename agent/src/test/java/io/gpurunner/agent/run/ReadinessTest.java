@@ -1,0 +1,46 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.container.EngineProbe.EngineFacts;
+import io.gpurunner.agent.container.EngineProbe.GpuAccess;
+import io.gpurunner.api.Health;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(30)
+class ReadinessTest {
+  @TempDir Path directory;
+
+  @Test
+  void speaksInTheWordsOfItsReader() throws InterruptedException {
+    CountDownLatch asked = new CountDownLatch(2);
+    try (RunHarness run = new RunHarness(directory);
+        Readiness readiness =
+            new Readiness(
+                () -> {
+                  asked.countDown();
+                  return new EngineFacts("28.1", GpuAccess.NONE);
+                },
+                run.store,
+                run.gpus)) {
+      assertThat(readiness.report().parts())
+          .filteredOn(part -> !part.ok())
+          .extracting(Health.Part::message)
+          .containsExactly(
+              "the container engine was not asked yet; try again in some seconds",
+              "the store was not asked yet; try again in some seconds");
+
+      readiness.start();
+      assertThat(asked.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(readiness.report().ready()).isTrue();
+      assertThat(readiness.report().parts())
+          .extracting(Health.Part::message)
+          .contains("Docker 28.1, GPU access none");
+    }
+  }
+}

@@ -1,0 +1,42 @@
+package io.gpurunner.api;
+
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** Reads {@code ckptVol} and {@code modelVol}: each alone, then both against the disk. */
+final class VolumeFields {
+  private static final String CHECKPOINT = "ckptVol";
+  private static final String MODEL = "modelVol";
+  private static final String UNIT = " of MB";
+
+  /** Sizes in MB of 10^6 bytes. */
+  record Sizes(long checkpointMegabytes, long modelMegabytes) {}
+
+  private final Fields fields;
+  private final MachineFacts facts;
+
+  VolumeFields(Fields fields, MachineFacts facts) {
+    this.fields = fields;
+    this.facts = facts;
+  }
+
+  /** The sizes, or empty where either was refused. */
+  Optional<Sizes> read() {
+    long most = facts.maxVolumeMegabytes();
+    OptionalLong checkpoint = fields.requiredNumber(CHECKPOINT, UNIT, 1, most);
+    OptionalLong model = fields.requiredNumber(MODEL, UNIT, 1, most);
+    if (checkpoint.isEmpty() || model.isEmpty()) {
+      return Optional.empty();
+    }
+    long need = Math.addExact(checkpoint.getAsLong(), model.getAsLong());
+    OptionalLong disk = facts.diskMegabytes();
+    if (disk.isPresent() && need > disk.getAsLong()) {
+      fields.refuse(
+          CHECKPOINT + " and " + MODEL,
+          "must fit together on the disk of this machine (%d MB), were %d MB; ask for less"
+              .formatted(disk.getAsLong(), need));
+      return Optional.empty();
+    }
+    return Optional.of(new Sizes(checkpoint.getAsLong(), model.getAsLong()));
+  }
+}
