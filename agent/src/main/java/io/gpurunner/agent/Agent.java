@@ -150,9 +150,15 @@ final class Agent implements AutoCloseable {
 
     ApiPorts ports =
         new ApiPorts(
-            new JobDesk(ledger, dispatcher, urls, volumes, readiness, runSettings, clock),
+            new JobDesk(ledger, dispatcher, urls, readiness, runSettings, clock),
             new MachineView(
-                gpus, ledger, datasets, models, callbackPolicy, config.jobs().maxVolumeMegabytes()),
+                gpus,
+                ledger,
+                datasets,
+                models,
+                callbackPolicy,
+                config.jobs().maxVolumeMegabytes(),
+                volumes),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             opened.downloads());

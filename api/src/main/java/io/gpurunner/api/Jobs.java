@@ -24,13 +24,11 @@ public interface Jobs {
    * a client that repeats it, because the answer was lost, gets its job's id although by now a
    * dataset is gone, a limit is reached or the machine takes no new jobs.
    *
-   * @param source the body's text, as {@link JobRequest#source} has it
+   * @param source the body's text, which need not be a request that parses
    * @return empty where the key is new; {@link #create} asks again, at once with the recording
    * @throws RequestRefusedException CONFLICT (key used before with another body)
    */
-  default Optional<JobId> createdBefore(Caller caller, String idempotencyKey, String source) {
-    return Optional.empty();
-  }
+  Optional<JobId> createdBefore(Caller caller, String idempotencyKey, String source);
 
   /**
    * The status as the guide knows it, with a freshly signed URL where there is a model to fetch.

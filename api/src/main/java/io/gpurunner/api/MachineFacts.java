@@ -4,7 +4,6 @@ import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.SortedSet;
 
 /**
@@ -31,10 +30,8 @@ public interface MachineFacts {
   /** Largest volume a job may ask for, in MB of 10^6 bytes. */
   long maxVolumeMegabytes();
 
-  /**
-   * Size of the disk that holds jobs' volumes, in MB of 10^6 bytes; empty where it is not known.
-   */
-  OptionalLong diskMegabytes();
+  /** Size of the disk that holds jobs' volumes, in MB of 10^6 bytes. */
+  long diskMegabytes();
 
   /** Whether this URL may be called back: judged on the resolved address (contract section 5). */
   CallbackVerdict judgeCallback(URI callbackUrl);

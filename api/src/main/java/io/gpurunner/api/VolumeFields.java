@@ -29,12 +29,12 @@ final class VolumeFields {
       return Optional.empty();
     }
     long need = Math.addExact(checkpoint.getAsLong(), model.getAsLong());
-    OptionalLong disk = facts.diskMegabytes();
-    if (disk.isPresent() && need > disk.getAsLong()) {
+    long disk = facts.diskMegabytes();
+    if (need > disk) {
       fields.refuse(
           CHECKPOINT + " and " + MODEL,
           "must fit together on the disk of this machine (%d MB), were %d MB; ask for less"
-              .formatted(disk.getAsLong(), need));
+              .formatted(disk, need));
       return Optional.empty();
     }
     return Optional.of(new Sizes(checkpoint.getAsLong(), model.getAsLong()));

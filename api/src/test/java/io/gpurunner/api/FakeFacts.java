@@ -4,7 +4,6 @@ import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -19,7 +18,7 @@ final class FakeFacts implements MachineFacts {
   SortedSet<String> datasets = new TreeSet<>(List.of("train-dataset", "iris"));
   SortedSet<String> models = new TreeSet<>(List.of("chatglm3-6b"));
   CallbackVerdict callbackVerdict = new CallbackVerdict.Allowed();
-  OptionalLong diskMegabytes = OptionalLong.empty();
+  long diskMegabytes = 100_000_000;
   Optional<String> resumeRefusal = Optional.empty();
 
   @Override
@@ -48,7 +47,7 @@ final class FakeFacts implements MachineFacts {
   }
 
   @Override
-  public OptionalLong diskMegabytes() {
+  public long diskMegabytes() {
     return diskMegabytes;
   }
 

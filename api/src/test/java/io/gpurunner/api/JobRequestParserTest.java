@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -501,14 +500,14 @@ final class JobRequestParserTest {
 
   @Test
   void volumesThatExceedTheDiskTogetherAreReportedWithTheOtherErrors() {
-    facts.diskMegabytes = OptionalLong.of(19_999);
+    facts.diskMegabytes = 19_999;
 
     assertThat(errors(GuideBodies.CREATE.replace("GeneralJob", "Spark")))
         .containsExactlyInAnyOrder(
             "jobType: must be GeneralJob, MPI, Pytorch or TensorFlow, was \"Spark\"",
             "ckptVol and modelVol: must fit together on the disk of this machine (19999 MB), were"
                 + " 20000 MB; ask for less");
-    facts.diskMegabytes = OptionalLong.of(20_000);
+    facts.diskMegabytes = 20_000;
     assertThat(accepted(GuideBodies.CREATE)).isNotNull();
   }
 

@@ -24,7 +24,7 @@ public final class NoGpuInventory implements GpuInventory {
 
   @Override
   public String description() {
-    return "no GPUs";
+    return "no GPUs: only jobs with gpuNumber 0 run here";
   }
 
   @Override

@@ -65,7 +65,7 @@ final class NvmlGpuInventory implements GpuInventory {
         new GpuSnapshot(
             clock.instant(),
             List.of(),
-            Optional.of("NVML (" + libraryName + ") is being opened; no look has ended yet"));
+            Optional.of("NVML (" + libraryName + ") is being opened; the GPUs are not read yet"));
     this.description = "NVML (" + libraryName + "), not available yet";
   }
 

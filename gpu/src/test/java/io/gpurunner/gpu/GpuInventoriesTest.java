@@ -60,12 +60,12 @@ class GpuInventoriesTest {
   void autoWithoutADriverOrADeviceIsNone() {
     FakeNvml fake = FakeNvml.in(directory).script("driver 1\nnvml 1\n");
     try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), List.of())) {
-      assertThat(inventory.description()).isEqualTo("no GPUs");
+      assertThat(inventory.description()).startsWith("no GPUs");
     }
     assertThat(fake.calls("nvmlShutdown")).as("what was opened is shut down").isEqualTo(1);
     fake.removeScript();
     try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), List.of())) {
-      assertThat(inventory.description()).isEqualTo("no GPUs");
+      assertThat(inventory.description()).startsWith("no GPUs");
     }
   }
 

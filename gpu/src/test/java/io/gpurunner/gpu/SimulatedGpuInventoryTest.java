@@ -41,6 +41,6 @@ class SimulatedGpuInventoryTest extends GpuInventoryContract {
         .isEqualTo("1 simulated GPU");
     assertThat(new SimulatedGpuInventory(List.of(NAME, NAME), clock).description())
         .isEqualTo("2 simulated GPUs");
-    assertThat(new NoGpuInventory(clock).description()).isEqualTo("no GPUs");
+    assertThat(new NoGpuInventory(clock).description()).startsWith("no GPUs");
   }
 }

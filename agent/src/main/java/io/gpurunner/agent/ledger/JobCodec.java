@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Optional;
 
 /**
  * Jobs as JSON in the database's columns. Fields a newer version added are ignored, so that going
@@ -57,17 +58,18 @@ final class JobCodec {
     return parse(json, JobRequest.class);
   }
 
-  /** A digest that is equal for bodies that say the same: key order and blanks do not count. */
-  static String bodyDigest(String source) {
+  /**
+   * A digest that is equal for bodies that say the same: key order and blanks do not count. Empty
+   * where the text is no JSON.
+   */
+  static Optional<String> bodyDigest(String source) {
     try {
       Object tree = MAPPER.readValue(source, Object.class);
       byte[] canonical = MAPPER.writeValueAsString(tree).getBytes(StandardCharsets.UTF_8);
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(canonical));
-    } catch (JsonProcessingException e) {
-      throw new LedgerException(
-          LedgerException.Kind.FAILED,
-          "a request that was accepted does not parse: " + e.getOriginalMessage(),
-          e);
+      return Optional.of(
+          HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(canonical)));
+    } catch (JsonProcessingException notJson) {
+      return Optional.empty();
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError("every Java platform has SHA-256", e);
     }

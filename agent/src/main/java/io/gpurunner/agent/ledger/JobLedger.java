@@ -116,7 +116,7 @@ public final class JobLedger implements AutoCloseable {
    */
   public Creation create(
       String user, JobRequest request, String source, Optional<String> idempotencyKey) {
-    Optional<String> digest = idempotencyKey.map(_ -> JobCodec.bodyDigest(source));
+    Optional<String> digest = idempotencyKey.flatMap(_ -> JobCodec.bodyDigest(source));
     return commits.commit(
         () -> {
           if (idempotencyKey.isPresent() && digest.isPresent()) {
@@ -359,10 +359,14 @@ public final class JobLedger implements AutoCloseable {
     return read(handle -> rows.source(handle, id));
   }
 
-  /** What became of a key of a user's, if it was used before. */
+  /**
+   * What became of a key of a user's, if it was used before.
+   *
+   * @param source a body, which need not be JSON; such a one made no job
+   */
   public Optional<Creation> findKey(String user, String idempotencyKey, String source) {
-    String digest = JobCodec.bodyDigest(source);
-    return read(handle -> rows.findKey(handle, user, idempotencyKey, digest));
+    return JobCodec.bodyDigest(source)
+        .flatMap(digest -> read(handle -> rows.findKey(handle, user, idempotencyKey, digest)));
   }
 
   /** What a user's jobs that have not ended take. */

@@ -28,8 +28,8 @@ public final class CallbackOutbox implements AutoCloseable {
   /** Callbacks on their way at a time. */
   private static final int SENDING_LIMIT = 16;
 
-  /** Those to one host, so that one that hangs does not hold up the others. */
-  private static final int HOST_LIMIT = 4;
+  /** Those to one receiver, so that one that hangs does not hold up the others. */
+  private static final int RECEIVER_LIMIT = 4;
 
   /** Due callbacks looked at in a round. */
   private static final int ROUND_LIMIT = 1_000;
@@ -79,9 +79,9 @@ public final class CallbackOutbox implements AutoCloseable {
   private Duration round() {
     Instant now = clock.instant();
     for (PendingCallback callback : ledger.dueCallbacks(now, ROUND_LIMIT)) {
-      String host = String.valueOf(callback.url().getAuthority());
-      if (mayGo(callback.deliveryId(), host)) {
-        sending.put(callback.deliveryId(), host);
+      String receiver = receiverOf(callback);
+      if (mayGo(callback.deliveryId(), receiver)) {
+        sending.put(callback.deliveryId(), receiver);
         Thread.ofVirtual().name("callback-" + callback.job()).start(() -> sendAndForget(callback));
       }
     }
@@ -93,10 +93,15 @@ public final class CallbackOutbox implements AutoCloseable {
         .orElse(LOOK_INTERVAL);
   }
 
-  private boolean mayGo(String deliveryId, String host) {
+  /** Host and port. */
+  private static String receiverOf(PendingCallback callback) {
+    return String.valueOf(callback.url().getRawAuthority());
+  }
+
+  private boolean mayGo(String deliveryId, String receiver) {
     return sending.size() < SENDING_LIMIT
         && !sending.containsKey(deliveryId)
-        && sending.values().stream().filter(host::equals).count() < HOST_LIMIT;
+        && sending.values().stream().filter(receiver::equals).count() < RECEIVER_LIMIT;
   }
 
   private void sendAndForget(PendingCallback callback) {
@@ -130,7 +135,7 @@ public final class CallbackOutbox implements AutoCloseable {
         log.info(
             "{} callback delivered to {} (HTTP {})",
             callback.job(),
-            callback.url().getHost(),
+            receiverOf(callback),
             delivered.status());
         ledger.callbackDelivered(callback, "callback answered with HTTP " + delivered.status());
       }

@@ -18,7 +18,6 @@ import io.gpurunner.api.Jobs;
 import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.api.RequestRefusedException.Kind;
 import io.gpurunner.gpu.GpuUuid;
-import io.gpurunner.storage.JobVolumes;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
@@ -48,7 +47,6 @@ public final class JobDesk implements Jobs {
   private final JobLedger ledger;
   private final Dispatcher dispatcher;
   private final ArtifactUrls urls;
-  private final JobVolumes volumes;
   private final Health health;
   private final RunSettings settings;
   private final Clock clock;
@@ -57,30 +55,27 @@ public final class JobDesk implements Jobs {
       JobLedger ledger,
       Dispatcher dispatcher,
       ArtifactUrls urls,
-      JobVolumes volumes,
       Health health,
       RunSettings settings,
       Clock clock) {
     this.ledger = ledger;
     this.dispatcher = dispatcher;
     this.urls = urls;
-    this.volumes = volumes;
     this.health = health;
     this.settings = settings;
     this.clock = clock;
   }
 
   @Override
+  public Optional<JobId> createdBefore(Caller caller, String idempotencyKey, String source) {
+    return onLedger(() -> ledger.findKey(caller.user(), idempotencyKey, source)).map(JobDesk::idOf);
+  }
+
+  @Override
   public JobId create(
       Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
-    Optional<Creation> earlier =
-        idempotencyKey.flatMap(key -> onLedger(() -> ledger.findKey(caller.user(), key, source)));
-    if (earlier.isPresent()) {
-      return idOf(earlier.get());
-    }
     refuseWhereNotReady();
     refuseWhereOverLimit(caller);
-    refuseWhereTooLarge(request);
     return idOf(onLedger(() -> ledger.create(caller.user(), request, source, idempotencyKey)));
   }
 
@@ -139,21 +134,6 @@ public final class JobDesk implements Jobs {
 
   private static RequestRefusedException tooMany(String message) {
     return new RequestRefusedException(Kind.TOO_MANY, message, RETRY_AFTER);
-  }
-
-  private void refuseWhereTooLarge(JobRequest request) {
-    long need =
-        Math.addExact(VolumeLimits.checkpointBytes(request), VolumeLimits.modelBytes(request));
-    long disk = volumes.totalBytes();
-    if (need > disk) {
-      throw new RequestRefusedException(
-          Kind.BAD_REQUEST,
-          "ckptVol and modelVol: "
-              + need / VolumeLimits.BYTES_PER_MEGABYTE
-              + " MB together, more than the whole disk of this machine ("
-              + disk / VolumeLimits.BYTES_PER_MEGABYTE
-              + " MB); ask for less");
-    }
   }
 
   @Override

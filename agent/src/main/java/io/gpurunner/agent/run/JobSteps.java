@@ -5,6 +5,7 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerRuntime.Signal;
+import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.job.Ending;
@@ -44,11 +45,6 @@ import java.util.stream.Stream;
  * this is all the recovery there is. Stateless; thread-safe; blocks for a bounded time.
  */
 public final class JobSteps {
-  /** Added to a signal's number by the engine when it killed a container. */
-  private static final int SIGNAL_EXIT_BASE = 128;
-
-  private static final int HIGHEST_SIGNAL = 64;
-
   private final Ports ports;
   private final RunSettings settings;
   private final Clock clock;
@@ -254,14 +250,8 @@ public final class JobSteps {
   }
 
   private static String exitReason(Observation.Exited exited) {
-    int code = exited.exitCode();
-    String signal =
-        code > SIGNAL_EXIT_BASE && code <= SIGNAL_EXIT_BASE + HIGHEST_SIGNAL
-            ? " (killed by signal " + (code - SIGNAL_EXIT_BASE) + ")"
-            : "";
     return "the container ended with exit code "
-        + code
-        + signal
+        + ExitCodes.describe(exited.exitCode())
         + (exited.error().isEmpty() ? "" : ": " + exited.error());
   }
 

@@ -22,7 +22,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -37,20 +36,10 @@ public final class MachineView implements MachineFacts {
   private final Library models;
   private final AddressPolicy callbacks;
   private final long maxVolumeMegabytes;
-  private final Optional<JobVolumes> volumes;
-
-  public MachineView(
-      GpuInventory gpus,
-      JobLedger ledger,
-      Library datasets,
-      Library models,
-      AddressPolicy callbacks,
-      long maxVolumeMegabytes) {
-    this(gpus, ledger, datasets, models, callbacks, maxVolumeMegabytes, Optional.empty());
-  }
+  private final JobVolumes volumes;
 
   /**
-   * @param volumes the disk that requests are checked against; unchecked where empty
+   * @param volumes whose disk is the most that a job can ask for
    */
   public MachineView(
       GpuInventory gpus,
@@ -59,7 +48,7 @@ public final class MachineView implements MachineFacts {
       Library models,
       AddressPolicy callbacks,
       long maxVolumeMegabytes,
-      Optional<JobVolumes> volumes) {
+      JobVolumes volumes) {
     this.volumes = volumes;
     this.gpus = gpus;
     this.ledger = ledger;
@@ -123,10 +112,8 @@ public final class MachineView implements MachineFacts {
   }
 
   @Override
-  public OptionalLong diskMegabytes() {
-    return volumes.isPresent()
-        ? OptionalLong.of(volumes.get().totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE)
-        : OptionalLong.empty();
+  public long diskMegabytes() {
+    return volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
   }
 
   @Override

@@ -49,7 +49,6 @@ class JobDeskTest {
             run.ledger,
             new Dispatcher(run.ledger, run.gpus, run.volumes, true),
             new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
-            run.volumes,
             () -> health,
             new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
             run.clock);
@@ -93,19 +92,14 @@ class JobDeskTest {
   }
 
   @Test
-  void volumesLargerThanTheDiskAreRefusedAtOnce() {
-    long huge = run.volumes.totalBytes() / 1_000_000;
-    assertRefused(
-        Kind.BAD_REQUEST,
-        "more than the whole disk",
-        () -> desk.create(ANN, Requests.simple().volumes(huge).build(), BODY, Optional.empty()));
-  }
-
-  @Test
   void aKeySentAgainWithAnotherBodyIsAConflict() {
     JobId id = desk.create(ANN, Requests.simple().build(), "{\"a\":1}", Optional.of("k"));
     assertThat(desk.create(ANN, Requests.simple().build(), "{\"a\":1}", Optional.of("k")))
         .isEqualTo(id);
+    assertThat(desk.createdBefore(ANN, "k", "{ \"a\": 1 }")).contains(id);
+    assertThat(desk.createdBefore(ANN, "k", "{")).isEmpty();
+    assertThat(desk.createdBefore(ROOT, "k", "{\"a\":1}")).isEmpty();
+    assertRefused(Kind.CONFLICT, id.value(), () -> desk.createdBefore(ANN, "k", "{\"a\":2}"));
     assertRefused(
         Kind.CONFLICT,
         id.value(),

@@ -5,14 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.callback.AddressPolicy;
 import io.gpurunner.agent.callback.HostResolver;
 import io.gpurunner.api.CallbackVerdict;
-import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,7 +34,7 @@ class MachineViewTest {
     run.close();
   }
 
-  private MachineView view(HostResolver resolver, Optional<JobVolumes> volumes) {
+  private MachineView view(HostResolver resolver) {
     Library library = new Library(directory);
     return new MachineView(
         run.gpus,
@@ -45,18 +43,14 @@ class MachineViewTest {
         library,
         new AddressPolicy(List.of(), List.of(), resolver),
         1_000,
-        volumes);
+        run.volumes);
   }
 
   @Test
   void aReceiverIsJudgedWhereItsHostResolves() {
-    assertThat(
-            view(host -> List.of(InetAddress.ofLiteral("192.0.2.1")), Optional.empty())
-                .judgeCallback(CALLBACK))
+    assertThat(view(host -> List.of(InetAddress.ofLiteral("192.0.2.1"))).judgeCallback(CALLBACK))
         .isEqualTo(new CallbackVerdict.Allowed());
-    assertThat(
-            view(host -> List.of(InetAddress.ofLiteral("127.0.0.1")), Optional.empty())
-                .judgeCallback(CALLBACK))
+    assertThat(view(host -> List.of(InetAddress.ofLiteral("127.0.0.1"))).judgeCallback(CALLBACK))
         .isInstanceOfSatisfying(
             CallbackVerdict.Refused.class,
             refused ->
@@ -71,7 +65,7 @@ class MachineViewTest {
         host -> {
           throw new UnknownHostException("the host " + host + " does not resolve: no answer");
         };
-    assertThat(view(noDns, Optional.empty()).judgeCallback(CALLBACK))
+    assertThat(view(noDns).judgeCallback(CALLBACK))
         .isEqualTo(
             new CallbackVerdict.NotJudged(
                 "the host hooks.lan does not resolve: no answer; the job was taken, and the host is"
@@ -80,9 +74,7 @@ class MachineViewTest {
 
   @Test
   void theDiskIsTheVolumesOwn() {
-    HostResolver none = host -> List.of();
-    assertThat(view(none, Optional.empty()).diskMegabytes()).isEmpty();
-    assertThat(view(none, Optional.of(run.volumes)).diskMegabytes())
-        .hasValue(run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE);
+    assertThat(view(host -> List.of()).diskMegabytes())
+        .isEqualTo(run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE);
   }
 }
