@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -50,7 +49,7 @@ public final class FakeContainerOutput implements ContainerOutput {
     try {
       Files.writeString(file, text);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw new ContainerException(Kind.FAILED, "writing " + file + ": " + e.getMessage());
     }
   }
 

@@ -11,153 +11,61 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Requests for tests: one sound request, and ways to vary it. */
-public record Requests(
-    int gpuNumber,
-    String gpuType,
-    long volumeMegabytes,
-    String image,
-    StopRule stopRule,
-    Optional<String> runCommand,
-    Optional<URI> callbackUrl,
-    int priority,
-    int retries,
-    Optional<Duration> gracePeriod,
-    Optional<JobId> resumeFrom) {
+/** Requests for tests: one sound request, and ways to vary it. One thread. */
+public final class Requests {
+  private int gpuNumber = 1;
+  private String gpuType = "NVIDIA-GeForce-RTX-3090";
+  private long volumeMegabytes = 100;
+  private StopRule stopRule = new StopRule.NaturalEnd();
+  private Optional<URI> callbackUrl = Optional.empty();
+  private int priority;
+  private int retries;
+  private Optional<JobId> resumeFrom = Optional.empty();
+
+  private Requests() {}
 
   public static Requests simple() {
-    return new Requests(
-        1,
-        "NVIDIA-GeForce-RTX-3090",
-        100,
-        "busybox",
-        new StopRule.NaturalEnd(),
-        Optional.of("true"),
-        Optional.empty(),
-        0,
-        0,
-        Optional.empty(),
-        Optional.empty());
+    return new Requests();
   }
 
   public Requests gpus(int count) {
-    return new Requests(
-        count,
-        gpuType,
-        volumeMegabytes,
-        image,
-        stopRule,
-        runCommand,
-        callbackUrl,
-        priority,
-        retries,
-        gracePeriod,
-        resumeFrom);
+    gpuNumber = count;
+    return this;
   }
 
   public Requests type(String type) {
-    return new Requests(
-        gpuNumber,
-        type,
-        volumeMegabytes,
-        image,
-        stopRule,
-        runCommand,
-        callbackUrl,
-        priority,
-        retries,
-        gracePeriod,
-        resumeFrom);
+    gpuType = type;
+    return this;
   }
 
   public Requests volumes(long megabytes) {
-    return new Requests(
-        gpuNumber,
-        gpuType,
-        megabytes,
-        image,
-        stopRule,
-        runCommand,
-        callbackUrl,
-        priority,
-        retries,
-        gracePeriod,
-        resumeFrom);
+    volumeMegabytes = megabytes;
+    return this;
   }
 
   public Requests stopAfter(Duration limit) {
-    return new Requests(
-        gpuNumber,
-        gpuType,
-        volumeMegabytes,
-        image,
-        new StopRule.After(limit),
-        runCommand,
-        callbackUrl,
-        priority,
-        retries,
-        gracePeriod,
-        resumeFrom);
+    stopRule = new StopRule.After(limit);
+    return this;
   }
 
   public Requests callback(URI url) {
-    return new Requests(
-        gpuNumber,
-        gpuType,
-        volumeMegabytes,
-        image,
-        stopRule,
-        runCommand,
-        Optional.of(url),
-        priority,
-        retries,
-        gracePeriod,
-        resumeFrom);
+    callbackUrl = Optional.of(url);
+    return this;
   }
 
   public Requests priority(int value) {
-    return new Requests(
-        gpuNumber,
-        gpuType,
-        volumeMegabytes,
-        image,
-        stopRule,
-        runCommand,
-        callbackUrl,
-        value,
-        retries,
-        gracePeriod,
-        resumeFrom);
+    priority = value;
+    return this;
   }
 
   public Requests retries(int count) {
-    return new Requests(
-        gpuNumber,
-        gpuType,
-        volumeMegabytes,
-        image,
-        stopRule,
-        runCommand,
-        callbackUrl,
-        priority,
-        count,
-        gracePeriod,
-        resumeFrom);
+    retries = count;
+    return this;
   }
 
   public Requests resumeFrom(JobId id) {
-    return new Requests(
-        gpuNumber,
-        gpuType,
-        volumeMegabytes,
-        image,
-        stopRule,
-        runCommand,
-        callbackUrl,
-        priority,
-        retries,
-        gracePeriod,
-        Optional.of(id));
+    resumeFrom = Optional.of(id);
+    return this;
   }
 
   public JobRequest build() {
@@ -168,18 +76,18 @@ public record Requests(
         volumeMegabytes,
         "/data2",
         volumeMegabytes,
-        image,
+        "busybox",
         JobType.GENERAL,
         stopRule,
         Optional.of(new LibraryMount("train-dataset", "/dataset")),
         Optional.empty(),
-        runCommand,
+        Optional.of("true"),
         callbackUrl,
         Map.of("OPEN_NODE_TOKEN", "xxxxx"),
         Optional.of("a name"),
         priority,
         retries,
-        gracePeriod,
+        Optional.empty(),
         Map.of("team", "vision"),
         resumeFrom,
         List.of("pretrainedModelPath without pretrainedModelName is ignored"));

@@ -2,27 +2,24 @@ package io.gpurunner.agent.container.docker;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.gpurunner.agent.container.ContainerException;
-import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerOutputContract;
 import io.gpurunner.agent.container.ContainerSpec;
-import io.gpurunner.api.JobId;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.stream.Stream;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-final class DockerOutputIT {
+/** The contract, and what only a real engine shows. */
+final class DockerOutputIT extends ContainerOutputContract {
   private final TestEngine engine = new TestEngine();
   private final ContainerOutput output = engine.engine().output();
 
@@ -31,12 +28,21 @@ final class DockerOutputIT {
     engine.close();
   }
 
-  private static ContainerName unknown() {
-    return new ContainerName(JobId.random(), 1);
+  @Override
+  protected ContainerOutput output() {
+    return output;
+  }
+
+  @Override
+  protected ContainerName ended(List<String> lines) {
+    ContainerName name =
+        engine.start(TestEngine.shell("printf '%s\\n' '" + String.join("' '", lines) + "'"));
+    engine.awaitExit(name);
+    return name;
   }
 
   @Test
-  void bothStreamsAreSavedAsTheyCame(@TempDir Path folder) throws IOException {
+  void bothStreamsAreSavedAsTheyCame(@TempDir Path folder) {
     ContainerName name =
         engine.start(
             TestEngine.shell(
@@ -45,44 +51,6 @@ final class DockerOutputIT {
     Path file = folder.resolve("log");
     output.save(name, file);
     assertThat(file).hasContent("out1\nerr1\nout2\nerr2\nout3\nerr3");
-    // Again, after a crash: the same.
-    output.save(name, file);
-    assertThat(file).hasContent("out1\nerr1\nout2\nerr2\nout3\nerr3");
-    try (Stream<Path> files = Files.list(folder)) {
-      assertThat(files).containsExactly(file);
-    }
-  }
-
-  @Test
-  void anAbsentContainerLeavesTheFileAsItIs(@TempDir Path folder) throws IOException {
-    Path file = folder.resolve("log");
-    Files.writeString(file, "before");
-    output.save(unknown(), file);
-    output.save(unknown(), folder.resolve("other"));
-    try (Stream<Path> files = Files.list(folder)) {
-      assertThat(files).containsExactly(file);
-    }
-    assertThat(file).hasContent("before");
-    assertThatThrownBy(() -> output.copy(unknown(), 10, false, OutputStream.nullOutputStream()))
-        .isInstanceOfSatisfying(
-            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
-  }
-
-  @Test
-  void aFolderThatIsNotThereIsNamed(@TempDir Path folder) {
-    ContainerName name = engine.start(TestEngine.shell("echo x"));
-    assertThatThrownBy(() -> output.save(name, folder.resolve("no/log")))
-        .isInstanceOf(ContainerException.class)
-        .hasMessageContaining(folder.resolve("no").toString());
-  }
-
-  @Test
-  void theTailIsCopied() {
-    ContainerName name = engine.start(TestEngine.shell("seq 1 1000"));
-    engine.awaitExit(name);
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    output.copy(name, 2, false, bytes);
-    assertThat(bytes.toString(UTF_8)).isEqualTo("999\n1000\n");
   }
 
   @Test

@@ -1,0 +1,75 @@
+package io.gpurunner.agent.container;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.api.JobId;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What every {@link ContainerOutput} keeps, the real one and the fake. */
+public abstract class ContainerOutputContract {
+  /** The output under test; the same for the whole test. */
+  protected abstract ContainerOutput output();
+
+  /** A container that has printed these lines and ended. */
+  protected abstract ContainerName ended(List<String> lines);
+
+  private static ContainerName unknown() {
+    return new ContainerName(JobId.random(), 1);
+  }
+
+  @Test
+  void whatWasPrintedIsSavedAndAgainTheSame(@TempDir Path folder) throws IOException {
+    ContainerName name = ended(List.of("loss 0.5", "loss 0.1"));
+    Path file = folder.resolve("log");
+    output().save(name, file);
+    assertThat(file).hasContent("loss 0.5\nloss 0.1");
+    // Again, after a crash: the same.
+    output().save(name, file);
+    assertThat(file).hasContent("loss 0.5\nloss 0.1");
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(file);
+    }
+  }
+
+  @Test
+  void anAbsentContainerLeavesTheFileAsItIs(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("log");
+    Files.writeString(file, "before");
+    output().save(unknown(), file);
+    output().save(unknown(), folder.resolve("other"));
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(file);
+    }
+    assertThat(file).hasContent("before");
+    assertThatThrownBy(() -> output().copy(unknown(), 10, false, OutputStream.nullOutputStream()))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+  }
+
+  @Test
+  void aFolderThatIsNotThereIsNamed(@TempDir Path folder) {
+    ContainerName name = ended(List.of("x"));
+    assertThatThrownBy(() -> output().save(name, folder.resolve("no/log")))
+        .isInstanceOf(ContainerException.class)
+        .hasMessageContaining(folder.resolve("no").toString());
+  }
+
+  @Test
+  void theTailIsCopied() {
+    ContainerName name = ended(List.of("997", "998", "999", "1000"));
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    output().copy(name, 2, false, bytes);
+    assertThat(bytes.toString(UTF_8)).isEqualTo("999\n1000\n");
+  }
+}

@@ -1,0 +1,20 @@
+package io.gpurunner.agent.container;
+
+import io.gpurunner.api.JobId;
+import java.util.List;
+
+final class FakeContainerOutputTest extends ContainerOutputContract {
+  private final FakeContainerOutput fake = new FakeContainerOutput();
+
+  @Override
+  protected ContainerOutput output() {
+    return fake;
+  }
+
+  @Override
+  protected ContainerName ended(List<String> lines) {
+    ContainerName name = new ContainerName(JobId.random(), 1);
+    fake.print(name, String.join("\n", lines) + "\n");
+    return name;
+  }
+}

@@ -1,0 +1,63 @@
+package io.gpurunner.agent.container;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.storage.Cancellation;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+
+/** What every {@link Images} keeps, the real one and the fake. */
+public abstract class ImagesContract {
+  /** The images under test; the same for the whole test. */
+  protected abstract Images images();
+
+  /** An image that a registry has and this machine has not. */
+  protected abstract String absentImage();
+
+  /** One that the registry refuses, in these words. */
+  protected abstract String refusedImage(String words);
+
+  /** One whose pull fails this time. */
+  protected abstract String failingImage();
+
+  /** One whose pull does not end. */
+  protected abstract String hangingImage();
+
+  @Test
+  void anAbsentImageIsPulledAndThenPresent() {
+    String image = absentImage();
+    images().ensurePresent(image, Cancellation.NEVER);
+    // Present now: nothing is left that could be cancelled.
+    images().ensurePresent(image, () -> true);
+  }
+
+  @Test
+  void aRefusalCarriesTheRegistrysWords() {
+    String image = refusedImage("denied");
+    assertFails(image, Kind.REFUSED, "denied");
+  }
+
+  @Test
+  void aFailureMayBeTriedAgain() {
+    assertFails(failingImage(), Kind.FAILED, "");
+  }
+
+  private void assertFails(String image, Kind kind, String words) {
+    assertThatThrownBy(() -> images().ensurePresent(image, Cancellation.NEVER))
+        .isInstanceOfSatisfying(ContainerException.class, e -> assertThat(e.kind()).isEqualTo(kind))
+        .hasMessageContaining(words);
+  }
+
+  @Test
+  void aPullThatHangsEndsByCancellation() {
+    String image = hangingImage();
+    Instant cancelAt = Instant.now().plusSeconds(1);
+    assertThatThrownBy(() -> images().ensurePresent(image, () -> Instant.now().isAfter(cancelAt)))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CANCELLED));
+    assertThat(Duration.between(cancelAt, Instant.now())).isLessThan(Duration.ofSeconds(3));
+  }
+}
