@@ -30,6 +30,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.JdbiException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -427,6 +428,25 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private <T> T read(Function<Handle, T> query) {
+    try {
+      return readOnce(query);
+    } catch (JdbiException e) {
+      log.warn("the ledger could not be read, opening it again: {}", e.getMessage());
+      openAgainAfterFault();
+      return readOnce(query);
+    }
+  }
+
+  /** H2 closes the file after a fault of the disk; the next commit opens it again. */
+  private void openAgainAfterFault() {
+    try {
+      commits.commit(() -> database);
+    } catch (LedgerException e) {
+      log.warn("the ledger was opened again: {}", e.getMessage());
+    }
+  }
+
+  private <T> T readOnce(Function<Handle, T> query) {
     opening.readLock().lock();
     try {
       return openFile().read(query);

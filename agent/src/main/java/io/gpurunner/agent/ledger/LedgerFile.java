@@ -58,12 +58,7 @@ final class LedgerFile implements AutoCloseable {
   static LedgerFile open(Path database) {
     Path file = Path.of(database.toAbsolutePath() + SUFFIX);
     JdbcDataSource source = new JdbcDataSource();
-    // Closing is ours alone: H2 itself would close the file under a commit at exit. And chunks are
-    // only ever appended (docs/adr/002): those put into gaps may not be found after a kill.
-    source.setURL(
-        "jdbc:h2:file:"
-            + database.toAbsolutePath()
-            + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0");
+    source.setURL(url(database));
     source.setUser("gpurunner");
     source.setPassword("");
     try {
@@ -72,6 +67,16 @@ final class LedgerFile implements AutoCloseable {
     } catch (SQLException | FlywayException e) {
       throw new LedgerException(LedgerException.Kind.FAILED, openingFailure(file, e), e);
     }
+  }
+
+  /**
+   * Closing is ours alone: H2 itself would close the file under a commit at exit. And chunks are
+   * only ever appended (docs/adr/002): those put into gaps may not be found after a kill.
+   */
+  static String url(Path database) {
+    return "jdbc:h2:file:"
+        + database.toAbsolutePath()
+        + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0";
   }
 
   private static String openingFailure(Path file, Exception e) {

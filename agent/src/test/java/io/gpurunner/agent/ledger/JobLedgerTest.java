@@ -15,6 +15,10 @@ import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
 import java.net.URI;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -288,6 +292,35 @@ class JobLedgerTest {
         .isInstanceOfSatisfying(
             LedgerException.class,
             e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.FILES_NOT_THERE));
+  }
+
+  @Test
+  void aDatabaseThatClosesUnderItIsOpenedAgain() throws SQLException {
+    Job before = finished(Requests.simple().build(), new Ending.Completed());
+    closeUnderneath();
+    assertThatThrownBy(() -> submit(Requests.simple().build()))
+        .isInstanceOfSatisfying(
+            LedgerException.class,
+            e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.FAILED));
+    assertThat(ledger.live()).isEmpty();
+    Job after = submit(Requests.simple().build());
+    assertThat(ledger.find(before.id())).contains(before);
+
+    closeUnderneath();
+    assertThat(ledger.find(before.id())).contains(before);
+    assertThat(ledger.live()).containsExactly(after);
+    reopen();
+    assertThat(ledger.live()).containsExactly(after);
+  }
+
+  /** What H2 does by itself where its file cannot be written. */
+  private void closeUnderneath() throws SQLException {
+    try (Connection connection =
+            DriverManager.getConnection(
+                LedgerFile.url(directory.resolve("ledger")), "gpurunner", "");
+        Statement statement = connection.createStatement()) {
+      statement.execute("SHUTDOWN IMMEDIATELY");
+    }
   }
 
   @Test
