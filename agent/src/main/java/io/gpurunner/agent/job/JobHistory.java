@@ -2,6 +2,7 @@ package io.gpurunner.agent.job;
 
 import io.gpurunner.gpu.GpuUuid;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -21,21 +22,21 @@ public final class JobHistory {
           new Line(
               at,
               "pull-failed",
-              postponed.reason() + "; next try not before " + postponed.notBefore());
+              postponed.reason() + "; next try not before " + seconds(postponed.notBefore()));
       case JobEvent.Pulled _ -> new Line(at, "image-present", "image is on this machine");
       case JobEvent.Started started ->
           new Line(
               at,
               "started",
               "container started at "
-                  + started.startedAt()
+                  + seconds(started.startedAt())
                   + started
                       .deadline()
-                      .map(deadline -> ", to be stopped at " + deadline)
+                      .map(deadline -> ", to be stopped at " + seconds(deadline))
                       .orElse(""));
       case JobEvent.RunEnded ended -> new Line(at, "ending", describe(ended.ending()));
       case JobEvent.StopSignalled signalled ->
-          new Line(at, "stop-signalled", "SIGTERM sent; SIGKILL follows at " + signalled.killAt());
+          new Line(at, "stop-signalled", "SIGTERM sent; SIGKILL follows at " + seconds(signalled.killAt()));
       case JobEvent.ContainerGone _ -> new Line(at, "container-gone", "its container is gone");
       case JobEvent.GpusReleased released ->
           new Line(
@@ -50,7 +51,7 @@ public final class JobHistory {
           new Line(
               at,
               "upload-failed",
-              postponed.reason() + "; next try not before " + postponed.notBefore());
+              postponed.reason() + "; next try not before " + seconds(postponed.notBefore()));
       case JobEvent.Uploaded uploaded ->
           new Line(
               at,
@@ -64,6 +65,10 @@ public final class JobHistory {
       case JobEvent.UploadResumed _ ->
           new Line(at, "upload-resumed", "upload is tried again on request");
     };
+  }
+
+  private static Instant seconds(Instant at) {
+    return at.truncatedTo(ChronoUnit.SECONDS);
   }
 
   private static String describe(Ending ending) {
