@@ -113,14 +113,17 @@ final class Agent implements AutoCloseable {
 
     AddressPolicy callbackPolicy =
         new AddressPolicy(
-            config.callbacks().allow(), config.callbacks().deny(), new SystemHostResolver());
+            config.callbacks().allow(),
+            config.callbacks().deny(),
+            keep("resolver", new SystemHostResolver()));
     ArtifactUrls urls = new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock);
     HttpCallbackSender sender =
         keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
-    Readiness readiness = keep("readiness", new Readiness(docker.probe(), store, gpus));
+    Readiness readiness =
+        keep("readiness", new Readiness(docker.probe(), store, gpus, volumes, ledger));
     Dispatcher dispatcher =
         keep("dispatcher", new Dispatcher(ledger, gpus, volumes, opened.local()));
     Optional<ArtifactStore> localStore = opened.local() ? Optional.of(store) : Optional.empty();
@@ -150,7 +153,7 @@ final class Agent implements AutoCloseable {
 
     ApiPorts ports =
         new ApiPorts(
-            new JobDesk(ledger, dispatcher, urls, readiness, runSettings, clock),
+            new JobDesk(ledger, dispatcher, runner::missing, urls, readiness, runSettings, clock),
             new MachineView(
                 gpus,
                 ledger,
@@ -158,7 +161,8 @@ final class Agent implements AutoCloseable {
                 models,
                 callbackPolicy,
                 config.jobs().maxVolumeMegabytes(),
-                volumes),
+                volumes,
+                opened.local()),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             opened.downloads());

@@ -5,33 +5,12 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.regex.Pattern;
 
 /** Reads {@code env}: an object of text, numbers and booleans, or that object as JSON text. */
 final class EnvironmentField {
   private static final String FIELD = "env";
   private static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]*+");
-
-  /**
-   * What the NVIDIA container tools and the CUDA, ROCm and OpenCL libraries read to decide which
-   * devices a process sees; the agent alone sets them. Names are case-sensitive on Linux.
-   */
-  private static final Set<String> RESERVED =
-      Set.of(
-          "CUDA_VISIBLE_DEVICES",
-          "GPU_DEVICE_ORDINAL",
-          "HIP_VISIBLE_DEVICES",
-          "ROCR_VISIBLE_DEVICES");
-
-  /**
-   * The container tools' own family (VISIBLE_DEVICES, DRIVER_CAPABILITIES, MIG_*, REQUIRE_*,
-   * DISABLE_REQUIRE, IMEX_CHANNELS, GDS …), refused whole because it grows with their releases.
-   */
-  private static final String RESERVED_PREFIX = "NVIDIA_";
-
-  /** Of that prefix, yet only a switch of cuBLAS's arithmetic. */
-  private static final String NOT_RESERVED = "NVIDIA_TF32_OVERRIDE";
 
   private final Fields fields;
 
@@ -111,18 +90,13 @@ final class EnvironmentField {
           FIELD,
           "names must be a letter or _ and then letters, digits, _ . -, at most %d characters, was %s"
               .formatted(JobRequestLimits.MAX_ENV_NAME_CHARACTERS, Shown.quoted(name)));
-    } else if (isReserved(name)) {
+    } else if (ReservedVariables.isReserved(name)) {
       fields.refuse(
           FIELD,
           name
               + " cannot be set by a job: the agent decides which GPUs a job sees (ask with gpuNumber and"
               + " gpuType); remove it");
     }
-  }
-
-  private static boolean isReserved(String name) {
-    return RESERVED.contains(name)
-        || (name.startsWith(RESERVED_PREFIX) && !name.equals(NOT_RESERVED));
   }
 
   /** The variable's text; numbers as they were written. */

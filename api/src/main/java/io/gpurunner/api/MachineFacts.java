@@ -30,8 +30,11 @@ public interface MachineFacts {
   /** Largest volume a job may ask for, in MB of 10^6 bytes. */
   long maxVolumeMegabytes();
 
-  /** Size of the disk that holds jobs' volumes, in MB of 10^6 bytes. */
-  long diskMegabytes();
+  /**
+   * Why volumes of these sizes, each at most {@link #maxVolumeMegabytes}, can never be had here;
+   * empty where they can.
+   */
+  Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes);
 
   /** Whether this URL may be called back: judged on the resolved address (contract section 5). */
   CallbackVerdict judgeCallback(URI callbackUrl);

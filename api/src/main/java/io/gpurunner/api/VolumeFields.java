@@ -28,13 +28,9 @@ final class VolumeFields {
     if (checkpoint.isEmpty() || model.isEmpty()) {
       return Optional.empty();
     }
-    long need = Math.addExact(checkpoint.getAsLong(), model.getAsLong());
-    long disk = facts.diskMegabytes();
-    if (need > disk) {
-      fields.refuse(
-          CHECKPOINT + " and " + MODEL,
-          "must fit together on the disk of this machine (%d MB), were %d MB; ask for less"
-              .formatted(disk, need));
+    Optional<String> refusal = facts.volumesRefusal(checkpoint.getAsLong(), model.getAsLong());
+    if (refusal.isPresent()) {
+      fields.refuse(CHECKPOINT + " and " + MODEL, refusal.get());
       return Optional.empty();
     }
     return Optional.of(new Sizes(checkpoint.getAsLong(), model.getAsLong()));

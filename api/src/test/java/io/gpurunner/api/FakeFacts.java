@@ -18,7 +18,7 @@ final class FakeFacts implements MachineFacts {
   SortedSet<String> datasets = new TreeSet<>(List.of("train-dataset", "iris"));
   SortedSet<String> models = new TreeSet<>(List.of("chatglm3-6b"));
   CallbackVerdict callbackVerdict = new CallbackVerdict.Allowed();
-  long diskMegabytes = 100_000_000;
+  Optional<String> volumesRefusal = Optional.empty();
   Optional<String> resumeRefusal = Optional.empty();
 
   @Override
@@ -47,8 +47,8 @@ final class FakeFacts implements MachineFacts {
   }
 
   @Override
-  public long diskMegabytes() {
-    return diskMegabytes;
+  public Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes) {
+    return volumesRefusal;
   }
 
   @Override

@@ -2,10 +2,7 @@ package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,11 +24,8 @@ public final class ArtifactPublisher {
    */
   static final int AT_A_TIME = 3;
 
-  /** How often a job that waits for its turn is asked whether it is cancelled. */
-  private static final Duration ASK_INTERVAL = Duration.ofSeconds(1);
-
   private final ArtifactStore store;
-  private final Semaphore turns = new Semaphore(AT_A_TIME, true);
+  private final Turns turns = new Turns(AT_A_TIME);
 
   public ArtifactPublisher(ArtifactStore store) {
     this.store = store;
@@ -43,42 +37,37 @@ public final class ArtifactPublisher {
    * left cannot be told from what another directory left without reading all of it again.
    *
    * @param modelDirectory nothing writes to it any more
+   * @param limitBytes the most that is published: sparse files and further names of a file, which
+   *     take no room in the directory, take it in the store
    * @throws StorageException naming what was wrong, UNFIT where it is what the job left; without a
    *     manifest the folder is incomplete
    */
   public PublishedArtifacts publish(
-      JobFolder folder, Path modelDirectory, Cancellation cancellation) {
-    awaitTurn(folder, cancellation);
+      JobFolder folder, Path modelDirectory, long limitBytes, Cancellation cancellation) {
     try {
-      return publishNow(folder, modelDirectory, cancellation);
-    } finally {
-      turns.release();
+      turns.await(cancellation);
+    } catch (CancelledException cancelled) {
+      throw new StorageException(
+          Kind.CANCELLED, "publishing %s was cancelled".formatted(folder.name()), cancelled);
     }
-  }
-
-  private void awaitTurn(JobFolder folder, Cancellation cancellation) {
     try {
-      while (!turns.tryAcquire(ASK_INTERVAL.toMillis(), TimeUnit.MILLISECONDS)) {
-        if (cancellation.isCancelled()) {
-          throw new StorageException(
-              Kind.CANCELLED,
-              "publishing %s was cancelled".formatted(folder.name()),
-              new CancelledException());
-        }
-      }
-    } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a thread here", e);
+      return publishNow(folder, modelDirectory, limitBytes, cancellation);
+    } finally {
+      turns.end();
     }
   }
 
   /** How many wait for their turn; for tests. */
   int waiting() {
-    return turns.getQueueLength();
+    return turns.waiting();
   }
 
   private PublishedArtifacts publishNow(
-      JobFolder folder, Path modelDirectory, Cancellation cancellation) {
-    ModelDirectory model = ModelDirectory.measure(modelDirectory, cancellation);
+      JobFolder folder, Path modelDirectory, long limitBytes, Cancellation cancellation) {
+    // The old manifest goes first, so that at no moment it stands for objects that are not its own;
+    // and a store that is down is found out before all is read.
+    store.withdraw(folder);
+    ModelDirectory model = ModelDirectory.measure(modelDirectory, limitBytes, cancellation);
     if (model.skippedCount() > 0) {
       log.warn(
           "{}: {} entries of the model directory are no regular files and are not published: {}{}",
@@ -90,8 +79,6 @@ public final class ArtifactPublisher {
     Optional<String> artifact = artifactName(model);
     // Before anything is sent: a list of files that is too long fails here.
     ArtifactContent manifest = Manifest.of(artifact, model);
-    // The old manifest goes first, so that at no moment it stands for objects that are not its own.
-    store.withdraw(folder);
     if (artifact.isPresent()) {
       ArtifactContent content =
           artifact.get().equals(ARCHIVE) && !isSingle(model)

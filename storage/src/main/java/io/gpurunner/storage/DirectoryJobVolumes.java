@@ -184,7 +184,7 @@ final class DirectoryJobVolumes implements JobVolumes {
   @Override
   public long totalBytes() {
     try {
-      return Files.getFileStore(jobs).getTotalSpace();
+      return Math.max(0, Files.getFileStore(jobs).getTotalSpace() - reserveBytes);
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot ask for the size of " + jobs, failure);
     }

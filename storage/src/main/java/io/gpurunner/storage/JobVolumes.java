@@ -52,7 +52,7 @@ public interface JobVolumes extends AutoCloseable {
    */
   long freeBytes();
 
-  /** Size of that file system, in bytes. */
+  /** Size of that file system without what is kept for the agent itself, in bytes. */
   long totalBytes();
 
   /** Removes all directories of a job. None there is no error. Follows no link. */

@@ -45,10 +45,13 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
   /**
    * Reads every file once.
    *
+   * @param limitBytes the most that its files may make together
    * @throws StorageException UNFIT, REFUSED, CANCELLED
    */
-  static ModelDirectory measure(Path root, Cancellation cancellation) {
-    return measure(root, USUAL_BOUNDS, cancellation);
+  static ModelDirectory measure(Path root, long limitBytes, Cancellation cancellation) {
+    long totalBytes = Math.min(limitBytes, USUAL_BOUNDS.totalBytes());
+    return measure(
+        root, new Bounds(USUAL_BOUNDS.tree(), USUAL_BOUNDS.files(), totalBytes), cancellation);
   }
 
   static ModelDirectory measure(Path root, Bounds bounds, Cancellation cancellation) {
@@ -119,7 +122,7 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
     private void requireTotal(long moreBytes) throws UnfitContentException {
       if (moreBytes > bounds.totalBytes() - totalBytes) {
         throw new UnfitContentException(
-            "its files make more than %d bytes together, the most that are published (a sparse file counts with its whole length)"
+            "its files make more than the %d bytes asked for it (a sparse file counts with its whole length, a file of several names once for each)"
                 .formatted(bounds.totalBytes()));
       }
     }

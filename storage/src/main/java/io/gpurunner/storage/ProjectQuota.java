@@ -7,9 +7,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileStore;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -21,8 +19,9 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Gives each volume a project of its own in the file system's quota (ext4 or XFS mounted with
- * {@code prjquota}): a write past the limit fails, and the use is known without looking at the
- * files. Needs root, and the programs {@code findmnt}, {@code chattr} and {@code setquota}.
+ * {@code prjquota}): a write past the limit fails. But the owner of a file may take it out of its
+ * project (FS_IOC_FSSETXATTR, {@code chattr -p}), so the use is measured as where nothing stops it.
+ * Needs root, and the programs {@code findmnt}, {@code chattr} and {@code setquota}.
  */
 final class ProjectQuota implements VolumeLimit {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(15);
@@ -38,6 +37,7 @@ final class ProjectQuota implements VolumeLimit {
   private static final List<String> OPTIONS = List.of("prjquota", "pquota");
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
+  private final Watching watching = new Watching();
   private final Path jobs;
   private final Path mountPoint;
   private final ReentrantLock choosing = new ReentrantLock();
@@ -166,15 +166,14 @@ final class ProjectQuota implements VolumeLimit {
     // A directory is always there to be read.
   }
 
-  /** statfs(2) on a directory with a project limit tells the project's use, on ext4 and XFS. */
   @Override
-  public long usedBytes(Path jobRoot, Volume volume) throws IOException {
-    Path directory = VolumeLimit.directory(jobRoot, volume);
-    if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-      return 0;
-    }
-    FileStore store = Files.getFileStore(directory);
-    return store.getTotalSpace() - store.getUnallocatedSpace();
+  public long usedBytes(Path jobRoot, Volume volume) {
+    return watching.usedBytes(jobRoot, volume);
+  }
+
+  @Override
+  public Optional<Long> countFiles(Path jobRoot, Volume volume) {
+    return watching.countFiles(jobRoot, volume);
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.gpurunner.storage;
 import io.gpurunner.storage.StorageException.Kind;
 import java.util.Optional;
 import java.util.Set;
+import javax.net.ssl.SSLException;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.SdkException;
@@ -115,7 +116,11 @@ final class S3Errors {
       root = root.getCause();
     }
     String message = root.getMessage();
-    return root.getClass().getSimpleName() + (message == null ? "" : ": " + message);
+    String advice =
+        root instanceof SSLException
+            ? "; check http or https and the port in store.s3.endpoint, and its certificate"
+            : "";
+    return root.getClass().getSimpleName() + (message == null ? "" : ": " + message) + advice;
   }
 
   static <T extends Throwable> Optional<T> cause(Throwable failure, Class<T> type) {

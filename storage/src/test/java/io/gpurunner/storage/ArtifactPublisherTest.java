@@ -37,6 +37,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ArtifactPublisherTest {
+  private static final long PLENTY = Long.MAX_VALUE;
+
   private static final JobFolder FOLDER = new JobFolder("ai1");
 
   @TempDir Path directory;
@@ -60,7 +62,7 @@ class ArtifactPublisherTest {
   }
 
   private PublishedArtifacts publish() {
-    return new ArtifactPublisher(store()).publish(FOLDER, model(), Cancellation.NEVER);
+    return new ArtifactPublisher(store()).publish(FOLDER, model(), PLENTY, Cancellation.NEVER);
   }
 
   private JsonNode manifest() throws IOException {
@@ -245,7 +247,7 @@ class ArtifactPublisherTest {
     Files.writeString(model().resolve("b"), "2");
     Cancellation onceTheOldIsGone = () -> !Files.exists(published("manifest.json"));
     assertThatThrownBy(
-            () -> new ArtifactPublisher(store()).publish(FOLDER, model(), onceTheOldIsGone))
+            () -> new ArtifactPublisher(store()).publish(FOLDER, model(), PLENTY, onceTheOldIsGone))
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
@@ -259,7 +261,8 @@ class ArtifactPublisherTest {
     Files.writeString(model().resolve("a"), "1");
     Files.writeString(model().resolve("b"), "1");
     List<String> steps = new ArrayList<>();
-    new ArtifactPublisher(new RecordingStore(steps)).publish(FOLDER, model(), Cancellation.NEVER);
+    new ArtifactPublisher(new RecordingStore(steps))
+        .publish(FOLDER, model(), PLENTY, Cancellation.NEVER);
 
     assertThat(steps).containsExactly("withdraw ai1", "put ai1/data.zip", "put ai1/manifest.json");
   }
@@ -269,7 +272,7 @@ class ArtifactPublisherTest {
     Path file = model().resolve("a");
     Files.write(file, new byte[3 << 20]);
     Files.writeString(model().resolve("b"), "1");
-    ModelDirectory measured = ModelDirectory.measure(model(), Cancellation.NEVER);
+    ModelDirectory measured = ModelDirectory.measure(model(), PLENTY, Cancellation.NEVER);
     byte[] changed = new byte[3 << 20];
     changed[2_500_000] = 1;
     Files.write(file, changed);
@@ -322,7 +325,7 @@ class ArtifactPublisherTest {
         () -> measure(new TreeBounds(2, entries, nameBytes - 1), 2, 3),
         "more than " + (nameBytes - 1) + " bytes together");
     assertUnfit(() -> measure(exact, 1, 3), "more than 1 files");
-    assertUnfit(() -> measure(exact, 2, 2), "more than 2 bytes together");
+    assertUnfit(() -> measure(exact, 2, 2), "more than the 2 bytes asked for");
   }
 
   @Test
@@ -338,7 +341,7 @@ class ArtifactPublisherTest {
   void boundsTheManifest() throws Exception {
     Files.writeString(model().resolve("a"), "1");
     Files.writeString(model().resolve("b"), "2");
-    ModelDirectory measured = ModelDirectory.measure(model(), Cancellation.NEVER);
+    ModelDirectory measured = ModelDirectory.measure(model(), PLENTY, Cancellation.NEVER);
     ArtifactContent manifest = Manifest.of(Optional.of("data.zip"), measured);
     byte[] whole = manifest.open(0).readAllBytes();
 
@@ -370,7 +373,7 @@ class ArtifactPublisherTest {
                 + "open('%FF' * 12 + '~7', 'w').close()"));
 
     List<String> names =
-        ModelDirectory.measure(model(), Cancellation.NEVER).files().stream()
+        ModelDirectory.measure(model(), PLENTY, Cancellation.NEVER).files().stream()
             .map(ModelFile::name)
             .toList();
 
@@ -387,7 +390,8 @@ class ArtifactPublisherTest {
       JobFolder folder = new JobFolder("ai" + job);
       int before = publisher.waiting();
       threads.add(
-          Thread.ofVirtual().start(() -> publisher.publish(folder, model(), Cancellation.NEVER)));
+          Thread.ofVirtual()
+              .start(() -> publisher.publish(folder, model(), PLENTY, Cancellation.NEVER)));
       int number = job;
       await(
           () ->
@@ -396,7 +400,7 @@ class ArtifactPublisherTest {
                   : publisher.waiting() == before + 1);
     }
     assertThat(slow.begun).hasSize(ArtifactPublisher.AT_A_TIME);
-    assertThatThrownBy(() -> publisher.publish(FOLDER, model(), () -> true))
+    assertThatThrownBy(() -> publisher.publish(FOLDER, model(), PLENTY, () -> true))
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
@@ -409,7 +413,23 @@ class ArtifactPublisherTest {
     assertThat(slow.most.get()).isLessThanOrEqualTo(ArtifactPublisher.AT_A_TIME);
     assertThat(slow.begun).hasSize(3 * ArtifactPublisher.AT_A_TIME);
     assertThat(publisher.waiting()).isZero();
-    publisher.publish(FOLDER, model(), Cancellation.NEVER);
+    publisher.publish(FOLDER, model(), PLENTY, Cancellation.NEVER);
+  }
+
+  @Test
+  void publishesNoMoreThanTheVolumeWasToHold() throws Exception {
+    HostileTree.shell(model(), "truncate -s 3000M sparse");
+    assertUnfit(
+        () ->
+            new ArtifactPublisher(store()).publish(FOLDER, model(), 5_000_000, Cancellation.NEVER),
+        "more than the 5000000 bytes asked for");
+    HostileTree.shell(
+        model(), "rm sparse; head -c 1000000 /dev/zero > a; for i in 1 2 3 4 5; do ln a a$i; done");
+    assertUnfit(
+        () ->
+            new ArtifactPublisher(store()).publish(FOLDER, model(), 5_000_000, Cancellation.NEVER),
+        "more than the 5000000 bytes asked for");
+    assertThat(published("manifest.json")).doesNotExist();
   }
 
   @Test
@@ -417,10 +437,11 @@ class ArtifactPublisherTest {
     ArtifactPublisher publisher = new ArtifactPublisher(store());
     for (int job = 0; job < 2 * ArtifactPublisher.AT_A_TIME; job++) {
       assertThatThrownBy(
-              () -> publisher.publish(FOLDER, directory.resolve("none"), Cancellation.NEVER))
+              () ->
+                  publisher.publish(FOLDER, directory.resolve("none"), PLENTY, Cancellation.NEVER))
           .isInstanceOf(StorageException.class);
     }
-    assertThat(publisher.publish(FOLDER, model(), Cancellation.NEVER).fileCount()).isZero();
+    assertThat(publisher.publish(FOLDER, model(), PLENTY, Cancellation.NEVER).fileCount()).isZero();
   }
 
   private static void await(BooleanSupplier condition) {

@@ -158,9 +158,10 @@ abstract class JobVolumesContract {
   }
 
   @Test
-  void keepsTheReserveFree() {
+  void keepsTheReserveFree() throws Exception {
     JobVolumes greedy =
-        Volumes.open(new VolumeSettings(state, enforcement(), volumes.totalBytes()));
+        Volumes.open(
+            new VolumeSettings(state, enforcement(), Files.getFileStore(state).getTotalSpace()));
 
     assertThat(greedy.freeBytes()).isZero();
     assertThatThrownBy(() -> greedy.prepare(JOB, MB, MB)).isInstanceOf(StorageException.class);

@@ -35,6 +35,8 @@ import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 
 class S3ArtifactStoreIT extends ArtifactStoreContract {
+  private static final long PLENTY = Long.MAX_VALUE;
+
   private static final Duration BOUND = Duration.ofSeconds(60);
 
   private final S3Settings settings = TestS3.settings();
@@ -217,20 +219,20 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     Path model = Files.createDirectory(directory.resolve("model"));
     Files.write(model.resolve("a"), randomBytes(20 << 20));
     Files.writeString(model.resolve("b"), "b");
-    publisher.publish(folder, model, Cancellation.NEVER);
+    publisher.publish(folder, model, PLENTY, Cancellation.NEVER);
     assertThat(object(client, bucket, "data.zip")).hasSizeGreaterThan(20 << 20);
     assertThat(new String(object(client, bucket, Manifest.FILE), UTF_8)).contains("data.zip");
 
     // From here on the old manifest would stand for what is not its own.
     Files.delete(model.resolve("b"));
     Cancellation onceTheOldIsGone = () -> object(client, bucket, Manifest.FILE).length == 0;
-    assertThatThrownBy(() -> publisher.publish(folder, model, onceTheOldIsGone))
+    assertThatThrownBy(() -> publisher.publish(folder, model, PLENTY, onceTheOldIsGone))
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
     assertThat(object(client, bucket, Manifest.FILE)).isEmpty();
 
-    publisher.publish(folder, model, Cancellation.NEVER);
+    publisher.publish(folder, model, PLENTY, Cancellation.NEVER);
     assertThat(object(client, bucket, "a")).isEqualTo(randomBytes(20 << 20));
     assertThat(new String(object(client, bucket, Manifest.FILE), UTF_8))
         .contains("\"artifact\":\"a\"")

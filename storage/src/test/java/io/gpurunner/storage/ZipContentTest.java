@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ZipContentTest {
+  private static final long PLENTY = Long.MAX_VALUE;
+
   private static final long FIVE_GIB = 5L << 30;
 
   @TempDir Path directory;
@@ -35,7 +37,8 @@ class ZipContentTest {
       random.nextBytes(bytes);
       Files.write(directory.resolve("f" + random.nextInt(1 << 30)), bytes);
     }
-    ZipContent zip = new ZipContent(ModelDirectory.measure(directory, Cancellation.NEVER).files());
+    ZipContent zip =
+        new ZipContent(ModelDirectory.measure(directory, PLENTY, Cancellation.NEVER).files());
     byte[] whole = all(zip);
     assertThat(whole).hasSize(Math.toIntExact(zip.lengthBytes()));
 

@@ -8,21 +8,50 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.InvalidKeyException;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
+import java.security.SignatureException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.X509KeyManager;
 
 /** Whether the API's certificate and key can be served with. Pure but for reading them. */
 final class PemFiles {
   private static final String CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 
+  private static final Map<String, String> SIGNATURES =
+      Map.of("RSA", "SHA256withRSA", "EC", "SHA256withECDSA");
+
   private PemFiles() {}
 
-  /** What is wrong, naming the key of the configuration and the file; empty where nothing is. */
-  static Optional<String> fault(TlsConfig tls) {
-    return certificateFault(tls.certificate())
-        .map(why -> "http.tls.certificate: " + tls.certificate() + " " + why)
-        .or(() -> keyFault(tls).map(why -> "http.tls.key: " + tls.key() + " " + why));
+  /** What is wrong, naming the key of the configuration and the file. */
+  static List<String> faults(TlsConfig tls) {
+    Optional<String> certificate =
+        certificateFault(tls.certificate())
+            .map(why -> "http.tls.certificate: " + tls.certificate() + " " + why);
+    Optional<String> key =
+        unreadable(tls.key())
+            // Read by the library that serves with it, which needs the certificate too.
+            .or(() -> certificate.isPresent() ? Optional.empty() : keyFault(tls))
+            .map(why -> "http.tls.key: " + tls.key() + " " + why);
+    return Stream.of(certificate, key).flatMap(Optional::stream).toList();
+  }
+
+  private static Optional<String> unreadable(Path file) {
+    try {
+      Files.readAllBytes(file);
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of("cannot be read: " + FileFault.words(e, file));
+    }
   }
 
   private static Optional<String> certificateFault(Path file) {
@@ -51,13 +80,7 @@ final class PemFiles {
     }
   }
 
-  /** Read by the library that serves with it; the certificate was found good before. */
   private static Optional<String> keyFault(TlsConfig tls) {
-    try {
-      Files.readAllBytes(tls.key());
-    } catch (IOException unreadable) {
-      return Optional.of("cannot be read: " + FileFault.words(unreadable, tls.key()));
-    }
     PemKeyCertOptions options =
         new PemKeyCertOptions()
             .setCertPath(tls.certificate().toString())
@@ -65,13 +88,54 @@ final class PemFiles {
     return ShortVertx.with(
         vertx -> {
           try {
-            options.getKeyManagerFactory(vertx);
-            return Optional.empty();
+            return matches(options.getKeyManagerFactory(vertx).getKeyManagers())
+                ? Optional.empty()
+                : Optional.of(
+                    "is not the key of the certificate in "
+                        + tls.certificate()
+                        + "; accepted: the key that the certificate was asked for with");
           } catch (Exception notOne) {
             return Optional.of(
-                "holds no private key that can be used; accepted: one in PEM form without a"
-                    + " passphrase, beginning with -----BEGIN PRIVATE KEY-----");
+                "holds no private key that can be used with the certificate in "
+                    + tls.certificate()
+                    + "; accepted: an RSA or EC key in PEM form without a passphrase, beginning with"
+                    + " -----BEGIN PRIVATE KEY-----");
           }
         });
+  }
+
+  private static boolean matches(KeyManager[] managers) throws GeneralSecurityException {
+    for (KeyManager manager : managers) {
+      if (manager instanceof X509KeyManager keys) {
+        for (String type : SIGNATURES.keySet()) {
+          String[] aliases = keys.getServerAliases(type, null);
+          for (String alias : aliases == null ? new String[0] : aliases) {
+            PublicKey certified = keys.getCertificateChain(alias)[0].getPublicKey();
+            return signs(keys.getPrivateKey(alias), certified);
+          }
+        }
+      }
+    }
+    return true; // a kind of key that is not known here is left to the handshake
+  }
+
+  private static boolean signs(PrivateKey key, PublicKey certified)
+      throws GeneralSecurityException {
+    String algorithm = SIGNATURES.get(key.getAlgorithm());
+    if (algorithm == null) {
+      return true;
+    }
+    byte[] text = {1, 2, 3};
+    Signature signature = Signature.getInstance(algorithm);
+    signature.initSign(key);
+    signature.update(text);
+    byte[] signed = signature.sign();
+    try {
+      signature.initVerify(certified);
+      signature.update(text);
+      return signature.verify(signed);
+    } catch (InvalidKeyException | SignatureException ofAnotherKind) {
+      return false;
+    }
   }
 }

@@ -79,7 +79,7 @@ final class ServeFiles {
   }
 
   private void tls(TlsConfig tls) {
-    PemFiles.fault(tls).ifPresent(faults::add);
+    faults.addAll(PemFiles.faults(tls));
   }
 
   /** As the store reads it when it is opened. */

@@ -5,6 +5,7 @@ import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.api.AgentVariables;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobType;
+import io.gpurunner.api.ReservedVariables;
 import io.gpurunner.storage.JobPaths;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -69,7 +70,7 @@ public final class ContainerSpecs {
   /** The job's own, and over it what is ours ({@link AgentVariables}) and no job may choose. */
   private static Map<String, String> environment(JobRequest request, ContainerName name) {
     Map<String, String> environment = new TreeMap<>(request.env());
-    ReservedEnvironment.NAMES.forEach(environment::remove);
+    environment.keySet().removeIf(ReservedVariables::isReserved);
     environment.put("JOB_ID", name.job().value());
     environment.put("CKPT_PATH", request.ckptPath());
     environment.put("MODEL_PATH", request.modelPath());

@@ -4,6 +4,7 @@ import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.storage.JobFolder;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 
 /**
@@ -26,7 +27,11 @@ public record Job(
     JobFiles files) {
 
   /** Who wished it deleted, and when. */
-  public record Deletion(String by, Instant at) {}
+  public record Deletion(String by, Instant at) {
+    public Deletion {
+      at = at.truncatedTo(ChronoUnit.MILLIS); // as the ledger keeps it
+    }
+  }
 
   /** The one name of all its data. */
   public JobFolder folder() {

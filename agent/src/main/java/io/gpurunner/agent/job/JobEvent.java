@@ -37,7 +37,7 @@ public sealed interface JobEvent {
   /**
    * The run is to end, or has ended. Also during STOPPING, where only a deletion changes anything.
    */
-  record RunEnded(Ending ending) implements JobEvent {}
+  record RunEnded(Ending ending, Instant at) implements JobEvent {}
 
   /** SIGTERM was sent. */
   record StopSignalled(Instant killAt) implements JobEvent {}

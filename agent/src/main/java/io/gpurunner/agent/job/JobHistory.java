@@ -36,7 +36,10 @@ public final class JobHistory {
                       .orElse(""));
       case JobEvent.RunEnded ended -> new Line(at, "ending", describe(ended.ending()));
       case JobEvent.StopSignalled signalled ->
-          new Line(at, "stop-signalled", "SIGTERM sent; SIGKILL follows at " + seconds(signalled.killAt()));
+          new Line(
+              at,
+              "stop-signalled",
+              "SIGTERM sent; SIGKILL follows at " + seconds(signalled.killAt()));
       case JobEvent.ContainerGone _ -> new Line(at, "container-gone", "its container is gone");
       case JobEvent.GpusReleased released ->
           new Line(

@@ -110,6 +110,7 @@ public sealed interface JobState {
   /**
    * The container is on its way out.
    *
+   * @param since when that was decided
    * @param startedAt when it had started, if it had
    * @param killAt when SIGKILL follows the SIGTERM that was sent; empty before that
    * @param goneAt when the container was seen gone; from then on only the devices are waited for
@@ -118,6 +119,7 @@ public sealed interface JobState {
       int attempt,
       List<GpuUuid> gpus,
       Ending ending,
+      Instant since,
       Optional<Instant> startedAt,
       Optional<Instant> killAt,
       Optional<Instant> goneAt)

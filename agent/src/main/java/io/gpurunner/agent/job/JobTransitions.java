@@ -117,11 +117,12 @@ public final class JobTransitions {
               started.bootId(),
               started.startedAt(),
               started.deadline());
+      // The machine was started anew before the container was.
+      case Pulled pulled -> new Starting(state.attempt(), state.gpus(), pulled.bootId());
       case RunEnded ended -> stopping(state, ended, Optional.empty());
       case Leased _,
           Prepared _,
           PullPostponed _,
-          Pulled _,
           StopSignalled _,
           ContainerGone _,
           GpusReleased _,
@@ -152,11 +153,12 @@ public final class JobTransitions {
 
   private static JobState afterStopping(Stopping state, JobEvent event) {
     return switch (event) {
-      case RunEnded(Ending.DeletedBy deleted) ->
+      case RunEnded(Ending.DeletedBy deleted, Instant _) ->
           new Stopping(
               state.attempt(),
               state.gpus(),
               deleted,
+              state.since(),
               state.startedAt(),
               state.killAt(),
               state.goneAt());
@@ -165,6 +167,7 @@ public final class JobTransitions {
               state.attempt(),
               state.gpus(),
               state.ending(),
+              state.since(),
               state.startedAt(),
               Optional.of(signalled.killAt()),
               state.goneAt());
@@ -173,6 +176,7 @@ public final class JobTransitions {
               state.attempt(),
               state.gpus(),
               state.ending(),
+              state.since(),
               state.startedAt(),
               state.killAt(),
               Optional.of(gone.at()));
@@ -254,6 +258,7 @@ public final class JobTransitions {
         state.attempt(),
         state.gpus(),
         ended.ending(),
+        ended.at(),
         startedAt,
         Optional.empty(),
         Optional.empty());

@@ -1,10 +1,12 @@
 package io.gpurunner.agent.ledger;
 
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -12,6 +14,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
+import org.jdbi.v3.core.JdbiException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,6 +31,9 @@ final class CommitThread implements AutoCloseable {
   /** Commits that share one sync. */
   private static final int GROUP_LIMIT = 512;
 
+  /** How often a group is tried, the database opened anew in between. */
+  private static final int ATTEMPT_LIMIT = 2;
+
   private static final long OFFER_LIMIT_SECONDS = 5;
 
   /** Longest a caller waits for the disk; compacting the file is within it. */
@@ -40,6 +47,7 @@ final class CommitThread implements AutoCloseable {
   private final BlockingQueue<Commit<?>> waiting = new ArrayBlockingQueue<>(WAITING_LIMIT);
   private final Group group;
   private final Thread thread;
+  private volatile Optional<String> fault = Optional.empty();
   private volatile boolean closing;
   private volatile boolean ended;
 
@@ -102,7 +110,7 @@ final class CommitThread implements AutoCloseable {
       return commit.result.get(COMMIT_LIMIT_SECONDS, TimeUnit.SECONDS);
     } catch (TimeoutException e) {
       throw new LedgerException(
-          LedgerException.Kind.FAILED,
+          LedgerException.Kind.UNKNOWN,
           "the disk did not take it within "
               + COMMIT_LIMIT_SECONDS
               + " s; whether it still will is not known",
@@ -118,6 +126,7 @@ final class CommitThread implements AutoCloseable {
     return switch (e.getCause()) {
       case LedgerException cause ->
           new LedgerException(cause.kind(), String.valueOf(cause.getMessage()), cause);
+      case JdbiException cause -> LedgerException.failed(cause);
       case RuntimeException cause -> cause;
       case null, default -> new IllegalStateException(e.getCause());
     };
@@ -141,48 +150,87 @@ final class CommitThread implements AutoCloseable {
     }
   }
 
-  @SuppressWarnings("CatchAndPrintStackTrace") // an Error as well: whoever waits must be told
   private void commitGroup(List<Commit<?>> commits) {
-    List<Commit<?>> standing = new ArrayList<>(commits.size());
-    try {
-      Connection connection = group.begin();
-      for (Commit<?> commit : commits) {
-        if (runOne(connection, commit)) {
-          standing.add(commit);
+    for (int attempt = 1; ; attempt++) {
+      // An Error is caught as well: whoever waits must be told.
+      try {
+        writeGroup(commits);
+        tell(commits);
+        return;
+      } catch (Throwable e) {
+        logFailure(e);
+        switch (recover()) {
+          case GROUP_IS_ON_DISK -> {
+            tell(commits);
+            return;
+          }
+          case GROUP_IS_VOID -> {
+            if (attempt == ATTEMPT_LIMIT) {
+              refuse(commits, LedgerException.Kind.FAILED, e);
+              return;
+            }
+          }
+          case FAILED -> {
+            refuse(commits, LedgerException.Kind.UNKNOWN, e);
+            return;
+          }
         }
       }
-      group.commit();
-    } catch (Throwable e) {
-      log.error("the ledger could not be written", e);
-      if (!isOnDisk()) {
-        refuse(commits, e);
-        return;
-      }
-      log.warn("the commit had reached the disk: going on with it");
     }
+  }
+
+  private void tell(List<Commit<?>> commits) {
+    fault = Optional.empty();
     publish();
-    standing.forEach(Commit::complete);
+    commits.forEach(Commit::complete);
     rest();
   }
 
-  private boolean isOnDisk() {
+  private void writeGroup(List<Commit<?>> commits) throws SQLException {
+    Connection connection = group.begin();
+    for (Commit<?> commit : commits) {
+      if (!commit.result.isDone()) {
+        runOne(connection, commit);
+      }
+    }
+    group.commit();
+  }
+
+  private enum Recovery {
+    GROUP_IS_ON_DISK,
+    GROUP_IS_VOID,
+    FAILED
+  }
+
+  private Recovery recover() {
     try {
-      return group.recover();
+      return group.recover() ? Recovery.GROUP_IS_ON_DISK : Recovery.GROUP_IS_VOID;
     } catch (Throwable e) {
-      log.error("the ledger could not be opened again", e);
-      return false;
+      logFailure(e);
+      return Recovery.FAILED;
     }
   }
 
-  private static void refuse(List<Commit<?>> commits, Throwable e) {
-    LedgerException failure =
-        e instanceof LedgerException known
-            ? known
-            : new LedgerException(
-                LedgerException.Kind.FAILED,
-                "the ledger could not be written: " + e.getMessage(),
-                e);
+  /** A disk that fails says so at every commit, in one line. */
+  private static void logFailure(Throwable e) {
+    Throwable root = LedgerException.rootOf(e);
+    if (root instanceof IOException) {
+      log.error("the ledger could not be written: {}", root.getMessage());
+    } else {
+      log.error("the ledger could not be written", e);
+    }
+  }
+
+  private void refuse(List<Commit<?>> commits, LedgerException.Kind kind, Throwable e) {
+    String message = "the ledger could not be written: " + LedgerException.rootOf(e).getMessage();
+    fault = Optional.of(message);
+    LedgerException failure = new LedgerException(kind, message, e);
     commits.forEach(commit -> commit.result.completeExceptionally(failure));
+  }
+
+  /** Why the last group failed; empty where it did not. */
+  Optional<String> fault() {
+    return fault;
   }
 
   private void publish() {
@@ -201,18 +249,16 @@ final class CommitThread implements AutoCloseable {
     }
   }
 
-  private boolean runOne(Connection connection, Commit<?> commit) throws SQLException {
+  private void runOne(Connection connection, Commit<?> commit) throws SQLException {
     Savepoint before = connection.setSavepoint();
     try {
       commit.run();
       group.keepLast();
       connection.releaseSavepoint(before);
-      return true;
     } catch (RuntimeException e) {
       connection.rollback(before);
       group.undoLast();
       commit.result.completeExceptionally(e);
-      return false;
     }
   }
 
@@ -241,7 +287,7 @@ final class CommitThread implements AutoCloseable {
   private static final class Commit<T> {
     private final Supplier<T> work;
     private final CompletableFuture<T> result = new CompletableFuture<>();
-    private @org.jspecify.annotations.Nullable T value;
+    private @Nullable T value;
 
     Commit(Supplier<T> work) {
       this.work = work;

@@ -211,6 +211,8 @@ public final class JobLedger implements AutoCloseable {
   private Job move(Job current, JobEvent event) {
     if (event instanceof JobEvent.UploadResumed) {
       requireFilesOfEnded(current);
+      // What is told of the end before must not come after what is told of the next.
+      rows.supersedeCallbacks(writing(), current.id());
     }
     Instant now = clock.instant();
     Job next = current.moved(JobTransitions.next(current.state(), event));
@@ -401,8 +403,8 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /** Callbacks to send now, the longest due first; none whose job's end is not on disk yet. */
-  public List<PendingCallback> dueCallbacks(Instant now, int limit) {
-    return read(handle -> rows.dueCallbacks(handle, now, limit)).stream()
+  public List<PendingCallback> dueCallbacks(Instant now, int skip, int limit) {
+    return read(handle -> rows.dueCallbacks(handle, now, skip, limit)).stream()
         .filter(callback -> findLive(callback.job()).isEmpty())
         .toList();
   }
@@ -430,20 +432,29 @@ public final class JobLedger implements AutoCloseable {
   private <T> T read(Function<Handle, T> query) {
     try {
       return readOnce(query);
-    } catch (JdbiException e) {
+    } catch (JdbiException | LedgerException e) {
       log.warn("the ledger could not be read, opening it again: {}", e.getMessage());
-      openAgainAfterFault();
+    }
+    probe();
+    try {
       return readOnce(query);
+    } catch (JdbiException e) {
+      throw LedgerException.failed(e);
     }
   }
 
-  /** H2 closes the file after a fault of the disk; the next commit opens it again. */
-  private void openAgainAfterFault() {
+  /** Commits nothing: H2 closes the file after a fault of the disk, and a commit opens it again. */
+  public void probe() {
     try {
       commits.commit(() -> database);
     } catch (LedgerException e) {
-      log.warn("the ledger was opened again: {}", e.getMessage());
+      log.warn("the ledger is not well: {}", e.getMessage());
     }
+  }
+
+  /** Why the last commit failed; empty where it did not. */
+  public Optional<String> fault() {
+    return commits.fault();
   }
 
   private <T> T readOnce(Function<Handle, T> query) {
@@ -556,11 +567,11 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public Connection begin() {
+      if (file.isEmpty() && reopen()) {
+        publish();
+      }
       kept.clear();
       last.clear();
-      if (file.isEmpty()) {
-        reopen();
-      }
       return openFile().connection();
     }
 
@@ -587,29 +598,34 @@ public final class JobLedger implements AutoCloseable {
     }
 
     /**
-     * Opens the file anew and requires that it holds what was committed before.
+     * Opens the file anew and requires that it holds what was committed before. Where that fails,
+     * the file is closed and this group's changes are kept, until a later call has settled whether
+     * they are on disk.
      *
      * @return whether it holds the changes of this group too, synced
      */
     private boolean reopen() {
       openAnew(() -> {});
       try {
-        openFile().commit();
-        List<Job> found = rows.loadLive(writing());
-        if (live.equalAfter(List.of(), found)) {
-          return false;
-        }
-        if (live.equalAfter(kept.values(), found)) {
-          return true;
-        }
-      } catch (SQLException e) {
-        throw new LedgerException(
-            LedgerException.Kind.FAILED, "the ledger could not be written: " + e.getMessage(), e);
+        return holdsGroup();
+      } catch (SQLException | RuntimeException e) {
+        file.ifPresent(LedgerFile::close);
+        file = Optional.empty();
+        throw LedgerException.failed(e);
       }
-      file.ifPresent(LedgerFile::close);
-      file = Optional.empty();
+    }
+
+    private boolean holdsGroup() throws SQLException {
+      openFile().commit();
+      List<Job> found = rows.loadLive(writing());
+      if (live.equalAfter(List.of(), found)) {
+        return false;
+      }
+      if (live.equalAfter(kept.values(), found)) {
+        return true;
+      }
       throw new LedgerException(
-          LedgerException.Kind.FAILED,
+          LedgerException.Kind.UNKNOWN,
           "the ledger "
               + database
               + ".mv.db does not hold what was written to it: nothing more is"

@@ -264,6 +264,15 @@ final class JobRows {
         == 1;
   }
 
+  /** Those of an end that is no more. */
+  void supersedeCallbacks(Handle handle, JobId id) {
+    handle
+        .createUpdate(
+            "update callback set status = 'SUPERSEDED' where job_id = :id and status = 'PENDING'")
+        .bind("id", id.value())
+        .execute();
+  }
+
   boolean isPending(Handle handle, PendingCallback callback) {
     return handle
             .createQuery(
@@ -276,13 +285,14 @@ final class JobRows {
         == 1;
   }
 
-  List<PendingCallback> dueCallbacks(Handle handle, Instant now, int limit) {
+  List<PendingCallback> dueCallbacks(Handle handle, Instant now, int skip, int limit) {
     return handle
         .createQuery(
             "select delivery_id, job_id, url, success, artifact, tries, first_try_at from callback"
-                + " where status = 'PENDING' and next_try_at <= :now order by next_try_at, delivery_id limit :limit")
+                + " where status = 'PENDING' and next_try_at <= :now order by next_try_at, delivery_id limit :limit offset :skip")
         .bind("now", now.toEpochMilli())
         .bind("limit", limit)
+        .bind("skip", skip)
         .map((row, _) -> callback(row))
         .list();
   }

@@ -18,8 +18,13 @@ public final class LedgerException extends RuntimeException {
     BUSY,
     /** The ledger is closed. */
     CLOSED,
-    /** The database failed: disk full, file damaged, file in use. */
-    FAILED
+    /**
+     * The database failed: disk full, file damaged, file in use. Nothing of the commit was
+     * recorded.
+     */
+    FAILED,
+    /** The same, and whether the commit was recorded is not known. */
+    UNKNOWN
   }
 
   private final Kind kind;
@@ -32,6 +37,22 @@ public final class LedgerException extends RuntimeException {
   LedgerException(Kind kind, String message) {
     super(message);
     this.kind = kind;
+  }
+
+  static LedgerException failed(Exception e) {
+    return e instanceof LedgerException known
+        ? known
+        : new LedgerException(
+            Kind.FAILED, "the ledger could not be used: " + rootOf(e).getMessage(), e);
+  }
+
+  /** The fault that all others came of: what the disk said, where a disk is behind it. */
+  static Throwable rootOf(Throwable e) {
+    Throwable root = e;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return root;
   }
 
   public Kind kind() {

@@ -7,9 +7,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.h2.jdbcx.JdbcConnectionPool;
@@ -29,6 +31,9 @@ import org.slf4j.LoggerFactory;
 final class LedgerFile implements AutoCloseable {
   private static final int READER_LIMIT = 8;
   private static final String SUFFIX = ".mv.db";
+
+  /** Beside the file: a directory for each job (JobVolumes). */
+  private static final String JOBS = "jobs";
 
   private static final Logger log = LoggerFactory.getLogger(LedgerFile.class);
 
@@ -62,10 +67,64 @@ final class LedgerFile implements AutoCloseable {
     source.setUser("gpurunner");
     source.setPassword("");
     try {
+      requireHistory(file, source);
       Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
       return new LedgerFile(file, source);
     } catch (SQLException | FlywayException e) {
       throw new LedgerException(LedgerException.Kind.FAILED, openingFailure(file, e), e);
+    }
+  }
+
+  /**
+   * A file that was emptied, or damaged so that H2 finds nothing in it, looks like a new one.
+   * Starting with it would hand out devices that containers hold.
+   */
+  private static void requireHistory(Path file, JdbcDataSource source) throws SQLException {
+    Path jobs = file.resolveSibling(JOBS);
+    if (!hasEntries(jobs)) {
+      return;
+    }
+    boolean known = Files.exists(file) && !isEmpty(file) && hasTables(source);
+    if (!known) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED,
+          "the ledger "
+              + file
+              + " holds no job, and "
+              + jobs
+              + " has directories of jobs: it was emptied or damaged; put a copy of it that is whole"
+              + " in its place, or, to start with no jobs, stop their containers and move "
+              + jobs
+              + " away");
+    }
+  }
+
+  private static boolean hasEntries(Path directory) {
+    try (Stream<Path> entries = Files.list(directory)) {
+      return entries.findAny().isPresent();
+    } catch (IOException none) {
+      return false;
+    }
+  }
+
+  private static boolean isEmpty(Path file) {
+    return file.toFile().length() == 0;
+  }
+
+  /** Closes without writing, so that what else may be found in the file can be. */
+  private static boolean hasTables(JdbcDataSource source) throws SQLException {
+    try (Connection connection = source.getConnection();
+        Statement statement = connection.createStatement()) {
+      boolean there;
+      try (ResultSet tables =
+          statement.executeQuery(
+              "select 1 from information_schema.tables where table_schema = 'PUBLIC'")) {
+        there = tables.next();
+      }
+      if (!there) {
+        statement.execute("SHUTDOWN IMMEDIATELY");
+      }
+      return there;
     }
   }
 
@@ -76,7 +135,7 @@ final class LedgerFile implements AutoCloseable {
   static String url(Path database) {
     return "jdbc:h2:file:"
         + database.toAbsolutePath()
-        + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0";
+        + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0;TRACE_LEVEL_FILE=0";
   }
 
   private static String openingFailure(Path file, Exception e) {
@@ -88,17 +147,18 @@ final class LedgerFile implements AutoCloseable {
         + file
         + " cannot be opened ("
         + firstCause(e)
-        + "); nothing in it was changed: put a copy of the file that is whole in its place, or move"
-        + " it away to start with no jobs";
+        + "): put a copy of the file that is whole in its place, or, to start with no jobs, stop"
+        + " their containers and move it and "
+        + file.resolveSibling(JOBS)
+        + " away";
   }
 
-  /** The last cause's first line: what H2 found, without what Flyway says round it. */
+  /** What H2 found, without what Flyway says round it. */
   private static String firstCause(Throwable e) {
-    Throwable cause = e;
-    while (cause.getCause() != null) {
-      cause = cause.getCause();
-    }
-    return String.valueOf(cause.getMessage()).lines().findFirst().orElse("no reason given");
+    Throwable root = LedgerException.rootOf(e);
+    return root.getMessage() == null
+        ? "it is no database: " + root
+        : root.getMessage().lines().findFirst().orElse("no reason given");
   }
 
   Handle writing() {

@@ -11,8 +11,7 @@ import java.util.Optional;
  * @param deliveryId the same at every try
  * @param artifact the object the URL is to lead to; signed anew at every try
  * @param tries tries so far
- * @param firstTryAt when the first of them was; a time during which the agent was down does not
- *     count
+ * @param firstTryAt when the first of them was: the time they are tried for counts from there
  */
 public record PendingCallback(
     String deliveryId,

@@ -14,6 +14,7 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -31,8 +32,8 @@ public final class CallbackOutbox implements AutoCloseable {
   /** Those to one receiver, so that one that hangs does not hold up the others. */
   private static final int RECEIVER_LIMIT = 4;
 
-  /** Due callbacks looked at in a round. */
-  private static final int ROUND_LIMIT = 1_000;
+  /** Due callbacks read at a time, until enough are on their way. */
+  private static final int PAGE_SIZE = 1_000;
 
   /** Pause after a try whose outcome could not be recorded. */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
@@ -78,12 +79,12 @@ public final class CallbackOutbox implements AutoCloseable {
 
   private Duration round() {
     Instant now = clock.instant();
-    for (PendingCallback callback : ledger.dueCallbacks(now, ROUND_LIMIT)) {
-      String receiver = receiverOf(callback);
-      if (mayGo(callback.deliveryId(), receiver)) {
-        sending.put(callback.deliveryId(), receiver);
-        Thread.ofVirtual().name("callback-" + callback.job()).start(() -> sendAndForget(callback));
-      }
+    List<PendingCallback> page = ledger.dueCallbacks(now, 0, PAGE_SIZE);
+    for (int skip = PAGE_SIZE;
+        !page.isEmpty() && sending.size() < SENDING_LIMIT;
+        skip += PAGE_SIZE) {
+      page.forEach(this::sendIfMayGo);
+      page = ledger.dueCallbacks(now, skip, PAGE_SIZE);
     }
     // Those that are due and did not go wait for one on its way to come back, which rings.
     return ledger
@@ -91,6 +92,14 @@ public final class CallbackOutbox implements AutoCloseable {
         .map(next -> Duration.between(clock.instant(), next))
         .filter(pause -> pause.compareTo(LOOK_INTERVAL) < 0)
         .orElse(LOOK_INTERVAL);
+  }
+
+  private void sendIfMayGo(PendingCallback callback) {
+    String receiver = receiverOf(callback);
+    if (mayGo(callback.deliveryId(), receiver)) {
+      sending.put(callback.deliveryId(), receiver);
+      Thread.ofVirtual().name("callback-" + callback.job()).start(() -> sendAndForget(callback));
+    }
   }
 
   /** Host and port. */

@@ -87,7 +87,7 @@ public final class Dispatcher implements AutoCloseable {
       switch (e.kind()) {
         // Deleted meanwhile: the next round sees it.
         case STALE, ABSENT -> {}
-        case LEASE_TAKEN, FILES_NOT_THERE, BUSY, CLOSED, FAILED ->
+        case LEASE_TAKEN, FILES_NOT_THERE, BUSY, CLOSED, FAILED, UNKNOWN ->
             log.error("{} could not be placed: {}", start.job().id(), e.getMessage());
       }
     }

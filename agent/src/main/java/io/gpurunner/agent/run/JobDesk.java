@@ -23,6 +23,8 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -44,22 +46,32 @@ public final class JobDesk implements Jobs {
 
   private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
 
+  /** A page of the largest requests takes tens of MB while it is made. */
+  private static final int LISTS_AT_A_TIME = 2;
+
+  private final Semaphore lists = new Semaphore(LISTS_AT_A_TIME, true);
   private final JobLedger ledger;
   private final Dispatcher dispatcher;
+  private final Function<JobId, Optional<String>> missing;
   private final ArtifactUrls urls;
   private final Health health;
   private final RunSettings settings;
   private final Clock clock;
 
+  /**
+   * @param missing what a job that has left the queue cannot go on without
+   */
   public JobDesk(
       JobLedger ledger,
       Dispatcher dispatcher,
+      Function<JobId, Optional<String>> missing,
       ArtifactUrls urls,
       Health health,
       RunSettings settings,
       Clock clock) {
     this.ledger = ledger;
     this.dispatcher = dispatcher;
+    this.missing = missing;
     this.urls = urls;
     this.health = health;
     this.settings = settings;
@@ -164,7 +176,9 @@ public final class JobDesk implements Jobs {
       case JobState.Failed _ -> "the job had ended already: fail";
       case JobState.Deleted _ -> "the job is deleted";
       case JobState.Live _ ->
-          "the job is being stopped; its GPUs are free once its container is gone";
+          job.state() instanceof JobState.Uploading
+              ? "the job is being deleted; what it has uploaded is removed"
+              : "the job is being stopped; its GPUs are free once its container is gone";
     };
   }
 
@@ -191,6 +205,15 @@ public final class JobDesk implements Jobs {
 
   @Override
   public JobPage list(Caller caller, int page, int size) {
+    lists.acquireUninterruptibly();
+    try {
+      return listNow(caller, page, size);
+    } finally {
+      lists.release();
+    }
+  }
+
+  private JobPage listNow(Caller caller, int page, int size) {
     Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
     List<JobDetail> content =
         ledger.page(user, page, size).stream().map(job -> detailOf(job, List.of())).toList();
@@ -216,7 +239,9 @@ public final class JobDesk implements Jobs {
         job.request().name(),
         statusOf(job),
         job.state().label(),
-        reason(job).or(() -> waiting.map(Placement.Waiting::reason)),
+        reason(job)
+            .or(() -> waiting.map(Placement.Waiting::reason))
+            .or(() -> missing.apply(job.id())),
         waiting.map(Placement.Waiting::position),
         job.state() instanceof JobState.Placed placed
             ? placed.gpus().stream().map(GpuUuid::value).toList()
@@ -255,14 +280,14 @@ public final class JobDesk implements Jobs {
       return work.get();
     } catch (LedgerException e) {
       throw switch (e.kind()) {
-        case BUSY, CLOSED ->
+        case BUSY, CLOSED, FAILED ->
             new RequestRefusedException(
                 Kind.UNAVAILABLE, "not ready: " + e.getMessage(), RETRY_AFTER);
         case STALE ->
             new RequestRefusedException(Kind.CONFLICT, "the job changed just now; ask again");
         case FILES_NOT_THERE ->
             new RequestRefusedException(Kind.CONFLICT, String.valueOf(e.getMessage()));
-        case ABSENT, LEASE_TAKEN, FAILED -> e;
+        case ABSENT, LEASE_TAKEN, UNKNOWN -> e;
       };
     }
   }

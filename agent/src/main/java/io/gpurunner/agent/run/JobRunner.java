@@ -60,6 +60,11 @@ public final class JobRunner implements AutoCloseable {
     }
   }
 
+  /** What a job that has left the queue cannot go on without, as of its last step. */
+  public Optional<String> missing(JobId id) {
+    return Optional.ofNullable(loops.get(id)).flatMap(loop -> loop.missing);
+  }
+
   private void heardOf(Job job) {
     if (needsLoop(job)) {
       loops.compute(
@@ -90,6 +95,7 @@ public final class JobRunner implements AutoCloseable {
     private final JobId id;
     private final Wakeup wakeup = new Wakeup();
     private final Thread thread;
+    private volatile Optional<String> missing = Optional.empty();
 
     Loop(JobId id) {
       this.id = id;
@@ -129,7 +135,11 @@ public final class JobRunner implements AutoCloseable {
             report(job.get(), next, advance.event());
           }
           case StepOutcome.Again _ -> {}
-          case StepOutcome.Wait wait -> await(Duration.between(clock.instant(), wait.until()));
+          case StepOutcome.Wait wait -> {
+            missing = wait.missing();
+            await(Duration.between(clock.instant(), wait.until()));
+            missing = Optional.empty();
+          }
           case StepOutcome.Idle _ -> {
             return false;
           }

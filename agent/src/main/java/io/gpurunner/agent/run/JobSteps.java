@@ -35,6 +35,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -83,7 +84,7 @@ public final class JobSteps {
       };
     } catch (ContainerException e) {
       return switch (e.kind()) {
-        case UNREACHABLE, ABSENT, CANCELLED -> waitFor(RunSettings.ENGINE_PAUSE);
+        case UNREACHABLE, ABSENT, CANCELLED -> waitForEngine(e);
         case FAILED, REFUSED -> refusedByEngine(job, e);
       };
     }
@@ -105,7 +106,7 @@ public final class JobSteps {
           JobState.Stopping _,
           JobState.Uploading _,
           JobState.Final _ ->
-          waitFor(RunSettings.ENGINE_PAUSE);
+          waitForEngine(e);
     };
   }
 
@@ -157,7 +158,7 @@ public final class JobSteps {
       String reason = "image " + image + " could not be pulled: " + e.getMessage();
       return switch (e.kind()) {
         case CANCELLED -> new Again();
-        case UNREACHABLE -> waitFor(RunSettings.ENGINE_PAUSE);
+        case UNREACHABLE -> waitForEngine(e);
         case REFUSED -> ended(new Ending.Broken(reason, false));
         case FAILED, ABSENT ->
             state.failedPulls() + 1 >= RunSettings.PULL_LIMIT
@@ -179,6 +180,11 @@ public final class JobSteps {
     }
     ContainerName name = new ContainerName(job.id(), state.attempt());
     Optional<Observation> seen = ports.containers().inspect(name);
+    boolean ran = seen.isPresent() && !(seen.get() instanceof Observation.Created);
+    if (!ran && !state.bootId().equals(settings.bootId())) {
+      // So that its end under this boot is not taken for one under the boot before.
+      return new Advance(new JobEvent.Pulled(settings.bootId()));
+    }
     if (seen.isEmpty()) {
       try {
         ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
@@ -216,22 +222,39 @@ public final class JobSteps {
   // ---- RUNNING
 
   private StepOutcome watch(Job job, JobState.Running state) {
-    Optional<Observation> seen =
-        ports.containers().inspect(new ContainerName(job.id(), state.attempt()));
     if (!state.bootId().equals(settings.bootId())) {
       return ended(rebooted());
     }
+    Optional<Observation> seen =
+        ports.containers().inspect(new ContainerName(job.id(), state.attempt()));
     if (seen.isEmpty()) {
       return ended(
           new Ending.Broken("the container was removed from outside while the job ran", true));
     }
     return switch (seen.get()) {
-      case Observation.Exited exited -> ended(judge(job, state, exited));
+      case Observation.Exited exited -> {
+        noteLateNews(job, exited);
+        yield ended(judge(job, state, exited));
+      }
       case Observation.Running _ -> watchRunning(job, state);
       case Observation.Created _ ->
           ended(
               new Ending.Broken("the container was replaced from outside while the job ran", true));
     };
+  }
+
+  /** The history's times are those of the agent's looks; it may have been away. */
+  private void noteLateNews(Job job, Observation.Exited exited) {
+    if (exited.finishedAt().plus(RunSettings.LATE_NEWS).isBefore(clock.instant())) {
+      ports
+          .ledger()
+          .note(
+              job.id(),
+              "ended-unseen",
+              "the container had ended at "
+                  + exited.finishedAt().truncatedTo(ChronoUnit.SECONDS)
+                  + ", while the agent could not look");
+    }
   }
 
   private Ending judge(Job job, JobState.Running state, Observation.Exited exited) {
@@ -334,11 +357,18 @@ public final class JobSteps {
     return switch (seen.get()) {
       case Observation.Running _ -> signal(job, state, name);
       case Observation.Created _ -> remove(name);
-      case Observation.Exited exited -> {
-        saveOutput(job, state, name, exited);
-        yield remove(name);
-      }
+      case Observation.Exited exited -> removeWithOutput(job, state, name, exited);
     };
+  }
+
+  private StepOutcome removeWithOutput(
+      Job job, JobState.Stopping state, ContainerName name, Observation.Exited exited) {
+    Optional<String> lost = saveOutput(job, state, name, exited);
+    StepOutcome outcome = remove(name);
+    if (lost.isPresent() && outcome instanceof Again) {
+      ports.ledger().note(job.id(), "output-lost", "its output could not be kept: " + lost.get());
+    }
+    return outcome;
   }
 
   private StepOutcome remove(ContainerName name) {
@@ -348,19 +378,24 @@ public final class JobSteps {
         : waitFor(RunSettings.STOP_INTERVAL);
   }
 
-  /** Tried for a while; then the GPUs matter more than the output. */
-  private void saveOutput(
+  /**
+   * Tried for a while; then the GPUs matter more than the output. An engine that does not answer at
+   * all is found out by the look before.
+   *
+   * @return why it is given up, if it is
+   */
+  private Optional<String> saveOutput(
       Job job, JobState.Stopping state, ContainerName name, Observation.Exited exited) {
     try {
       ports.output().save(name, outputFile(ports.volumes().paths(job.folder()), state.attempt()));
+      return Optional.empty();
     } catch (ContainerException e) {
-      Instant giveUpAt = exited.finishedAt().plus(RunSettings.OUTPUT_LIMIT);
-      if (e.kind() == ContainerException.Kind.UNREACHABLE || clock.instant().isBefore(giveUpAt)) {
+      Instant ended =
+          exited.finishedAt().isAfter(state.since()) ? exited.finishedAt() : state.since();
+      if (clock.instant().isBefore(ended.plus(RunSettings.OUTPUT_LIMIT))) {
         throw e;
       }
-      ports
-          .ledger()
-          .note(job.id(), "output-lost", "its output could not be kept: " + e.getMessage());
+      return Optional.of(String.valueOf(e.getMessage()));
     }
   }
 
@@ -417,7 +452,8 @@ public final class JobSteps {
     try {
       JobPaths paths = ports.volumes().reveal(job.folder());
       PublishedArtifacts published =
-          publisher.publish(job.folder(), paths.model(), deletionOf(job));
+          publisher.publish(
+              job.folder(), paths.model(), VolumeLimits.modelBytes(job.request()), deletionOf(job));
       return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
     } catch (StorageException e) {
       return switch (e.kind()) {
@@ -438,7 +474,9 @@ public final class JobSteps {
   private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {
     Instant now = clock.instant();
     Instant next = now.plus(pauseAfter(state.failedUploads()));
-    if (!e.retryable() || !now.isBefore(state.giveUpAt())) {
+    // Waiting for its turn may have taken most of the window.
+    boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
+    if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
       String reason =
           "artifacts could not be uploaded to "
               + ports.store().description()
@@ -451,7 +489,9 @@ public final class JobSteps {
         new JobEvent.UploadPostponed(
             String.valueOf(e.getMessage()),
             // The last try falls on the end of the window.
-            next.isBefore(state.giveUpAt()) ? next : state.giveUpAt()));
+            next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
+                ? next
+                : state.giveUpAt()));
   }
 
   private static Duration pauseAfter(int failedUploads) {
@@ -483,20 +523,26 @@ public final class JobSteps {
 
   // ---- shared
 
-  private static StepOutcome ended(Ending ending) {
-    return new Advance(new JobEvent.RunEnded(ending));
+  private StepOutcome ended(Ending ending) {
+    return new Advance(new JobEvent.RunEnded(ending, clock.instant()));
   }
 
   private static Ending rebooted() {
     return new Ending.Broken("the host rebooted while the job ran", true);
   }
 
-  private static Optional<StepOutcome> endWhereDeleted(Job job) {
+  private Optional<StepOutcome> endWhereDeleted(Job job) {
     return job.deletion().map(wish -> ended(new Ending.DeletedBy(wish.by())));
   }
 
   private Cancellation deletionOf(Job job) {
     return () -> ports.ledger().findLive(job.id()).flatMap(Job::deletion).isPresent();
+  }
+
+  private Wait waitForEngine(ContainerException e) {
+    return new Wait(
+        clock.instant().plus(RunSettings.ENGINE_PAUSE),
+        Optional.of("waits for the container engine: " + e.getMessage()));
   }
 
   private Wait waitFor(Duration pause) {

@@ -37,9 +37,11 @@ public final class MachineView implements MachineFacts {
   private final AddressPolicy callbacks;
   private final long maxVolumeMegabytes;
   private final JobVolumes volumes;
+  private final boolean artifactsHere;
 
   /**
    * @param volumes whose disk is the most that a job can ask for
+   * @param artifactsHere whether artifacts go to the same disk
    */
   public MachineView(
       GpuInventory gpus,
@@ -48,7 +50,9 @@ public final class MachineView implements MachineFacts {
       Library models,
       AddressPolicy callbacks,
       long maxVolumeMegabytes,
-      JobVolumes volumes) {
+      JobVolumes volumes,
+      boolean artifactsHere) {
+    this.artifactsHere = artifactsHere;
     this.volumes = volumes;
     this.gpus = gpus;
     this.ledger = ledger;
@@ -112,8 +116,16 @@ public final class MachineView implements MachineFacts {
   }
 
   @Override
-  public long diskMegabytes() {
-    return volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+  public Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes) {
+    long disk = volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    long artifacts = artifactsHere ? modelVolumeMegabytes : 0;
+    long need = ckptVolumeMegabytes + modelVolumeMegabytes + artifacts;
+    return need <= disk
+        ? Optional.empty()
+        : Optional.of(
+            "must fit together on the disk of this machine (%d MB), were %d MB%s; ask for less"
+                .formatted(
+                    disk, need, artifactsHere ? " with the artifacts, made of the model" : ""));
   }
 
   @Override

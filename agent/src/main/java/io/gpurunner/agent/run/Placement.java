@@ -89,12 +89,24 @@ final class Placement {
           starts.add(new Start(job, take(job)));
         } else {
           waiting.put(job.id(), new Waiting(waiting.size() + 1, obstacle.get()));
-          if (machine.disk().everFits(job.request())) {
+          if (machine.disk().everFits(job.request()) && everHasDevices(job)) {
             holdBack(job);
           }
         }
       }
       return new Decision(List.copyOf(starts), Map.copyOf(waiting));
+    }
+
+    /** Whether the end of jobs alone can make so many devices free: a lost one never comes free. */
+    private boolean everHasDevices(Job job) {
+      return job.request().gpuNumber() <= working(typeOf(job));
+    }
+
+    private long working(GpuType type) {
+      return machine.gpus().devices().stream()
+          .filter(device -> device.presence() != GpuDevice.Presence.LOST)
+          .filter(device -> device.type().matches(type))
+          .count();
     }
 
     private void holdBack(Job job) {
@@ -128,7 +140,8 @@ final class Placement {
                   + " MB are not promised to jobs ahead of it"
               : wants
                   + megabytes(machine.disk().freeBytes())
-                  + " MB are free, whichever jobs end: files must be removed from the disk");
+                  + " MB are free above the agent's reserve, whichever jobs end: files must be removed from"
+                  + " the disk");
     }
 
     private static long megabytes(long bytes) {
@@ -146,8 +159,14 @@ final class Placement {
       if (DeviceChoice.choose(free, typeOf(job), count).isPresent()) {
         return Optional.empty();
       }
+      String never =
+          everHasDevices(job)
+              ? ""
+              : "; this machine has only "
+                  + working(typeOf(job))
+                  + " that work, whichever jobs end";
       return Optional.of(
-          "waits for " + count + " × " + typeOf(job).label() + ": " + census(typeOf(job)));
+          "waits for " + count + " × " + typeOf(job).label() + ": " + census(typeOf(job)) + never);
     }
 
     /**

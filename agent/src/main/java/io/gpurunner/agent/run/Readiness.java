@@ -3,9 +3,11 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.EngineProbe.EngineFacts;
+import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.Health;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
 import java.time.Duration;
 import java.util.List;
@@ -18,19 +20,34 @@ import org.slf4j.LoggerFactory;
 public final class Readiness implements Health, AutoCloseable {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
 
+  /** A store that was well is asked again every 20 s: each look costs requests, and may money. */
+  private static final int LOOKS_PER_STORE_LOOK = 4;
+
   private static final Logger log = LoggerFactory.getLogger(Readiness.class);
 
   private final EngineProbe engine;
   private final ArtifactStore store;
   private final GpuInventory gpus;
+  private final JobVolumes volumes;
+  private final JobLedger ledger;
+  private int looksSinceStore;
   private final Rounds rounds = new Rounds("readiness", this::look);
   private volatile Part enginePart =
       new Part(
           "docker", false, "the container engine was not asked yet; try again in some seconds");
+  private volatile Part diskPart =
+      new Part("disk", false, "the disk was not looked at yet; try again in some seconds");
   private volatile Part storePart =
       new Part("store", false, "the store was not asked yet; try again in some seconds");
 
-  public Readiness(EngineProbe engine, ArtifactStore store, GpuInventory gpus) {
+  public Readiness(
+      EngineProbe engine,
+      ArtifactStore store,
+      GpuInventory gpus,
+      JobVolumes volumes,
+      JobLedger ledger) {
+    this.ledger = ledger;
+    this.volumes = volumes;
     this.engine = engine;
     this.store = store;
     this.gpus = gpus;
@@ -43,7 +60,7 @@ public final class Readiness implements Health, AutoCloseable {
 
   @Override
   public Report report() {
-    return new Report(List.of(enginePart, storePart, gpuPart()));
+    return new Report(List.of(enginePart, storePart, diskPart, ledgerPart(), gpuPart()));
   }
 
   private Part gpuPart() {
@@ -53,9 +70,23 @@ public final class Readiness implements Health, AutoCloseable {
         .orElseGet(() -> new Part("gpus", true, gpus.description()));
   }
 
+  private Part ledgerPart() {
+    return ledger
+        .fault()
+        .map(fault -> new Part("ledger", false, fault))
+        .orElseGet(() -> new Part("ledger", true, "what is recorded reaches the disk"));
+  }
+
   private Duration look() {
+    if (ledger.fault().isPresent()) {
+      ledger.probe(); // nobody else would: jobs are refused meanwhile
+    }
+    diskPart = told(diskPart, lookAtDisk());
     enginePart = told(enginePart, lookAtEngine());
-    storePart = told(storePart, lookAtStore());
+    if (!storePart.ok() || ++looksSinceStore >= LOOKS_PER_STORE_LOOK) {
+      looksSinceStore = 0;
+      storePart = told(storePart, lookAtStore());
+    }
     return LOOK_INTERVAL;
   }
 
@@ -79,6 +110,21 @@ public final class Readiness implements Health, AutoCloseable {
       case CDI -> "cdi";
       case NONE -> "none";
     };
+  }
+
+  private Part lookAtDisk() {
+    try {
+      long free = volumes.freeBytes();
+      return free > 0
+          ? new Part("disk", true, "there is room for jobs' directories")
+          : new Part(
+              "disk",
+              false,
+              "the disk of jobs' directories is full but for what is kept for the agent; remove"
+                  + " files from it");
+    } catch (StorageException e) {
+      return new Part("disk", false, String.valueOf(e.getMessage()));
+    }
   }
 
   private Part lookAtStore() {

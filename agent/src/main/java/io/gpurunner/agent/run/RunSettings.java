@@ -31,10 +31,16 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
    */
   static final Duration RELEASE_LIMIT = Duration.ofMinutes(1);
 
+  /** A container's end seen later than this is worth a line: the agent or the engine was away. */
+  static final Duration LATE_NEWS = Duration.ofSeconds(30);
+
   /**
    * How long saving an ended container's output is tried before the container is removed without.
    */
   static final Duration OUTPUT_LIMIT = Duration.ofMinutes(2);
+
+  /** So often an upload is tried, however long it waited for its turn. */
+  static final int UPLOAD_LEAST_TRIES = 2;
 
   /** First and longest pause between uploads. */
   static final Duration UPLOAD_PAUSE = Duration.ofSeconds(2);

@@ -10,6 +10,8 @@ import java.util.Base64;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class PemFilesTest {
   private static final String PASSWORD = "changeit";
@@ -20,7 +22,11 @@ final class PemFilesTest {
 
   @BeforeEach
   void makePair() throws Exception {
-    Path store = directory.resolve("keys.p12");
+    makePair("EC", "");
+  }
+
+  private void makePair(String algorithm, String name) throws Exception {
+    Path store = directory.resolve(name + "keys.p12");
     Process keytool =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
@@ -28,7 +34,7 @@ final class PemFilesTest {
                 "-alias",
                 "x",
                 "-keyalg",
-                "EC",
+                algorithm,
                 "-dname",
                 "CN=localhost",
                 "-storetype",
@@ -44,35 +50,49 @@ final class PemFilesTest {
     KeyStore keys = KeyStore.getInstance(store.toFile(), password);
     certificate =
         Files.writeString(
-            directory.resolve("cert.pem"),
+            directory.resolve(name + "cert.pem"),
             pem("CERTIFICATE", keys.getCertificate("x").getEncoded()));
     key =
         Files.writeString(
-            directory.resolve("key.pem"),
+            directory.resolve(name + "key.pem"),
             pem("PRIVATE KEY", keys.getKey("x", password).getEncoded()));
   }
 
   @Test
   void aPairThatCanBeServedWith() {
-    assertThat(PemFiles.fault(new TlsConfig(certificate, key))).isEmpty();
+    assertThat(PemFiles.faults(new TlsConfig(certificate, key))).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"EC", "RSA"})
+  void theKeyOfAnotherCertificateIsTold(String algorithm) throws Exception {
+    Path other = certificate;
+    makePair(algorithm, "2");
+    assertThat(PemFiles.faults(new TlsConfig(certificate, key))).isEmpty();
+    assertThat(PemFiles.faults(new TlsConfig(other, key)))
+        .singleElement()
+        .asString()
+        .startsWith("http.tls.key: " + key)
+        .contains("the certificate in " + other);
   }
 
   @Test
   void theFileAtFaultIsNamedWithItsKey() throws Exception {
-    assertThat(PemFiles.fault(new TlsConfig(key, certificate)))
-        .get()
+    assertThat(PemFiles.faults(new TlsConfig(key, certificate)))
+        .first()
         .asString()
         .startsWith("http.tls.certificate: " + key + " holds no certificate in PEM form");
     Path damaged = Files.writeString(directory.resolve("x"), pem("CERTIFICATE", new byte[40]));
-    assertThat(PemFiles.fault(new TlsConfig(damaged, key)))
-        .get()
+    assertThat(PemFiles.faults(new TlsConfig(damaged, key)))
+        .first()
         .asString()
         .startsWith("http.tls.certificate: " + damaged + " holds no certificate");
-    assertThat(PemFiles.fault(new TlsConfig(certificate, certificate)))
-        .get()
+    assertThat(PemFiles.faults(new TlsConfig(certificate, certificate)))
+        .first()
         .asString()
         .startsWith("http.tls.key: " + certificate + " holds no private key that can be used");
-    assertThat(PemFiles.fault(new TlsConfig(certificate, directory)))
+    assertThat(PemFiles.faults(new TlsConfig(damaged, directory)))
+        .hasSize(2)
         .contains("http.tls.key: " + directory + " cannot be read: Is a directory");
   }
 

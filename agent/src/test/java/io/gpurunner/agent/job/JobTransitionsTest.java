@@ -25,7 +25,7 @@ class JobTransitionsTest {
           new JobState.Starting(1, GPUS, "boot"),
           new JobState.Running(1, GPUS, "boot", T, Optional.of(T.plusSeconds(60))),
           new JobState.Stopping(
-              1, GPUS, new Ending.Completed(), Optional.of(T), Optional.empty(), Optional.of(T)),
+              1, GPUS, new Ending.Completed(), T, Optional.of(T), Optional.empty(), Optional.of(T)),
           new JobState.Uploading(Optional.of(T), T.plusSeconds(9), 0, T),
           new JobState.Succeeded(T, Optional.of(T), Optional.of("ds_model.bin")),
           new JobState.Failed(T, Optional.of(T), "store down", true),
@@ -38,7 +38,7 @@ class JobTransitionsTest {
           new JobEvent.PullPostponed("no route", T),
           new JobEvent.Pulled("boot"),
           new JobEvent.Started(T, Optional.empty(), "boot"),
-          new JobEvent.RunEnded(new Ending.DeletedBy("ann")),
+          new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T),
           new JobEvent.StopSignalled(T),
           new JobEvent.ContainerGone(T),
           new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of()),
@@ -59,6 +59,7 @@ class JobTransitionsTest {
           Map.entry("PULLING Pulled", "STARTING"),
           Map.entry("PULLING RunEnded", "STOPPING"),
           Map.entry("STARTING Started", "RUNNING"),
+          Map.entry("STARTING Pulled", "STARTING"),
           Map.entry("STARTING RunEnded", "STOPPING"),
           Map.entry("RUNNING RunEnded", "STOPPING"),
           Map.entry("STOPPING RunEnded", "STOPPING"),
@@ -129,7 +130,7 @@ class JobTransitionsTest {
   void leasesCannotEndBeforeTheContainerWasSeenGone() {
     JobState stopping =
         new JobState.Stopping(
-            1, GPUS, new Ending.Completed(), Optional.of(T), Optional.of(T), Optional.empty());
+            1, GPUS, new Ending.Completed(), T, Optional.of(T), Optional.of(T), Optional.empty());
     assertThatThrownBy(
             () -> JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T, false, List.of())))
         .isInstanceOf(IllegalTransitionException.class);
@@ -139,18 +140,19 @@ class JobTransitionsTest {
   void onlyADeletionChangesAnEndingAlreadyDecided() {
     JobState stopping =
         new JobState.Stopping(
-            1, GPUS, new Ending.Completed(), Optional.of(T), Optional.of(T), Optional.empty());
-    assertThat(JobTransitions.next(stopping, new JobEvent.RunEnded(new Ending.DeletedBy("ann"))))
+            1, GPUS, new Ending.Completed(), T, Optional.of(T), Optional.of(T), Optional.empty());
+    assertThat(JobTransitions.next(stopping, new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T)))
         .isEqualTo(
             new JobState.Stopping(
                 1,
                 GPUS,
                 new Ending.DeletedBy("ann"),
+                T,
                 Optional.of(T),
                 Optional.of(T),
                 Optional.empty()));
     assertThatThrownBy(
-            () -> JobTransitions.next(stopping, new JobEvent.RunEnded(new Ending.TimeUp())))
+            () -> JobTransitions.next(stopping, new JobEvent.RunEnded(new Ending.TimeUp(), T)))
         .isInstanceOf(IllegalTransitionException.class);
   }
 
@@ -163,7 +165,7 @@ class JobTransitionsTest {
 
   private static JobState released(Ending ending, boolean retry) {
     JobState stopping =
-        new JobState.Stopping(1, GPUS, ending, Optional.of(T), Optional.empty(), Optional.of(T));
+        new JobState.Stopping(1, GPUS, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
     return JobTransitions.next(
         stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of()));
   }

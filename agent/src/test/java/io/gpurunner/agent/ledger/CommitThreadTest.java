@@ -62,10 +62,22 @@ class CommitThreadTest {
           throw new SQLException("no space left on device");
         };
     assertFailed("no space left on device");
-    assertThat(group.recovered).hasValue(1);
+    assertThat(group.recovered).hasValue(2);
     assertThat(group.published).hasValue(0);
     group.onCommit = () -> {};
     assertThat(commits.commit(() -> "next")).isEqualTo("next");
+  }
+
+  @Test
+  void aGroupThatFailsOnceIsWrittenAgain() {
+    group.onCommit =
+        () -> {
+          group.onCommit = () -> {};
+          throw new SQLException("the database was closed");
+        };
+    AtomicInteger runs = new AtomicInteger();
+    assertThat(commits.commit(runs::incrementAndGet)).isEqualTo(2);
+    assertThat(group.published).hasValue(1);
   }
 
   @Test
@@ -105,7 +117,11 @@ class CommitThreadTest {
           throw new SQLException("disk is gone");
         };
     group.recoveryFails = true;
-    assertFailed("disk is gone");
+    assertRefused(LedgerException.Kind.UNKNOWN, "disk is gone");
+    assertThat(commits.fault()).get().asString().contains("disk is gone");
+    group.onCommit = () -> {};
+    assertThat(commits.commit(() -> "next")).isEqualTo("next");
+    assertThat(commits.fault()).isEmpty();
   }
 
   @Test
@@ -124,10 +140,13 @@ class CommitThreadTest {
   }
 
   private void assertFailed(String words) {
+    assertRefused(LedgerException.Kind.FAILED, words);
+  }
+
+  private void assertRefused(LedgerException.Kind kind, String words) {
     ThrowingCallable call = () -> commits.commit(() -> "lost");
     assertThatThrownBy(call)
-        .isInstanceOfSatisfying(
-            LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.FAILED))
+        .isInstanceOfSatisfying(LedgerException.class, e -> assertThat(e.kind()).isEqualTo(kind))
         .hasMessageContaining(words);
   }
 

@@ -13,8 +13,11 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
+import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -77,7 +80,7 @@ class JobLedgerTest {
         applyAll(
             submit(request),
             new JobEvent.Leased(List.of(GPU)),
-            new JobEvent.RunEnded(ending),
+            new JobEvent.RunEnded(ending, T),
             new JobEvent.ContainerGone(T),
             new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
     return job.state() instanceof JobState.Uploading
@@ -147,7 +150,7 @@ class JobLedgerTest {
         applyAll(
             submit(Requests.simple().build()),
             new JobEvent.Leased(List.of(GPU)),
-            new JobEvent.RunEnded(new Ending.Completed()),
+            new JobEvent.RunEnded(new Ending.Completed(), T),
             new JobEvent.ContainerGone(T));
     assertThat(ledger.leases()).hasSize(1);
     ledger.apply(stopping, new JobEvent.GpusReleased(T, T, false, List.of()));
@@ -177,7 +180,7 @@ class JobLedgerTest {
     Job queued = submit(Requests.simple().callback(URI.create("http://127.0.0.1/cb")).build());
     assertThat(ledger.requestDeletion(queued.id(), "ann").state())
         .isInstanceOf(JobState.Deleted.class);
-    assertThat(ledger.dueCallbacks(T, 10)).isEmpty();
+    assertThat(ledger.dueCallbacks(T, 0, 10)).isEmpty();
     Job done = finished(Requests.simple().build(), new Ending.Completed());
     assertThat(ledger.requestDeletion(done.id(), "ann")).isEqualTo(done);
     assertThatThrownBy(() -> ledger.requestDeletion(JobId.random(), "ann"))
@@ -195,15 +198,15 @@ class JobLedgerTest {
     finished(Requests.simple().callback(url).build(), new Ending.DeletedBy("ann"));
     finished(Requests.simple().build(), new Ending.Completed());
     reopen();
-    List<PendingCallback> due = ledger.dueCallbacks(T, 10);
+    List<PendingCallback> due = ledger.dueCallbacks(T, 0, 10);
     assertThat(due).extracting(PendingCallback::job).containsExactlyInAnyOrder(good.id(), bad.id());
     assertThat(due).extracting(PendingCallback::success).containsExactlyInAnyOrder(true, false);
     ledger.callbackPostponed(due.get(0), T.plusSeconds(5), "HTTP 500");
     ledger.callbackDelivered(due.get(1), "HTTP 200");
     reopen();
-    assertThat(ledger.dueCallbacks(T, 10)).isEmpty();
+    assertThat(ledger.dueCallbacks(T, 0, 10)).isEmpty();
     assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).contains(T.plusSeconds(5));
-    List<PendingCallback> again = ledger.dueCallbacks(T.plusSeconds(5), 10);
+    List<PendingCallback> again = ledger.dueCallbacks(T.plusSeconds(5), 0, 10);
     assertThat(again)
         .singleElement()
         .extracting(PendingCallback::deliveryId)
@@ -278,7 +281,7 @@ class JobLedgerTest {
         applyAll(
             submit(Requests.simple().build()),
             new JobEvent.Leased(List.of(GPU)),
-            new JobEvent.RunEnded(new Ending.Completed()),
+            new JobEvent.RunEnded(new Ending.Completed(), T),
             new JobEvent.ContainerGone(T),
             new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
     Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
@@ -298,19 +301,47 @@ class JobLedgerTest {
   void aDatabaseThatClosesUnderItIsOpenedAgain() throws SQLException {
     Job before = finished(Requests.simple().build(), new Ending.Completed());
     closeUnderneath();
-    assertThatThrownBy(() -> submit(Requests.simple().build()))
-        .isInstanceOfSatisfying(
-            LedgerException.class,
-            e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.FAILED));
-    assertThat(ledger.live()).isEmpty();
     Job after = submit(Requests.simple().build());
     assertThat(ledger.find(before.id())).contains(before);
 
     closeUnderneath();
     assertThat(ledger.find(before.id())).contains(before);
     assertThat(ledger.live()).containsExactly(after);
+    assertThat(ledger.fault()).isEmpty();
     reopen();
     assertThat(ledger.live()).containsExactly(after);
+  }
+
+  @Test
+  void aDeletionThatIsUnderWayIsFoundAgainAfterAFault() throws SQLException {
+    ledger.close();
+    Instant odd = T.plusNanos(123_456_789);
+    ledger = JobLedger.open(directory.resolve("ledger"), Clock.fixed(odd, ZoneOffset.UTC));
+    Job placed = applyAll(submit(Requests.simple().build()), new JobEvent.Leased(List.of(GPU)));
+    Job wished = ledger.requestDeletion(placed.id(), "ann");
+    closeUnderneath();
+    submit(Requests.simple().build());
+    assertThat(ledger.find(wished.id())).contains(wished);
+  }
+
+  @Test
+  void whatIsToldOfAnEndIsNotToldOnceTheJobIsTakenUpAgain() {
+    Job uploading =
+        applyAll(
+            submit(Requests.simple().callback(URI.create("http://127.0.0.1/cb")).build()),
+            new JobEvent.Leased(List.of(GPU)),
+            new JobEvent.RunEnded(new Ending.Completed(), T),
+            new JobEvent.ContainerGone(T),
+            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
+    Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
+    PendingCallback fail = ledger.dueCallbacks(T, 0, 10).getFirst();
+    Job again = ledger.apply(failed, new JobEvent.UploadResumed(T, T.plusSeconds(60)));
+    assertThat(ledger.isPending(fail)).isFalse();
+    ledger.apply(again, new JobEvent.Uploaded(T, Optional.of("ds_model.bin")));
+    assertThat(ledger.dueCallbacks(T, 0, 10))
+        .singleElement()
+        .matches(callback -> callback.success());
+    assertThat(ledger.dueCallbacks(T, 1, 10)).isEmpty();
   }
 
   /** What H2 does by itself where its file cannot be written. */
@@ -321,6 +352,40 @@ class JobLedgerTest {
         Statement statement = connection.createStatement()) {
       statement.execute("SHUTDOWN IMMEDIATELY");
     }
+  }
+
+  @Test
+  void aLedgerThatIsGoneWhileJobsHaveDirectoriesIsNoNewOne() throws Exception {
+    submit(Requests.simple().build());
+    ledger.close();
+    Path file = directory.resolve("ledger.mv.db");
+    Path kept = Files.copy(file, directory.resolve("kept"));
+    Path job = Files.createDirectories(directory.resolve("jobs/ai1"));
+    Files.write(file, new byte[0]);
+    assertThatThrownBy(this::open).hasMessageContainingAll(file.toString(), "emptied or damaged");
+    Files.delete(file);
+    assertThatThrownBy(this::open).hasMessageContaining("emptied or damaged");
+    try (Connection empty =
+        DriverManager.getConnection(LedgerFile.url(directory.resolve("ledger")), "gpurunner", "")) {
+      assertThat(empty.isValid(1)).isTrue();
+    }
+    byte[] nothingInIt = Files.readAllBytes(file);
+    assertThatThrownBy(this::open).hasMessageContaining("emptied or damaged");
+    assertThat(Files.readAllBytes(file)).hasSameSizeAs(nothingInIt);
+
+    Files.copy(kept, file, StandardCopyOption.REPLACE_EXISTING);
+    open();
+    assertThat(ledger.live()).hasSize(1);
+    reopenedWithout(job, file);
+  }
+
+  /** A state directory without jobs is a new one. */
+  private void reopenedWithout(Path job, Path file) throws IOException {
+    ledger.close();
+    Files.delete(job);
+    Files.delete(file);
+    open();
+    assertThat(ledger.live()).isEmpty();
   }
 
   @Test

@@ -88,7 +88,7 @@ class CallbackOutboxTest {
 
   /** Sends what is due, as the rounds do. */
   private void sendDue(CallbackOutbox outbox) {
-    for (PendingCallback callback : run.ledger.dueCallbacks(run.clock.instant(), 10)) {
+    for (PendingCallback callback : run.ledger.dueCallbacks(run.clock.instant(), 0, 10)) {
       outbox.send(callback);
     }
   }
@@ -115,7 +115,7 @@ class CallbackOutboxTest {
     answers.add(new CallbackResult.Rejected(500, "HTTP 500"));
     answers.add(new CallbackResult.Failed("connection refused"));
     sendDue(outbox());
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).isEmpty();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10)).isEmpty();
     run.restart("boot-1");
     run.clock.moveTo(nextCallback().orElseThrow());
     sendDue(outbox());
@@ -186,11 +186,11 @@ class CallbackOutboxTest {
   @Test
   void whatWasRecordedMeanwhileIsNotRecordedTwice() {
     JobId id = ended(1);
-    PendingCallback read = run.ledger.dueCallbacks(run.clock.instant(), 1).getFirst();
+    PendingCallback read = run.ledger.dueCallbacks(run.clock.instant(), 0, 1).getFirst();
     run.ledger.callbackDelivered(read, "HTTP 200");
     assertThat(run.ledger.isPending(read)).isFalse();
     run.ledger.callbackPostponed(read, run.clock.instant(), "late news");
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 1)).isEmpty();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 1)).isEmpty();
     assertThat(run.ledger.history(id, 1))
         .extracting(JobHistory.Line::kind)
         .containsExactly("callback-delivered");

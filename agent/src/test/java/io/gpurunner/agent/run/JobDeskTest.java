@@ -26,6 +26,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 class JobDeskTest {
   private static final String BODY = "{}";
+
+  private Optional<String> missing = Optional.empty();
   private static final Caller ANN = new Caller("ann", false);
   private static final Caller BOB = new Caller("bob", false);
   private static final Caller ROOT = new Caller("root", true);
@@ -48,6 +50,7 @@ class JobDeskTest {
         new JobDesk(
             run.ledger,
             new Dispatcher(run.ledger, run.gpus, run.volumes, true),
+            _ -> missing,
             new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
             () -> health,
             new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
@@ -89,6 +92,15 @@ class JobDeskTest {
         "docker: no answer at unix:///run/docker.sock",
         () -> desk.create(ANN, Requests.simple().build(), BODY, Optional.empty()));
     assertThat(run.ledger.live()).isEmpty();
+  }
+
+  @Test
+  void aJobThatCannotGoOnSaysWhatItWaitsFor() {
+    JobId id = desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+    run.whenQueuedDispatch();
+    assertThat(desk.detail(ANN, id).reason()).isEmpty();
+    missing = Optional.of("waits for the container engine: no answer");
+    assertThat(desk.detail(ANN, id).reason()).isEqualTo(missing);
   }
 
   @Test

@@ -66,7 +66,7 @@ class JobStepsTest {
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isTrue();
     assertThat(run.containers.list()).isEmpty();
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10))
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
         .singleElement()
         .matches(callback -> callback.success());
     assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1)))
@@ -107,7 +107,7 @@ class JobStepsTest {
                 assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
     assertThat(run.volumes.paths(job.folder()).model().resolve("half.bin")).exists();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10))
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
         .singleElement()
         .matches(callback -> !callback.success());
   }
@@ -200,7 +200,7 @@ class JobStepsTest {
         .isInstanceOfSatisfying(
             JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10)).isEmpty();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10)).isEmpty();
     assertThat(run.containers.list()).isEmpty();
   }
 
@@ -256,7 +256,7 @@ class JobStepsTest {
         .contains("local store")
         .contains("made to fail")
         .contains("gpurunner retry-upload");
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 10))
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
         .singleElement()
         .matches(callback -> !callback.success());
   }

@@ -43,7 +43,8 @@ class MachineViewTest {
         library,
         new AddressPolicy(List.of(), List.of(), resolver),
         1_000,
-        run.volumes);
+        run.volumes,
+        true);
   }
 
   @Test
@@ -74,7 +75,12 @@ class MachineViewTest {
 
   @Test
   void theDiskIsTheVolumesOwn() {
-    assertThat(view(host -> List.of()).diskMegabytes())
-        .isEqualTo(run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE);
+    MachineView view = view(host -> List.of());
+    long disk = run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    assertThat(view.volumesRefusal(disk - 2, 1)).isEmpty();
+    assertThat(view.volumesRefusal(disk - 1, 1))
+        .get()
+        .asString()
+        .contains("(" + disk + " MB), were " + (disk + 1) + " MB with the artifacts");
   }
 }

@@ -98,6 +98,26 @@ class PlacementTest {
   }
 
   @Test
+  void aJobThatTheWorkingDevicesNeverSufficeForHoldsBackNobody() {
+    GpuDevice lost =
+        new GpuDevice(
+            new GpuUuid("GPU-9"),
+            9,
+            RTX,
+            24L << 30,
+            0,
+            List.of(),
+            Optional.of("fell off the bus"),
+            GpuDevice.Presence.LOST);
+    Job both = queued(Requests.simple().gpus(2));
+    Job one = queued(Requests.simple());
+    Placement.Decision decision =
+        Placement.decide(List.of(both, one), machine(device(0, RTX), lost));
+    assertThat(decision.starts()).extracting(Placement.Start::job).containsExactly(one);
+    assertThat(reason(decision, both)).contains("only 1 that work, whichever jobs end");
+  }
+
+  @Test
   void aDeviceInForeignUseOrFaultyIsNotHandedOutAndIsNamed() {
     GpuDevice used =
         new GpuDevice(
@@ -153,7 +173,8 @@ class PlacementTest {
             List.of(large, small),
             withDisk(new DiskSpace(1_500_000_000L, 0, false), device(0, RTX)));
     assertThat(decision.starts()).extracting(Placement.Start::job).containsExactly(small);
-    assertThat(reason(decision, large)).contains("1500 MB are free, whichever jobs end");
+    assertThat(reason(decision, large))
+        .contains("1500 MB are free above the agent's reserve, whichever jobs end");
   }
 
   @Test

@@ -27,13 +27,16 @@ class ReadinessTest {
                   return new EngineFacts("28.1", GpuAccess.NONE);
                 },
                 run.store,
-                run.gpus)) {
+                run.gpus,
+                run.volumes,
+                run.ledger)) {
       assertThat(readiness.report().parts())
           .filteredOn(part -> !part.ok())
           .extracting(Health.Part::message)
           .containsExactly(
               "the container engine was not asked yet; try again in some seconds",
-              "the store was not asked yet; try again in some seconds");
+              "the store was not asked yet; try again in some seconds",
+              "the disk was not looked at yet; try again in some seconds");
 
       readiness.start();
       assertThat(asked.await(20, TimeUnit.SECONDS)).isTrue();

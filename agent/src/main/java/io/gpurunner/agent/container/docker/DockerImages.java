@@ -106,9 +106,19 @@ final class DockerImages implements Images {
                 if (failure instanceof DockerException answer) {
                   throwRefusal(what, EngineErrors.text(answer), answer);
                 }
-                throw connection.failure(what, call, failure);
+                throw failed(what, call, failure);
               });
     }
+  }
+
+  /** A pull that takes longer than any may counts as one that failed. */
+  private ContainerException failed(String what, EngineCall call, Throwable failure) {
+    return call.timedOut()
+        ? new ContainerException(
+            Kind.FAILED,
+            what + ": not done within " + CallLimits.PULL.toHours() + " hours",
+            failure)
+        : connection.failure(what, call, failure);
   }
 
   private static void throwRefusal(String what, String message, @Nullable Exception cause) {
