@@ -17,10 +17,10 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test demo dist format install uninstall clean
+.PHONY: help build test test-quota demo dist format install uninstall clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 build: ## compile, with all checks, and run the tests that need no server
 	dev/prepare
@@ -29,6 +29,10 @@ build: ## compile, with all checks, and run the tests that need no server
 test: ## run every test, beside a real Docker engine and a real S3 server
 	dev/prepare
 	dev/as-root dev/test
+
+test-quota: ## test volumes on project quota, in a virtual machine; not part of `make test`
+	dev/prepare quota
+	dev/as-root dev/test-quota
 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)

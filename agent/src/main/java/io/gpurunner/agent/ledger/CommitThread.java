@@ -81,7 +81,7 @@ final class CommitThread implements AutoCloseable {
     boolean recover();
 
     /** Everybody was told; time to tidy the file. */
-    void rest();
+    void rest() throws SQLException;
   }
 
   CommitThread(Group group) {

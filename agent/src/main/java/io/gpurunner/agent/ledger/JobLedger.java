@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -24,8 +23,6 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -44,41 +41,23 @@ public final class JobLedger implements AutoCloseable {
   /** A file smaller than this is not worth compacting. */
   private static final long COMPACT_FROM_BYTES = 256L << 20;
 
-  /** The file is compacted once it has grown to so many times what was left the last time. */
-  private static final long COMPACT_GROWTH = 4;
-
-  /** Shortest time between two compactions, also where one failed. */
-  private static final Duration COMPACT_PAUSE = Duration.ofMinutes(10);
-
   private static final Logger log = LoggerFactory.getLogger(JobLedger.class);
 
   private final Clock clock;
-  private final Path database;
-  private final long compactFromBytes;
+  private final LedgerStore store;
   private final JobRows rows = new JobRows();
   private final LiveJobs live = new LiveJobs();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
   private final Changes changes = new Changes();
 
-  /** Readers share it; whoever opens the file anew has it alone. */
-  private final ReadWriteLock opening = new ReentrantReadWriteLock();
-
-  /** Empty while it could not be opened again. */
-  private volatile Optional<LedgerFile> file;
-
-  private long compactedBytes;
-  private Instant compactNotBefore = Instant.MIN;
   private final CommitThread commits;
 
-  private JobLedger(Path database, Clock clock, long compactFromBytes) {
+  private JobLedger(LedgerStore store, Clock clock) {
+    this.store = store;
     this.clock = clock;
-    this.database = database;
-    this.compactFromBytes = compactFromBytes;
-    this.file = Optional.of(LedgerFile.open(database));
-    List<Job> jobs = rows.loadLive(writing());
+    List<Job> jobs = rows.loadLive(store.writing());
     requireLeasesAgree(jobs);
     jobs.forEach(live::put);
-    this.compactedBytes = rows.compactedBytes(writing());
     this.commits = new CommitThread(changes);
   }
 
@@ -95,7 +74,7 @@ public final class JobLedger implements AutoCloseable {
 
   /** The same, with a file that is compacted earlier. */
   static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    return new JobLedger(database, clock, compactFromBytes);
+    return new JobLedger(new LedgerStore(database, clock, compactFromBytes), clock);
   }
 
   /**
@@ -431,13 +410,13 @@ public final class JobLedger implements AutoCloseable {
 
   private <T> T read(Function<Handle, T> query) {
     try {
-      return readOnce(query);
+      return store.read(query);
     } catch (JdbiException | LedgerException e) {
       log.warn("the ledger could not be read, opening it again: {}", e.getMessage());
     }
     probe();
     try {
-      return readOnce(query);
+      return store.read(query);
     } catch (JdbiException e) {
       throw LedgerException.failed(e);
     }
@@ -446,7 +425,7 @@ public final class JobLedger implements AutoCloseable {
   /** Commits nothing: H2 closes the file after a fault of the disk, and a commit opens it again. */
   public void probe() {
     try {
-      commits.commit(() -> database);
+      commits.commit(() -> live.total());
     } catch (LedgerException e) {
       log.warn("the ledger is not well: {}", e.getMessage());
     }
@@ -457,30 +436,14 @@ public final class JobLedger implements AutoCloseable {
     return commits.fault();
   }
 
-  private <T> T readOnce(Function<Handle, T> query) {
-    opening.readLock().lock();
-    try {
-      return openFile().read(query);
-    } finally {
-      opening.readLock().unlock();
-    }
-  }
-
   @Override
   public void close() {
     commits.close();
-    file.ifPresent(LedgerFile::close);
-  }
-
-  private LedgerFile openFile() {
-    return file.orElseThrow(
-        () ->
-            new LedgerException(
-                LedgerException.Kind.FAILED, "the ledger " + database + ".mv.db is not open"));
+    store.close();
   }
 
   private Handle writing() {
-    return openFile().writing();
+    return store.writing();
   }
 
   private Job current(JobId id) {
@@ -504,48 +467,6 @@ public final class JobLedger implements AutoCloseable {
     }
   }
 
-  // ---- the file, on the ledger's thread
-
-  /** Closes the file if it is open, lets that be done to it, and opens it. */
-  private void openAnew(Runnable meanwhile) {
-    opening.writeLock().lock();
-    try {
-      file.ifPresent(LedgerFile::close);
-      file = Optional.empty();
-      meanwhile.run();
-    } finally {
-      try {
-        file = Optional.of(LedgerFile.open(database));
-      } finally {
-        opening.writeLock().unlock();
-      }
-    }
-  }
-
-  private void compactWhereGrown() {
-    long bytes = openFile().bytes();
-    boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
-    if (!grown || clock.instant().isBefore(compactNotBefore)) {
-      return;
-    }
-    compactNotBefore = clock.instant().plus(COMPACT_PAUSE);
-    long startedNanos = System.nanoTime();
-    openAnew(() -> LedgerFile.compact(database));
-    compactedBytes = openFile().bytes();
-    rows.recordCompactedBytes(writing(), compactedBytes);
-    try {
-      openFile().commit();
-    } catch (SQLException e) {
-      throw new LedgerException(
-          LedgerException.Kind.FAILED, "the ledger could not be written: " + e.getMessage(), e);
-    }
-    log.info(
-        "the ledger was compacted from {} to {} MB in {} ms",
-        bytes / 1_000_000,
-        compactedBytes / 1_000_000,
-        (System.nanoTime() - startedNanos) / 1_000_000);
-  }
-
   /**
    * The jobs a group of commits changes, until they are on disk. Used on the ledger's thread only.
    */
@@ -567,12 +488,12 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public Connection begin() {
-      if (file.isEmpty() && reopen()) {
+      if (!store.isOpen() && reopen()) {
         publish();
       }
       kept.clear();
       last.clear();
-      return openFile().connection();
+      return store.connection();
     }
 
     @Override
@@ -588,7 +509,7 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public void commit() throws SQLException {
-      openFile().commit();
+      store.commit();
     }
 
     @Override
@@ -605,18 +526,17 @@ public final class JobLedger implements AutoCloseable {
      * @return whether it holds the changes of this group too, synced
      */
     private boolean reopen() {
-      openAnew(() -> {});
+      store.openAnew();
       try {
         return holdsGroup();
       } catch (SQLException | RuntimeException e) {
-        file.ifPresent(LedgerFile::close);
-        file = Optional.empty();
+        store.close();
         throw LedgerException.failed(e);
       }
     }
 
     private boolean holdsGroup() throws SQLException {
-      openFile().commit();
+      store.commit();
       List<Job> found = rows.loadLive(writing());
       if (live.equalAfter(List.of(), found)) {
         return false;
@@ -626,10 +546,9 @@ public final class JobLedger implements AutoCloseable {
       }
       throw new LedgerException(
           LedgerException.Kind.UNKNOWN,
-          "the ledger "
-              + database
-              + ".mv.db does not hold what was written to it: nothing more is"
-              + " recorded; look at its disk, then start the agent again");
+          store.describe()
+              + " does not hold what was written to it: nothing more is recorded; look at its disk,"
+              + " then start the agent again");
     }
 
     @Override
@@ -652,8 +571,8 @@ public final class JobLedger implements AutoCloseable {
     }
 
     @Override
-    public void rest() {
-      compactWhereGrown();
+    public void rest() throws SQLException {
+      store.compactWhereGrown();
     }
   }
 }

@@ -337,7 +337,7 @@ final class JobRows {
   }
 
   /** Length of the file after it was last compacted; 0 where it never was. */
-  long compactedBytes(Handle handle) {
+  static long compactedBytes(Handle handle) {
     return handle
         .createQuery("select bytes from compaction")
         .mapTo(Long.class)
@@ -345,7 +345,7 @@ final class JobRows {
         .orElse(0L);
   }
 
-  void recordCompactedBytes(Handle handle, long bytes) {
+  static void recordCompactedBytes(Handle handle, long bytes) {
     handle.execute("delete from compaction");
     handle
         .createUpdate("insert into compaction (bytes) values (:bytes)")

@@ -1,0 +1,135 @@
+package io.gpurunner.agent.ledger;
+
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The ledger's file through its life: opened anew after a fault, compacted once it has grown.
+ * Reading is thread-safe; all else is for the ledger's thread.
+ */
+final class LedgerStore implements AutoCloseable {
+  /** The file is compacted once it has grown to so many times what was left the last time. */
+  private static final long COMPACT_GROWTH = 4;
+
+  /** Shortest time between two compactions, also where one failed. */
+  private static final Duration COMPACT_PAUSE = Duration.ofMinutes(10);
+
+  private static final Logger log = LoggerFactory.getLogger(LedgerStore.class);
+
+  private final Path database;
+  private final Clock clock;
+  private final long compactFromBytes;
+
+  /** Readers share it; whoever opens the file anew has it alone. */
+  private final ReadWriteLock opening = new ReentrantReadWriteLock();
+
+  /** Empty while it could not be opened again. */
+  private volatile Optional<LedgerFile> file;
+
+  private long compactedBytes;
+  private Instant compactNotBefore = Instant.MIN;
+
+  /**
+   * @param compactFromBytes a file smaller than this is not worth compacting
+   * @throws LedgerException FAILED naming the file
+   */
+  LedgerStore(Path database, Clock clock, long compactFromBytes) {
+    this.database = database;
+    this.clock = clock;
+    this.compactFromBytes = compactFromBytes;
+    this.file = Optional.of(LedgerFile.open(database));
+    this.compactedBytes = JobRows.compactedBytes(writing());
+  }
+
+  boolean isOpen() {
+    return file.isPresent();
+  }
+
+  Handle writing() {
+    return open().writing();
+  }
+
+  Connection connection() {
+    return open().connection();
+  }
+
+  /** Commits, and returns once that is on disk. */
+  void commit() throws SQLException {
+    open().commit();
+  }
+
+  <T> T read(Function<Handle, T> query) {
+    opening.readLock().lock();
+    try {
+      return open().read(query);
+    } finally {
+      opening.readLock().unlock();
+    }
+  }
+
+  private LedgerFile open() {
+    return file.orElseThrow(
+        () -> new LedgerException(LedgerException.Kind.FAILED, describe() + " is not open"));
+  }
+
+  /** For messages. */
+  String describe() {
+    return "the ledger " + database + ".mv.db";
+  }
+
+  /** Closes the file if it is open, and opens it. */
+  void openAnew() {
+    openAnew(() -> {});
+  }
+
+  private void openAnew(Runnable meanwhile) {
+    opening.writeLock().lock();
+    try {
+      close();
+      meanwhile.run();
+    } finally {
+      try {
+        file = Optional.of(LedgerFile.open(database));
+      } finally {
+        opening.writeLock().unlock();
+      }
+    }
+  }
+
+  void compactWhereGrown() throws SQLException {
+    long bytes = open().bytes();
+    boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
+    if (!grown || clock.instant().isBefore(compactNotBefore)) {
+      return;
+    }
+    compactNotBefore = clock.instant().plus(COMPACT_PAUSE);
+    long startedNanos = System.nanoTime();
+    openAnew(() -> LedgerFile.compact(database));
+    compactedBytes = open().bytes();
+    JobRows.recordCompactedBytes(writing(), compactedBytes);
+    commit();
+    log.info(
+        "the ledger was compacted from {} to {} MB in {} ms",
+        bytes / 1_000_000,
+        compactedBytes / 1_000_000,
+        (System.nanoTime() - startedNanos) / 1_000_000);
+  }
+
+  /** Also of a file that H2 itself has closed after a fault. */
+  @Override
+  public void close() {
+    file.ifPresent(LedgerFile::close);
+    file = Optional.empty();
+  }
+}
