@@ -536,12 +536,12 @@ public final class JobLedger implements AutoCloseable {
     }
 
     private boolean holdsGroup() throws SQLException {
-      store.commit();
       List<Job> found = rows.loadLive(writing());
       if (live.equalAfter(List.of(), found)) {
-        return false;
+        return false; // also found out on a disk that is full
       }
       if (live.equalAfter(kept.values(), found)) {
+        store.commit();
         return true;
       }
       throw new LedgerException(
