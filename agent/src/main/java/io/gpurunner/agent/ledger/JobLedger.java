@@ -96,6 +96,8 @@ public final class JobLedger implements AutoCloseable {
    */
   public Creation create(
       String user, JobRequest request, String source, Optional<String> idempotencyKey) {
+    // On the caller's thread: all creates share the ledger's.
+    String requestJson = JobCodec.write(request);
     Optional<String> digest = idempotencyKey.flatMap(_ -> JobCodec.bodyDigest(source));
     return commits.commit(
         () -> {
@@ -109,7 +111,9 @@ public final class JobLedger implements AutoCloseable {
           request.resumeFrom().map(this::current).ifPresent(JobLedger::requireFilesOfEnded);
           Instant now = clock.instant();
           JobId id = JobId.random();
-          Job job = rows.insert(writing(), id, user, now, request, source, new JobState.Queued(1));
+          Job job =
+              rows.insert(
+                  writing(), id, user, now, request, requestJson, source, new JobState.Queued(1));
           rows.addLine(
               writing(), id, new JobHistory.Line(now, "submitted", "submitted by " + user));
           request

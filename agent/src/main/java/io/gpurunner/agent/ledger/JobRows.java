@@ -48,6 +48,7 @@ final class JobRows {
       String owner,
       Instant at,
       JobRequest request,
+      String requestJson,
       String source,
       JobState state) {
     long sequence =
@@ -60,7 +61,7 @@ final class JobRows {
             .bind("at", at.toEpochMilli())
             .bind("state", state.label())
             .bind("stateJson", JobCodec.write(state))
-            .bind("requestJson", JobCodec.write(request))
+            .bind("requestJson", requestJson)
             .bind("source", source)
             .executeAndReturnGeneratedKeys("sequence")
             .mapTo(Long.class)
