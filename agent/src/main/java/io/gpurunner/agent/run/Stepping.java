@@ -10,6 +10,7 @@ import io.gpurunner.api.JobId;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +27,7 @@ final class Stepping {
   private static final Logger log = LoggerFactory.getLogger(Stepping.class);
 
   private final JobLedger ledger;
-  private final JobSteps steps;
+  private final Function<Job, StepOutcome> steps;
   private final Clock clock;
 
   /** When the next turn is. */
@@ -45,7 +46,10 @@ final class Stepping {
     record Never() implements Next {}
   }
 
-  Stepping(JobLedger ledger, JobSteps steps, Clock clock) {
+  /**
+   * @param steps makes a step of a job that was read just now
+   */
+  Stepping(JobLedger ledger, Function<Job, StepOutcome> steps, Clock clock) {
     this.ledger = ledger;
     this.steps = steps;
     this.clock = clock;
@@ -67,7 +71,7 @@ final class Stepping {
 
   private Next step(Job job) {
     try {
-      return switch (steps.step(job)) {
+      return switch (steps.apply(job)) {
         case StepOutcome.Advance advance -> {
           Job next = ledger.apply(job, advance.event());
           report(job, next, advance.event());
