@@ -49,7 +49,15 @@ final class SimulatedUser {
         say("is told " + e.kind());
       }
     }
-    return OptionalLong.of(dice.micros(0, simulation.isCalm() ? 60 * Timeline.SECOND : 20 * Timeline.SECOND));
+    boolean busy = !simulation.isCalm() && !isDone();
+    return OptionalLong.of(dice.micros(0, (busy ? 20 : 120) * Timeline.SECOND));
+  }
+
+  /** Whether nothing more is asked for, and all of it has ended. */
+  boolean isDone() {
+    return open.isEmpty()
+        && sent >= wants
+        && jobs.stream().allMatch(id -> simulation.truth(id).isFinal());
   }
 
   private void act(Jobs desk) {
@@ -60,7 +68,8 @@ final class SimulatedUser {
       Optional<String> key = dice.percent(50) ? Optional.of("key-" + sent) : Optional.empty();
       send(desk, new Order(request(), "{\"order\":\"" + caller.user() + sent + "\"}", key));
     } else if (!jobs.isEmpty()) {
-      JobId id = dice.pick(jobs);
+      List<JobId> live = jobs.stream().filter(id -> !simulation.truth(id).isFinal()).toList();
+      JobId id = dice.pick(live.isEmpty() || dice.percent(20) ? jobs : live);
       int what = dice.below(100);
       if (what < 55) {
         ask(desk, id);

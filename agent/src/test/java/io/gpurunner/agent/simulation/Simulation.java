@@ -6,8 +6,10 @@ import io.gpurunner.api.JobId;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -22,6 +24,9 @@ final class Simulation {
 
   /** How long it may take, once nothing fails any more, until all is done. */
   private static final long CALM_LIMIT = 3 * 60 * Timeline.MINUTE;
+
+  /** So that callbacks and retention have something of it. */
+  private static final long STORM_LEAST = 2 * Timeline.MINUTE;
 
   private static final long SETTLED_LOOK = 5 * Timeline.SECOND;
 
@@ -42,10 +47,12 @@ final class Simulation {
   final Duration keepFor;
   private final long seed;
   private final Map<JobId, JobTruth> truths = new LinkedHashMap<>();
+  private final List<SimulatedUser> users = new ArrayList<>();
   private Optional<SimulatedAgent> agent = Optional.empty();
   private boolean mustRollBack;
   private boolean calm;
   private long nextLook;
+  private boolean settled;
 
   /**
    * What came of it.
@@ -69,8 +76,8 @@ final class Simulation {
     this.machine = new Machine(this, dice.between(1, 3));
     this.artifactsHere = dice.percent(50);
     this.uploadRetryFor = Duration.ofSeconds(dice.between(5, 300));
-    this.callbackRetryFor = Duration.ofSeconds(dice.between(60, 900));
-    this.keepFor = Duration.ofMinutes(dice.between(5, 60));
+    this.callbackRetryFor = Duration.ofSeconds(dice.between(30, 400));
+    this.keepFor = Duration.ofMinutes(dice.between(2, 20));
   }
 
   /** Runs one seed. */
@@ -80,17 +87,18 @@ final class Simulation {
   }
 
   private Result run() {
-    int users = dice.between(1, 2);
-    for (int i = 1; i <= users; i++) {
+    int count = dice.between(1, 2);
+    for (int i = 1; i <= count; i++) {
       SimulatedUser user = new SimulatedUser(this, "user" + i);
       timeline.add("user" + i, false, dice.seconds(0, 10), user::turn);
+      users.add(user);
     }
     timeline.add("mischief", false, dice.seconds(0, 60), new Mischief(this)::turn);
     if (dice.percent(50)) {
       machine.images.add("busybox");
     }
     startAgent(0);
-    go(dice.seconds(60, 900), () -> false);
+    go(dice.seconds(30, 600), this::isStormOver);
     calmDown();
     go(timeline.now() + CALM_LIMIT, this::isSettled);
     if (invariants.broken().isEmpty()) {
@@ -133,6 +141,13 @@ final class Simulation {
         invariants.require(false, "there is no end of it after " + TURN_LIMIT + " turns");
       }
     }
+  }
+
+  /** Whether the storm has nothing left to befall. */
+  private boolean isStormOver() {
+    return machine.boxes.isEmpty()
+        && users.stream().allMatch(SimulatedUser::isDone)
+        && timeline.now() > STORM_LEAST;
   }
 
   // ---- the agent
@@ -201,8 +216,8 @@ final class Simulation {
   }
 
   private boolean isSettled() {
-    if (timeline.now() < nextLook || !machine.boxes.isEmpty()) {
-      return false;
+    if (settled || timeline.now() < nextLook || !machine.boxes.isEmpty()) {
+      return settled;
     }
     nextLook = timeline.now() + SETTLED_LOOK;
     boolean idle =
@@ -212,8 +227,9 @@ final class Simulation {
             .map(JobLedger::live)
             .filter(Collection::isEmpty)
             .isPresent();
-    return idle
-        && ledger.callbacks().stream().noneMatch(callback -> callback.status().equals("PENDING"));
+    settled =
+        idle && ledger.callbacks().stream().noneMatch(callback -> callback.status().equals("PENDING"));
+    return settled;
   }
 
   /** Whether the receiver could be away for as long as callbacks are tried. */
