@@ -131,7 +131,7 @@ public final class JobRunner implements AutoCloseable {
       try {
         switch (steps.step(job.get())) {
           case StepOutcome.Advance advance -> {
-            Job next = ledger.apply(job.get(), advance.event());
+            Job next = commit(job.get(), advance.event());
             report(job.get(), next, advance.event());
           }
           case StepOutcome.Again _ -> {}
@@ -169,6 +169,17 @@ public final class JobRunner implements AutoCloseable {
         await(FAULT_PAUSE);
       }
       return true;
+    }
+
+    private Job commit(Job job, JobEvent event) {
+      try {
+        return ledger.apply(job, event);
+      } catch (LedgerException e) {
+        if (e.kind() != LedgerException.Kind.STALE) {
+          steps.enforceUnrecorded(job, event);
+        }
+        throw e;
+      }
     }
 
     private void await(Duration pause) {
