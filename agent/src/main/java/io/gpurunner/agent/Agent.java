@@ -11,6 +11,7 @@ import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
+import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.Dispatcher;
@@ -19,6 +20,7 @@ import io.gpurunner.agent.run.JobRunner;
 import io.gpurunner.agent.run.JobSteps;
 import io.gpurunner.agent.run.LocalSpecs;
 import io.gpurunner.agent.run.MachineView;
+import io.gpurunner.agent.run.Orphans;
 import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
@@ -39,7 +41,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
-import java.time.Clock;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
@@ -58,7 +59,6 @@ final class Agent implements AutoCloseable {
   private final Deque<Part> parts = new ArrayDeque<>();
   private final AgentConfig config;
   private final String bootId;
-  private final Clock clock = Clock.systemUTC();
 
   private record Part(String name, AutoCloseable handle) {}
 
@@ -93,6 +93,7 @@ final class Agent implements AutoCloseable {
     makeStateDirectory(config.stateDir());
     SettingsOf settings = new SettingsOf(config);
     HostFacts host = new HostFacts();
+    SteadyClock clock = SteadyClock.open(config.stateDir().resolve("boot-clock"), bootId, host);
     RunSettings runSettings =
         new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), bootId);
     byte[] signingKey =
@@ -102,9 +103,9 @@ final class Agent implements AutoCloseable {
 
     JobLedger ledger = keep("ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
-    DockerEngine docker = keep("docker", DockerEngine.open(settings.docker()));
+    DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     JobVolumes volumes = keep("volumes", settings.openVolumes());
-    SettingsOf.Store opened = settings.openStore(signingKey, clock);
+    SettingsOf.Store opened = settings.openStore(signingKey, clock.wall());
     ArtifactStore store = keep("store", opened.store());
     Library datasets = new Library(config.library().datasets());
     Library models = new Library(config.library().models());
@@ -116,9 +117,12 @@ final class Agent implements AutoCloseable {
             config.callbacks().allow(),
             config.callbacks().deny(),
             keep("resolver", new SystemHostResolver()));
-    ArtifactUrls urls = new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock);
+    ArtifactUrls urls =
+        new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock.wall());
     HttpCallbackSender sender =
-        keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
+        keep(
+            "callback sender",
+            new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock.wall()));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
@@ -149,11 +153,20 @@ final class Agent implements AutoCloseable {
             runSettings,
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
+    Orphans orphans = keep("orphans", new Orphans(ledger, docker.containers(), clock));
     keep("engine events", docker.events());
 
     ApiPorts ports =
         new ApiPorts(
-            new JobDesk(ledger, dispatcher, runner::missing, urls, readiness, runSettings, clock),
+            new JobDesk(
+                ledger,
+                dispatcher,
+                runner::missing,
+                urls,
+                readiness,
+                runSettings,
+                clock,
+                clock::toWall),
             new MachineView(
                 gpus,
                 ledger,
@@ -166,7 +179,7 @@ final class Agent implements AutoCloseable {
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             opened.downloads());
-    ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock);
+    ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     readiness.start();
     // First, so that an address that cannot be had leaves no job touched.
@@ -177,6 +190,7 @@ final class Agent implements AutoCloseable {
     dispatcher.start();
     outbox.start();
     retention.start();
+    orphans.start();
   }
 
   private static void makeStateDirectory(Path directory) {

@@ -73,7 +73,7 @@ final class Stepping {
     try {
       return switch (steps.apply(job)) {
         case StepOutcome.Advance advance -> {
-          Job next = ledger.apply(job, advance.event());
+          Job next = commit(job, advance.event());
           report(job, next, advance.event());
           yield new Next.Now();
         }
@@ -100,6 +100,17 @@ final class Stepping {
           FAULT_PAUSE.toSeconds(),
           e);
       return new Next.Later(FAULT_PAUSE, Optional.empty());
+    }
+  }
+
+  private Job commit(Job job, JobEvent event) {
+    try {
+      return ledger.apply(job, event);
+    } catch (LedgerException e) {
+      if (e.kind() != LedgerException.Kind.STALE) {
+        steps.enforceUnrecorded(job, event);
+      }
+      throw e;
     }
   }
 
