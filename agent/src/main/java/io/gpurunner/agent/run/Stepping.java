@@ -10,6 +10,7 @@ import io.gpurunner.api.JobId;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,6 +29,7 @@ final class Stepping {
 
   private final JobLedger ledger;
   private final Function<Job, StepOutcome> steps;
+  private final BiConsumer<Job, JobEvent> enforcing;
   private final Clock clock;
 
   /** When the next turn is. */
@@ -48,10 +50,16 @@ final class Stepping {
 
   /**
    * @param steps makes a step of a job that was read just now
+   * @param enforcing does what cannot wait until an event that could not be committed can be
    */
-  Stepping(JobLedger ledger, Function<Job, StepOutcome> steps, Clock clock) {
+  Stepping(
+      JobLedger ledger,
+      Function<Job, StepOutcome> steps,
+      BiConsumer<Job, JobEvent> enforcing,
+      Clock clock) {
     this.ledger = ledger;
     this.steps = steps;
+    this.enforcing = enforcing;
     this.clock = clock;
   }
 
@@ -108,7 +116,7 @@ final class Stepping {
       return ledger.apply(job, event);
     } catch (LedgerException e) {
       if (e.kind() != LedgerException.Kind.STALE) {
-        steps.enforceUnrecorded(job, event);
+        enforcing.accept(job, event);
       }
       throw e;
     }

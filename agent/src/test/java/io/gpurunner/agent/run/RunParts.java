@@ -15,6 +15,7 @@ import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobVolumes;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -33,6 +34,7 @@ public final class RunParts {
   private final Retention retention;
   private final Readiness readiness;
   private final JobDesk desk;
+  private final Orphans orphans;
 
   /** What they act on. */
   public record Machine(
@@ -50,9 +52,14 @@ public final class RunParts {
    * How they are set.
    *
    * @param artifactsHere whether the store is a directory of this machine
+   * @param shown what people are told for a time of the clock
    */
   public record Settings(
-      RunSettings run, boolean artifactsHere, Duration callbackRetryFor, Duration keepFor) {}
+      RunSettings run,
+      boolean artifactsHere,
+      Duration callbackRetryFor,
+      Duration keepFor,
+      UnaryOperator<Instant> shown) {}
 
   /**
    * What runs beside the loops.
@@ -72,10 +79,11 @@ public final class RunParts {
       Settings settings,
       Threads threads,
       Clock clock,
+      Clock wall,
       RandomGenerator random,
       UnaryOperator<Function<Job, StepOutcome>> steps) {
     ArtifactUrls urls =
-        new ArtifactUrls(machine.store(), settings.artifactsHere(), Duration.ofHours(1), clock);
+        new ArtifactUrls(machine.store(), settings.artifactsHere(), Duration.ofHours(1), wall);
     JobSteps.Ports ports =
         new JobSteps.Ports(
             ledger,
@@ -87,8 +95,10 @@ public final class RunParts {
             new VolumeWatch(machine.volumes(), threads.measuring(), clock),
             machine.store(),
             machine.gpus());
+    JobSteps made = new JobSteps(ports, settings.run(), clock);
     this.stepping =
-        new Stepping(ledger, steps.apply(new JobSteps(ports, settings.run(), clock)::step), clock);
+        new Stepping(ledger, steps.apply(made::step), made::enforceUnrecorded, clock);
+    this.orphans = new Orphans(ledger, machine.containers(), clock);
     this.dispatcher =
         new Dispatcher(ledger, machine.gpus(), machine.volumes(), settings.artifactsHere());
     this.outbox =
@@ -112,7 +122,8 @@ public final class RunParts {
             machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
     this.desk =
         new JobDesk(
-            ledger, dispatcher, _ -> Optional.empty(), urls, readiness, settings.run(), clock);
+            ledger, dispatcher, _ -> Optional.empty(), urls, readiness, settings.run(), clock,
+            settings.shown());
   }
 
   /** Whether a job needs a loop. */
@@ -146,6 +157,11 @@ public final class RunParts {
   /** One round of retention. */
   public Duration sweep() {
     return retention.round();
+  }
+
+  /** One round of looking for containers of no job. */
+  public Duration reap() {
+    return orphans.round();
   }
 
   /** One look at every part. */

@@ -60,6 +60,29 @@ final class Box {
     this.madeAt = madeAt;
   }
 
+  /** Somebody took it from the agent: it is found by its label only. */
+  boolean foreign;
+
+  /** How long it was there, with agent and engine up, and belonged to no job. */
+  long orphaned;
+
+  private int runs;
+
+  /** Its processes begin. */
+  void begin(long nowMicros, Instant now) {
+    runs++;
+    stage = Stage.RUNNING;
+    startedAtMicros = nowMicros;
+    startedAt = now;
+    endsAt = program.runsFor() == Long.MAX_VALUE ? Long.MAX_VALUE : nowMicros + program.runsFor();
+    endsWith = program.exitCode();
+    endsByItself = true;
+  }
+
+  String run() {
+    return id + "@" + runs;
+  }
+
   boolean isAlive() {
     return stage == Stage.RUNNING;
   }

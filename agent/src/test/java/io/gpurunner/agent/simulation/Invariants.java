@@ -10,7 +10,6 @@ import io.gpurunner.api.JobStatus;
 import io.gpurunner.api.StopRule;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ObjectKey;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -26,6 +25,9 @@ import java.util.Set;
 final class Invariants {
   /** How long a container may outlive its time and its grace, while all that matters is up. */
   private static final long OVERDUE_LIMIT = 30 * Timeline.SECOND + 3 * Timeline.MINUTE;
+
+  /** The grace of orphans begins anew with each life of the agent; three lives are taken here. */
+  private static final long ORPHANED_LIMIT = 30 * Timeline.MINUTE;
 
   private final Simulation simulation;
   private Optional<String> broken = Optional.empty();
@@ -162,7 +164,7 @@ final class Invariants {
     if (hadLease && !(after.state() instanceof JobState.Placed)) {
       for (Box box : simulation.machine.boxes.values()) {
         require(
-            !box.name.job().equals(truth.id),
+            !box.name.job().equals(truth.id) || box.foreign || box.stage == Box.Stage.CREATED,
             "the lease of " + truth.name() + " was released, and its container is " + box.stage);
       }
     }
@@ -200,7 +202,10 @@ final class Invariants {
 
   // ---- containers
 
-  void created(Box box) {
+  /**
+   * @param late whether the engine did it after the agent had given up on it
+   */
+  void created(Box box, boolean late) {
     JobTruth truth = simulation.truth(box.name.job());
     Optional<JobState> state = truth.seen.map(Job::state);
     boolean meant =
@@ -208,7 +213,21 @@ final class Invariants {
             && state.get() instanceof JobState.Starting starting
             && starting.attempt() == box.name.attempt();
     require(
-        meant, "container " + Machine.short_(box.name) + " was made, and the ledger says " + state);
+        meant || late,
+        "container " + Machine.short_(box.name) + " was made, and the ledger says " + state);
+  }
+
+  /** The agent takes it for one that belongs to no job. */
+  void discarded(Box box) {
+    Optional<JobState> state = simulation.truth(box.name.job()).seen.map(Job::state);
+    boolean needed =
+        !box.foreign
+            && state.isPresent()
+            && state.get() instanceof JobState.Placed placed
+            && placed.attempt() == box.name.attempt()
+            && !(placed instanceof JobState.Stopping stopping && stopping.goneAt().isPresent());
+    require(
+        !needed, Machine.short_(box.name) + " was taken for an orphan, and its job is " + state);
   }
 
   void started(Box box) {
@@ -231,7 +250,7 @@ final class Invariants {
     for (Box other : simulation.machine.boxes.values()) {
       if (other != box && other.isAlive()) {
         require(
-            !other.name.job().equals(truth.id),
+            other.foreign || !other.name.job().equals(truth.id),
             name + " was started while " + Machine.short_(other.name) + " runs");
         for (String gpu : box.gpus()) {
           require(
@@ -326,12 +345,16 @@ final class Invariants {
     if (simulation.machine.boxes.isEmpty()) {
       return;
     }
+    boolean watched =
+        simulation.agent().filter(SimulatedAgent::isWatching).isPresent()
+            && simulation.machine.engineUp;
     for (Box box : simulation.machine.boxes.values()) {
-      if (box.isAlive()) {
+      if (box.isAlive() && !box.foreign) {
         requireLease(box);
         simulation.machine.noteTimeUp(box);
-        requireStopped(box, passed);
+        requireStopped(box, watched ? passed : 0);
       }
+      requireReaped(box, watched ? passed : 0);
     }
   }
 
@@ -342,21 +365,41 @@ final class Invariants {
         Machine.short_(box.name) + " runs, and its job is " + truth.seen.map(Job::state));
   }
 
-  private void requireStopped(Box box, long passed) {
-    JobTruth truth = simulation.truth(box.name.job());
-    Optional<Long> limit = limitOf(truth);
-    boolean watched =
-        simulation.agent().filter(SimulatedAgent::isWatching).filter(SimulatedAgent::isLedgerWell).isPresent()
-            && simulation.machine.engineUp;
-    if (limit.isEmpty() || !watched) {
+  private void requireStopped(Box box, long watched) {
+    Optional<Long> limit = limitOf(simulation.truth(box.name.job()));
+    if (limit.isEmpty()) {
       return;
     }
-    Duration ran = Duration.between(box.startedAt, simulation.timeline.wall());
-    if (Timeline.micros(ran) > limit.get()) {
-      box.overdue += passed;
+    long ran = simulation.timeline.now() - box.startedAtMicros;
+    // A start that is seen only after the clock was set is told by the clock as it is then.
+    if (ran > limit.get() + simulation.timeline.jumped()) {
+      box.overdue += watched;
       require(
           box.overdue <= OVERDUE_LIMIT,
-          Machine.short_(box.name) + " still runs " + box.overdue / Timeline.SECOND + " s after its stop time");
+          Machine.short_(box.name)
+              + " still runs "
+              + box.overdue / Timeline.SECOND
+              + " s after its stop time");
+    }
+  }
+
+  private void requireReaped(Box box, long watched) {
+    Optional<JobState> state = simulation.truth(box.name.job()).seen.map(Job::state);
+    boolean belongs =
+        !box.foreign
+            && state.isPresent()
+            && state.get() instanceof JobState.Placed placed
+            && placed.attempt() == box.name.attempt();
+    if (belongs) {
+      box.orphaned = 0;
+    } else {
+      box.orphaned += watched;
+      require(
+          box.orphaned <= ORPHANED_LIMIT,
+          Machine.short_(box.name)
+              + " belongs to no job and is there for "
+              + box.orphaned / Timeline.SECOND
+              + " s");
     }
   }
 
@@ -419,7 +462,7 @@ final class Invariants {
       }
       boolean deaf =
           job.request().callbackUrl().filter(url -> url.toString().equals(SimulatedReceiver.DEAF)).isPresent();
-      if (wanted && !deaf && !simulation.timeline.hasJumped()) {
+      if (wanted && !deaf && simulation.timeline.jumped() == 0) {
         require(
             of.stream().noneMatch(each -> each.status().equals("ABANDONED"))
                 || simulation.mayAbandon(),

@@ -3,6 +3,9 @@ package io.gpurunner.agent.simulation;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -61,6 +64,30 @@ final class Machine {
     }
   }
 
+  /** The agent's clock began here under this boot: its own time, and since when. */
+  Instant clockBegan = Instant.EPOCH;
+
+  long clockBeganAt;
+  int clockOfBoot;
+
+  /** As SteadyClock: the wall clock's time at the first start under this boot, and what passed. */
+  void openClock() {
+    if (clockOfBoot != boots) {
+      clockOfBoot = boots;
+      clockBegan = timeline.wall();
+      clockBeganAt = timeline.now();
+    }
+  }
+
+  Instant agentTime() {
+    return clockBegan.plus(timeline.now() - clockBeganAt, ChronoUnit.MICROS);
+  }
+
+  /** By whole seconds, as SteadyClock has it. */
+  Duration wallAhead() {
+    return Duration.ofSeconds(Duration.between(agentTime(), timeline.wall()).toSeconds());
+  }
+
   String bootId() {
     return "boot-" + boots;
   }
@@ -79,7 +106,7 @@ final class Machine {
 
   // ---- what the engine does
 
-  void create(ContainerSpec spec) {
+  void create(ContainerSpec spec, boolean late) {
     if (boxes.containsKey(spec.name().toString())) {
       return;
     }
@@ -88,7 +115,7 @@ final class Machine {
         new Box(spec.name(), spec, program(), "c" + made, timeline.now());
     boxes.put(spec.name().toString(), box);
     say("made " + short_(spec.name()));
-    simulation.invariants.created(box);
+    simulation.invariants.created(box, late);
   }
 
   private Box.Program program() {
@@ -109,15 +136,7 @@ final class Machine {
 
   void start(Box box) {
     JobTruth truth = simulation.truth(box.name.job());
-    box.stage = Box.Stage.RUNNING;
-    box.startedAtMicros = timeline.now();
-    box.startedAt = timeline.wall();
-    box.endsAt =
-        box.program.runsFor() == Long.MAX_VALUE
-            ? Long.MAX_VALUE
-            : timeline.now() + box.program.runsFor();
-    box.endsWith = box.program.exitCode();
-    box.endsByItself = true;
+    box.begin(timeline.now(), timeline.wall());
     truth.starts.merge(box.name.attempt(), 1, Integer::sum);
     say("started " + short_(box.name) + (box.gpus().isEmpty() ? "" : " on " + box.gpus()));
     simulation.volumes.written(box.name.job());
@@ -126,8 +145,29 @@ final class Machine {
     changed(box.name);
   }
 
+  /** Somebody starts a container again that has ended. */
+  void startAgain(Box box) {
+    box.begin(timeline.now(), timeline.wall());
+    say("somebody started " + short_(box.name) + " again");
+    timeline.add("container " + short_(box.name), false, 0, () -> watchEnd(box));
+    changed(box.name);
+  }
+
+  /** Somebody gives it another name. */
+  void rename(Box box) {
+    boxes.remove(box.name.toString());
+    boxes.put("renamed-" + box.id, box);
+    box.foreign = true;
+    say("somebody renamed " + short_(box.name));
+  }
+
+  /** Whether the engine still has it, by whatever name. */
+  boolean has(Box box) {
+    return boxes.get(box.name.toString()) == box || boxes.get("renamed-" + box.id) == box;
+  }
+
   private OptionalLong watchEnd(Box box) {
-    if (!box.isAlive() || boxes.get(box.name.toString()) != box) {
+    if (!box.isAlive() || !has(box)) {
       return OptionalLong.empty();
     }
     if (!box.paused && timeline.now() >= box.endsAt) {
@@ -177,7 +217,7 @@ final class Machine {
         .limitOf(truth)
         .ifPresent(
             limit -> {
-              long ran = timeline.now() - box.startedAtMicros + timeline.jumpedForward();
+              long ran = timeline.now() - box.startedAtMicros + timeline.jumped();
               if (ran >= limit) {
                 truth.timeWasUp = true;
               }
@@ -206,9 +246,15 @@ final class Machine {
     if (box.isAlive()) {
       end(box, 137, false);
     }
-    boxes.remove(box.name.toString());
+    boxes.values().remove(box);
     say("removed " + short_(box.name));
     changed(box.name);
+  }
+
+  /** The agent removes it as belonging to no job. */
+  void discard(Box box) {
+    simulation.invariants.discarded(box);
+    remove(box);
   }
 
   Optional<Box> find(ContainerName name) {

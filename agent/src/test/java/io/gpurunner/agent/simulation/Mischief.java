@@ -14,6 +14,8 @@ final class Mischief {
     KILL_CONTAINER,
     REMOVE_CONTAINER,
     PAUSE_CONTAINER,
+    START_CONTAINER_AGAIN,
+    RENAME_CONTAINER,
     LOSE_GPU,
     FAIL_DISK,
     STOP_STORE,
@@ -87,6 +89,22 @@ final class Mischief {
                 box.paused = true;
                 later(dice.seconds(1, 120), () -> box.paused = false);
               });
+      case START_CONTAINER_AGAIN ->
+          anyBox(
+              false,
+              box -> {
+                if (box.stage == Box.Stage.EXITED) {
+                  simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
+                  machine.startAgain(box);
+                }
+              });
+      case RENAME_CONTAINER ->
+          anyBox(
+              false,
+              box -> {
+                simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
+                machine.rename(box);
+              });
       case LOSE_GPU -> {
         Machine.Device device = dice.pick(machine.devices);
         if (!device.lost) {
@@ -120,7 +138,9 @@ final class Mischief {
 
   private void anyBox(boolean alive, What what) {
     List<Box> boxes =
-        machine.boxes.values().stream().filter(box -> !alive || box.isAlive()).toList();
+        machine.boxes.values().stream()
+            .filter(box -> !box.foreign && (!alive || box.isAlive()))
+            .toList();
     if (!boxes.isEmpty() && machine.engineUp) {
       what.with(dice.pick(boxes));
     }

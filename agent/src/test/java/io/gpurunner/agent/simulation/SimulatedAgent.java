@@ -13,6 +13,7 @@ import io.gpurunner.api.Jobs;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ArtifactStore;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,6 +35,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private final Simulation simulation;
   private final Timeline timeline;
   private final Port port;
+  private final Clock clock;
   private final Map<JobId, Actor> loops = new LinkedHashMap<>();
   private boolean dead;
   private Optional<Jobs> desk = Optional.empty();
@@ -45,6 +47,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     this.simulation = simulation;
     this.timeline = simulation.timeline;
     this.port = new Port(simulation, this);
+    this.clock = Timeline.clock(simulation.machine::agentTime);
   }
 
   boolean isDead() {
@@ -86,12 +89,13 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   /** Opens all parts, in the order of the agent. */
   void start() {
     timeline.tell("agent", "starts under " + simulation.machine.bootId());
-    JobLedger opened = simulation.ledger.open(timeline.clock(), simulation.dice::jobId, this);
+    simulation.machine.openClock();
+    JobLedger opened = simulation.ledger.open(clock, simulation.dice::jobId, this);
     ledger = Optional.of(opened);
     simulation.invariants.opened(opened.live());
     opened.listen(simulation.invariants::heard);
     port.between("start: ledger open");
-    SimulatedGpus gpus = new SimulatedGpus(simulation, port);
+    SimulatedGpus gpus = new SimulatedGpus(simulation, port, clock);
     gpus.start();
     RunParts made = parts(opened, gpus);
     port.between("start: parts made");
@@ -114,10 +118,13 @@ final class SimulatedAgent implements MemoryLedger.Faults {
           }
         });
     rounds("retention", made::sweep);
+    rounds("orphans", made::reap);
   }
 
   private RunParts parts(JobLedger opened, SimulatedGpus gpus) {
-    SimulatedEngine engine = new SimulatedEngine(simulation, port);
+    SimulatedEngine engine =
+        new SimulatedEngine(
+            simulation, port, time -> time.minus(simulation.machine.wallAhead()));
     ArtifactStore store = simulation.plant.store(new SimulatedStore(simulation, port), simulation);
     RunParts.Machine machine =
         new RunParts.Machine(
@@ -140,9 +147,11 @@ final class SimulatedAgent implements MemoryLedger.Faults {
                 simulation.plant.bootId(simulation.machine.bootId())),
             simulation.artifactsHere,
             simulation.callbackRetryFor,
-            simulation.keepFor),
+            simulation.keepFor,
+            time -> time.plus(simulation.machine.wallAhead())),
         new RunParts.Threads(this::sender, this::measurement, pause -> port.take(Timeline.micros(pause))),
-        timeline.clock(),
+        clock,
+        Timeline.clock(timeline::wall),
         simulation.dice.generator(),
         steps -> simulation.plant.steps(steps, simulation, machine));
   }
@@ -292,10 +301,5 @@ final class SimulatedAgent implements MemoryLedger.Faults {
       timeline.tell("disk", "cannot be opened");
       throw MemoryLedger.failed("it cannot be opened");
     }
-  }
-
-  /** Whether commits reach the disk now. */
-  boolean isLedgerWell() {
-    return ledger.flatMap(JobLedger::fault).isEmpty() && !simulation.machine.diskFails;
   }
 }

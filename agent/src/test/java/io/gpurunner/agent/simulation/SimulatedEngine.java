@@ -8,22 +8,28 @@ import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.Observation.Activity;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.storage.Cancellation;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /** The engine as the agent meets it: it fails before and after what it does, and does things late. */
 final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
   private final Simulation simulation;
   private final Machine machine;
   private final Port port;
+  private final UnaryOperator<Instant> agentTime;
 
-  SimulatedEngine(Simulation simulation, Port port) {
+  SimulatedEngine(Simulation simulation, Port port, UnaryOperator<Instant> agentTime) {
+    this.agentTime = agentTime;
     this.simulation = simulation;
     this.machine = simulation.machine;
     this.port = port;
@@ -34,19 +40,19 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     effect(
         "create",
         spec.name(),
-        false,
-        () -> {
+        true,
+        late -> {
           if (!machine.images.contains(spec.image())) {
             blame(spec.name(), Cause.IMAGE);
             throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
           }
-          machine.create(spec);
+          machine.create(spec, late);
         });
   }
 
   @Override
   public void start(ContainerName name) {
-    effect("start", name, true, () -> startNow(name));
+    effect("start", name, true, _ -> startNow(name));
   }
 
   private void startNow(ContainerName name) {
@@ -67,16 +73,27 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   @Override
   public Optional<Observation> inspect(ContainerName name) {
-    return ask("inspect", name, () -> machine.find(name).map(SimulatedEngine::observe));
+    return ask("inspect", name, () -> machine.find(name).map(this::observe));
   }
 
-  private static Observation observe(Box box) {
+  private Observation observe(Box box) {
     return switch (box.stage) {
       case CREATED -> new Observation.Created(box.id);
-      case RUNNING -> new Observation.Running(box.id, box.startedAt);
+      case RUNNING ->
+          new Observation.Running(
+              box.id,
+              box.run(),
+              agentTime.apply(box.startedAt),
+              box.paused ? Activity.PAUSED : Activity.ACTIVE);
       case EXITED ->
           new Observation.Exited(
-              box.id, box.exitCode, box.outOfMemory, box.startedAt, box.finishedAt, "");
+              box.id,
+              box.run(),
+              box.exitCode,
+              box.outOfMemory,
+              agentTime.apply(box.startedAt),
+              agentTime.apply(box.finishedAt),
+              "");
     };
   }
 
@@ -86,20 +103,34 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         signal.name(),
         name,
         false,
-        () -> machine.find(name).ifPresent(box -> machine.signal(box, signal == Signal.KILL)));
+        _ -> machine.find(name).ifPresent(box -> machine.signal(box, signal == Signal.KILL)));
   }
 
   @Override
   public void remove(ContainerName name) {
-    effect("remove", name, false, () -> machine.find(name).ifPresent(machine::remove));
+    effect("remove", name, false, _ -> machine.find(name).ifPresent(machine::remove));
   }
 
   @Override
-  public List<ContainerName> list() {
+  public List<LabelledContainer> list() {
     return ask(
         "list",
         Optional.<ContainerName>empty(),
-        () -> machine.boxes.values().stream().map(box -> box.name).toList());
+        () ->
+            machine.boxes.entrySet().stream()
+                .map(box -> new LabelledContainer(box.getValue().id, box.getKey()))
+                .toList());
+  }
+
+  @Override
+  public void discard(LabelledContainer container) {
+    port.between("discard");
+    failMaybe("discard", Optional.empty());
+    machine.boxes.values().stream()
+        .filter(box -> box.id.equals(container.containerId()))
+        .findFirst()
+        .ifPresent(machine::discard);
+    port.between("discarded");
   }
 
   @Override
@@ -147,6 +178,13 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   // ---- faults
 
+  private interface Effect {
+    /**
+     * @param late whether the agent has given up on it
+     */
+    void make(boolean late);
+  }
+
   private <T> T ask(String what, ContainerName name, Supplier<T> answer) {
     return ask(what, Optional.of(name), answer);
   }
@@ -159,28 +197,28 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     return result;
   }
 
-  private void effect(String what, ContainerName name, boolean lateIsHarmless, Runnable change) {
+  private void effect(String what, ContainerName name, boolean mayBeLate, Effect change) {
     port.between(what);
     try {
       failMaybe(what, Optional.of(name));
     } catch (ContainerException e) {
-      if (lateIsHarmless && port.fails(simulation.weather.lateEffects)) {
+      if (mayBeLate && port.fails(simulation.weather.lateEffects)) {
         simulation.timeline.once(
             "engine", false, simulation.dice.seconds(0, 20), () -> late(what, name, change));
       }
       throw e;
     }
-    change.run();
+    change.make(false);
     port.between(what + " done");
     failMaybe(what + ", though done,", Optional.of(name));
   }
 
   /** What the agent has given up is done all the same. */
-  private void late(String what, ContainerName name, Runnable change) {
+  private void late(String what, ContainerName name, Effect change) {
     if (machine.engineUp) {
       say(what + " of " + Machine.short_(name) + " is done late");
       try {
-        change.run();
+        change.make(true);
       } catch (ContainerException nobodyListens) {
         say(what + " of " + Machine.short_(name) + " failed late");
       }

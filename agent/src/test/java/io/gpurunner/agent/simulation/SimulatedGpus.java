@@ -7,6 +7,7 @@ import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -23,14 +24,16 @@ final class SimulatedGpus implements GpuInventory {
 
   private final Simulation simulation;
   private final Port port;
+  private final Clock clock;
   private GpuSnapshot latest;
   private Optional<Actor> looker = Optional.empty();
 
-  SimulatedGpus(Simulation simulation, Port port) {
+  SimulatedGpus(Simulation simulation, Port port, Clock clock) {
+    this.clock = clock;
     this.simulation = simulation;
     this.port = port;
     this.latest =
-        new GpuSnapshot(simulation.timeline.wall(), List.of(), Optional.of("not read yet"));
+        new GpuSnapshot(clock.instant(), List.of(), Optional.of("not read yet"));
   }
 
   void start() {
@@ -38,7 +41,7 @@ final class SimulatedGpus implements GpuInventory {
   }
 
   private OptionalLong look() {
-    Instant at = simulation.timeline.wall();
+    Instant at = clock.instant();
     if (port.fails(simulation.weather.gpus)) {
       latest = new GpuSnapshot(at, latest.devices(), Optional.of("the driver says no"));
       return OptionalLong.of(simulation.dice.seconds(1, 10));
@@ -71,7 +74,7 @@ final class SimulatedGpus implements GpuInventory {
   @Override
   public GpuSnapshot snapshot() {
     boolean stale =
-        Duration.between(latest.at(), simulation.timeline.wall()).compareTo(STALE) > 0;
+        Duration.between(latest.at(), clock.instant()).compareTo(STALE) > 0;
     return latest.fault().isEmpty() && stale
         ? new GpuSnapshot(latest.at(), latest.devices(), Optional.of("the driver hangs"))
         : latest;

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +36,7 @@ final class Timeline {
   private final Runnable afterTurn;
   private long now;
   private long wallOffset;
-  private long jumpedForward;
+  private long jumped;
   private int depth;
   private long turns;
 
@@ -61,13 +62,9 @@ final class Timeline {
     return depth;
   }
 
-  /** How far the clock was moved forward in all. */
-  long jumpedForward() {
-    return jumpedForward;
-  }
-
-  boolean hasJumped() {
-    return jumpedForward != 0 || wallOffset != 0;
+  /** How far the clock was moved in all, to and fro. */
+  long jumped() {
+    return jumped;
   }
 
   Instant wall() {
@@ -76,7 +73,7 @@ final class Timeline {
 
   void jump(long micros) {
     wallOffset += micros;
-    jumpedForward += Math.max(0, micros);
+    jumped += Math.abs(micros);
   }
 
   void tell(String who, String what) {
@@ -215,12 +212,12 @@ final class Timeline {
     afterTurn.run();
   }
 
-  /** The machine's clock, which may be moved. */
-  Clock clock() {
+  /** A clock that shows what this supplies. */
+  static Clock clock(Supplier<Instant> time) {
     return new Clock() {
       @Override
       public Instant instant() {
-        return wall();
+        return time.get();
       }
 
       @Override
