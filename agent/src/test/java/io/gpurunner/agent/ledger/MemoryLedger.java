@@ -60,6 +60,9 @@ public final class MemoryLedger implements AutoCloseable {
     /** The database is about to be opened again; throws where it cannot be. */
     void beforeOpen();
 
+    /** Whether what is committed is synced; otherwise it may be lost. */
+    boolean syncs();
+
     /** Throws where the agent is dead. */
     void requireAlive();
   }
@@ -247,7 +250,9 @@ public final class MemoryLedger implements AutoCloseable {
     public void commit() throws SQLException {
       requireOpen();
       faults.beforeSync();
-      connection.commit();
+      if (faults.syncs()) {
+        connection.commit();
+      }
       faults.afterSync();
     }
 

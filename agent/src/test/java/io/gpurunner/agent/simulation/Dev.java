@@ -18,6 +18,7 @@ class Dev {
       ModelFiles models = ModelFiles.make(Files.createTempDirectory("models"));
       var mx = java.lang.management.ManagementFactory.getThreadMXBean();
       long start = mx.getCurrentThreadCpuTime(), w = System.nanoTime(), turns = 0, jobs = 0; int bad = 0;
+      if (Boolean.getBoolean("plants")) { for (PlantedBugs bug : PlantedBugs.values()) { boolean found = false; for (long seed = 1; seed <= 1000 && !found; seed++) { var r = Simulation.run(seed, false, ledger, models, bug); if (r.broken().isPresent()) { found = true; System.out.println(bug + ": seed " + seed + ": " + r.broken().get().lines().limit(3).toList()); } } if (!found) System.out.println(bug + ": NOT FOUND"); } return; }
       long tell = Long.getLong("tell", 0);
       if (tell != 0) { var r = Simulation.run(tell, true, ledger, models, Plant.NONE); Files.writeString(Path.of("/tmp/w/sim-story.txt"), r.story() + "\n" + r.broken() + "\n" + r.fingerprint()); System.out.println(r.broken() + " " + r.fingerprint()); return; }
       for (long seed = from; seed <= to; seed++) {

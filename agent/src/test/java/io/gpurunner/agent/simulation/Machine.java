@@ -137,6 +137,9 @@ final class Machine {
   void start(Box box) {
     JobTruth truth = simulation.truth(box.name.job());
     box.begin(timeline.now(), timeline.wall());
+    if (devices.stream().anyMatch(device -> device.lost && box.gpus().contains(device.uuid))) {
+      truth.causes.add(Cause.LOST_GPU);
+    }
     truth.starts.merge(box.name.attempt(), 1, Integer::sum);
     say("started " + short_(box.name) + (box.gpus().isEmpty() ? "" : " on " + box.gpus()));
     simulation.volumes.written(box.name.job());

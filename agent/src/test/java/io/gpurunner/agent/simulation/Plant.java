@@ -1,10 +1,10 @@
 package io.gpurunner.agent.simulation;
 
+import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
-import io.gpurunner.api.Jobs;
 import io.gpurunner.storage.ArtifactStore;
 import java.util.function.Function;
 
@@ -21,12 +21,17 @@ interface Plant {
     return engine;
   }
 
+  default CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
+    return receiver;
+  }
+
   default String bootId(String bootId) {
     return bootId;
   }
 
-  default Jobs desk(Jobs desk, Simulation simulation) {
-    return desk;
+  /** Whether commits are synced before anybody is told. */
+  default boolean syncs(Simulation simulation) {
+    return true;
   }
 
   default Function<Job, StepOutcome> steps(

@@ -136,7 +136,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
             store,
             gpus,
             engine,
-            new SimulatedReceiver(simulation, port));
+            simulation.plant.sender(new SimulatedReceiver(simulation, port), simulation));
     return new RunParts(
         opened,
         machine,
@@ -278,6 +278,11 @@ final class SimulatedAgent implements MemoryLedger.Faults {
       timeline.tell("disk", "took it, and fails");
       throw new SQLException("the answer was lost");
     }
+  }
+
+  @Override
+  public boolean syncs() {
+    return simulation.plant.syncs(simulation);
   }
 
   @Override

@@ -40,9 +40,8 @@ final class SimulatedUser {
   OptionalLong turn() {
     Optional<Jobs> desk = simulation.agent().flatMap(SimulatedAgent::desk);
     if (desk.isPresent()) {
-      Jobs jobs = simulation.plant.desk(desk.get(), simulation);
       try {
-        act(jobs);
+        act(desk.get());
       } catch (RequestRefusedException e) {
         say("is refused: " + e.getMessage());
       } catch (LedgerException e) {
