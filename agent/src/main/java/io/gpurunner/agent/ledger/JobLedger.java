@@ -144,20 +144,27 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException STALE where it has moved on since; LEASE_TAKEN
    */
   public Job apply(Job decidedOn, JobEvent event) {
-    return commits.commit(
-        () -> {
-          Job current = current(decidedOn.id());
-          if (current.version() != decidedOn.version()) {
-            throw new LedgerException(
-                LedgerException.Kind.STALE,
-                decidedOn.id()
-                    + " is at version "
-                    + current.version()
-                    + ", decided on "
-                    + decidedOn.version());
-          }
-          return move(current, event);
-        });
+    return commits.commit(() -> move(unmoved(decidedOn), event));
+  }
+
+  /**
+   * Waits until all that was to be recorded before is, or never will be: a commit whose caller was
+   * told UNKNOWN may still be on its way. Records nothing.
+   *
+   * @throws LedgerException STALE where the job has moved on
+   */
+  public void confirm(Job read) {
+    commits.commit(() -> unmoved(read));
+  }
+
+  private Job unmoved(Job read) {
+    Job current = current(read.id());
+    if (current.version() != read.version()) {
+      throw new LedgerException(
+          LedgerException.Kind.STALE,
+          read.id() + " is at version " + current.version() + ", decided on " + read.version());
+    }
+    return current;
   }
 
   /**

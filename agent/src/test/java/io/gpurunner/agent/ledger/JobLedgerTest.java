@@ -169,6 +169,17 @@ class JobLedgerTest {
   }
 
   @Test
+  void aJobThatMovedOnIsNotConfirmed() {
+    Job job = submit(Requests.simple().build());
+    ledger.confirm(job);
+    assertThat(ledger.find(job.id())).contains(job);
+    applyAll(job, new JobEvent.Leased(List.of(GPU)));
+    assertThatThrownBy(() -> ledger.confirm(job))
+        .isInstanceOfSatisfying(
+            LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.STALE));
+  }
+
+  @Test
   void anEventThatCannotHappenChangesNothing() {
     Job job = submit(Requests.simple().build());
     assertThatThrownBy(() -> ledger.apply(job, new JobEvent.Pulled("boot")));
