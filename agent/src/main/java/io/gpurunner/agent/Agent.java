@@ -3,11 +3,16 @@ package io.gpurunner.agent;
 import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.auth.TokenRegistry;
 import io.gpurunner.agent.callback.AddressPolicy;
+import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.HttpCallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.docker.DockerEngine;
+import io.gpurunner.agent.fault.FaultPoints;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
@@ -25,6 +30,7 @@ import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
+import io.gpurunner.api.Jobs;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
@@ -100,12 +106,18 @@ final class Agent implements AutoCloseable {
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
-    JobLedger ledger = keep("ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock));
+    FaultPoints faults = FaultPoints.ofThisProcess();
+    JobLedger ledger =
+        keep(
+            "ledger",
+            JobLedger.open(config.stateDir().resolve("ledger"), clock, faults.commits()));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker()));
-    JobVolumes volumes = keep("volumes", settings.openVolumes());
+    JobVolumes volumes =
+        faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
     SettingsOf.Store opened = settings.openStore(signingKey, clock);
-    ArtifactStore store = keep("store", opened.store());
+    ArtifactStore store =
+        faults.around(ArtifactStore.class, keep("store", opened.store()));
     Library datasets = new Library(config.library().datasets());
     Library models = new Library(config.library().models());
     Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
@@ -117,8 +129,12 @@ final class Agent implements AutoCloseable {
             config.callbacks().deny(),
             keep("resolver", new SystemHostResolver()));
     ArtifactUrls urls = new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock);
-    HttpCallbackSender sender =
-        keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
+    CallbackSender sender =
+        faults.around(
+            CallbackSender.class,
+            keep(
+                "callback sender",
+                new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock)));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
@@ -138,9 +154,9 @@ final class Agent implements AutoCloseable {
         new JobSteps(
             new JobSteps.Ports(
                 ledger,
-                docker.containers(),
-                docker.images(),
-                docker.output(),
+                faults.around(ContainerRuntime.class, docker.containers()),
+                faults.around(Images.class, docker.images()),
+                faults.around(ContainerOutput.class, docker.output()),
                 specs,
                 volumes,
                 watch,
@@ -151,9 +167,11 @@ final class Agent implements AutoCloseable {
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
     keep("engine events", docker.events());
 
+    Jobs desk =
+        new JobDesk(ledger, dispatcher, runner::missing, urls, readiness, runSettings, clock);
     ApiPorts ports =
         new ApiPorts(
-            new JobDesk(ledger, dispatcher, runner::missing, urls, readiness, runSettings, clock),
+            faults.around(Jobs.class, desk),
             new MachineView(
                 gpus,
                 ledger,

@@ -48,13 +48,15 @@ public final class JobLedger implements AutoCloseable {
   private final JobRows rows = new JobRows();
   private final LiveJobs live = new LiveJobs();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
+  private final CommitWatch watch;
   private final Changes changes = new Changes();
 
   private final CommitThread commits;
 
-  private JobLedger(LedgerStore store, Clock clock) {
+  private JobLedger(LedgerStore store, Clock clock, CommitWatch watch) {
     this.store = store;
     this.clock = clock;
+    this.watch = watch;
     List<Job> jobs = rows.loadLive(store.writing());
     requireLeasesAgree(jobs);
     jobs.forEach(live::put);
@@ -72,9 +74,15 @@ public final class JobLedger implements AutoCloseable {
     return open(database, clock, COMPACT_FROM_BYTES);
   }
 
+  /** The same, and the watch hears of every commit's boundaries. */
+  public static JobLedger open(Path database, Clock clock, CommitWatch watch) {
+    return new JobLedger(new LedgerStore(database, clock, COMPACT_FROM_BYTES), clock, watch);
+  }
+
   /** The same, with a file that is compacted earlier. */
   static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    return new JobLedger(new LedgerStore(database, clock, compactFromBytes), clock);
+    return new JobLedger(
+        new LedgerStore(database, clock, compactFromBytes), clock, CommitWatch.NONE);
   }
 
   /**
@@ -477,6 +485,7 @@ public final class JobLedger implements AutoCloseable {
   private final class Changes implements CommitThread.Group {
     private final Map<JobId, Job> kept = new LinkedHashMap<>();
     private final Map<JobId, Job> last = new LinkedHashMap<>();
+    private List<Job> published = List.of();
 
     void put(Job job) {
       last.put(job.id(), job);
@@ -513,6 +522,7 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public void commit() throws SQLException {
+      watch.reached(CommitWatch.Boundary.UNCOMMITTED, kept.values());
       store.commit();
     }
 
@@ -558,6 +568,8 @@ public final class JobLedger implements AutoCloseable {
     @Override
     public void publish() {
       List<Job> changed = List.copyOf(kept.values());
+      watch.reached(CommitWatch.Boundary.UNTOLD, changed);
+      published = changed;
       changed.forEach(live::put);
       kept.clear();
       last.clear();
@@ -576,6 +588,8 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public void rest() throws SQLException {
+      watch.reached(CommitWatch.Boundary.TOLD, published);
+      published = List.of();
       store.compactWhereGrown();
     }
   }
