@@ -3,11 +3,16 @@ package io.gpurunner.agent;
 import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.auth.TokenRegistry;
 import io.gpurunner.agent.callback.AddressPolicy;
+import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.HttpCallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.docker.DockerEngine;
+import io.gpurunner.agent.fault.FaultPoints;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
@@ -27,6 +32,7 @@ import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
+import io.gpurunner.api.Jobs;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
@@ -101,12 +107,18 @@ final class Agent implements AutoCloseable {
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
-    JobLedger ledger = keep("ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock));
+    FaultPoints faults = FaultPoints.ofThisProcess();
+    JobLedger ledger =
+        keep(
+            "ledger",
+            JobLedger.open(config.stateDir().resolve("ledger"), clock, faults.commits()));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
-    JobVolumes volumes = keep("volumes", settings.openVolumes());
+    ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
+    JobVolumes volumes =
+        faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
     SettingsOf.Store opened = settings.openStore(signingKey, clock.wall());
-    ArtifactStore store = keep("store", opened.store());
+    ArtifactStore store = faults.around(ArtifactStore.class, keep("store", opened.store()));
     Library datasets = new Library(config.library().datasets());
     Library models = new Library(config.library().models());
     Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
@@ -119,10 +131,12 @@ final class Agent implements AutoCloseable {
             keep("resolver", new SystemHostResolver()));
     ArtifactUrls urls =
         new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock.wall());
-    HttpCallbackSender sender =
-        keep(
-            "callback sender",
-            new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock.wall()));
+    CallbackSender sender =
+        faults.around(
+            CallbackSender.class,
+            keep(
+                "callback sender",
+                new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock.wall())));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
@@ -142,9 +156,9 @@ final class Agent implements AutoCloseable {
         new JobSteps(
             new JobSteps.Ports(
                 ledger,
-                docker.containers(),
-                docker.images(),
-                docker.output(),
+                containers,
+                faults.around(Images.class, docker.images()),
+                faults.around(ContainerOutput.class, docker.output()),
                 specs,
                 volumes,
                 watch,
@@ -153,20 +167,22 @@ final class Agent implements AutoCloseable {
             runSettings,
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
-    Orphans orphans = keep("orphans", new Orphans(ledger, docker.containers(), clock));
+    Orphans orphans = keep("orphans", new Orphans(ledger, containers, clock));
     keep("engine events", docker.events());
 
+    Jobs desk =
+        new JobDesk(
+            ledger,
+            dispatcher,
+            runner::missing,
+            urls,
+            readiness,
+            runSettings,
+            clock,
+            clock::toWall);
     ApiPorts ports =
         new ApiPorts(
-            new JobDesk(
-                ledger,
-                dispatcher,
-                runner::missing,
-                urls,
-                readiness,
-                runSettings,
-                clock,
-                clock::toWall),
+            faults.around(Jobs.class, desk),
             new MachineView(
                 gpus,
                 ledger,

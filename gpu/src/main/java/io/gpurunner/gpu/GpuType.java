@@ -1,6 +1,7 @@
 package io.gpurunner.gpu;
 
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /**
  * A GPU product name that compares without regard to case, blanks, dashes and underscores.
@@ -9,9 +10,12 @@ import java.util.Locale;
  *     NVIDIA-GeForce-RTX-3090}
  */
 public record GpuType(String label) {
+  private static final Pattern BLANKS = Pattern.compile("\\s+");
+  private static final Pattern IGNORED = Pattern.compile("[\\s_-]+");
+
   /** The type of a device with this product name. */
   public static GpuType ofProductName(String productName) {
-    return new GpuType(productName.strip().replaceAll("\\s+", "-"));
+    return new GpuType(BLANKS.matcher(productName.strip()).replaceAll("-"));
   }
 
   /** Whether both name the same product. */
@@ -21,6 +25,6 @@ public record GpuType(String label) {
 
   /** The form to compare by. */
   public String normalised() {
-    return label.toLowerCase(Locale.ROOT).replaceAll("[\\s_-]+", "");
+    return IGNORED.matcher(label.toLowerCase(Locale.ROOT)).replaceAll("");
   }
 }

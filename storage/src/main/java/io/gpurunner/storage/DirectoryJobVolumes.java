@@ -183,11 +183,13 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   @Override
   public long totalBytes() {
-    try {
-      return Math.max(0, Files.getFileStore(jobs).getTotalSpace() - reserveBytes);
-    } catch (IOException failure) {
-      throw DiskErrors.explain("cannot ask for the size of " + jobs, failure);
+    // Asked for every job that is submitted: Files.getFileStore would read the table of mounts.
+    long bytes = jobs.toFile().getTotalSpace();
+    if (bytes == 0) {
+      throw DiskErrors.explain(
+          "cannot ask for the size of " + jobs, new IOException("the file system tells none"));
     }
+    return Math.max(0, bytes - reserveBytes);
   }
 
   @Override

@@ -50,6 +50,7 @@ public final class JobLedger implements AutoCloseable {
   private final JobRows rows = new JobRows();
   private final LiveJobs live = new LiveJobs();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
+  private final CommitWatch watch;
   private final Changes changes = new Changes();
 
   private final Commits commits;
@@ -63,9 +64,19 @@ public final class JobLedger implements AutoCloseable {
       Clock clock,
       Supplier<JobId> ids,
       Function<GroupCommit.Group, Commits> committing) {
+    this(store, clock, ids, committing, CommitWatch.NONE);
+  }
+
+  private JobLedger(
+      LedgerDatabase store,
+      Clock clock,
+      Supplier<JobId> ids,
+      Function<GroupCommit.Group, Commits> committing,
+      CommitWatch watch) {
     this.store = store;
     this.clock = clock;
     this.ids = ids;
+    this.watch = watch;
     List<Job> jobs = rows.loadLive(store.writing());
     requireLeasesAgree(jobs);
     jobs.forEach(live::put);
@@ -81,6 +92,12 @@ public final class JobLedger implements AutoCloseable {
    */
   public static JobLedger open(Path database, Clock clock) {
     return open(database, clock, COMPACT_FROM_BYTES);
+  }
+
+  /** The same, and the watch hears of every commit's boundaries. */
+  public static JobLedger open(Path database, Clock clock, CommitWatch watch) {
+    LedgerStore store = new LedgerStore(database, clock, COMPACT_FROM_BYTES);
+    return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
   }
 
   /** The same, with a file that is compacted earlier. */
@@ -496,6 +513,7 @@ public final class JobLedger implements AutoCloseable {
   private final class Changes implements GroupCommit.Group {
     private final Map<JobId, Job> kept = new LinkedHashMap<>();
     private final Map<JobId, Job> last = new LinkedHashMap<>();
+    private List<Job> published = List.of();
 
     void put(Job job) {
       last.put(job.id(), job);
@@ -532,6 +550,7 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public void commit() throws SQLException {
+      watch.reached(CommitWatch.Boundary.UNCOMMITTED, kept.values());
       store.commit();
     }
 
@@ -577,6 +596,8 @@ public final class JobLedger implements AutoCloseable {
     @Override
     public void publish() {
       List<Job> changed = List.copyOf(kept.values());
+      watch.reached(CommitWatch.Boundary.UNTOLD, changed);
+      published = changed;
       changed.forEach(live::put);
       kept.clear();
       last.clear();
@@ -595,6 +616,8 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public void rest() throws SQLException {
+      watch.reached(CommitWatch.Boundary.TOLD, published);
+      published = List.of();
       store.compactWhereGrown();
     }
   }

@@ -24,14 +24,21 @@ public final class Dispatcher implements AutoCloseable {
   /** Longest time between two rounds: devices change without anybody saying so. */
   private static final Duration ROUND_INTERVAL = Duration.ofSeconds(1);
 
+  /**
+   * After deciding, rest for so many times as long: a decision takes longer the more jobs wait, and
+   * must not take the processor from those who submit them. Where few wait it is over at once.
+   */
+  private static final int REST_TIMES = 9;
+
   private static final Logger log = LoggerFactory.getLogger(Dispatcher.class);
 
   private final JobLedger ledger;
   private final GpuInventory gpus;
   private final JobVolumes volumes;
   private final boolean artifactsHere;
-  private final Rounds rounds = new Rounds("dispatcher", this::round);
+  private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
+  private volatile Duration decided = Duration.ZERO;
 
   /**
    * @param artifactsHere whether artifacts go to the disk that the volumes are on
@@ -46,8 +53,16 @@ public final class Dispatcher implements AutoCloseable {
 
   /** Starts the rounds. Called once. */
   public void start() {
-    ledger.listen(_ -> rounds.ring());
+    ledger.listen(this::heardOf);
     rounds.start();
+  }
+
+  private void heardOf(Job job) {
+    switch (job.state()) {
+      case JobState.Queued _, JobState.Uploading _, JobState.Final _ -> rounds.ring();
+      // It holds what it held before.
+      case JobState.Placed _ -> {}
+    }
   }
 
   /** Why a queued job waits, as of the last round. */
@@ -57,11 +72,24 @@ public final class Dispatcher implements AutoCloseable {
 
   /** One round. Called by the loop, and by tests in its place. */
   Duration round() {
+    long beganNanos = System.nanoTime();
+    List<Placement.Start> starts = decide();
+    decided = Duration.ofNanos(System.nanoTime() - beganNanos);
+    starts.forEach(this::lease);
+    return ROUND_INTERVAL;
+  }
+
+  private Duration rest() {
+    Duration rest = decided.multipliedBy(REST_TIMES);
+    return rest.compareTo(ROUND_INTERVAL) < 0 ? rest : ROUND_INTERVAL;
+  }
+
+  private List<Placement.Start> decide() {
     Collection<Job> live = ledger.live();
     List<Job> queued = live.stream().filter(job -> job.state() instanceof JobState.Queued).toList();
     if (queued.isEmpty()) {
       waiting = Map.of();
-      return ROUND_INTERVAL;
+      return List.of();
     }
     long placed = live.stream().filter(job -> job.state() instanceof JobState.Placed).count();
     Placement.Machine machine =
@@ -72,8 +100,7 @@ public final class Dispatcher implements AutoCloseable {
             DiskSpace.of(volumes.freeBytes(), live, artifactsHere));
     Placement.Decision decision = Placement.decide(queued, machine);
     waiting = decision.waiting();
-    decision.starts().forEach(this::lease);
-    return ROUND_INTERVAL;
+    return decision.starts();
   }
 
   private void lease(Placement.Start start) {

@@ -11,6 +11,7 @@ import io.gpurunner.gpu.GpuUuid;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -60,7 +61,11 @@ final class Placement {
   }
 
   private static final class Round {
+    /** What there is to know of a GPU type; found out once for all jobs that ask for it. */
+    private record Wanted(GpuType type, String normalised, long working) {}
+
     private final Machine machine;
+    private final Map<String, Wanted> wanted = new HashMap<>();
     private final List<GpuDevice> free;
     private final Set<String> heldBackTypes = new HashSet<>();
     private int places;
@@ -99,7 +104,16 @@ final class Placement {
 
     /** Whether the end of jobs alone can make so many devices free: a lost one never comes free. */
     private boolean everHasDevices(Job job) {
-      return job.request().gpuNumber() <= working(typeOf(job));
+      return job.request().gpuNumber() <= wanted(job).working();
+    }
+
+    private Wanted wanted(Job job) {
+      return wanted.computeIfAbsent(
+          job.request().gpuType(),
+          name -> {
+            GpuType type = GpuType.ofProductName(name);
+            return new Wanted(type, type.normalised(), working(type));
+          });
     }
 
     private long working(GpuType type) {
@@ -112,7 +126,7 @@ final class Placement {
     private void holdBack(Job job) {
       diskBytes -= machine.disk().need(job.request());
       if (job.request().gpuNumber() > 0) {
-        heldBackTypes.add(typeOf(job).normalised());
+        heldBackTypes.add(wanted(job).normalised());
       }
     }
 
@@ -153,7 +167,7 @@ final class Placement {
       if (machine.gpus().fault().isPresent()) {
         return Optional.of("waits for the GPUs to be readable: " + machine.gpus().fault().get());
       }
-      if (heldBackTypes.contains(typeOf(job).normalised())) {
+      if (heldBackTypes.contains(wanted(job).normalised())) {
         return Optional.of("waits behind a job ahead of it for " + typeOf(job).label());
       }
       if (DeviceChoice.choose(free, typeOf(job), count).isPresent()) {
@@ -163,7 +177,7 @@ final class Placement {
           everHasDevices(job)
               ? ""
               : "; this machine has only "
-                  + working(typeOf(job))
+                  + wanted(job).working()
                   + " that work, whichever jobs end";
       return Optional.of(
           "waits for " + count + " × " + typeOf(job).label() + ": " + census(typeOf(job)) + never);
@@ -205,8 +219,8 @@ final class Placement {
       return chosen.stream().map(GpuDevice::uuid).toList();
     }
 
-    private static GpuType typeOf(Job job) {
-      return GpuType.ofProductName(job.request().gpuType());
+    private GpuType typeOf(Job job) {
+      return wanted(job).type();
     }
   }
 }

@@ -7,7 +7,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A thread that makes a round again and again: whenever it is rung, and at the latest after the
- * pause the last round named. Thread-safe.
+ * pause the last round named; not before it has rested. Thread-safe.
  */
 final class Rounds implements AutoCloseable {
   /** Pause after a round that failed in a way nobody foresaw. */
@@ -20,14 +20,22 @@ final class Rounds implements AutoCloseable {
   private final String name;
   private final Thread thread;
   private final Wakeup wakeup = new Wakeup();
+  private final Wakeup end = new Wakeup();
   private volatile boolean closing;
 
   /**
    * @param round makes one round and returns how long the next may wait
    */
   Rounds(String name, Supplier<Duration> round) {
+    this(name, round, () -> Duration.ZERO);
+  }
+
+  /**
+   * @param rest asked after a round: how long the next must wait, however often it is rung for
+   */
+  Rounds(String name, Supplier<Duration> round, Supplier<Duration> rest) {
     this.name = name;
-    this.thread = Thread.ofPlatform().name(name).daemon(true).unstarted(() -> loop(round));
+    this.thread = Thread.ofPlatform().name(name).daemon(true).unstarted(() -> loop(round, rest));
   }
 
   void start() {
@@ -39,11 +47,12 @@ final class Rounds implements AutoCloseable {
     wakeup.ring();
   }
 
-  private void loop(Supplier<Duration> round) {
+  private void loop(Supplier<Duration> round, Supplier<Duration> rest) {
     while (!closing) {
       Duration pause;
       try {
         pause = round.get();
+        end.await(rest.get());
       } catch (RuntimeException e) {
         log.error(
             "{} met an unforeseen fault and goes on in {} s", name, FAULT_PAUSE.toSeconds(), e);
@@ -57,6 +66,7 @@ final class Rounds implements AutoCloseable {
   @Override
   public void close() {
     closing = true;
+    end.ring();
     wakeup.ring();
     if (thread.getState() == Thread.State.NEW) {
       return; // Never started: closed after a start of the agent that failed on the way.
