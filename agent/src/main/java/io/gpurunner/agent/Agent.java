@@ -3,14 +3,20 @@ package io.gpurunner.agent;
 import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.auth.TokenRegistry;
 import io.gpurunner.agent.callback.AddressPolicy;
+import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.HttpCallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.docker.DockerEngine;
+import io.gpurunner.agent.fault.FaultPoints;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
+import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.Dispatcher;
@@ -19,12 +25,14 @@ import io.gpurunner.agent.run.JobRunner;
 import io.gpurunner.agent.run.JobSteps;
 import io.gpurunner.agent.run.LocalSpecs;
 import io.gpurunner.agent.run.MachineView;
+import io.gpurunner.agent.run.Orphans;
 import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
+import io.gpurunner.api.Jobs;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
@@ -39,7 +47,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
-import java.time.Clock;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
@@ -58,7 +65,6 @@ final class Agent implements AutoCloseable {
   private final Deque<Part> parts = new ArrayDeque<>();
   private final AgentConfig config;
   private final String bootId;
-  private final Clock clock = Clock.systemUTC();
 
   private record Part(String name, AutoCloseable handle) {}
 
@@ -93,6 +99,7 @@ final class Agent implements AutoCloseable {
     makeStateDirectory(config.stateDir());
     SettingsOf settings = new SettingsOf(config);
     HostFacts host = new HostFacts();
+    SteadyClock clock = SteadyClock.open(config.stateDir().resolve("boot-clock"), bootId, host);
     RunSettings runSettings =
         new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), bootId);
     byte[] signingKey =
@@ -100,12 +107,18 @@ final class Agent implements AutoCloseable {
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
-    JobLedger ledger = keep("ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock));
+    FaultPoints faults = FaultPoints.ofThisProcess();
+    JobLedger ledger =
+        keep(
+            "ledger",
+            JobLedger.open(config.stateDir().resolve("ledger"), clock, faults.commits()));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
-    DockerEngine docker = keep("docker", DockerEngine.open(settings.docker()));
-    JobVolumes volumes = keep("volumes", settings.openVolumes());
-    SettingsOf.Store opened = settings.openStore(signingKey, clock);
-    ArtifactStore store = keep("store", opened.store());
+    DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
+    ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
+    JobVolumes volumes =
+        faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
+    SettingsOf.Store opened = settings.openStore(signingKey, clock.wall());
+    ArtifactStore store = faults.around(ArtifactStore.class, keep("store", opened.store()));
     Library datasets = new Library(config.library().datasets());
     Library models = new Library(config.library().models());
     Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
@@ -116,9 +129,14 @@ final class Agent implements AutoCloseable {
             config.callbacks().allow(),
             config.callbacks().deny(),
             keep("resolver", new SystemHostResolver()));
-    ArtifactUrls urls = new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock);
-    HttpCallbackSender sender =
-        keep("callback sender", new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock));
+    ArtifactUrls urls =
+        new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock.wall());
+    CallbackSender sender =
+        faults.around(
+            CallbackSender.class,
+            keep(
+                "callback sender",
+                new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock.wall())));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
@@ -138,9 +156,9 @@ final class Agent implements AutoCloseable {
         new JobSteps(
             new JobSteps.Ports(
                 ledger,
-                docker.containers(),
-                docker.images(),
-                docker.output(),
+                containers,
+                faults.around(Images.class, docker.images()),
+                faults.around(ContainerOutput.class, docker.output()),
                 specs,
                 volumes,
                 watch,
@@ -149,11 +167,22 @@ final class Agent implements AutoCloseable {
             runSettings,
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
+    Orphans orphans = keep("orphans", new Orphans(ledger, containers, clock));
     keep("engine events", docker.events());
 
+    Jobs desk =
+        new JobDesk(
+            ledger,
+            dispatcher,
+            runner::missing,
+            urls,
+            readiness,
+            runSettings,
+            clock,
+            clock::toWall);
     ApiPorts ports =
         new ApiPorts(
-            new JobDesk(ledger, dispatcher, runner::missing, urls, readiness, runSettings, clock),
+            faults.around(Jobs.class, desk),
             new MachineView(
                 gpus,
                 ledger,
@@ -166,7 +195,7 @@ final class Agent implements AutoCloseable {
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             opened.downloads());
-    ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock);
+    ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     readiness.start();
     // First, so that an address that cannot be had leaves no job touched.
@@ -177,6 +206,7 @@ final class Agent implements AutoCloseable {
     dispatcher.start();
     outbox.start();
     retention.start();
+    orphans.start();
   }
 
   private static void makeStateDirectory(Path directory) {

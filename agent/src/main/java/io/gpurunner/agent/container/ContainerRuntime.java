@@ -33,8 +33,11 @@ public interface ContainerRuntime {
   /** Removes it, killed first where it runs. Absent is no error. */
   void remove(ContainerName name);
 
-  /** All containers, in any state, that carry this agent's label. */
-  List<ContainerName> list();
+  /** All containers, in any state and of whatever name, that carry this agent's label. */
+  List<LabelledContainer> list();
+
+  /** Removes one of {@link #list}, killed first where it runs. Absent is no error. */
+  void discard(LabelledContainer container);
 
   /** The two signals a job gets. */
   enum Signal {

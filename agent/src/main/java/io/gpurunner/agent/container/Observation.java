@@ -2,7 +2,9 @@ package io.gpurunner.agent.container;
 
 import java.time.Instant;
 
-/** What the engine says of a container. */
+/**
+ * What the engine says of a container. Times are by the agent's clock, whatever the engine's says.
+ */
 public sealed interface Observation {
   /** The engine's id of the container. */
   String containerId();
@@ -10,8 +12,20 @@ public sealed interface Observation {
   /** Made, never started. */
   record Created(String containerId) implements Observation {}
 
-  /** Running, paused or restarting: its processes exist. */
-  record Running(String containerId, Instant startedAt) implements Observation {}
+  /** It was started. */
+  sealed interface Ran extends Observation {
+    /**
+     * Names this run of this container: another one has another name, be it another container or
+     * the same one that somebody started again.
+     */
+    String run();
+
+    Instant startedAt();
+  }
+
+  /** Its processes exist. */
+  record Running(String containerId, String run, Instant startedAt, Activity activity)
+      implements Ran {}
 
   /**
    * Ended.
@@ -21,10 +35,20 @@ public sealed interface Observation {
    */
   record Exited(
       String containerId,
+      String run,
       int exitCode,
       boolean outOfMemory,
       Instant startedAt,
       Instant finishedAt,
       String error)
-      implements Observation {}
+      implements Ran {}
+
+  /** How a container runs; a job's is only ever made otherwise than ACTIVE by somebody else. */
+  enum Activity {
+    ACTIVE,
+    /** Frozen; neither its processes nor SIGTERM move until somebody thaws it. */
+    PAUSED,
+    /** Between two of the runs that a restart policy makes. */
+    RESTARTING
+  }
 }

@@ -26,12 +26,16 @@ public sealed interface JobEvent {
   /** The image is there; the container may be made under this boot. */
   record Pulled(String bootId) implements JobEvent {}
 
+  /** The container is made; it is started next, and from here on may have run. */
+  record Made(String containerId) implements JobEvent {}
+
   /**
    * The container was seen to have started.
    *
    * @param bootId the boot of this machine under which it was seen
+   * @param run which run of which container (Observation)
    */
-  record Started(Instant startedAt, Optional<Instant> deadline, String bootId)
+  record Started(Instant startedAt, Optional<Instant> deadline, String bootId, String run)
       implements JobEvent {}
 
   /**

@@ -24,6 +24,7 @@ public final class JobHistory {
               "pull-failed",
               postponed.reason() + "; next try not before " + seconds(postponed.notBefore()));
       case JobEvent.Pulled _ -> new Line(at, "image-present", "image is on this machine");
+      case JobEvent.Made _ -> new Line(at, "made", "its container is made");
       case JobEvent.Started started ->
           new Line(
               at,

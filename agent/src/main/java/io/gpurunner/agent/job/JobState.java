@@ -84,8 +84,11 @@ public sealed interface JobState {
    * The container is being made and started.
    *
    * @param bootId the boot of this machine under which that was decided
+   * @param containerId the engine's id of the container once it was seen made; it is only started
+   *     after that, and from then on may have run
    */
-  record Starting(int attempt, List<GpuUuid> gpus, String bootId) implements Placed {
+  record Starting(int attempt, List<GpuUuid> gpus, String bootId, Optional<String> containerId)
+      implements Placed {
     public Starting {
       gpus = List.copyOf(gpus);
     }
@@ -96,11 +99,17 @@ public sealed interface JobState {
    *
    * @param bootId the boot of this machine it runs under; what is read of it under another proves
    *     nothing
+   * @param run which run of which container (Observation)
    * @param startedAt the engine's own word
    * @param deadline when it is to be stopped; empty for a natural end
    */
   record Running(
-      int attempt, List<GpuUuid> gpus, String bootId, Instant startedAt, Optional<Instant> deadline)
+      int attempt,
+      List<GpuUuid> gpus,
+      String bootId,
+      String run,
+      Instant startedAt,
+      Optional<Instant> deadline)
       implements Placed {
     public Running {
       gpus = List.copyOf(gpus);

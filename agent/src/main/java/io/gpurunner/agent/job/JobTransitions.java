@@ -3,6 +3,7 @@ package io.gpurunner.agent.job;
 import io.gpurunner.agent.job.JobEvent.ContainerGone;
 import io.gpurunner.agent.job.JobEvent.GpusReleased;
 import io.gpurunner.agent.job.JobEvent.Leased;
+import io.gpurunner.agent.job.JobEvent.Made;
 import io.gpurunner.agent.job.JobEvent.Prepared;
 import io.gpurunner.agent.job.JobEvent.PullPostponed;
 import io.gpurunner.agent.job.JobEvent.Pulled;
@@ -59,6 +60,7 @@ public final class JobTransitions {
       case Prepared _,
           PullPostponed _,
           Pulled _,
+          Made _,
           Started _,
           RunEnded _,
           StopSignalled _,
@@ -77,6 +79,7 @@ public final class JobTransitions {
       case Leased _,
           PullPostponed _,
           Pulled _,
+          Made _,
           Started _,
           StopSignalled _,
           ContainerGone _,
@@ -93,10 +96,12 @@ public final class JobTransitions {
       case PullPostponed postponed ->
           new Pulling(
               state.attempt(), state.gpus(), state.failedPulls() + 1, postponed.notBefore());
-      case Pulled pulled -> new Starting(state.attempt(), state.gpus(), pulled.bootId());
+      case Pulled pulled ->
+          new Starting(state.attempt(), state.gpus(), pulled.bootId(), Optional.empty());
       case RunEnded ended -> stopping(state, ended, Optional.empty());
       case Leased _,
           Prepared _,
+          Made _,
           Started _,
           StopSignalled _,
           ContainerGone _,
@@ -115,10 +120,15 @@ public final class JobTransitions {
               state.attempt(),
               state.gpus(),
               started.bootId(),
+              started.run(),
               started.startedAt(),
               started.deadline());
+      case Made made ->
+          new Starting(
+              state.attempt(), state.gpus(), state.bootId(), Optional.of(made.containerId()));
       // The machine was started anew before the container was.
-      case Pulled pulled -> new Starting(state.attempt(), state.gpus(), pulled.bootId());
+      case Pulled pulled ->
+          new Starting(state.attempt(), state.gpus(), pulled.bootId(), Optional.empty());
       case RunEnded ended -> stopping(state, ended, Optional.empty());
       case Leased _,
           Prepared _,
@@ -140,6 +150,7 @@ public final class JobTransitions {
           Prepared _,
           PullPostponed _,
           Pulled _,
+          Made _,
           Started _,
           StopSignalled _,
           ContainerGone _,
@@ -181,7 +192,14 @@ public final class JobTransitions {
               state.killAt(),
               Optional.of(gone.at()));
       case GpusReleased released -> afterRelease(state, released);
-      case RunEnded _, Leased _, Prepared _, PullPostponed _, Pulled _, Started _, Removed _ ->
+      case RunEnded _,
+          Leased _,
+          Prepared _,
+          PullPostponed _,
+          Pulled _,
+          Made _,
+          Started _,
+          Removed _ ->
           throw new IllegalTransitionException(state, event);
       case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
           throw new IllegalTransitionException(state, event);
@@ -220,6 +238,7 @@ public final class JobTransitions {
           Prepared _,
           PullPostponed _,
           Pulled _,
+          Made _,
           Started _,
           RunEnded _,
           StopSignalled _,
@@ -239,6 +258,7 @@ public final class JobTransitions {
           Prepared _,
           PullPostponed _,
           Pulled _,
+          Made _,
           Started _,
           RunEnded _,
           StopSignalled _ ->

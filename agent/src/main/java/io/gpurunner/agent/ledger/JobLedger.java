@@ -25,6 +25,7 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.JdbiException;
@@ -44,21 +45,42 @@ public final class JobLedger implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(JobLedger.class);
 
   private final Clock clock;
-  private final LedgerStore store;
+  private final LedgerDatabase store;
+  private final Supplier<JobId> ids;
   private final JobRows rows = new JobRows();
   private final LiveJobs live = new LiveJobs();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
+  private final CommitWatch watch;
   private final Changes changes = new Changes();
 
-  private final CommitThread commits;
+  private final Commits commits;
 
-  private JobLedger(LedgerStore store, Clock clock) {
+  /**
+   * @param ids new ids, one at each call
+   * @param committing how commits are run, given what to do round a group of them
+   */
+  JobLedger(
+      LedgerDatabase store,
+      Clock clock,
+      Supplier<JobId> ids,
+      Function<GroupCommit.Group, Commits> committing) {
+    this(store, clock, ids, committing, CommitWatch.NONE);
+  }
+
+  private JobLedger(
+      LedgerDatabase store,
+      Clock clock,
+      Supplier<JobId> ids,
+      Function<GroupCommit.Group, Commits> committing,
+      CommitWatch watch) {
     this.store = store;
     this.clock = clock;
+    this.ids = ids;
+    this.watch = watch;
     List<Job> jobs = rows.loadLive(store.writing());
     requireLeasesAgree(jobs);
     jobs.forEach(live::put);
-    this.commits = new CommitThread(changes);
+    this.commits = committing.apply(changes);
   }
 
   /**
@@ -72,9 +94,16 @@ public final class JobLedger implements AutoCloseable {
     return open(database, clock, COMPACT_FROM_BYTES);
   }
 
+  /** The same, and the watch hears of every commit's boundaries. */
+  public static JobLedger open(Path database, Clock clock, CommitWatch watch) {
+    LedgerStore store = new LedgerStore(database, clock, COMPACT_FROM_BYTES);
+    return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
+  }
+
   /** The same, with a file that is compacted earlier. */
   static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    return new JobLedger(new LedgerStore(database, clock, compactFromBytes), clock);
+    LedgerStore store = new LedgerStore(database, clock, compactFromBytes);
+    return new JobLedger(store, clock, JobId::random, CommitThread::new);
   }
 
   /**
@@ -110,7 +139,7 @@ public final class JobLedger implements AutoCloseable {
           }
           request.resumeFrom().map(this::current).ifPresent(JobLedger::requireFilesOfEnded);
           Instant now = clock.instant();
-          JobId id = JobId.random();
+          JobId id = ids.get();
           Job job =
               rows.insert(
                   writing(), id, user, now, request, requestJson, source, new JobState.Queued(1));
@@ -479,9 +508,10 @@ public final class JobLedger implements AutoCloseable {
   /**
    * The jobs a group of commits changes, until they are on disk. Used on the ledger's thread only.
    */
-  private final class Changes implements CommitThread.Group {
+  private final class Changes implements GroupCommit.Group {
     private final Map<JobId, Job> kept = new LinkedHashMap<>();
     private final Map<JobId, Job> last = new LinkedHashMap<>();
+    private List<Job> published = List.of();
 
     void put(Job job) {
       last.put(job.id(), job);
@@ -518,6 +548,7 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public void commit() throws SQLException {
+      watch.reached(CommitWatch.Boundary.UNCOMMITTED, kept.values());
       store.commit();
     }
 
@@ -563,6 +594,8 @@ public final class JobLedger implements AutoCloseable {
     @Override
     public void publish() {
       List<Job> changed = List.copyOf(kept.values());
+      watch.reached(CommitWatch.Boundary.UNTOLD, changed);
+      published = changed;
       changed.forEach(live::put);
       kept.clear();
       last.clear();
@@ -581,6 +614,8 @@ public final class JobLedger implements AutoCloseable {
 
     @Override
     public void rest() throws SQLException {
+      watch.reached(CommitWatch.Boundary.TOLD, published);
+      published = List.of();
       store.compactWhereGrown();
     }
   }

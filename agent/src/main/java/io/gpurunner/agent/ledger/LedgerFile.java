@@ -129,13 +129,17 @@ final class LedgerFile implements AutoCloseable {
   }
 
   /**
-   * Closing is ours alone: H2 itself would close the file under a commit at exit. And chunks are
-   * only ever appended (docs/adr/002): those put into gaps may not be found after a kill.
+   * Closing is ours alone: H2 itself would close the file under a commit at exit. Chunks are only
+   * ever appended: those put into gaps may not be found after a kill. And only our commits write:
+   * where H2's own thread, which writes WRITE_DELAY ms after a change, writes just before one, the
+   * file may lack a chunk it needs ("Chunk not found") until the next (docs/adr/002).
    */
   static String url(Path database) {
     return "jdbc:h2:file:"
         + database.toAbsolutePath()
-        + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0;TRACE_LEVEL_FILE=0";
+        + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0;TRACE_LEVEL_FILE=0"
+        + ";WRITE_DELAY="
+        + Integer.MAX_VALUE;
   }
 
   private static String openingFailure(Path file, Exception e) {

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
  * The ledger's file through its life: opened anew after a fault, compacted once it has grown.
  * Reading is thread-safe; all else is for the ledger's thread.
  */
-final class LedgerStore implements AutoCloseable {
+final class LedgerStore implements LedgerDatabase {
   /** The file is compacted once it has grown to so many times what was left the last time. */
   private static final long COMPACT_GROWTH = 4;
 
@@ -52,24 +52,28 @@ final class LedgerStore implements AutoCloseable {
     this.compactedBytes = JobRows.compactedBytes(writing());
   }
 
-  boolean isOpen() {
+  @Override
+  public boolean isOpen() {
     return file.isPresent();
   }
 
-  Handle writing() {
+  @Override
+  public Handle writing() {
     return open().writing();
   }
 
-  Connection connection() {
+  @Override
+  public Connection connection() {
     return open().connection();
   }
 
-  /** Commits, and returns once that is on disk. */
-  void commit() throws SQLException {
+  @Override
+  public void commit() throws SQLException {
     open().commit();
   }
 
-  <T> T read(Function<Handle, T> query) {
+  @Override
+  public <T> T read(Function<Handle, T> query) {
     opening.readLock().lock();
     try {
       return open().read(query);
@@ -83,13 +87,13 @@ final class LedgerStore implements AutoCloseable {
         () -> new LedgerException(LedgerException.Kind.FAILED, describe() + " is not open"));
   }
 
-  /** For messages. */
-  String describe() {
+  @Override
+  public String describe() {
     return "the ledger " + database + ".mv.db";
   }
 
-  /** Closes the file if it is open, and opens it. */
-  void openAnew() {
+  @Override
+  public void openAnew() {
     openAnew(() -> {});
   }
 
@@ -107,7 +111,8 @@ final class LedgerStore implements AutoCloseable {
     }
   }
 
-  void compactWhereGrown() throws SQLException {
+  @Override
+  public void compactWhereGrown() throws SQLException {
     long bytes = open().bytes();
     boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
     if (!grown || clock.instant().isBefore(compactNotBefore)) {
@@ -126,7 +131,6 @@ final class LedgerStore implements AutoCloseable {
         (System.nanoTime() - startedNanos) / 1_000_000);
   }
 
-  /** Also of a file that H2 itself has closed after a fault. */
   @Override
   public void close() {
     file.ifPresent(LedgerFile::close);

@@ -2,8 +2,10 @@ package io.gpurunner.agent.os;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -29,6 +31,17 @@ public final class HostFacts {
   /** A UUID that is new at every boot. */
   public String bootId() {
     return read("sys/kernel/random/boot_id").strip();
+  }
+
+  /** Time since this boot, to a hundredth of a second. */
+  public Duration uptime() {
+    String seconds = read("uptime").split(" ", 2)[0];
+    try {
+      return Duration.ofMillis(new BigDecimal(seconds).movePointRight(3).longValueExact());
+    } catch (ArithmeticException | NumberFormatException e) {
+      throw new UncheckedIOException(
+          new IOException(proc.resolve("uptime") + ": is no time: " + seconds, e));
+    }
   }
 
   /** Memory the kernel manages, in bytes; a little less than what is built in. */

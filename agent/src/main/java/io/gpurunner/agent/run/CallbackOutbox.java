@@ -18,6 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,7 +51,8 @@ public final class CallbackOutbox implements AutoCloseable {
   private final RetrySchedule schedule;
   private final Clock clock;
   private final Map<String, String> sending = new ConcurrentHashMap<>();
-  private final Wakeup pause = new Wakeup();
+  private final Executor senders;
+  private final Consumer<Duration> pause;
   private final Rounds rounds = new Rounds("callbacks", this::round);
 
   public CallbackOutbox(
@@ -58,6 +61,30 @@ public final class CallbackOutbox implements AutoCloseable {
       ArtifactUrls urls,
       RetrySchedule schedule,
       Clock clock) {
+    this(
+        ledger,
+        sender,
+        urls,
+        schedule,
+        clock,
+        task -> Thread.ofVirtual().name("callback").start(task),
+        new Wakeup()::await);
+  }
+
+  /**
+   * @param senders where tries are made, each of which may take a minute
+   * @param pause waits that long, on the thread of a try
+   */
+  CallbackOutbox(
+      JobLedger ledger,
+      CallbackSender sender,
+      ArtifactUrls urls,
+      RetrySchedule schedule,
+      Clock clock,
+      Executor senders,
+      Consumer<Duration> pause) {
+    this.senders = senders;
+    this.pause = pause;
     this.ledger = ledger;
     this.sender = sender;
     this.urls = urls;
@@ -77,7 +104,8 @@ public final class CallbackOutbox implements AutoCloseable {
     }
   }
 
-  private Duration round() {
+  /** One round. Called by the loop, and by the simulation in its place. */
+  Duration round() {
     Instant now = clock.instant();
     List<PendingCallback> page = ledger.dueCallbacks(now, 0, PAGE_SIZE);
     for (int skip = PAGE_SIZE;
@@ -98,7 +126,7 @@ public final class CallbackOutbox implements AutoCloseable {
     String receiver = receiverOf(callback);
     if (mayGo(callback.deliveryId(), receiver)) {
       sending.put(callback.deliveryId(), receiver);
-      Thread.ofVirtual().name("callback-" + callback.job()).start(() -> sendAndForget(callback));
+      senders.execute(() -> sendAndForget(callback));
     }
   }
 
@@ -124,11 +152,11 @@ public final class CallbackOutbox implements AutoCloseable {
           "{} the fate of a callback could not be recorded; it is sent again: {}",
           callback.job(),
           e.getMessage());
-      pause.await(FAULT_PAUSE);
+      pause.accept(FAULT_PAUSE);
     } catch (RuntimeException e) {
       log.error(
           "{} sending a callback met an unforeseen fault; it is sent again", callback.job(), e);
-      pause.await(FAULT_PAUSE);
+      pause.accept(FAULT_PAUSE);
     } finally {
       sending.remove(callback.deliveryId());
       rounds.ring();

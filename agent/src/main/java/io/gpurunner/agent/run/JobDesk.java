@@ -22,10 +22,12 @@ import io.gpurunner.gpu.GpuUuid;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
@@ -58,9 +60,11 @@ public final class JobDesk implements Jobs {
   private final Health health;
   private final RunSettings settings;
   private final Clock clock;
+  private final UnaryOperator<Instant> shown;
 
   /**
    * @param missing what a job that has left the queue cannot go on without
+   * @param shown what people are told for a time of the clock
    */
   public JobDesk(
       JobLedger ledger,
@@ -69,7 +73,9 @@ public final class JobDesk implements Jobs {
       ArtifactUrls urls,
       Health health,
       RunSettings settings,
-      Clock clock) {
+      Clock clock,
+      UnaryOperator<Instant> shown) {
+    this.shown = shown;
     this.ledger = ledger;
     this.dispatcher = dispatcher;
     this.missing = missing;
@@ -227,7 +233,7 @@ public final class JobDesk implements Jobs {
     return detailOf(
         job,
         ledger.history(id, HISTORY_LIMIT).stream()
-            .map(line -> new JobDetail.Event(line.at(), line.kind(), line.message()))
+            .map(line -> new JobDetail.Event(shown.apply(line.at()), line.kind(), line.message()))
             .toList());
   }
 
@@ -250,11 +256,13 @@ public final class JobDesk implements Jobs {
         job.request().gpuNumber(),
         job.request().gpuType(),
         job.request().image(),
-        job.createdAt(),
-        job.startedAt(),
-        job.state() instanceof JobState.Running running ? running.deadline() : Optional.empty(),
+        shown.apply(job.createdAt()),
+        job.startedAt().map(shown),
+        job.state() instanceof JobState.Running running
+            ? running.deadline().map(shown)
+            : Optional.empty(),
         job.state() instanceof JobState.Final ended
-            ? Optional.of(ended.finishedAt())
+            ? Optional.of(shown.apply(ended.finishedAt()))
             : Optional.empty(),
         events);
   }

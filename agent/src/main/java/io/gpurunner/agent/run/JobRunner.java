@@ -1,11 +1,7 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
-import io.gpurunner.agent.job.JobEvent;
-import io.gpurunner.agent.job.JobHistory;
-import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
-import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import java.time.Clock;
 import java.time.Duration;
@@ -13,8 +9,6 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Keeps the steps of every placed or uploading job going: a virtual thread a job, that ends when
@@ -22,27 +16,20 @@ import org.slf4j.LoggerFactory;
  * Thread-safe.
  */
 public final class JobRunner implements AutoCloseable {
-  /**
-   * Pause after a step that failed in a way nobody foresaw, or a ledger that could not be written.
-   */
-  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
-
   /** Longest wait without looking; hints can be lost. */
   private static final Duration WAIT_LIMIT = Duration.ofSeconds(30);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
 
-  private static final Logger log = LoggerFactory.getLogger(JobRunner.class);
-
   private final JobLedger ledger;
-  private final JobSteps steps;
+  private final Stepping stepping;
   private final Clock clock;
   private final Map<JobId, Loop> loops = new ConcurrentHashMap<>();
   private volatile boolean closing;
 
   public JobRunner(JobLedger ledger, JobSteps steps, Clock clock) {
     this.ledger = ledger;
-    this.steps = steps;
+    this.stepping = new Stepping(ledger, steps, clock);
     this.clock = clock;
   }
 
@@ -66,18 +53,11 @@ public final class JobRunner implements AutoCloseable {
   }
 
   private void heardOf(Job job) {
-    if (needsLoop(job)) {
+    if (Stepping.concerns(job)) {
       loops.compute(
           job.id(), (id, running) -> running != null ? running : closing ? null : new Loop(id));
     }
     wake(job.id());
-  }
-
-  private static boolean needsLoop(Job job) {
-    return switch (job.state()) {
-      case JobState.Placed _, JobState.Uploading _ -> true;
-      case JobState.Queued _, JobState.Final _ -> false;
-    };
   }
 
   /** Ends the loops between two steps. Containers run on; the next start takes them up again. */
@@ -124,68 +104,20 @@ public final class JobRunner implements AutoCloseable {
 
     /** Whether there is a next step. */
     private boolean stepOnce() {
-      Optional<Job> job = ledger.findLive(id);
-      if (job.isEmpty() || !needsLoop(job.get())) {
-        return false;
-      }
-      try {
-        switch (steps.step(job.get())) {
-          case StepOutcome.Advance advance -> {
-            Job next = ledger.apply(job.get(), advance.event());
-            report(job.get(), next, advance.event());
-          }
-          case StepOutcome.Again _ -> {}
-          case StepOutcome.Wait wait -> {
-            missing = wait.missing();
-            await(Duration.between(clock.instant(), wait.until()));
-            missing = Optional.empty();
-          }
-          case StepOutcome.Idle _ -> {
-            return false;
-          }
+      return switch (stepping.stepOnce(id)) {
+        case Stepping.Next.Now _ -> true;
+        case Stepping.Next.Later later -> {
+          missing = later.missing();
+          await(later.pause());
+          missing = Optional.empty();
+          yield true;
         }
-      } catch (LedgerException e) {
-        // Somebody else's commit is read at once; a version that did not move is a fault.
-        if (e.kind() != LedgerException.Kind.STALE
-            || ledger
-                .findLive(id)
-                .map(Job::version)
-                .filter(v -> v == job.get().version())
-                .isPresent()) {
-          log.error(
-              "{} could not be committed, trying again in {} s: {}",
-              id,
-              FAULT_PAUSE.toSeconds(),
-              e.getMessage());
-          await(FAULT_PAUSE);
-        }
-      } catch (RuntimeException e) {
-        log.error(
-            "{} met an unforeseen fault in {}, trying again in {} s",
-            id,
-            job.get().state().label(),
-            FAULT_PAUSE.toSeconds(),
-            e);
-        await(FAULT_PAUSE);
-      }
-      return true;
+        case Stepping.Next.Never _ -> false;
+      };
     }
 
     private void await(Duration pause) {
       wakeup.await(pause.compareTo(WAIT_LIMIT) < 0 ? pause : WAIT_LIMIT);
-    }
-
-    private void report(Job before, Job next, JobEvent event) {
-      String from = before.state().label();
-      String to = next.state().label();
-      String way = from.equals(to) ? from : from + " → " + to;
-      switch (next.state()) {
-        case JobState.Failed failed when failed.uploadable() ->
-            log.warn("{} {}: {}", id, way, failed.reason());
-        case JobState.Failed failed -> log.info("{} {}: {}", id, way, failed.reason());
-        case JobState.Live _, JobState.Succeeded _, JobState.Deleted _ ->
-            log.info("{} {}: {}", id, way, JobHistory.describe(event, clock.instant()).message());
-      }
     }
   }
 }

@@ -77,7 +77,8 @@ public final class Readiness implements Health, AutoCloseable {
         .orElseGet(() -> new Part("ledger", true, "what is recorded reaches the disk"));
   }
 
-  private Duration look() {
+  /** One look at every part. Called by the loop, and by the simulation in its place. */
+  Duration look() {
     if (ledger.fault().isPresent()) {
       ledger.probe(); // nobody else would: jobs are refused meanwhile
     }

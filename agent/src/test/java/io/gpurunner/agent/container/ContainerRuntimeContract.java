@@ -8,6 +8,7 @@ import io.gpurunner.agent.container.ContainerRuntime.Signal;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.api.JobId;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -39,6 +40,10 @@ public abstract class ContainerRuntimeContract {
     return spec.name();
   }
 
+  private List<ContainerName> names() {
+    return runtime().list().stream().flatMap(found -> found.name().stream()).toList();
+  }
+
   @Test
   void anUnknownContainerIsAbsent() {
     assertThat(runtime().inspect(unknown())).isEmpty();
@@ -58,7 +63,7 @@ public abstract class ContainerRuntimeContract {
     runtime().create(spec);
     assertThat(first).get().isInstanceOf(Observation.Created.class);
     assertThat(runtime().inspect(spec.name())).isEqualTo(first);
-    assertThat(runtime().list()).containsOnlyOnce(spec.name());
+    assertThat(names()).containsOnlyOnce(spec.name());
   }
 
   @Test
@@ -133,11 +138,28 @@ public abstract class ContainerRuntimeContract {
   @Test
   void removingARunningContainerEndsIt() {
     ContainerName name = started(Program.untilSignalled());
-    assertThat(runtime().list()).contains(name);
+    assertThat(names()).contains(name);
     runtime().remove(name);
     assertThat(runtime().inspect(name)).isEmpty();
-    assertThat(runtime().list()).doesNotContain(name);
+    assertThat(names()).doesNotContain(name);
     runtime().remove(name);
+  }
+
+  @Test
+  void whatIsListedCanBeDiscarded() {
+    ContainerName name = started(Program.untilSignalled());
+    LabelledContainer listed =
+        runtime().list().stream()
+            .filter(found -> found.name().filter(name::equals).isPresent())
+            .findFirst()
+            .orElseThrow();
+    assertThat(runtime().inspect(name))
+        .get()
+        .extracting(Observation::containerId)
+        .isEqualTo(listed.containerId());
+    runtime().discard(listed);
+    assertThat(runtime().inspect(name)).isEmpty();
+    runtime().discard(listed);
   }
 
   @Test
@@ -147,6 +169,6 @@ public abstract class ContainerRuntimeContract {
     ContainerName running = started(Program.untilSignalled());
     ContainerName exited = started(Program.endsAfter(Duration.ZERO, 0));
     awaitExit(exited);
-    assertThat(runtime().list()).contains(created.name(), running, exited);
+    assertThat(names()).contains(created.name(), running, exited);
   }
 }

@@ -101,6 +101,8 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     Optional<Instant> endsAt = Optional.empty();
     int exitCode;
     boolean outOfMemory;
+    int runs = 1;
+    Observation.Activity activity = Observation.Activity.ACTIVE;
 
     Box(String id, ContainerSpec spec, Program program) {
       this.id = id;
@@ -149,6 +151,37 @@ public final class FakeContainerRuntime implements ContainerRuntime {
       finish(box, clock.instant(), exitCode);
       box.outOfMemory = outOfMemory;
     }
+  }
+
+  /** Somebody else pauses it, thaws it, gives it a restart policy. */
+  public synchronized void activity(ContainerName name, Observation.Activity activity) {
+    box(name).activity = activity;
+  }
+
+  /** Somebody else starts it again, or anew. */
+  public synchronized void startAgain(ContainerName name) {
+    Box box = box(name);
+    Instant now = clock.instant();
+    box.runs++;
+    box.startedAt = Optional.of(now);
+    box.endsAt = box.program.runsFor().map(now::plus);
+  }
+
+  /** Somebody else makes another container of that name in its place. */
+  public synchronized void replace(ContainerName name) {
+    Box box = box(name);
+    made++;
+    boxes.put(name.toString(), new Box(String.format("%064x", made), box.spec, box.program));
+  }
+
+  private Box box(ContainerName name) {
+    return Optional.ofNullable(boxes.get(name.toString())).orElseThrow();
+  }
+
+  /** Somebody else renames it. */
+  public synchronized void rename(ContainerName name, String engineName) {
+    boxes.put(engineName, box(name));
+    boxes.remove(name.toString());
   }
 
   /** Somebody else removed it. */
@@ -229,10 +262,20 @@ public final class FakeContainerRuntime implements ContainerRuntime {
       return new Observation.Created(box.id);
     }
     if (runs(box)) {
-      return new Observation.Running(box.id, box.startedAt.get());
+      return new Observation.Running(box.id, runOf(box), box.startedAt.get(), box.activity);
     }
     return new Observation.Exited(
-        box.id, box.exitCode, box.outOfMemory, box.startedAt.get(), box.endsAt.orElseThrow(), "");
+        box.id,
+        runOf(box),
+        box.exitCode,
+        box.outOfMemory,
+        box.startedAt.get(),
+        box.endsAt.orElseThrow(),
+        "");
+  }
+
+  private static String runOf(Box box) {
+    return box.id + "@" + box.runs;
   }
 
   @Override
@@ -261,10 +304,21 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   }
 
   @Override
-  public synchronized List<ContainerName> list() {
+  public synchronized List<LabelledContainer> list() {
     Optional<Fault> fault = fault(Call.LIST);
     throwAfter(fault, Call.LIST);
-    return boxes.values().stream().map(box -> box.spec.name()).toList();
+    return boxes.entrySet().stream()
+        .map(box -> new LabelledContainer(box.getValue().id, box.getKey()))
+        .toList();
+  }
+
+  @Override
+  public synchronized void discard(LabelledContainer container) {
+    Optional<Fault> fault = fault(Call.REMOVE);
+    if (boxes.values().removeIf(box -> box.id.equals(container.containerId()))) {
+      journal.add("discard " + container.engineName());
+    }
+    throwAfter(fault, Call.REMOVE);
   }
 
   private boolean runs(Box box) {

@@ -104,6 +104,8 @@ final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
         .isInstanceOfSatisfying(
             ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.UNREACHABLE));
     fake.down(false);
-    assertThat(fake.list()).containsExactly(spec.name());
+    assertThat(fake.list())
+        .extracting(LabelledContainer::engineName)
+        .containsExactly(spec.name().toString());
   }
 }

@@ -154,7 +154,7 @@ class CommitThreadTest {
     void run() throws SQLException;
   }
 
-  private static final class ScriptedGroup implements CommitThread.Group {
+  private static final class ScriptedGroup implements GroupCommit.Group {
     final AtomicInteger committed = new AtomicInteger();
     final AtomicInteger published = new AtomicInteger();
     final AtomicInteger recovered = new AtomicInteger();

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,7 +55,8 @@ class JobDeskTest {
             new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
             () -> health,
             new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
-            run.clock);
+            run.clock,
+            UnaryOperator.identity());
   }
 
   @AfterEach

@@ -6,6 +6,7 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.FakeContainerRuntime;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobHistory;
@@ -18,6 +19,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -326,10 +328,133 @@ class JobStepsTest {
   }
 
   @Test
+  void aRebootAfterTheContainerWasRecordedIsAFailure() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    untilMade(id);
+    run.restart("boot-2");
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("rebooted"));
+    assertThat(run.containers.journal()).doesNotContain("start " + container(id, 1));
+  }
+
+  private void untilMade(JobId id) {
+    run.until(id, JobState.Starting.class);
+    while (!(run.state(id) instanceof JobState.Starting starting
+        && starting.containerId().isPresent())) {
+      run.stepOnce(id);
+    }
+  }
+
+  @Test
+  void aContainerThatVanishesBeforeItsStartWasSeenIsNotRunAgain() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    untilMade(id);
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // started
+    run.containers.vanish(container(id, 1));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> assertThat(failed.reason()).contains("removed from outside"));
+    assertThat(run.containers.journal())
+        .containsOnlyOnce("create " + container(id, 1))
+        .containsOnlyOnce("start " + container(id, 1));
+  }
+
+  @Test
+  void aContainerThatWasThereBeforeTheAgentMadeItFailsTheRunAndIsRemoved() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.containers.create(RunHarness.specOf(container(id, 1)));
+    run.containers.start(container(id, 1));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> assertThat(failed.reason()).contains("was there before the agent made it"));
+    assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void aContainerStartedAgainOrReplacedFromOutsideIsAFailure() {
+    JobId again = running(Requests.simple(), Program.untilSignalled());
+    run.clock.advance(Duration.ofMinutes(1));
+    run.containers.startAgain(container(again, 1));
+    JobId replaced = running(Requests.simple(), Program.untilSignalled());
+    run.containers.replace(container(replaced, 1));
+    for (JobId id : List.of(again, replaced)) {
+      assertThat(run.toTheEnd(id).state())
+          .isInstanceOfSatisfying(
+              JobState.Failed.class,
+              failed ->
+                  assertThat(failed.reason()).contains("replaced or started again from outside"));
+    }
+    assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void aPausedContainersTimeRunsOnAndItsUserIsTold() {
+    JobId id =
+        running(Requests.simple().stopAfter(Duration.ofMinutes(5)), Program.untilSignalled());
+    run.containers.activity(container(id, 1), Observation.Activity.PAUSED);
+    assertThat(run.stepOnce(id))
+        .isInstanceOfSatisfying(
+            StepOutcome.Wait.class,
+            wait -> assertThat(wait.missing()).get().asString().contains("paused from outside"));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
+  void aContainerWithARestartPolicyIsAFailure() {
+    JobId id = running(Requests.simple(), Program.untilSignalled());
+    run.containers.activity(container(id, 1), Observation.Activity.RESTARTING);
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> assertThat(failed.reason()).contains("restart by itself"));
+  }
+
+  @Test
+  void aStopTimeIsEnforcedWhileTheLedgerCannotBeWrittenAndIsASuccessAfterwards() {
+    JobId id =
+        running(
+            Requests.simple().stopAfter(Duration.ofMinutes(5)),
+            Program.untilSignalled().ignoringTerm());
+    run.clock.advance(Duration.ofMinutes(5));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+    run.clock.advance(Duration.ofSeconds(30));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+    assertThat(run.state(id)).isInstanceOf(JobState.Running.class);
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
+  void aStopThatWasBegunGoesOnWhileTheLedgerCannotBeWritten() {
+    JobId id = running(Requests.simple(), Program.untilSignalled().ignoringTerm());
+    run.ledger.requestDeletion(id, "ann");
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // STOPPING
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+    run.clock.advance(Duration.ofSeconds(30));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
+  }
+
+  @Test
+  void aFailureThatCannotBeRecordedStopsNothing() {
+    JobId id = running(Requests.simple().volumes(1), Program.untilSignalled());
+    run.writeModel(id, "big.bin", "x".repeat(2_000_000));
+    run.clock.advance(Duration.ofMinutes(1));
+    List<String> before = run.containers.journal();
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).isEqualTo(before);
+  }
+
+  @Test
   void aContainerStartedUnderAnEarlierBootIsAFailureWhateverItsExitCode() {
     JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
-    run.until(id, JobState.Starting.class);
-    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // created
+    untilMade(id);
     assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // started
     run.clock.advance(Duration.ofMinutes(5));
     run.containers.reboot();
@@ -387,7 +512,7 @@ class JobStepsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+  @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13})
   void anAgentThatDiesAfterAnyStepGoesOnWithTheSameContainer(int steps) {
     JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(5), 0));
     run.whenQueuedDispatch();

@@ -81,18 +81,24 @@ final class RunHarness implements AutoCloseable {
 
   private static ContainerSpec spec(
       Job job, ContainerName name, List<io.gpurunner.gpu.GpuUuid> gpus) {
-    return new ContainerSpec(
+    return spec(
         name,
         job.request().image(),
-        List.of("true"),
-        Map.of(),
-        List.of(),
         gpus.isEmpty()
             ? new ContainerSpec.GpuAttachment.None()
             : new ContainerSpec.GpuAttachment.Devices(
-                gpus.stream().map(io.gpurunner.gpu.GpuUuid::value).toList()),
-        1 << 26,
-        Map.of());
+                gpus.stream().map(io.gpurunner.gpu.GpuUuid::value).toList()));
+  }
+
+  /** What a container of that name might be made from. */
+  static ContainerSpec specOf(ContainerName name) {
+    return spec(name, "busybox", new ContainerSpec.GpuAttachment.None());
+  }
+
+  private static ContainerSpec spec(
+      ContainerName name, String image, ContainerSpec.GpuAttachment gpus) {
+    return new ContainerSpec(
+        name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26, Map.of());
   }
 
   /** The agent dies and starts again, under the same boot or another. */
@@ -129,6 +135,13 @@ final class RunHarness implements AutoCloseable {
       ledger.apply(job(id), advance.event());
     }
     return outcome;
+  }
+
+  /** One step, whose event cannot be committed. */
+  void stepWithoutLedger(JobId id) {
+    if (steps.step(job(id)) instanceof StepOutcome.Advance advance) {
+      steps.enforceUnrecorded(job(id), advance.event());
+    }
   }
 
   /** One round of the queue. */

@@ -13,13 +13,13 @@ import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Containers of a Docker engine. Thread-safe. */
@@ -33,7 +33,11 @@ final class DockerContainers implements ContainerRuntime {
   private final DockerProbe probe;
   private final OurLabels labels;
 
-  DockerContainers(EngineConnection connection, DockerProbe probe, OurLabels labels) {
+  private final ObservedState observed;
+
+  DockerContainers(
+      EngineConnection connection, DockerProbe probe, OurLabels labels, ObservedState observed) {
+    this.observed = observed;
     this.connection = connection;
     this.probe = probe;
     this.labels = labels;
@@ -124,7 +128,7 @@ final class DockerContainers implements ContainerRuntime {
             .orElseThrow(
                 () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
     // The engine would run one that has ended a second time.
-    if (!(ObservedState.of(present) instanceof Observation.Created)) {
+    if (!ObservedState.neverRan(present)) {
       return;
     }
     connection.run(
@@ -141,7 +145,7 @@ final class DockerContainers implements ContainerRuntime {
 
   @Override
   public Optional<Observation> inspect(ContainerName name) {
-    return look(name).map(ObservedState::of);
+    return look(name).map(observed::of);
   }
 
   private Optional<InspectContainerResponse> look(ContainerName name) {
@@ -173,16 +177,21 @@ final class DockerContainers implements ContainerRuntime {
 
   @Override
   public void remove(ContainerName name) {
+    remove(name.toString());
+  }
+
+  @Override
+  public void discard(LabelledContainer container) {
+    remove(container.containerId());
+  }
+
+  private void remove(String nameOrId) {
     connection.run(
-        "removing the container " + name,
+        "removing the container " + nameOrId,
         CallLimits.REMOVE,
         docker -> {
           try {
-            docker
-                .removeContainerCmd(name.toString())
-                .withForce(true)
-                .withRemoveVolumes(true)
-                .exec();
+            docker.removeContainerCmd(nameOrId).withForce(true).withRemoveVolumes(true).exec();
           } catch (NotFoundException absent) {
             // What was wanted.
           } catch (DockerException e) {
@@ -200,7 +209,7 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   @Override
-  public List<ContainerName> list() {
+  public List<LabelledContainer> list() {
     return connection.call(
         "listing this agent's containers",
         CallLimits.QUICK,
@@ -211,15 +220,19 @@ final class DockerContainers implements ContainerRuntime {
                 .withLabelFilter(labels.filter())
                 .exec()
                 .stream()
-                .flatMap(DockerContainers::names)
-                .distinct()
+                .map(found -> new LabelledContainer(found.getId(), nameOf(found)))
                 .toList());
   }
 
-  private static Stream<ContainerName> names(Container container) {
+  /** A container has one name of its own; what is linked to it has a slash in the middle. */
+  private static String nameOf(Container container) {
     String @Nullable [] names = container.getNames();
     return names == null
-        ? Stream.empty()
-        : Arrays.stream(names).map(ContainerName::parse).flatMap(Optional::stream);
+        ? ""
+        : Arrays.stream(names)
+            .map(name -> name.substring(1))
+            .filter(name -> name.indexOf('/') < 0)
+            .findFirst()
+            .orElse("");
   }
 }

@@ -5,6 +5,8 @@ import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.EngineEvents;
 import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.Images;
+import java.time.Instant;
+import java.util.function.UnaryOperator;
 
 /**
  * A Docker engine (20.10 or newer) behind the container ports. Opening it makes no connection: an
@@ -19,19 +21,23 @@ public final class DockerEngine implements AutoCloseable {
   private final DockerOutput output;
   private final DockerEvents events;
 
-  private DockerEngine(DockerSettings settings) {
+  private DockerEngine(DockerSettings settings, UnaryOperator<Instant> agentTime) {
     OurLabels labels = new OurLabels(settings.stateLabel());
     this.connection = new EngineConnection(settings.host());
     this.probe = new DockerProbe(connection, settings.gpuAccess());
-    this.containers = new DockerContainers(connection, probe, labels);
+    this.containers = new DockerContainers(connection, probe, labels, new ObservedState(agentTime));
     this.images = new DockerImages(connection);
     this.output = new DockerOutput(connection);
     this.events = new DockerEvents(connection, containers, labels);
   }
 
-  /** Prepares the way to the engine; nothing is sent. */
-  public static DockerEngine open(DockerSettings settings) {
-    return new DockerEngine(settings);
+  /**
+   * Prepares the way to the engine; nothing is sent.
+   *
+   * @param agentTime the agent's time at a time that the engine, going by the wall clock, tells
+   */
+  public static DockerEngine open(DockerSettings settings, UnaryOperator<Instant> agentTime) {
+    return new DockerEngine(settings, agentTime);
   }
 
   public EngineProbe probe() {

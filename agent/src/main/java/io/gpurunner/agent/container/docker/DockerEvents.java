@@ -106,7 +106,9 @@ final class DockerEvents implements EngineEvents {
           .withEventFilter("start", "die", "oom", "destroy")
           .exec(hints);
       // What happened while there was no stream was not told: everything may have changed.
-      containers.list().forEach(name -> tell(changed, name));
+      containers.list().stream()
+          .flatMap(container -> container.name().stream())
+          .forEach(name -> tell(changed, name));
       while (!closed) {
         boolean ended = hints.awaitEnd(Duration.ZERO);
         hints.next(LOOK_INTERVAL).ifPresent(name -> tell(changed, name));

@@ -5,15 +5,17 @@ import com.github.dockerjava.api.command.InspectContainerResponse.ContainerState
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.Observation.Activity;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** Reads the engine's answer about a container. Pure. */
+/** Reads the engine's answer about a container. Stateless. */
 final class ObservedState {
   /** The engine's words for where a container stands (moby, {@code container/state.go}). */
   private enum Status {
@@ -26,29 +28,49 @@ final class ObservedState {
     DEAD
   }
 
-  private ObservedState() {}
+  private final UnaryOperator<Instant> agentTime;
+
+  /**
+   * @param agentTime the agent's time at a time that the engine tells
+   */
+  ObservedState(UnaryOperator<Instant> agentTime) {
+    this.agentTime = agentTime;
+  }
+
+  /** Whether it was made, and never started. */
+  static boolean neverRan(InspectContainerResponse answer) {
+    return time(answer.getState().getStartedAt()).isEmpty();
+  }
 
   /**
    * @throws ContainerException FAILED where the answer does not say enough: an unknown status, an
    *     end without its exit code. Nothing is made up in its place, least of all a success.
    */
-  static Observation of(InspectContainerResponse answer) {
+  Observation of(InspectContainerResponse answer) {
+    // Engines differ in what they call one whose start failed; one that never ran was only made.
+    return time(answer.getState().getStartedAt())
+        .map(started -> ran(answer, started))
+        .orElseGet(() -> new Observation.Created(answer.getId()));
+  }
+
+  private Observation ran(InspectContainerResponse answer, Instant started) {
     String id = answer.getId();
     ContainerState state = answer.getState();
-    Optional<Instant> started = time(state.getStartedAt());
-    // Engines differ in what they call one whose start failed; one that never ran was only made.
-    if (started.isEmpty()) {
-      return new Observation.Created(id);
-    }
+    // The engine's own start time: the agent's time for it is not the same at every look.
+    String run = id + "@" + started;
     return switch (status(id, state.getStatus())) {
-      case RUNNING, PAUSED, RESTARTING -> new Observation.Running(id, started.get());
+      case RUNNING -> new Observation.Running(id, run, agentTime.apply(started), Activity.ACTIVE);
+      case PAUSED -> new Observation.Running(id, run, agentTime.apply(started), Activity.PAUSED);
+      case RESTARTING ->
+          new Observation.Running(id, run, agentTime.apply(started), Activity.RESTARTING);
       case CREATED, REMOVING, EXITED, DEAD ->
           new Observation.Exited(
               id,
+              run,
               exitCode(id, state),
               Boolean.TRUE.equals(state.getOOMKilled()),
-              started.get(),
-              time(state.getFinishedAt()).orElse(started.get()),
+              agentTime.apply(started),
+              agentTime.apply(time(state.getFinishedAt()).orElse(started)),
               Objects.requireNonNullElse(state.getError(), ""));
     };
   }

@@ -11,6 +11,7 @@ import io.gpurunner.agent.container.ContainerRuntimeContract;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
 import java.nio.file.Path;
 import java.util.List;
@@ -66,8 +67,44 @@ final class DockerContainersIT extends ContainerRuntimeContract {
       other.engine().containers().create(theirs);
       ContainerSpec ours = spec(Program.untilSignalled());
       runtime().create(ours);
-      assertThat(runtime().list()).containsExactly(ours.name());
+      assertThat(runtime().list())
+          .singleElement()
+          .matches(found -> found.name().filter(ours.name()::equals).isPresent());
     }
+  }
+
+  @Test
+  void aContainerThatSomebodyRenamedIsStillListed() {
+    ContainerName name = engine.start(spec(Program.untilSignalled()));
+    String other = "renamed-" + name;
+    engine
+        .connection()
+        .run(
+            "renaming",
+            CallLimits.QUICK,
+            docker -> docker.renameContainerCmd(name.toString()).withName(other).exec());
+    assertThat(runtime().inspect(name)).isEmpty();
+    LabelledContainer found = runtime().list().getFirst();
+    assertThat(found.engineName()).isEqualTo(other);
+    assertThat(found.name()).isEmpty();
+    runtime().discard(found);
+    assertThat(runtime().list()).isEmpty();
+  }
+
+  @Test
+  void aContainerThatSomebodyStartsAgainHasAnotherRun() {
+    ContainerName name = engine.start(spec(Program.untilSignalled()));
+    String first = ((Observation.Ran) runtime().inspect(name).orElseThrow()).run();
+    engine
+        .connection()
+        .run(
+            "restarting",
+            CallLimits.REMOVE,
+            docker -> docker.restartContainerCmd(name.toString()).withTimeout(0).exec());
+    assertThat(runtime().inspect(name))
+        .get()
+        .isInstanceOfSatisfying(
+            Observation.Running.class, again -> assertThat(again.run()).isNotEqualTo(first));
   }
 
   @Test
@@ -167,16 +204,22 @@ final class DockerContainersIT extends ContainerRuntimeContract {
   }
 
   @Test
-  void aPausedContainerCountsAsRunning() {
+  void aPausedContainerIsToldAndCanBeEnded() {
     ContainerName name = engine.start(spec(Program.untilSignalled()));
+    engine.awaitOutput(name, "ready");
     engine
         .connection()
         .run(
             "pausing",
             CallLimits.QUICK,
             docker -> docker.pauseContainerCmd(name.toString()).exec());
-    assertThat(runtime().inspect(name)).get().isInstanceOf(Observation.Running.class);
+    assertThat(runtime().inspect(name))
+        .get()
+        .isInstanceOfSatisfying(
+            Observation.Running.class,
+            paused -> assertThat(paused.activity()).isEqualTo(Observation.Activity.PAUSED));
+    runtime().signal(name, ContainerRuntime.Signal.TERM);
     runtime().signal(name, ContainerRuntime.Signal.KILL);
-    assertThat(engine.awaitExit(name).exitCode()).isEqualTo(137);
+    assertThat(engine.awaitExit(name).exitCode()).isIn(137, 143);
   }
 }

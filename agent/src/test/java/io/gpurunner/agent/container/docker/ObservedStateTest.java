@@ -9,9 +9,11 @@ import com.github.dockerjava.api.command.InspectContainerResponse;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.Observation;
+import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The engine's answers, as it writes them. */
@@ -19,11 +21,17 @@ final class ObservedStateTest {
   private static final String STARTED = "\"StartedAt\":\"2026-01-01T00:00:00.5Z\"";
   private static final Instant START = Instant.parse("2026-01-01T00:00:00.5Z");
 
+  /** The wall clock of the engine is so far ahead of the agent's. */
+  private static final Duration AHEAD = Duration.ofHours(1);
+
+  private static final String RUN = "c1@2026-01-01T00:00:00.500Z";
+
   @ParameterizedTest
-  @ValueSource(strings = {"running", "paused", "restarting"})
-  void aContainerWithProcesses(String status) throws JsonProcessingException {
+  @CsvSource({"running,ACTIVE", "paused,PAUSED", "restarting,RESTARTING"})
+  void aContainerWithProcesses(String status, Observation.Activity activity)
+      throws JsonProcessingException {
     assertThat(observed("\"Status\":\"" + status + "\"," + STARTED))
-        .isEqualTo(new Observation.Running("c1", START));
+        .isEqualTo(new Observation.Running("c1", RUN, START.minus(AHEAD), activity));
   }
 
   @Test
@@ -45,7 +53,13 @@ final class ObservedStateTest {
                     + STARTED))
         .isEqualTo(
             new Observation.Exited(
-                "c1", 3, true, START, Instant.parse("2026-01-01T00:00:09Z"), ""));
+                "c1",
+                RUN,
+                3,
+                true,
+                START.minus(AHEAD),
+                Instant.parse("2026-01-01T00:00:09Z").minus(AHEAD),
+                ""));
   }
 
   @Test
@@ -69,6 +83,7 @@ final class ObservedStateTest {
 
   private static Observation observed(String state) throws JsonProcessingException {
     String answer = "{\"Id\":\"c1\",\"State\":{" + state + "}}";
-    return ObservedState.of(new ObjectMapper().readValue(answer, InspectContainerResponse.class));
+    return new ObservedState(time -> time.minus(AHEAD))
+        .of(new ObjectMapper().readValue(answer, InspectContainerResponse.class));
   }
 }

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 
 /** The engine that the test run provides, under a state label of its own. */
 final class TestEngine implements AutoCloseable {
@@ -32,7 +33,7 @@ final class TestEngine implements AutoCloseable {
 
   TestEngine(URI host, GpuAccessMode mode) {
     this.settings = new DockerSettings(host, mode, "/test/" + UUID.randomUUID());
-    this.engine = DockerEngine.open(settings);
+    this.engine = DockerEngine.open(settings, UnaryOperator.identity());
     this.connection = new EngineConnection(host);
   }
 
@@ -120,7 +121,7 @@ final class TestEngine implements AutoCloseable {
   }
 
   void removeContainers() {
-    engine.containers().list().forEach(engine.containers()::remove);
+    engine.containers().list().forEach(engine.containers()::discard);
   }
 
   /** Removes what the test made. */

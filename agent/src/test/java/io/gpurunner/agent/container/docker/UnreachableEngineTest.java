@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,7 +28,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class UnreachableEngineTest {
   private static void assertUnreachable(URI host) {
     try (DockerEngine engine =
-        DockerEngine.open(new DockerSettings(host, GpuAccessMode.AUTO, "/state"))) {
+        DockerEngine.open(
+            new DockerSettings(host, GpuAccessMode.AUTO, "/state"), UnaryOperator.identity())) {
       assertThatThrownBy(() -> engine.probe().probe())
           .isInstanceOfSatisfying(
               ContainerException.class,

@@ -1,0 +1,170 @@
+package io.gpurunner.agent.fault;
+
+import io.gpurunner.agent.callback.CallbackSender;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.CommitWatch;
+import io.gpurunner.agent.os.OwnProcess;
+import io.gpurunner.api.Jobs;
+import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.JobVolumes;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * The named places of the agent's work at which it can be made to die: before and after each effect
+ * of each port ({@code containers.start.after}), and round each commit of a job's state ({@code
+ * ledger.RUNNING.untold}). They are wired in only where the system property {@link #PROPERTY} names
+ * a file; the file's text is the point at which the process ends, see {@link FaultTrigger}.
+ * Thread-safe.
+ */
+public final class FaultPoints {
+  /** Set in {@code GPURUNNER_JAVA_OPTS}: {@code -Dgpurunner.fault-point-file=/tmp/point}. */
+  public static final String PROPERTY = "gpurunner.fault-point-file";
+
+  private static final Map<Class<?>, String> PORTS =
+      Map.of(
+          ContainerRuntime.class, "containers",
+          Images.class, "images",
+          ContainerOutput.class, "output",
+          JobVolumes.class, "volumes",
+          ArtifactStore.class, "store",
+          CallbackSender.class, "callbacks",
+          Jobs.class, "api");
+
+  /** Methods that only look; every other one of a port is an effect. */
+  private static final Set<String> LOOKS =
+      Set.of(
+          "inspect",
+          "list",
+          "copy",
+          "description",
+          "probe",
+          "exists",
+          "signedUrl",
+          "paths",
+          "overrun",
+          "lookInterval",
+          "freeBytes",
+          "totalBytes",
+          "createdBefore",
+          "status",
+          "detail",
+          "close");
+
+  private final Optional<Consumer<String>> reached;
+
+  private FaultPoints(Optional<Consumer<String>> reached) {
+    this.reached = reached;
+  }
+
+  /** Those this process was started with: none, unless the property is set. */
+  public static FaultPoints ofThisProcess() {
+    return new FaultPoints(
+        Optional.ofNullable(System.getProperty(PROPERTY))
+            .map(file -> new FaultTrigger(Path.of(file), OwnProcess::kill)::reached));
+  }
+
+  /** Such that tell a listener instead. */
+  static FaultPoints telling(Consumer<String> reached) {
+    return new FaultPoints(Optional.of(reached));
+  }
+
+  /** The names of all points, sorted. */
+  public static List<String> names() {
+    Stream<String> effects =
+        PORTS.keySet().stream()
+            .flatMap(
+                port ->
+                    effects(port)
+                        .flatMap(
+                            effect ->
+                                Stream.of(name(port, effect, "before"), name(port, effect, "after"))));
+    Stream<String> commits =
+        states(JobState.class)
+            .flatMap(
+                state ->
+                    Arrays.stream(CommitWatch.Boundary.values())
+                        .map(boundary -> name(state, boundary)));
+    return Stream.concat(effects, commits).sorted().toList();
+  }
+
+  private static Stream<Method> effects(Class<?> port) {
+    return Arrays.stream(port.getMethods())
+        .filter(method -> !Modifier.isStatic(method.getModifiers()))
+        .filter(method -> !LOOKS.contains(method.getName()));
+  }
+
+  private static Stream<String> states(Class<?> state) {
+    return state.isSealed()
+        ? Arrays.stream(state.getPermittedSubclasses()).flatMap(FaultPoints::states)
+        : Stream.of(state.getSimpleName().toUpperCase(Locale.ROOT));
+  }
+
+  private static String name(Class<?> port, Method effect, String side) {
+    return PORTS.get(port) + "." + effect.getName() + "." + side;
+  }
+
+  private static String name(String state, CommitWatch.Boundary boundary) {
+    return "ledger." + state + "." + boundary.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** The port with points round its effects; without points, the port itself. */
+  public <T> T around(Class<T> port, T real) {
+    return reached.map(listener -> surrounded(port, real, listener)).orElse(real);
+  }
+
+  private static <T> T surrounded(Class<T> port, T real, Consumer<String> reached) {
+    Set<Method> effects = Set.copyOf(effects(port).toList());
+    return port.cast(
+        Proxy.newProxyInstance(
+            port.getClassLoader(),
+            new Class<?>[] {port},
+            (_, method, arguments) -> {
+              if (!effects.contains(method)) {
+                return invoke(real, method, arguments);
+              }
+              reached.accept(name(port, method, "before"));
+              Object result = invoke(real, method, arguments);
+              reached.accept(name(port, method, "after"));
+              return result;
+            }));
+  }
+
+  private static Object invoke(Object real, Method method, Object[] arguments) throws Throwable {
+    try {
+      return method.invoke(real, arguments);
+    } catch (InvocationTargetException e) {
+      throw e.getTargetException();
+    }
+  }
+
+  /** What the ledger is to tell of its commits. */
+  public CommitWatch commits() {
+    return reached
+        .<CommitWatch>map(
+            listener ->
+                (boundary, changed) ->
+                    labels(changed).forEach(state -> listener.accept(name(state, boundary))))
+        .orElse(CommitWatch.NONE);
+  }
+
+  private static Stream<String> labels(Collection<Job> jobs) {
+    return jobs.stream().map(job -> job.state().label()).distinct();
+  }
+}

@@ -1,0 +1,398 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRuntime.Signal;
+import io.gpurunner.agent.container.ExitCodes;
+import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.job.Ending;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.run.Recovery.Boot;
+import io.gpurunner.agent.run.Recovery.Phase;
+import io.gpurunner.agent.run.Recovery.Seen;
+import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.run.StepOutcome.Advance;
+import io.gpurunner.agent.run.StepOutcome.Again;
+import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.StopRule;
+import io.gpurunner.gpu.DeviceFitness;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuDevice.Presence;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.StorageException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * The steps of a job that has a container, or is about to: asks {@link Recovery} what to do, and
+ * does it. Stateless; thread-safe.
+ */
+final class ContainerSteps {
+  private final JobSteps.Ports ports;
+  private final RunSettings settings;
+  private final Clock clock;
+  private final Answers answers;
+
+  ContainerSteps(JobSteps.Ports ports, RunSettings settings, Clock clock, Answers answers) {
+    this.ports = ports;
+    this.settings = settings;
+    this.clock = clock;
+    this.answers = answers;
+  }
+
+  /** What is to be done, and what the engine says of the container now. */
+  private record Look(Verdict verdict, Seen seen, Optional<Observation> observation) {
+    Observation.Ran ran() {
+      return (Observation.Ran) observation.orElseThrow();
+    }
+
+    Observation.Exited exited() {
+      return (Observation.Exited) observation.orElseThrow();
+    }
+  }
+
+  private Look look(Job job, JobState.Placed state) {
+    Optional<Observation> observation =
+        ports.containers().inspect(new ContainerName(job.id(), state.attempt()));
+    Seen seen = Seen.of(state, observation);
+    return new Look(
+        Recovery.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
+  }
+
+  /** Before there should be a container: the end of the run where there is one. */
+  Optional<StepOutcome> requireNone(Job job, JobState.Placed state) {
+    return switch (look(job, state).verdict()) {
+      case GO_ON -> Optional.empty();
+      case FAIL_FOREIGN -> Optional.of(fail(Verdict.FAIL_FOREIGN));
+      case Verdict other -> throw unforeseen(state, other);
+    };
+  }
+
+  // ---- STARTING
+
+  StepOutcome start(Job job, JobState.Starting state) {
+    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    if (deleted.isPresent()) {
+      return deleted.get();
+    }
+    ContainerName name = new ContainerName(job.id(), state.attempt());
+    Look look = look(job, state);
+    return switch (look.verdict()) {
+      case RENEW_BOOT -> new Advance(new JobEvent.Pulled(settings.bootId()));
+      case CREATE -> create(job, state, name);
+      case RECORD_MADE ->
+          new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
+      case START -> {
+        ports.containers().start(name);
+        yield new Again();
+      }
+      case RECORD_START -> started(job, look.ran());
+      case FAIL_FOREIGN, FAIL_REMOVED, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED ->
+          fail(look.verdict());
+      case Verdict other -> throw unforeseen(state, other);
+    };
+  }
+
+  private StepOutcome create(Job job, JobState.Starting state, ContainerName name) {
+    try {
+      ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
+    } catch (StorageException e) {
+      return answers.ended(
+          new Ending.Broken("the container could not be made: " + e.getMessage(), false));
+    }
+    return new Again();
+  }
+
+  private StepOutcome started(Job job, Observation.Ran seen) {
+    if (seen instanceof Observation.Exited exited && !exited.error().isEmpty()) {
+      return answers.ended(
+          new Ending.Broken("the container could not be started: " + exited.error(), false));
+    }
+    Instant startedAt = seen.startedAt();
+    Optional<Instant> deadline =
+        switch (job.request().stopRule()) {
+          case StopRule.NaturalEnd _ -> Optional.empty();
+          case StopRule.After after -> Optional.of(startedAt.plus(after.limit()));
+        };
+    return new Advance(new JobEvent.Started(startedAt, deadline, settings.bootId(), seen.run()));
+  }
+
+  // ---- RUNNING
+
+  StepOutcome run(Job job, JobState.Running state) {
+    Look look = look(job, state);
+    return switch (look.verdict()) {
+      case WATCH -> watch(job, state, look.seen());
+      case JUDGE -> judge(job, state, look.exited());
+      case FAIL_REMOVED, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED -> fail(look.verdict());
+      case Verdict other -> throw unforeseen(state, other);
+    };
+  }
+
+  private StepOutcome judge(Job job, JobState.Running state, Observation.Exited exited) {
+    noteLateNews(job, exited);
+    return answers.ended(endingOf(job, state, exited));
+  }
+
+  /** The history's times are those of the agent's looks; it may have been away. */
+  private void noteLateNews(Job job, Observation.Exited exited) {
+    if (exited.finishedAt().plus(RunSettings.LATE_NEWS).isBefore(clock.instant())) {
+      ports
+          .ledger()
+          .note(
+              job.id(),
+              "ended-unseen",
+              "the container had ended at "
+                  + exited.finishedAt().truncatedTo(ChronoUnit.SECONDS)
+                  + ", while the agent could not look");
+    }
+  }
+
+  private Ending endingOf(Job job, JobState.Running state, Observation.Exited exited) {
+    if (exited.exitCode() == 0) {
+      return overrunAtEnd(job).orElseGet(Ending.Completed::new);
+    }
+    if (exited.outOfMemory()) {
+      return new Ending.Broken("out of memory: the kernel killed the job's process", true);
+    }
+    if (state.deadline().filter(deadline -> !exited.finishedAt().isBefore(deadline)).isPresent()) {
+      return new Ending.TimeUp();
+    }
+    return lostDevice(state)
+        .or(() -> overrunAtEnd(job))
+        .orElseGet(() -> new Ending.Broken(exitReason(exited), true));
+  }
+
+  private static String exitReason(Observation.Exited exited) {
+    return "the container ended with exit code "
+        + ExitCodes.describe(exited.exitCode())
+        + (exited.error().isEmpty() ? "" : ": " + exited.error());
+  }
+
+  private StepOutcome watch(Job job, JobState.Running state, Seen seen) {
+    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    if (deleted.isPresent()) {
+      return deleted.get();
+    }
+    Instant now = clock.instant();
+    if (state.deadline().isPresent() && !now.isBefore(state.deadline().get())) {
+      return answers.ended(new Ending.TimeUp());
+    }
+    Optional<Ending> unsound = lostDevice(state).or(() -> overrunSoFar(job));
+    if (unsound.isPresent()) {
+      return answers.ended(unsound.get());
+    }
+    Instant nextLook =
+        Stream.of(RunSettings.LOOK_INTERVAL, ports.volumes().lookInterval())
+            .min(Duration::compareTo)
+            .map(now::plus)
+            .orElseThrow();
+    return new Wait(
+        state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook),
+        seen == Seen.PAUSED
+            ? Optional.of("its container was paused from outside; its time runs on")
+            : Optional.empty());
+  }
+
+  /** A device that merely would not be read this time is none that was lost. */
+  private Optional<Ending> lostDevice(JobState.Running state) {
+    GpuSnapshot look = ports.gpus().snapshot();
+    if (look.fault().isPresent() || look.at().isBefore(state.startedAt())) {
+      return Optional.empty();
+    }
+    boolean allTold =
+        look.devices().stream().allMatch(device -> device.presence() == Presence.READABLE);
+    for (GpuUuid uuid : state.gpus()) {
+      Optional<GpuDevice> device =
+          look.devices().stream().filter(candidate -> candidate.uuid().equals(uuid)).findFirst();
+      if (device.isEmpty() && allTold) {
+        return Optional.of(lost(uuid, "it is gone from the machine"));
+      }
+      if (device.isPresent() && device.get().presence() == Presence.LOST) {
+        return Optional.of(lost(uuid, device.get().fault().orElse("it does not answer")));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static Ending lost(GpuUuid uuid, String why) {
+    return new Ending.Broken("GPU " + uuid + " was lost: " + why, true);
+  }
+
+  /** What the newest finished measurement says; never waits for one. */
+  private Optional<Ending> overrunSoFar(Job job) {
+    return ports.watch().newest(job).map(over -> oversized(job, over));
+  }
+
+  /** Measures now: the container has ended, and nothing is late for it. */
+  private Optional<Ending> overrunAtEnd(Job job) {
+    return ports.watch().measure(job).map(over -> oversized(job, over));
+  }
+
+  private static Ending oversized(Job job, JobVolumes.Overrun over) {
+    return new Ending.Broken(VolumeLimits.describe(job.request(), over), false);
+  }
+
+  // ---- STOPPING
+
+  StepOutcome stop(Job job, JobState.Stopping state) {
+    ports.watch().forget(job.id());
+    if (job.deletion().isPresent() && !(state.ending() instanceof Ending.DeletedBy)) {
+      return answers.ended(new Ending.DeletedBy(job.deletion().get().by()));
+    }
+    if (state.goneAt().isPresent()) {
+      return release(job, state, state.goneAt().get());
+    }
+    ContainerName name = new ContainerName(job.id(), state.attempt());
+    Look look = look(job, state);
+    return switch (look.verdict()) {
+      case RECORD_GONE -> new Advance(new JobEvent.ContainerGone(clock.instant()));
+      case REMOVE -> remove(name);
+      case SIGNAL -> signal(job, state, name);
+      case SAVE_AND_REMOVE -> removeWithOutput(job, state, name, look.exited());
+      case Verdict other -> throw unforeseen(state, other);
+    };
+  }
+
+  private StepOutcome removeWithOutput(
+      Job job, JobState.Stopping state, ContainerName name, Observation.Exited exited) {
+    Optional<String> lost = saveOutput(job, state, name, exited);
+    StepOutcome outcome = remove(name);
+    if (lost.isPresent() && outcome instanceof Again) {
+      ports.ledger().note(job.id(), "output-lost", "its output could not be kept: " + lost.get());
+    }
+    return outcome;
+  }
+
+  private StepOutcome remove(ContainerName name) {
+    ports.containers().remove(name);
+    return ports.containers().inspect(name).isEmpty()
+        ? new Again()
+        : answers.waitFor(RunSettings.STOP_INTERVAL);
+  }
+
+  /**
+   * Tried for a while; then the GPUs matter more than the output. An engine that does not answer at
+   * all is found out by the look before.
+   *
+   * @return why it is given up, if it is
+   */
+  private Optional<String> saveOutput(
+      Job job, JobState.Stopping state, ContainerName name, Observation.Exited exited) {
+    try {
+      ports
+          .output()
+          .save(name, JobSteps.outputFile(ports.volumes().paths(job.folder()), state.attempt()));
+      return Optional.empty();
+    } catch (ContainerException e) {
+      Instant ended =
+          exited.finishedAt().isAfter(state.since()) ? exited.finishedAt() : state.since();
+      if (clock.instant().isBefore(ended.plus(RunSettings.OUTPUT_LIMIT))) {
+        throw e;
+      }
+      return Optional.of(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private StepOutcome signal(Job job, JobState.Stopping state, ContainerName name) {
+    Instant now = clock.instant();
+    if (state.killAt().isEmpty()) {
+      ports.containers().signal(name, Signal.TERM);
+      return new Advance(new JobEvent.StopSignalled(now.plus(gracePeriod(job))));
+    }
+    Instant killAt = state.killAt().get();
+    if (!now.isBefore(killAt)) {
+      ports.containers().signal(name, Signal.KILL);
+    }
+    Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
+    return new Wait(now.isBefore(killAt) && killAt.isBefore(nextLook) ? killAt : nextLook);
+  }
+
+  private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
+    Instant now = clock.instant();
+    GpuSnapshot look = ports.gpus().snapshot();
+    List<String> stillBusy =
+        state.gpus().stream()
+            .flatMap(
+                gpu ->
+                    DeviceFitness.stillBusyReason(look, gpu, goneAt).stream()
+                        .map(reason -> gpu + " " + reason))
+            .toList();
+    if (!stillBusy.isEmpty() && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
+      ports.gpus().requestLook();
+      return answers.waitFor(RunSettings.STOP_INTERVAL);
+    }
+    boolean retry = state.attempt() <= job.request().retries();
+    return new Advance(
+        new JobEvent.GpusReleased(now, now.plus(settings.uploadRetryFor()), retry, stillBusy));
+  }
+
+  // ---- while the ledger cannot be written
+
+  /**
+   * A stop that the ledger has cause for (a stop time, a wish to delete) is enforced also while it
+   * cannot be recorded: what is found of the container later tells the same story.
+   */
+  void enforceUnrecorded(Job job, JobEvent event) {
+    stopSince(job, event)
+        .ifPresent(
+            since ->
+                ports
+                    .containers()
+                    .signal(
+                        new ContainerName(job.id(), ((JobState.Placed) job.state()).attempt()),
+                        clock.instant().isBefore(since.plus(gracePeriod(job)))
+                            ? Signal.TERM
+                            : Signal.KILL));
+  }
+
+  private static Optional<Instant> stopSince(Job job, JobEvent event) {
+    return switch (job.state()) {
+      case JobState.Running running when event instanceof JobEvent.RunEnded(Ending ending, _) ->
+          switch (ending) {
+            case Ending.TimeUp _ -> running.deadline();
+            case Ending.DeletedBy _ -> job.deletion().map(Job.Deletion::at);
+            case Ending.Completed _, Ending.Broken _ -> Optional.empty();
+          };
+      case JobState.Stopping stopping when event instanceof JobEvent.StopSignalled ->
+          Optional.of(stopping.since());
+      case JobState.Live _, JobState.Final _ -> Optional.empty();
+    };
+  }
+
+  private Duration gracePeriod(Job job) {
+    return job.request().gracePeriod().orElse(settings.gracePeriod());
+  }
+
+  // ---- shared
+
+  private StepOutcome fail(Verdict verdict) {
+    return answers.ended(new Ending.Broken(reason(verdict), true));
+  }
+
+  private static String reason(Verdict verdict) {
+    return switch (verdict) {
+      case FAIL_FOREIGN ->
+          "a container of this run was there before the agent made it; it may have run already";
+      case FAIL_REMOVED -> "the container was removed from outside while the job ran";
+      case FAIL_REPLACED ->
+          "the container was replaced or started again from outside while the job ran";
+      case FAIL_RESTARTING -> "the container was set from outside to restart by itself";
+      case FAIL_REBOOTED -> "the host rebooted while the job ran";
+      case Verdict other -> throw new IllegalArgumentException("no failure: " + other);
+    };
+  }
+
+  private static IllegalStateException unforeseen(JobState state, Verdict verdict) {
+    return new IllegalStateException(state.label() + " cannot " + verdict.words());
+  }
+}

@@ -1,0 +1,109 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.LabelledContainer;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.run.Recovery.Boot;
+import io.gpurunner.agent.run.Recovery.Phase;
+import io.gpurunner.agent.run.Recovery.Seen;
+import io.gpurunner.agent.run.Recovery.Verdict;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Removes containers that carry this agent's label and that no job of the ledger has: renamed by
+ * somebody, or of a ledger of which an older copy was put in place. Only after a while, in which an
+ * administrator can look. Containers without the label are never touched.
+ */
+public final class Orphans implements AutoCloseable {
+  /** From the first look that found a container to belong to no job, to its removal. */
+  static final Duration GRACE = Duration.ofMinutes(5);
+
+  private static final Duration ROUND_INTERVAL = Duration.ofSeconds(30);
+
+  private static final Logger log = LoggerFactory.getLogger(Orphans.class);
+
+  private final JobLedger ledger;
+  private final ContainerRuntime containers;
+  private final Clock clock;
+  private final Rounds rounds = new Rounds("orphans", this::round);
+  private Map<LabelledContainer, Instant> foundAt = Map.of();
+
+  public Orphans(JobLedger ledger, ContainerRuntime containers, Clock clock) {
+    this.ledger = ledger;
+    this.containers = containers;
+    this.clock = clock;
+  }
+
+  /** Starts the rounds. Called once. */
+  public void start() {
+    rounds.start();
+  }
+
+  /** One round. Called by the loop, and by tests in its place. */
+  Duration round() {
+    Instant now = clock.instant();
+    try {
+      // First the containers, then the jobs: one that is made in between belongs to a job then.
+      List<LabelledContainer> orphans =
+          containers.list().stream().filter(this::belongsToNoJob).toList();
+      Map<LabelledContainer, Instant> known = foundAt;
+      Map<LabelledContainer, Instant> found = new LinkedHashMap<>();
+      orphans.forEach(orphan -> found.put(orphan, foundBefore(known, orphan, now)));
+      foundAt = found;
+      for (LabelledContainer orphan : orphans) {
+        if (!now.isBefore(found.getOrDefault(orphan, now).plus(GRACE))) {
+          containers.discard(orphan);
+          log.warn("{} was removed: it belonged to no job of this agent", orphan.engineName());
+        }
+      }
+    } catch (ContainerException e) {
+      log.debug("containers could not be looked through", e); // readiness tells that
+    }
+    return ROUND_INTERVAL;
+  }
+
+  private static Instant foundBefore(
+      Map<LabelledContainer, Instant> known, LabelledContainer orphan, Instant now) {
+    Instant before = known.get(orphan);
+    if (before == null) {
+      log.warn(
+          "container {} carries this agent's label and belongs to no job that has one: it is"
+              + " removed in {} min",
+          orphan.engineName(),
+          GRACE.toMinutes());
+      return now;
+    }
+    return before;
+  }
+
+  private boolean belongsToNoJob(LabelledContainer container) {
+    return container.name().map(this::isOfNoAttempt).orElse(true);
+  }
+
+  private boolean isOfNoAttempt(ContainerName name) {
+    return ledger
+        .findLive(name.job())
+        .map(job -> !(job.state() instanceof JobState.Placed placed && has(placed, name.attempt())))
+        .orElse(true);
+  }
+
+  private static boolean has(JobState.Placed placed, int attempt) {
+    return placed.attempt() == attempt
+        && Recovery.of(Phase.of(placed), Seen.RUNNING, Boot.SAME) != Verdict.REAP;
+  }
+
+  @Override
+  public void close() {
+    rounds.close();
+  }
+}

@@ -1,0 +1,202 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.job.JobState;
+import java.util.Optional;
+
+/**
+ * What is to be done with a job, given what is recorded of it, what the engine says of the
+ * container of its attempt, and whether the machine was booted since: one pure function, asked at
+ * every step, so that going on after a crash is no case of its own. ARCHITECTURE.md shows it as a
+ * table.
+ */
+final class Recovery {
+  private Recovery() {}
+
+  /** How far a job is recorded to be. */
+  enum Phase {
+    QUEUED,
+    PREPARING,
+    PULLING,
+    /** No container was seen made. */
+    STARTING,
+    /** One was, and may have been started since. */
+    STARTING_MADE,
+    RUNNING,
+    STOPPING,
+    /** The container was seen gone; the devices are waited for. */
+    STOPPING_GONE,
+    UPLOADING,
+    ENDED;
+
+    static Phase of(JobState state) {
+      return switch (state) {
+        case JobState.Queued _ -> QUEUED;
+        case JobState.Preparing _ -> PREPARING;
+        case JobState.Pulling _ -> PULLING;
+        case JobState.Starting starting ->
+            starting.containerId().isEmpty() ? STARTING : STARTING_MADE;
+        case JobState.Running _ -> RUNNING;
+        case JobState.Stopping stopping -> stopping.goneAt().isEmpty() ? STOPPING : STOPPING_GONE;
+        case JobState.Uploading _ -> UPLOADING;
+        case JobState.Final _ -> ENDED;
+      };
+    }
+  }
+
+  /** What the engine says of the container of a job's attempt. */
+  enum Seen {
+    /** There is none: never made, or removed. */
+    ABSENT,
+    CREATED,
+    RUNNING,
+    PAUSED,
+    RESTARTING,
+    EXITED,
+    /** Another one than was recorded, or the same one started again. */
+    REPLACED;
+
+    static Seen of(JobState state, Optional<Observation> observation) {
+      if (observation.isEmpty()) {
+        return ABSENT;
+      }
+      Observation seen = observation.get();
+      return isAnother(state, seen)
+          ? REPLACED
+          : switch (seen) {
+            case Observation.Created _ -> CREATED;
+            case Observation.Exited _ -> EXITED;
+            case Observation.Running running ->
+                switch (running.activity()) {
+                  case ACTIVE -> RUNNING;
+                  case PAUSED -> PAUSED;
+                  case RESTARTING -> RESTARTING;
+                };
+          };
+    }
+
+    private static boolean isAnother(JobState state, Observation seen) {
+      return switch (state) {
+        case JobState.Starting starting ->
+            starting.containerId().filter(id -> !id.equals(seen.containerId())).isPresent();
+        case JobState.Running running ->
+            !(seen instanceof Observation.Ran ran && ran.run().equals(running.run()));
+        case JobState.Queued _,
+            JobState.Preparing _,
+            JobState.Pulling _,
+            JobState.Stopping _,
+            JobState.Uploading _,
+            JobState.Final _ ->
+            false;
+      };
+    }
+  }
+
+  /** Whether the machine was booted since what is recorded. */
+  enum Boot {
+    SAME,
+    ANOTHER;
+
+    /** Only where a container may run does the boot count. */
+    static Boot of(JobState state, String now) {
+      return switch (state) {
+        case JobState.Starting starting -> starting.bootId().equals(now) ? SAME : ANOTHER;
+        case JobState.Running running -> running.bootId().equals(now) ? SAME : ANOTHER;
+        case JobState.Queued _,
+            JobState.Preparing _,
+            JobState.Pulling _,
+            JobState.Stopping _,
+            JobState.Uploading _,
+            JobState.Final _ ->
+            SAME;
+      };
+    }
+  }
+
+  /** What to do. */
+  enum Verdict {
+    /** No container is there, and none should be. */
+    GO_ON("go on"),
+    RENEW_BOOT("record the boot"),
+    CREATE("make it"),
+    RECORD_MADE("record it"),
+    START("start it"),
+    RECORD_START("record its start"),
+    WATCH("watch it"),
+    JUDGE("judge its end"),
+    SIGNAL("SIGTERM, then SIGKILL"),
+    REMOVE("remove it"),
+    SAVE_AND_REMOVE("save its output, remove it"),
+    RECORD_GONE("record that it is gone"),
+    /** The container is none that this agent should have: {@link Orphans} takes it. */
+    REAP("reap it"),
+    FAIL_FOREIGN("fails: not ours"),
+    FAIL_REMOVED("fails: removed"),
+    FAIL_REPLACED("fails: replaced"),
+    FAIL_RESTARTING("fails: restarting"),
+    FAIL_REBOOTED("fails: rebooted");
+
+    private final String words;
+
+    Verdict(String words) {
+      this.words = words;
+    }
+
+    /** As ARCHITECTURE.md has it. */
+    String words() {
+      return words;
+    }
+  }
+
+  static Verdict of(Phase phase, Seen seen, Boot boot) {
+    return switch (phase) {
+      case QUEUED, UPLOADING, ENDED, STOPPING_GONE ->
+          seen == Seen.ABSENT ? Verdict.GO_ON : Verdict.REAP;
+      // Left by a ledger of which an older copy was put in place: it may have run.
+      case PREPARING, PULLING -> seen == Seen.ABSENT ? Verdict.GO_ON : Verdict.FAIL_FOREIGN;
+      case STARTING -> ofStarting(seen, boot);
+      case STARTING_MADE -> boot == Boot.SAME ? ofMade(seen) : Verdict.FAIL_REBOOTED;
+      case RUNNING -> boot == Boot.SAME ? ofRunning(seen) : Verdict.FAIL_REBOOTED;
+      case STOPPING -> ofStopping(seen);
+    };
+  }
+
+  /** Nobody but this agent starts it, and it does not before it is recorded as made. */
+  private static Verdict ofStarting(Seen seen, Boot boot) {
+    return switch (seen) {
+      case ABSENT -> boot == Boot.SAME ? Verdict.CREATE : Verdict.RENEW_BOOT;
+      case CREATED -> boot == Boot.SAME ? Verdict.RECORD_MADE : Verdict.RENEW_BOOT;
+      case RUNNING, PAUSED, RESTARTING, EXITED, REPLACED -> Verdict.FAIL_FOREIGN;
+    };
+  }
+
+  private static Verdict ofMade(Seen seen) {
+    return switch (seen) {
+      case ABSENT -> Verdict.FAIL_REMOVED;
+      case CREATED -> Verdict.START;
+      case RUNNING, PAUSED, EXITED -> Verdict.RECORD_START;
+      case RESTARTING -> Verdict.FAIL_RESTARTING;
+      case REPLACED -> Verdict.FAIL_REPLACED;
+    };
+  }
+
+  private static Verdict ofRunning(Seen seen) {
+    return switch (seen) {
+      case ABSENT -> Verdict.FAIL_REMOVED;
+      case RUNNING, PAUSED -> Verdict.WATCH;
+      case EXITED -> Verdict.JUDGE;
+      case RESTARTING -> Verdict.FAIL_RESTARTING;
+      // One that never ran is another one.
+      case CREATED, REPLACED -> Verdict.FAIL_REPLACED;
+    };
+  }
+
+  private static Verdict ofStopping(Seen seen) {
+    return switch (seen) {
+      case ABSENT -> Verdict.RECORD_GONE;
+      case CREATED -> Verdict.REMOVE;
+      case RUNNING, PAUSED, RESTARTING, REPLACED -> Verdict.SIGNAL;
+      case EXITED -> Verdict.SAVE_AND_REMOVE;
+    };
+  }
+}

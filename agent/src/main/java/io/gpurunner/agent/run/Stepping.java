@@ -1,0 +1,134 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobHistory;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.api.JobId;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One turn of a job's loop: the next step made, and what came of it committed. Holds nothing about
+ * a job. Thread-safe; blocks for a bounded time.
+ */
+final class Stepping {
+  /**
+   * Pause after a step that failed in a way nobody foresaw, or a ledger that could not be written.
+   */
+  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
+
+  private static final Logger log = LoggerFactory.getLogger(Stepping.class);
+
+  private final JobLedger ledger;
+  private final JobSteps steps;
+  private final Clock clock;
+
+  /** When the next turn is. */
+  sealed interface Next {
+    /** At once. */
+    record Now() implements Next {}
+
+    /**
+     * After a pause, unless something is heard of the job.
+     *
+     * @param missing what it cannot go on without, for its user
+     */
+    record Later(Duration pause, Optional<String> missing) implements Next {}
+
+    /** Never: the job needs no loop. */
+    record Never() implements Next {}
+  }
+
+  Stepping(JobLedger ledger, JobSteps steps, Clock clock) {
+    this.ledger = ledger;
+    this.steps = steps;
+    this.clock = clock;
+  }
+
+  /** Whether there are steps to make now. */
+  static boolean concerns(Job job) {
+    return switch (job.state()) {
+      case JobState.Placed _, JobState.Uploading _ -> true;
+      case JobState.Queued _, JobState.Final _ -> false;
+    };
+  }
+
+  /** Makes a step of the job as the ledger has it. Never throws for what a step meets. */
+  Next stepOnce(JobId id) {
+    Optional<Job> job = ledger.findLive(id).filter(Stepping::concerns);
+    return job.isEmpty() ? new Next.Never() : step(job.get());
+  }
+
+  private Next step(Job job) {
+    try {
+      return switch (steps.step(job)) {
+        case StepOutcome.Advance advance -> {
+          Job next = commit(job, advance.event());
+          report(job, next, advance.event());
+          yield new Next.Now();
+        }
+        case StepOutcome.Again _ -> new Next.Now();
+        case StepOutcome.Wait wait ->
+            new Next.Later(Duration.between(clock.instant(), wait.until()), wait.missing());
+        case StepOutcome.Idle _ -> new Next.Never();
+      };
+    } catch (LedgerException e) {
+      if (e.kind() == LedgerException.Kind.STALE && hasMoved(job)) {
+        return new Next.Now(); // somebody else's commit is read at once
+      }
+      log.error(
+          "{} could not be committed, trying again in {} s: {}",
+          job.id(),
+          FAULT_PAUSE.toSeconds(),
+          e.getMessage());
+      return new Next.Later(FAULT_PAUSE, Optional.empty());
+    } catch (RuntimeException e) {
+      log.error(
+          "{} met an unforeseen fault in {}, trying again in {} s",
+          job.id(),
+          job.state().label(),
+          FAULT_PAUSE.toSeconds(),
+          e);
+      return new Next.Later(FAULT_PAUSE, Optional.empty());
+    }
+  }
+
+  private Job commit(Job job, JobEvent event) {
+    try {
+      return ledger.apply(job, event);
+    } catch (LedgerException e) {
+      if (e.kind() != LedgerException.Kind.STALE) {
+        steps.enforceUnrecorded(job, event);
+      }
+      throw e;
+    }
+  }
+
+  /** A version that did not move is a fault. */
+  private boolean hasMoved(Job job) {
+    return ledger
+        .findLive(job.id())
+        .filter(current -> current.version() == job.version())
+        .isEmpty();
+  }
+
+  private void report(Job before, Job next, JobEvent event) {
+    String from = before.state().label();
+    String to = next.state().label();
+    String way = from.equals(to) ? from : from + " → " + to;
+    switch (next.state()) {
+      case JobState.Failed failed when failed.uploadable() ->
+          log.warn("{} {}: {}", next.id(), way, failed.reason());
+      case JobState.Failed failed -> log.info("{} {}: {}", next.id(), way, failed.reason());
+      case JobState.Live _, JobState.Succeeded _, JobState.Deleted _ ->
+          log.info(
+              "{} {}: {}", next.id(), way, JobHistory.describe(event, clock.instant()).message());
+    }
+  }
+}

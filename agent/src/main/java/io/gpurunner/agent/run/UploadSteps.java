@@ -1,0 +1,116 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.run.StepOutcome.Advance;
+import io.gpurunner.agent.run.StepOutcome.Again;
+import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.storage.ArtifactPublisher;
+import io.gpurunner.storage.JobPaths;
+import io.gpurunner.storage.PublishedArtifacts;
+import io.gpurunner.storage.StorageException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+
+/**
+ * The steps of a job whose artifacts are being put in the store. Stateless but for the publisher's
+ * queue; thread-safe.
+ */
+final class UploadSteps {
+  private final JobSteps.Ports ports;
+  private final Clock clock;
+  private final Answers answers;
+  private final ArtifactPublisher publisher;
+
+  UploadSteps(JobSteps.Ports ports, Clock clock, Answers answers) {
+    this.ports = ports;
+    this.clock = clock;
+    this.answers = answers;
+    this.publisher = new ArtifactPublisher(ports.store());
+  }
+
+  StepOutcome upload(Job job, JobState.Uploading state) {
+    Instant now = clock.instant();
+    if (job.deletion().isPresent()) {
+      return removeUploaded(job, state);
+    }
+    if (now.isBefore(state.notBefore())) {
+      return new Wait(state.notBefore());
+    }
+    try {
+      JobPaths paths = ports.volumes().reveal(job.folder());
+      PublishedArtifacts published =
+          publisher.publish(
+              job.folder(),
+              paths.model(),
+              VolumeLimits.modelBytes(job.request()),
+              answers.deletionOf(job));
+      return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
+    } catch (StorageException e) {
+      return switch (e.kind()) {
+        case CANCELLED -> new Again();
+        case UNFIT -> unfit(e);
+        case UNAVAILABLE, FULL, REFUSED -> uploadFailed(state, e);
+      };
+    }
+  }
+
+  /** The store has no part in it, and another try would find the same files. */
+  private StepOutcome unfit(StorageException e) {
+    return new Advance(
+        new JobEvent.UploadGivenUp(
+            clock.instant(), e.getMessage() + "; the files are kept on the server"));
+  }
+
+  private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {
+    Instant now = clock.instant();
+    Instant next = now.plus(pauseAfter(state.failedUploads()));
+    // Waiting for its turn may have taken most of the window.
+    boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
+    if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
+      String reason =
+          "artifacts could not be uploaded to "
+              + ports.store().description()
+              + ": "
+              + e.getMessage()
+              + "; they are kept on the server (gpurunner retry-upload)";
+      return new Advance(new JobEvent.UploadGivenUp(now, reason));
+    }
+    return new Advance(
+        new JobEvent.UploadPostponed(
+            String.valueOf(e.getMessage()),
+            // The last try falls on the end of the window.
+            next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
+                ? next
+                : state.giveUpAt()));
+  }
+
+  private static Duration pauseAfter(int failedUploads) {
+    Duration pause = RunSettings.UPLOAD_PAUSE;
+    for (int i = 0; i < failedUploads && pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0; i++) {
+      pause = pause.multipliedBy(2);
+    }
+    return pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0
+        ? pause
+        : RunSettings.UPLOAD_PAUSE_LIMIT;
+  }
+
+  private StepOutcome removeUploaded(Job job, JobState.Uploading state) {
+    try {
+      ports.store().deleteAll(job.folder());
+    } catch (StorageException e) {
+      if (e.retryable() && clock.instant().isBefore(state.giveUpAt())) {
+        return answers.waitFor(RunSettings.UPLOAD_PAUSE);
+      }
+      ports
+          .ledger()
+          .note(
+              job.id(),
+              "cleanup-failed",
+              "what was uploaded so far could not be removed: " + e.getMessage());
+    }
+    return new Advance(new JobEvent.Removed(clock.instant(), job.deletion().orElseThrow().by()));
+  }
+}

@@ -1,0 +1,179 @@
+package io.gpurunner.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.auth.SecretFiles;
+import io.gpurunner.api.JwtSecret;
+import io.gpurunner.api.TokenIssuer;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+
+/** {@code gpurunner serve} as a process of its own that may die, asked over HTTP as a client asks. */
+final class AgentProcess implements AutoCloseable {
+  private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
+
+  /** What a process that SIGKILL ended reports: 128 + 9. */
+  private static final int KILLED = 137;
+
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final Path directory;
+  private final List<String> javaOptions;
+  private final int port = TestEnvironment.freePort();
+  private Optional<Process> process = Optional.empty();
+  private int starts;
+
+  /**
+   * @param directory for all its files
+   * @param config but for where its state is and where it listens
+   */
+  AgentProcess(Path directory, String config, List<String> javaOptions) {
+    this.directory = directory;
+    this.javaOptions = List.copyOf(javaOptions);
+    configure(config);
+  }
+
+  /** Takes effect at the next start. */
+  void configure(String config) {
+    String own = "state-dir: %s\nhttp: { port: %d }\n".formatted(stateDirectory(), port);
+    try {
+      Files.createDirectories(directory);
+      Files.writeString(directory.resolve("gpurunner.yaml"), own + config);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  Path stateDirectory() {
+    return directory.resolve("state");
+  }
+
+  Path jobDirectory(String jobId) {
+    return stateDirectory().resolve("jobs").resolve(jobId);
+  }
+
+  void start() {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC",
+                // A start that is short matters more than speed later.
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                Optional.ofNullable(System.getProperty("surefire.test.class.path"))
+                    .orElse(System.getProperty("java.class.path"))));
+    command.addAll(javaOptions);
+    command.addAll(
+        List.of(
+            "io.gpurunner.agent.Main",
+            "serve",
+            "--config",
+            directory.resolve("gpurunner.yaml").toString()));
+    try {
+      process =
+          Optional.of(
+              new ProcessBuilder(command)
+                  .redirectErrorStream(true)
+                  .redirectOutput(log(starts++).toFile())
+                  .start());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Path log(int start) {
+    return directory.resolve("agent-" + start + ".log");
+  }
+
+  /** What it has logged since its last start. */
+  String log() {
+    try {
+      return Files.readString(log(starts - 1));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Whether it was ended by SIGKILL; any other end is a failure. */
+  boolean wasKilled() {
+    Process now = process.orElseThrow();
+    if (now.isAlive()) {
+      return false;
+    }
+    assertThat(now.exitValue()).as(log()).isEqualTo(KILLED);
+    return true;
+  }
+
+  void kill() {
+    process.ifPresent(
+        now -> {
+          now.destroyForcibly();
+          try {
+            assertThat(now.waitFor(10, TimeUnit.SECONDS)).isTrue();
+          } catch (InterruptedException e) {
+            throw new AssertionError("nothing interrupts a test", e);
+          }
+        });
+  }
+
+  /** Asks once; empty where the agent is not there, or went before it answered. */
+  Optional<HttpResponse<String>> tryAsk(
+      String method, String path, JsonObject body, Map<String, String> headers) {
+    Path secret = stateDirectory().resolve("secrets/jwt.key");
+    if (Files.notExists(secret)) {
+      return Optional.empty();
+    }
+    String token =
+        new TokenIssuer(new JwtSecret(SecretFiles.loadOrCreate(secret)))
+            .issue("ann", false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+            .method(method, HttpRequest.BodyPublishers.ofString(body.encode()))
+            .header("Authorization", "Bearer " + token)
+            .timeout(ANSWER_LIMIT);
+    headers.forEach(request::header);
+    try {
+      return Optional.of(http.send(request.build(), HttpResponse.BodyHandlers.ofString()));
+    } catch (IOException gone) {
+      return Optional.empty();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
+    }
+  }
+
+  /** Asks until the agent answers, other than that it is not ready. */
+  HttpResponse<String> ask(
+      String method, String path, JsonObject body, Map<String, String> headers) {
+    return Awaitility.await(method + " " + path + " to be answered")
+        .atMost(ANSWER_LIMIT)
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(50))
+        .until(
+            () -> tryAsk(method, path, body, headers),
+            answer -> answer.isPresent() && answer.get().statusCode() != 503)
+        .orElseThrow();
+  }
+
+  @Override
+  public void close() {
+    kill();
+    http.close();
+  }
+}

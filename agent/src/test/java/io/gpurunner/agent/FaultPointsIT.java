@@ -1,0 +1,442 @@
+package io.gpurunner.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.fault.FaultPoints;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The agent ends as by {@code kill -9} at each of its fault points, a job under way; it is started
+ * again, and the job comes to its true end. Real processes, real Docker engine, local store.
+ */
+class FaultPointsIT {
+  /** Agents side by side, each with a state directory of its own. */
+  private static final int LANES = 3;
+
+  private static final Duration SOON = Duration.ofSeconds(60);
+
+  /** Says that it was started, in the one place that outlives it. */
+  private static final String STARTED = "echo run >> $CKPT_PATH/runs; ";
+
+  @TempDir static Path directory;
+
+  private static final CallbackReceiver callbacks = new CallbackReceiver();
+  private static final Containers containers = new Containers();
+  private static final BlockingQueue<Lane> lanes = new LinkedBlockingQueue<>();
+  private static final ExecutorService threads = Executors.newFixedThreadPool(LANES);
+
+  /** A job whose life leads past a point. */
+  private enum Scenario {
+    SUCCESS,
+    FAILURE,
+    SECOND_RUN,
+    DELETION,
+    RESUMPTION,
+    SECOND_UPLOAD,
+    DELETION_WHILE_UPLOADING,
+    RETENTION;
+
+    static Scenario past(String point) {
+      String place = point.substring(0, point.lastIndexOf('.'));
+      return switch (place) {
+        case "api.delete", "containers.signal", "ledger.DELETED" -> DELETION;
+        case "api.retryUpload" -> SECOND_UPLOAD;
+        case "volumes.seedCheckpoint" -> RESUMPTION;
+        case "volumes.delete" -> RETENTION;
+        case "store.deleteAll" -> DELETION_WHILE_UPLOADING;
+        case "ledger.FAILED" -> FAILURE;
+        default -> SUCCESS;
+      };
+    }
+  }
+
+  /** A point, the life that leads past it, and the how many-eth time. */
+  private record Case(String point, Scenario scenario, int times) {
+    @Override
+    public String toString() {
+      return point + (times == 1 ? "" : ":" + times);
+    }
+  }
+
+  private static Stream<Case> cases() {
+    Stream<Case> each =
+        FaultPoints.names().stream().map(point -> new Case(point, Scenario.past(point), 1));
+    Stream<Case> more =
+        Stream.of("before", "after")
+            .flatMap(
+                side ->
+                    Stream.of(
+                        // The manifest, after the model.
+                        new Case("store.put." + side, Scenario.SUCCESS, 2),
+                        new Case("store.deleteAll." + side, Scenario.RETENTION, 1),
+                        new Case("containers.start." + side, Scenario.SECOND_RUN, 2),
+                        new Case("containers.remove." + side, Scenario.DELETION, 1)));
+    Stream<Case> commits =
+        Stream.of("uncommitted", "untold", "told")
+            .flatMap(
+                side ->
+                    Stream.of(
+                        new Case("ledger.QUEUED." + side, Scenario.SECOND_RUN, 2),
+                        // The container is gone; the end was first.
+                        new Case("ledger.STOPPING." + side, Scenario.SUCCESS, 2),
+                        new Case("ledger.STOPPING." + side, Scenario.DELETION, 2),
+                        new Case("ledger.STOPPING." + side, Scenario.DELETION, 3),
+                        new Case("ledger.UPLOADING." + side, Scenario.SECOND_UPLOAD, 2)));
+    return Stream.of(each, more, commits).flatMap(cases -> cases);
+  }
+
+  @BeforeAll
+  static void start() {
+    for (int number = 1; number <= LANES; number++) {
+      lanes.add(new Lane(directory.resolve("agent-" + number)));
+    }
+  }
+
+  @AfterAll
+  static void stop() {
+    threads.close();
+    lanes.forEach(Lane::close);
+    callbacks.close();
+  }
+
+  /** All are begun at once, as many at a time as there are agents; each is a test by its name. */
+  @TestFactory
+  List<DynamicTest> aJobComesToItsTrueEndWhereverTheAgentIsKilled() {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (Case each : cases().toList()) {
+      Future<Boolean> result = threads.submit(() -> inSomeLane(each));
+      String name = each + " (" + each.scenario() + ")";
+      tests.add(DynamicTest.dynamicTest(name, () -> assertThat(result.get()).isTrue()));
+    }
+    return tests;
+  }
+
+  private static boolean inSomeLane(Case each) throws Exception {
+    Lane lane = lanes.take();
+    try {
+      lane.run(each);
+      return true;
+    } finally {
+      lanes.add(lane);
+    }
+  }
+
+  /** One agent, that dies and is started again. */
+  private static final class Lane implements AutoCloseable {
+    private static final String KEEPS_FILES = "30d";
+
+    private final Path point;
+    private final AgentProcess agent;
+    private int deaths;
+
+    Lane(Path directory) {
+      point = directory.resolve("point");
+      agent =
+          new AgentProcess(
+              directory,
+              config(KEEPS_FILES),
+              List.of("-D" + FaultPoints.PROPERTY + "=" + point, "-Xmx256m"));
+      agent.start();
+    }
+
+    private static String config(String retention) {
+      return """
+      gpu: { simulated: ["NVIDIA GeForce RTX 3090", "NVIDIA GeForce RTX 3090"] }
+      docker: { host: "%s", gpu-access: none }
+      jobs: { grace-period: 1s, retention: %s }
+      callbacks: { allow: [127.0.0.1] }
+      """
+          .formatted(TestEnvironment.require("DOCKER_HOST"), retention);
+    }
+
+    void run(Case each) throws Exception {
+      try {
+        deaths = 0;
+        ask("GET", "/health/ready", new JsonObject());
+        switch (each.scenario()) {
+          case SUCCESS -> success(each);
+          case FAILURE -> failure(each);
+          case SECOND_RUN -> secondRun(each);
+          case DELETION -> deletion(each);
+          case RESUMPTION -> resumption(each);
+          case SECOND_UPLOAD -> secondUpload(each);
+          case DELETION_WHILE_UPLOADING -> deletionWhileUploading(each);
+          case RETENTION -> retention(each);
+        }
+        assertThat(deaths).as("ends at " + each).isEqualTo(1);
+        assertNoneHeld();
+      } finally {
+        // Whatever went wrong, the next case finds an agent that is well.
+        Files.deleteIfExists(point);
+        agent.kill();
+        agent.start();
+      }
+    }
+
+    // ---- the lives
+
+    private void success(Case each) throws IOException {
+      arm(each);
+      String job = create(body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin"));
+      awaitState(job, "SUCCEEDED");
+      awaitDeath();
+      assertRuns(job, 1);
+      assertModel(job);
+      assertToldOnce(job, "success");
+    }
+
+    private void failure(Case each) throws IOException {
+      arm(each);
+      String job = create(body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin; exit 7"));
+      awaitState(job, "FAILED");
+      awaitDeath();
+      assertThat(detail(job).getString("reason")).contains("exit code 7");
+      assertRuns(job, 1);
+      assertNoArtifacts(job);
+      assertToldOnce(job, "fail");
+    }
+
+    private void secondRun(Case each) throws IOException {
+      arm(each);
+      String job =
+          create(
+              body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin; [ $(wc -l < $CKPT_PATH/runs) -ge 2 ]")
+                  .put("retries", 1));
+      awaitState(job, "SUCCEEDED");
+      awaitDeath();
+      assertRuns(job, 2);
+      assertModel(job);
+      assertToldOnce(job, "success");
+    }
+
+    private void deletion(Case each) throws IOException {
+      String job = create(body(STARTED + "trap \"\" TERM; while true; do sleep 0.1; done"));
+      awaitState(job, "RUNNING");
+      await("the job to have begun").until(() -> Files.exists(runs(job)));
+      arm(each);
+      assertThat(ask("POST", "/api/userJob/job_del", id(job)).statusCode()).isEqualTo(200);
+      awaitState(job, "DELETED");
+      awaitDeath();
+      assertRuns(job, 1);
+      assertNoArtifacts(job);
+      assertThat(callbacks.about(job)).isEmpty();
+    }
+
+    private void resumption(Case each) throws IOException {
+      String first = create(body(STARTED + "echo 1 > $CKPT_PATH/epoch-1"));
+      awaitState(first, "SUCCEEDED");
+      arm(each);
+      String job =
+          create(
+              body(STARTED + "cat $CKPT_PATH/epoch-1; echo weights > $MODEL_PATH/ds_model.bin")
+                  .put("resumeFrom", first));
+      awaitState(job, "SUCCEEDED");
+      awaitDeath();
+      // The first's line came with its checkpoint.
+      assertRuns(job, 2);
+      assertModel(job);
+      assertToldOnce(job, "success");
+    }
+
+    private void secondUpload(Case each) throws IOException {
+      String job = uploadedInVain();
+      arm(each);
+      ask("POST", "/api/userJob/" + job + "/retry-upload", new JsonObject());
+      awaitState(job, "SUCCEEDED");
+      awaitDeath();
+      assertRuns(job, 1);
+      assertModel(job);
+      await("both ends to be told").until(() -> statuses(job).equals(List.of("fail", "success")));
+    }
+
+    /** A job that failed for its upload alone. */
+    private String uploadedInVain() throws IOException {
+      Files.createDirectories(artifacts());
+      Path aside = artifacts().resolveSibling("artifacts-aside");
+      Files.move(artifacts(), aside);
+      Files.createFile(artifacts());
+      String job = create(body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin"));
+      awaitState(job, "FAILED");
+      await("its end to be told").until(() -> statuses(job).equals(List.of("fail")));
+      Files.delete(artifacts());
+      Files.move(aside, artifacts());
+      return job;
+    }
+
+    /** The wish comes first; the upload that begins then finds it. */
+    private void deletionWhileUploading(Case each) throws IOException {
+      throw new AssertionError(each);
+    }
+
+    private void retention(Case each) throws IOException {
+      String job = create(body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin"));
+      awaitState(job, "SUCCEEDED");
+      assertToldOnce(job, "success");
+      agent.kill();
+      agent.configure(config("1s"));
+      arm(each);
+      agent.start();
+      awaitDeath();
+      await("its files to be gone")
+          .until(() -> detail(job).getJsonArray("events").encode().contains("\"swept\""));
+      agent.configure(config(KEEPS_FILES));
+      assertThat(agent.jobDirectory(job)).doesNotExist();
+      assertNoArtifacts(job);
+    }
+
+    // ---- asking an agent that dies
+
+    private void arm(Case each) throws IOException {
+      Path part = Files.writeString(point.resolveSibling("point.part"), each.toString());
+      Files.move(part, point, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Starts it again where it has died, without the point. */
+    private void revive() {
+      if (agent.wasKilled()) {
+        deaths++;
+        try {
+          Files.deleteIfExists(point);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+        agent.start();
+      }
+    }
+
+    /** Points that are reached after the job's end. */
+    private void awaitDeath() {
+      await("the end of the agent")
+          .until(
+              () -> {
+                revive();
+                return deaths == 1;
+              });
+    }
+
+    private HttpResponse<String> ask(String method, String path, JsonObject body) {
+      return ask(method, path, body, Map.of());
+    }
+
+    private HttpResponse<String> ask(
+        String method, String path, JsonObject body, Map<String, String> headers) {
+      return await(method + " " + path + " to be answered")
+          .until(
+              () -> {
+                revive();
+                return agent.tryAsk(method, path, body, headers);
+              },
+              answer -> answer.isPresent() && answer.get().statusCode() != 503)
+          .orElseThrow();
+    }
+
+    private String create(JsonObject body) {
+      Map<String, String> key = Map.of("Idempotency-Key", UUID.randomUUID().toString());
+      HttpResponse<String> answer = ask("POST", "/api/userJob", body, key);
+      assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+      return new JsonObject(answer.body()).getString("job_id");
+    }
+
+    private JsonObject detail(String job) {
+      HttpResponse<String> answer = ask("GET", "/api/userJob/" + job, new JsonObject());
+      assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+      return new JsonObject(answer.body());
+    }
+
+    private void awaitState(String job, String state) {
+      await(job + " to be " + state).until(() -> detail(job).getString("state"), state::equals);
+    }
+
+    // ---- what must be true in the end
+
+    private Path runs(String job) {
+      return agent.jobDirectory(job).resolve("checkpoint/runs");
+    }
+
+    private void assertRuns(String job, int count) throws IOException {
+      assertThat(Files.readAllLines(runs(job))).as("runs of " + job).hasSize(count);
+    }
+
+    private Path artifacts() {
+      return agent.stateDirectory().resolve("artifacts");
+    }
+
+    private void assertModel(String job) {
+      assertThat(artifacts().resolve(job).resolve("ds_model.bin")).hasContent("weights\n");
+      assertThat(artifacts().resolve(job).resolve("manifest.json")).exists();
+      assertThat(artifacts().resolve(".incoming")).isEmptyDirectory();
+    }
+
+    private void assertNoArtifacts(String job) {
+      assertThat(artifacts().resolve(job)).doesNotExist();
+    }
+
+    private static List<String> statuses(String job) {
+      List<CallbackReceiver.Received> all = callbacks.about(job);
+      List<String> deliveries = all.stream().map(CallbackReceiver.Received::delivery).toList();
+      return deliveries.stream()
+          .distinct()
+          .map(delivery -> all.get(deliveries.indexOf(delivery)).body().getString("status"))
+          .toList();
+    }
+
+    /** Once or more often, under one delivery id. */
+    private static void assertToldOnce(String job, String status) {
+      await("a callback about " + job).until(() -> !callbacks.about(job).isEmpty());
+      assertThat(statuses(job)).containsExactly(status);
+    }
+
+    private void assertNoneHeld() {
+      String types = ask("GET", "/api/userJob/getGpuType", new JsonObject()).body();
+      assertThat(types).contains("\"gpuTotal\":2,\"gpuAllocatable\":2");
+      for (Object row : new JsonObject(ask("GET", "/api/userJob?size=100", new JsonObject()).body()).getJsonArray("content")) {
+        assertThat(containers.of(((JsonObject) row).getString("job_id"))).isEmpty();
+      }
+    }
+
+    private static JsonObject id(String job) {
+      return new JsonObject().put("job_id", job);
+    }
+
+    private static JsonObject body(String script) {
+      return AgentUnderTest.body("/bin/sh -c '" + script + "'").put("callbackUrl", callbacks.url());
+    }
+
+    private static ConditionFactory await(String what) {
+      return Awaitility.await(what)
+          .atMost(SOON)
+          .pollDelay(Duration.ZERO)
+          .pollInterval(Duration.ofMillis(50));
+    }
+
+    @Override
+    public void close() {
+      agent.close();
+    }
+  }
+}

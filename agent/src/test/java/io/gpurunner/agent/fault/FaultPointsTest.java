@@ -1,0 +1,53 @@
+package io.gpurunner.agent.fault;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.ledger.CommitWatch;
+import io.gpurunner.storage.Cancellation;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class FaultPointsTest {
+  private final List<String> reached = new ArrayList<>();
+
+  @Test
+  void withoutThePropertyNothingIsWiredIn() {
+    Images real = (_, _) -> {};
+    FaultPoints none = FaultPoints.ofThisProcess();
+    assertThat(none.around(Images.class, real)).isSameAs(real);
+    assertThat(none.commits()).isSameAs(CommitWatch.NONE);
+  }
+
+  @Test
+  void anEffectLiesBetweenItsTwoPoints() {
+    Images real = (image, _) -> reached.add(image);
+    FaultPoints.telling(reached::add)
+        .around(Images.class, real)
+        .ensurePresent("busybox", Cancellation.NEVER);
+    assertThat(reached)
+        .containsExactly("images.ensurePresent.before", "busybox", "images.ensurePresent.after");
+    assertThat(FaultPoints.names()).contains(reached.getFirst(), reached.getLast());
+  }
+
+  @Test
+  void whatThePortThrowsIsThrown() {
+    Images real =
+        (_, _) -> {
+          throw new ContainerException(ContainerException.Kind.REFUSED, "no such image");
+        };
+    Images surrounded = FaultPoints.telling(reached::add).around(Images.class, real);
+    assertThatThrownBy(() -> surrounded.ensurePresent("busybox", Cancellation.NEVER))
+        .isInstanceOf(ContainerException.class)
+        .hasMessage("no such image");
+  }
+
+  @Test
+  void everyStateHasItsCommits() {
+    assertThat(FaultPoints.names())
+        .contains("ledger.QUEUED.uncommitted", "ledger.STOPPING.untold", "ledger.DELETED.told");
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.fault;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,182 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.Observation.Activity;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.run.Recovery.Boot;
+import io.gpurunner.agent.run.Recovery.Phase;
+import io.gpurunner.agent.run.Recovery.Seen;
+import io.gpurunner.agent.run.Recovery.Verdict;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The function is the table of ARCHITECTURE.md, cell by cell. */
+final class RecoveryTest {
+  private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
+
+  /** Cells: what comes before the first of them is the state, and the boot. */
+  record Row(Phase phase, Boot boot, List<String> cells) {}
+
+  static List<Row> table() throws IOException {
+    List<String> lines = Files.readAllLines(Path.of("..", "ARCHITECTURE.md"));
+    int head = lines.indexOf(heading());
+    assertThat(head).as("the table's heading in ARCHITECTURE.md").isPositive();
+    return lines.stream()
+        .skip(head + 2L)
+        .takeWhile(line -> line.startsWith("|"))
+        .map(RecoveryTest::cellsOf)
+        .map(cells -> row(cells.getFirst(), cells.subList(1, cells.size())))
+        .toList();
+  }
+
+  private static String heading() {
+    return "| state | "
+        + String.join(
+            " | ",
+            Arrays.stream(Seen.values()).map(seen -> seen.name().toLowerCase(Locale.ROOT)).toList())
+        + " |";
+  }
+
+  private static List<String> cellsOf(String line) {
+    return Arrays.stream(line.substring(1, line.length() - 1).split("\\|"))
+        .map(String::strip)
+        .toList();
+  }
+
+  private static Row row(String name, List<String> cells) {
+    Boot boot = name.endsWith(", rebooted") ? Boot.ANOTHER : Boot.SAME;
+    String state = name.replace(", rebooted", "");
+    Phase phase =
+        switch (state) {
+          case "STARTING, made" -> Phase.STARTING_MADE;
+          case "STOPPING, gone" -> Phase.STOPPING_GONE;
+          case "ended, unknown" -> Phase.ENDED;
+          default -> Phase.valueOf(state);
+        };
+    return new Row(phase, boot, cells);
+  }
+
+  @ParameterizedTest
+  @MethodSource("table")
+  void everyCellIsWhatTheTableSays(Row row) {
+    assertThat(
+            Arrays.stream(Seen.values())
+                .map(seen -> Recovery.of(row.phase(), seen, row.boot()).words()))
+        .containsExactlyElementsOf(row.cells());
+  }
+
+  @Test
+  void theTableHasEveryStateAndEveryBootThatCounts() throws IOException {
+    List<String> rows = new ArrayList<>();
+    for (Row row : table()) {
+      rows.add(row.phase() + " " + row.boot());
+    }
+    List<String> expected = new ArrayList<>();
+    for (Phase phase : Phase.values()) {
+      expected.add(phase + " SAME");
+      if (differsByBoot(phase)) {
+        expected.add(phase + " ANOTHER");
+      }
+    }
+    assertThat(rows).containsExactlyElementsOf(expected);
+  }
+
+  private static boolean differsByBoot(Phase phase) {
+    return Arrays.stream(Seen.values())
+        .anyMatch(
+            seen -> Recovery.of(phase, seen, Boot.SAME) != Recovery.of(phase, seen, Boot.ANOTHER));
+  }
+
+  /** Whatever is recorded, a container that may have run is not started. */
+  @Test
+  void onlyAContainerThatNeverRanIsStarted() {
+    for (Phase phase : Phase.values()) {
+      for (Seen seen : Seen.values()) {
+        for (Boot boot : Boot.values()) {
+          Verdict verdict = Recovery.of(phase, seen, boot);
+          if (verdict == Verdict.START) {
+            assertThat(seen).isEqualTo(Seen.CREATED);
+            assertThat(boot).isEqualTo(Boot.SAME);
+          }
+          if (verdict == Verdict.JUDGE) {
+            assertThat(boot).isEqualTo(Boot.SAME);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void everyVerdictIsReached() {
+    Set<Verdict> reached = EnumSet.noneOf(Verdict.class);
+    for (Phase phase : Phase.values()) {
+      for (Seen seen : Seen.values()) {
+        for (Boot boot : Boot.values()) {
+          reached.add(Recovery.of(phase, seen, boot));
+        }
+      }
+    }
+    assertThat(reached).containsExactlyInAnyOrder(Verdict.values());
+  }
+
+  private static final JobState RUNNING =
+      new JobState.Running(1, List.of(), "boot", "c1@1", T, Optional.empty());
+  private static final JobState MADE =
+      new JobState.Starting(1, List.of(), "boot", Optional.of("c1"));
+
+  private static Observation running(String run, Activity activity) {
+    return new Observation.Running(run.substring(0, 2), run, T, activity);
+  }
+
+  private static Observation exited(String run) {
+    return new Observation.Exited(run.substring(0, 2), run, 0, false, T, T, "");
+  }
+
+  static Stream<List<Object>> looks() {
+    return Stream.of(
+        List.of(RUNNING, running("c1@1", Activity.ACTIVE), Seen.RUNNING),
+        List.of(RUNNING, running("c1@1", Activity.PAUSED), Seen.PAUSED),
+        List.of(RUNNING, running("c1@1", Activity.RESTARTING), Seen.RESTARTING),
+        List.of(RUNNING, running("c1@2", Activity.ACTIVE), Seen.REPLACED),
+        List.of(RUNNING, running("c2@1", Activity.ACTIVE), Seen.REPLACED),
+        List.of(RUNNING, exited("c1@1"), Seen.EXITED),
+        List.of(RUNNING, exited("c1@2"), Seen.REPLACED),
+        List.of(RUNNING, new Observation.Created("c1"), Seen.REPLACED),
+        List.of(MADE, new Observation.Created("c1"), Seen.CREATED),
+        List.of(MADE, new Observation.Created("c2"), Seen.REPLACED),
+        List.of(MADE, running("c1@1", Activity.ACTIVE), Seen.RUNNING),
+        List.of(MADE, running("c2@1", Activity.ACTIVE), Seen.REPLACED));
+  }
+
+  @ParameterizedTest
+  @MethodSource("looks")
+  void aLookIsComparedWithWhatIsRecorded(List<Object> look) {
+    assertThat(Seen.of((JobState) look.get(0), Optional.of((Observation) look.get(1))))
+        .isEqualTo(look.get(2));
+    assertThat(Seen.of((JobState) look.get(0), Optional.empty())).isEqualTo(Seen.ABSENT);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"boot,SAME", "boot-2,ANOTHER"})
+  void theBootCountsWhereAContainerMayRun(String now, Boot boot) {
+    assertThat(Boot.of(RUNNING, now)).isEqualTo(boot);
+    assertThat(Boot.of(MADE, now)).isEqualTo(boot);
+    assertThat(Boot.of(new JobState.Queued(1), now)).isEqualTo(Boot.SAME);
+  }
+}
