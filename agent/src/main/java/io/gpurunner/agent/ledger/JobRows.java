@@ -42,6 +42,20 @@ final class JobRows {
         .findOne();
   }
 
+  Optional<Standing> standing(Handle handle, JobId id) {
+    return handle
+        .createQuery("select owner, state_json, files from job where id = :id")
+        .bind("id", id.value())
+        .map(
+            (row, _) ->
+                new Standing(
+                    id,
+                    row.getString("owner"),
+                    JobCodec.readState(row.getString("state_json")),
+                    JobFiles.valueOf(row.getString("files"))))
+        .findOne();
+  }
+
   Job insert(
       Handle handle,
       JobId id,
