@@ -136,7 +136,7 @@ final class CommitThread implements AutoCloseable {
     try {
       while (!closing || !waiting.isEmpty()) {
         Commit<?> first = waiting.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-        if (first != null) {
+        if (first != null && !first.result.isDone()) {
           List<Commit<?>> commits = new ArrayList<>(List.of(first));
           waiting.drainTo(commits, GROUP_LIMIT - 1);
           commitGroup(commits);
@@ -277,6 +277,9 @@ final class CommitThread implements AutoCloseable {
   @Override
   public void close() {
     closing = true;
+    Commit<String> bell = new Commit<>(() -> "");
+    bell.result.complete("");
+    boolean _ = waiting.offer(bell);
     try {
       thread.join(TimeUnit.SECONDS.toMillis(CLOSE_LIMIT_SECONDS));
     } catch (InterruptedException e) {

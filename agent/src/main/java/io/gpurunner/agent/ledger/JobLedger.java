@@ -74,7 +74,18 @@ public final class JobLedger implements AutoCloseable {
 
   /** The same, with a file that is compacted earlier. */
   static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    return new JobLedger(new LedgerStore(database, clock, compactFromBytes), clock);
+    return open(LedgerPlace.onDisk(database), clock, compactFromBytes);
+  }
+
+  /** The same, on any of H2's file systems. */
+  static JobLedger open(LedgerPlace place, Clock clock, long compactFromBytes) {
+    LedgerStore store = new LedgerStore(place, clock, compactFromBytes);
+    try {
+      return new JobLedger(store, clock);
+    } catch (RuntimeException e) {
+      store.close();
+      throw e;
+    }
   }
 
   /**
@@ -534,7 +545,7 @@ public final class JobLedger implements AutoCloseable {
       try {
         return holdsGroup();
       } catch (SQLException | RuntimeException e) {
-        store.close();
+        store.closeFile();
         throw LedgerException.failed(e);
       }
     }
