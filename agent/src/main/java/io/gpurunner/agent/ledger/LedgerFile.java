@@ -49,7 +49,7 @@ final class LedgerFile implements AutoCloseable {
    * Opens the database, made or brought to this version's form first.
    *
    * @throws LedgerException FAILED naming the file: in use by another agent, damaged, or lacking
-   *     what it held before; it is left as it is then
+   *     what it held before
    */
   static LedgerFile open(LedgerPlace place) {
     try {

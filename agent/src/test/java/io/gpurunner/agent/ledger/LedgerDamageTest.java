@@ -47,15 +47,11 @@ class LedgerDamageTest {
     return directory.resolve("ledger.mv.db");
   }
 
-  private void requireRefused(String... words) throws IOException {
-    byte[] before = Files.exists(file()) ? Files.readAllBytes(file()) : new byte[0];
+  private void requireRefused(String... words) {
     assertThatThrownBy(this::open)
         .isInstanceOf(LedgerException.class)
         .hasMessageContainingAll(file().toString(), "gpurunner restore")
         .hasMessageContainingAll(words);
-    if (Files.exists(file())) {
-      assertThat(Files.readAllBytes(file())).isEqualTo(before);
-    }
   }
 
   @Test

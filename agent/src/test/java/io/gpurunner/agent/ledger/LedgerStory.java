@@ -11,7 +11,7 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
-import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,15 +29,27 @@ final class LedgerStory {
 
   private static final int GPUS = 3;
 
+  /** Most jobs that have not ended. */
+  private static final int LIVE = 10;
+
   private final JobLedger ledger;
   private final Random random;
   private final Map<JobId, Job> jobs;
+  private final int part;
+  private final int parts;
 
   /**
    * @param known what the ledger holds
    */
   LedgerStory(JobLedger ledger, Map<JobId, Job> known, Random random) {
+    this(ledger, known, random, 0, 1);
+  }
+
+  /** The same, for one of several threads, which keep to jobs and devices of their own. */
+  LedgerStory(JobLedger ledger, Map<JobId, Job> known, Random random, int part, int parts) {
     this.ledger = ledger;
+    this.part = part;
+    this.parts = parts;
     this.jobs = new HashMap<>();
     jobs.putAll(known);
     this.random = random;
@@ -48,18 +60,20 @@ final class LedgerStory {
     return Map.copyOf(jobs);
   }
 
-  /** One more commit. */
-  void next() {
-    List<Job> live = new ArrayList<>(ledger.live());
-    if (live.size() < 2 || random.nextInt(4) == 0) {
-      create();
-    } else {
-      Job job = live.get(random.nextInt(live.size()));
-      move(job);
-    }
+  /** One more commit; what it made of a job. */
+  Job next() {
+    List<Job> live =
+        ledger.live().stream()
+            .filter(job -> job.sequence() % parts == part)
+            .sorted(Comparator.comparing(Job::sequence))
+            .toList();
+    boolean create = live.size() < LIVE && (live.size() < 2 || random.nextInt(4) == 0);
+    Job job = create ? create() : move(live.get(random.nextInt(live.size())));
+    jobs.put(job.id(), job);
+    return job;
   }
 
-  private void create() {
+  private Job create() {
     Requests request = Requests.simple();
     if (random.nextBoolean()) {
       request.callback(URI.create("http://127.0.0.1/cb"));
@@ -67,14 +81,13 @@ final class LedgerStory {
     String padding = "x".repeat(random.nextInt(6000));
     Creation creation =
         ledger.create("ann", request.build(), "{\"padding\":\"" + padding + "\"}", Optional.empty());
-    switch (creation) {
-      case Creation.Created created ->
-          jobs.put(created.id(), ledger.find(created.id()).orElseThrow());
+    return switch (creation) {
+      case Creation.Created created -> ledger.find(created.id()).orElseThrow();
       case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
-    }
+    };
   }
 
-  private void move(Job job) {
+  private Job move(Job job) {
     Instant now = CLOCK.instant();
     JobEvent event =
         switch (job.state()) {
@@ -95,13 +108,12 @@ final class LedgerStory {
               new JobEvent.Uploaded(now, Optional.of("ds_model.bin"));
           case JobState.Final _ -> throw new AssertionError("it is live");
         };
-    Job moved = ledger.apply(job, event);
-    jobs.put(moved.id(), moved);
+    return ledger.apply(job, event);
   }
 
   private Optional<GpuUuid> free() {
     for (int i = 0; i < GPUS; i++) {
-      GpuUuid gpu = new GpuUuid("GPU-" + i);
+      GpuUuid gpu = new GpuUuid("GPU-" + part + "-" + i);
       if (!ledger.leases().containsKey(gpu)) {
         return Optional.of(gpu);
       }
