@@ -87,6 +87,7 @@ final class CutDisk implements AutoCloseable {
   private final Map<String, Inode> namesAtStart;
   private final Set<String> directories = new HashSet<>();
   private final List<Step> steps = new ArrayList<>();
+  private boolean liesAboutSyncs;
 
   CutDisk() {
     this(new TreeMap<>());
@@ -98,6 +99,11 @@ final class CutDisk implements AutoCloseable {
     names.values().forEach(file -> atStart.put(file, file.bytes()));
     directories.add("");
     disks.put(number, this);
+  }
+
+  /** From now on it says that it has synced files, and has not. */
+  synchronized void lieAboutSyncs() {
+    liesAboutSyncs = true;
   }
 
   static CutDisk of(String number) {
@@ -160,7 +166,9 @@ final class CutDisk implements AutoCloseable {
   }
 
   synchronized void sync(Inode file) {
-    steps.add(new Step.Sync(file));
+    if (!liesAboutSyncs) {
+      steps.add(new Step.Sync(file));
+    }
   }
 
   synchronized void syncNames() {
@@ -191,63 +199,45 @@ final class CutDisk implements AutoCloseable {
     return List.copyOf(steps);
   }
 
-  /** Steps that are neither synced nor a sync, of the first so many. */
-  synchronized boolean isSynced(String name, int count) {
-    Inode file = find(name).orElseThrow();
-    for (int i = count - 1; i >= 0; i--) {
-      switch (steps.get(i)) {
-        case Step.Sync sync when sync.file == file -> {
-          return true;
-        }
-        case Step.Write write when write.file == file -> {
-          return false;
-        }
-        case Step.Truncate truncate when truncate.file == file -> {
-          return false;
-        }
-        case Step.Sync _,
-            Step.Write _,
-            Step.Truncate _,
-            Step.Name _,
-            Step.Rename _,
-            Step.Remove _,
-            Step.SyncNames _ -> {}
-      }
-    }
-    return true;
-  }
-
   /** The disk as a kill of the process leaves it: everything that was done is there. */
   synchronized CutDisk afterKill(int count) {
     return image(count, Optional.empty());
   }
 
-  /** The disk as a power cut after so many steps leaves it. */
-  synchronized CutDisk afterCut(int count, Random random) {
-    return image(count, Optional.of(random));
+  /** The disk as the worst of power cuts leaves it: nothing is there but what was synced. */
+  synchronized CutDisk afterWorstCut(int count) {
+    return image(count, Optional.of(Chance.NOTHING_KEPT));
   }
 
-  private CutDisk image(int count, Optional<Random> random) {
+  /** The disk as a power cut after so many steps leaves it. */
+  synchronized CutDisk afterCut(int count, Random random) {
+    return image(count, Optional.of(new Chance(random)));
+  }
+
+  /**
+   * @param cut empty where all that was done is kept
+   */
+  private CutDisk image(int count, Optional<Chance> cut) {
     Map<String, Inode> left = new TreeMap<>(namesAtStart);
-    int namesKept = random.map(chance -> namesKept(count, chance)).orElse(count);
+    int namesKept = cut.map(chance -> namesKept(count, chance)).orElse(count);
     for (int i = 0; i < namesKept; i++) {
       apply(steps.get(i), left);
     }
     Map<Inode, Inode> images = new HashMap<>();
     left.replaceAll(
-        (_, file) -> images.computeIfAbsent(file, original -> content(original, count, random)));
+        (_, file) -> images.computeIfAbsent(file, original -> content(original, count, cut)));
     return new CutDisk(left);
   }
 
   /** Changes of names reach the disk in order; those before the last sync of names all have. */
-  private int namesKept(int count, Random random) {
+  private int namesKept(int count, Chance chance) {
     int synced = 0;
     for (int i = 0; i < count; i++) {
       if (steps.get(i) instanceof Step.SyncNames) {
         synced = i;
       }
     }
-    return random.nextInt(4) == 0 ? count : synced + random.nextInt(count - synced + 1);
+    return chance.between(synced, count);
   }
 
   private static void apply(Step step, Map<String, Inode> names) {
@@ -264,13 +254,14 @@ final class CutDisk implements AutoCloseable {
     }
   }
 
-  private Inode content(Inode file, int count, Optional<Random> random) {
+  private Inode content(Inode file, int count, Optional<Chance> cut) {
     Inode image = new Inode(atStart.getOrDefault(file, new byte[0]));
-    int synced = random.isPresent() ? lastSync(file, count) : count;
+    int synced = cut.isPresent() ? lastSync(file, count) : count;
     for (int i = 0; i < synced; i++) {
       applyWhole(steps.get(i), file, image);
     }
-    random.ifPresent(chance -> Leftovers.choose(chance).apply(unsynced(file, synced, count), image));
+    cut.flatMap(chance -> chance.leftovers())
+        .ifPresent(leftovers -> leftovers.apply(unsynced(file, synced, count), image));
     return image;
   }
 
@@ -304,6 +295,25 @@ final class CutDisk implements AutoCloseable {
           Step.Rename _,
           Step.Remove _,
           Step.SyncNames _ -> {}
+    }
+  }
+
+  /** Decides what a cut leaves. */
+  private record Chance(Optional<Random> random) {
+    static final Chance NOTHING_KEPT = new Chance(Optional.empty());
+
+    Chance(Random random) {
+      this(Optional.of(random));
+    }
+
+    int between(int least, int most) {
+      return random
+          .map(dice -> dice.nextInt(4) == 0 ? most : least + dice.nextInt(most - least + 1))
+          .orElse(least);
+    }
+
+    Optional<Leftovers> leftovers() {
+      return random.map(Leftovers::choose);
     }
   }
 

@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -39,7 +40,11 @@ final class KillCampaign {
 
   private static final long LONG_LIFE_MILLIS = 50_000;
   private static final long COMPACT_FROM_BYTES = 1_000_000;
-  private static final int START_MILLIS = 700;
+  /** Of five kinds of kills, what the others are. */
+  private static final int WRITING = 4;
+
+  private static final int START_MILLIS = 1_500;
+  private static final int READY_LIMIT_SECONDS = 60;
   private static final int WRITING_MILLIS = 500;
   private static final int CLOSING_MILLIS = 40;
 
@@ -50,7 +55,7 @@ final class KillCampaign {
   private int rounds;
   private int starting;
   private int closing;
-  private int old;
+  private int longLives;
   private long commits;
 
   private record Answer(long version, String state) {}
@@ -69,11 +74,11 @@ final class KillCampaign {
 
   /** To standard output, for people. */
   private void report() {
-    assertThat(rounds == 0 || commits > rounds).as("processes wrote before they were killed").isTrue();
+    assertThat(rounds < 10 || commits > rounds).as("processes wrote before they were killed").isTrue();
     System.out.printf(
         "%d kills: %d of starting processes, %d of closing ones, %d that had lived %d s;"
             + " %d commits answered, none lost%n",
-        rounds, starting, closing, old, LONG_LIFE_MILLIS / 1000, commits);
+        rounds, starting, closing, longLives, LONG_LIFE_MILLIS / 1000, commits);
   }
 
   void runTimes(int count) throws Exception {
@@ -91,8 +96,12 @@ final class KillCampaign {
     }
     rounds++;
     Process process = start();
-    CompletableFuture<List<String>> lines = CompletableFuture.supplyAsync(() -> linesOf(process));
-    int kind = rounds % ROUNDS_A_LONG_LIFE == 0 ? 2 : random.nextInt(5);
+    boolean old = rounds % ROUNDS_A_LONG_LIFE == 0;
+    int kind = old ? WRITING : random.nextInt(WRITING + 1);
+    CompletableFuture<Boolean> under = new CompletableFuture<>();
+    String sign = kind == WRITING ? "answered" : "ready";
+    CompletableFuture<List<String>> lines =
+        CompletableFuture.supplyAsync(() -> linesOf(process, sign, under));
     switch (kind) {
       case 0 -> {
         starting++;
@@ -100,22 +109,18 @@ final class KillCampaign {
       }
       case 1 -> {
         closing++;
-        live(process, START_MILLIS + random.nextInt(WRITING_MILLIS));
+        live(process, under, random.nextInt(WRITING_MILLIS));
         process.getOutputStream().close();
         live(process, random.nextInt(CLOSING_MILLIS));
       }
-      default -> live(process, lifeMillis());
+      default -> {
+        longLives += old ? 1 : 0;
+        live(process, under, old ? LONG_LIFE_MILLIS : random.nextInt(WRITING_MILLIS));
+      }
     }
-    process.destroyForcibly().waitFor();
+    process.toHandle().destroyForcibly(); // Process itself would close what is yet to be read.
+    process.waitFor();
     check(lines.get());
-  }
-
-  private long lifeMillis() {
-    if (rounds % ROUNDS_A_LONG_LIFE > 0) {
-      return START_MILLIS + random.nextInt(WRITING_MILLIS);
-    }
-    old++;
-    return LONG_LIFE_MILLIS;
   }
 
   private void live(Process process, long millis) throws Exception {
@@ -125,6 +130,15 @@ final class KillCampaign {
     }
   }
 
+  /** That long after it got under way. */
+  private void live(Process process, CompletableFuture<Boolean> under, long millis)
+      throws Exception {
+    if (!under.get(READY_LIMIT_SECONDS, TimeUnit.SECONDS)) {
+      throw new AssertionError("round " + rounds + ": " + Files.readString(errors()));
+    }
+    live(process, millis);
+  }
+
   private Path errors() {
     return root.resolve("errors");
   }
@@ -132,11 +146,8 @@ final class KillCampaign {
   private Process start() throws IOException {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xshare:auto",
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
-            "-XX:+AutoCreateSharedArchive",
-            "-XX:SharedArchiveFile=" + root.resolve("classes.jsa"),
             "-cp",
             classPath(),
             LedgerWriter.class.getName(),
@@ -149,21 +160,33 @@ final class KillCampaign {
 
   /** That of the tests, also where it is not the one of the process. */
   private static String classPath() {
-    return KillCampaign.class.getClassLoader() instanceof URLClassLoader loader
-        ? Arrays.stream(loader.getURLs())
-            .map(url -> Path.of(URI.create(url.toString())).toString())
-            .collect(Collectors.joining(File.pathSeparator))
-        : System.getProperty("java.class.path");
+    if (KillCampaign.class.getClassLoader() instanceof URLClassLoader loader) {
+      return Arrays.stream(loader.getURLs())
+          .map(url -> Path.of(URI.create(url.toString())).toString())
+          .collect(Collectors.joining(File.pathSeparator));
+    }
+    return Optional.ofNullable(System.getProperty("surefire.test.class.path"))
+        .orElse(System.getProperty("java.class.path"));
   }
 
-  private static List<String> linesOf(Process process) {
+  private static List<String> linesOf(Process process, String sign, CompletableFuture<Boolean> seen) {
     List<String> lines = new ArrayList<>();
     try (BufferedReader reader =
         new BufferedReader(
             new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII))) {
-      reader.lines().forEach(lines::add);
+      reader
+          .lines()
+          .forEach(
+              line -> {
+                lines.add(line);
+                if (line.startsWith(sign)) {
+                  seen.complete(true);
+                }
+              });
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    } finally {
+      seen.complete(false);
     }
     return lines;
   }

@@ -2,6 +2,8 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.api.JobId;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -35,7 +37,7 @@ final class LedgerWriter {
    * @param arguments the directory, a seed, and the length from which the file is compacted
    */
   public static void main(String[] arguments) throws IOException {
-    PrintStream out = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false);
+    PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false);
     LedgerPlace place = LedgerPlace.onDisk(Path.of(arguments[0]).resolve("ledger"));
     long seed = Long.parseLong(arguments[1]);
     JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), Long.parseLong(arguments[2]));
@@ -62,7 +64,7 @@ final class LedgerWriter {
     }
     say(out, "closing\n");
     ledger.close();
-    Runtime.getRuntime().halt(0);
+    System.exit(0);
   }
 
   private static String line(String what, Job job) {
