@@ -96,14 +96,28 @@ public final class JobLedger implements AutoCloseable {
 
   /** The same, and the watch hears of every commit's boundaries. */
   public static JobLedger open(Path database, Clock clock, CommitWatch watch) {
-    LedgerStore store = new LedgerStore(database, clock, COMPACT_FROM_BYTES);
-    return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
+    return open(LedgerPlace.onDisk(database), clock, COMPACT_FROM_BYTES, watch);
   }
 
   /** The same, with a file that is compacted earlier. */
   static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    LedgerStore store = new LedgerStore(database, clock, compactFromBytes);
-    return new JobLedger(store, clock, JobId::random, CommitThread::new);
+    return open(LedgerPlace.onDisk(database), clock, compactFromBytes);
+  }
+
+  /** The same, on any of H2's file systems. */
+  static JobLedger open(LedgerPlace place, Clock clock, long compactFromBytes) {
+    return open(place, clock, compactFromBytes, CommitWatch.NONE);
+  }
+
+  private static JobLedger open(
+      LedgerPlace place, Clock clock, long compactFromBytes, CommitWatch watch) {
+    LedgerStore store = new LedgerStore(place, clock, compactFromBytes);
+    try {
+      return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
+    } catch (RuntimeException e) {
+      store.close();
+      throw e;
+    }
   }
 
   /**
@@ -577,7 +591,7 @@ public final class JobLedger implements AutoCloseable {
       try {
         return holdsGroup();
       } catch (SQLException | RuntimeException e) {
-        store.close();
+        store.shut();
         throw LedgerException.failed(e);
       }
     }

@@ -58,9 +58,9 @@ final class FinishedJobs {
     Path database = Path.of(arguments[0]);
     int count = Integer.parseInt(arguments[1]);
     String source = Files.readString(Path.of(arguments[3]));
-    LedgerFile.open(database).close();
+    LedgerFile.open(LedgerPlace.onDisk(database)).close();
     // A kill may void it: space is used again, or the file would grow to four times the size.
-    String url = LedgerFile.url(database).replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE");
+    String url = LedgerPlace.onDisk(database).url().replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE");
     try (Connection connection = DriverManager.getConnection(url, "gpurunner", "");
         BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
       connection.setAutoCommit(false);
@@ -74,8 +74,8 @@ final class FinishedJobs {
       }
       connection.commit();
     }
-    LedgerFile.compact(database);
-    try (LedgerFile file = LedgerFile.open(database)) {
+    LedgerFile.compact(LedgerPlace.onDisk(database));
+    try (LedgerFile file = LedgerFile.open(LedgerPlace.onDisk(database))) {
       JobRows.recordCompactedBytes(file.writing(), file.bytes());
       file.commit();
     }
@@ -165,7 +165,7 @@ final class FinishedJobs {
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
             new JobEvent.Pulled("boot"),
-            new JobEvent.Started(started, Optional.empty(), "boot"),
+            new JobEvent.Started(started, Optional.empty(), "boot", "c1@1"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),

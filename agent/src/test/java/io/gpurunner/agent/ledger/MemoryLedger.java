@@ -281,6 +281,11 @@ public final class MemoryLedger implements AutoCloseable {
     }
 
     @Override
+    public void shut() {
+      close();
+    }
+
+    @Override
     public void close() {
       faults.requireAlive();
       rollback();
