@@ -19,9 +19,6 @@ import java.util.TreeMap;
  * seed is the same story. One thread.
  */
 final class Simulation {
-  /** More turns than any seed needs. */
-  private static final long TURN_LIMIT = 400_000;
-
   /** How long it may take, once nothing fails any more, until all is done. */
   private static final long CALM_LIMIT = 3 * 60 * Timeline.MINUTE;
 
@@ -124,7 +121,6 @@ final class Simulation {
             () ->
                 mustRollBack
                     || invariants.broken().isPresent()
-                    || timeline.turns() > TURN_LIMIT
                     || over.getAsBoolean());
       } catch (AgentDied died) {
         // It was unwound; what it had not committed goes below.
@@ -136,9 +132,6 @@ final class Simulation {
       if (mustRollBack) {
         ledger.rollback();
         mustRollBack = false;
-      }
-      if (timeline.turns() > TURN_LIMIT) {
-        invariants.require(false, "there is no end of it after " + TURN_LIMIT + " turns");
       }
     }
   }
