@@ -83,6 +83,13 @@ final class Simulation {
     return new Simulation(seed, told, ledger, models, plant).run();
   }
 
+  /** One in which nothing happens by itself. */
+  static Simulation calm(MemoryLedger ledger, ModelFiles models) {
+    Simulation simulation = new Simulation(0, false, ledger, models, Plant.NONE);
+    simulation.calmDown();
+    return simulation;
+  }
+
   private Result run() {
     int count = dice.between(1, 2);
     for (int i = 1; i <= count; i++) {
@@ -200,11 +207,7 @@ final class Simulation {
     machine.devices.forEach(device -> device.lost = false);
     for (Box box : machine.boxes.values()) {
       box.paused = false;
-      if (box.isAlive() && box.endsAt == Long.MAX_VALUE) {
-        box.endsAt = timeline.now() + dice.seconds(0, 60);
-        box.endsWith = 0;
-        box.endsByItself = true;
-      }
+      machine.endInTime(box);
     }
   }
 
