@@ -3,10 +3,12 @@ package io.gpurunner.agent.simulation;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.api.JobId;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +31,7 @@ final class Machine {
   final Map<String, Box> boxes = new TreeMap<>();
   final List<Device> devices = new ArrayList<>();
   final Set<String> images = new HashSet<>();
+  private final Map<JobId, Box.Program> programs = new HashMap<>();
   private int boots = 1;
   private int made;
   boolean engineUp = true;
@@ -112,10 +115,20 @@ final class Machine {
     }
     made++;
     Box box =
-        new Box(spec.name(), spec, program(), "c" + made, timeline.now());
+        new Box(
+            spec.name(),
+            spec,
+            programs.getOrDefault(spec.name().job(), program()),
+            "c" + made,
+            timeline.now());
     boxes.put(spec.name().toString(), box);
     say("made " + short_(spec.name()));
     simulation.invariants.created(box, late);
+  }
+
+  /** What containers of this job are to run. */
+  void runs(JobId job, Box.Program program) {
+    programs.put(job, program);
   }
 
   private Box.Program program() {
@@ -137,6 +150,7 @@ final class Machine {
   void start(Box box) {
     JobTruth truth = simulation.truth(box.name.job());
     box.begin(timeline.now(), timeline.wall());
+    endInTime(box);
     if (devices.stream().anyMatch(device -> device.lost && box.gpus().contains(device.uuid))) {
       truth.causes.add(Cause.LOST_GPU);
     }
@@ -151,6 +165,7 @@ final class Machine {
   /** Somebody starts a container again that has ended. */
   void startAgain(Box box) {
     box.begin(timeline.now(), timeline.wall());
+    endInTime(box);
     say("somebody started " + short_(box.name) + " again");
     timeline.add("container " + short_(box.name), false, 0, () -> watchEnd(box));
     changed(box.name);
@@ -167,6 +182,15 @@ final class Machine {
   /** Whether the engine still has it, by whatever name. */
   boolean has(Box box) {
     return boxes.get(box.name.toString()) == box || boxes.get("renamed-" + box.id) == box;
+  }
+
+  /** Nothing runs for ever once all is to come to its end. */
+  void endInTime(Box box) {
+    if (simulation.isCalm() && box.isAlive() && box.endsAt == Long.MAX_VALUE) {
+      box.endsAt = timeline.now() + dice.seconds(0, 60);
+      box.endsWith = 0;
+      box.endsByItself = true;
+    }
   }
 
   private OptionalLong watchEnd(Box box) {

@@ -19,9 +19,6 @@ import java.util.TreeMap;
  * seed is the same story. One thread.
  */
 final class Simulation {
-  /** More turns than any seed needs. */
-  private static final long TURN_LIMIT = 400_000;
-
   /** How long it may take, once nothing fails any more, until all is done. */
   private static final long CALM_LIMIT = 3 * 60 * Timeline.MINUTE;
 
@@ -86,6 +83,13 @@ final class Simulation {
     return new Simulation(seed, told, ledger, models, plant).run();
   }
 
+  /** One in which nothing happens by itself. */
+  static Simulation calm(MemoryLedger ledger, ModelFiles models) {
+    Simulation simulation = new Simulation(0, false, ledger, models, Plant.NONE);
+    simulation.calmDown();
+    return simulation;
+  }
+
   private Result run() {
     int count = dice.between(1, 2);
     for (int i = 1; i <= count; i++) {
@@ -124,7 +128,6 @@ final class Simulation {
             () ->
                 mustRollBack
                     || invariants.broken().isPresent()
-                    || timeline.turns() > TURN_LIMIT
                     || over.getAsBoolean());
       } catch (AgentDied died) {
         // It was unwound; what it had not committed goes below.
@@ -136,9 +139,6 @@ final class Simulation {
       if (mustRollBack) {
         ledger.rollback();
         mustRollBack = false;
-      }
-      if (timeline.turns() > TURN_LIMIT) {
-        invariants.require(false, "there is no end of it after " + TURN_LIMIT + " turns");
       }
     }
   }
@@ -207,11 +207,7 @@ final class Simulation {
     machine.devices.forEach(device -> device.lost = false);
     for (Box box : machine.boxes.values()) {
       box.paused = false;
-      if (box.isAlive() && box.endsAt == Long.MAX_VALUE) {
-        box.endsAt = timeline.now() + dice.seconds(0, 60);
-        box.endsWith = 0;
-        box.endsByItself = true;
-      }
+      machine.endInTime(box);
     }
   }
 

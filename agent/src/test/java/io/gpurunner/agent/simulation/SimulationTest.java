@@ -1,43 +1,67 @@
 package io.gpurunner.agent.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
-import io.gpurunner.agent.ledger.MemoryLedger;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.slf4j.LoggerFactory;
 
+/** Nothing breaks an invariant in some thousand simulations. {@code make simulate} runs more. */
 class SimulationTest {
+  private static final long SEEDS = 2_000;
+  private static final long SEEDS_TOLD_TWICE = 25;
+
   @TempDir Path directory;
 
   @Test
   void noSeedBreaksAnInvariant() {
-    ((Logger) LoggerFactory.getLogger("io.gpurunner")).setLevel(Level.OFF);
-    long from = Long.getLong("from", 1);
-    long to = Long.getLong("to", 300);
-    try (MemoryLedger ledger = new MemoryLedger()) {
-      ModelFiles models = ModelFiles.make(directory);
-      long start = System.nanoTime();
-      long turns = 0; long jobs = 0; int bad = 0;
-      for (long seed = from; seed <= to; seed++) {
-        Simulation.Result result = Simulation.run(seed, false, ledger, models, Plant.NONE);
-        turns += result.turns(); jobs += result.jobs();
-        if (result.broken().isPresent()) {
-          bad++;
-          System.out.println("seed " + seed + ": " + result.broken().get().lines().limit(6).toList());
-          if (bad == 1) {
-            Simulation.Result again = Simulation.run(seed, true, ledger, models, Plant.NONE);
-            try { java.nio.file.Files.writeString(Path.of("/tmp/w/sim-story.txt"), again.story() + "\n" + again.broken()); } catch (Exception e) { throw new RuntimeException(e); }
-          }
-          if (bad > 12) break;
-        }
-        if (Long.getLong("tell", 0) == seed) { try { java.nio.file.Files.writeString(Path.of("/tmp/w/sim-story.txt"), Simulation.run(seed, true, ledger, models, Plant.NONE).story()); } catch (Exception e) { throw new RuntimeException(e); } }
+    Campaign.Outcome outcome = new Campaign(directory, Plant.NONE).run(1, SEEDS, _ -> {});
+    outcome.broken().ifPresent(broken -> fail(Campaign.words(broken)));
+    assertThat(outcome.seeds()).isEqualTo(SEEDS);
+    // It must have been about something.
+    assertThat(outcome.jobs()).isGreaterThan(2 * SEEDS);
+  }
+
+  /** In another order, on another database, in another process: whose hashes are salted anew. */
+  @Test
+  void theSameSeedIsTheSameStory() throws IOException {
+    List<String> here =
+        LongStream.rangeClosed(1, SEEDS_TOLD_TWICE)
+            .map(seed -> SEEDS_TOLD_TWICE + 1 - seed)
+            .mapToObj(seed -> fingerprint(directory, seed))
+            .toList()
+            .reversed();
+    Process other =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                Fingerprints.class.getName(),
+                directory.toString())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    String told = new String(other.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(told.lines()).containsExactlyElementsOf(here);
+  }
+
+  private static String fingerprint(Path directory, long seed) {
+    return seed + ": " + new Campaign(directory, Plant.NONE).tell(seed).fingerprint();
+  }
+
+  /** The other process. */
+  static final class Fingerprints {
+    private Fingerprints() {}
+
+    public static void main(String[] arguments) {
+      Path directory = Path.of(arguments[0]);
+      for (long seed = 1; seed <= SEEDS_TOLD_TWICE; seed++) {
+        System.out.println(fingerprint(directory, seed));
       }
-      System.out.println((System.nanoTime() - start) / 1e6 / (to - from + 1) + " ms a seed, turns " + turns + " jobs " + jobs + " bad " + bad);
-      assertThat(bad).isZero();
     }
   }
 }

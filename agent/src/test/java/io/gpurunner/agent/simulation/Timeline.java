@@ -25,6 +25,9 @@ final class Timeline {
   /** Turns within turns. More than three at a time would wait for each other in the publisher. */
   static final int DEPTH_LIMIT = 3;
 
+  /** More turns than any seed needs. */
+  private static final long TURN_LIMIT = 200_000;
+
   /** Longest a call may take within another call: the outer one has a limit too. */
   private static final long NESTED_LIMIT = SECOND / 2;
 
@@ -123,6 +126,9 @@ final class Timeline {
       Actor next = due();
       if (next != null) {
         make(next);
+        if (depth > 0 && now >= until) {
+          return; // what is due now has its turn later
+        }
       } else {
         long earliest = earliest();
         if (earliest > until) {
@@ -191,6 +197,9 @@ final class Timeline {
 
   private void make(Actor actor) {
     turns++;
+    if (turns > TURN_LIMIT) {
+      throw new AssertionError("there is no end of it after " + TURN_LIMIT + " turns");
+    }
     depth++;
     actor.running = true;
     actor.rung = false;
