@@ -11,16 +11,19 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
+import org.h2.mvstore.MVStore;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 
@@ -33,6 +36,8 @@ final class FinishedJobs {
 
   /** Ids written beside the database, for whoever asks about these jobs. */
   private static final int SAMPLE = 100_000;
+
+  private static final String USER = "gpurunner";
 
   private static final GpuUuid GPU = new GpuUuid("GPU-00000000-0000-4000-8000-000000000000");
 
@@ -58,26 +63,29 @@ final class FinishedJobs {
     Path database = Path.of(arguments[0]);
     int count = Integer.parseInt(arguments[1]);
     String source = Files.readString(Path.of(arguments[3]));
-    LedgerFile.open(database).close();
+    JobLedger.open(database, Clock.systemUTC()).close();
     // A kill may void it: space is used again, or the file would grow to four times the size.
-    String url = LedgerFile.url(database).replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE");
-    try (Connection connection = DriverManager.getConnection(url, "gpurunner", "");
-        BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
-      connection.setAutoCommit(false);
-      FinishedJobs jobs = new FinishedJobs(connection, arguments[2], source);
-      // Made once all rows are there: sorted, which is many times faster than one by one.
-      List<String> indexes = jobs.indexes();
-      jobs.dropIndexes();
-      jobs.write(count, ids);
-      for (String index : indexes) {
-        jobs.handle.execute(index);
+    String url = "jdbc:h2:file:" + database.toAbsolutePath() + ";IFEXISTS=TRUE;REUSE_SPACE=TRUE";
+    try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
+      try (Connection connection = DriverManager.getConnection(url, USER, "")) {
+        connection.setAutoCommit(false);
+        FinishedJobs jobs = new FinishedJobs(connection, arguments[2], source);
+        // Made once all rows are there: sorted, which is many times faster than one by one.
+        List<String> indexes = jobs.indexes();
+        jobs.dropIndexes();
+        jobs.write(count, ids);
+        for (String index : indexes) {
+          jobs.handle.execute(index);
+        }
+        connection.commit();
       }
-      connection.commit();
-    }
-    LedgerFile.compact(database);
-    try (LedgerFile file = LedgerFile.open(database)) {
-      JobRows.recordCompactedBytes(file.writing(), file.bytes());
-      file.commit();
+      Path file = Path.of(database + ".mv.db");
+      Path compacted = Path.of(database + ".compacted");
+      MVStore.compact(file.toString(), compacted.toString(), false, null);
+      Files.move(compacted, file, StandardCopyOption.REPLACE_EXISTING);
+      try (Handle handle = Jdbi.open(url, USER, "")) {
+        JobRows.recordCompactedBytes(handle, Files.size(file));
+      }
     }
   }
 
@@ -103,8 +111,8 @@ final class FinishedJobs {
     int sampleEvery = Math.max(1, count / SAMPLE);
     try (PreparedStatement job =
             prepare(
-                "insert into job (id, owner, version, created_at, live, finished_at, state, state_json, request_json, source, files)"
-                    + " values (?, ?, 11, ?, false, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
+                "insert into job (id, owner, version, created_at, finished_at, state, state_json, request_json, source, files)"
+                    + " values (?, ?, 11, ?, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
         PreparedStatement line =
             prepare("insert into job_event (job_id, at, kind, message) values (?, ?, ?, ?)");
         PreparedStatement callback =
@@ -165,7 +173,7 @@ final class FinishedJobs {
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
             new JobEvent.Pulled("boot"),
-            new JobEvent.Started(started, Optional.empty(), "boot"),
+            new JobEvent.Started(started, Optional.empty(), "boot", "0"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
