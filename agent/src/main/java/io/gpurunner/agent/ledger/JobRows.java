@@ -28,8 +28,9 @@ final class JobRows {
       "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
 
   List<Job> loadLive(Handle handle) {
+    // Files of a job that has not ended are kept, and the index begins with these.
     return handle
-        .createQuery("select " + JOB_COLUMNS + " from job where live order by sequence")
+        .createQuery("select " + JOB_COLUMNS + " from job where files = 'KEPT' and finished_at is null order by sequence")
         .map((row, _) -> job(row))
         .list();
   }
@@ -68,8 +69,8 @@ final class JobRows {
     long sequence =
         handle
             .createUpdate(
-                "insert into job (id, owner, version, created_at, live, state, state_json, request_json, source, files)"
-                    + " values (:id, :owner, 1, :at, true, :state, :stateJson, :requestJson, :source, 'KEPT')")
+                "insert into job (id, owner, version, created_at, state, state_json, request_json, source, files)"
+                    + " values (:id, :owner, 1, :at, :state, :stateJson, :requestJson, :source, 'KEPT')")
             .bind("id", id.value())
             .bind("owner", owner)
             .bind("at", at.toEpochMilli())
@@ -106,10 +107,9 @@ final class JobRows {
     int changed =
         handle
             .createUpdate(
-                "update job set version = :version, live = :live, finished_at = :finishedAt, state = :state, state_json = :stateJson,"
+                "update job set version = :version, finished_at = :finishedAt, state = :state, state_json = :stateJson,"
                     + " deleted_by = :deletedBy, deleted_at = :deletedAt, files = :files where id = :id and version = :before")
             .bind("version", after.version())
-            .bind("live", finishedAt.isEmpty())
             .bind("finishedAt", finishedAt)
             .bind("state", after.state().label())
             .bind("stateJson", JobCodec.write(after.state()))

@@ -19,7 +19,7 @@ import org.h2.store.fs.FileBaseDefault;
  * each chunk gets a seal, its length and checksum, behind the text of its last bytes, where H2
  * expects blanks; and while the newest chunk is looked for, last bytes without what they seal are
  * shown as empty. A chunk is written only once the one before it is synced, so that none but the
- * last can be torn. docs/adr/006 says more. Thread-safe.
+ * last can be torn. docs/adr/007 says more. Thread-safe.
  */
 final class SealedFile extends FileBaseDefault {
   /** The unit of H2's file; its first two hold the header, chunks take whole ones. */

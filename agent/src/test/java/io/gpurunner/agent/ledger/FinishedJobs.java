@@ -15,6 +15,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -33,6 +34,8 @@ final class FinishedJobs {
 
   /** Ids written beside the database, for whoever asks about these jobs. */
   private static final int SAMPLE = 100_000;
+
+  private static final String USER = "gpurunner";
 
   private static final GpuUuid GPU = new GpuUuid("GPU-00000000-0000-4000-8000-000000000000");
 
@@ -58,26 +61,27 @@ final class FinishedJobs {
     Path database = Path.of(arguments[0]);
     int count = Integer.parseInt(arguments[1]);
     String source = Files.readString(Path.of(arguments[3]));
-    LedgerFile.open(LedgerPlace.onDisk(database)).close();
+    JobLedger.open(database, Clock.systemUTC()).close();
     // A kill may void it: space is used again, or the file would grow to four times the size.
-    String url = LedgerPlace.onDisk(database).url().replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE");
-    try (Connection connection = DriverManager.getConnection(url, "gpurunner", "");
-        BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
-      connection.setAutoCommit(false);
-      FinishedJobs jobs = new FinishedJobs(connection, arguments[2], source);
-      // Made once all rows are there: sorted, which is many times faster than one by one.
-      List<String> indexes = jobs.indexes();
-      jobs.dropIndexes();
-      jobs.write(count, ids);
-      for (String index : indexes) {
-        jobs.handle.execute(index);
+    LedgerPlace place = LedgerPlace.onDisk(database);
+    String url = place.url().replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE") + ";IFEXISTS=TRUE";
+    try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
+      try (Connection connection = DriverManager.getConnection(url, USER, "")) {
+        connection.setAutoCommit(false);
+        FinishedJobs jobs = new FinishedJobs(connection, arguments[2], source);
+        // Made once all rows are there: sorted, which is many times faster than one by one.
+        List<String> indexes = jobs.indexes();
+        jobs.dropIndexes();
+        jobs.write(count, ids);
+        for (String index : indexes) {
+          jobs.handle.execute(index);
+        }
+        connection.commit();
       }
-      connection.commit();
-    }
-    LedgerFile.compact(LedgerPlace.onDisk(database));
-    try (LedgerFile file = LedgerFile.open(LedgerPlace.onDisk(database))) {
-      JobRows.recordCompactedBytes(file.writing(), file.bytes());
-      file.commit();
+      LedgerFile.compact(place);
+      try (Handle handle = Jdbi.open(url, USER, "")) {
+        JobRows.recordCompactedBytes(handle, Files.size(place.path()));
+      }
     }
   }
 
@@ -103,8 +107,8 @@ final class FinishedJobs {
     int sampleEvery = Math.max(1, count / SAMPLE);
     try (PreparedStatement job =
             prepare(
-                "insert into job (id, owner, version, created_at, live, finished_at, state, state_json, request_json, source, files)"
-                    + " values (?, ?, 11, ?, false, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
+                "insert into job (id, owner, version, created_at, finished_at, state, state_json, request_json, source, files)"
+                    + " values (?, ?, 11, ?, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
         PreparedStatement line =
             prepare("insert into job_event (job_id, at, kind, message) values (?, ?, ?, ?)");
         PreparedStatement callback =
@@ -164,8 +168,8 @@ final class FinishedJobs {
         List.of(
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
-            new JobEvent.Pulled("boot"),
-            new JobEvent.Started(started, Optional.empty(), "boot", "c1@1"),
+            new JobEvent.Pulled("boot", "c1@1"),
+            new JobEvent.Started(started, Optional.empty(), "boot", "0"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
