@@ -168,7 +168,7 @@ final class FinishedJobs {
         List.of(
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
-            new JobEvent.Pulled("boot", "c1@1"),
+            new JobEvent.Pulled("boot"),
             new JobEvent.Started(started, Optional.empty(), "boot", "0"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
