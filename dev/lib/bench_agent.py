@@ -57,6 +57,7 @@ class Agent:
         self.log = self.work / "agent.log"
         self.process = None
         self.tokens = {}
+        self.holder = None  # the job that has the GPU
 
     # --- its life
 

@@ -69,8 +69,8 @@ final class JobRows {
     long sequence =
         handle
             .createUpdate(
-                "insert into job (id, owner, version, created_at, state, state_json, request_json, source, files)"
-                    + " values (:id, :owner, 1, :at, :state, :stateJson, :requestJson, :source, 'KEPT')")
+                "insert into job (id, owner, version, created_at, live, state, state_json, request_json, source, files)"
+                    + " values (:id, :owner, 1, :at, true, :state, :stateJson, :requestJson, :source, 'KEPT')")
             .bind("id", id.value())
             .bind("owner", owner)
             .bind("at", at.toEpochMilli())
@@ -107,9 +107,10 @@ final class JobRows {
     int changed =
         handle
             .createUpdate(
-                "update job set version = :version, finished_at = :finishedAt, state = :state, state_json = :stateJson,"
+                "update job set version = :version, live = :live, finished_at = :finishedAt, state = :state, state_json = :stateJson,"
                     + " deleted_by = :deletedBy, deleted_at = :deletedAt, files = :files where id = :id and version = :before")
             .bind("version", after.version())
+            .bind("live", finishedAt.isEmpty())
             .bind("finishedAt", finishedAt)
             .bind("state", after.state().label())
             .bind("stateJson", JobCodec.write(after.state()))
@@ -133,7 +134,8 @@ final class JobRows {
             : line.message().substring(0, MESSAGE_LIMIT_CHARS) + "…";
     handle
         .createUpdate(
-            "insert into job_event (job_id, at, kind, message) values (:id, :at, :kind, :message)")
+            "insert into job_event (job, at, kind, message)"
+                + " values ((select sequence from job where id = :id), :at, :kind, :message)")
         .bind("id", id.value())
         .bind("at", line.at().toEpochMilli())
         .bind("kind", line.kind())
@@ -144,7 +146,8 @@ final class JobRows {
   List<JobHistory.Line> history(Handle handle, JobId id, int limit) {
     return handle
         .createQuery(
-            "select at, kind, message from job_event where job_id = :id order by number desc limit :limit")
+            "select at, kind, message from job_event where job = (select sequence from job where id = :id)"
+                + " order by number desc limit :limit")
         .bind("id", id.value())
         .bind("limit", limit)
         .map(

@@ -76,6 +76,8 @@ final class FinishedJobs {
         for (String index : indexes) {
           jobs.handle.execute(index);
         }
+        // As the identity would be after so many.
+        jobs.handle.execute("alter table job alter column sequence restart with " + (count + 1));
         connection.commit();
       }
       LedgerFile.compact(place);
@@ -107,10 +109,10 @@ final class FinishedJobs {
     int sampleEvery = Math.max(1, count / SAMPLE);
     try (PreparedStatement job =
             prepare(
-                "insert into job (id, owner, version, created_at, finished_at, state, state_json, request_json, source, files)"
-                    + " values (?, ?, 11, ?, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
+                "insert into job (sequence, id, owner, version, created_at, live, finished_at, state, state_json, request_json, source, files)"
+                    + " values (?, ?, ?, 11, ?, false, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
         PreparedStatement line =
-            prepare("insert into job_event (job_id, at, kind, message) values (?, ?, ?, ?)");
+            prepare("insert into job_event (job, at, kind, message) values (?, ?, ?, ?)");
         PreparedStatement callback =
             prepare(
                 "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, first_try_at, next_try_at, status)"
@@ -118,8 +120,8 @@ final class FinishedJobs {
       for (int number = 0; number < count; number++) {
         String id = "ai" + randomUuid();
         Instant at = first.plusSeconds(number);
-        addJob(job, id, at);
-        addHistory(line, id, at);
+        addJob(job, number + 1, id, at);
+        addHistory(line, number + 1, at);
         addCallback(callback, id, at.plusSeconds(61));
         if (number % sampleEvery == 0) {
           ids.write(id + "\n");
@@ -145,49 +147,51 @@ final class FinishedJobs {
     return new UUID(high, low);
   }
 
-  private void addJob(PreparedStatement job, String id, Instant at) throws SQLException {
+  private void addJob(PreparedStatement job, int sequence, String id, Instant at) throws SQLException {
     Instant ended = at.plusSeconds(61);
     JobState state =
         new JobState.Succeeded(ended, Optional.of(at.plusSeconds(1)), Optional.of("model.zip"));
-    job.setString(1, id);
-    job.setString(2, owner);
-    job.setLong(3, at.toEpochMilli());
-    job.setLong(4, ended.toEpochMilli());
-    job.setString(5, JobCodec.write(state));
-    job.setString(6, request);
-    job.setString(7, source);
+    job.setLong(1, sequence);
+    job.setString(2, id);
+    job.setString(3, owner);
+    job.setLong(4, at.toEpochMilli());
+    job.setLong(5, ended.toEpochMilli());
+    job.setString(6, JobCodec.write(state));
+    job.setString(7, request);
+    job.setString(8, source);
     job.addBatch();
   }
 
-  private static void addHistory(PreparedStatement line, String id, Instant at)
+  private static void addHistory(PreparedStatement line, int job, Instant at)
       throws SQLException {
     Instant started = at.plusSeconds(1);
     Instant ended = at.plusSeconds(60);
-    addLine(line, id, new JobHistory.Line(at, "submitted", "submitted by a user"));
+    addLine(line, job, new JobHistory.Line(at, "submitted", "submitted by a user"));
     List<JobEvent> events =
         List.of(
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
             new JobEvent.Pulled("boot"),
+            new JobEvent.Made("container"),
             new JobEvent.Started(started, Optional.empty(), "boot", "0"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
             new JobEvent.Uploaded(ended, Optional.of("model.zip")));
     for (JobEvent event : events) {
-      addLine(line, id, JobHistory.describe(event, ended));
+      addLine(line, job, JobHistory.describe(event, ended));
     }
     addLine(
-        line, id, new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
+        line, job, new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
     addLine(
         line,
-        id,
+        job,
         new JobHistory.Line(ended, "swept", "files removed: older than the retention time"));
   }
 
-  private static void addLine(PreparedStatement statement, String id, JobHistory.Line line)
+  private static void addLine(PreparedStatement statement, int job, JobHistory.Line line)
       throws SQLException {
-    statement.setString(1, id);
+    statement.setLong(1, job);
     statement.setLong(2, line.at().toEpochMilli());
     statement.setString(3, line.kind());
     statement.setString(4, line.message());
