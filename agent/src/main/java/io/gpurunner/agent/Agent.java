@@ -12,6 +12,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.run.ArtifactUrls;
+import io.gpurunner.agent.run.Backups;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.Dispatcher;
 import io.gpurunner.agent.run.JobDesk;
@@ -100,7 +101,7 @@ final class Agent implements AutoCloseable {
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
-    JobLedger ledger = keep("ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock));
+    JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker()));
     JobVolumes volumes = keep("volumes", settings.openVolumes());
@@ -131,6 +132,7 @@ final class Agent implements AutoCloseable {
         keep(
             "retention",
             new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
+    Backups backups = keep("backups", new Backups(ledger));
     LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
     VolumeWatch watch =
         new VolumeWatch(volumes, task -> Thread.ofVirtual().name("measure").start(task), clock);
@@ -177,6 +179,7 @@ final class Agent implements AutoCloseable {
     dispatcher.start();
     outbox.start();
     retention.start();
+    backups.start();
   }
 
   private static void makeStateDirectory(Path directory) {

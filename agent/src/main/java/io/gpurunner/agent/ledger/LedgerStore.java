@@ -37,6 +37,7 @@ final class LedgerStore implements AutoCloseable {
   private volatile Optional<LedgerFile> file;
 
   private final LedgerLock lock;
+  private final LedgerReserve reserve;
 
   /** What was written may not be on disk: the file is to be written anew before it is used. */
   private boolean doubtful;
@@ -54,8 +55,9 @@ final class LedgerStore implements AutoCloseable {
     this.compactFromBytes = compactFromBytes;
     this.lock = LedgerLock.take(place);
     try {
-      this.file = Optional.of(LedgerFile.open(place));
+      this.file = Optional.of(LedgerFile.open(place, clock));
       this.compactedBytes = JobRows.compactedBytes(writing());
+      this.reserve = new LedgerReserve(place);
     } catch (RuntimeException e) {
       lock.close();
       throw e;
@@ -98,6 +100,11 @@ final class LedgerStore implements AutoCloseable {
         () -> new LedgerException(LedgerException.Kind.FAILED, describe() + " is not open"));
   }
 
+  /** Why no job can be taken, though the file is open; empty where they can. */
+  Optional<String> fault() {
+    return reserve.fault();
+  }
+
   /** For messages. */
   String describe() {
     return "the ledger " + place.path();
@@ -105,7 +112,7 @@ final class LedgerStore implements AutoCloseable {
 
   /** Closes the file if it is open, and opens it. */
   void openAnew() {
-    openAnew(() -> {});
+    openAnew(reserve::giveUpWhereFull);
   }
 
   private void openAnew(Runnable meanwhile) {
@@ -116,7 +123,7 @@ final class LedgerStore implements AutoCloseable {
     } finally {
       try {
         writeAnewWhereDoubtful();
-        file = Optional.of(LedgerFile.open(place));
+        file = Optional.of(LedgerFile.open(place, clock));
       } finally {
         opening.writeLock().unlock();
       }
@@ -136,6 +143,7 @@ final class LedgerStore implements AutoCloseable {
   }
 
   void compactWhereGrown() throws SQLException {
+    reserve.takeWhereRoom();
     long bytes = open().bytes();
     boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
     if (!grown || clock.instant().isBefore(compactNotBefore)) {
@@ -152,6 +160,18 @@ final class LedgerStore implements AutoCloseable {
         bytes / 1_000_000,
         compactedBytes / 1_000_000,
         (System.nanoTime() - startedNanos) / 1_000_000);
+  }
+
+  /** Makes a backup where the newest is older than that. On the caller's thread, which may be any. */
+  void backUpWhereLast(Duration interval) {
+    Instant now = clock.instant();
+    boolean recent =
+        LedgerBackups.list(place).stream()
+            .map(LedgerBackups.Backup::at)
+            .anyMatch(at -> at.isAfter(now.minus(interval)) && !at.isAfter(now));
+    if (!recent) {
+      LedgerBackups.makeOwn(place, now);
+    }
   }
 
   /** Until it is opened anew. Also of a file that H2 itself has closed after a fault. */
