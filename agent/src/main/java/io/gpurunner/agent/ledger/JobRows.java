@@ -178,7 +178,10 @@ final class JobRows {
   void forget(Handle handle, List<JobId> ids) {
     for (JobId id : ids) {
       for (String table : List.of("job_event", "callback", "idempotency_key")) {
-        handle.createUpdate("delete from " + table + " where job_id = :id").bind("id", id.value()).execute();
+        handle
+            .createUpdate("delete from " + table + " where job_id = :id")
+            .bind("id", id.value())
+            .execute();
       }
       handle.createUpdate("delete from job where id = :id").bind("id", id.value()).execute();
     }

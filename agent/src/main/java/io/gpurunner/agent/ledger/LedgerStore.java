@@ -162,7 +162,9 @@ final class LedgerStore implements AutoCloseable {
         (System.nanoTime() - startedNanos) / 1_000_000);
   }
 
-  /** Makes a backup where the newest is older than that. On the caller's thread, which may be any. */
+  /**
+   * Makes a backup where the newest is older than that. On the caller's thread, which may be any.
+   */
   void backUpWhereLast(Duration interval) {
     Instant now = clock.instant();
     boolean recent =
