@@ -18,7 +18,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota simulate kill-campaign kill-ledger demo bench dist format install uninstall clean
+.PHONY: help build test test-quota simulate kill-campaign cut-ledger kill-ledger demo bench dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -37,6 +37,16 @@ test-quota: ## test volumes on project quota, in a virtual machine; not part of 
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; about an hour
 	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(N)
+
+cut-ledger: ## cut the power under the ledger N times (100000); not part of `make test`
+	dev/prepare
+	dev/maven -q verify -pl agent -am -Dtest=PowerLossTest -Dit.test=None -Dsurefire.failIfNoSpecifiedTests=false \
+	  -Dfailsafe.failIfNoSpecifiedTests=false -Dgpurunner.cuts=$(or $(N),100000)
+
+kill-ledger: ## kill a process that writes the ledger N times (2000); not part of `make test`
+	dev/prepare
+	dev/maven -q verify -pl agent -am -Dtest=None -Dit.test='LedgerKillIT#isKilledAsOftenAsWasAskedFor' \
+	  -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false -Dgpurunner.kills=$(or $(N),2000)
 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)

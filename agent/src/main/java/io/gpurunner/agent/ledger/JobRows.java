@@ -206,7 +206,10 @@ final class JobRows {
           .bind("job", sequence(handle, id))
           .execute();
       for (String table : List.of("callback", "idempotency_key")) {
-        handle.createUpdate("delete from " + table + " where job_id = :id").bind("id", id.value()).execute();
+        handle
+            .createUpdate("delete from " + table + " where job_id = :id")
+            .bind("id", id.value())
+            .execute();
       }
       handle.createUpdate("delete from job where id = :id").bind("id", id.value()).execute();
     }

@@ -66,6 +66,7 @@ final class CutDisk implements AutoCloseable {
 
   /** What was done to the disk, in order. */
   sealed interface Step {
+    @SuppressWarnings("ArrayRecordComponent") // not compared
     record Write(Inode file, int position, byte[] data) implements Step {}
 
     record Truncate(Inode file, int length) implements Step {}
@@ -277,8 +278,8 @@ final class CutDisk implements AutoCloseable {
     return steps.subList(from, to).stream()
         .filter(
             step ->
-                step instanceof Step.Write write && write.file == file
-                    || step instanceof Step.Truncate truncate && truncate.file == file)
+                (step instanceof Step.Write write && write.file == file)
+                    || (step instanceof Step.Truncate truncate && truncate.file == file))
         .toList();
   }
 
@@ -389,7 +390,7 @@ final class CutDisk implements AutoCloseable {
         int inSector = (write.position + at) % sectorBytes;
         int count = Math.min(sectorBytes - inSector, write.data.length - at);
         boolean end = at == 0 || at + count == write.data.length;
-        if (whole || ends && end || random.nextDouble() < kept) {
+        if (whole || (ends && end) || random.nextDouble() < kept) {
           image.write(write.position + at, write.data, at, count);
         }
         at += count;

@@ -177,7 +177,7 @@ final class CutFiles extends FilePath {
     }
 
     @Override
-    public int read(ByteBuffer target, long position) {
+    public synchronized int read(ByteBuffer target, long position) {
       byte[] bytes = new byte[target.remaining()];
       int count = disk.read(file, Math.toIntExact(position), bytes);
       if (count > 0) {
@@ -187,7 +187,7 @@ final class CutFiles extends FilePath {
     }
 
     @Override
-    public int write(ByteBuffer source, long position) {
+    public synchronized int write(ByteBuffer source, long position) {
       byte[] bytes = new byte[source.remaining()];
       source.get(bytes);
       disk.write(file, Math.toIntExact(position), bytes);
