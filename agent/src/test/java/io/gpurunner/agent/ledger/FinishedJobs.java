@@ -165,7 +165,7 @@ final class FinishedJobs {
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
             new JobEvent.Pulled("boot"),
-            new JobEvent.Started(started, Optional.empty(), "boot"),
+            new JobEvent.Started(started, Optional.empty(), "boot", "container@1"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
