@@ -5,7 +5,6 @@ SYSCONFDIR ?= /etc
 DESTDIR    ?=
 STORE      ?= local
 IMAGE      ?= busybox
-N          ?= 1000
 
 DIST   := target/dist/gpurunner
 # What `make install` installs; a tree that is there already is taken as it is.
@@ -36,7 +35,7 @@ test-quota: ## test volumes on project quota, in a virtual machine; not part of 
 	dev/as-root dev/test-quota
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; about an hour
-	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(N)
+	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(or $(N),1000)
 
 cut-ledger: ## cut the power under the ledger N times (100000); not part of `make test`
 	dev/prepare

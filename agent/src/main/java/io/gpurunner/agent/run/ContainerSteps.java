@@ -129,9 +129,10 @@ final class ContainerSteps {
   // ---- RUNNING
 
   StepOutcome run(Job job, JobState.Running state) {
+    Instant asked = clock.instant();
     Look look = look(job, state);
     return switch (look.verdict()) {
-      case WATCH -> watch(job, state, look.seen());
+      case WATCH -> watch(job, state, look.seen(), asked);
       case JUDGE -> judge(job, state, look.exited());
       case FAIL_REMOVED, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED -> fail(look.verdict());
       case Verdict other -> throw unforeseen(state, other);
@@ -164,12 +165,23 @@ final class ContainerSteps {
     if (exited.outOfMemory()) {
       return new Ending.Broken("out of memory: the kernel killed the job's process", true);
     }
-    if (state.deadline().filter(deadline -> !exited.finishedAt().isBefore(deadline)).isPresent()) {
+    if (state.deadline().filter(deadline -> !endOf(state, exited).isBefore(deadline)).isPresent()) {
       return new Ending.TimeUp();
     }
     return lostDevice(state)
         .or(() -> overrunAtEnd(job))
         .orElseGet(() -> new Ending.Broken(exitReason(exited), true));
+  }
+
+  /**
+   * The engine goes by the wall clock, which may have been set since: before the container's end,
+   * and the span the engine tells is wrong, or after it, and the converted time is. The earlier of
+   * the two, so that no failure is taken for a stop time that was reached.
+   */
+  private static Instant endOf(JobState.Running state, Observation.Exited exited) {
+    Instant bySpan =
+        state.startedAt().plus(Duration.between(exited.startedAt(), exited.finishedAt()));
+    return bySpan.isBefore(exited.finishedAt()) ? bySpan : exited.finishedAt();
   }
 
   private static String exitReason(Observation.Exited exited) {
@@ -178,13 +190,15 @@ final class ContainerSteps {
         + (exited.error().isEmpty() ? "" : ": " + exited.error());
   }
 
-  private StepOutcome watch(Job job, JobState.Running state, Seen seen) {
+  /**
+   * @param asked before the engine was: it may have answered long after it looked
+   */
+  private StepOutcome watch(Job job, JobState.Running state, Seen seen, Instant asked) {
     Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    Instant now = clock.instant();
-    if (state.deadline().isPresent() && !now.isBefore(state.deadline().get())) {
+    if (state.deadline().isPresent() && !asked.isBefore(state.deadline().get())) {
       return answers.ended(new Ending.TimeUp());
     }
     Optional<Ending> unsound = lostDevice(state).or(() -> overrunSoFar(job));
@@ -194,7 +208,7 @@ final class ContainerSteps {
     Instant nextLook =
         Stream.of(RunSettings.LOOK_INTERVAL, ports.volumes().lookInterval())
             .min(Duration::compareTo)
-            .map(now::plus)
+            .map(clock.instant()::plus)
             .orElseThrow();
     return new Wait(
         state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook),

@@ -37,8 +37,9 @@ final class Campaign {
     this.models = ModelFiles.make(directory);
     this.plant = plant;
     // What the agent logs is told by the stories, and would take longer than all the rest.
-    ((Logger) LoggerFactory.getLogger("io.gpurunner")).setLevel(Level.OFF);
-    ((Logger) LoggerFactory.getLogger("org.flywaydb")).setLevel(Level.WARN);
+    for (String name : List.of("io.gpurunner", "org.flywaydb", "ROOT")) {
+      ((Logger) LoggerFactory.getLogger(name)).setLevel(Level.OFF);
+    }
   }
 
   /** One seed, its story told. */

@@ -174,8 +174,13 @@ final class Invariants {
   }
 
   private void succeeded(JobTruth truth, Job job, JobState.Succeeded state) {
+    // A start that is seen only after the clock was set is told by the clock as it is then.
+    boolean timeWasUp =
+        limitOf(truth)
+            .filter(limit -> truth.longestRun + truth.clockSetUnseen >= limit)
+            .isPresent();
     require(
-        truth.completed || truth.timeWasUp,
+        truth.completed || timeWasUp,
         truth.name() + " succeeded, and no container of its ended well");
     require(
         job.deletion().isEmpty(), truth.name() + " succeeded, and it was to be deleted");
@@ -194,7 +199,11 @@ final class Invariants {
 
   private void failed(JobTruth truth, JobState.Failed state) {
     boolean store = truth.causes.contains(Cause.STORE);
-    boolean run = truth.causes.stream().anyMatch(cause -> cause != Cause.STORE);
+    boolean clock = state.reason().contains("exit code") && truth.causes.contains(Cause.CLOCK);
+    boolean run =
+        clock
+            || truth.causes.stream()
+                .anyMatch(cause -> cause != Cause.STORE && cause != Cause.CLOCK);
     require(
         state.uploadable() ? store : run,
         truth.name() + " failed, and nothing was wrong with it: " + state.reason());
@@ -351,7 +360,7 @@ final class Invariants {
     for (Box box : simulation.machine.boxes.values()) {
       if (box.isAlive() && !box.foreign) {
         requireLease(box);
-        simulation.machine.noteTimeUp(box);
+        simulation.machine.noteRun(box);
         requireStopped(box, watched ? passed : 0);
       }
       requireReaped(box, watched ? passed : 0);
@@ -366,20 +375,21 @@ final class Invariants {
   }
 
   private void requireStopped(Box box, long watched) {
-    Optional<Long> limit = limitOf(simulation.truth(box.name.job()));
-    if (limit.isEmpty()) {
-      return;
-    }
+    JobTruth truth = simulation.truth(box.name.job());
     long ran = simulation.timeline.now() - box.startedAtMicros;
-    // A start that is seen only after the clock was set is told by the clock as it is then.
-    if (ran > limit.get() + simulation.timeline.jumped()) {
+    boolean timeIsUp =
+        limitOf(truth).filter(limit -> ran > limit + truth.clockSetUnseen).isPresent();
+    boolean stopping =
+        truth.seen.filter(job -> job.deletion().isPresent()).isPresent()
+            || truth.seen.map(Job::state).filter(JobState.Stopping.class::isInstance).isPresent();
+    if (timeIsUp || stopping) {
       box.overdue += watched;
       require(
           box.overdue <= OVERDUE_LIMIT,
           Machine.short_(box.name)
               + " still runs "
               + box.overdue / Timeline.SECOND
-              + " s after its stop time");
+              + " s after it was to be stopped");
     }
   }
 

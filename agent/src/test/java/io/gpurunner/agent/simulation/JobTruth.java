@@ -26,7 +26,9 @@ final class JobTruth {
     ENGINE,
     VOLUMES,
     OVERRUN,
-    STORE
+    STORE,
+    /** The clock was set while nobody could look, or record what was seen. */
+    CLOCK
   }
 
   final JobId id;
@@ -54,8 +56,11 @@ final class JobTruth {
   /** A container of its ended by itself with exit code 0, while the machine was up. */
   boolean completed;
 
-  /** A container of its ran for as long as was asked for. */
-  boolean timeWasUp;
+  /** By how much the clock was set, to and fro, between a start of it and its record. */
+  long clockSetUnseen;
+
+  /** Microseconds that the longest of its runs took so far. */
+  long longestRun;
 
   Optional<Job> seen = Optional.empty();
   Optional<JobStatus.Phase> told = Optional.empty();

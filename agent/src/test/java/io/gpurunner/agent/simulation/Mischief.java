@@ -1,5 +1,7 @@
 package io.gpurunner.agent.simulation;
 
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import java.util.List;
 import java.util.OptionalLong;
@@ -64,6 +66,7 @@ final class Mischief {
         long by = dice.percent(50) ? dice.seconds(-20, 20) : dice.seconds(-600, 600);
         timeline.tell("clock", "jumps by " + by / Timeline.SECOND + " s");
         timeline.jump(by);
+        simulation.truths().forEach(truth -> clockSet(truth, by));
       }
       case KILL_CONTAINER ->
           anyBox(
@@ -129,6 +132,20 @@ final class Mischief {
         later(dice.seconds(1, 180), () -> machine.receiverUp = true);
       }
       case FORGET_IMAGES -> machine.images.clear();
+    }
+  }
+
+  /** What cannot be known any more of a job, since nobody looked between its start, or end, and this. */
+  private void clockSet(JobTruth truth, long by) {
+    boolean startRecorded =
+        truth.seen.map(Job::state).filter(JobState.Running.class::isInstance).isPresent();
+    for (Box box : machine.boxes.values()) {
+      if (box.name.job().equals(truth.id)) {
+        if (!startRecorded && box.stage != Box.Stage.CREATED) {
+          truth.clockSetUnseen += Math.abs(by);
+        }
+        truth.causes.add(Cause.CLOCK);
+      }
     }
   }
 
