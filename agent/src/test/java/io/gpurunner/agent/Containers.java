@@ -6,6 +6,7 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
@@ -36,6 +37,18 @@ final class Containers {
         .stream()
         .map(Container::getNames)
         .map(names -> names[0].substring(1))
+        .toList();
+  }
+
+  /** Names of the containers of all jobs of an agent, in any state. */
+  List<String> ofStateDirectory(Path stateDirectory) {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of("io.gpurunner.state-dir", stateDirectory.toString()))
+        .exec()
+        .stream()
+        .map(container -> container.getNames()[0].substring(1))
         .toList();
   }
 

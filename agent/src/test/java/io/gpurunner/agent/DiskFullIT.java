@@ -44,6 +44,8 @@ class DiskFullIT {
 
   @AfterEach
   void unmount() throws Exception {
+    Containers containers = new Containers();
+    containers.ofStateDirectory(disk.resolve("state")).forEach(containers::removeQuietly);
     shell("umount disk");
   }
 

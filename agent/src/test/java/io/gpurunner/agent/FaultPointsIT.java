@@ -171,6 +171,7 @@ class FaultPointsIT {
     }
 
     void run(Case each) throws Exception {
+      boolean well = false;
       try {
         deaths = 0;
         ask("GET", "/health/ready", new JsonObject());
@@ -185,11 +186,14 @@ class FaultPointsIT {
         }
         assertThat(deaths).as("ends at " + each).isEqualTo(1);
         assertNoneHeld();
+        well = true;
       } finally {
-        // Whatever went wrong, the next case finds an agent that is well.
-        Files.deleteIfExists(point);
-        agent.kill();
-        agent.start();
+        if (!well) {
+          // So that the next case finds an agent that is.
+          Files.deleteIfExists(point);
+          agent.kill();
+          agent.start();
+        }
       }
     }
 
@@ -295,9 +299,11 @@ class FaultPointsIT {
       awaitDeath();
       await("its files to be gone")
           .until(() -> detail(job).getJsonArray("events").encode().contains("\"swept\""));
-      agent.configure(config(KEEPS_FILES));
       assertThat(agent.jobDirectory(job)).doesNotExist();
       assertNoArtifacts(job);
+      agent.kill();
+      agent.configure(config(KEEPS_FILES));
+      agent.start();
     }
 
     // ---- asking an agent that dies
@@ -405,11 +411,7 @@ class FaultPointsIT {
     private void assertNoneHeld() {
       String types = ask("GET", "/api/userJob/getGpuType", new JsonObject()).body();
       assertThat(types).contains("\"gpuTotal\":2,\"gpuAllocatable\":2");
-      for (Object row :
-          new JsonObject(ask("GET", "/api/userJob?size=100", new JsonObject()).body())
-              .getJsonArray("content")) {
-        assertThat(containers.of(((JsonObject) row).getString("job_id"))).isEmpty();
-      }
+      assertThat(containers.ofStateDirectory(agent.stateDirectory())).isEmpty();
     }
 
     private static JsonObject id(String job) {
@@ -430,6 +432,9 @@ class FaultPointsIT {
     @Override
     public void close() {
       agent.close();
+      containers
+          .ofStateDirectory(agent.stateDirectory())
+          .forEach(containers::removeQuietly);
     }
   }
 }

@@ -38,6 +38,9 @@ class OutsideFaultsIT {
   @AfterAll
   static void stop() {
     agent.close();
+    containers
+        .ofStateDirectory(agent.config().stateDir())
+        .forEach(containers::removeQuietly);
   }
 
   private static String running() {
