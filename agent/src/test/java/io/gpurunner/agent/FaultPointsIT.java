@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -58,7 +57,6 @@ class FaultPointsIT {
     DELETION,
     RESUMPTION,
     SECOND_UPLOAD,
-    DELETION_WHILE_UPLOADING,
     RETENTION;
 
     static Scenario past(String point) {
@@ -67,8 +65,7 @@ class FaultPointsIT {
         case "api.delete", "containers.signal", "ledger.DELETED" -> DELETION;
         case "api.retryUpload" -> SECOND_UPLOAD;
         case "volumes.seedCheckpoint" -> RESUMPTION;
-        case "volumes.delete" -> RETENTION;
-        case "store.deleteAll" -> DELETION_WHILE_UPLOADING;
+        case "volumes.delete", "store.deleteAll" -> RETENTION;
         case "ledger.FAILED" -> FAILURE;
         default -> SUCCESS;
       };
@@ -93,7 +90,6 @@ class FaultPointsIT {
                     Stream.of(
                         // The manifest, after the model.
                         new Case("store.put." + side, Scenario.SUCCESS, 2),
-                        new Case("store.deleteAll." + side, Scenario.RETENTION, 1),
                         new Case("containers.start." + side, Scenario.SECOND_RUN, 2),
                         new Case("containers.remove." + side, Scenario.DELETION, 1)));
     Stream<Case> commits =
@@ -185,7 +181,6 @@ class FaultPointsIT {
           case DELETION -> deletion(each);
           case RESUMPTION -> resumption(each);
           case SECOND_UPLOAD -> secondUpload(each);
-          case DELETION_WHILE_UPLOADING -> deletionWhileUploading(each);
           case RETENTION -> retention(each);
         }
         assertThat(deaths).as("ends at " + each).isEqualTo(1);
@@ -225,7 +220,8 @@ class FaultPointsIT {
       arm(each);
       String job =
           create(
-              body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin; [ $(wc -l < $CKPT_PATH/runs) -ge 2 ]")
+              body(STARTED
+                      + "echo weights > $MODEL_PATH/ds_model.bin; [ $(wc -l < $CKPT_PATH/runs) -ge 2 ]")
                   .put("retries", 1));
       awaitState(job, "SUCCEEDED");
       awaitDeath();
@@ -286,11 +282,6 @@ class FaultPointsIT {
       Files.delete(artifacts());
       Files.move(aside, artifacts());
       return job;
-    }
-
-    /** The wish comes first; the upload that begins then finds it. */
-    private void deletionWhileUploading(Case each) throws IOException {
-      throw new AssertionError(each);
     }
 
     private void retention(Case each) throws IOException {
@@ -414,7 +405,9 @@ class FaultPointsIT {
     private void assertNoneHeld() {
       String types = ask("GET", "/api/userJob/getGpuType", new JsonObject()).body();
       assertThat(types).contains("\"gpuTotal\":2,\"gpuAllocatable\":2");
-      for (Object row : new JsonObject(ask("GET", "/api/userJob?size=100", new JsonObject()).body()).getJsonArray("content")) {
+      for (Object row :
+          new JsonObject(ask("GET", "/api/userJob?size=100", new JsonObject()).body())
+              .getJsonArray("content")) {
         assertThat(containers.of(((JsonObject) row).getString("job_id"))).isEmpty();
       }
     }

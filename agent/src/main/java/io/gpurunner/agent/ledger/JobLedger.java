@@ -96,14 +96,28 @@ public final class JobLedger implements AutoCloseable {
 
   /** The same, and the watch hears of every commit's boundaries. */
   public static JobLedger open(Path database, Clock clock, CommitWatch watch) {
-    LedgerStore store = new LedgerStore(database, clock, COMPACT_FROM_BYTES);
-    return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
+    return open(LedgerPlace.onDisk(database), clock, COMPACT_FROM_BYTES, watch);
   }
 
   /** The same, with a file that is compacted earlier. */
   static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    LedgerStore store = new LedgerStore(database, clock, compactFromBytes);
-    return new JobLedger(store, clock, JobId::random, CommitThread::new);
+    return open(LedgerPlace.onDisk(database), clock, compactFromBytes);
+  }
+
+  /** The same, on any of H2's file systems. */
+  static JobLedger open(LedgerPlace place, Clock clock, long compactFromBytes) {
+    return open(place, clock, compactFromBytes, CommitWatch.NONE);
+  }
+
+  private static JobLedger open(
+      LedgerPlace place, Clock clock, long compactFromBytes, CommitWatch watch) {
+    LedgerStore store = new LedgerStore(place, clock, compactFromBytes);
+    try {
+      return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
+    } catch (RuntimeException e) {
+      store.close();
+      throw e;
+    }
   }
 
   /**
@@ -161,20 +175,27 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException STALE where it has moved on since; LEASE_TAKEN
    */
   public Job apply(Job decidedOn, JobEvent event) {
-    return commits.commit(
-        () -> {
-          Job current = current(decidedOn.id());
-          if (current.version() != decidedOn.version()) {
-            throw new LedgerException(
-                LedgerException.Kind.STALE,
-                decidedOn.id()
-                    + " is at version "
-                    + current.version()
-                    + ", decided on "
-                    + decidedOn.version());
-          }
-          return move(current, event);
-        });
+    return commits.commit(() -> move(unmoved(decidedOn), event));
+  }
+
+  /**
+   * Waits until all that was to be recorded before is, or never will be: a commit whose caller was
+   * told UNKNOWN may still be on its way. Records nothing.
+   *
+   * @throws LedgerException STALE where the job has moved on
+   */
+  public void confirm(Job read) {
+    commits.commit(() -> unmoved(read));
+  }
+
+  private Job unmoved(Job read) {
+    Job current = current(read.id());
+    if (current.version() != read.version()) {
+      throw new LedgerException(
+          LedgerException.Kind.STALE,
+          read.id() + " is at version " + current.version() + ", decided on " + read.version());
+    }
+    return current;
   }
 
   /**
@@ -570,7 +591,7 @@ public final class JobLedger implements AutoCloseable {
       try {
         return holdsGroup();
       } catch (SQLException | RuntimeException e) {
-        store.close();
+        store.shut();
         throw LedgerException.failed(e);
       }
     }

@@ -31,7 +31,9 @@ interface LedgerDatabase extends AutoCloseable {
   /** Nobody waits for a commit: time to give space back. */
   void compactWhereGrown() throws SQLException;
 
-  /** Also of a database that closed itself after a fault. */
+  /** Closes it until it is opened anew; also one that closed itself after a fault. */
+  void shut();
+
   @Override
   void close();
 }

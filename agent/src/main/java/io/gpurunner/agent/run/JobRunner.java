@@ -29,7 +29,7 @@ public final class JobRunner implements AutoCloseable {
 
   public JobRunner(JobLedger ledger, JobSteps steps, Clock clock) {
     this.ledger = ledger;
-    this.stepping = new Stepping(ledger, steps, clock);
+    this.stepping = new Stepping(ledger, steps::step, steps::enforceUnrecorded, clock);
     this.clock = clock;
   }
 

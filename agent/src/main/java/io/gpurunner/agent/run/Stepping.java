@@ -10,6 +10,8 @@ import io.gpurunner.api.JobId;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +28,8 @@ final class Stepping {
   private static final Logger log = LoggerFactory.getLogger(Stepping.class);
 
   private final JobLedger ledger;
-  private final JobSteps steps;
+  private final Function<Job, StepOutcome> steps;
+  private final BiConsumer<Job, JobEvent> enforcing;
   private final Clock clock;
 
   /** When the next turn is. */
@@ -45,9 +48,18 @@ final class Stepping {
     record Never() implements Next {}
   }
 
-  Stepping(JobLedger ledger, JobSteps steps, Clock clock) {
+  /**
+   * @param steps makes a step of a job that was read just now
+   * @param enforcing does what cannot wait until an event that could not be committed can be
+   */
+  Stepping(
+      JobLedger ledger,
+      Function<Job, StepOutcome> steps,
+      BiConsumer<Job, JobEvent> enforcing,
+      Clock clock) {
     this.ledger = ledger;
     this.steps = steps;
+    this.enforcing = enforcing;
     this.clock = clock;
   }
 
@@ -67,7 +79,7 @@ final class Stepping {
 
   private Next step(Job job) {
     try {
-      return switch (steps.step(job)) {
+      return switch (steps.apply(job)) {
         case StepOutcome.Advance advance -> {
           Job next = commit(job, advance.event());
           report(job, next, advance.event());
@@ -104,7 +116,7 @@ final class Stepping {
       return ledger.apply(job, event);
     } catch (LedgerException e) {
       if (e.kind() != LedgerException.Kind.STALE) {
-        steps.enforceUnrecorded(job, event);
+        enforcing.accept(job, event);
       }
       throw e;
     }

@@ -39,6 +39,8 @@ final class UploadSteps {
     if (now.isBefore(state.notBefore())) {
       return new Wait(state.notBefore());
     }
+    // Publishing begins by withdrawing what stands, and an earlier try may be recorded only now.
+    ports.ledger().confirm(job);
     try {
       JobPaths paths = ports.volumes().reveal(job.folder());
       PublishedArtifacts published =

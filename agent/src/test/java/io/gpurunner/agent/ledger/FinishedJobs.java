@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -23,7 +22,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
-import org.h2.mvstore.MVStore;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 
@@ -65,7 +63,8 @@ final class FinishedJobs {
     String source = Files.readString(Path.of(arguments[3]));
     JobLedger.open(database, Clock.systemUTC()).close();
     // A kill may void it: space is used again, or the file would grow to four times the size.
-    String url = "jdbc:h2:file:" + database.toAbsolutePath() + ";IFEXISTS=TRUE;REUSE_SPACE=TRUE";
+    LedgerPlace place = LedgerPlace.onDisk(database);
+    String url = place.url().replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE") + ";IFEXISTS=TRUE";
     try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
       try (Connection connection = DriverManager.getConnection(url, USER, "")) {
         connection.setAutoCommit(false);
@@ -81,12 +80,9 @@ final class FinishedJobs {
         jobs.handle.execute("alter table job alter column sequence restart with " + (count + 1));
         connection.commit();
       }
-      Path file = Path.of(database + ".mv.db");
-      Path compacted = Path.of(database + ".compacted");
-      MVStore.compact(file.toString(), compacted.toString(), false, null);
-      Files.move(compacted, file, StandardCopyOption.REPLACE_EXISTING);
+      LedgerFile.compact(place);
       try (Handle handle = Jdbi.open(url, USER, "")) {
-        JobRows.recordCompactedBytes(handle, Files.size(file));
+        JobRows.recordCompactedBytes(handle, Files.size(place.path()));
       }
     }
   }

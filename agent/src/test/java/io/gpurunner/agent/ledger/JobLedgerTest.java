@@ -13,11 +13,9 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
-import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -164,6 +162,17 @@ class JobLedgerTest {
     Job job = submit(Requests.simple().build());
     applyAll(job, new JobEvent.Leased(List.of(GPU)));
     assertThatThrownBy(() -> ledger.apply(job, new JobEvent.Removed(T, "ann")))
+        .isInstanceOfSatisfying(
+            LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.STALE));
+  }
+
+  @Test
+  void aJobThatMovedOnIsNotConfirmed() {
+    Job job = submit(Requests.simple().build());
+    ledger.confirm(job);
+    assertThat(ledger.find(job.id())).contains(job);
+    applyAll(job, new JobEvent.Leased(List.of(GPU)));
+    assertThatThrownBy(() -> ledger.confirm(job))
         .isInstanceOfSatisfying(
             LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.STALE));
   }
@@ -348,44 +357,10 @@ class JobLedgerTest {
   private void closeUnderneath() throws SQLException {
     try (Connection connection =
             DriverManager.getConnection(
-                LedgerFile.url(directory.resolve("ledger")), "gpurunner", "");
+                LedgerPlace.onDisk(directory.resolve("ledger")).url(), "gpurunner", "");
         Statement statement = connection.createStatement()) {
       statement.execute("SHUTDOWN IMMEDIATELY");
     }
-  }
-
-  @Test
-  void aLedgerThatIsGoneWhileJobsHaveDirectoriesIsNoNewOne() throws Exception {
-    submit(Requests.simple().build());
-    ledger.close();
-    Path file = directory.resolve("ledger.mv.db");
-    Path kept = Files.copy(file, directory.resolve("kept"));
-    Path job = Files.createDirectories(directory.resolve("jobs/ai1"));
-    Files.write(file, new byte[0]);
-    assertThatThrownBy(this::open).hasMessageContainingAll(file.toString(), "emptied or damaged");
-    Files.delete(file);
-    assertThatThrownBy(this::open).hasMessageContaining("emptied or damaged");
-    try (Connection empty =
-        DriverManager.getConnection(LedgerFile.url(directory.resolve("ledger")), "gpurunner", "")) {
-      assertThat(empty.isValid(1)).isTrue();
-    }
-    byte[] nothingInIt = Files.readAllBytes(file);
-    assertThatThrownBy(this::open).hasMessageContaining("emptied or damaged");
-    assertThat(Files.readAllBytes(file)).hasSameSizeAs(nothingInIt);
-
-    Files.copy(kept, file, StandardCopyOption.REPLACE_EXISTING);
-    open();
-    assertThat(ledger.live()).hasSize(1);
-    reopenedWithout(job, file);
-  }
-
-  /** A state directory without jobs is a new one. */
-  private void reopenedWithout(Path job, Path file) throws IOException {
-    ledger.close();
-    Files.delete(job);
-    Files.delete(file);
-    open();
-    assertThat(ledger.live()).isEmpty();
   }
 
   @Test

@@ -1,0 +1,96 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
+import java.time.Instant;
+import java.util.List;
+
+/** A container as it really is. One thread. */
+final class Box {
+  final ContainerName name;
+  final ContainerSpec spec;
+  final Program program;
+  final String id;
+  final long madeAt;
+  Stage stage = Stage.CREATED;
+  boolean paused;
+  long startedAtMicros;
+  Instant startedAt = Instant.EPOCH;
+  Instant finishedAt = Instant.EPOCH;
+  int exitCode;
+  boolean outOfMemory;
+
+  /** When it ends if nobody does anything. */
+  long endsAt = Long.MAX_VALUE;
+
+  int endsWith;
+  boolean endsByItself;
+
+  /** For how long it ran though its time was up, with agent, engine and ledger all there. */
+  long overdue;
+
+  enum Stage {
+    CREATED,
+    RUNNING,
+    EXITED
+  }
+
+  /**
+   * What runs in it.
+   *
+   * @param runsFor microseconds until it ends by itself
+   * @param afterTerm microseconds from SIGTERM to its end; negative where it is deaf
+   * @param overruns whether it writes more than it may
+   */
+  record Program(
+      long runsFor,
+      int exitCode,
+      boolean outOfMemory,
+      boolean refusesToStart,
+      long afterTerm,
+      int exitAfterTerm,
+      boolean overruns) {}
+
+  Box(ContainerName name, ContainerSpec spec, Program program, String id, long madeAt) {
+    this.name = name;
+    this.spec = spec;
+    this.program = program;
+    this.id = id;
+    this.madeAt = madeAt;
+  }
+
+  /** Somebody took it from the agent: it is found by its label only. */
+  boolean foreign;
+
+  /** How long it was there, with agent and engine up, and belonged to no job. */
+  long orphaned;
+
+  private int runs;
+
+  /** Its processes begin. */
+  void begin(long nowMicros, Instant now) {
+    runs++;
+    stage = Stage.RUNNING;
+    startedAtMicros = nowMicros;
+    startedAt = now;
+    endsAt = program.runsFor() == Long.MAX_VALUE ? Long.MAX_VALUE : nowMicros + program.runsFor();
+    endsWith = program.exitCode();
+    endsByItself = true;
+  }
+
+  String run() {
+    return id + "@" + runs;
+  }
+
+  boolean isAlive() {
+    return stage == Stage.RUNNING;
+  }
+
+  List<String> gpus() {
+    return switch (spec.gpus()) {
+      case GpuAttachment.None _ -> List.of();
+      case GpuAttachment.Devices devices -> devices.uuids();
+    };
+  }
+}

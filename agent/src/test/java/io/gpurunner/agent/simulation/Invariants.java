@@ -1,0 +1,477 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.callback.CallbackDelivery;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.MemoryLedger;
+import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobStatus;
+import io.gpurunner.api.StopRule;
+import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ObjectKey;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What must hold whatever happens. Checked at the very moment of each event, and after each turn;
+ * the first that is broken ends the simulation. One thread.
+ */
+final class Invariants {
+  /** How long a container may outlive its time and its grace, while all that matters is up. */
+  private static final long OVERDUE_LIMIT = 30 * Timeline.SECOND + 3 * Timeline.MINUTE;
+
+  /** The grace of orphans begins anew with each life of the agent; three lives are taken here. */
+  private static final long ORPHANED_LIMIT = 30 * Timeline.MINUTE;
+
+  private final Simulation simulation;
+  private Optional<String> broken = Optional.empty();
+  private final Map<String, JobId> jobOfDelivery = new HashMap<>();
+  private final Map<String, Integer> accepted = new HashMap<>();
+  private int requestsSent;
+  private int requestsRefused;
+  private long checkedAt;
+
+  Invariants(Simulation simulation) {
+    this.simulation = simulation;
+  }
+
+  /** What was broken first. */
+  Optional<String> broken() {
+    return broken;
+  }
+
+  void require(boolean holds, String what) {
+    if (!holds && broken.isEmpty()) {
+      broken = Optional.of(what);
+      simulation.timeline.tell("BROKEN", what);
+    }
+  }
+
+  // ---- users
+
+  void sent() {
+    requestsSent++;
+  }
+
+  void refused() {
+    requestsRefused++;
+  }
+
+  void answered(JobId id) {
+    JobTruth truth = simulation.truth(id);
+    truth.answered = true;
+    require(simulation.ledger.find(id).isPresent(), "job " + truth.name() + " was answered and is not recorded");
+    require(
+        truth.seen.isPresent(), "job " + truth.name() + " was answered before it was on disk");
+  }
+
+  void told(JobId id, JobStatus status) {
+    JobTruth truth = simulation.truth(id);
+    if (simulation.timeline.isTold() && !truth.told.equals(Optional.of(status.phase()))) {
+      simulation.timeline.tell("user", "is told that " + truth.name() + " is " + status.phase());
+    }
+    truth.told.ifPresent(
+        before -> {
+          boolean same = before == status.phase() || before == JobStatus.Phase.WORKING;
+          boolean again =
+              truth.uploadResumed && before == JobStatus.Phase.FAIL;
+          require(same || again, truth.name() + " was " + before + " and is " + status.phase());
+        });
+    truth.told = Optional.of(status.phase());
+    if (status.phase() == JobStatus.Phase.SUCCESS && status.url().isPresent()) {
+      String path = status.url().get().getPath().substring(1);
+      Map<String, String> objects = simulation.objects.getOrDefault(id.value(), Map.of());
+      require(
+          objects.containsKey(SimulatedStore.MANIFEST)
+              && objects.containsKey(path.substring(path.indexOf('/') + 1)),
+          truth.name() + " was announced at " + path + ", and the store holds " + objects.keySet());
+    }
+  }
+
+  void deletionAnswered(JobId id, String answer) {
+    JobTruth truth = simulation.truth(id);
+    boolean ended = answer.contains("had ended already");
+    truth.deletionAnswered |= !ended;
+    if (answer.equals("the job is deleted") && truth.starts.isEmpty()) {
+      truth.deletedInQueue = true;
+    }
+  }
+
+  // ---- the ledger
+
+  /** The ledger was opened with these live jobs. */
+  void opened(Collection<Job> live) {
+    live.forEach(this::heard);
+    for (JobTruth truth : simulation.truths()) {
+      Optional<Job> job = simulation.ledger.find(truth.id);
+      require(
+          job.isPresent() || (!truth.answered && truth.seen.isEmpty()),
+          truth.name() + " was lost with the agent");
+      job.ifPresent(this::heard);
+    }
+    requireLeasesAgree();
+  }
+
+  private void requireLeasesAgree() {
+    Map<GpuUuid, JobId> held = new HashMap<>();
+    for (Job job : simulation.ledger.all()) {
+      if (job.state() instanceof JobState.Placed placed) {
+        placed.gpus().forEach(gpu -> held.put(gpu, job.id()));
+      }
+    }
+    Map<GpuUuid, JobId> recorded = simulation.ledger.leases();
+    require(recorded.equals(held), "leases are " + recorded + ", placed jobs hold " + held);
+  }
+
+  /** A job is on disk like this. */
+  void heard(Job job) {
+    JobTruth truth = simulation.truth(job.id());
+    if (truth.seen.filter(job::equals).isPresent()) {
+      return;
+    }
+    if (simulation.timeline.isTold()) {
+      simulation.timeline.tell("ledger", truth.name() + " is " + job.state() + job.deletion().map(_ -> ", to be deleted").orElse(""));
+    }
+    truth.seen.ifPresent(before -> moved(truth, before, job));
+    truth.seen = Optional.of(job);
+    switch (job.state()) {
+      case JobState.Succeeded succeeded -> succeeded(truth, job, succeeded);
+      case JobState.Failed failed -> failed(truth, failed);
+      case JobState.Deleted _ ->
+          require(truth.deletionAsked, truth.name() + " is deleted, and nobody asked for it");
+      case JobState.Live _ -> {}
+    }
+  }
+
+  private void moved(JobTruth truth, Job before, Job after) {
+    require(
+        after.version() > before.version(),
+        truth.name() + " went back from version " + before.version() + " to " + after.version());
+    if (before.state() instanceof JobState.Final && !before.state().equals(after.state())) {
+      boolean resumed =
+          before.state() instanceof JobState.Failed failed
+              && failed.uploadable()
+              && truth.uploadResumed;
+      require(resumed, truth.name() + " had ended as " + before.state() + " and is " + after.state());
+    }
+    boolean hadLease = before.state() instanceof JobState.Placed;
+    if (hadLease && !(after.state() instanceof JobState.Placed)) {
+      for (Box box : simulation.machine.boxes.values()) {
+        require(
+            !box.name.job().equals(truth.id) || box.foreign || box.stage == Box.Stage.CREATED,
+            "the lease of " + truth.name() + " was released, and its container is " + box.stage);
+      }
+    }
+    if (before.deletion().isPresent()) {
+      require(after.deletion().isPresent(), truth.name() + " forgot that it is to be deleted");
+    }
+  }
+
+  private void succeeded(JobTruth truth, Job job, JobState.Succeeded state) {
+    require(
+        truth.completed || truth.timeWasUp,
+        truth.name() + " succeeded, and no container of its ended well");
+    require(
+        job.deletion().isEmpty(), truth.name() + " succeeded, and it was to be deleted");
+    Map<String, String> objects = simulation.objects.getOrDefault(truth.id.value(), Map.of());
+    if (job.files() != io.gpurunner.agent.job.JobFiles.KEPT && simulation.artifactsHere) {
+      return; // retention removes them
+    }
+    require(
+        state.artifact().equals(ModelFiles.artifact(truth.modelFiles)),
+        truth.name() + " left " + truth.modelFiles + " files and is published as " + state.artifact());
+    require(
+        objects.containsKey(SimulatedStore.MANIFEST)
+            && state.artifact().map(objects::containsKey).orElse(true),
+        truth.name() + " succeeded, and the store holds " + objects.keySet());
+  }
+
+  private void failed(JobTruth truth, JobState.Failed state) {
+    boolean store = truth.causes.contains(Cause.STORE);
+    boolean run = truth.causes.stream().anyMatch(cause -> cause != Cause.STORE);
+    require(
+        state.uploadable() ? store : run,
+        truth.name() + " failed, and nothing was wrong with it: " + state.reason());
+  }
+
+  // ---- containers
+
+  /**
+   * @param late whether the engine did it after the agent had given up on it
+   */
+  void created(Box box, boolean late) {
+    JobTruth truth = simulation.truth(box.name.job());
+    Optional<JobState> state = truth.seen.map(Job::state);
+    boolean meant =
+        state.isPresent()
+            && state.get() instanceof JobState.Starting starting
+            && starting.attempt() == box.name.attempt();
+    require(
+        meant || late,
+        "container " + Machine.short_(box.name) + " was made, and the ledger says " + state);
+  }
+
+  /** The agent takes it for one that belongs to no job. */
+  void discarded(Box box) {
+    Optional<JobState> state = simulation.truth(box.name.job()).seen.map(Job::state);
+    boolean needed =
+        !box.foreign
+            && state.isPresent()
+            && state.get() instanceof JobState.Placed placed
+            && placed.attempt() == box.name.attempt()
+            && !(placed instanceof JobState.Stopping stopping && stopping.goneAt().isPresent());
+    require(
+        !needed, Machine.short_(box.name) + " was taken for an orphan, and its job is " + state);
+  }
+
+  void started(Box box) {
+    JobTruth truth = simulation.truth(box.name.job());
+    String name = Machine.short_(box.name);
+    require(truth.starts.get(box.name.attempt()) == 1, name + " was started twice");
+    require(!truth.deletedInQueue, name + " was started, and it was deleted in the queue");
+    Optional<JobState> state = truth.seen.map(Job::state);
+    if (state.isPresent()
+        && state.get() instanceof JobState.Placed placed
+        && placed.attempt() == box.name.attempt()) {
+      List<String> leased = placed.gpus().stream().map(GpuUuid::value).toList();
+      require(leased.equals(box.gpus()), name + " got " + box.gpus() + ", leased are " + leased);
+      require(
+          box.name.attempt() <= truth.seen.get().request().retries() + 1,
+          name + " is more than the retries asked for");
+    } else {
+      require(false, name + " was started, and the ledger says " + state);
+    }
+    for (Box other : simulation.machine.boxes.values()) {
+      if (other != box && other.isAlive()) {
+        require(
+            other.foreign || !other.name.job().equals(truth.id),
+            name + " was started while " + Machine.short_(other.name) + " runs");
+        for (String gpu : box.gpus()) {
+          require(
+              !other.gpus().contains(gpu),
+              gpu + " was given to " + name + " while " + Machine.short_(other.name) + " uses it");
+        }
+      }
+    }
+    for (Machine.Device device : simulation.machine.devices) {
+      require(
+          !box.gpus().contains(device.uuid) || device.occupiedUntil <= simulation.timeline.now(),
+          device.uuid + " was given to " + name + " while processes of another are on it");
+    }
+  }
+
+  /** Microseconds a job may run for. */
+  Optional<Long> limitOf(JobTruth truth) {
+    return truth.seen.flatMap(
+        job ->
+            switch (job.request().stopRule()) {
+              case StopRule.NaturalEnd _ -> Optional.empty();
+              case StopRule.After after -> Optional.of(Timeline.micros(after.limit()));
+            });
+  }
+
+  // ---- store
+
+  void put(ObjectKey key, String text, Map<String, String> objects) {
+    String job = key.folder().name().substring(2, 10);
+    if (key.file().equals(SimulatedStore.MANIFEST)) {
+      int at = text.indexOf("\"artifact\":\"");
+      if (at >= 0) {
+        int from = at + "\"artifact\":\"".length();
+        String file = text.substring(from, text.indexOf('"', from));
+        require(objects.containsKey(file), "the manifest of " + job + " was put before " + file);
+      }
+    } else {
+      require(
+          !objects.containsKey(SimulatedStore.MANIFEST),
+          key.file() + " of " + job + " was put beside a manifest");
+    }
+  }
+
+  // ---- callbacks
+
+  void sending(CallbackDelivery delivery) {
+    JobId id = SimulatedReceiver.jobOf(delivery.body());
+    JobTruth truth = simulation.truth(id);
+    Optional<JobState> state = truth.seen.map(Job::state);
+    boolean success = SimulatedReceiver.isSuccess(delivery.body());
+    boolean swept =
+        simulation.artifactsHere
+            && truth.seen.map(job -> job.files() != io.gpurunner.agent.job.JobFiles.KEPT).orElse(false);
+    if (success) {
+      require(
+          state.filter(JobState.Succeeded.class::isInstance).isPresent(),
+          "success of " + truth.name() + " is told, and it is " + state);
+      require(
+          swept
+              || simulation
+                  .objects
+                  .getOrDefault(id.value(), Map.of())
+                  .containsKey(SimulatedStore.MANIFEST),
+          "success of " + truth.name() + " is told, and there is no manifest");
+    } else {
+      require(
+          truth.uploadResumed || state.filter(JobState.Failed.class::isInstance).isPresent(),
+          "failure of " + truth.name() + " is told, and it is " + state);
+    }
+    JobId known = jobOfDelivery.putIfAbsent(delivery.deliveryId(), id);
+    require(known == null || known.equals(id), "one delivery id for two jobs");
+    if (known == null) {
+      truth.deliveries.add(delivery.deliveryId());
+      require(
+          truth.deliveries.size() == 1 || truth.uploadResumed,
+          truth.name() + " ended once and has two delivery ids");
+    }
+  }
+
+  void received(JobId id, CallbackDelivery delivery, boolean taken) {
+    if (taken) {
+      accepted.merge(delivery.deliveryId(), 1, Integer::sum);
+    }
+  }
+
+  // ---- after each turn
+
+  void afterTurn() {
+    long now = simulation.timeline.now();
+    long passed = now - checkedAt;
+    checkedAt = now;
+    if (simulation.machine.boxes.isEmpty()) {
+      return;
+    }
+    boolean watched =
+        simulation.agent().filter(SimulatedAgent::isWatching).isPresent()
+            && simulation.machine.engineUp;
+    for (Box box : simulation.machine.boxes.values()) {
+      if (box.isAlive() && !box.foreign) {
+        requireLease(box);
+        simulation.machine.noteTimeUp(box);
+        requireStopped(box, watched ? passed : 0);
+      }
+      requireReaped(box, watched ? passed : 0);
+    }
+  }
+
+  private void requireLease(Box box) {
+    JobTruth truth = simulation.truth(box.name.job());
+    require(
+        truth.seen.map(Job::state).filter(JobState.Placed.class::isInstance).isPresent(),
+        Machine.short_(box.name) + " runs, and its job is " + truth.seen.map(Job::state));
+  }
+
+  private void requireStopped(Box box, long watched) {
+    Optional<Long> limit = limitOf(simulation.truth(box.name.job()));
+    if (limit.isEmpty()) {
+      return;
+    }
+    long ran = simulation.timeline.now() - box.startedAtMicros;
+    // A start that is seen only after the clock was set is told by the clock as it is then.
+    if (ran > limit.get() + simulation.timeline.jumped()) {
+      box.overdue += watched;
+      require(
+          box.overdue <= OVERDUE_LIMIT,
+          Machine.short_(box.name)
+              + " still runs "
+              + box.overdue / Timeline.SECOND
+              + " s after its stop time");
+    }
+  }
+
+  private void requireReaped(Box box, long watched) {
+    Optional<JobState> state = simulation.truth(box.name.job()).seen.map(Job::state);
+    boolean belongs =
+        !box.foreign
+            && state.isPresent()
+            && state.get() instanceof JobState.Placed placed
+            && placed.attempt() == box.name.attempt();
+    if (belongs) {
+      box.orphaned = 0;
+    } else {
+      box.orphaned += watched;
+      require(
+          box.orphaned <= ORPHANED_LIMIT,
+          Machine.short_(box.name)
+              + " belongs to no job and is there for "
+              + box.orphaned / Timeline.SECOND
+              + " s");
+    }
+  }
+
+  // ---- at the end
+
+  /** All faults are over for long. */
+  void settled() {
+    List<Job> jobs = simulation.ledger.all();
+    for (Job job : jobs) {
+      heard(job);
+      JobTruth truth = simulation.truth(job.id());
+      require(job.state() instanceof JobState.Final, truth.name() + " does not end: " + job.state());
+      if (truth.deletionAnswered) {
+        require(
+            job.state() instanceof JobState.Deleted || truth.uploadResumed,
+            truth.name() + " was to be deleted and ended as " + job.state());
+      }
+    }
+    for (JobTruth truth : simulation.truths()) {
+      require(
+          !truth.answered || jobs.stream().anyMatch(job -> job.id().equals(truth.id)),
+          truth.name() + " was lost");
+    }
+    require(
+        jobs.size() <= requestsSent - requestsRefused,
+        jobs.size() + " jobs are recorded, " + requestsSent + " were asked for and " + requestsRefused + " refused");
+    requireLeasesAgree();
+    require(simulation.ledger.leases().isEmpty(), "leases are left: " + simulation.ledger.leases());
+    require(
+        simulation.machine.boxes.isEmpty(),
+        "containers are left: " + simulation.machine.boxes.keySet());
+    callbacks(jobs);
+  }
+
+  private void callbacks(List<Job> jobs) {
+    Map<JobId, List<MemoryLedger.Callback>> owed = new HashMap<>();
+    for (MemoryLedger.Callback callback : simulation.ledger.callbacks()) {
+      owed.computeIfAbsent(callback.job(), _ -> new ArrayList<>()).add(callback);
+      require(!callback.status().equals("PENDING"), "a callback is still owed: " + callback);
+      if (callback.status().equals("DELIVERED")) {
+        require(
+            accepted.containsKey(callback.deliveryId()),
+            "recorded as delivered, and never heard of: " + callback);
+      }
+    }
+    for (Job job : jobs) {
+      List<MemoryLedger.Callback> of = owed.getOrDefault(job.id(), List.of());
+      long standing = of.stream().filter(each -> !each.status().equals("SUPERSEDED")).count();
+      boolean wanted = job.request().callbackUrl().isPresent();
+      String name = simulation.truth(job.id()).name();
+      boolean resumed = simulation.truth(job.id()).uploadResumed;
+      switch (job.state()) {
+        case JobState.Succeeded _, JobState.Failed _ ->
+            require(
+                resumed ? standing >= (wanted ? 1 : 0) : standing == (wanted ? 1 : 0),
+                name + " has callbacks " + of);
+        case JobState.Deleted _ ->
+            require(resumed || of.isEmpty(), name + " was deleted and has callbacks " + of);
+        case JobState.Live _ -> {}
+      }
+      boolean deaf =
+          job.request().callbackUrl().filter(url -> url.toString().equals(SimulatedReceiver.DEAF)).isPresent();
+      if (wanted && !deaf && simulation.timeline.jumped() == 0) {
+        require(
+            of.stream().noneMatch(each -> each.status().equals("ABANDONED"))
+                || simulation.mayAbandon(),
+            name + " had its callback abandoned: " + of);
+      }
+    }
+  }
+
+  Set<String> known() {
+    return jobOfDelivery.keySet();
+  }
+}

@@ -1,0 +1,76 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobStatus;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** What really happened to a job, whatever the agent thinks. One thread. */
+final class JobTruth {
+  /** What may make a run, or a job, fail. */
+  enum Cause {
+    EXIT_CODE,
+    OUT_OF_MEMORY,
+    KILLED,
+    REMOVED,
+    REBOOT,
+    LOST_GPU,
+    IMAGE,
+    ENGINE,
+    VOLUMES,
+    OVERRUN,
+    STORE
+  }
+
+  final JobId id;
+
+  /** What the program leaves in its model directory: no file, one, or two. */
+  final int modelFiles;
+
+  final Set<Cause> causes = EnumSet.noneOf(Cause.class);
+  final Map<Integer, Integer> starts = new LinkedHashMap<>();
+
+  /** Of each end, by the version of the job that is one: its delivery ids as the receiver saw. */
+  final List<String> deliveries = new ArrayList<>();
+
+  boolean answered;
+  boolean deletionAsked;
+
+  /** The user was told that it is deleted, or being deleted. */
+  boolean deletionAnswered;
+
+  /** It was deleted in the queue before it ever ran. */
+  boolean deletedInQueue;
+
+  boolean uploadResumed;
+
+  /** A container of its ended by itself with exit code 0, while the machine was up. */
+  boolean completed;
+
+  /** A container of its ran for as long as was asked for. */
+  boolean timeWasUp;
+
+  Optional<Job> seen = Optional.empty();
+  Optional<JobStatus.Phase> told = Optional.empty();
+
+  JobTruth(JobId id, int modelFiles) {
+    this.id = id;
+    this.modelFiles = modelFiles;
+  }
+
+  boolean isFinal() {
+    return seen.map(Job::state).filter(JobState.Final.class::isInstance).isPresent();
+  }
+
+  /** Short, for the story. */
+  String name() {
+    return id.value().substring(2, 10);
+  }
+}

@@ -1,0 +1,367 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.api.JobId;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * The machine as it really is: its boot, its engine, the containers and the devices they use. What
+ * the agent learns of it goes through ports that may lie. One thread.
+ */
+final class Machine {
+  /** What the engine may forget at a power cut: what it made so shortly before. */
+  private static final long UNSYNCED = 5 * Timeline.SECOND;
+
+  private final Simulation simulation;
+  private final Dice dice;
+  private final Timeline timeline;
+  final Map<String, Box> boxes = new TreeMap<>();
+  final List<Device> devices = new ArrayList<>();
+  final Set<String> images = new HashSet<>();
+  private final Map<JobId, Box.Program> programs = new HashMap<>();
+  private int boots = 1;
+  private int made;
+  boolean engineUp = true;
+  boolean machineUp = true;
+
+  /** The file system of the ledger takes nothing. */
+  boolean diskFails;
+
+  boolean storeUp = true;
+  boolean receiverUp = true;
+
+  /** A GPU. */
+  static final class Device {
+    final String uuid;
+    final int ordinal;
+    boolean lost;
+
+    /** Processes that outlive their container. */
+    long occupiedUntil;
+
+    Device(String uuid, int ordinal) {
+      this.uuid = uuid;
+      this.ordinal = ordinal;
+    }
+  }
+
+  Machine(Simulation simulation, int gpuCount) {
+    this.simulation = simulation;
+    this.dice = simulation.dice;
+    this.timeline = simulation.timeline;
+    for (int i = 0; i < gpuCount; i++) {
+      devices.add(new Device("GPU-0000000" + i, i));
+    }
+  }
+
+  /** The agent's clock began here under this boot: its own time, and since when. */
+  Instant clockBegan = Instant.EPOCH;
+
+  long clockBeganAt;
+  int clockOfBoot;
+
+  /** As SteadyClock: the wall clock's time at the first start under this boot, and what passed. */
+  void openClock() {
+    if (clockOfBoot != boots) {
+      clockOfBoot = boots;
+      clockBegan = timeline.wall();
+      clockBeganAt = timeline.now();
+    }
+  }
+
+  Instant agentTime() {
+    return clockBegan.plus(timeline.now() - clockBeganAt, ChronoUnit.MICROS);
+  }
+
+  /** By whole seconds, as SteadyClock has it. */
+  Duration wallAhead() {
+    return Duration.ofSeconds(Duration.between(agentTime(), timeline.wall()).toSeconds());
+  }
+
+  String bootId() {
+    return "boot-" + boots;
+  }
+
+  boolean isUsed(Device device) {
+    if (device.occupiedUntil > timeline.now()) {
+      return true;
+    }
+    for (Box box : boxes.values()) {
+      if (box.isAlive() && box.gpus().contains(device.uuid)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // ---- what the engine does
+
+  void create(ContainerSpec spec, boolean late) {
+    if (boxes.containsKey(spec.name().toString())) {
+      return;
+    }
+    made++;
+    Box box =
+        new Box(
+            spec.name(),
+            spec,
+            programs.getOrDefault(spec.name().job(), program()),
+            "c" + made,
+            timeline.now());
+    boxes.put(spec.name().toString(), box);
+    say("made " + short_(spec.name()));
+    simulation.invariants.created(box, late);
+  }
+
+  /** What containers of this job are to run. */
+  void runs(JobId job, Box.Program program) {
+    programs.put(job, program);
+  }
+
+  private Box.Program program() {
+    boolean calm = simulation.isCalm();
+    boolean endless = !calm && dice.percent(15);
+    boolean overruns = dice.percent(3);
+    int exitCode = dice.percent(75) ? 0 : dice.pick(List.of(1, 2, 127, 137));
+    boolean outOfMemory = exitCode == 137 && dice.percent(50);
+    return new Box.Program(
+        endless ? Long.MAX_VALUE : dice.percent(20) ? dice.micros(0, Timeline.SECOND) : dice.seconds(1, 150),
+        exitCode,
+        outOfMemory,
+        dice.percent(3),
+        dice.percent(20) ? -1 : dice.percent(50) ? 0 : dice.seconds(0, 40),
+        dice.percent(30) ? 0 : 143,
+        overruns);
+  }
+
+  void start(Box box) {
+    JobTruth truth = simulation.truth(box.name.job());
+    box.begin(timeline.now(), timeline.wall());
+    endInTime(box);
+    if (devices.stream().anyMatch(device -> device.lost && box.gpus().contains(device.uuid))) {
+      truth.causes.add(Cause.LOST_GPU);
+    }
+    truth.starts.merge(box.name.attempt(), 1, Integer::sum);
+    say("started " + short_(box.name) + (box.gpus().isEmpty() ? "" : " on " + box.gpus()));
+    simulation.volumes.written(box.name.job());
+    simulation.invariants.started(box);
+    timeline.add("container " + short_(box.name), false, 0, () -> watchEnd(box));
+    changed(box.name);
+  }
+
+  /** Somebody starts a container again that has ended. */
+  void startAgain(Box box) {
+    box.begin(timeline.now(), timeline.wall());
+    endInTime(box);
+    say("somebody started " + short_(box.name) + " again");
+    timeline.add("container " + short_(box.name), false, 0, () -> watchEnd(box));
+    changed(box.name);
+  }
+
+  /** Somebody gives it another name. */
+  void rename(Box box) {
+    boxes.remove(box.name.toString());
+    boxes.put("renamed-" + box.id, box);
+    box.foreign = true;
+    say("somebody renamed " + short_(box.name));
+  }
+
+  /** Whether the engine still has it, by whatever name. */
+  boolean has(Box box) {
+    return boxes.get(box.name.toString()) == box || boxes.get("renamed-" + box.id) == box;
+  }
+
+  /** Nothing runs for ever once all is to come to its end. */
+  void endInTime(Box box) {
+    if (simulation.isCalm() && box.isAlive() && box.endsAt == Long.MAX_VALUE) {
+      box.endsAt = timeline.now() + dice.seconds(0, 60);
+      box.endsWith = 0;
+      box.endsByItself = true;
+    }
+  }
+
+  private OptionalLong watchEnd(Box box) {
+    if (!box.isAlive() || !has(box)) {
+      return OptionalLong.empty();
+    }
+    if (!box.paused && timeline.now() >= box.endsAt) {
+      end(box, box.endsWith, box.endsByItself);
+      return OptionalLong.empty();
+    }
+    long wait = box.paused ? Timeline.SECOND : box.endsAt - timeline.now();
+    return OptionalLong.of(Math.clamp(wait, 0, Timeline.SECOND));
+  }
+
+  /** A box ends. */
+  void end(Box box, int exitCode, boolean byItself) {
+    JobTruth truth = simulation.truth(box.name.job());
+    box.stage = Box.Stage.EXITED;
+    box.finishedAt = timeline.wall();
+    box.exitCode = exitCode;
+    if (byItself) {
+      box.outOfMemory = box.program.outOfMemory();
+      if (exitCode != 0) {
+        truth.causes.add(box.outOfMemory ? Cause.OUT_OF_MEMORY : Cause.EXIT_CODE);
+      }
+    }
+    if (exitCode == 0 && machineUp) {
+      truth.completed = true;
+    }
+    say(
+        short_(box.name)
+            + " ended with "
+            + exitCode
+            + (byItself ? " by itself" : "")
+            + (box.outOfMemory ? ", out of memory" : ""));
+    noteTimeUp(box);
+    long lingers = dice.percent(15) ? dice.seconds(0, 90) : 0;
+    for (Device device : devices) {
+      if (box.gpus().contains(device.uuid)) {
+        device.occupiedUntil = Math.max(device.occupiedUntil, timeline.now() + lingers);
+      }
+    }
+    changed(box.name);
+  }
+
+  /** Remembers whether it ran for as long as was asked for. */
+  void noteTimeUp(Box box) {
+    JobTruth truth = simulation.truth(box.name.job());
+    simulation
+        .invariants
+        .limitOf(truth)
+        .ifPresent(
+            limit -> {
+              long ran = timeline.now() - box.startedAtMicros + timeline.jumped();
+              if (ran >= limit) {
+                truth.timeWasUp = true;
+              }
+            });
+  }
+
+  void signal(Box box, boolean kill) {
+    if (!box.isAlive()) {
+      return;
+    }
+    box.paused = false; // the engine lets a paused container go on when it is signalled
+    say((kill ? "SIGKILL to " : "SIGTERM to ") + short_(box.name));
+    if (kill) {
+      end(box, 137, false);
+    } else if (box.program.afterTerm() >= 0) {
+      long end = timeline.now() + box.program.afterTerm();
+      if (end < box.endsAt) {
+        box.endsAt = end;
+        box.endsWith = box.program.exitAfterTerm();
+        box.endsByItself = false;
+      }
+    }
+  }
+
+  void remove(Box box) {
+    if (box.isAlive()) {
+      end(box, 137, false);
+    }
+    boxes.values().remove(box);
+    say("removed " + short_(box.name));
+    changed(box.name);
+  }
+
+  /** The agent removes it as belonging to no job. */
+  void discard(Box box) {
+    simulation.invariants.discarded(box);
+    remove(box);
+  }
+
+  Optional<Box> find(ContainerName name) {
+    return Optional.ofNullable(boxes.get(name.toString()));
+  }
+
+  /** A hint goes to the agent: late, twice, or never. */
+  private void changed(ContainerName name) {
+    int times = dice.percent(simulation.weather.interleaved) ? dice.below(3) : 1;
+    for (int i = 0; i < times; i++) {
+      timeline.once(
+          "event",
+          false,
+          dice.micros(0, dice.percent(10) ? 20 * Timeline.SECOND : 50 * Timeline.MILLI),
+          () -> simulation.agent().ifPresent(agent -> agent.hint(name)));
+    }
+  }
+
+  // ---- what befalls it
+
+  /** The engine goes down, and with it what runs, unless it was told to let it live. */
+  void stopEngine(boolean containersLive) {
+    engineUp = false;
+    say("the engine goes down" + (containersLive ? "" : ", and its containers"));
+    if (!containersLive) {
+      endAll(Cause.KILLED);
+    }
+  }
+
+  private void endAll(Cause cause) {
+    for (Box box : List.copyOf(boxes.values())) {
+      if (box.isAlive()) {
+        simulation.truth(box.name.job()).causes.add(cause);
+        end(box, cause == Cause.REBOOT ? dice.pick(List.of(0, 137, 255)) : 137, false);
+      }
+    }
+  }
+
+  void startEngine() {
+    if (machineUp && !engineUp) {
+      engineUp = true;
+      say("the engine is up");
+    }
+  }
+
+  /** Power is cut. */
+  void cutPower() {
+    machineUp = false;
+    engineUp = false;
+    say("the power is cut");
+    for (JobTruth truth : simulation.truths()) {
+      truth.causes.add(Cause.REBOOT);
+    }
+    endAll(Cause.REBOOT);
+    for (Box box : List.copyOf(boxes.values())) {
+      if (box.stage == Box.Stage.CREATED
+          && timeline.now() - box.madeAt < UNSYNCED
+          && dice.percent(30)) {
+        boxes.remove(box.name.toString());
+        say("the engine forgot " + short_(box.name));
+      }
+    }
+    devices.forEach(device -> device.occupiedUntil = 0);
+    simulation.volumes.hide();
+  }
+
+  void boot() {
+    boots++;
+    machineUp = true;
+    devices.forEach(device -> device.lost = false);
+    say("the machine boots: " + bootId());
+  }
+
+  static String short_(ContainerName name) {
+    return name.job().value().substring(2, 10) + "-" + name.attempt();
+  }
+
+  private void say(String what) {
+    if (timeline.isTold()) {
+      timeline.tell("machine", what);
+    }
+  }
+}

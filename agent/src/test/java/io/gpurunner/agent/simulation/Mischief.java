@@ -1,0 +1,152 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.simulation.JobTruth.Cause;
+import java.util.List;
+import java.util.OptionalLong;
+
+/** What befalls the machine from outside, now and then. */
+final class Mischief {
+  enum Kind {
+    KILL_AGENT,
+    RESTART_ENGINE,
+    CUT_POWER,
+    MOVE_CLOCK,
+    KILL_CONTAINER,
+    REMOVE_CONTAINER,
+    PAUSE_CONTAINER,
+    START_CONTAINER_AGAIN,
+    RENAME_CONTAINER,
+    LOSE_GPU,
+    FAIL_DISK,
+    STOP_STORE,
+    STOP_RECEIVER,
+    FORGET_IMAGES
+  }
+
+  private final Simulation simulation;
+  private final Machine machine;
+  private final Dice dice;
+  private final Timeline timeline;
+
+  Mischief(Simulation simulation) {
+    this.simulation = simulation;
+    this.machine = simulation.machine;
+    this.dice = simulation.dice;
+    this.timeline = simulation.timeline;
+  }
+
+  OptionalLong turn() {
+    List<Kind> kinds = simulation.weather.mischief();
+    if (kinds.isEmpty()) {
+      return OptionalLong.empty();
+    }
+    make(dice.pick(kinds));
+    return OptionalLong.of(dice.seconds(1, 60));
+  }
+
+  private void make(Kind kind) {
+    switch (kind) {
+      case KILL_AGENT -> simulation.agent().ifPresent(agent -> agent.die("killed"));
+      case RESTART_ENGINE -> {
+        if (machine.engineUp) {
+          machine.stopEngine(dice.percent(50));
+          later(dice.seconds(1, 60), machine::startEngine);
+        }
+      }
+      case CUT_POWER -> {
+        if (machine.machineUp && dice.percent(40)) {
+          machine.cutPower();
+          simulation.agent().ifPresent(agent -> agent.die("power cut"));
+          later(dice.seconds(5, 120), simulation::boot);
+        }
+      }
+      case MOVE_CLOCK -> {
+        long by = dice.percent(50) ? dice.seconds(-20, 20) : dice.seconds(-600, 600);
+        timeline.tell("clock", "jumps by " + by / Timeline.SECOND + " s");
+        timeline.jump(by);
+      }
+      case KILL_CONTAINER ->
+          anyBox(
+              true,
+              box -> {
+                timeline.tell("somebody", "kills " + Machine.short_(box.name));
+                simulation.truth(box.name.job()).causes.add(Cause.KILLED);
+                machine.end(box, dice.pick(List.of(137, 143, 1)), false);
+              });
+      case REMOVE_CONTAINER ->
+          anyBox(
+              false,
+              box -> {
+                timeline.tell("somebody", "removes " + Machine.short_(box.name));
+                simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
+                machine.remove(box);
+              });
+      case PAUSE_CONTAINER ->
+          anyBox(
+              true,
+              box -> {
+                timeline.tell("somebody", "pauses " + Machine.short_(box.name));
+                box.paused = true;
+                later(dice.seconds(1, 120), () -> box.paused = false);
+              });
+      case START_CONTAINER_AGAIN ->
+          anyBox(
+              false,
+              box -> {
+                if (box.stage == Box.Stage.EXITED) {
+                  simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
+                  machine.startAgain(box);
+                }
+              });
+      case RENAME_CONTAINER ->
+          anyBox(
+              false,
+              box -> {
+                simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
+                machine.rename(box);
+              });
+      case LOSE_GPU -> {
+        Machine.Device device = dice.pick(machine.devices);
+        if (!device.lost) {
+          timeline.tell("GPU", device.uuid + " is lost");
+          SimulatedGpus.lose(simulation, device);
+          later(dice.seconds(30, 300), () -> device.lost = false);
+        }
+      }
+      case FAIL_DISK -> {
+        timeline.tell("disk", "is full");
+        machine.diskFails = true;
+        later(dice.seconds(1, 60), () -> machine.diskFails = false);
+      }
+      case STOP_STORE -> {
+        timeline.tell("store", "is down");
+        machine.storeUp = false;
+        later(dice.seconds(1, 180), () -> machine.storeUp = true);
+      }
+      case STOP_RECEIVER -> {
+        timeline.tell("receiver", "is down");
+        machine.receiverUp = false;
+        later(dice.seconds(1, 180), () -> machine.receiverUp = true);
+      }
+      case FORGET_IMAGES -> machine.images.clear();
+    }
+  }
+
+  private interface What {
+    void with(Box box);
+  }
+
+  private void anyBox(boolean alive, What what) {
+    List<Box> boxes =
+        machine.boxes.values().stream()
+            .filter(box -> !box.foreign && (!alive || box.isAlive()))
+            .toList();
+    if (!boxes.isEmpty() && machine.engineUp) {
+      what.with(dice.pick(boxes));
+    }
+  }
+
+  private void later(long delay, Runnable what) {
+    timeline.once("world", false, delay, what);
+  }
+}

@@ -1,0 +1,41 @@
+package io.gpurunner.agent.simulation;
+
+/**
+ * The points at which a call of the agent's can be overtaken by others, take its time, or be the
+ * last thing the agent does. One thread.
+ */
+final class Port {
+  private final Simulation simulation;
+  private final SimulatedAgent agent;
+
+  Port(Simulation simulation, SimulatedAgent agent) {
+    this.simulation = simulation;
+    this.agent = agent;
+  }
+
+  /** Between two steps: others may come first, time may pass, the agent may die. */
+  void between(String what) {
+    agent.requireAlive();
+    if (simulation.dice.perTenThousand(simulation.weather.deaths)) {
+      agent.die("killed at: " + what);
+    }
+    agent.requireAlive();
+    if (simulation.dice.percent(simulation.weather.interleaved)) {
+      simulation.timeline.interleave(simulation.dice.between(1, 3), agent::isDead);
+    }
+    agent.requireAlive();
+    if (simulation.dice.percent(simulation.weather.slow)) {
+      take(simulation.dice.micros(0, 15 * Timeline.SECOND));
+    }
+  }
+
+  /** The call takes its time. */
+  void take(long micros) {
+    simulation.timeline.pass(micros, agent::isDead);
+    agent.requireAlive();
+  }
+
+  boolean fails(int percent) {
+    return simulation.dice.percent(percent);
+  }
+}

@@ -1,0 +1,310 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.ledger.MemoryLedger;
+import io.gpurunner.agent.run.RunParts;
+import io.gpurunner.agent.run.RunSettings;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.Jobs;
+import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactStore;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * One life of the agent, from its start to its death: the parts of production, with actors in place
+ * of their threads. Nothing of it is left when it dies. One thread.
+ */
+final class SimulatedAgent implements MemoryLedger.Faults {
+  /** As the loop of a job: longest wait without looking. */
+  private static final long WAIT_LIMIT = 30 * Timeline.SECOND;
+
+  /** As the loops of rounds: pause after a fault that nobody foresaw. */
+  private static final long FAULT_PAUSE = 5 * Timeline.SECOND;
+
+  private final Simulation simulation;
+  private final Timeline timeline;
+  private final Port port;
+  private final Clock clock;
+  private final Map<JobId, Actor> loops = new LinkedHashMap<>();
+  private boolean dead;
+  private Optional<Jobs> desk = Optional.empty();
+  private Optional<JobLedger> ledger = Optional.empty();
+  private Optional<RunParts> parts = Optional.empty();
+  private Optional<Actor> outboxLoop = Optional.empty();
+
+  SimulatedAgent(Simulation simulation) {
+    this.simulation = simulation;
+    this.timeline = simulation.timeline;
+    this.port = new Port(simulation, this);
+    this.clock = Timeline.clock(simulation.machine::agentTime);
+  }
+
+  boolean isDead() {
+    return dead;
+  }
+
+  @Override
+  public void requireAlive() {
+    if (dead) {
+      throw new AgentDied();
+    }
+  }
+
+  /** What was in memory is gone; frames on the stack unwind at their next call. */
+  void die(String how) {
+    if (!dead) {
+      dead = true;
+      timeline.tell("agent", "dies, " + how);
+      timeline.removeAgent();
+      simulation.agentDied();
+    }
+  }
+
+  /** What users can call; empty while it starts. */
+  Optional<Jobs> desk() {
+    return desk;
+  }
+
+  /** The ledger, once it is open. */
+  Optional<JobLedger> ledger() {
+    return ledger;
+  }
+
+  /** Whether it would enforce a stop time. */
+  boolean isWatching() {
+    return parts.isPresent() && !dead;
+  }
+
+  /** Opens all parts, in the order of the agent. */
+  void start() {
+    timeline.tell("agent", "starts under " + simulation.machine.bootId());
+    simulation.machine.openClock();
+    JobLedger opened = simulation.ledger.open(clock, simulation.dice::jobId, this);
+    ledger = Optional.of(opened);
+    simulation.invariants.opened(opened.live());
+    opened.listen(simulation.invariants::heard);
+    port.between("start: ledger open");
+    SimulatedGpus gpus = new SimulatedGpus(simulation, port, clock);
+    gpus.start();
+    RunParts made = parts(opened, gpus);
+    port.between("start: parts made");
+    Actor readiness = rounds("readiness", made::look);
+    timeline.ring(readiness);
+    desk = Optional.of(made.desk());
+    port.between("start: API up");
+    opened.listen(this::heardOf);
+    opened.live().forEach(this::heardOf);
+    parts = Optional.of(made);
+    port.between("start: runner up");
+    Actor dispatcher = rounds("dispatcher", made::dispatch);
+    opened.listen(_ -> timeline.ring(dispatcher));
+    Actor outbox = rounds("outbox", made::sendCallbacks);
+    outboxLoop = Optional.of(outbox);
+    opened.listen(
+        job -> {
+          if (job.state() instanceof JobState.Final) {
+            timeline.ring(outbox);
+          }
+        });
+    rounds("retention", made::sweep);
+    rounds("orphans", made::reap);
+  }
+
+  private RunParts parts(JobLedger opened, SimulatedGpus gpus) {
+    SimulatedEngine engine =
+        new SimulatedEngine(
+            simulation, port, time -> time.minus(simulation.machine.wallAhead()));
+    ArtifactStore store = simulation.plant.store(new SimulatedStore(simulation, port), simulation);
+    RunParts.Machine machine =
+        new RunParts.Machine(
+            simulation.plant.engine(engine, simulation),
+            engine,
+            engine,
+            SimulatedAgent::spec,
+            new SimulatedVolumes(simulation, port),
+            store,
+            gpus,
+            engine,
+            simulation.plant.sender(new SimulatedReceiver(simulation, port), simulation));
+    return new RunParts(
+        opened,
+        machine,
+        new RunParts.Settings(
+            new RunSettings(
+                Duration.ofSeconds(30),
+                simulation.uploadRetryFor,
+                simulation.plant.bootId(simulation.machine.bootId())),
+            simulation.artifactsHere,
+            simulation.callbackRetryFor,
+            simulation.keepFor,
+            time -> time.plus(simulation.machine.wallAhead())),
+        new RunParts.Threads(this::sender, this::measurement, pause -> port.take(Timeline.micros(pause))),
+        clock,
+        Timeline.clock(timeline::wall),
+        simulation.dice.generator(),
+        steps -> simulation.plant.steps(steps, simulation, machine));
+  }
+
+  private void sender(Runnable send) {
+    timeline.once(
+        "callback",
+        true,
+        0,
+        () -> {
+          send.run();
+          outboxLoop.ifPresent(timeline::ring);
+        });
+  }
+
+  private void measurement(Runnable measure) {
+    timeline.once("measurement", true, simulation.dice.micros(0, 2 * Timeline.SECOND), measure);
+  }
+
+  private static ContainerSpec spec(Job job, ContainerName name, List<GpuUuid> gpus) {
+    return new ContainerSpec(
+        name,
+        job.request().image(),
+        List.of(),
+        Map.of(),
+        List.of(),
+        gpus.isEmpty()
+            ? new ContainerSpec.GpuAttachment.None()
+            : new ContainerSpec.GpuAttachment.Devices(gpus.stream().map(GpuUuid::value).toList()),
+        1 << 26,
+        Map.of());
+  }
+
+  // ---- loops
+
+  private interface Round {
+    Duration make();
+  }
+
+  private Actor rounds(String name, Round round) {
+    return timeline.add(
+        name,
+        true,
+        0,
+        () -> {
+          try {
+            return OptionalLong.of(Timeline.micros(round.make()));
+          } catch (RuntimeException e) {
+            if (timeline.isTold()) {
+              timeline.tell(name, "met " + e.getMessage());
+            }
+            return OptionalLong.of(FAULT_PAUSE);
+          }
+        });
+  }
+
+  private void heardOf(Job job) {
+    if (RunParts.needsLoop(job)) {
+      loops.computeIfAbsent(
+          job.id(),
+          id ->
+              timeline.add("job " + id.value().substring(2, 10), true, 0, () -> turnOf(id)));
+    }
+    Actor loop = loops.get(job.id());
+    if (loop != null) {
+      timeline.ring(loop);
+    }
+  }
+
+  private OptionalLong turnOf(JobId id) {
+    if (parts.isEmpty()) {
+      return OptionalLong.of(0); // its thread is not on yet
+    }
+    Optional<Duration> pause = parts.get().step(id);
+    requireAlive();
+    if (pause.isPresent()) {
+      return OptionalLong.of(Math.min(Timeline.micros(pause.get()), WAIT_LIMIT));
+    }
+    loops.remove(id);
+    // The job may have left the queue again since the last look: then the loop goes on.
+    ledger.orElseThrow().findLive(id).ifPresent(this::heardOf);
+    return OptionalLong.empty();
+  }
+
+  /** A hint from the engine. */
+  void hint(ContainerName name) {
+    Actor loop = loops.get(name.job());
+    if (loop != null) {
+      timeline.ring(loop);
+    }
+  }
+
+  // ---- the ledger's disk
+
+  @Override
+  public void beforeCommit() {
+    port.between("commit");
+  }
+
+  @Override
+  public void whileWaiting() {
+    if (simulation.dice.percent(simulation.weather.interleaved)) {
+      timeline.interleave(2, this::isDead);
+    }
+    requireAlive();
+  }
+
+  @Override
+  public void beforeSync() throws SQLException {
+    port.between("sync");
+    if (simulation.machine.diskFails || port.fails(simulation.weather.ledgerVoid)) {
+      timeline.tell("disk", "takes nothing");
+      throw new SQLException("no space left on device");
+    }
+  }
+
+  @Override
+  public void afterSync() throws SQLException {
+    if (simulation.dice.perTenThousand(simulation.weather.deaths)) {
+      die("killed at: synced, nobody told");
+    }
+    requireAlive();
+    if (port.fails(simulation.weather.ledgerUnknown)) {
+      timeline.tell("disk", "took it, and fails");
+      throw new SQLException("the answer was lost");
+    }
+  }
+
+  @Override
+  public boolean syncs() {
+    return simulation.plant.syncs(simulation);
+  }
+
+  @Override
+  public void afterCommit() {
+    port.between("committed");
+  }
+
+  @Override
+  public void beforeRead() {
+    requireAlive();
+    if (port.fails(simulation.weather.ledgerReads)) {
+      timeline.tell("disk", "would not be read");
+      throw MemoryLedger.failed("it cannot be read");
+    }
+  }
+
+  @Override
+  public void beforeOpen() {
+    requireAlive();
+    if (simulation.machine.diskFails && simulation.dice.percent(50)) {
+      timeline.tell("disk", "cannot be opened");
+      throw MemoryLedger.failed("it cannot be opened");
+    }
+  }
+}

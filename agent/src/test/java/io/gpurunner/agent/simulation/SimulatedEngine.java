@@ -1,0 +1,255 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.EngineProbe;
+import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.LabelledContainer;
+import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.Observation.Activity;
+import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.storage.Cancellation;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+
+/** The engine as the agent meets it: it fails before and after what it does, and does things late. */
+final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
+  private final Simulation simulation;
+  private final Machine machine;
+  private final Port port;
+  private final UnaryOperator<Instant> agentTime;
+
+  SimulatedEngine(Simulation simulation, Port port, UnaryOperator<Instant> agentTime) {
+    this.agentTime = agentTime;
+    this.simulation = simulation;
+    this.machine = simulation.machine;
+    this.port = port;
+  }
+
+  @Override
+  public void create(ContainerSpec spec) {
+    effect(
+        "create",
+        spec.name(),
+        true,
+        late -> {
+          if (!machine.images.contains(spec.image())) {
+            blame(spec.name(), Cause.IMAGE);
+            throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
+          }
+          machine.create(spec, late);
+        });
+  }
+
+  @Override
+  public void start(ContainerName name) {
+    effect("start", name, true, _ -> startNow(name));
+  }
+
+  private void startNow(ContainerName name) {
+    Box box =
+        machine
+            .find(name)
+            .orElseThrow(
+                () -> new ContainerException(Kind.ABSENT, "No such container: " + name));
+    if (box.stage != Box.Stage.CREATED) {
+      return;
+    }
+    if (box.program.refusesToStart()) {
+      blame(name, Cause.ENGINE);
+      throw new ContainerException(Kind.REFUSED, "the device is not there");
+    }
+    machine.start(box);
+  }
+
+  @Override
+  public Optional<Observation> inspect(ContainerName name) {
+    return ask("inspect", name, () -> machine.find(name).map(this::observe));
+  }
+
+  private Observation observe(Box box) {
+    return switch (box.stage) {
+      case CREATED -> new Observation.Created(box.id);
+      case RUNNING ->
+          new Observation.Running(
+              box.id,
+              box.run(),
+              agentTime.apply(box.startedAt),
+              box.paused ? Activity.PAUSED : Activity.ACTIVE);
+      case EXITED ->
+          new Observation.Exited(
+              box.id,
+              box.run(),
+              box.exitCode,
+              box.outOfMemory,
+              agentTime.apply(box.startedAt),
+              agentTime.apply(box.finishedAt),
+              "");
+    };
+  }
+
+  @Override
+  public void signal(ContainerName name, Signal signal) {
+    effect(
+        signal.name(),
+        name,
+        false,
+        _ -> machine.find(name).ifPresent(box -> machine.signal(box, signal == Signal.KILL)));
+  }
+
+  @Override
+  public void remove(ContainerName name) {
+    effect("remove", name, false, _ -> machine.find(name).ifPresent(machine::remove));
+  }
+
+  @Override
+  public List<LabelledContainer> list() {
+    return ask(
+        "list",
+        Optional.<ContainerName>empty(),
+        () ->
+            machine.boxes.entrySet().stream()
+                .map(box -> new LabelledContainer(box.getValue().id, box.getKey()))
+                .toList());
+  }
+
+  @Override
+  public void discard(LabelledContainer container) {
+    port.between("discard");
+    failMaybe("discard", Optional.empty());
+    machine.boxes.values().stream()
+        .filter(box -> box.id.equals(container.containerId()))
+        .findFirst()
+        .ifPresent(machine::discard);
+    port.between("discarded");
+  }
+
+  @Override
+  public void ensurePresent(String image, Cancellation cancellation) {
+    port.between("pull");
+    requireUp();
+    if (machine.images.contains(image)) {
+      return;
+    }
+    int pieces = simulation.dice.between(1, 12);
+    for (int i = 0; i < pieces; i++) {
+      port.take(simulation.dice.seconds(0, 10));
+      if (cancellation.isCancelled()) {
+        throw new ContainerException(Kind.CANCELLED, "the pull was cancelled");
+      }
+      requireUp();
+    }
+    if (port.fails(simulation.weather.images)) {
+      Kind kind = simulation.dice.pick(List.of(Kind.FAILED, Kind.FAILED, Kind.REFUSED, Kind.UNREACHABLE));
+      if (kind != Kind.UNREACHABLE) {
+        simulation.truths().forEach(truth -> truth.causes.add(Cause.IMAGE));
+      }
+      say("pull fails: " + kind);
+      throw new ContainerException(kind, "the registry says no");
+    }
+    machine.images.add(image);
+    port.between("pulled");
+  }
+
+  @Override
+  public void save(ContainerName name, Path file) {
+    ask("save output", name, () -> true);
+  }
+
+  @Override
+  public void copy(ContainerName name, int tailLines, boolean follow, OutputStream to) {
+    throw new UnsupportedOperationException("nobody reads output here");
+  }
+
+  @Override
+  public EngineFacts probe() {
+    ask("probe", Optional.<ContainerName>empty(), () -> true);
+    return new EngineFacts("simulated", GpuAccess.NONE);
+  }
+
+  // ---- faults
+
+  private interface Effect {
+    /**
+     * @param late whether the agent has given up on it
+     */
+    void make(boolean late);
+  }
+
+  private <T> T ask(String what, ContainerName name, Supplier<T> answer) {
+    return ask(what, Optional.of(name), answer);
+  }
+
+  private <T> T ask(String what, Optional<ContainerName> name, Supplier<T> answer) {
+    port.between(what);
+    failMaybe(what, name);
+    T result = answer.get();
+    port.between(what + " answered");
+    return result;
+  }
+
+  private void effect(String what, ContainerName name, boolean mayBeLate, Effect change) {
+    port.between(what);
+    try {
+      failMaybe(what, Optional.of(name));
+    } catch (ContainerException e) {
+      if (mayBeLate && port.fails(simulation.weather.lateEffects)) {
+        simulation.timeline.once(
+            "engine", false, simulation.dice.seconds(0, 20), () -> late(what, name, change));
+      }
+      throw e;
+    }
+    change.make(false);
+    port.between(what + " done");
+    failMaybe(what + ", though done,", Optional.of(name));
+  }
+
+  /** What the agent has given up is done all the same. */
+  private void late(String what, ContainerName name, Effect change) {
+    if (machine.engineUp) {
+      say(what + " of " + Machine.short_(name) + " is done late");
+      try {
+        change.make(true);
+      } catch (ContainerException nobodyListens) {
+        say(what + " of " + Machine.short_(name) + " failed late");
+      }
+    }
+  }
+
+  private void failMaybe(String what, Optional<ContainerName> name) {
+    requireUp();
+    if (port.fails(simulation.weather.engine)) {
+      Kind kind = simulation.dice.percent(70) ? Kind.UNREACHABLE : Kind.FAILED;
+      if (kind == Kind.FAILED) {
+        name.ifPresent(known -> blame(known, Cause.ENGINE));
+      }
+      say(what + " fails: " + kind);
+      throw new ContainerException(kind, what + " was made to fail");
+    }
+  }
+
+  private void requireUp() {
+    if (!machine.engineUp) {
+      throw new ContainerException(Kind.UNREACHABLE, "the engine is down");
+    }
+  }
+
+  private void blame(ContainerName name, Cause cause) {
+    simulation.truth(name.job()).causes.add(cause);
+  }
+
+  private void say(String what) {
+    if (simulation.timeline.isTold()) {
+      simulation.timeline.tell("engine", what);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.ContainerRuntimeContract;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.ledger.MemoryLedger;
+import io.gpurunner.api.JobId;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The simulated engine, while nothing fails, keeps the contract that Docker keeps. */
+final class SimulatedEngineTest extends ContainerRuntimeContract {
+  @TempDir Path directory;
+
+  private final MemoryLedger ledger = new MemoryLedger();
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private Simulation simulation;
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private ContainerRuntime engine;
+
+  @BeforeEach
+  void make() {
+    simulation = Simulation.calm(ledger, ModelFiles.make(directory));
+    Port port = new Port(simulation, new SimulatedAgent(simulation));
+    engine = new SimulatedEngine(simulation, port, UnaryOperator.identity());
+  }
+
+  @AfterEach
+  void close() {
+    ledger.close();
+  }
+
+  @Override
+  protected ContainerRuntime runtime() {
+    return engine;
+  }
+
+  @Override
+  protected ContainerSpec spec(Program program) {
+    JobId job = JobId.random();
+    simulation.machine.runs(
+        job,
+        new Box.Program(
+            program.runsFor().map(Timeline::micros).orElse(Long.MAX_VALUE),
+            program.exitCode(),
+            program.outOfMemory(),
+            program.startRefusal().isPresent(),
+            program.afterTerm().map(Timeline::micros).orElse(-1L),
+            143,
+            false));
+    return spec(job, "busybox");
+  }
+
+  @Override
+  protected ContainerSpec specOfMissingImage() {
+    return spec(JobId.random(), "missing");
+  }
+
+  private static ContainerSpec spec(JobId job, String image) {
+    return new ContainerSpec(
+        new ContainerName(job, 1),
+        image,
+        List.of(),
+        Map.of(),
+        List.of(),
+        new ContainerSpec.GpuAttachment.None(),
+        1 << 20,
+        Map.of());
+  }
+
+  @Override
+  protected Observation.Exited awaitExit(ContainerName name) {
+    simulation.timeline.run(simulation.timeline.now() + Timeline.SECOND, () -> false);
+    return (Observation.Exited) engine.inspect(name).orElseThrow();
+  }
+
+  @Override
+  protected void awaitReady(ContainerName name) {
+    // It is ready once it is started.
+  }
+}

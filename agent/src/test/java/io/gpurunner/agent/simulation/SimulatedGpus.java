@@ -1,0 +1,103 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuDevice.Presence;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuProcess;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuUuid;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** The devices as looks at them show them: late, failing, or seeing less than there is. */
+final class SimulatedGpus implements GpuInventory {
+  static final String PRODUCT = "NVIDIA GeForce RTX 3090";
+
+  /** As NVML's inventory: a look is worth nothing any more after so long. */
+  private static final Duration STALE = Duration.ofSeconds(31);
+
+  private final Simulation simulation;
+  private final Port port;
+  private final Clock clock;
+  private GpuSnapshot latest;
+  private Optional<Actor> looker = Optional.empty();
+
+  SimulatedGpus(Simulation simulation, Port port, Clock clock) {
+    this.clock = clock;
+    this.simulation = simulation;
+    this.port = port;
+    this.latest =
+        new GpuSnapshot(clock.instant(), List.of(), Optional.of("not read yet"));
+  }
+
+  void start() {
+    looker = Optional.of(simulation.timeline.add("gpus", true, 0, this::look));
+  }
+
+  private OptionalLong look() {
+    Instant at = clock.instant();
+    if (port.fails(simulation.weather.gpus)) {
+      latest = new GpuSnapshot(at, latest.devices(), Optional.of("the driver says no"));
+      return OptionalLong.of(simulation.dice.seconds(1, 10));
+    }
+    List<GpuDevice> seen = new ArrayList<>();
+    for (Machine.Device device : simulation.machine.devices) {
+      seen.add(see(device));
+    }
+    port.between("look at GPUs");
+    latest = new GpuSnapshot(at, seen, Optional.empty());
+    return OptionalLong.of(Timeline.SECOND);
+  }
+
+  private GpuDevice see(Machine.Device device) {
+    boolean unreadable = !device.lost && port.fails(simulation.weather.gpus / 4);
+    boolean used = simulation.machine.isUsed(device);
+    Presence presence =
+        device.lost ? Presence.LOST : unreadable ? Presence.UNREADABLE : Presence.READABLE;
+    return new GpuDevice(
+        new GpuUuid(device.uuid),
+        device.ordinal,
+        PRODUCT,
+        24L << 30,
+        used ? 4L << 30 : 0,
+        used ? List.of(new GpuProcess(4711, 4L << 30)) : List.of(),
+        presence == Presence.READABLE ? Optional.empty() : Optional.of("it does not answer"),
+        presence);
+  }
+
+  @Override
+  public GpuSnapshot snapshot() {
+    boolean stale =
+        Duration.between(latest.at(), clock.instant()).compareTo(STALE) > 0;
+    return latest.fault().isEmpty() && stale
+        ? new GpuSnapshot(latest.at(), latest.devices(), Optional.of("the driver hangs"))
+        : latest;
+  }
+
+  @Override
+  public void requestLook() {
+    looker.ifPresent(simulation.timeline::ring);
+  }
+
+  @Override
+  public String description() {
+    return "simulated";
+  }
+
+  @Override
+  public void close() {
+    // Nothing is held.
+  }
+
+  /** A device falls off the bus. */
+  static void lose(Simulation simulation, Machine.Device device) {
+    device.lost = true;
+    simulation.truths().forEach(truth -> truth.causes.add(Cause.LOST_GPU));
+  }
+}

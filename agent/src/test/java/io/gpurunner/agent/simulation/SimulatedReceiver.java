@@ -1,0 +1,59 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.callback.CallbackDelivery;
+import io.gpurunner.agent.callback.CallbackResult;
+import io.gpurunner.agent.callback.CallbackSender;
+import io.gpurunner.api.JobId;
+import java.util.Locale;
+
+/** The receiver of callbacks as the agent meets it. */
+final class SimulatedReceiver implements CallbackSender {
+  /** A receiver that says no to everything. */
+  static final String DEAF = "http://deaf/callback";
+
+  private final Simulation simulation;
+  private final Port port;
+
+  SimulatedReceiver(Simulation simulation, Port port) {
+    this.simulation = simulation;
+    this.port = port;
+  }
+
+  @Override
+  public CallbackResult send(CallbackDelivery delivery) {
+    simulation.invariants.sending(delivery);
+    port.between("call back");
+    if (!simulation.machine.receiverUp || port.fails(simulation.weather.receiver)) {
+      say("is not reached");
+      return new CallbackResult.Failed("no connection");
+    }
+    JobId job = jobOf(delivery.body());
+    boolean deaf = delivery.url().toString().equals(DEAF);
+    say("hears of " + job.value().substring(2, 10) + (deaf ? " and says no" : ""));
+    simulation.invariants.received(job, delivery, !deaf);
+    port.between("called back");
+    if (deaf) {
+      return new CallbackResult.Rejected(500, "HTTP 500");
+    }
+    if (port.fails(simulation.weather.receiver)) {
+      say("has its answer lost");
+      return new CallbackResult.Failed("the answer was lost");
+    }
+    return new CallbackResult.Delivered(200);
+  }
+
+  static JobId jobOf(String body) {
+    int at = body.indexOf("\"job_id\":\"") + "\"job_id\":\"".length();
+    return new JobId(body.substring(at, at + 38));
+  }
+
+  static boolean isSuccess(String body) {
+    return body.toLowerCase(Locale.ROOT).contains("\"status\":\"success\"");
+  }
+
+  private void say(String what) {
+    if (simulation.timeline.isTold()) {
+      simulation.timeline.tell("receiver", what);
+    }
+  }
+}

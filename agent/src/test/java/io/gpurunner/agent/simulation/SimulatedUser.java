@@ -1,0 +1,165 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.Jobs;
+import io.gpurunner.api.RequestRefusedException;
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** A user who makes jobs, asks for them, and deletes some. One thread. */
+final class SimulatedUser {
+  private final Simulation simulation;
+  private final Dice dice;
+  private final Timeline timeline;
+  private final Caller caller;
+  private final List<JobId> jobs = new ArrayList<>();
+  private final int wants;
+  private int sent;
+
+  /** A request whose answer was lost. */
+  private Optional<Order> open = Optional.empty();
+
+  private record Order(JobRequest request, String source, Optional<String> key) {}
+
+  SimulatedUser(Simulation simulation, String name) {
+    this.simulation = simulation;
+    this.dice = simulation.dice;
+    this.timeline = simulation.timeline;
+    this.caller = new Caller(name, false);
+    this.wants = dice.between(1, 4);
+  }
+
+  OptionalLong turn() {
+    Optional<Jobs> desk = simulation.agent().flatMap(SimulatedAgent::desk);
+    if (desk.isPresent()) {
+      try {
+        act(desk.get());
+      } catch (RequestRefusedException e) {
+        say("is refused: " + e.getMessage());
+      } catch (LedgerException e) {
+        say("is told " + e.kind());
+      }
+    }
+    boolean busy = !simulation.isCalm() && !isDone();
+    return OptionalLong.of(dice.micros(0, (busy ? 20 : 120) * Timeline.SECOND));
+  }
+
+  /** Whether nothing more is asked for, and all of it has ended. */
+  boolean isDone() {
+    return open.isEmpty()
+        && sent >= wants
+        && jobs.stream().allMatch(id -> simulation.truth(id).isFinal());
+  }
+
+  private void act(Jobs desk) {
+    if (open.isPresent()) {
+      send(desk, open.get());
+    } else if (sent < wants && !simulation.isCalm() && dice.percent(60)) {
+      sent++;
+      Optional<String> key = dice.percent(50) ? Optional.of("key-" + sent) : Optional.empty();
+      send(desk, new Order(request(), "{\"order\":\"" + caller.user() + sent + "\"}", key));
+    } else if (!jobs.isEmpty()) {
+      List<JobId> live = jobs.stream().filter(id -> !simulation.truth(id).isFinal()).toList();
+      JobId id = dice.pick(live.isEmpty() || dice.percent(20) ? jobs : live);
+      int what = dice.below(100);
+      if (what < 55) {
+        ask(desk, id);
+      } else if (what < 65) {
+        desk.detail(caller, id);
+      } else if (what < 80) {
+        delete(desk, id);
+      } else if (simulation.truth(id).seen.isPresent()) {
+        retryUpload(desk, id);
+      }
+    }
+  }
+
+  private JobRequest request() {
+    Requests request =
+        Requests.simple()
+            .gpus(dice.below(simulation.machine.devices.size() + 1))
+            .retries(dice.percent(50) ? 0 : dice.between(1, 2))
+            .priority(dice.below(3));
+    if (dice.percent(30)) {
+      request.stopAfter(Duration.ofMinutes(dice.between(1, 2)));
+    }
+    if (dice.percent(70)) {
+      request.callback(
+          URI.create(dice.percent(10) ? SimulatedReceiver.DEAF : "http://hears/callback"));
+    }
+    List<JobId> ended = jobs.stream().filter(id -> simulation.truth(id).isFinal()).toList();
+    if (!ended.isEmpty() && dice.percent(30)) {
+      request.resumeFrom(dice.pick(ended));
+    }
+    return request.build();
+  }
+
+  private void send(Jobs desk, Order order) {
+    // Until it is answered, it may have been taken.
+    open = order.key().isPresent() ? Optional.of(order) : Optional.empty();
+    simulation.invariants.sent();
+    JobId id;
+    try {
+      id = desk.create(caller, order.request(), order.source(), order.key());
+    } catch (RequestRefusedException e) {
+      if (e.kind() == RequestRefusedException.Kind.CONFLICT
+          || e.kind() == RequestRefusedException.Kind.UNAVAILABLE) {
+        open = Optional.empty();
+        if (e.kind() == RequestRefusedException.Kind.UNAVAILABLE) {
+          sent--;
+        }
+        simulation.invariants.refused();
+      }
+      throw e;
+    }
+    open = Optional.empty();
+    say("is answered " + id.value().substring(2, 10));
+    if (!jobs.contains(id)) {
+      jobs.add(id);
+    }
+    simulation.invariants.answered(id);
+  }
+
+  private void ask(Jobs desk, JobId id) {
+    simulation.invariants.told(id, desk.status(caller, id));
+  }
+
+  private void delete(Jobs desk, JobId id) {
+    JobTruth truth = simulation.truth(id);
+    truth.deletionAsked = true;
+    String answer = desk.delete(caller, id);
+    say("deletes " + truth.name() + ": " + answer);
+    simulation.invariants.deletionAnswered(id, answer);
+  }
+
+  private void retryUpload(Jobs desk, JobId id) {
+    JobTruth truth = simulation.truth(id);
+    boolean failed = truth.isFinal();
+    if (!failed) {
+      return;
+    }
+    boolean before = truth.uploadResumed;
+    truth.uploadResumed = true; // it may be recorded though no answer comes
+    try {
+      String answer = desk.retryUpload(caller, id);
+      say("has " + truth.name() + " uploaded again: " + answer);
+    } catch (RequestRefusedException e) {
+      truth.uploadResumed = before;
+      throw e;
+    }
+  }
+
+  private void say(String what) {
+    if (timeline.isTold()) {
+      timeline.tell(caller.user(), what);
+    }
+  }
+}

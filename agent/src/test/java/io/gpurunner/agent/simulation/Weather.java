@@ -1,0 +1,79 @@
+package io.gpurunner.agent.simulation;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * How likely what fault is in this simulation. Each sort is absent from about half of the seeds, so
+ * that rare meetings of two are not drowned by all the others.
+ */
+final class Weather {
+  // Percent of calls.
+  int interleaved;
+  int slow;
+  int engine;
+  int lateEffects;
+  int images;
+  int volumes;
+  int store;
+  int gpus;
+  int receiver;
+  int ledgerVoid;
+  int ledgerUnknown;
+  int ledgerReads;
+
+  /** Of ten thousand points between two steps. */
+  int deaths;
+
+  private final List<Mischief.Kind> mischief = new ArrayList<>();
+
+  Weather(Dice dice) {
+    boolean calm = dice.percent(5);
+    if (calm) {
+      return;
+    }
+    interleaved = some(dice, 30);
+    slow = some(dice, 8);
+    engine = some(dice, 15);
+    lateEffects = some(dice, 40);
+    images = some(dice, 40);
+    volumes = dice.percent(20) ? dice.between(1, 10) : 0;
+    store = some(dice, 40);
+    gpus = some(dice, 20);
+    receiver = some(dice, 60);
+    ledgerVoid = some(dice, 6);
+    ledgerUnknown = some(dice, 6);
+    ledgerReads = some(dice, 3);
+    deaths = some(dice, 60);
+    for (Mischief.Kind kind : Mischief.Kind.values()) {
+      if (dice.percent(35)) {
+        mischief.add(kind);
+      }
+    }
+  }
+
+  private static int some(Dice dice, int most) {
+    return dice.percent(50) ? 0 : dice.between(1, most);
+  }
+
+  List<Mischief.Kind> mischief() {
+    return mischief;
+  }
+
+  /** From now on nothing fails any more. */
+  void calmDown() {
+    slow = 0;
+    engine = 0;
+    lateEffects = 0;
+    images = 0;
+    volumes = 0;
+    store = 0;
+    gpus = 0;
+    receiver = 0;
+    ledgerVoid = 0;
+    ledgerUnknown = 0;
+    ledgerReads = 0;
+    deaths = 0;
+    mischief.clear();
+  }
+}
