@@ -23,8 +23,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What {@code gpurunner prepare-start} has Java watch, to write down what a start takes: the agent in an empty directory, on
- * loopback, beside an engine that is played, asked the usual things for a moment. Touches nothing of the real agent's.
+ * What {@code gpurunner prepare-start} has Java watch, to write down what a start takes: the agent
+ * in an empty directory, on loopback, beside an engine that is played, asked the usual things for a
+ * moment. Touches nothing of the real agent's.
  */
 final class Rehearsal {
   /** Enough for what is asked often to stand out. */
@@ -108,7 +109,7 @@ final class Rehearsal {
   private void run() throws IOException, InterruptedException {
     String token = command("token", "create", "--user", "rehearsal");
     AgentConfig effective = ConfigFile.load(config);
-    try (Agent agent = Agent.start(effective)) {
+    try (Agent _ = Agent.start(effective)) {
       int looks = 0;
       while (ask("/health/ready", Optional.empty(), token).statusCode() != 200
           && looks < READY_LOOKS) {
@@ -117,7 +118,7 @@ final class Rehearsal {
       askAboutJobs(token);
     }
     // Once more, with jobs in the ledger.
-    try (Agent agent = Agent.start(effective)) {
+    try (Agent _ = Agent.start(effective)) {
       ask("/health/live", Optional.empty(), token);
     }
   }

@@ -19,6 +19,9 @@ final class CommitThread implements Commits {
   /** Commits that share one sync. */
   private static final int GROUP_LIMIT = 512;
 
+  /** Longest a group waits to be as large as the last; a commit that comes alone does not wait. */
+  private static final long LINGER_NANOS = 1_000_000;
+
   private static final long OFFER_LIMIT_SECONDS = 5;
 
   /** Longest a caller waits for the disk; compacting the file is within it. */
@@ -30,6 +33,7 @@ final class CommitThread implements Commits {
   private final BlockingQueue<Commit<?>> waiting = new ArrayBlockingQueue<>(WAITING_LIMIT);
   private final GroupCommit groups;
   private final Thread thread;
+  private int lastGroup = 1; // the ledger's thread's
   private volatile boolean closing;
   private volatile boolean ended;
 
@@ -70,7 +74,9 @@ final class CommitThread implements Commits {
         if (first != null && !first.isSettled()) {
           List<Commit<?>> commits = new ArrayList<>(List.of(first));
           waiting.drainTo(commits, GROUP_LIMIT - 1);
+          linger(commits);
           groups.write(commits);
+          lastGroup = commits.size();
         }
       }
     } catch (InterruptedException e) {
@@ -78,6 +84,22 @@ final class CommitThread implements Commits {
     } finally {
       ended = true;
       refuseWaiting();
+    }
+  }
+
+  /**
+   * Those who were told together come again together, but not at once: without waiting for them,
+   * the first would have a sync to itself, and all others would wait for it.
+   */
+  private void linger(List<Commit<?>> commits) throws InterruptedException {
+    long until = System.nanoTime() + LINGER_NANOS;
+    while (commits.size() < lastGroup) {
+      Commit<?> next = waiting.poll(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+      if (next == null) {
+        return;
+      }
+      commits.add(next);
+      waiting.drainTo(commits, GROUP_LIMIT - commits.size());
     }
   }
 

@@ -33,7 +33,10 @@ final class JobRows {
   List<Job> loadLive(Handle handle) {
     // Files of a job that has not ended are kept, and the index begins with these.
     return handle
-        .createQuery("select " + JOB_COLUMNS + " from job where files = 'KEPT' and finished_at is null order by sequence")
+        .createQuery(
+            "select "
+                + JOB_COLUMNS
+                + " from job where files = 'KEPT' and finished_at is null order by sequence")
         .map((row, _) -> job(row))
         .list();
   }
