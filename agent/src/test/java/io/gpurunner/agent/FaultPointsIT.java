@@ -432,9 +432,7 @@ class FaultPointsIT {
     @Override
     public void close() {
       agent.close();
-      containers
-          .ofStateDirectory(agent.stateDirectory())
-          .forEach(containers::removeQuietly);
+      containers.ofStateDirectory(agent.stateDirectory()).forEach(containers::removeQuietly);
     }
   }
 }

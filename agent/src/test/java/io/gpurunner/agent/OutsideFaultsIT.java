@@ -30,17 +30,14 @@ class OutsideFaultsIT {
   @BeforeAll
   static void start() {
     agent =
-        new AgentUnderTest(
-            directory, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1");
+        new AgentUnderTest(directory, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1");
     agent.awaitReady();
   }
 
   @AfterAll
   static void stop() {
     agent.close();
-    containers
-        .ofStateDirectory(agent.config().stateDir())
-        .forEach(containers::removeQuietly);
+    containers.ofStateDirectory(agent.config().stateDir()).forEach(containers::removeQuietly);
   }
 
   private static String running() {
