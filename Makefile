@@ -5,6 +5,7 @@ SYSCONFDIR ?= /etc
 DESTDIR    ?=
 STORE      ?= local
 IMAGE      ?= busybox
+N          ?= 1000
 
 DIST   := target/dist/gpurunner
 # What `make install` installs; a tree that is there already is taken as it is.
@@ -17,7 +18,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota demo bench dist format install uninstall clean
+.PHONY: help build test test-quota simulate kill-campaign kill-ledger demo bench dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -33,6 +34,9 @@ test: ## run every test, beside a real Docker engine and a real S3 server
 test-quota: ## test volumes on project quota, in a virtual machine; not part of `make test`
 	dev/prepare quota
 	dev/as-root dev/test-quota
+
+kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; about an hour
+	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(N)
 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -41,6 +42,8 @@ import org.slf4j.LoggerFactory;
 public final class JobLedger implements AutoCloseable {
   /** A file smaller than this is not worth compacting. */
   private static final long COMPACT_FROM_BYTES = 256L << 20;
+
+  private static final Duration BACKUP_INTERVAL = Duration.ofDays(1);
 
   private static final Logger log = LoggerFactory.getLogger(JobLedger.class);
 
@@ -368,9 +371,37 @@ public final class JobLedger implements AutoCloseable {
         });
   }
 
+  /**
+   * Removes what is recorded of some jobs whose time is over: those that ended longest ago, whose
+   * files were removed and whose callbacks are settled.
+   *
+   * @param endedBefore those that ended before go
+   * @param newest how many jobs there may be; of those beyond, the ones that ended first go
+   * @param limit the most removed by this call, which is one commit
+   * @return how many were removed
+   */
+  public int forget(Instant endedBefore, long newest, int limit) {
+    return commits.commit(
+        () -> {
+          long surplus = rows.count(writing(), Optional.empty()) - newest;
+          List<JobId> ids = rows.forgettable(writing(), endedBefore, limit);
+          if (ids.size() < Math.min(surplus, limit)) {
+            int more = (int) Math.min(surplus, limit);
+            ids = rows.forgettable(writing(), Instant.ofEpochMilli(Long.MAX_VALUE), more);
+          }
+          rows.forget(writing(), ids);
+          return ids.size();
+        });
+  }
+
   private void update(Job before, Job after) {
     rows.update(writing(), before, after);
     changes.put(after);
+  }
+
+  /** Copies the file to the directory {@code backups} beside it, where that was a day ago. */
+  public void backUpDaily() {
+    store.backUpWhereLast(BACKUP_INTERVAL);
   }
 
   // ---- reading
@@ -490,9 +521,9 @@ public final class JobLedger implements AutoCloseable {
     }
   }
 
-  /** Why the last commit failed; empty where it did not. */
+  /** Why the last commit failed, or none that takes a job may be made; empty where all is well. */
   public Optional<String> fault() {
-    return commits.fault();
+    return commits.fault().or(store::fault);
   }
 
   @Override

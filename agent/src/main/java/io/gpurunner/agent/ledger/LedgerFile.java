@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Clock;
+import java.time.Instant;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.Function;
@@ -51,7 +53,7 @@ final class LedgerFile implements AutoCloseable {
    * @throws LedgerException FAILED naming the file: in use by another agent, damaged, or lacking
    *     what it held before
    */
-  static LedgerFile open(LedgerPlace place) {
+  static LedgerFile open(LedgerPlace place, Clock clock) {
     try {
       OptionalLong seen = Witness.read(place.witness());
       if (place.isAbsent()) {
@@ -67,7 +69,7 @@ final class LedgerFile implements AutoCloseable {
       int version = requireLedger(place, connection);
       if (version < LedgerSchema.NEWEST) {
         connection.close();
-        migrate(place, version);
+        migrate(place, version, clock.instant());
         connection = connect(place);
       }
       return open(place, connection, seen);
@@ -136,9 +138,9 @@ final class LedgerFile implements AutoCloseable {
     return version.getAsInt();
   }
 
-  private static void migrate(LedgerPlace place, int version) throws IOException {
+  private static void migrate(LedgerPlace place, int version, Instant now) throws IOException {
     log.info("{} is brought from form {} to {}", place.path(), version, LedgerSchema.NEWEST);
-    LedgerSchema.migrate(place);
+    LedgerSchema.migrate(place, now);
   }
 
   private static LedgerException lost(LedgerPlace place, String what) {

@@ -25,6 +25,16 @@ record LedgerPlace(String scheme, Path database) {
     return new LedgerPlace(DISK, database.toAbsolutePath());
   }
 
+  /**
+   * A database by the name of its file, which need not end as those of H2 do.
+   *
+   * @param name absolute, of the file without H2's suffix; with the scheme or without
+   */
+  static LedgerPlace named(String scheme, String name) {
+    return new LedgerPlace(
+        scheme, Path.of(name.startsWith(scheme) ? name.substring(scheme.length()) : name));
+  }
+
   /** What is next to this database, under another name. */
   private LedgerPlace sibling(String name) {
     return new LedgerPlace(scheme, database.resolveSibling(name));
@@ -65,6 +75,10 @@ record LedgerPlace(String scheme, Path database) {
     return beside(".witness");
   }
 
+  FilePath reserve() {
+    return beside(".reserve");
+  }
+
   FilePath lock() {
     return beside(".lock");
   }
@@ -87,6 +101,45 @@ record LedgerPlace(String scheme, Path database) {
     return FilePath.get(scheme + backupsPath());
   }
 
+  /** Makes a directory for its owner alone, unless there is one. */
+  void makePrivateDirectory(FilePath directory) throws IOException {
+    if (directory.exists()) {
+      return;
+    }
+    try {
+      directory.createDirectory();
+    } catch (DbException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+    setMode(directory, "rwx------");
+  }
+
+  private void setMode(FilePath file, String mode) throws IOException {
+    if (scheme.equals(DISK)) {
+      Files.setPosixFilePermissions(
+          Path.of(file.toString()), PosixFilePermissions.fromString(mode));
+    }
+  }
+
+  void makePrivate() throws IOException {
+    setMode(file(), "rw-------");
+  }
+
+  /** The file that another is about to replace, under a name of its own. */
+  void keepReplaced(String time) throws IOException {
+    if (scheme.equals(DISK)) {
+      // A second name, so that there is a ledger at every instant.
+      Files.createLink(Path.of(database + ".replaced-" + time + SUFFIX), path());
+    }
+  }
+
+  /** What is free on the disk; as much as one likes where it is none of this machine's. */
+  long freeBytes() throws IOException {
+    return scheme.equals(DISK)
+        ? Files.getFileStore(database.resolveSibling(".")).getUsableSpace()
+        : Long.MAX_VALUE;
+  }
+
   boolean isAbsent() {
     return !file().exists();
   }
@@ -97,8 +150,7 @@ record LedgerPlace(String scheme, Path database) {
 
   /** Puts a database, which is closed, in the place of this one; returns once that is on disk. */
   void replaceBy(LedgerPlace other) throws IOException {
-    sync(other.file());
-    move(other.file(), file());
+    other.moveTo(file());
   }
 
   /** Returns once the new name is on disk. */
@@ -108,7 +160,15 @@ record LedgerPlace(String scheme, Path database) {
     } catch (DbException e) {
       throw new IOException(e.getMessage(), e);
     }
-    syncDirectory();
+    try (FileChannel directory = to.getParent().open("r")) {
+      directory.force(true);
+    }
+  }
+
+  /** Gives this database, which is closed, another name; returns once that is on disk. */
+  void moveTo(FilePath name) throws IOException {
+    sync(file());
+    move(file(), name);
   }
 
   void delete() throws IOException {
@@ -127,15 +187,8 @@ record LedgerPlace(String scheme, Path database) {
 
   /** Makes an empty file for its owner alone, unless there is one. */
   void makePrivate(FilePath file) throws IOException {
-    if (file.createFile() && scheme.equals(DISK)) {
-      Files.setPosixFilePermissions(
-          Path.of(file.toString()), PosixFilePermissions.fromString("rw-------"));
-    }
-  }
-
-  void syncDirectory() throws IOException {
-    try (FileChannel directory = file().getParent().open("r")) {
-      directory.force(true);
+    if (file.createFile()) {
+      setMode(file, "rw-------");
     }
   }
 

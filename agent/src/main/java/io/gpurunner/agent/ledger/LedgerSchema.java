@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Instant;
 import java.util.OptionalInt;
 import org.flywaydb.core.Flyway;
 import org.h2.jdbcx.JdbcDataSource;
@@ -43,8 +44,9 @@ final class LedgerSchema {
     place.replaceBy(next);
   }
 
-  /** Brings a ledger, which is closed, to this version's form. */
-  static void migrate(LedgerPlace place) throws IOException {
+  /** Brings a ledger, which is closed, to this version's form; a copy of it as it was is kept. */
+  static void migrate(LedgerPlace place, Instant now) throws IOException {
+    LedgerBackups.makeOwn(place, now);
     LedgerPlace next = place.next();
     next.delete();
     compact(place, next);
@@ -53,13 +55,16 @@ final class LedgerSchema {
   }
 
   private static void bringUp(LedgerPlace place) {
-    Flyway.configure().dataSource(source(place, "")).locations("classpath:db/migration").load().migrate();
+    Flyway.configure()
+        .dataSource(source(place, ""))
+        .locations("classpath:db/migration")
+        .load()
+        .migrate();
   }
 
   /** Writes what is in one database, which is closed, to another that is not there yet. */
   static void compact(LedgerPlace from, LedgerPlace to) {
-    MVStore.compact(
-        SealedFiles.over(from.file().toString()), to.file().toString(), false, null);
+    MVStore.compact(SealedFiles.over(from.file().toString()), to.file().toString(), false, null);
   }
 
   /** Empty where a database is no ledger, or one without anything in it. */

@@ -37,6 +37,7 @@ final class LedgerStore implements LedgerDatabase {
   private volatile Optional<LedgerFile> file;
 
   private final LedgerLock lock;
+  private final LedgerReserve reserve;
 
   /** What was written may not be on disk: the file is to be written anew before it is used. */
   private boolean doubtful;
@@ -54,8 +55,9 @@ final class LedgerStore implements LedgerDatabase {
     this.compactFromBytes = compactFromBytes;
     this.lock = LedgerLock.take(place);
     try {
-      this.file = Optional.of(LedgerFile.open(place));
+      this.file = Optional.of(LedgerFile.open(place, clock));
       this.compactedBytes = JobRows.compactedBytes(writing());
+      this.reserve = new LedgerReserve(place);
     } catch (RuntimeException e) {
       lock.close();
       throw e;
@@ -103,13 +105,18 @@ final class LedgerStore implements LedgerDatabase {
   }
 
   @Override
+  public Optional<String> fault() {
+    return reserve.fault();
+  }
+
+  @Override
   public String describe() {
     return "the ledger " + place.path();
   }
 
   @Override
   public void openAnew() {
-    openAnew(() -> {});
+    openAnew(reserve::giveUpWhereFull);
   }
 
   private void openAnew(Runnable meanwhile) {
@@ -120,7 +127,7 @@ final class LedgerStore implements LedgerDatabase {
     } finally {
       try {
         writeAnewWhereDoubtful();
-        file = Optional.of(LedgerFile.open(place));
+        file = Optional.of(LedgerFile.open(place, clock));
       } finally {
         opening.writeLock().unlock();
       }
@@ -141,6 +148,7 @@ final class LedgerStore implements LedgerDatabase {
 
   @Override
   public void compactWhereGrown() throws SQLException {
+    reserve.takeWhereRoom();
     long bytes = open().bytes();
     boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
     if (!grown || clock.instant().isBefore(compactNotBefore)) {
@@ -157,6 +165,18 @@ final class LedgerStore implements LedgerDatabase {
         bytes / 1_000_000,
         compactedBytes / 1_000_000,
         (System.nanoTime() - startedNanos) / 1_000_000);
+  }
+
+  @Override
+  public void backUpWhereLast(Duration interval) {
+    Instant now = clock.instant();
+    boolean recent =
+        LedgerBackups.list(place).stream()
+            .map(LedgerBackups.Backup::at)
+            .anyMatch(at -> at.isAfter(now.minus(interval)) && !at.isAfter(now));
+    if (!recent) {
+      LedgerBackups.makeOwn(place, now);
+    }
   }
 
   @Override

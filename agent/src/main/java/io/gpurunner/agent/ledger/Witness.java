@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
 /**
  * A small file beside the database that says how many commits the database held, at the least. H2
  * opens a file whose newest part is missing without a word, as it was some commits ago; with this,
- * that is found out. It is written after the sync of each commit and not synced itself: what it says
- * is never more than what is on disk. Not thread-safe.
+ * that is found out. It is written after the sync of each commit and not synced itself: what it
+ * says is never more than what is on disk. Not thread-safe.
  */
 final class Witness implements AutoCloseable {
   private static final Pattern FORM =

@@ -131,8 +131,7 @@ final class CutDisk implements AutoCloseable {
   synchronized List<String> entries(String directory) {
     String prefix = directory.isEmpty() ? "" : directory + "/";
     return names.keySet().stream()
-        .filter(
-            name -> name.startsWith(prefix) && name.indexOf('/', prefix.length()) < 0)
+        .filter(name -> name.startsWith(prefix) && name.indexOf('/', prefix.length()) < 0)
         .toList();
   }
 

@@ -124,8 +124,7 @@ class CutDiskTest {
           .migrate();
       try (Connection connection = LedgerSchema.source(disk.place(), "").getConnection();
           Statement statement = connection.createStatement()) {
-        statement.execute(
-            "insert into idempotency_key values ('ann', 'k', 'digest', 'job', 1)");
+        statement.execute("insert into idempotency_key values ('ann', 'k', 'digest', 'job', 1)");
         statement.execute("checkpoint sync");
       }
       disk.syncNames();

@@ -14,7 +14,6 @@ import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -361,6 +360,63 @@ class JobLedgerTest {
         Statement statement = connection.createStatement()) {
       statement.execute("SHUTDOWN IMMEDIATELY");
     }
+  }
+
+  @Test
+  void aJobKeepsSoManyLinesAndSaysThatOthersWent() {
+    JobId id = submit(Requests.simple().build()).id();
+    for (int i = 0; i < JobRows.LINE_LIMIT; i++) {
+      ledger.note(id, "note", "line " + i);
+    }
+    List<JobHistory.Line> lines = ledger.history(id, 10_000);
+    assertThat(lines).hasSizeLessThanOrEqualTo(JobRows.LINE_LIMIT);
+    assertThat(lines.getFirst().kind()).isEqualTo("submitted");
+    assertThat(lines)
+        .anySatisfy(line -> assertThat(line.message()).contains("older lines were removed"))
+        .anySatisfy(
+            line -> assertThat(line.message()).isEqualTo("line " + (JobRows.LINE_LIMIT - 1)));
+  }
+
+  @Test
+  void recordsGoOnceNothingNeedsThem() {
+    URI url = URI.create("http://127.0.0.1/cb");
+    Job live = submit(Requests.simple().build());
+    Job kept = finished(Requests.simple().build(), new Ending.Completed());
+    Job owing = sweep(finished(Requests.simple().callback(url).build(), new Ending.Completed()));
+    Job old = sweep(finished(Requests.simple().build(), new Ending.Completed()));
+    Job older = sweep(finished(Requests.simple().build(), new Ending.Completed()));
+    Instant later = T.plusSeconds(1);
+
+    assertThat(ledger.forget(T, 1_000, 10)).isZero();
+    assertThat(ledger.forget(later, 1_000, 1)).isEqualTo(1);
+    assertThat(ledger.find(old.id())).isEmpty();
+    assertThat(ledger.history(old.id(), 10)).isEmpty();
+    assertThat(ledger.forget(T, 4, 10)).isZero();
+    assertThat(ledger.forget(T, 3, 10)).isEqualTo(1);
+    assertThat(ledger.find(older.id())).isEmpty();
+    assertThat(ledger.forget(later, 0, 10)).isZero();
+    ledger.callbackDelivered(ledger.dueCallbacks(T, 0, 1).getFirst(), "HTTP 200");
+    assertThat(ledger.forget(later, 1_000, 10)).isEqualTo(1);
+    assertThat(ledger.find(owing.id())).isEmpty();
+    reopen();
+    assertThat(ledger.page(Optional.empty(), 1, 10))
+        .extracting(Job::id)
+        .containsExactly(kept.id(), live.id());
+  }
+
+  private Job sweep(Job job) {
+    assertThat(ledger.giveFilesUp(job.id())).isTrue();
+    ledger.swept(job.id());
+    return job;
+  }
+
+  @Test
+  void aKeyGoesWithItsJob() {
+    JobId id = ((Creation.Created) createWithKey("ann", "{}")).id();
+    ledger.requestDeletion(id, "ann");
+    sweep(ledger.find(id).orElseThrow());
+    assertThat(ledger.forget(T.plusSeconds(1), 1_000, 10)).isEqualTo(1);
+    assertThat(createWithKey("ann", "{}")).isInstanceOf(Creation.Created.class);
   }
 
   @Test

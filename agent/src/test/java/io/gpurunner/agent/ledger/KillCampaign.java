@@ -3,33 +3,27 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.BufferedReader;
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
-import java.net.URI;
-import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 
 /**
  * Kills a process that writes a ledger, again and again, at random points of its life: while it
- * starts, opens, commits, compacts or closes. The same file serves many rounds, so that it grows, is
- * compacted, and is recovered from what kills before have left. Not thread-safe.
+ * starts, opens, commits, compacts or closes. The same file serves many rounds, so that it grows,
+ * is compacted, and is recovered from what kills before have left. Not thread-safe.
  */
 final class KillCampaign {
   /** After so many rounds a new file is begun, so that its first moments are met too. */
@@ -40,6 +34,7 @@ final class KillCampaign {
 
   private static final long LONG_LIFE_MILLIS = 50_000;
   private static final long COMPACT_FROM_BYTES = 1_000_000;
+
   /** Of five kinds of kills, what the others are. */
   private static final int WRITING = 4;
 
@@ -74,7 +69,9 @@ final class KillCampaign {
 
   /** To standard output, for people. */
   private void report() {
-    assertThat(rounds < 10 || commits > rounds).as("processes wrote before they were killed").isTrue();
+    assertThat(rounds < 10 || commits > rounds)
+        .as("processes wrote before they were killed")
+        .isTrue();
     System.out.printf(
         "%d kills: %d of starting processes, %d of closing ones, %d that had lived %d s;"
             + " %d commits answered, none lost%n",
@@ -144,32 +141,11 @@ final class KillCampaign {
   }
 
   private Process start() throws IOException {
-    return new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-cp",
-            classPath(),
-            LedgerWriter.class.getName(),
-            directory.toString(),
-            String.valueOf(random.nextLong()),
-            String.valueOf(COMPACT_FROM_BYTES))
-        .redirectError(ProcessBuilder.Redirect.to(errors().toFile()))
-        .start();
+    return LedgerWriter.start(directory, random.nextLong(), COMPACT_FROM_BYTES, errors());
   }
 
-  /** That of the tests, also where it is not the one of the process. */
-  private static String classPath() {
-    if (KillCampaign.class.getClassLoader() instanceof URLClassLoader loader) {
-      return Arrays.stream(loader.getURLs())
-          .map(url -> Path.of(URI.create(url.toString())).toString())
-          .collect(Collectors.joining(File.pathSeparator));
-    }
-    return Optional.ofNullable(System.getProperty("surefire.test.class.path"))
-        .orElse(System.getProperty("java.class.path"));
-  }
-
-  private static List<String> linesOf(Process process, String sign, CompletableFuture<Boolean> seen) {
+  private static List<String> linesOf(
+      Process process, String sign, CompletableFuture<Boolean> seen) {
     List<String> lines = new ArrayList<>();
     try (BufferedReader reader =
         new BufferedReader(

@@ -21,7 +21,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A file that is not what it was is named, with the way out; it is never opened as a shorter one. */
+/**
+ * A file that is not what it was is named, with the way out; it is never opened as a shorter one.
+ */
 class LedgerDamageTest {
   private static final int COMMITS = 60;
 

@@ -83,7 +83,7 @@ class LedgerKillIT {
         directory.resolve("ledger.mv.db"),
         directory.resolve("killed.mv.db"),
         StandardCopyOption.REPLACE_EXISTING);
-    try (LedgerFile file = LedgerFile.open(LedgerPlace.onDisk(killed))) {
+    try (LedgerFile file = LedgerFile.open(LedgerPlace.onDisk(killed), Clock.systemUTC())) {
       assertThat(new JobRows().loadLive(file.writing()))
           .extracting(job -> job.id())
           .containsExactlyElementsOf(answered);

@@ -18,14 +18,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 
-
 /**
  * Writes a ledger as an agent does, one commit after another, and keeps what it must hold after
  * each. One thread.
  */
 final class LedgerStory {
-  static final Clock CLOCK =
-      Clock.fixed(Instant.parse("2026-01-01T00:00:00Z"), ZoneOffset.UTC);
+  static final Clock CLOCK = Clock.fixed(Instant.parse("2026-01-01T00:00:00Z"), ZoneOffset.UTC);
 
   private static final int GPUS = 3;
 
@@ -80,7 +78,8 @@ final class LedgerStory {
     }
     String padding = "x".repeat(random.nextInt(6000));
     Creation creation =
-        ledger.create("ann", request.build(), "{\"padding\":\"" + padding + "\"}", Optional.empty());
+        ledger.create(
+            "ann", request.build(), "{\"padding\":\"" + padding + "\"}", Optional.empty());
     return switch (creation) {
       case Creation.Created created -> ledger.find(created.id()).orElseThrow();
       case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
@@ -92,20 +91,18 @@ final class LedgerStory {
     JobEvent event =
         switch (job.state()) {
           case JobState.Queued _ ->
-              free().<JobEvent>map(gpu -> new JobEvent.Leased(List.of(gpu)))
+              free()
+                  .<JobEvent>map(gpu -> new JobEvent.Leased(List.of(gpu)))
                   .orElseGet(() -> new JobEvent.Removed(now, "ann"));
           case JobState.Preparing _ -> new JobEvent.Prepared(now);
           case JobState.Pulling _ -> new JobEvent.Pulled("boot");
-          case JobState.Starting _ ->
-              new JobEvent.Started(now, Optional.empty(), "boot", "c1@1");
-          case JobState.Running _ ->
-              new JobEvent.RunEnded(new Ending.Completed(), now);
+          case JobState.Starting _ -> new JobEvent.Started(now, Optional.empty(), "boot", "c1@1");
+          case JobState.Running _ -> new JobEvent.RunEnded(new Ending.Completed(), now);
           case JobState.Stopping stopping ->
               stopping.goneAt().isEmpty()
                   ? new JobEvent.ContainerGone(now)
                   : new JobEvent.GpusReleased(now, now.plusSeconds(60), false, List.of());
-          case JobState.Uploading _ ->
-              new JobEvent.Uploaded(now, Optional.of("ds_model.bin"));
+          case JobState.Uploading _ -> new JobEvent.Uploaded(now, Optional.of("ds_model.bin"));
           case JobState.Final _ -> throw new AssertionError("it is live");
         };
     return ledger.apply(job, event);

@@ -2,16 +2,21 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.api.JobId;
+import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.URI;
+import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Collectors;
 
 /**
  * A process that writes a ledger until it is killed, or is told to end by the end of its input. It
@@ -65,6 +70,36 @@ final class LedgerWriter {
     say(out, "closing\n");
     ledger.close();
     System.exit(0);
+  }
+
+  /**
+   * @param errors where what it has to complain of goes
+   */
+  static Process start(Path directory, long seed, long compactFromBytes, Path errors)
+      throws IOException {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-cp",
+            classPath(),
+            LedgerWriter.class.getName(),
+            directory.toString(),
+            String.valueOf(seed),
+            String.valueOf(compactFromBytes))
+        .redirectError(errors.toFile())
+        .start();
+  }
+
+  /** That of the tests, also where it is not the one of the process. */
+  private static String classPath() {
+    if (LedgerWriter.class.getClassLoader() instanceof URLClassLoader loader) {
+      return Arrays.stream(loader.getURLs())
+          .map(url -> Path.of(URI.create(url.toString())).toString())
+          .collect(Collectors.joining(File.pathSeparator));
+    }
+    return Optional.ofNullable(System.getProperty("surefire.test.class.path"))
+        .orElse(System.getProperty("java.class.path"));
   }
 
   private static String line(String what, Job job) {

@@ -58,8 +58,7 @@ class PowerLossTest {
     }
   }
 
-  static List<Answered> write(
-      CutDisk disk, Map<JobId, Job> known, int commits, Random random) {
+  static List<Answered> write(CutDisk disk, Map<JobId, Job> known, int commits, Random random) {
     List<Answered> answers = new ArrayList<>();
     answers.add(new Answered(0, known));
     int restartAt = random.nextInt(2 * commits + 1);

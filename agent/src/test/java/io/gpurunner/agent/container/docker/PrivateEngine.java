@@ -148,6 +148,7 @@ public final class PrivateEngine implements AutoCloseable {
     }
   }
 
+  /** Also unmounts what an engine that was killed has left mounted. */
   @Override
   public void close() {
     process.destroy();
@@ -155,8 +156,21 @@ public final class PrivateEngine implements AutoCloseable {
       if (!process.waitFor(START_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
         process.destroyForcibly();
       }
+      for (String mount : mountsBelow(folder).reversed()) {
+        new ProcessBuilder("umount", "--lazy", mount).inheritIO().start().waitFor();
+      }
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
+  }
+
+  /** The fifth field of proc_pid_mountinfo(5), in the order they were mounted. */
+  private static List<String> mountsBelow(Path folder) throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+        .map(line -> line.split(" ", 6)[4])
+        .filter(mount -> mount.startsWith(folder + "/"))
+        .toList();
   }
 }
