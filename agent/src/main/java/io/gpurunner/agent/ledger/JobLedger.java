@@ -164,7 +164,8 @@ public final class JobLedger implements AutoCloseable {
               writing(), id, new JobHistory.Line(now, "submitted", "submitted by " + user));
           request
               .notes()
-              .forEach(note -> rows.addFirstLine(writing(), id, new JobHistory.Line(now, "note", note)));
+              .forEach(
+                  note -> rows.addFirstLine(writing(), id, new JobHistory.Line(now, "note", note)));
           idempotencyKey.ifPresent(
               key -> rows.insertKey(writing(), user, key, digest.orElseThrow(), id, now));
           changes.put(job);

@@ -158,7 +158,8 @@ final class JobRows {
   private static void trimLines(Handle handle, JobId id, Instant at) {
     long count =
         handle
-            .createQuery("select count(*) from job_event where job = (select sequence from job where id = :id)")
+            .createQuery(
+                "select count(*) from job_event where job = (select sequence from job where id = :id)")
             .bind("id", id.value())
             .mapTo(Long.class)
             .one();
@@ -214,7 +215,10 @@ final class JobRows {
           .bind("job", sequence(handle, id))
           .execute();
       for (String table : List.of("callback", "idempotency_key")) {
-        handle.createUpdate("delete from " + table + " where job_id = :id").bind("id", id.value()).execute();
+        handle
+            .createUpdate("delete from " + table + " where job_id = :id")
+            .bind("id", id.value())
+            .execute();
       }
       handle.createUpdate("delete from job where id = :id").bind("id", id.value()).execute();
     }
