@@ -157,8 +157,7 @@ final class LauncherTest {
   }
 
   private Path fakeJava(String name, String version) throws IOException {
-    return fakeJava(
-        name, version, "echo \"locale $LC_ALL\"\nprintf '%s\\n' \"$0\" \"$@\"\n");
+    return fakeJava(name, version, "echo \"locale $LC_ALL\"\nprintf '%s\\n' \"$0\" \"$@\"\n");
   }
 
   private Path fakeJava(String name, String version, String script) throws IOException {

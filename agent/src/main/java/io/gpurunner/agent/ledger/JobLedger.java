@@ -160,11 +160,12 @@ public final class JobLedger implements AutoCloseable {
           Job job =
               rows.insert(
                   writing(), id, user, now, request, requestJson, source, new JobState.Queued(1));
-          rows.addLine(
+          rows.addFirstLine(
               writing(), id, new JobHistory.Line(now, "submitted", "submitted by " + user));
           request
               .notes()
-              .forEach(note -> rows.addLine(writing(), id, new JobHistory.Line(now, "note", note)));
+              .forEach(
+                  note -> rows.addFirstLine(writing(), id, new JobHistory.Line(now, "note", note)));
           idempotencyKey.ifPresent(
               key -> rows.insertKey(writing(), user, key, digest.orElseThrow(), id, now));
           changes.put(job);

@@ -134,6 +134,12 @@ final class JobRows {
   }
 
   void addLine(Handle handle, JobId id, JobHistory.Line line) {
+    addFirstLine(handle, id, line);
+    trimLines(handle, id, line.at());
+  }
+
+  /** The same of a job that has few lines: to count them is not worth its time. */
+  void addFirstLine(Handle handle, JobId id, JobHistory.Line line) {
     String message =
         line.message().length() <= MESSAGE_LIMIT_CHARS
             ? line.message()
@@ -147,13 +153,13 @@ final class JobRows {
         .bind("kind", line.kind())
         .bind("message", message)
         .execute();
-    trimLines(handle, id, line.at());
   }
 
   private static void trimLines(Handle handle, JobId id, Instant at) {
     long count =
         handle
-            .createQuery("select count(*) from job_event where job = (select sequence from job where id = :id)")
+            .createQuery(
+                "select count(*) from job_event where job = (select sequence from job where id = :id)")
             .bind("id", id.value())
             .mapTo(Long.class)
             .one();

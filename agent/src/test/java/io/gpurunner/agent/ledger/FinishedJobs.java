@@ -142,8 +142,8 @@ final class FinishedJobs {
 
   /** Version 4, as ids are; seeded, so that the same database comes out. */
   private UUID randomUuid() {
-    long high = random.nextLong() & ~0xf000L | 0x4000L;
-    long low = random.nextLong() & ~(3L << 62) | 2L << 62;
+    long high = (random.nextLong() & ~0xf000L) | 0x4000L;
+    long low = (random.nextLong() & ~(3L << 62)) | (2L << 62);
     return new UUID(high, low);
   }
 
