@@ -39,7 +39,7 @@ final class KillCampaign {
   private static final int WRITING = 4;
 
   private static final int START_MILLIS = 1_500;
-  private static final int READY_LIMIT_SECONDS = 60;
+  private static final int READY_LIMIT_SECONDS = 300;
   private static final int WRITING_MILLIS = 500;
   private static final int CLOSING_MILLIS = 40;
 
