@@ -52,13 +52,15 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   @Override
   public void start(ContainerName name) {
-    effect("start", name, true, _ -> startNow(name));
+    // By id, as Docker's adapter does: late, it is this container or none.
+    Optional<Box> meant = machine.find(name);
+    effect("start", name, true, _ -> startNow(name, meant));
   }
 
-  private void startNow(ContainerName name) {
+  private void startNow(ContainerName name, Optional<Box> meant) {
     Box box =
-        machine
-            .find(name)
+        meant
+            .filter(machine::has)
             .orElseThrow(
                 () -> new ContainerException(Kind.ABSENT, "No such container: " + name));
     if (box.stage != Box.Stage.CREATED) {

@@ -139,7 +139,8 @@ final class DockerContainers implements ContainerRuntime {
         CallLimits.START,
         docker -> {
           try {
-            docker.startContainerCmd(name.toString()).exec();
+            // By id: should the engine come to it late, it is this container or none.
+            docker.startContainerCmd(present.getId()).exec();
           } catch (NotModifiedException runsAlready) {
             // What was wanted.
           }
