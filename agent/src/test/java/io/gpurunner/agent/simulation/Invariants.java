@@ -66,9 +66,10 @@ final class Invariants {
   void answered(JobId id) {
     JobTruth truth = simulation.truth(id);
     truth.answered = true;
-    require(simulation.ledger.find(id).isPresent(), "job " + truth.name() + " was answered and is not recorded");
     require(
-        truth.seen.isPresent(), "job " + truth.name() + " was answered before it was on disk");
+        simulation.ledger.find(id).isPresent(),
+        "job " + truth.name() + " was answered and is not recorded");
+    require(truth.seen.isPresent(), "job " + truth.name() + " was answered before it was on disk");
   }
 
   void told(JobId id, JobStatus status) {
@@ -79,8 +80,7 @@ final class Invariants {
     truth.told.ifPresent(
         before -> {
           boolean same = before == status.phase() || before == JobStatus.Phase.WORKING;
-          boolean again =
-              truth.uploadResumed && before == JobStatus.Phase.FAIL;
+          boolean again = truth.uploadResumed && before == JobStatus.Phase.FAIL;
           require(same || again, truth.name() + " was " + before + " and is " + status.phase());
         });
     truth.told = Optional.of(status.phase());
@@ -136,7 +136,12 @@ final class Invariants {
       return;
     }
     if (simulation.timeline.isTold()) {
-      simulation.timeline.tell("ledger", truth.name() + " is " + job.state() + job.deletion().map(_ -> ", to be deleted").orElse(""));
+      simulation.timeline.tell(
+          "ledger",
+          truth.name()
+              + " is "
+              + job.state()
+              + job.deletion().map(_ -> ", to be deleted").orElse(""));
     }
     truth.seen.ifPresent(before -> moved(truth, before, job));
     truth.seen = Optional.of(job);
@@ -158,7 +163,8 @@ final class Invariants {
           before.state() instanceof JobState.Failed failed
               && failed.uploadable()
               && truth.uploadResumed;
-      require(resumed, truth.name() + " had ended as " + before.state() + " and is " + after.state());
+      require(
+          resumed, truth.name() + " had ended as " + before.state() + " and is " + after.state());
     }
     boolean hadLease = before.state() instanceof JobState.Placed;
     if (hadLease && !(after.state() instanceof JobState.Placed)) {
@@ -182,15 +188,18 @@ final class Invariants {
     require(
         truth.completed || timeWasUp,
         truth.name() + " succeeded, and no container of its ended well");
-    require(
-        job.deletion().isEmpty(), truth.name() + " succeeded, and it was to be deleted");
+    require(job.deletion().isEmpty(), truth.name() + " succeeded, and it was to be deleted");
     Map<String, String> objects = simulation.objects.getOrDefault(truth.id.value(), Map.of());
     if (job.files() != io.gpurunner.agent.job.JobFiles.KEPT && simulation.artifactsHere) {
       return; // retention removes them
     }
     require(
         state.artifact().equals(ModelFiles.artifact(truth.modelFiles)),
-        truth.name() + " left " + truth.modelFiles + " files and is published as " + state.artifact());
+        truth.name()
+            + " left "
+            + truth.modelFiles
+            + " files and is published as "
+            + state.artifact());
     require(
         objects.containsKey(SimulatedStore.MANIFEST)
             && state.artifact().map(objects::containsKey).orElse(true),
@@ -312,7 +321,10 @@ final class Invariants {
     boolean success = SimulatedReceiver.isSuccess(delivery.body());
     boolean swept =
         simulation.artifactsHere
-            && truth.seen.map(job -> job.files() != io.gpurunner.agent.job.JobFiles.KEPT).orElse(false);
+            && truth
+                .seen
+                .map(job -> job.files() != io.gpurunner.agent.job.JobFiles.KEPT)
+                .orElse(false);
     if (success) {
       require(
           state.filter(JobState.Succeeded.class::isInstance).isPresent(),
@@ -421,7 +433,8 @@ final class Invariants {
     for (Job job : jobs) {
       heard(job);
       JobTruth truth = simulation.truth(job.id());
-      require(job.state() instanceof JobState.Final, truth.name() + " does not end: " + job.state());
+      require(
+          job.state() instanceof JobState.Final, truth.name() + " does not end: " + job.state());
       if (truth.deletionAnswered) {
         require(
             job.state() instanceof JobState.Deleted || truth.uploadResumed,
@@ -435,7 +448,12 @@ final class Invariants {
     }
     require(
         jobs.size() <= requestsSent - requestsRefused,
-        jobs.size() + " jobs are recorded, " + requestsSent + " were asked for and " + requestsRefused + " refused");
+        jobs.size()
+            + " jobs are recorded, "
+            + requestsSent
+            + " were asked for and "
+            + requestsRefused
+            + " refused");
     requireLeasesAgree();
     require(simulation.ledger.leases().isEmpty(), "leases are left: " + simulation.ledger.leases());
     require(
@@ -471,7 +489,10 @@ final class Invariants {
         case JobState.Live _ -> {}
       }
       boolean deaf =
-          job.request().callbackUrl().filter(url -> url.toString().equals(SimulatedReceiver.DEAF)).isPresent();
+          job.request()
+              .callbackUrl()
+              .filter(url -> url.toString().equals(SimulatedReceiver.DEAF))
+              .isPresent();
       if (wanted && !deaf && simulation.timeline.jumped() == 0) {
         require(
             of.stream().noneMatch(each -> each.status().equals("ABANDONED"))

@@ -138,7 +138,9 @@ final class Machine {
     int exitCode = dice.percent(75) ? 0 : dice.pick(List.of(1, 2, 127, 137));
     boolean outOfMemory = exitCode == 137 && dice.percent(50);
     return new Box.Program(
-        endless ? Long.MAX_VALUE : dice.percent(20) ? dice.micros(0, Timeline.SECOND) : dice.seconds(1, 150),
+        endless
+            ? Long.MAX_VALUE
+            : dice.percent(20) ? dice.micros(0, Timeline.SECOND) : dice.seconds(1, 150),
         exitCode,
         outOfMemory,
         dice.percent(3),

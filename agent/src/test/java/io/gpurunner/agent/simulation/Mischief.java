@@ -135,7 +135,10 @@ final class Mischief {
     }
   }
 
-  /** What cannot be known any more of a job, since nobody looked between its start, or end, and this. */
+  /**
+   * What cannot be known any more of a job, since nobody looked between its start, or end, and
+   * this.
+   */
   private void clockSet(JobTruth truth, long by) {
     boolean startRecorded =
         truth.seen.map(Job::state).filter(JobState.Running.class::isInstance).isPresent();

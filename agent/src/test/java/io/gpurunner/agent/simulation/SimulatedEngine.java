@@ -21,7 +21,9 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
-/** The engine as the agent meets it: it fails before and after what it does, and does things late. */
+/**
+ * The engine as the agent meets it: it fails before and after what it does, and does things late.
+ */
 final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
   private final Simulation simulation;
   private final Machine machine;
@@ -61,8 +63,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     Box box =
         meant
             .filter(machine::has)
-            .orElseThrow(
-                () -> new ContainerException(Kind.ABSENT, "No such container: " + name));
+            .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
     if (box.stage != Box.Stage.CREATED) {
       return;
     }
@@ -151,7 +152,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       requireUp();
     }
     if (port.fails(simulation.weather.images)) {
-      Kind kind = simulation.dice.pick(List.of(Kind.FAILED, Kind.FAILED, Kind.REFUSED, Kind.UNREACHABLE));
+      Kind kind =
+          simulation.dice.pick(List.of(Kind.FAILED, Kind.FAILED, Kind.REFUSED, Kind.UNREACHABLE));
       if (kind != Kind.UNREACHABLE) {
         simulation.truths().forEach(truth -> truth.causes.add(Cause.IMAGE));
       }

@@ -116,7 +116,12 @@ final class SimulatedStore implements ArtifactStore {
       Kind kind =
           simulation.machine.storeUp
               ? simulation.dice.pick(
-                  List.of(Kind.UNAVAILABLE, Kind.UNAVAILABLE, Kind.UNAVAILABLE, Kind.FULL, Kind.REFUSED))
+                  List.of(
+                      Kind.UNAVAILABLE,
+                      Kind.UNAVAILABLE,
+                      Kind.UNAVAILABLE,
+                      Kind.FULL,
+                      Kind.REFUSED))
               : Kind.UNAVAILABLE;
       say(what + " fails: " + kind);
       throw new StorageException(kind, what + " was made to fail");

@@ -124,11 +124,7 @@ final class Simulation {
     while (timeline.now() < until && invariants.broken().isEmpty() && !over.getAsBoolean()) {
       try {
         timeline.run(
-            until,
-            () ->
-                mustRollBack
-                    || invariants.broken().isPresent()
-                    || over.getAsBoolean());
+            until, () -> mustRollBack || invariants.broken().isPresent() || over.getAsBoolean());
       } catch (AgentDied died) {
         // It was unwound; what it had not committed goes below.
       } catch (RuntimeException | AssertionError e) {
@@ -224,7 +220,9 @@ final class Simulation {
             .filter(Collection::isEmpty)
             .isPresent();
     settled =
-        idle && ledger.callbacks().stream().noneMatch(callback -> callback.status().equals("PENDING"));
+        idle
+            && ledger.callbacks().stream()
+                .noneMatch(callback -> callback.status().equals("PENDING"));
     return settled;
   }
 
@@ -241,6 +239,7 @@ final class Simulation {
 
   JobTruth truth(JobId id) {
     return truths.computeIfAbsent(
-        id, fresh -> new JobTruth(fresh, Math.floorMod(fresh.value().hashCode(), ModelFiles.SORTS)));
+        id,
+        fresh -> new JobTruth(fresh, Math.floorMod(fresh.value().hashCode(), ModelFiles.SORTS)));
   }
 }
