@@ -63,7 +63,7 @@ final class LedgerStory {
     List<Job> live =
         ledger.live().stream()
             .filter(job -> job.sequence() % parts == part)
-            .sorted(Comparator.comparing(Job::sequence))
+            .sorted(Comparator.comparingLong(Job::sequence))
             .toList();
     boolean create = live.size() < LIVE && (live.size() < 2 || random.nextInt(4) == 0);
     Job job = create ? create() : move(live.get(random.nextInt(live.size())));

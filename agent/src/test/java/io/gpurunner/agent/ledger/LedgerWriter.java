@@ -1,18 +1,17 @@
 package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
-import io.gpurunner.api.JobId;
 import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.net.URI;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -46,11 +45,9 @@ final class LedgerWriter {
     LedgerPlace place = LedgerPlace.onDisk(Path.of(arguments[0]).resolve("ledger"));
     long seed = Long.parseLong(arguments[1]);
     JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), Long.parseLong(arguments[2]));
-    Map<JobId, Job> found = new HashMap<>();
     StringBuilder text = new StringBuilder();
     for (Job job : ledger.page(Optional.empty(), 1, TOLD)) {
       text.append(line("found", job));
-      found.put(job.id(), job);
     }
     say(out, text + "ready " + ledger.count(Optional.empty()) + "\n");
     for (int i = 0; i < THREADS; i++) {
@@ -64,9 +61,7 @@ final class LedgerWriter {
                 }
               });
     }
-    while (System.in.read() >= 0) {
-      continue;
-    }
+    long _ = System.in.transferTo(OutputStream.nullOutputStream());
     say(out, "closing\n");
     ledger.close();
     System.exit(0);
