@@ -34,7 +34,7 @@ final class LedgerStore implements LedgerDatabase {
   private final ReadWriteLock opening = new ReentrantReadWriteLock();
 
   /** Empty while it could not be opened again. */
-  private volatile Optional<LedgerFile> file;
+  private volatile Optional<LedgerFile> file = Optional.empty();
 
   private final LedgerLock lock;
   private final LedgerReserve reserve;
@@ -59,8 +59,9 @@ final class LedgerStore implements LedgerDatabase {
       this.compactedBytes = JobRows.compactedBytes(writing());
       this.reserve = new LedgerReserve(place);
     } catch (RuntimeException e) {
+      shut();
       lock.close();
-      throw e;
+      throw LedgerFile.openingFailure(place, e);
     }
   }
 
