@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * a real one of this test's own. None of them runs twice, and none is told to be what it was not.
  */
 class EngineFaultsIT {
-  private static final Duration SOON = Duration.ofSeconds(60);
+  private static final Duration SOON = Duration.ofMinutes(3);
   private static final List<String> LIVE_RESTORE = List.of("--live-restore");
 
   private static final String STARTED = "echo run >> $CKPT_PATH/runs; ";
@@ -164,7 +164,8 @@ class EngineFaultsIT {
       // Its program is not in the image, which is enough to see that it was run.
       pulling =
           agent.create(
-              AgentUnderTest.body("no-such-program").put("imagePath", registry.image("held/one:1")));
+              AgentUnderTest.body("no-such-program")
+                  .put("imagePath", registry.image("held/one:1")));
       assertThat(registry.awaitHeld(SOON.toSeconds())).isTrue();
       stopped = running("trap \"\" TERM; " + WAIT + WAIT);
       agent.post("/api/userJob/job_del", new JsonObject().put("job_id", stopped));
