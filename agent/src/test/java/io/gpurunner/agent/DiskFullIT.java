@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
  * emptied again. A real file system, in a file of its own; real Docker engine, local store.
  */
 class DiskFullIT {
-  private static final Duration SOON = Duration.ofSeconds(60);
+  private static final Duration SOON = Duration.ofMinutes(3);
   private static final Duration GRACE = Duration.ofSeconds(2);
 
   /** Of which the agent keeps one as its reserve. */

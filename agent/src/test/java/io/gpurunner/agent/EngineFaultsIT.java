@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * a real one of this test's own. None of them runs twice, and none is told to be what it was not.
  */
 class EngineFaultsIT {
-  private static final Duration SOON = Duration.ofSeconds(60);
+  private static final Duration SOON = Duration.ofMinutes(3);
   private static final List<String> LIVE_RESTORE = List.of("--live-restore");
 
   private static final String STARTED = "echo run >> $CKPT_PATH/runs; ";

@@ -37,7 +37,7 @@ class FaultPointsIT {
   /** Agents side by side, each with a state directory of its own. */
   private static final int LANES = 3;
 
-  private static final Duration SOON = Duration.ofSeconds(60);
+  private static final Duration SOON = Duration.ofMinutes(3);
 
   /** Says that it was started, in the one place that outlives it. */
   private static final String STARTED = "echo run >> $CKPT_PATH/runs; ";
@@ -82,7 +82,10 @@ class FaultPointsIT {
 
   private static Stream<Case> cases() {
     Stream<Case> each =
-        FaultPoints.names().stream().map(point -> new Case(point, Scenario.past(point), 1));
+        FaultPoints.names().stream()
+            // A container without a job is discarded after five minutes: OrphansTest.
+            .filter(point -> !point.startsWith("containers.discard."))
+            .map(point -> new Case(point, Scenario.past(point), 1));
     Stream<Case> more =
         Stream.of("before", "after")
             .flatMap(

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What an administrator, or another program, does to a job's container. Real Docker engine. */
 class OutsideFaultsIT {
-  private static final Duration SOON = Duration.ofSeconds(60);
+  private static final Duration SOON = Duration.ofMinutes(3);
 
   /** Would be a success, if whoever ended it so had been the job itself. */
   private static final String OBEDIENT =
