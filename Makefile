@@ -5,6 +5,7 @@ SYSCONFDIR ?= /etc
 DESTDIR    ?=
 STORE      ?= local
 IMAGE      ?= busybox
+SEEDS      ?= 100000
 
 DIST   := target/dist/gpurunner
 # What `make install` installs; a tree that is there already is taken as it is.
@@ -17,7 +18,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota demo dist format install uninstall clean
+.PHONY: help build test test-quota simulate demo dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -33,6 +34,10 @@ test: ## run every test, beside a real Docker engine and a real S3 server
 test-quota: ## test volumes on project quota, in a virtual machine; not part of `make test`
 	dev/prepare quota
 	dev/as-root dev/test-quota
+
+simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one (SEED=n) whose story is told
+	dev/prepare
+	dev/maven test -pl agent -am -Dtest=SimulationCampaign -Dsimulation.seeds=$(SEEDS) $(if $(SEED),-Dsimulation.seed=$(SEED))
 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)

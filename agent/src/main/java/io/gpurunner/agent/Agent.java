@@ -110,13 +110,11 @@ final class Agent implements AutoCloseable {
     FaultPoints faults = FaultPoints.ofThisProcess();
     JobLedger ledger =
         keep(
-            "ledger",
-            JobLedger.open(config.stateDir().resolve("ledger"), clock, faults.commits()));
+            "ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock, faults.commits()));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
-    JobVolumes volumes =
-        faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
+    JobVolumes volumes = faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
     SettingsOf.Store opened = settings.openStore(signingKey, clock.wall());
     ArtifactStore store = faults.around(ArtifactStore.class, keep("store", opened.store()));
     Library datasets = new Library(config.library().datasets());

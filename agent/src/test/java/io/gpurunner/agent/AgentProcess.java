@@ -24,7 +24,9 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 
-/** {@code gpurunner serve} as a process of its own that may die, asked over HTTP as a client asks. */
+/**
+ * {@code gpurunner serve} as a process of its own that may die, asked over HTTP as a client asks.
+ */
 final class AgentProcess implements AutoCloseable {
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
 

@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -225,7 +224,8 @@ class FaultPointsIT {
       arm(each);
       String job =
           create(
-              body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin; [ $(wc -l < $CKPT_PATH/runs) -ge 2 ]")
+              body(STARTED
+                      + "echo weights > $MODEL_PATH/ds_model.bin; [ $(wc -l < $CKPT_PATH/runs) -ge 2 ]")
                   .put("retries", 1));
       awaitState(job, "SUCCEEDED");
       awaitDeath();
@@ -414,7 +414,9 @@ class FaultPointsIT {
     private void assertNoneHeld() {
       String types = ask("GET", "/api/userJob/getGpuType", new JsonObject()).body();
       assertThat(types).contains("\"gpuTotal\":2,\"gpuAllocatable\":2");
-      for (Object row : new JsonObject(ask("GET", "/api/userJob?size=100", new JsonObject()).body()).getJsonArray("content")) {
+      for (Object row :
+          new JsonObject(ask("GET", "/api/userJob?size=100", new JsonObject()).body())
+              .getJsonArray("content")) {
         assertThat(containers.of(((JsonObject) row).getString("job_id"))).isEmpty();
       }
     }

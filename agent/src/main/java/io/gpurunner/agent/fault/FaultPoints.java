@@ -94,7 +94,8 @@ public final class FaultPoints {
                     effects(port)
                         .flatMap(
                             effect ->
-                                Stream.of(name(port, effect, "before"), name(port, effect, "after"))));
+                                Stream.of(
+                                    name(port, effect, "before"), name(port, effect, "after"))));
     Stream<String> commits =
         states(JobState.class)
             .flatMap(

@@ -15,6 +15,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -33,6 +34,8 @@ final class FinishedJobs {
 
   /** Ids written beside the database, for whoever asks about these jobs. */
   private static final int SAMPLE = 100_000;
+
+  private static final String USER = "gpurunner";
 
   private static final GpuUuid GPU = new GpuUuid("GPU-00000000-0000-4000-8000-000000000000");
 
@@ -58,26 +61,29 @@ final class FinishedJobs {
     Path database = Path.of(arguments[0]);
     int count = Integer.parseInt(arguments[1]);
     String source = Files.readString(Path.of(arguments[3]));
-    LedgerFile.open(database).close();
+    JobLedger.open(database, Clock.systemUTC()).close();
     // A kill may void it: space is used again, or the file would grow to four times the size.
-    String url = LedgerFile.url(database).replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE");
-    try (Connection connection = DriverManager.getConnection(url, "gpurunner", "");
-        BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
-      connection.setAutoCommit(false);
-      FinishedJobs jobs = new FinishedJobs(connection, arguments[2], source);
-      // Made once all rows are there: sorted, which is many times faster than one by one.
-      List<String> indexes = jobs.indexes();
-      jobs.dropIndexes();
-      jobs.write(count, ids);
-      for (String index : indexes) {
-        jobs.handle.execute(index);
+    LedgerPlace place = LedgerPlace.onDisk(database);
+    String url = place.url().replace("REUSE_SPACE=FALSE", "REUSE_SPACE=TRUE") + ";IFEXISTS=TRUE";
+    try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]))) {
+      try (Connection connection = DriverManager.getConnection(url, USER, "")) {
+        connection.setAutoCommit(false);
+        FinishedJobs jobs = new FinishedJobs(connection, arguments[2], source);
+        // Made once all rows are there: sorted, which is many times faster than one by one.
+        List<String> indexes = jobs.indexes();
+        jobs.dropIndexes();
+        jobs.write(count, ids);
+        for (String index : indexes) {
+          jobs.handle.execute(index);
+        }
+        // As the identity would be after so many.
+        jobs.handle.execute("alter table job alter column sequence restart with " + (count + 1));
+        connection.commit();
       }
-      connection.commit();
-    }
-    LedgerFile.compact(database);
-    try (LedgerFile file = LedgerFile.open(database)) {
-      JobRows.recordCompactedBytes(file.writing(), file.bytes());
-      file.commit();
+      LedgerFile.compact(place);
+      try (Handle handle = Jdbi.open(url, USER, "")) {
+        JobRows.recordCompactedBytes(handle, Files.size(place.path()));
+      }
     }
   }
 
@@ -103,10 +109,10 @@ final class FinishedJobs {
     int sampleEvery = Math.max(1, count / SAMPLE);
     try (PreparedStatement job =
             prepare(
-                "insert into job (id, owner, version, created_at, live, finished_at, state, state_json, request_json, source, files)"
-                    + " values (?, ?, 11, ?, false, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
+                "insert into job (sequence, id, owner, version, created_at, live, finished_at, state, state_json, request_json, source, files)"
+                    + " values (?, ?, ?, 11, ?, false, ?, 'SUCCEEDED', ?, ?, ?, 'SWEPT')");
         PreparedStatement line =
-            prepare("insert into job_event (job_id, at, kind, message) values (?, ?, ?, ?)");
+            prepare("insert into job_event (job, at, kind, message) values (?, ?, ?, ?)");
         PreparedStatement callback =
             prepare(
                 "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, first_try_at, next_try_at, status)"
@@ -114,8 +120,8 @@ final class FinishedJobs {
       for (int number = 0; number < count; number++) {
         String id = "ai" + randomUuid();
         Instant at = first.plusSeconds(number);
-        addJob(job, id, at);
-        addHistory(line, id, at);
+        addJob(job, number + 1, id, at);
+        addHistory(line, number + 1, at);
         addCallback(callback, id, at.plusSeconds(61));
         if (number % sampleEvery == 0) {
           ids.write(id + "\n");
@@ -141,49 +147,51 @@ final class FinishedJobs {
     return new UUID(high, low);
   }
 
-  private void addJob(PreparedStatement job, String id, Instant at) throws SQLException {
+  private void addJob(PreparedStatement job, int sequence, String id, Instant at) throws SQLException {
     Instant ended = at.plusSeconds(61);
     JobState state =
         new JobState.Succeeded(ended, Optional.of(at.plusSeconds(1)), Optional.of("model.zip"));
-    job.setString(1, id);
-    job.setString(2, owner);
-    job.setLong(3, at.toEpochMilli());
-    job.setLong(4, ended.toEpochMilli());
-    job.setString(5, JobCodec.write(state));
-    job.setString(6, request);
-    job.setString(7, source);
+    job.setLong(1, sequence);
+    job.setString(2, id);
+    job.setString(3, owner);
+    job.setLong(4, at.toEpochMilli());
+    job.setLong(5, ended.toEpochMilli());
+    job.setString(6, JobCodec.write(state));
+    job.setString(7, request);
+    job.setString(8, source);
     job.addBatch();
   }
 
-  private static void addHistory(PreparedStatement line, String id, Instant at)
+  private static void addHistory(PreparedStatement line, int job, Instant at)
       throws SQLException {
     Instant started = at.plusSeconds(1);
     Instant ended = at.plusSeconds(60);
-    addLine(line, id, new JobHistory.Line(at, "submitted", "submitted by a user"));
+    addLine(line, job, new JobHistory.Line(at, "submitted", "submitted by a user"));
     List<JobEvent> events =
         List.of(
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
             new JobEvent.Pulled("boot"),
-            new JobEvent.Started(started, Optional.empty(), "boot", "container@1"),
+            new JobEvent.Made("container"),
+            new JobEvent.Started(started, Optional.empty(), "boot", "0"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
             new JobEvent.Uploaded(ended, Optional.of("model.zip")));
     for (JobEvent event : events) {
-      addLine(line, id, JobHistory.describe(event, ended));
+      addLine(line, job, JobHistory.describe(event, ended));
     }
     addLine(
-        line, id, new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
+        line, job, new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
     addLine(
         line,
-        id,
+        job,
         new JobHistory.Line(ended, "swept", "files removed: older than the retention time"));
   }
 
-  private static void addLine(PreparedStatement statement, String id, JobHistory.Line line)
+  private static void addLine(PreparedStatement statement, int job, JobHistory.Line line)
       throws SQLException {
-    statement.setString(1, id);
+    statement.setLong(1, job);
     statement.setLong(2, line.at().toEpochMilli());
     statement.setString(3, line.kind());
     statement.setString(4, line.message());

@@ -78,7 +78,10 @@ public final class MemoryLedger implements AutoCloseable {
   /** Makes an empty one. */
   public MemoryLedger() {
     JdbcDataSource source = new JdbcDataSource();
-    source.setURL("jdbc:h2:mem:" + Integer.toHexString(System.identityHashCode(this)) + ";QUERY_CACHE_SIZE=100");
+    source.setURL(
+        "jdbc:h2:mem:"
+            + Integer.toHexString(System.identityHashCode(this))
+            + ";QUERY_CACHE_SIZE=100");
     try {
       this.connection = source.getConnection(); // the database is there while this one is open
       Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();

@@ -96,8 +96,7 @@ public final class RunParts {
             machine.store(),
             machine.gpus());
     JobSteps made = new JobSteps(ports, settings.run(), clock);
-    this.stepping =
-        new Stepping(ledger, steps.apply(made::step), made::enforceUnrecorded, clock);
+    this.stepping = new Stepping(ledger, steps.apply(made::step), made::enforceUnrecorded, clock);
     this.orphans = new Orphans(ledger, machine.containers(), clock);
     this.dispatcher =
         new Dispatcher(ledger, machine.gpus(), machine.volumes(), settings.artifactsHere());
@@ -118,11 +117,16 @@ public final class RunParts {
             settings.keepFor(),
             clock);
     this.readiness =
-        new Readiness(
-            machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
+        new Readiness(machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
     this.desk =
         new JobDesk(
-            ledger, dispatcher, _ -> Optional.empty(), urls, readiness, settings.run(), clock,
+            ledger,
+            dispatcher,
+            _ -> Optional.empty(),
+            urls,
+            readiness,
+            settings.run(),
+            clock,
             settings.shown());
   }
 

@@ -73,7 +73,10 @@ final class Campaign {
       }
       long broken = firstBroken.get();
       return new Outcome(
-          seeds, jobs, turns, broken == Long.MAX_VALUE ? Optional.empty() : Optional.of(tell(broken)));
+          seeds,
+          jobs,
+          turns,
+          broken == Long.MAX_VALUE ? Optional.empty() : Optional.of(tell(broken)));
     } catch (InterruptedException | ExecutionException e) {
       throw new IllegalStateException("a simulation failed", e);
     }
@@ -105,7 +108,9 @@ final class Campaign {
         + "\n\nseed "
         + broken.seed()
         + " breaks an invariant: "
-        + broken.broken().orElse("not when it is told: something in it does not follow from the seed")
+        + broken
+            .broken()
+            .orElse("not when it is told: something in it does not follow from the seed")
         + "\nagain with: make simulate SEED="
         + broken.seed();
   }

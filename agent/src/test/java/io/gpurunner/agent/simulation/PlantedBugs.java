@@ -37,8 +37,7 @@ enum PlantedBugs implements Plant {
           job.state() instanceof JobState.Stopping stopping
                   && stopping.killAt().isPresent()
                   && stopping.goneAt().isEmpty()
-              ? new StepOutcome.Advance(
-                  new JobEvent.ContainerGone(simulation.machine.agentTime()))
+              ? new StepOutcome.Advance(new JobEvent.ContainerGone(simulation.machine.agentTime()))
               : steps.apply(job);
     }
   },

@@ -123,8 +123,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
 
   private RunParts parts(JobLedger opened, SimulatedGpus gpus) {
     SimulatedEngine engine =
-        new SimulatedEngine(
-            simulation, port, time -> time.minus(simulation.machine.wallAhead()));
+        new SimulatedEngine(simulation, port, time -> time.minus(simulation.machine.wallAhead()));
     ArtifactStore store = simulation.plant.store(new SimulatedStore(simulation, port), simulation);
     RunParts.Machine machine =
         new RunParts.Machine(
@@ -149,7 +148,8 @@ final class SimulatedAgent implements MemoryLedger.Faults {
             simulation.callbackRetryFor,
             simulation.keepFor,
             time -> time.plus(simulation.machine.wallAhead())),
-        new RunParts.Threads(this::sender, this::measurement, pause -> port.take(Timeline.micros(pause))),
+        new RunParts.Threads(
+            this::sender, this::measurement, pause -> port.take(Timeline.micros(pause))),
         clock,
         Timeline.clock(timeline::wall),
         simulation.dice.generator(),
@@ -212,8 +212,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     if (RunParts.needsLoop(job)) {
       loops.computeIfAbsent(
           job.id(),
-          id ->
-              timeline.add("job " + id.value().substring(2, 10), true, 0, () -> turnOf(id)));
+          id -> timeline.add("job " + id.value().substring(2, 10), true, 0, () -> turnOf(id)));
     }
     Actor loop = loops.get(job.id());
     if (loop != null) {

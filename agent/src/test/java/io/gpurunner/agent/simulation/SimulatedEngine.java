@@ -21,7 +21,9 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
-/** The engine as the agent meets it: it fails before and after what it does, and does things late. */
+/**
+ * The engine as the agent meets it: it fails before and after what it does, and does things late.
+ */
 final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
   private final Simulation simulation;
   private final Machine machine;
@@ -61,10 +63,9 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     Box box =
         meant
             .filter(machine::has)
-            .orElseThrow(
-                () -> new ContainerException(Kind.ABSENT, "No such container: " + name));
-    if (box.stage != Box.Stage.CREATED) {
-      return;
+            .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
+    if (box.stage != Box.Stage.CREATED || box.foreign) {
+      return; // what is done to a container that somebody took away is that person's doing
     }
     if (box.program.refusesToStart()) {
       blame(name, Cause.ENGINE);
@@ -151,7 +152,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       requireUp();
     }
     if (port.fails(simulation.weather.images)) {
-      Kind kind = simulation.dice.pick(List.of(Kind.FAILED, Kind.FAILED, Kind.REFUSED, Kind.UNREACHABLE));
+      Kind kind =
+          simulation.dice.pick(List.of(Kind.FAILED, Kind.FAILED, Kind.REFUSED, Kind.UNREACHABLE));
       if (kind != Kind.UNREACHABLE) {
         simulation.truths().forEach(truth -> truth.causes.add(Cause.IMAGE));
       }
@@ -218,11 +220,11 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   /** What the agent has given up is done all the same. */
   private void late(String what, ContainerName name, Effect change) {
     if (machine.engineUp) {
-      say(what + " of " + Machine.short_(name) + " is done late");
+      say(what + " of " + Machine.nameOf(name) + " is done late");
       try {
         change.make(true);
       } catch (ContainerException nobodyListens) {
-        say(what + " of " + Machine.short_(name) + " failed late");
+        say(what + " of " + Machine.nameOf(name) + " failed late");
       }
     }
   }

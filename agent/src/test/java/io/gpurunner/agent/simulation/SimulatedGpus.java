@@ -32,8 +32,7 @@ final class SimulatedGpus implements GpuInventory {
     this.clock = clock;
     this.simulation = simulation;
     this.port = port;
-    this.latest =
-        new GpuSnapshot(clock.instant(), List.of(), Optional.of("not read yet"));
+    this.latest = new GpuSnapshot(clock.instant(), List.of(), Optional.of("not read yet"));
   }
 
   void start() {
@@ -73,8 +72,7 @@ final class SimulatedGpus implements GpuInventory {
 
   @Override
   public GpuSnapshot snapshot() {
-    boolean stale =
-        Duration.between(latest.at(), clock.instant()).compareTo(STALE) > 0;
+    boolean stale = Duration.between(latest.at(), clock.instant()).compareTo(STALE) > 0;
     return latest.fault().isEmpty() && stale
         ? new GpuSnapshot(latest.at(), latest.devices(), Optional.of("the driver hangs"))
         : latest;

@@ -31,7 +31,10 @@ final class SimulatedVolumes implements JobVolumes {
     port.between("prepare");
     failMaybe(folder, "prepare");
     Volumes.Directory directory =
-        simulation.volumes.directories().computeIfAbsent(folder.name(), _ -> new Volumes.Directory());
+        simulation
+            .volumes
+            .directories()
+            .computeIfAbsent(folder.name(), _ -> new Volumes.Directory());
     directory.hidden = false;
     port.between("prepared");
     return paths(folder);

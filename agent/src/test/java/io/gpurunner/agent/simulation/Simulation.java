@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 
 /**
  * One simulation: a storm of faults, then calm, in which everything must come to its end. The same
@@ -120,15 +121,11 @@ final class Simulation {
         truths.size());
   }
 
-  private void go(long until, java.util.function.BooleanSupplier over) {
+  private void go(long until, BooleanSupplier over) {
     while (timeline.now() < until && invariants.broken().isEmpty() && !over.getAsBoolean()) {
       try {
         timeline.run(
-            until,
-            () ->
-                mustRollBack
-                    || invariants.broken().isPresent()
-                    || over.getAsBoolean());
+            until, () -> mustRollBack || invariants.broken().isPresent() || over.getAsBoolean());
       } catch (AgentDied died) {
         // It was unwound; what it had not committed goes below.
       } catch (RuntimeException | AssertionError e) {
@@ -224,13 +221,10 @@ final class Simulation {
             .filter(Collection::isEmpty)
             .isPresent();
     settled =
-        idle && ledger.callbacks().stream().noneMatch(callback -> callback.status().equals("PENDING"));
+        idle
+            && ledger.callbacks().stream()
+                .noneMatch(callback -> callback.status().equals("PENDING"));
     return settled;
-  }
-
-  /** Whether the receiver could be away for as long as callbacks are tried. */
-  boolean mayAbandon() {
-    return true;
   }
 
   // ---- what really happened
@@ -241,6 +235,7 @@ final class Simulation {
 
   JobTruth truth(JobId id) {
     return truths.computeIfAbsent(
-        id, fresh -> new JobTruth(fresh, Math.floorMod(fresh.value().hashCode(), ModelFiles.SORTS)));
+        id,
+        fresh -> new JobTruth(fresh, Math.floorMod(fresh.value().hashCode(), ModelFiles.SORTS)));
   }
 }
