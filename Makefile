@@ -6,6 +6,7 @@ DESTDIR    ?=
 STORE      ?= local
 IMAGE      ?= busybox
 SEEDS      ?= 100000
+N          ?= 1000
 
 DIST   := target/dist/gpurunner
 # What `make install` installs; a tree that is there already is taken as it is.
@@ -18,7 +19,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota simulate demo dist format install uninstall clean
+.PHONY: help build test test-quota simulate kill-campaign kill-ledger demo bench dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -39,8 +40,15 @@ simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one
 	dev/prepare
 	dev/maven test -pl agent -am -Dtest=SimulationCampaign -Dsimulation.seeds=$(SEEDS) $(if $(SEED),-Dsimulation.seed=$(SEED))
 
+kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; about an hour
+	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(N)
+
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)
+
+bench: $(DIST)/bin/gpurunner ## measure submissions beside Slurm's sbatch, status, starts; figures in target/bench.json
+	dev/prepare bench
+	dev/as-root dev/with-docker dev/bench
 
 dist: $(DIST)/bin/gpurunner ## leave a runnable tree in target/dist/gpurunner
 
@@ -51,6 +59,7 @@ $(DIST)/bin/gpurunner: $(SOURCES)
 	install -D -m 644 systemd/gpurunner.yaml $(DIST)/share/gpurunner/gpurunner.yaml
 	install -D -m 644 LICENSE $(DIST)/share/gpurunner/LICENSE
 	install -D -m 755 agent/src/main/dist/bin/gpurunner $@
+	-$@ prepare-start
 
 format: ## rewrite the sources as the checks want them
 	dev/prepare
@@ -61,6 +70,7 @@ install: $(TREE)/bin/gpurunner ## install to DESTDIR and PREFIX (/usr/local), wi
 	rm -rf $(DESTDIR)$(LIBDIR)
 	install -d $(DESTDIR)$(LIBDIR)
 	cp -R $(TREE)/bin $(TREE)/lib $(DESTDIR)$(LIBDIR)/
+	@if [ -z '$(DESTDIR)' ]; then $(LIBDIR)/bin/gpurunner prepare-start || true; fi
 	install -d $(DESTDIR)$(PREFIX)/bin
 	ln -sfn ../lib/gpurunner/bin/gpurunner $(DESTDIR)$(PREFIX)/bin/gpurunner
 	install -D -m 644 systemd/gpurunner.yaml $(DESTDIR)$(SHARE)/gpurunner.yaml

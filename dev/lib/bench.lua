@@ -1,14 +1,36 @@
 -- For wrk: POSTs to one path, its requests taken from a file in turn: lines of a token, a blank and a body.
--- wrk -s bench.lua URL -- FILE. Closes with one line of JSON, times in microseconds.
+--   wrk -s bench.lua URL -- FILE          closes with one line of JSON, times in microseconds
+--   wrk -s bench.lua URL -- FILE churn    creates jobs by the first line and deletes them again: warms an agent up and leaves
+--                                         next to nothing behind
 
+local CREATE, DELETE = "/api/userJob", "/api/userJob/job_del"
 local requests = {}
 local at = 0
+
+local function post(path, token, body)
+  return wrk.format("POST", path, { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" }, body)
+end
+
+local function churn(token, body)
+  local made = {}
+  request = function()
+    local id = table.remove(made)
+    return id and post(DELETE, token, '{"job_id":"' .. id .. '"}') or post(CREATE, token, body)
+  end
+  response = function(_, _, answer)
+    local id = answer:match('^{"job_id":"([^"]*)"}$')
+    if id then made[#made + 1] = id end
+  end
+end
 
 function init(arguments)
   for line in io.lines(arguments[1]) do
     local token, body = line:match("^(%S+) (.*)$")
-    local headers = { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" }
-    requests[#requests + 1] = wrk.format("POST", nil, headers, body)
+    if arguments[2] == "churn" then
+      churn(token, body)
+      return
+    end
+    requests[#requests + 1] = post(nil, token, body)
   end
 end
 

@@ -57,6 +57,7 @@ class Agent:
         self.log = self.work / "agent.log"
         self.process = None
         self.tokens = {}
+        self.holder = None  # the job that has the GPU
 
     # --- its life
 
@@ -147,13 +148,13 @@ class Agent:
     def create(self, user, body):
         return self.ask(user, "/api/userJob", body)["job_id"]
 
-    def load(self, path, requests, seconds, connections=8):
+    def load(self, path, requests, seconds, connections, *mode):
         """POSTs to a path for a time, over so many connections; each request is a token and a body."""
         lines = self.work / "requests"
         lines.write_text("".join(f"{token} {body}\n" for token, body in requests))
         load_before = os.getloadavg()[0]
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", LUA,
-                   f"http://127.0.0.1:{self.port}{path}", "--", lines]
+                   f"http://127.0.0.1:{self.port}{path}", "--", lines, *mode]
         output = subprocess.run(
             command, check=True, capture_output=True, text=True, timeout=seconds + 60
         ).stdout

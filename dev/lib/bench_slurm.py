@@ -1,7 +1,6 @@
 """Debian's Slurm on loopback, with one node of one GPU, all its files in one directory: what sbatch is measured with."""
 
 import os
-import pathlib
 import shutil
 import socket
 import subprocess
@@ -105,17 +104,19 @@ class Slurm:
                 "load_before": round(load_before, 2)}
 
     def stop(self):
-        if (self.work / "slurm.conf").exists():
-            self.ask("scontrol", "update", "PartitionName=bench", "State=DOWN")  # so that no other follows
-            self.ask("scancel", "--state=RUNNING", "--user=root")
-            wait_until("Slurm's job to end", STOP_SECONDS,
-                       lambda: self.ask("squeue", "-h", "-t", "RUNNING,COMPLETING", "-o", "%i") == "")
-        for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.processes = []
-        shutil.rmtree(self.work, ignore_errors=True)
+        try:
+            if self.ask("squeue", "-h", "-t", "RUNNING", "-o", "%i"):
+                self.ask("scontrol", "update", "PartitionName=bench", "State=DOWN")  # so that no other follows
+                self.ask("scancel", "--state=RUNNING", "--user=root")
+                wait_until("Slurm's job to end", STOP_SECONDS,
+                           lambda: self.ask("squeue", "-h", "-t", "RUNNING,COMPLETING", "-o", "%i") == "")
+        finally:
+            for process in reversed(self.processes):
+                process.terminate()
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            self.processes = []
+            shutil.rmtree(self.work, ignore_errors=True)

@@ -18,6 +18,7 @@ import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
+import io.gpurunner.agent.run.Backups;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.Dispatcher;
 import io.gpurunner.agent.run.JobDesk;
@@ -109,8 +110,7 @@ final class Agent implements AutoCloseable {
 
     FaultPoints faults = FaultPoints.ofThisProcess();
     JobLedger ledger =
-        keep(
-            "ledger", JobLedger.open(config.stateDir().resolve("ledger"), clock, faults.commits()));
+        keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
@@ -147,6 +147,7 @@ final class Agent implements AutoCloseable {
         keep(
             "retention",
             new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
+    Backups backups = keep("backups", new Backups(ledger));
     LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
     VolumeWatch watch =
         new VolumeWatch(volumes, task -> Thread.ofVirtual().name("measure").start(task), clock);
@@ -205,6 +206,7 @@ final class Agent implements AutoCloseable {
     outbox.start();
     retention.start();
     orphans.start();
+    backups.start();
   }
 
   private static void makeStateDirectory(Path directory) {

@@ -40,6 +40,11 @@ final class AgentUnderTest implements AutoCloseable {
    * @param gpu the {@code gpu:} section
    */
   AgentUnderTest(Path directory, String store, String gpu, String bootId) {
+    this(directory, store, gpu, TestEnvironment.require("DOCKER_HOST"), bootId);
+  }
+
+  /** The same, on another Docker engine. */
+  AgentUnderTest(Path directory, String store, String gpu, String dockerHost, String bootId) {
     this.port = TestEnvironment.freePort();
     String yaml =
         """
@@ -56,7 +61,7 @@ final class AgentUnderTest implements AutoCloseable {
                 directory.resolve("state"),
                 port,
                 gpu,
-                TestEnvironment.require("DOCKER_HOST"),
+                dockerHost,
                 directory.resolve("datasets"),
                 directory.resolve("models"),
                 store);

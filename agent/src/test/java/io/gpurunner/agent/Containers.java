@@ -14,10 +14,12 @@ final class Containers {
   private final DockerClient docker;
 
   Containers() {
+    this(TestEnvironment.require("DOCKER_HOST"));
+  }
+
+  Containers(String host) {
     DefaultDockerClientConfig config =
-        DefaultDockerClientConfig.createDefaultConfigBuilder()
-            .withDockerHost(TestEnvironment.require("DOCKER_HOST"))
-            .build();
+        DefaultDockerClientConfig.createDefaultConfigBuilder().withDockerHost(host).build();
     docker =
         DockerClientImpl.getInstance(
             config,
@@ -37,6 +39,17 @@ final class Containers {
         .toList();
   }
 
+  /** Names of those that run. */
+  List<String> running(String jobId) {
+    return docker
+        .listContainersCmd()
+        .withLabelFilter(Map.of("io.gpurunner.job", jobId))
+        .exec()
+        .stream()
+        .map(container -> container.getNames()[0].substring(1))
+        .toList();
+  }
+
   String first(String jobId) {
     return of(jobId).getFirst();
   }
@@ -47,6 +60,22 @@ final class Containers {
 
   void kill(String name) {
     docker.killContainerCmd(name).exec();
+  }
+
+  void stop(String name) {
+    docker.stopContainerCmd(name).exec();
+  }
+
+  void remove(String name) {
+    docker.removeContainerCmd(name).withForce(true).exec();
+  }
+
+  void pause(String name) {
+    docker.pauseContainerCmd(name).exec();
+  }
+
+  void restart(String name) {
+    docker.restartContainerCmd(name).withTimeout(0).exec();
   }
 
   void removeQuietly(String name) {

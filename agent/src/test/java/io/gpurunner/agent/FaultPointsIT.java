@@ -57,7 +57,6 @@ class FaultPointsIT {
     DELETION,
     RESUMPTION,
     SECOND_UPLOAD,
-    DELETION_WHILE_UPLOADING,
     RETENTION;
 
     static Scenario past(String point) {
@@ -66,8 +65,7 @@ class FaultPointsIT {
         case "api.delete", "containers.signal", "ledger.DELETED" -> DELETION;
         case "api.retryUpload" -> SECOND_UPLOAD;
         case "volumes.seedCheckpoint" -> RESUMPTION;
-        case "volumes.delete" -> RETENTION;
-        case "store.deleteAll" -> DELETION_WHILE_UPLOADING;
+        case "volumes.delete", "store.deleteAll" -> RETENTION;
         case "ledger.FAILED" -> FAILURE;
         default -> SUCCESS;
       };
@@ -92,7 +90,6 @@ class FaultPointsIT {
                     Stream.of(
                         // The manifest, after the model.
                         new Case("store.put." + side, Scenario.SUCCESS, 2),
-                        new Case("store.deleteAll." + side, Scenario.RETENTION, 1),
                         new Case("containers.start." + side, Scenario.SECOND_RUN, 2),
                         new Case("containers.remove." + side, Scenario.DELETION, 1)));
     Stream<Case> commits =
@@ -184,7 +181,6 @@ class FaultPointsIT {
           case DELETION -> deletion(each);
           case RESUMPTION -> resumption(each);
           case SECOND_UPLOAD -> secondUpload(each);
-          case DELETION_WHILE_UPLOADING -> deletionWhileUploading(each);
           case RETENTION -> retention(each);
         }
         assertThat(deaths).as("ends at " + each).isEqualTo(1);
@@ -286,11 +282,6 @@ class FaultPointsIT {
       Files.delete(artifacts());
       Files.move(aside, artifacts());
       return job;
-    }
-
-    /** The wish comes first; the upload that begins then finds it. */
-    private void deletionWhileUploading(Case each) throws IOException {
-      throw new AssertionError(each);
     }
 
     private void retention(Case each) throws IOException {

@@ -139,6 +139,39 @@ class MachineFaultsIT {
   }
 
   @Test
+  void whileTheDriverFailsRunningJobsGoOnAndWaitingOnesWait() throws Exception {
+    Path library = fakeNvml();
+    script(library, "");
+    try (AgentUnderTest agent =
+        new AgentUnderTest(
+            directory,
+            "{ type: local }",
+            "{ provider: nvml, nvml-library: " + library + " }",
+            "boot-1")) {
+      agent.awaitReady();
+      String running = agent.create(training());
+      agent.awaitState(running, "RUNNING", SOON);
+      String waiting = agent.create(training());
+      // 999 is NVML_ERROR_UNKNOWN.
+      script(library, "error nvmlDeviceGetCount 999\n", "");
+      Awaitility.await("readiness to tell")
+          .atMost(SOON)
+          .until(() -> agent.get("/health/ready").body().contains("nvmlDeviceGetCount"));
+      assertThat(agent.post("/api/userJob", training()).statusCode()).isEqualTo(503);
+      letGo(agent, running);
+      Awaitility.await("its container to be gone")
+          .atMost(SOON)
+          .until(() -> agent.detail(running).encode().contains("container-gone"));
+      assertThat(agent.detail(waiting).getString("state")).isEqualTo("QUEUED");
+      script(library, "");
+      assertThat(agent.awaitEnd(running, SOON).getString("status")).isEqualTo("success");
+      agent.awaitState(waiting, "RUNNING", SOON);
+      letGo(agent, waiting);
+      assertThat(agent.awaitEnd(waiting, SOON).getString("status")).isEqualTo("success");
+    }
+  }
+
+  @Test
   void partsThatAreDownAtTheStartAreNamedAndFoundWhenTheyCome() {
     try (TcpForwarder s3 = new TcpForwarder(AgentUnderTest.s3Endpoint())) {
       s3.cut(true);
@@ -168,10 +201,16 @@ class MachineFaultsIT {
 
   /** One RTX 3090, and what is wrong with it. */
   private static void script(Path library, String fault) throws IOException {
+    script(library, "", fault);
+  }
+
+  /** The same, with a fault of the whole driver before it. */
+  private static void script(Path library, String driverFault, String fault) throws IOException {
     Path part = library.resolveSibling("script.part");
     Files.writeString(
         part,
-        "driver 535.154.05\nnvml 12.535.154.05\ndevice GPU-00000000-0000-0000-0000-000000000001 NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n"
+        driverFault
+            + "driver 535.154.05\nnvml 12.535.154.05\ndevice GPU-00000000-0000-0000-0000-000000000001 NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n"
             + fault);
     Files.move(
         part,

@@ -57,6 +57,49 @@ final class LauncherTest {
   }
 
   @Test
+  void startsFromWhatWasPrepared() throws Exception {
+    assertThat(launch(launcher, Map.of(), "serve")).noneMatch(word -> word.contains("AOT"));
+
+    Files.createFile(tree.resolve("start.aot"));
+
+    assertThat(launch(launcher, Map.of(), "serve"))
+        .contains("-XX:AOTCache=" + tree + "/start.aot")
+        .endsWith("io.gpurunner.agent.Main", "serve");
+  }
+
+  @Test
+  void preparesAStart() throws Exception {
+    Path rehearsing =
+        fakeJava(
+            "java-26",
+            "26",
+            """
+            for word; do
+              case $word in -XX:AOTCacheOutput=*) echo "prepared by $1" >"${word#*=}" ;; esac
+            done
+            """);
+
+    Shell.run(directory, javaHome(rehearsing), launcher.toString(), "prepare-start").succeeded();
+
+    assertThat(tree.resolve("start.aot")).content().startsWith("prepared by");
+    assertThat(tree.toFile().list()).containsExactlyInAnyOrder("bin", "start.aot");
+  }
+
+  @Test
+  void saysWhyAStartCouldNotBePrepared() throws Exception {
+    Path failing = fakeJava("java-26", "26", "echo no memory; exit 1\n");
+    Files.writeString(tree.resolve("start.aot"), "as before");
+
+    Shell.Outcome result =
+        Shell.run(directory, javaHome(failing), launcher.toString(), "prepare-start");
+
+    assertThat(result.status()).isEqualTo(1);
+    assertThat(result.output()).contains("no memory").contains("gpurunner works without");
+    assertThat(tree.resolve("start.aot")).hasContent("as before");
+    assertThat(tree.toFile().list()).containsExactlyInAnyOrder("bin", "start.aot");
+  }
+
+  @Test
   void passesAnOlderJavaBy() throws Exception {
     Path older = fakeJava("java-21", "21.0.9");
     String path = java + "/bin:" + System.getenv("PATH");
@@ -109,12 +152,20 @@ final class LauncherTest {
     return Map.copyOf(all);
   }
 
+  private static Map<String, String> javaHome(Path home) {
+    return Map.of("JAVA_HOME", home.toString());
+  }
+
   private Path fakeJava(String name, String version) throws IOException {
+    return fakeJava(
+        name, version, "echo \"locale $LC_ALL\"\nprintf '%s\\n' \"$0\" \"$@\"\n");
+  }
+
+  private Path fakeJava(String name, String version, String script) throws IOException {
     Path home = directory.resolve(name);
     Path program = home.resolve("bin/java");
     Files.createDirectories(program.getParent());
-    Files.writeString(
-        program, "#!/bin/sh\necho \"locale $LC_ALL\"\nprintf '%s\\n' \"$0\" \"$@\"\n");
+    Files.writeString(program, "#!/bin/sh\n" + script);
     assertThat(program.toFile().setExecutable(true)).isTrue();
     Files.writeString(home.resolve("release"), "JAVA_VERSION=\"" + version + "\"\n");
     return home;

@@ -39,6 +39,8 @@ public final class CommandLineInterface {
             .addSubcommand(
                 new CommandLine(new ConfigCommand()).addSubcommand(new ConfigCheckCommand()))
             .addSubcommand(new RetryUploadCommand())
+            .addSubcommand(new BackupCommand())
+            .addSubcommand(new RestoreCommand())
             .setOut(outWriter)
             .setErr(errWriter)
             .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))

@@ -25,6 +25,11 @@ public record AgentConfig(
     return ConfigFile.parse("defaults", "");
   }
 
+  /** The record of jobs: a database's path, without the suffix of its file. */
+  public Path ledger() {
+    return stateDir.resolve("ledger");
+  }
+
   /** The directory of the secrets that are not named one by one in the file. */
   public Path secretsDirectory() {
     return stateDir.resolve("secrets");

@@ -67,7 +67,7 @@ final class CommitThread implements Commits {
     try {
       while (!closing || !waiting.isEmpty()) {
         Commit<?> first = waiting.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-        if (first != null) {
+        if (first != null && !first.isSettled()) {
           List<Commit<?>> commits = new ArrayList<>(List.of(first));
           waiting.drainTo(commits, GROUP_LIMIT - 1);
           groups.write(commits);
@@ -101,6 +101,9 @@ final class CommitThread implements Commits {
   @Override
   public void close() {
     closing = true;
+    Commit<String> bell = new Commit<>(() -> "");
+    bell.fail(closed());
+    boolean _ = waiting.offer(bell);
     try {
       thread.join(TimeUnit.SECONDS.toMillis(CLOSE_LIMIT_SECONDS));
     } catch (InterruptedException e) {

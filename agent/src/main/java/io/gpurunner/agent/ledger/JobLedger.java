@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -41,6 +42,8 @@ import org.slf4j.LoggerFactory;
 public final class JobLedger implements AutoCloseable {
   /** A file smaller than this is not worth compacting. */
   private static final long COMPACT_FROM_BYTES = 256L << 20;
+
+  private static final Duration BACKUP_INTERVAL = Duration.ofDays(1);
 
   private static final Logger log = LoggerFactory.getLogger(JobLedger.class);
 
@@ -96,14 +99,28 @@ public final class JobLedger implements AutoCloseable {
 
   /** The same, and the watch hears of every commit's boundaries. */
   public static JobLedger open(Path database, Clock clock, CommitWatch watch) {
-    LedgerStore store = new LedgerStore(database, clock, COMPACT_FROM_BYTES);
-    return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
+    return open(LedgerPlace.onDisk(database), clock, COMPACT_FROM_BYTES, watch);
   }
 
   /** The same, with a file that is compacted earlier. */
   static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    LedgerStore store = new LedgerStore(database, clock, compactFromBytes);
-    return new JobLedger(store, clock, JobId::random, CommitThread::new);
+    return open(LedgerPlace.onDisk(database), clock, compactFromBytes);
+  }
+
+  /** The same, on any of H2's file systems. */
+  static JobLedger open(LedgerPlace place, Clock clock, long compactFromBytes) {
+    return open(place, clock, compactFromBytes, CommitWatch.NONE);
+  }
+
+  private static JobLedger open(
+      LedgerPlace place, Clock clock, long compactFromBytes, CommitWatch watch) {
+    LedgerStore store = new LedgerStore(place, clock, compactFromBytes);
+    try {
+      return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
+    } catch (RuntimeException e) {
+      store.close();
+      throw e;
+    }
   }
 
   /**
@@ -354,9 +371,37 @@ public final class JobLedger implements AutoCloseable {
         });
   }
 
+  /**
+   * Removes what is recorded of some jobs whose time is over: those that ended longest ago, whose
+   * files were removed and whose callbacks are settled.
+   *
+   * @param endedBefore those that ended before go
+   * @param newest how many jobs there may be; of those beyond, the ones that ended first go
+   * @param limit the most removed by this call, which is one commit
+   * @return how many were removed
+   */
+  public int forget(Instant endedBefore, long newest, int limit) {
+    return commits.commit(
+        () -> {
+          long surplus = rows.count(writing(), Optional.empty()) - newest;
+          List<JobId> ids = rows.forgettable(writing(), endedBefore, limit);
+          if (ids.size() < Math.min(surplus, limit)) {
+            int more = (int) Math.min(surplus, limit);
+            ids = rows.forgettable(writing(), Instant.ofEpochMilli(Long.MAX_VALUE), more);
+          }
+          rows.forget(writing(), ids);
+          return ids.size();
+        });
+  }
+
   private void update(Job before, Job after) {
     rows.update(writing(), before, after);
     changes.put(after);
+  }
+
+  /** Copies the file to the directory {@code backups} beside it, where that was a day ago. */
+  public void backUpDaily() {
+    store.backUpWhereLast(BACKUP_INTERVAL);
   }
 
   // ---- reading
@@ -374,6 +419,11 @@ public final class JobLedger implements AutoCloseable {
   /** Any job. */
   public Optional<Job> find(JobId id) {
     return findLive(id).or(() -> read(handle -> rows.find(handle, id)));
+  }
+
+  /** Where any job stands; many times cheaper than {@link #find} for one that has ended. */
+  public Optional<Standing> standing(JobId id) {
+    return findLive(id).map(Standing::of).or(() -> read(handle -> rows.standing(handle, id)));
   }
 
   /** The body a job was asked for with, as it was sent. */
@@ -471,9 +521,9 @@ public final class JobLedger implements AutoCloseable {
     }
   }
 
-  /** Why the last commit failed; empty where it did not. */
+  /** Why the last commit failed, or none that takes a job may be made; empty where all is well. */
   public Optional<String> fault() {
-    return commits.fault();
+    return commits.fault().or(store::fault);
   }
 
   @Override
@@ -572,7 +622,7 @@ public final class JobLedger implements AutoCloseable {
       try {
         return holdsGroup();
       } catch (SQLException | RuntimeException e) {
-        store.close();
+        store.shut();
         throw LedgerException.failed(e);
       }
     }

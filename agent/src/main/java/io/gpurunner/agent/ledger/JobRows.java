@@ -24,12 +24,16 @@ final class JobRows {
   /** Longest line of history kept; an engine's message can be of any length. */
   private static final int MESSAGE_LIMIT_CHARS = 4_000;
 
+  /** Most lines of history a job keeps; past that, the older half but for the first goes. */
+  static final int LINE_LIMIT = 1_000;
+
   private static final String JOB_COLUMNS =
       "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
 
   List<Job> loadLive(Handle handle) {
+    // Files of a job that has not ended are kept, and the index begins with these.
     return handle
-        .createQuery("select " + JOB_COLUMNS + " from job where live order by sequence")
+        .createQuery("select " + JOB_COLUMNS + " from job where files = 'KEPT' and finished_at is null order by sequence")
         .map((row, _) -> job(row))
         .list();
   }
@@ -39,6 +43,20 @@ final class JobRows {
         .createQuery("select " + JOB_COLUMNS + " from job where id = :id")
         .bind("id", id.value())
         .map((row, _) -> job(row))
+        .findOne();
+  }
+
+  Optional<Standing> standing(Handle handle, JobId id) {
+    return handle
+        .createQuery("select owner, state_json, files from job where id = :id")
+        .bind("id", id.value())
+        .map(
+            (row, _) ->
+                new Standing(
+                    id,
+                    row.getString("owner"),
+                    JobCodec.readState(row.getString("state_json")),
+                    JobFiles.valueOf(row.getString("files"))))
         .findOne();
   }
 
@@ -119,18 +137,86 @@ final class JobRows {
             : line.message().substring(0, MESSAGE_LIMIT_CHARS) + "…";
     handle
         .createUpdate(
-            "insert into job_event (job_id, at, kind, message) values (:id, :at, :kind, :message)")
+            "insert into job_event (job, at, kind, message)"
+                + " values ((select sequence from job where id = :id), :at, :kind, :message)")
         .bind("id", id.value())
         .bind("at", line.at().toEpochMilli())
         .bind("kind", line.kind())
         .bind("message", message)
         .execute();
+    trimLines(handle, id, line.at());
+  }
+
+  private static void trimLines(Handle handle, JobId id, Instant at) {
+    long count =
+        handle
+            .createQuery("select count(*) from job_event where job = (select sequence from job where id = :id)")
+            .bind("id", id.value())
+            .mapTo(Long.class)
+            .one();
+    if (count <= LINE_LIMIT) {
+      return;
+    }
+    int removed =
+        handle
+            .createUpdate(
+                "delete from job_event where job = :job"
+                    + " and number > (select min(number) from job_event where job = :job)"
+                    + " and number <= (select number from job_event where job = :job order by number desc limit 1 offset :kept)")
+            .bind("job", sequence(handle, id))
+            .bind("kept", LINE_LIMIT / 2)
+            .execute();
+    handle
+        .createUpdate(
+            "insert into job_event (job, at, kind, message) values (:job, :at, 'trimmed', :message)")
+        .bind("job", sequence(handle, id))
+        .bind("at", at.toEpochMilli())
+        .bind(
+            "message",
+            removed + " older lines were removed: a job keeps at most " + LINE_LIMIT + " lines")
+        .execute();
+  }
+
+  private static long sequence(Handle handle, JobId id) {
+    return handle
+        .createQuery("select sequence from job where id = :id")
+        .bind("id", id.value())
+        .mapTo(Long.class)
+        .one();
+  }
+
+  /** Jobs that nothing needs any more, the longest ended first. */
+  List<JobId> forgettable(Handle handle, Instant endedBefore, int limit) {
+    return handle
+        .createQuery(
+            "select id from job where files = 'SWEPT' and finished_at < :before"
+                + " and not exists (select 1 from callback where callback.job_id = job.id and status = 'PENDING')"
+                + " order by finished_at, sequence limit :limit")
+        .bind("before", endedBefore.toEpochMilli())
+        .bind("limit", limit)
+        .map((row, _) -> new JobId(row.getString("id")))
+        .list();
+  }
+
+  /** Removes all that is recorded of jobs. */
+  void forget(Handle handle, List<JobId> ids) {
+    for (JobId id : ids) {
+      handle
+          .createUpdate("delete from job_event where job = :job")
+          .bind("job", sequence(handle, id))
+          .execute();
+      for (String table : List.of("callback", "idempotency_key")) {
+        handle.createUpdate("delete from " + table + " where job_id = :id").bind("id", id.value()).execute();
+      }
+      handle.createUpdate("delete from job where id = :id").bind("id", id.value()).execute();
+    }
   }
 
   List<JobHistory.Line> history(Handle handle, JobId id, int limit) {
     return handle
         .createQuery(
-            "select at, kind, message from job_event where job_id = :id order by number desc limit :limit")
+            "select at, kind, message from job_event where job = (select sequence from job where id = :id)"
+                + " order by number desc limit :limit")
         .bind("id", id.value())
         .bind("limit", limit)
         .map(
@@ -229,7 +315,12 @@ final class JobRows {
         .execute();
   }
 
+  /** A job has one: those of ends before, which are settled, go. */
   void insertCallback(Handle handle, PendingCallback callback, Instant at) {
+    handle
+        .createUpdate("delete from callback where job_id = :id and status <> 'PENDING'")
+        .bind("id", callback.job().value())
+        .execute();
     handle
         .createUpdate(
             "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, next_try_at, status)"

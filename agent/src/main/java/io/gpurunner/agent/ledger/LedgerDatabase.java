@@ -2,6 +2,8 @@ package io.gpurunner.agent.ledger;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 
@@ -22,6 +24,12 @@ interface LedgerDatabase extends AutoCloseable {
 
   <T> T read(Function<Handle, T> query);
 
+  /** Why no job can be taken, though it is open; empty where they can. */
+  Optional<String> fault();
+
+  /** Makes a backup where the newest is older than that. On the caller's thread, which may be any. */
+  void backUpWhereLast(Duration interval);
+
   /** For messages. */
   String describe();
 
@@ -31,7 +39,9 @@ interface LedgerDatabase extends AutoCloseable {
   /** Nobody waits for a commit: time to give space back. */
   void compactWhereGrown() throws SQLException;
 
-  /** Also of a database that closed itself after a fault. */
+  /** Closes it until it is opened anew; also one that closed itself after a fault. */
+  void shut();
+
   @Override
   void close();
 }

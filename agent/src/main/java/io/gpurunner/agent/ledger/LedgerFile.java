@@ -1,22 +1,15 @@
 package io.gpurunner.agent.ledger;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.function.Function;
-import java.util.stream.Stream;
-import org.flywaydb.core.Flyway;
-import org.flywaydb.core.api.FlywayException;
 import org.h2.jdbcx.JdbcConnectionPool;
-import org.h2.jdbcx.JdbcDataSource;
-import org.h2.mvstore.MVStore;
 import org.h2.mvstore.MVStoreException;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -30,25 +23,26 @@ import org.slf4j.LoggerFactory;
  */
 final class LedgerFile implements AutoCloseable {
   private static final int READER_LIMIT = 8;
-  private static final String SUFFIX = ".mv.db";
-
-  /** Beside the file: a directory for each job (JobVolumes). */
-  private static final String JOBS = "jobs";
 
   private static final Logger log = LoggerFactory.getLogger(LedgerFile.class);
 
-  private final Path file;
+  private final LedgerPlace place;
   private final JdbcConnectionPool readers;
   private final Jdbi reading;
   private final Connection connection;
   private final Handle writing;
+  private final Witness witness;
+  private long commits;
 
-  private LedgerFile(Path file, JdbcDataSource source) throws SQLException {
-    this.file = file;
-    this.connection = source.getConnection();
+  private LedgerFile(LedgerPlace place, Connection connection, Witness witness, long commits)
+      throws SQLException {
+    this.place = place;
+    this.connection = connection;
+    this.witness = witness;
+    this.commits = commits;
     connection.setAutoCommit(false);
     this.writing = Jdbi.open(connection);
-    this.readers = JdbcConnectionPool.create(source);
+    this.readers = JdbcConnectionPool.create(LedgerSchema.source(place, ""));
     readers.setMaxConnections(READER_LIMIT);
     this.reading = Jdbi.create(readers);
   }
@@ -56,105 +50,122 @@ final class LedgerFile implements AutoCloseable {
   /**
    * Opens the database, made or brought to this version's form first.
    *
-   * @param database path without H2's suffix {@code .mv.db}
-   * @throws LedgerException FAILED naming the file: in use by another agent, damaged, or of a newer
-   *     version
+   * @throws LedgerException FAILED naming the file: in use by another agent, damaged, or lacking
+   *     what it held before
    */
-  static LedgerFile open(Path database) {
-    Path file = Path.of(database.toAbsolutePath() + SUFFIX);
-    JdbcDataSource source = new JdbcDataSource();
-    source.setURL(url(database));
-    source.setUser("gpurunner");
-    source.setPassword("");
+  static LedgerFile open(LedgerPlace place, Clock clock) {
     try {
-      requireHistory(file, source);
-      Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
-      return new LedgerFile(file, source);
-    } catch (SQLException | FlywayException e) {
-      throw new LedgerException(LedgerException.Kind.FAILED, openingFailure(file, e), e);
+      OptionalLong seen = Witness.read(place.witness());
+      if (place.isAbsent()) {
+        requireNew(place, seen);
+        LedgerSchema.make(place);
+      } else {
+        requireContent(place);
+        // What a process that was killed has written is in memory; it must be on disk before
+        // anything is done in view of it.
+        LedgerPlace.sync(place.file());
+      }
+      Connection connection = connect(place);
+      int version = requireLedger(place, connection);
+      if (version < LedgerSchema.NEWEST) {
+        connection.close();
+        migrate(place, version, clock.instant());
+        connection = connect(place);
+      }
+      return open(place, connection, seen);
+    } catch (IOException | SQLException | RuntimeException e) {
+      throw openingFailure(place, e);
     }
   }
 
-  /**
-   * A file that was emptied, or damaged so that H2 finds nothing in it, looks like a new one.
-   * Starting with it would hand out devices that containers hold.
-   */
-  private static void requireHistory(Path file, JdbcDataSource source) throws SQLException {
-    Path jobs = file.resolveSibling(JOBS);
-    if (!hasEntries(jobs)) {
-      return;
+  private static LedgerFile open(LedgerPlace place, Connection connection, OptionalLong seen)
+      throws IOException, SQLException {
+    long commits = LedgerSchema.commits(connection, LedgerSchema.NEWEST);
+    if (seen.isPresent() && commits < seen.getAsLong()) {
+      leave(connection);
+      throw lost(
+          place,
+          "lacks the last "
+              + (seen.getAsLong() - commits)
+              + " of the "
+              + seen.getAsLong()
+              + " commits that "
+              + place.witness()
+              + " has seen on disk: it was cut short, damaged, or replaced by an older one");
     }
-    boolean known = Files.exists(file) && !isEmpty(file) && hasTables(source);
-    if (!known) {
-      throw new LedgerException(
-          LedgerException.Kind.FAILED,
-          "the ledger "
-              + file
-              + " holds no job, and "
-              + jobs
-              + " has directories of jobs: it was emptied or damaged; put a copy of it that is whole"
-              + " in its place, or, to start with no jobs, stop their containers and move "
-              + jobs
-              + " away");
-    }
+    Witness witness = Witness.open(place);
+    witness.writeAndSync(commits);
+    return new LedgerFile(place, connection, witness, commits);
   }
 
-  private static boolean hasEntries(Path directory) {
-    try (Stream<Path> entries = Files.list(directory)) {
-      return entries.findAny().isPresent();
-    } catch (IOException none) {
-      return false;
-    }
-  }
-
-  private static boolean isEmpty(Path file) {
-    return file.toFile().length() == 0;
+  private static Connection connect(LedgerPlace place) throws SQLException {
+    return LedgerSchema.source(place, ";IFEXISTS=TRUE").getConnection();
   }
 
   /** Closes without writing, so that what else may be found in the file can be. */
-  private static boolean hasTables(JdbcDataSource source) throws SQLException {
-    try (Connection connection = source.getConnection();
+  private static void leave(Connection connection) throws SQLException {
+    try (connection;
         Statement statement = connection.createStatement()) {
-      boolean there;
-      try (ResultSet tables =
-          statement.executeQuery(
-              "select 1 from information_schema.tables where table_schema = 'PUBLIC'")) {
-        there = tables.next();
-      }
-      if (!there) {
-        statement.execute("SHUTDOWN IMMEDIATELY");
-      }
-      return there;
+      statement.execute("SHUTDOWN IMMEDIATELY");
     }
   }
 
   /**
-   * Closing is ours alone: H2 itself would close the file under a commit at exit. Chunks are only
-   * ever appended: those put into gaps may not be found after a kill. And only our commits write:
-   * where H2's own thread, which writes WRITE_DELAY ms after a change, writes just before one, the
-   * file may lack a chunk it needs ("Chunk not found") until the next (docs/adr/002).
+   * Where there was a ledger before, a new one must not take its place: it would hand out devices
+   * that containers hold.
    */
-  static String url(Path database) {
-    return "jdbc:h2:file:"
-        + database.toAbsolutePath()
-        + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0;TRACE_LEVEL_FILE=0"
-        + ";WRITE_DELAY="
-        + Integer.MAX_VALUE;
+  private static void requireNew(LedgerPlace place, OptionalLong seen) {
+    if (seen.isPresent()) {
+      throw lost(place, "is gone, and " + place.witness() + " has seen it");
+    }
+    if (!LedgerPlace.entries(place.jobs()).isEmpty()) {
+      throw lost(place, "is gone, and " + place.jobsPath() + " has directories of jobs");
+    }
   }
 
-  private static String openingFailure(Path file, Exception e) {
+  private static void requireContent(LedgerPlace place) {
+    if (place.bytes() == 0) {
+      throw lost(place, "is empty: it was emptied or damaged");
+    }
+  }
+
+  private static int requireLedger(LedgerPlace place, Connection connection) throws SQLException {
+    OptionalInt version = LedgerSchema.versionOf(connection);
+    if (version.isEmpty()) {
+      leave(connection);
+      throw lost(place, "holds no ledger: it was emptied, or is of another program");
+    }
+    return version.getAsInt();
+  }
+
+  private static void migrate(LedgerPlace place, int version, Instant now) throws IOException {
+    log.info("{} is brought from form {} to {}", place.path(), version, LedgerSchema.NEWEST);
+    LedgerSchema.migrate(place, now);
+  }
+
+  private static LedgerException lost(LedgerPlace place, String what) {
+    return new LedgerException(
+        LedgerException.Kind.FAILED,
+        "the ledger " + place.path() + " " + what + "; " + LedgerBackups.remedy(place));
+  }
+
+  static LedgerException openingFailure(LedgerPlace place, Exception e) {
+    if (e instanceof LedgerException known) {
+      return known;
+    }
     String words = String.valueOf(e.getMessage());
     if (words.contains("already in use") || words.contains("Locked by another process")) {
-      return "another agent already uses " + file + ": stop it, or give this one another state-dir";
+      return LedgerLock.inUse(place);
     }
-    return "the ledger "
-        + file
-        + " cannot be opened ("
-        + firstCause(e)
-        + "): put a copy of the file that is whole in its place, or, to start with no jobs, stop"
-        + " their containers and move it and "
-        + file.resolveSibling(JOBS)
-        + " away";
+    return new LedgerException(
+        LedgerException.Kind.FAILED,
+        "the ledger "
+            + place.path()
+            + " cannot be opened ("
+            + firstCause(e)
+            + "); "
+            + LedgerBackups.remedy(place),
+        e);
   }
 
   /** What H2 found, without what Flyway says round it. */
@@ -182,55 +193,42 @@ final class LedgerFile implements AutoCloseable {
    * WRITE_DELAY; this writes and syncs the file.
    */
   void commit() throws SQLException {
-    connection.commit();
     try (Statement statement = connection.createStatement()) {
+      statement.execute("update commit_count set number = " + (commits + 1));
+      connection.commit();
       statement.execute("CHECKPOINT SYNC");
     }
+    commits++;
+    witness.write(commits);
   }
 
   /** Length of the file. */
   long bytes() {
-    try {
-      return Files.size(file);
-    } catch (IOException e) {
-      throw new LedgerException(
-          LedgerException.Kind.FAILED, "the ledger " + file + " cannot be looked at", e);
-    }
+    return place.bytes();
   }
 
   /**
    * Writes what is in a closed database to a new file, and puts that in its place once it is on
    * disk. Killed at any point, the old file or the new one is there, whole.
-   *
-   * @param database path without H2's suffix
    */
-  static void compact(Path database) {
-    Path file = Path.of(database.toAbsolutePath() + SUFFIX);
-    Path compacted = Path.of(database.toAbsolutePath() + ".compacted");
+  static void compact(LedgerPlace place) {
+    LedgerPlace compacted = place.next();
     try {
-      Files.deleteIfExists(compacted);
-      MVStore.compact(file.toString(), compacted.toString(), false, null);
-      sync(compacted, StandardOpenOption.WRITE);
-      Files.move(compacted, file, StandardCopyOption.ATOMIC_MOVE);
-      sync(file.resolveSibling("."), StandardOpenOption.READ);
+      compacted.delete();
+      LedgerSchema.compact(place, compacted);
+      place.replaceBy(compacted);
     } catch (IOException | MVStoreException e) {
       deleteQuietly(compacted, e);
       throw new LedgerException(
           LedgerException.Kind.FAILED,
-          "the ledger " + file + " could not be compacted: " + e.getMessage(),
+          "the ledger " + place.path() + " could not be compacted: " + e.getMessage(),
           e);
     }
   }
 
-  private static void sync(Path path, StandardOpenOption mode) throws IOException {
-    try (FileChannel channel = FileChannel.open(path, mode)) {
-      channel.force(true);
-    }
-  }
-
-  private static void deleteQuietly(Path compacted, Exception failure) {
+  private static void deleteQuietly(LedgerPlace compacted, Exception failure) {
     try {
-      Files.deleteIfExists(compacted);
+      compacted.delete();
     } catch (IOException e) {
       failure.addSuppressed(e);
     }
@@ -243,7 +241,8 @@ final class LedgerFile implements AutoCloseable {
     try {
       writing.close();
     } catch (JdbiException e) {
-      log.warn("{} was closed after a fault: {}", file, e.getMessage());
+      log.warn("{} was closed after a fault: {}", place.path(), e.getMessage());
     }
+    witness.close();
   }
 }

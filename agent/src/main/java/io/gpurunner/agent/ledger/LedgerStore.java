@@ -1,6 +1,5 @@
 package io.gpurunner.agent.ledger;
 
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -27,7 +26,7 @@ final class LedgerStore implements LedgerDatabase {
 
   private static final Logger log = LoggerFactory.getLogger(LedgerStore.class);
 
-  private final Path database;
+  private final LedgerPlace place;
   private final Clock clock;
   private final long compactFromBytes;
 
@@ -37,6 +36,12 @@ final class LedgerStore implements LedgerDatabase {
   /** Empty while it could not be opened again. */
   private volatile Optional<LedgerFile> file;
 
+  private final LedgerLock lock;
+  private final LedgerReserve reserve;
+
+  /** What was written may not be on disk: the file is to be written anew before it is used. */
+  private boolean doubtful;
+
   private long compactedBytes;
   private Instant compactNotBefore = Instant.MIN;
 
@@ -44,12 +49,19 @@ final class LedgerStore implements LedgerDatabase {
    * @param compactFromBytes a file smaller than this is not worth compacting
    * @throws LedgerException FAILED naming the file
    */
-  LedgerStore(Path database, Clock clock, long compactFromBytes) {
-    this.database = database;
+  LedgerStore(LedgerPlace place, Clock clock, long compactFromBytes) {
+    this.place = place;
     this.clock = clock;
     this.compactFromBytes = compactFromBytes;
-    this.file = Optional.of(LedgerFile.open(database));
-    this.compactedBytes = JobRows.compactedBytes(writing());
+    this.lock = LedgerLock.take(place);
+    try {
+      this.file = Optional.of(LedgerFile.open(place, clock));
+      this.compactedBytes = JobRows.compactedBytes(writing());
+      this.reserve = new LedgerReserve(place);
+    } catch (RuntimeException e) {
+      lock.close();
+      throw e;
+    }
   }
 
   @Override
@@ -69,7 +81,12 @@ final class LedgerStore implements LedgerDatabase {
 
   @Override
   public void commit() throws SQLException {
-    open().commit();
+    try {
+      open().commit();
+    } catch (SQLException | RuntimeException e) {
+      doubtful |= SyncFailedException.isBehind(e);
+      throw e;
+    }
   }
 
   @Override
@@ -88,31 +105,50 @@ final class LedgerStore implements LedgerDatabase {
   }
 
   @Override
+  public Optional<String> fault() {
+    return reserve.fault();
+  }
+
+  @Override
   public String describe() {
-    return "the ledger " + database + ".mv.db";
+    return "the ledger " + place.path();
   }
 
   @Override
   public void openAnew() {
-    openAnew(() -> {});
+    openAnew(reserve::giveUpWhereFull);
   }
 
   private void openAnew(Runnable meanwhile) {
     opening.writeLock().lock();
     try {
-      close();
+      shut();
       meanwhile.run();
     } finally {
       try {
-        file = Optional.of(LedgerFile.open(database));
+        writeAnewWhereDoubtful();
+        file = Optional.of(LedgerFile.open(place, clock));
       } finally {
         opening.writeLock().unlock();
       }
     }
   }
 
+  /**
+   * After a sync that failed, what a file shows need not be on disk, though later syncs pass: the
+   * system has forgotten that it has yet to write it. A new file, synced as a whole, has no such
+   * gaps.
+   */
+  private void writeAnewWhereDoubtful() {
+    if (doubtful) {
+      LedgerFile.compact(place);
+      doubtful = false;
+    }
+  }
+
   @Override
   public void compactWhereGrown() throws SQLException {
+    reserve.takeWhereRoom();
     long bytes = open().bytes();
     boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
     if (!grown || clock.instant().isBefore(compactNotBefore)) {
@@ -120,7 +156,7 @@ final class LedgerStore implements LedgerDatabase {
     }
     compactNotBefore = clock.instant().plus(COMPACT_PAUSE);
     long startedNanos = System.nanoTime();
-    openAnew(() -> LedgerFile.compact(database));
+    openAnew(() -> LedgerFile.compact(place));
     compactedBytes = open().bytes();
     JobRows.recordCompactedBytes(writing(), compactedBytes);
     commit();
@@ -132,8 +168,26 @@ final class LedgerStore implements LedgerDatabase {
   }
 
   @Override
-  public void close() {
+  public void backUpWhereLast(Duration interval) {
+    Instant now = clock.instant();
+    boolean recent =
+        LedgerBackups.list(place).stream()
+            .map(LedgerBackups.Backup::at)
+            .anyMatch(at -> at.isAfter(now.minus(interval)) && !at.isAfter(now));
+    if (!recent) {
+      LedgerBackups.makeOwn(place, now);
+    }
+  }
+
+  @Override
+  public void shut() {
     file.ifPresent(LedgerFile::close);
     file = Optional.empty();
+  }
+
+  @Override
+  public void close() {
+    shut();
+    lock.close();
   }
 }

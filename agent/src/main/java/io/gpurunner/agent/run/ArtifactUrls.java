@@ -1,7 +1,7 @@
 package io.gpurunner.agent.run;
 
-import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
+import io.gpurunner.agent.ledger.Standing;
 import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobFolder;
@@ -32,7 +32,7 @@ public final class ArtifactUrls {
   }
 
   /** Empty where retention has removed the object from this machine. */
-  Optional<URI> urlFor(Job job, String file) {
+  Optional<URI> urlFor(Standing job, String file) {
     return local && job.files() != JobFiles.KEPT
         ? Optional.empty()
         : Optional.of(urlFor(job.id(), file));

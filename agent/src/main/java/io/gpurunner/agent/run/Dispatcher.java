@@ -28,7 +28,7 @@ public final class Dispatcher implements AutoCloseable {
    * After deciding, rest for so many times as long: a decision takes longer the more jobs wait, and
    * must not take the processor from those who submit them. Where few wait it is over at once.
    */
-  private static final int REST_TIMES = 9;
+  private static final int REST_TIMES = 19;
 
   private static final Logger log = LoggerFactory.getLogger(Dispatcher.class);
 

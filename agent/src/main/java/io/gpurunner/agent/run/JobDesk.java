@@ -7,6 +7,7 @@ import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.ledger.LiveLoad;
+import io.gpurunner.agent.ledger.Standing;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
@@ -156,10 +157,10 @@ public final class JobDesk implements Jobs {
 
   @Override
   public JobStatus status(Caller caller, JobId id) {
-    return statusOf(find(caller, id));
+    return statusOf(standing(caller, id));
   }
 
-  private JobStatus statusOf(Job job) {
+  private JobStatus statusOf(Standing job) {
     return switch (job.state()) {
       case JobState.Live _ -> new JobStatus(JobStatus.Phase.WORKING, Optional.empty());
       case JobState.Succeeded succeeded ->
@@ -169,13 +170,13 @@ public final class JobDesk implements Jobs {
     };
   }
 
-  private Optional<URI> artifactUrl(Job job, JobState.Succeeded succeeded) {
+  private Optional<URI> artifactUrl(Standing job, JobState.Succeeded succeeded) {
     return succeeded.artifact().flatMap(file -> urls.urlFor(job, file));
   }
 
   @Override
   public String delete(Caller caller, JobId id) {
-    find(caller, id);
+    standing(caller, id);
     Job job = onLedger(() -> ledger.requestDeletion(id, caller.user()));
     return switch (job.state()) {
       case JobState.Succeeded _ -> "the job had ended already: success";
@@ -243,7 +244,7 @@ public final class JobDesk implements Jobs {
         job.id(),
         job.user(),
         job.request().name(),
-        statusOf(job),
+        statusOf(Standing.of(job)),
         job.state().label(),
         reason(job)
             .or(() -> waiting.map(Placement.Waiting::reason))
@@ -277,10 +278,24 @@ public final class JobDesk implements Jobs {
   private Job find(Caller caller, JobId id) {
     return ledger
         .find(id)
-        .filter(job -> caller.admin() || job.user().equals(caller.user()))
-        // The same words for another user's job: its existence is none of the caller's business.
-        .orElseThrow(
-            () -> new RequestRefusedException(Kind.NOT_FOUND, "job_id: no such job: " + id));
+        .filter(job -> mayKnow(caller, job.user()))
+        .orElseThrow(() -> noSuchJob(id));
+  }
+
+  private Standing standing(Caller caller, JobId id) {
+    return ledger
+        .standing(id)
+        .filter(job -> mayKnow(caller, job.user()))
+        .orElseThrow(() -> noSuchJob(id));
+  }
+
+  private static boolean mayKnow(Caller caller, String owner) {
+    return caller.admin() || owner.equals(caller.user());
+  }
+
+  /** The same words for another user's job: its existence is none of the caller's business. */
+  private static RequestRefusedException noSuchJob(JobId id) {
+    return new RequestRefusedException(Kind.NOT_FOUND, "job_id: no such job: " + id);
   }
 
   private static <T> T onLedger(java.util.function.Supplier<T> work) {

@@ -15,12 +15,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes the files of jobs that ended longer ago than the retention time. What is in an S3 bucket
- * is the bucket's owner's and stays. Thread-safe.
+ * Removes the files of jobs that ended longer ago than the retention time, and what is recorded of
+ * those that ended long ago. What is in an S3 bucket is the bucket's owner's and stays.
+ * Thread-safe.
  */
 public final class Retention implements AutoCloseable {
   private static final Duration ROUND_INTERVAL = Duration.ofMinutes(10);
   private static final int PAGE_SIZE = 100;
+
+  /** A job's record goes so long after its end, once its files are gone. */
+  private static final Duration RECORD_KEPT_FOR = Duration.ofDays(365);
+
+  /** More records than this, and the oldest go earlier. */
+  static final long RECORD_LIMIT = 1_000_000;
+
+  /** Records removed in one commit, which others wait for. */
+  private static final int FORGET_SIZE = 20;
+
+  /** Records removed in a round. */
+  private static final int FORGET_LIMIT = 20_000;
 
   private static final Logger log = LoggerFactory.getLogger(Retention.class);
 
@@ -60,7 +73,25 @@ public final class Retention implements AutoCloseable {
       page.forEach(this::sweep);
       page = ledger.sweepable(endedBefore, Optional.of(page.getLast()), PAGE_SIZE);
     }
+    forgetOld();
     return ROUND_INTERVAL;
+  }
+
+  private void forgetOld() {
+    Instant endedBefore = clock.instant().minus(RECORD_KEPT_FOR);
+    try {
+      int forgotten = 0;
+      int last = FORGET_SIZE;
+      while (last == FORGET_SIZE && forgotten < FORGET_LIMIT) {
+        last = ledger.forget(endedBefore, RECORD_LIMIT, FORGET_SIZE);
+        forgotten += last;
+      }
+      if (forgotten > 0) {
+        log.info("the records of {} jobs that ended long ago were removed", forgotten);
+      }
+    } catch (LedgerException e) {
+      log.error("old records could not be removed: {}", e.getMessage());
+    }
   }
 
   private void sweep(Job job) {

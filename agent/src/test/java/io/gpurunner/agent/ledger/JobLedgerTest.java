@@ -13,11 +13,8 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
-import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -359,44 +356,67 @@ class JobLedgerTest {
   private void closeUnderneath() throws SQLException {
     try (Connection connection =
             DriverManager.getConnection(
-                LedgerFile.url(directory.resolve("ledger")), "gpurunner", "");
+                LedgerPlace.onDisk(directory.resolve("ledger")).url(), "gpurunner", "");
         Statement statement = connection.createStatement()) {
       statement.execute("SHUTDOWN IMMEDIATELY");
     }
   }
 
   @Test
-  void aLedgerThatIsGoneWhileJobsHaveDirectoriesIsNoNewOne() throws Exception {
-    submit(Requests.simple().build());
-    ledger.close();
-    Path file = directory.resolve("ledger.mv.db");
-    Path kept = Files.copy(file, directory.resolve("kept"));
-    Path job = Files.createDirectories(directory.resolve("jobs/ai1"));
-    Files.write(file, new byte[0]);
-    assertThatThrownBy(this::open).hasMessageContainingAll(file.toString(), "emptied or damaged");
-    Files.delete(file);
-    assertThatThrownBy(this::open).hasMessageContaining("emptied or damaged");
-    try (Connection empty =
-        DriverManager.getConnection(LedgerFile.url(directory.resolve("ledger")), "gpurunner", "")) {
-      assertThat(empty.isValid(1)).isTrue();
+  void aJobKeepsSoManyLinesAndSaysThatOthersWent() {
+    JobId id = submit(Requests.simple().build()).id();
+    for (int i = 0; i < JobRows.LINE_LIMIT; i++) {
+      ledger.note(id, "note", "line " + i);
     }
-    byte[] nothingInIt = Files.readAllBytes(file);
-    assertThatThrownBy(this::open).hasMessageContaining("emptied or damaged");
-    assertThat(Files.readAllBytes(file)).hasSameSizeAs(nothingInIt);
-
-    Files.copy(kept, file, StandardCopyOption.REPLACE_EXISTING);
-    open();
-    assertThat(ledger.live()).hasSize(1);
-    reopenedWithout(job, file);
+    List<JobHistory.Line> lines = ledger.history(id, 10_000);
+    assertThat(lines).hasSizeLessThanOrEqualTo(JobRows.LINE_LIMIT);
+    assertThat(lines.getFirst().kind()).isEqualTo("submitted");
+    assertThat(lines)
+        .anySatisfy(line -> assertThat(line.message()).contains("older lines were removed"))
+        .anySatisfy(
+            line -> assertThat(line.message()).isEqualTo("line " + (JobRows.LINE_LIMIT - 1)));
   }
 
-  /** A state directory without jobs is a new one. */
-  private void reopenedWithout(Path job, Path file) throws IOException {
-    ledger.close();
-    Files.delete(job);
-    Files.delete(file);
-    open();
-    assertThat(ledger.live()).isEmpty();
+  @Test
+  void recordsGoOnceNothingNeedsThem() {
+    URI url = URI.create("http://127.0.0.1/cb");
+    Job live = submit(Requests.simple().build());
+    Job kept = finished(Requests.simple().build(), new Ending.Completed());
+    Job owing = sweep(finished(Requests.simple().callback(url).build(), new Ending.Completed()));
+    Job old = sweep(finished(Requests.simple().build(), new Ending.Completed()));
+    Job older = sweep(finished(Requests.simple().build(), new Ending.Completed()));
+    Instant later = T.plusSeconds(1);
+
+    assertThat(ledger.forget(T, 1_000, 10)).isZero();
+    assertThat(ledger.forget(later, 1_000, 1)).isEqualTo(1);
+    assertThat(ledger.find(old.id())).isEmpty();
+    assertThat(ledger.history(old.id(), 10)).isEmpty();
+    assertThat(ledger.forget(T, 4, 10)).isZero();
+    assertThat(ledger.forget(T, 3, 10)).isEqualTo(1);
+    assertThat(ledger.find(older.id())).isEmpty();
+    assertThat(ledger.forget(later, 0, 10)).isZero();
+    ledger.callbackDelivered(ledger.dueCallbacks(T, 0, 1).getFirst(), "HTTP 200");
+    assertThat(ledger.forget(later, 1_000, 10)).isEqualTo(1);
+    assertThat(ledger.find(owing.id())).isEmpty();
+    reopen();
+    assertThat(ledger.page(Optional.empty(), 1, 10))
+        .extracting(Job::id)
+        .containsExactly(kept.id(), live.id());
+  }
+
+  private Job sweep(Job job) {
+    assertThat(ledger.giveFilesUp(job.id())).isTrue();
+    ledger.swept(job.id());
+    return job;
+  }
+
+  @Test
+  void aKeyGoesWithItsJob() {
+    JobId id = ((Creation.Created) createWithKey("ann", "{}")).id();
+    ledger.requestDeletion(id, "ann");
+    sweep(ledger.find(id).orElseThrow());
+    assertThat(ledger.forget(T.plusSeconds(1), 1_000, 10)).isEqualTo(1);
+    assertThat(createWithKey("ann", "{}")).isInstanceOf(Creation.Created.class);
   }
 
   @Test

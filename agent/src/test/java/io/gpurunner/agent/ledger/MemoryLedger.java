@@ -6,6 +6,7 @@ import io.gpurunner.gpu.GpuUuid;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -281,6 +282,21 @@ public final class MemoryLedger implements AutoCloseable {
     @Override
     public void compactWhereGrown() {
       // It takes no space.
+    }
+
+    @Override
+    public Optional<String> fault() {
+      return Optional.empty();
+    }
+
+    @Override
+    public void backUpWhereLast(Duration interval) {
+      // Nothing in memory is worth one.
+    }
+
+    @Override
+    public void shut() {
+      close();
     }
 
     @Override

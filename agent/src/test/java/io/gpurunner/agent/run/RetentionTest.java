@@ -20,7 +20,7 @@ class RetentionTest {
   @TempDir Path directory;
 
   @Test
-  void filesGoWhenTheirTimeIsOverAndTheJobStays() {
+  void filesGoWhenTheirTimeIsOverAndTheRecordLater() {
     try (RunHarness run = new RunHarness(directory);
         Retention retention =
             new Retention(run.ledger, run.volumes, Optional.of(run.store), KEEP_FOR, run.clock)) {
@@ -44,6 +44,11 @@ class RetentionTest {
       assertThat(run.job(id).state()).isEqualTo(job.state());
       assertThat(run.job(id).files()).isEqualTo(JobFiles.SWEPT);
       assertThat(run.volumes.paths(run.job(running).folder()).model()).exists();
+
+      run.clock.advance(Duration.ofDays(365));
+      retention.round();
+      assertThat(run.ledger.find(id)).isEmpty();
+      assertThat(run.ledger.find(running)).isPresent();
       retention.start();
     }
   }

@@ -88,6 +88,9 @@ final class DockerContainers implements ContainerRuntime {
             .withName(spec.name().toString())
             .withEnv(environment(spec.environment(), gpus))
             .withLabels(labels.of(spec))
+            // The engine's own stop (docker stop, and the engine's end without live restore) must
+            // not let a job end by exit code 0 that did not come to its end (docs/adr/006).
+            .withStopSignal("SIG" + Signal.KILL)
             .withHostConfig(HostSettings.of(spec, gpus));
     if (!spec.command().isEmpty()) {
       creation

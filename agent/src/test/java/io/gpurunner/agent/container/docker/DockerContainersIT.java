@@ -108,6 +108,21 @@ final class DockerContainersIT extends ContainerRuntimeContract {
   }
 
   @Test
+  void aJobThatIsStoppedFromOutsideCannotEndByItself() {
+    ContainerName name =
+        engine.start(
+            TestEngine.shell("trap 'exit 0' TERM; echo ready; while true; do sleep 0.1; done"));
+    engine.awaitOutput(name, "ready");
+    engine
+        .connection()
+        .run(
+            "stopping",
+            CallLimits.REMOVE,
+            docker -> docker.stopContainerCmd(name.toString()).exec());
+    assertThat(engine.awaitExit(name).exitCode()).isEqualTo(137);
+  }
+
+  @Test
   void anotherAgentsContainerIsNotAdopted() {
     try (TestEngine other = new TestEngine()) {
       ContainerSpec theirs = TestEngine.shell("exit 0");

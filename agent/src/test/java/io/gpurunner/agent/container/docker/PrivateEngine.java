@@ -17,39 +17,60 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A second Docker engine for tests that need it set up in a way of their own: own data root and
- * socket, and a network namespace of its own with nothing in it. Needs root and {@code dockerd}.
+ * A second Docker engine for tests that need it set up in a way of their own, or kill it: own data
+ * root and socket, and a network namespace of its own with nothing in it, or this machine's with a
+ * bridge of its own. Needs root and {@code dockerd}.
  */
-final class PrivateEngine implements AutoCloseable {
+public final class PrivateEngine implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofSeconds(60);
 
-  private final Process process;
+  private final Path folder;
+  private final ProcessBuilder builder = new ProcessBuilder();
+  private final List<String> command;
   private final URI host;
+  private Process process;
 
   /**
    * @param folder for all its files; short, since a socket's path may have 107 characters at most
    * @param firstOnPath a directory that it finds programs in before all others
    */
   PrivateEngine(Path folder, Path firstOnPath, List<String> options) throws IOException {
-    this.host = URI.create("unix://" + folder.resolve("s"));
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                // Without a network namespace of its own, --bridge=none would delete docker0: the
-                // bridge of the machine's own engine.
-                "unshare",
-                "--net",
-                "dockerd",
-                "--data-root=" + folder.resolve("data"),
-                "--exec-root=" + folder.resolve("exec"),
-                "--pidfile=" + folder.resolve("pid"),
-                "--host=" + host,
-                "--bridge=none",
-                "--iptables=false"));
-    command.addAll(options);
-    ProcessBuilder builder = new ProcessBuilder(command);
+    // Without a network namespace of its own, --bridge=none would delete docker0: the bridge of
+    // the machine's own engine.
+    this(folder, List.of("unshare", "--net"), "none");
     builder.environment().merge("PATH", firstOnPath.toString(), (old, ours) -> ours + ":" + old);
-    builder.redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile());
+    start(options);
+  }
+
+  private PrivateEngine(Path folder, List<String> prefix, String bridge) {
+    this.folder = folder;
+    this.host = URI.create("unix://" + folder.resolve("s"));
+    this.command = new ArrayList<>(prefix);
+    command.addAll(
+        List.of(
+            "dockerd",
+            "--data-root=" + folder.resolve("data"),
+            "--exec-root=" + folder.resolve("exec"),
+            "--pidfile=" + folder.resolve("pid"),
+            "--host=" + host,
+            "--bridge=" + bridge,
+            "--iptables=false",
+            "--ip6tables=false",
+            "--ip-masq=false",
+            "--ip-forward=false"));
+  }
+
+  /** One that is not started yet, and reaches what listens on this machine through that bridge. */
+  public static PrivateEngine onBridge(Path folder, String bridge) {
+    return new PrivateEngine(folder, List.of(), bridge);
+  }
+
+  /** Starts it, also after it was killed, and waits until it answers. */
+  public void start(List<String> options) throws IOException {
+    List<String> all = new ArrayList<>(command);
+    all.addAll(options);
+    builder.command(all).redirectErrorStream(true);
+    builder.redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()));
     try {
       process = builder.start();
     } catch (IOException e) {
@@ -63,6 +84,32 @@ final class PrivateEngine implements AutoCloseable {
         .isTrue();
   }
 
+  /** SIGKILL; its containerd dies with it, its containers and what watches each of them live on. */
+  public void kill() throws IOException {
+    Path containerd = folder.resolve("exec/containerd/containerd.pid");
+    String pid = Files.readString(containerd).strip();
+    process.destroyForcibly();
+    await().atMost(START_LIMIT).until(() -> !process.isAlive() && isDead(pid));
+    // Where this machine's init is slow to bury it, the next dockerd would wait for the dead one.
+    Files.delete(containerd);
+  }
+
+  private static boolean isDead(String pid) {
+    try {
+      // proc(5): the state comes after the name in brackets; Z is a process that nobody waited for.
+      String stat = Files.readString(Path.of("/proc", pid, "stat"));
+      return stat.charAt(stat.lastIndexOf(')') + 2) == 'Z';
+    } catch (IOException gone) {
+      return true;
+    }
+  }
+
+  /** SIGTERM, as a service manager ends it. */
+  public void stop() throws IOException {
+    process.destroy();
+    await().atMost(START_LIMIT).until(() -> !process.isAlive());
+  }
+
   private static boolean answers(EngineConnection connection) {
     try {
       connection.run("asking", CallLimits.QUICK, docker -> docker.pingCmd().exec());
@@ -72,8 +119,15 @@ final class PrivateEngine implements AutoCloseable {
     }
   }
 
-  URI host() {
+  public URI host() {
     return host;
+  }
+
+  /** Copies an image from the engine at that address. */
+  public void copyImage(URI from, String image) {
+    try (EngineConnection connection = new EngineConnection(from)) {
+      copyImage(connection, image);
+    }
   }
 
   /** Copies an image from another engine. */
@@ -94,6 +148,7 @@ final class PrivateEngine implements AutoCloseable {
     }
   }
 
+  /** Also unmounts what an engine that was killed has left mounted. */
   @Override
   public void close() {
     process.destroy();
@@ -101,8 +156,21 @@ final class PrivateEngine implements AutoCloseable {
       if (!process.waitFor(START_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
         process.destroyForcibly();
       }
+      for (String mount : mountsBelow(folder).reversed()) {
+        new ProcessBuilder("umount", "--lazy", mount).inheritIO().start().waitFor();
+      }
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
+  }
+
+  /** The fifth field of proc_pid_mountinfo(5), in the order they were mounted. */
+  private static List<String> mountsBelow(Path folder) throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+        .map(line -> line.split(" ", 6)[4])
+        .filter(mount -> mount.startsWith(folder + "/"))
+        .toList();
   }
 }

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.zip.GZIPOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
@@ -27,7 +28,7 @@ import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
  * An image registry on loopback, which Docker takes as an insecure one: the part of the OCI
  * distribution API that a pull uses, with one image of one file, and the ways it can go wrong.
  */
-final class TinyRegistry implements AutoCloseable {
+public final class TinyRegistry implements AutoCloseable {
   private static final String MANIFEST_TYPE =
       "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -37,10 +38,12 @@ final class TinyRegistry implements AutoCloseable {
   private final HttpServer server;
   private final ServerSocket door;
   private final CountDownLatch closing = new CountDownLatch(1);
+  private final CountDownLatch asked = new CountDownLatch(1);
+  private final CountDownLatch released = new CountDownLatch(1);
   private final Map<String, byte[]> blobs = new ConcurrentHashMap<>();
   private final String manifest;
 
-  TinyRegistry() throws IOException {
+  public TinyRegistry() throws IOException {
     byte[] layerTar = tar("hello.txt", "hello\n".getBytes(UTF_8));
     byte[] layerBytes = gzip(layerTar);
     String layer = blob(layerBytes);
@@ -106,7 +109,7 @@ final class TinyRegistry implements AutoCloseable {
   }
 
   /** {@code 127.0.0.1:port/repository:tag}. */
-  String image(String repositoryAndTag) {
+  public String image(String repositoryAndTag) {
     return "127.0.0.1:" + door.getLocalPort() + "/" + repositoryAndTag;
   }
 
@@ -128,10 +131,12 @@ final class TinyRegistry implements AutoCloseable {
       } else if (path.contains("/good/")
           && path.contains("/manifests/")
           && !path.endsWith("/missing")) {
-        exchange
-            .getResponseHeaders()
-            .set("Docker-Content-Digest", digest(manifest.getBytes(UTF_8)));
-        answer(exchange, 200, MANIFEST_TYPE, manifest.getBytes(UTF_8));
+        manifest(exchange);
+      } else if (path.contains("/held/") && path.contains("/manifests/")) {
+        manifest(exchange);
+      } else if (path.contains("/held/") && path.contains("/blobs/") && released.getCount() > 0) {
+        asked.countDown();
+        released.await();
       } else if (path.contains("/blobs/") && blobs.containsKey(lastSegment(path))) {
         answer(
             exchange,
@@ -144,6 +149,22 @@ final class TinyRegistry implements AutoCloseable {
     } catch (InterruptedException e) {
       throw new IOException(e);
     }
+  }
+
+  private void manifest(HttpExchange exchange) throws IOException {
+    byte[] bytes = manifest.getBytes(UTF_8);
+    exchange.getResponseHeaders().set("Docker-Content-Digest", digest(bytes));
+    answer(exchange, 200, MANIFEST_TYPE, bytes);
+  }
+
+  /** Waits until a pull of an image below {@code held/} is in the midst of its layers. */
+  public boolean awaitHeld(long seconds) throws InterruptedException {
+    return asked.await(seconds, TimeUnit.SECONDS);
+  }
+
+  /** From now on such pulls go through. */
+  public void release() {
+    released.countDown();
   }
 
   private static String lastSegment(String path) {
@@ -210,6 +231,7 @@ final class TinyRegistry implements AutoCloseable {
   @Override
   public void close() {
     closing.countDown();
+    released.countDown();
     try {
       door.close();
     } catch (IOException e) {

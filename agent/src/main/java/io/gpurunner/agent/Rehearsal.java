@@ -1,0 +1,161 @@
+package io.gpurunner.agent;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.gpurunner.agent.cli.CommandLineInterface;
+import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.config.ConfigFile;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What {@code gpurunner prepare-start} has Java watch, to write down what a start takes: the agent in an empty directory, on
+ * loopback, beside an engine that is played, asked the usual things for a moment. Touches nothing of the real agent's.
+ */
+final class Rehearsal {
+  /** Enough for what is asked often to stand out. */
+  private static final int JOBS = 100;
+
+  private static final Duration ANSWER_LIMIT = Duration.ofSeconds(30);
+  private static final int READY_LOOKS = 300;
+
+  private static final Map<String, String> ENGINE =
+      Map.of(
+          "version",
+          "{\"Version\":\"20.10.24\",\"ApiVersion\":\"1.41\"}",
+          "info",
+          "{\"ID\":\"rehearsal\",\"ServerVersion\":\"20.10.24\",\"Runtimes\":{}}",
+          "_ping",
+          "OK");
+
+  private final HttpClient client = HttpClient.newHttpClient();
+  private final Path config;
+  private final String address;
+  private final int enginePort;
+
+  private Rehearsal(Path config, String address, int enginePort) {
+    this.config = config;
+    this.address = address;
+    this.enginePort = enginePort;
+  }
+
+  /** {@code Rehearsal DIRECTORY}: an empty one, to be removed afterwards. */
+  public static void main(String[] arguments) {
+    try {
+      rehearse(Path.of(arguments[0]));
+      System.exit(0);
+    } catch (Throwable e) {
+      e.printStackTrace();
+      System.exit(1);
+    }
+  }
+
+  private static void rehearse(Path directory) throws IOException, InterruptedException {
+    InetAddress loopback = InetAddress.getLoopbackAddress();
+    HttpServer engine = HttpServer.create(new InetSocketAddress(loopback, 0), 0);
+    engine.createContext("/", Rehearsal::answer);
+    engine.start();
+    int port = freePort(loopback);
+    Path config = directory.resolve("gpurunner.yaml");
+    Files.writeString(
+        config,
+        """
+        state-dir: %1$s/state
+        http: { port: %2$d }
+        gpu: { provider: simulated, simulated: ["GPU"] }
+        docker: { host: "tcp://127.0.0.1:%3$d" }
+        library: { datasets: %1$s, models: %1$s }
+        callbacks: { allow: [127.0.0.1] }
+        """
+            .formatted(directory, port, engine.getAddress().getPort()));
+    new Rehearsal(config, "http://127.0.0.1:" + port, engine.getAddress().getPort()).run();
+    engine.stop(0);
+  }
+
+  private static int freePort(InetAddress loopback) throws IOException {
+    try (ServerSocket probe = new ServerSocket(0, 1, loopback)) {
+      return probe.getLocalPort();
+    }
+  }
+
+  /** The last part of the path says what is asked; the engine's version comes before it. */
+  private static void answer(HttpExchange exchange) throws IOException {
+    String path = exchange.getRequestURI().getPath();
+    Optional<String> known =
+        Optional.ofNullable(ENGINE.get(path.substring(path.lastIndexOf('/') + 1)));
+    byte[] body = known.orElse("{\"message\":\"none\"}").getBytes(StandardCharsets.UTF_8);
+    exchange.getResponseHeaders().set("Content-Type", "application/json");
+    exchange.sendResponseHeaders(known.isPresent() ? 200 : 404, body.length);
+    try (exchange) {
+      exchange.getResponseBody().write(body);
+    }
+  }
+
+  private void run() throws IOException, InterruptedException {
+    String token = command("token", "create", "--user", "rehearsal");
+    AgentConfig effective = ConfigFile.load(config);
+    try (Agent agent = Agent.start(effective)) {
+      int looks = 0;
+      while (ask("/health/ready", Optional.empty(), token).statusCode() != 200
+          && looks < READY_LOOKS) {
+        looks++;
+      }
+      askAboutJobs(token);
+    }
+    // Once more, with jobs in the ledger.
+    try (Agent agent = Agent.start(effective)) {
+      ask("/health/live", Optional.empty(), token);
+    }
+  }
+
+  private void askAboutJobs(String token) throws IOException, InterruptedException {
+    String body =
+        """
+        {"gpuNumber": 1, "gpuType": "GPU", "ckptPath": "/data", "ckptVol": "1", "modelPath": "/data2", "modelVol": "1",
+        "imagePath": "rehearsal", "jobType": "GeneralJob", "stopType": "1", "stopTime": 5, "runCommand": "true",
+        "callbackUrl": "http://127.0.0.1:%d/", "env": {"NAME": "value"}}
+        """
+            .formatted(enginePort);
+    for (int number = 0; number < JOBS; number++) {
+      String created = ask("/api/userJob", Optional.of(body), token).body();
+      ask("/api/userJob/job_status", Optional.of(created), token);
+    }
+    ask("/api/userJob", Optional.empty(), token);
+    ask("/api/userJob/getGpuType", Optional.empty(), token);
+  }
+
+  private HttpResponse<String> ask(String path, Optional<String> body, String token)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(address + path))
+            .timeout(ANSWER_LIMIT)
+            .header("Authorization", "Bearer " + token);
+    body.ifPresent(text -> request.POST(HttpRequest.BodyPublishers.ofString(text)));
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  private String command(String... words) {
+    String[] all = new String[words.length + 2];
+    System.arraycopy(words, 0, all, 0, words.length);
+    all[words.length] = "--config";
+    all[words.length + 1] = config.toString();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    CommandLineInterface.run(
+        all, new PrintStream(out, true, StandardCharsets.UTF_8), System.err, _ -> 0);
+    return out.toString(StandardCharsets.UTF_8).strip();
+  }
+}

@@ -1,0 +1,46 @@
+package io.gpurunner.agent.cli;
+
+import io.gpurunner.agent.ledger.LedgerBackups;
+import io.gpurunner.agent.ledger.LedgerException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code gpurunner backup}: copies the ledger's file itself, whether the agent runs or not. */
+@Command(
+    name = "backup",
+    description = {
+      "Copy the record of all jobs to FILE, also while the agent runs.",
+      "In it: jobs with their requests (and what stands in env), history, leases, callbacks that",
+      "are owed, idempotency keys. Not in it: secrets, tokens, the configuration, jobs'",
+      "directories, artifacts. The agent makes such a copy once a day by itself, and before it",
+      "changes the form of the file, in <state-dir>/backups, and keeps the newest 7.",
+      "To put a copy in place: gpurunner restore FILE"
+    },
+    mixinStandardHelpOptions = true)
+final class BackupCommand implements Callable<Integer> {
+  @Mixin private ConfigOption config;
+  @Spec private CommandSpec spec;
+
+  @Parameters(paramLabel = "FILE", description = "Is made; must not be there.")
+  private Path file = Path.of("");
+
+  @Override
+  public Integer call() {
+    try {
+      LedgerBackups.Copied copied = LedgerBackups.copy(config.load().ledger(), file);
+      spec.commandLine()
+          .getOut()
+          .printf(
+              "%s: %d jobs, %d of them not ended, %d bytes%n",
+              file, copied.jobs(), copied.liveJobs(), copied.bytes());
+      return CommandLineInterface.DONE;
+    } catch (LedgerException e) {
+      throw new CommandFailedException(String.valueOf(e.getMessage()), e);
+    }
+  }
+}

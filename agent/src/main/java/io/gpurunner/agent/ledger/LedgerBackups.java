@@ -1,0 +1,204 @@
+package io.gpurunner.agent.ledger;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.h2.mvstore.MVStore;
+import org.h2.store.fs.FilePath;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Copies of a ledger: those that the agent makes by itself, in the directory {@code backups} beside
+ * it, named by their time; and those a person asks for. A copy is itself a ledger's file. It holds
+ * jobs, their history, leases, callbacks and idempotency keys, the requests' environments among
+ * them, so its file is its owner's alone. Secrets, tokens, jobs' directories and artifacts are not
+ * in it. Stateless.
+ */
+public final class LedgerBackups {
+  private static final String PREFIX = "ledger-";
+
+  private static final DateTimeFormatter TIME =
+      DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
+
+  /** Copies that are kept. */
+  private static final int KEPT = 7;
+
+  /** A copy is made where that much of the disk stays free beside twice the ledger's length. */
+  private static final long SPARE_BYTES = 1L << 30;
+
+  private static final Logger log = LoggerFactory.getLogger(LedgerBackups.class);
+
+  private LedgerBackups() {}
+
+  /** What was copied, or put in place. */
+  public record Copied(long bytes, long jobs, long liveJobs) {}
+
+  /**
+   * Copies a ledger, whether an agent runs or not.
+   *
+   * @param database path without H2's suffix
+   * @param target a file that is not there
+   * @throws LedgerException FAILED naming the file
+   */
+  public static Copied copy(Path database, Path target) {
+    LedgerPlace place = LedgerPlace.onDisk(database);
+    if (place.isAbsent()) {
+      throw failed("there is no ledger " + place.path() + " to copy");
+    }
+    if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      throw failed(target + " is there already; give the copy another name");
+    }
+    return copied(LedgerCopy.make(place, FilePath.get("file:" + target.toAbsolutePath())));
+  }
+
+  /**
+   * Puts a copy in the ledger's place; the file it replaces is kept beside it. No agent may run.
+   *
+   * @param database path without H2's suffix
+   * @throws LedgerException FAILED naming the file
+   */
+  public static Copied restore(Path database, Path copy, Instant now) {
+    LedgerPlace place = LedgerPlace.onDisk(database);
+    try (LedgerLock _ = LedgerLock.take(place)) {
+      return copied(restore(place, FilePath.get("file:" + copy.toAbsolutePath()), now));
+    }
+  }
+
+  static LedgerCopy.Content restore(LedgerPlace place, FilePath copy, Instant now) {
+    LedgerPlace next = place.next();
+    try {
+      next.delete();
+      if (!copy.isRegularFile()) {
+        throw new IOException("no such file");
+      }
+      MVStore.compact(SealedFiles.over(copy.toString()), next.file().toString(), false, null);
+      LedgerCopy.Content content = LedgerCopy.look(next);
+      if (!place.isAbsent()) {
+        place.keepReplaced(TIME.format(now));
+      }
+      place.replaceBy(next);
+      // Last: until it is written, the agent refuses the copy for what it lacks, and never takes the
+      // file that was there for a whole one.
+      try (Witness witness = Witness.open(place)) {
+        witness.writeAndSync(content.commits());
+      }
+      return content;
+    } catch (IOException | SQLException | RuntimeException e) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED,
+          copy
+              + " could not be put in the place of "
+              + place.path()
+              + ": "
+              + LedgerException.rootOf(e).getMessage(),
+          e);
+    }
+  }
+
+  /**
+   * Makes a copy among those the agent makes by itself, and removes the oldest of them.
+   *
+   * @throws LedgerException FAILED also where the disk is too full for it
+   */
+  static LedgerCopy.Content makeOwn(LedgerPlace place, Instant now) {
+    try {
+      place.makePrivateDirectory(place.backups());
+      requireRoom(place);
+      LedgerCopy.Content content = LedgerCopy.make(place, fileFor(place, now));
+      for (Backup old : list(place).stream().skip(KEPT).toList()) {
+        LedgerPlace.delete(old.file());
+      }
+      log.info(
+          "backup of the ledger: {}, {} MB", fileFor(place, now), content.bytes() / 1_000_000);
+      return content;
+    } catch (IOException e) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED, "no backup was made: " + e.getMessage(), e);
+    }
+  }
+
+  private static void requireRoom(LedgerPlace place) throws IOException {
+    long need = 2 * place.bytes() + SPARE_BYTES;
+    long free = place.freeBytes();
+    if (free < need) {
+      throw failed(
+          "no backup was made: the disk of "
+              + place.backupsPath()
+              + " has "
+              + free / 1_000_000
+              + " MB free, and "
+              + need / 1_000_000
+              + " MB are needed");
+    }
+  }
+
+  private static LedgerException failed(String message) {
+    return new LedgerException(LedgerException.Kind.FAILED, message);
+  }
+
+  private static Copied copied(LedgerCopy.Content content) {
+    return new Copied(content.bytes(), content.jobs(), content.live());
+  }
+
+  /** One of them. */
+  record Backup(FilePath file, Instant at) {}
+
+  static FilePath fileFor(LedgerPlace place, Instant at) {
+    return FilePath.get(place.backups() + "/" + PREFIX + TIME.format(at) + LedgerPlace.SUFFIX);
+  }
+
+  /** Newest first. */
+  static List<Backup> list(LedgerPlace place) {
+    return LedgerPlace.entries(place.backups()).stream()
+        .flatMap(file -> named(file).stream())
+        .sorted(Comparator.comparing(Backup::at).reversed())
+        .toList();
+  }
+
+  private static Optional<Backup> named(FilePath file) {
+    String name = file.getName();
+    if (!name.startsWith(PREFIX) || !name.endsWith(LedgerPlace.SUFFIX)) {
+      return Optional.empty();
+    }
+    String time = name.substring(PREFIX.length(), name.length() - LedgerPlace.SUFFIX.length());
+    try {
+      return Optional.of(new Backup(file, TIME.parse(time, Instant::from)));
+    } catch (DateTimeParseException someOther) {
+      return Optional.empty();
+    }
+  }
+
+  /** What to do with a ledger that is lost or damaged, for messages. */
+  static String remedy(LedgerPlace place) {
+    String restore =
+        list(place).stream()
+            .findFirst()
+            .map(
+                newest ->
+                    "the newest backup was made at "
+                        + newest.at()
+                        + "; put it in place with: gpurunner restore "
+                        + newest.file())
+            .orElse(
+                "there is no backup in "
+                    + place.backupsPath()
+                    + "; put one from elsewhere in place with: gpurunner restore FILE");
+    return restore
+        + " (give --config as the agent has it). Or, to start with no jobs, stop their containers"
+        + " and move "
+        + place.database()
+        + ".* and "
+        + place.jobsPath()
+        + " away";
+  }
+}

@@ -1,0 +1,40 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.ledger.LedgerException;
+import java.time.Duration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Has the ledger copied once a day. Thread-safe. */
+public final class Backups implements AutoCloseable {
+  private static final Duration LOOK_INTERVAL = Duration.ofHours(1);
+
+  private static final Logger log = LoggerFactory.getLogger(Backups.class);
+
+  private final JobLedger ledger;
+  private final Rounds rounds = new Rounds("backups", this::round);
+
+  public Backups(JobLedger ledger) {
+    this.ledger = ledger;
+  }
+
+  /** Starts looking whether a copy is due. Called once. */
+  public void start() {
+    rounds.start();
+  }
+
+  private Duration round() {
+    try {
+      ledger.backUpDaily();
+    } catch (LedgerException e) {
+      log.error("{}; trying again in {}", e.getMessage(), LOOK_INTERVAL);
+    }
+    return LOOK_INTERVAL;
+  }
+
+  @Override
+  public void close() {
+    rounds.close();
+  }
+}

@@ -1,0 +1,155 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.job.Job;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.flywaydb.core.Flyway;
+import org.junit.jupiter.api.Test;
+
+/** What is answered is synced; and the disk of these tests shows it where something is not. */
+class CutDiskTest {
+  private static final int COMMITS = 25;
+  private static final int CUTS = 300;
+
+  @Test
+  void nothingIsAnsweredBeforeItIsSynced() {
+    try (CutDisk disk = new CutDisk();
+        JobLedger ledger = open(disk)) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < COMMITS; i++) {
+        Job answered = story.next();
+        try (CutDisk left = disk.afterWorstCut(disk.stepCount());
+            JobLedger found = open(left)) {
+          assertThat(found.find(answered.id())).contains(answered);
+        }
+      }
+    }
+  }
+
+  @Test
+  void aDiskThatOnlySaysThatItSyncsIsFoundOut() {
+    try (CutDisk disk = new CutDisk();
+        JobLedger ledger = open(disk)) {
+      disk.lieAboutSyncs();
+      Job answered = new LedgerStory(ledger, Map.of(), new Random(1)).next();
+      try (CutDisk left = disk.afterWorstCut(disk.stepCount());
+          JobLedger found = open(left)) {
+        assertThat(found.find(answered.id())).isEmpty();
+      }
+    }
+  }
+
+  /** Were this to fail, H2 has mended it, and the seals could go. */
+  @Test
+  void withoutSealsH2LosesWhatWasSynced() throws SQLException {
+    assertThat(cutsThatLose("cut:")).isPositive();
+    assertThat(cutsThatLose(SealedFiles.over("cut:"))).isZero();
+  }
+
+  private record Answered(int step, int rows) {}
+
+  private static int cutsThatLose(String scheme) throws SQLException {
+    int lost = 0;
+    try (CutDisk disk = new CutDisk()) {
+      List<Answered> answers = write(scheme, disk);
+      Random random = new Random(1);
+      for (int i = 0; i < CUTS; i++) {
+        int step =
+            answers.getFirst().step()
+                + random.nextInt(disk.stepCount() - answers.getFirst().step() + 1);
+        int least =
+            answers.stream()
+                .filter(answer -> answer.step() <= step)
+                .mapToInt(Answered::rows)
+                .max()
+                .orElseThrow();
+        try (CutDisk left = disk.afterCut(step, random)) {
+          lost += holds(scheme, left, least) ? 0 : 1;
+        }
+      }
+    }
+    return lost;
+  }
+
+  private static List<Answered> write(String scheme, CutDisk disk) throws SQLException {
+    List<Answered> answers = new ArrayList<>();
+    try (Connection connection = connect(scheme, disk);
+        Statement statement = connection.createStatement()) {
+      statement.execute("create table t (id int primary key, text varchar)");
+      statement.execute("checkpoint sync");
+      answers.add(new Answered(disk.stepCount(), 0));
+      for (int i = 1; i <= COMMITS; i++) {
+        statement.execute("insert into t values (" + i + ", '" + "x".repeat(9000) + "')");
+        statement.execute("checkpoint sync");
+        answers.add(new Answered(disk.stepCount(), i));
+      }
+    }
+    return answers;
+  }
+
+  private static Connection connect(String scheme, CutDisk disk) throws SQLException {
+    return DriverManager.getConnection(
+        "jdbc:h2:"
+            + scheme
+            + disk.place().database()
+            + ";DB_CLOSE_ON_EXIT=FALSE;REUSE_SPACE=FALSE;AUTO_COMPACT_FILL_RATE=0");
+  }
+
+  private static boolean holds(String scheme, CutDisk disk, int least) {
+    try (Connection connection = connect(scheme, disk)) {
+      long sum =
+          LedgerSchema.number(connection, "select count(*) from t where length(text) = 9000");
+      return sum >= least;
+    } catch (SQLException e) {
+      return false;
+    }
+  }
+
+  @Test
+  void aCutWhileAnOlderFileIsBroughtToItsNewFormLeavesOneOrTheOther() throws SQLException {
+    try (CutDisk disk = new CutDisk()) {
+      Flyway.configure()
+          .dataSource(LedgerSchema.source(disk.place(), ""))
+          .locations("classpath:db/migration")
+          .target("1")
+          .load()
+          .migrate();
+      try (Connection connection = LedgerSchema.source(disk.place(), "").getConnection();
+          Statement statement = connection.createStatement()) {
+        statement.execute("insert into idempotency_key values ('ann', 'k', 'digest', 'job', 1)");
+        statement.execute("checkpoint sync");
+      }
+      disk.syncNames();
+      int before = disk.stepCount();
+      open(disk).close();
+      Random random = new Random(1);
+      for (int step = before; step <= disk.stepCount(); step++) {
+        for (int i = 0; i < 3; i++) {
+          try (CutDisk left = disk.afterCut(step, random)) {
+            open(left).close();
+            assertThat(keys(left)).isEqualTo(1);
+          }
+        }
+      }
+    }
+  }
+
+  private static long keys(CutDisk disk) throws SQLException {
+    try (Connection connection = LedgerSchema.source(disk.place(), "").getConnection()) {
+      assertThat(LedgerSchema.versionOf(connection)).hasValue(LedgerSchema.NEWEST);
+      return LedgerSchema.number(connection, "select count(*) from idempotency_key");
+    }
+  }
+
+  private static JobLedger open(CutDisk disk) {
+    return JobLedger.open(disk.place(), LedgerStory.CLOCK, Long.MAX_VALUE);
+  }
+}

@@ -1,0 +1,147 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LedgerBackupsTest {
+  private static final Instant T = LedgerStory.CLOCK.instant();
+
+  @TempDir Path directory;
+
+  private JobLedger open(Clock clock) {
+    return JobLedger.open(database(), clock);
+  }
+
+  private Path database() {
+    return directory.resolve("ledger");
+  }
+
+  private static Map<JobId, Job> jobsOf(JobLedger ledger) {
+    Map<JobId, Job> jobs = new HashMap<>();
+    ledger.page(Optional.empty(), 1, 10_000).forEach(job -> jobs.put(job.id(), job));
+    return jobs;
+  }
+
+  @Test
+  void aCopyOfALedgerThatIsBeingWrittenHoldsWhatWasAnsweredBeforeItBegan() throws Exception {
+    AtomicBoolean enough = new AtomicBoolean();
+    Path copy = directory.resolve("copy of it");
+    Map<JobId, Job> before;
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < 50; i++) {
+        story.next();
+      }
+      before = story.jobs();
+      Thread writer =
+          Thread.startVirtualThread(
+              () -> {
+                while (!enough.get()) {
+                  story.next();
+                }
+              });
+      LedgerBackups.Copied copied = LedgerBackups.copy(database(), copy);
+      assertThat(copied.jobs()).isGreaterThanOrEqualTo(before.size());
+      assertThat(copied.bytes()).isEqualTo(Files.size(copy));
+      enough.set(true);
+      writer.join();
+      assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(copy)))
+          .isEqualTo("rw-------");
+      assertThatThrownBy(() -> LedgerBackups.copy(database(), copy))
+          .hasMessageContaining("is there already");
+      assertThatThrownBy(() -> LedgerBackups.restore(database(), copy, T))
+          .hasMessageContaining("another agent already uses");
+    }
+    LedgerBackups.restore(database(), copy, T);
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      Map<JobId, Job> restored = jobsOf(ledger);
+      assertThat(restored.keySet()).containsAll(before.keySet());
+      before.forEach(
+          (id, job) ->
+              assertThat(restored.get(id).version()).isGreaterThanOrEqualTo(job.version()));
+      new LedgerStory(ledger, Map.of(), new Random(2)).next();
+    }
+    assertThat(directory.resolve("ledger.replaced-20260101T000000Z.mv.db")).exists();
+    assertThat(directory).isDirectoryNotContaining("glob:**.{part,next}*");
+  }
+
+  @Test
+  void aDamagedLedgerNamesItsNewestBackupWhichThenServes() throws IOException {
+    Map<JobId, Job> kept;
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < 20; i++) {
+        story.next();
+      }
+      kept = story.jobs();
+      ledger.backUpDaily();
+      story.next();
+    }
+    Path file = directory.resolve("ledger.mv.db");
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+    Path backup = directory.resolve("backups/ledger-20260101T000000Z.mv.db");
+    assertThatThrownBy(() -> open(LedgerStory.CLOCK))
+        .hasMessageContainingAll(
+            file.toString(), "made at 2026-01-01T00:00:00Z", "gpurunner restore " + backup);
+    LedgerBackups.restore(database(), backup, T);
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      assertThat(jobsOf(ledger)).isEqualTo(kept);
+    }
+  }
+
+  @Test
+  void whatIsNoCopyIsNotPutInPlace() throws IOException {
+    open(LedgerStory.CLOCK).close();
+    Path other = Files.writeString(directory.resolve("other"), "not a ledger");
+    assertThatThrownBy(() -> LedgerBackups.restore(database(), other, T))
+        .hasMessageContainingAll(other.toString(), "could not be put in the place of");
+    assertThatThrownBy(() -> LedgerBackups.restore(database(), directory.resolve("none"), T))
+        .hasMessageContaining("none");
+    open(LedgerStory.CLOCK).close();
+  }
+
+  @Test
+  void oneADayIsMadeAndSevenAreKept() throws IOException {
+    for (int hour = 0; hour < 24 * 10; hour += 6) {
+      Clock clock = Clock.fixed(T.plus(Duration.ofHours(hour)), ZoneOffset.UTC);
+      try (JobLedger ledger = open(clock)) {
+        ledger.backUpDaily();
+      }
+    }
+    try (var backups = Files.list(directory.resolve("backups"))) {
+      assertThat(backups.map(file -> file.getFileName().toString()).sorted())
+          .containsExactly(
+              "ledger-20260104T000000Z.mv.db",
+              "ledger-20260105T000000Z.mv.db",
+              "ledger-20260106T000000Z.mv.db",
+              "ledger-20260107T000000Z.mv.db",
+              "ledger-20260108T000000Z.mv.db",
+              "ledger-20260109T000000Z.mv.db",
+              "ledger-20260110T000000Z.mv.db");
+    }
+    assertThat(
+            PosixFilePermissions.toString(
+                Files.getPosixFilePermissions(directory.resolve("backups"))))
+        .isEqualTo("rwx------");
+  }
+}

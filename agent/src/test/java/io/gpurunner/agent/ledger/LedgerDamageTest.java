@@ -1,0 +1,165 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A file that is not what it was is named, with the way out; it is never opened as a shorter one.
+ */
+class LedgerDamageTest {
+  private static final int COMMITS = 60;
+
+  @TempDir Path directory;
+  private byte[] whole = new byte[0];
+
+  @BeforeEach
+  void write() throws IOException {
+    try (JobLedger ledger = open()) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < COMMITS; i++) {
+        story.next();
+      }
+    }
+    whole = Files.readAllBytes(file());
+  }
+
+  private JobLedger open() {
+    return JobLedger.open(directory.resolve("ledger"), LedgerStory.CLOCK);
+  }
+
+  private Path file() {
+    return directory.resolve("ledger.mv.db");
+  }
+
+  private void requireRefused(String... words) {
+    assertThatThrownBy(this::open)
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContainingAll(file().toString(), "gpurunner restore")
+        .hasMessageContainingAll(words);
+  }
+
+  @Test
+  void cutShortAtAnyPowerOfTwo() throws IOException {
+    for (int length = 1; length < whole.length; length *= 2) {
+      Files.write(file(), Arrays.copyOf(whole, length));
+      requireRefused("the ledger");
+    }
+    Files.write(file(), Arrays.copyOf(whole, whole.length - 1));
+    requireRefused("lacks the last");
+    Files.write(file(), whole);
+    open().close();
+  }
+
+  @Test
+  void emptiedOrGone() throws IOException {
+    Files.write(file(), new byte[0]);
+    requireRefused("is empty");
+    Files.delete(file());
+    requireRefused("is gone", "ledger.witness");
+    Files.delete(directory.resolve("ledger.witness"));
+    Path job = Files.createDirectories(directory.resolve("jobs/ai1"));
+    requireRefused("is gone", job.getParent().toString());
+    Files.delete(job);
+    try (JobLedger fresh = open()) {
+      assertThat(fresh.live()).isEmpty();
+    }
+  }
+
+  @Test
+  void notReadable() throws IOException {
+    Files.delete(file());
+    Files.createDirectory(file());
+    assertThatThrownBy(this::open)
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContainingAll(file().toString(), "Is a directory", "gpurunner restore");
+  }
+
+  @Test
+  void ofAnotherProgram() throws IOException, SQLException {
+    Files.writeString(file(), "#!/bin/sh\nexit 0\n");
+    requireRefused("cannot be opened");
+    Files.delete(file());
+    try (Connection other =
+            DriverManager.getConnection(
+                LedgerPlace.onDisk(directory.resolve("ledger")).url(), "gpurunner", "");
+        Statement statement = other.createStatement()) {
+      statement.execute("create table theirs (id int)");
+    }
+    requireRefused("holds no ledger");
+  }
+
+  @Test
+  void anOlderCopyPutInItsPlace() throws IOException {
+    Path copy = Files.copy(file(), directory.resolve("older"));
+    try (JobLedger ledger = open()) {
+      new LedgerStory(ledger, Map.of(), new Random(2)).next();
+    }
+    Files.copy(copy, file(), StandardCopyOption.REPLACE_EXISTING);
+    requireRefused("lacks the last 1 of the 61 commits");
+  }
+
+  @Test
+  void damagedHeader() throws IOException {
+    byte[] garbage = new byte[8192];
+    new Random(1).nextBytes(garbage);
+    overwrite(0, garbage);
+    requireRefused("cannot be opened");
+    // One of its two copies is enough.
+    Files.write(file(), whole);
+    overwrite(0, Arrays.copyOf(garbage, 4096));
+    open().close();
+    Files.write(file(), whole);
+    overwrite(4096, Arrays.copyOf(garbage, 4096));
+    open().close();
+  }
+
+  @Test
+  void zeroesInTheMiddle() throws IOException {
+    int opened = 0;
+    for (int at = 8192; at < whole.length; at += 4096) {
+      Files.write(file(), whole);
+      overwrite(at, new byte[4096]);
+      // What is not read at the start is found out when it is; nothing may be missing silently.
+      try (JobLedger ledger = open()) {
+        assertThat(ledger.count(Optional.empty())).isPositive();
+        opened++;
+      } catch (LedgerException refused) {
+        assertThat(refused).hasMessageContaining(file().toString());
+      }
+    }
+    assertThat(opened).isLessThan(whole.length / 4096);
+  }
+
+  private void overwrite(int at, byte[] bytes) throws IOException {
+    try (RandomAccessFile opened = new RandomAccessFile(file().toFile(), "rw")) {
+      opened.seek(at);
+      opened.write(bytes);
+    }
+  }
+
+  @Test
+  void aWitnessThatSaysNothingIsNoReasonToRefuse() throws IOException {
+    for (String text : new String[] {"", "gpurunner ledger, commits: 99999 00000000\n", "\0\0\0"}) {
+      Files.writeString(directory.resolve("ledger.witness"), text, StandardCharsets.US_ASCII);
+      open().close();
+    }
+  }
+}

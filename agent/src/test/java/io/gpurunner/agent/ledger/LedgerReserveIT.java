@@ -1,0 +1,97 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Random;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** On a small disk that is really full. */
+class LedgerReserveIT {
+  private static final int COMMITS_OF_ENDS = 100;
+
+  @TempDir Path directory;
+
+  @BeforeEach
+  void mount() throws Exception {
+    Path image = directory.resolve("image");
+    Files.createDirectory(disk());
+    run("truncate", "-s", "160M", image.toString());
+    run("mkfs.ext4", "-q", "-m", "0", image.toString());
+    run("mount", "-o", "loop", image.toString(), disk().toString());
+  }
+
+  @AfterEach
+  void unmount() throws Exception {
+    run("umount", disk().toString());
+  }
+
+  private Path disk() {
+    return directory.resolve("disk");
+  }
+
+  private static void run(String... command) throws Exception {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
+  }
+
+  @Test
+  void endsOfJobsAreRecordedOnAFullDiskAndNoJobIsTakenUntilThereIsRoom() throws Exception {
+    try (JobLedger ledger = JobLedger.open(disk().resolve("ledger"), LedgerStory.CLOCK)) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      story.next();
+      assertThat(ledger.fault()).isEmpty();
+      Path reserve = disk().resolve("ledger.reserve");
+      assertThat(reserve).exists();
+
+      Path other = fill();
+      for (int i = 0; i < COMMITS_OF_ENDS; i++) {
+        story.next();
+      }
+      assertThat(reserve).doesNotExist();
+      assertThat(ledger.fault()).get().asString().contains("is full", "MB on it");
+
+      Files.delete(other);
+      // The file system takes its time to give space back.
+      Awaitility.await()
+          .atMost(Duration.ofSeconds(30))
+          .until(
+              () -> {
+                ledger.probe();
+                return ledger.fault().isEmpty();
+              });
+      assertThat(reserve).exists();
+    }
+  }
+
+  /** Every last byte. */
+  private Path fill() {
+    Path other = disk().resolve("other");
+    for (int size = 1 << 20; size >= 512; size /= 2) {
+      try (OutputStream out =
+          Files.newOutputStream(
+              other,
+              StandardOpenOption.CREATE,
+              StandardOpenOption.APPEND)) {
+        while (true) {
+          out.write(new byte[size]);
+        }
+      } catch (IOException full) {
+        assertThat(full).hasMessageContaining("No space left");
+      }
+    }
+    return other;
+  }
+}

@@ -1,0 +1,191 @@
+package io.gpurunner.storage;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Stands between a client and a real S3 server and does to connections what networks and servers
+ * do. Passes requests on as they are: their signatures cover the Host header, which names this
+ * proxy, and the server checks them.
+ */
+final class FaultProxy implements AutoCloseable {
+  private static final int BUFFER_BYTES = 64 << 10;
+  private static final int REQUEST_HEAD_LIMIT = 64 << 10;
+
+  private final URI target;
+  private final ServerSocket listener;
+  private final Queue<Fault> next = new ConcurrentLinkedQueue<>();
+  private final Queue<Socket> open = new ConcurrentLinkedQueue<>();
+  private volatile Fault always = new None();
+
+  /** What becomes of one connection. */
+  private sealed interface Fault {}
+
+  /** It goes through. */
+  private record None() implements Fault {}
+
+  /** Its first request is answered here, and it is closed. */
+  private record Answer(int status, String code) implements Fault {}
+
+  /** It is reset once the client has sent so much. */
+  private record Reset(long afterBytes) implements Fault {}
+
+  /** It goes through no faster than that. */
+  private record Slow(long bytesPerSecond) implements Fault {}
+
+  FaultProxy(URI target) {
+    this.target = target;
+    try {
+      listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    Thread.ofVirtual().start(this::accept);
+  }
+
+  URI uri() {
+    return URI.create("http://127.0.0.1:" + listener.getLocalPort());
+  }
+
+  /** The next connections are answered with this status and error code. */
+  void answerNext(int connections, int status, String code) {
+    add(connections, new Answer(status, code));
+  }
+
+  /** The next connections are reset after so many bytes of the client's. */
+  void resetNext(int connections, long afterBytes) {
+    add(connections, new Reset(afterBytes));
+  }
+
+  /** Every connection is reset so, but for those with another fault. */
+  void resetAll(long afterBytes) {
+    always = new Reset(afterBytes);
+  }
+
+  /** Every connection is that slow, but for those with another fault. */
+  void slowAll(long bytesPerSecond) {
+    always = new Slow(bytesPerSecond);
+  }
+
+  private void add(int connections, Fault fault) {
+    for (int i = 0; i < connections; i++) {
+      next.add(fault);
+    }
+  }
+
+  /** How many faults nobody has met yet. */
+  int left() {
+    return next.size();
+  }
+
+  private void accept() {
+    while (!listener.isClosed()) {
+      try {
+        Socket client = listener.accept();
+        open.add(client);
+        Fault planned = next.poll();
+        Fault fault = planned == null ? always : planned;
+        Thread.ofVirtual().start(() -> serve(client, fault));
+      } catch (IOException closed) {
+        return;
+      }
+    }
+  }
+
+  private void serve(Socket client, Fault fault) {
+    try (client) {
+      switch (fault) {
+        case None _ -> pass(client, Long.MAX_VALUE, Long.MAX_VALUE);
+        case Answer answer -> answer(client, answer);
+        case Reset reset -> {
+          pass(client, reset.afterBytes(), Long.MAX_VALUE);
+          // Closing now sends RST instead of FIN.
+          client.setSoLinger(true, 0);
+        }
+        case Slow slow -> pass(client, Long.MAX_VALUE, slow.bytesPerSecond());
+      }
+    } catch (IOException gone) {
+      // One side went away; both are closed.
+    } finally {
+      open.remove(client);
+    }
+  }
+
+  /** Until one side ends, or the client has sent that much. */
+  private void pass(Socket client, long mostBytes, long bytesPerSecond) throws IOException {
+    try (Socket server = new Socket(target.getHost(), target.getPort())) {
+      open.add(server);
+      Thread.ofVirtual().start(() -> back(server, client));
+      InputStream in = client.getInputStream();
+      OutputStream out = server.getOutputStream();
+      byte[] buffer = new byte[BUFFER_BYTES];
+      long sent = 0;
+      int read;
+      while (sent < mostBytes && (read = in.read(buffer)) >= 0) {
+        out.write(buffer, 0, read);
+        sent += read;
+        if (bytesPerSecond < Long.MAX_VALUE) {
+          LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(read) / bytesPerSecond);
+        }
+      }
+      open.remove(server);
+    }
+  }
+
+  private static void back(Socket server, Socket client) {
+    try {
+      server.getInputStream().transferTo(client.getOutputStream());
+      client.shutdownOutput();
+    } catch (IOException gone) {
+      // The other direction ends too, and closes both.
+    }
+  }
+
+  private static void answer(Socket client, Answer answer) throws IOException {
+    InputStream in = client.getInputStream();
+    StringBuilder head = new StringBuilder();
+    int read;
+    while (head.indexOf("\r\n\r\n") < 0 && head.length() < REQUEST_HEAD_LIMIT) {
+      if ((read = in.read()) < 0) {
+        return;
+      }
+      head.append((char) read);
+    }
+    String body =
+        "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>as the test wants it</Message></Error>"
+            .formatted(answer.code());
+    client
+        .getOutputStream()
+        .write(
+            "HTTP/1.1 %d X\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+                .formatted(answer.status(), body.length(), body)
+                .getBytes(ISO_8859_1));
+    client.shutdownOutput();
+    // What the client still sends is taken, or it would see a reset instead of the answer.
+    in.transferTo(OutputStream.nullOutputStream());
+  }
+
+  @Override
+  public void close() {
+    try {
+      listener.close();
+      for (Socket socket : open) {
+        socket.close();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
