@@ -182,10 +182,12 @@ final class Invariants {
   }
 
   private void succeeded(JobTruth truth, Job job, JobState.Succeeded state) {
-    // A start that is seen only after the clock was set is told by the clock as it is then.
+    // Set both before an end and after it, before anybody looked, the clock leaves no trace of when
+    // that end was; and a start that is seen only after it was set is told by it as it is then.
+    boolean timeIsLost = truth.clockSetInRun && truth.clockSetAfterEnd;
     boolean timeWasUp =
         limitOf(truth)
-            .filter(limit -> truth.longestRun + truth.clockSetUnseen >= limit)
+            .filter(limit -> truth.longestRun + truth.clockSetUnseen >= limit || timeIsLost)
             .isPresent();
     require(
         truth.completed || timeWasUp,

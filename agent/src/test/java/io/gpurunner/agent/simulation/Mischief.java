@@ -147,6 +147,8 @@ final class Mischief {
         if (!startRecorded && box.stage != Box.Stage.CREATED) {
           truth.clockSetUnseen += Math.abs(by);
         }
+        truth.clockSetInRun |= box.isAlive();
+        truth.clockSetAfterEnd |= box.stage == Box.Stage.EXITED;
         truth.causes.add(Cause.CLOCK);
       }
     }
