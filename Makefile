@@ -5,6 +5,7 @@ SYSCONFDIR ?= /etc
 DESTDIR    ?=
 STORE      ?= local
 IMAGE      ?= busybox
+SEEDS      ?= 100000
 
 DIST   := target/dist/gpurunner
 # What `make install` installs; a tree that is there already is taken as it is.
@@ -33,6 +34,10 @@ test: ## run every test, beside a real Docker engine and a real S3 server
 test-quota: ## test volumes on project quota, in a virtual machine; not part of `make test`
 	dev/prepare quota
 	dev/as-root dev/test-quota
+
+simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one (SEED=n) whose story is told
+	dev/prepare
+	dev/maven test -pl agent -am -Dtest=SimulationCampaign -Dsimulation.seeds=$(SEEDS) $(if $(SEED),-Dsimulation.seed=$(SEED))
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; about an hour
 	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(or $(N),1000)

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.flywaydb.core.Flyway;
@@ -29,6 +30,8 @@ import org.jdbi.v3.core.Jdbi;
 public final class MemoryLedger implements AutoCloseable {
   private static final List<String> TABLES =
       List.of("job", "job_event", "gpu_lease", "callback", "idempotency_key", "compaction");
+
+  private static final AtomicInteger COUNT = new AtomicInteger();
 
   private final Connection connection;
   private final Handle handle;
@@ -80,8 +83,8 @@ public final class MemoryLedger implements AutoCloseable {
   public MemoryLedger() {
     JdbcDataSource source = new JdbcDataSource();
     source.setURL(
-        "jdbc:h2:mem:"
-            + Integer.toHexString(System.identityHashCode(this))
+        "jdbc:h2:mem:ledger-"
+            + COUNT.incrementAndGet()
             + ";QUERY_CACHE_SIZE=100");
     try {
       this.connection = source.getConnection(); // the database is there while this one is open

@@ -2,6 +2,7 @@ package io.gpurunner.agent.simulation;
 
 import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.MemoryLedger;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
@@ -16,7 +17,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * What must hold whatever happens. Checked at the very moment of each event, and after each turn;
@@ -26,12 +26,14 @@ final class Invariants {
   /** How long a container may outlive its time and its grace, while all that matters is up. */
   private static final long OVERDUE_LIMIT = 30 * Timeline.SECOND + 3 * Timeline.MINUTE;
 
-  /** The grace of orphans begins anew with each life of the agent; three lives are taken here. */
+  /** Five minutes of grace, which begin anew with each life of the agent. */
   private static final long ORPHANED_LIMIT = 30 * Timeline.MINUTE;
 
   private final Simulation simulation;
   private Optional<String> broken = Optional.empty();
   private final Map<String, JobId> jobOfDelivery = new HashMap<>();
+  private final Map<String, Long> firstSent = new HashMap<>();
+  private final Map<String, Long> lastSent = new HashMap<>();
   private final Map<String, Integer> accepted = new HashMap<>();
   private int requestsSent;
   private int requestsRefused;
@@ -180,17 +182,19 @@ final class Invariants {
   }
 
   private void succeeded(JobTruth truth, Job job, JobState.Succeeded state) {
-    // A start that is seen only after the clock was set is told by the clock as it is then.
+    // Set both before an end and after it, before anybody looked, the clock leaves no trace of when
+    // that end was; and a start that is seen only after it was set is told by it as it is then.
+    boolean timeIsLost = truth.clockSetInRun && truth.clockSetAfterEnd;
     boolean timeWasUp =
         limitOf(truth)
-            .filter(limit -> truth.longestRun + truth.clockSetUnseen >= limit)
+            .filter(limit -> truth.longestRun + truth.clockSetUnseen >= limit || timeIsLost)
             .isPresent();
     require(
         truth.completed || timeWasUp,
         truth.name() + " succeeded, and no container of its ended well");
     require(job.deletion().isEmpty(), truth.name() + " succeeded, and it was to be deleted");
     Map<String, String> objects = simulation.objects.getOrDefault(truth.id.value(), Map.of());
-    if (job.files() != io.gpurunner.agent.job.JobFiles.KEPT && simulation.artifactsHere) {
+    if (job.files() != JobFiles.KEPT && simulation.artifactsHere) {
       return; // retention removes them
     }
     require(
@@ -232,7 +236,7 @@ final class Invariants {
             && starting.attempt() == box.name.attempt();
     require(
         meant || late,
-        "container " + Machine.short_(box.name) + " was made, and the ledger says " + state);
+        "container " + Machine.nameOf(box.name) + " was made, and the ledger says " + state);
   }
 
   /** The agent takes it for one that belongs to no job. */
@@ -245,12 +249,12 @@ final class Invariants {
             && placed.attempt() == box.name.attempt()
             && !(placed instanceof JobState.Stopping stopping && stopping.goneAt().isPresent());
     require(
-        !needed, Machine.short_(box.name) + " was taken for an orphan, and its job is " + state);
+        !needed, Machine.nameOf(box.name) + " was taken for an orphan, and its job is " + state);
   }
 
   void started(Box box) {
     JobTruth truth = simulation.truth(box.name.job());
-    String name = Machine.short_(box.name);
+    String name = Machine.nameOf(box.name);
     require(truth.starts.get(box.name.attempt()) == 1, name + " was started twice");
     require(!truth.deletedInQueue, name + " was started, and it was deleted in the queue");
     Optional<JobState> state = truth.seen.map(Job::state);
@@ -269,11 +273,11 @@ final class Invariants {
       if (other != box && other.isAlive()) {
         require(
             other.foreign || !other.name.job().equals(truth.id),
-            name + " was started while " + Machine.short_(other.name) + " runs");
+            name + " was started while " + Machine.nameOf(other.name) + " runs");
         for (String gpu : box.gpus()) {
           require(
               !other.gpus().contains(gpu),
-              gpu + " was given to " + name + " while " + Machine.short_(other.name) + " uses it");
+              gpu + " was given to " + name + " while " + Machine.nameOf(other.name) + " uses it");
         }
       }
     }
@@ -321,10 +325,7 @@ final class Invariants {
     boolean success = SimulatedReceiver.isSuccess(delivery.body());
     boolean swept =
         simulation.artifactsHere
-            && truth
-                .seen
-                .map(job -> job.files() != io.gpurunner.agent.job.JobFiles.KEPT)
-                .orElse(false);
+            && truth.seen.map(job -> job.files() != JobFiles.KEPT).orElse(false);
     if (success) {
       require(
           state.filter(JobState.Succeeded.class::isInstance).isPresent(),
@@ -341,6 +342,9 @@ final class Invariants {
           truth.uploadResumed || state.filter(JobState.Failed.class::isInstance).isPresent(),
           "failure of " + truth.name() + " is told, and it is " + state);
     }
+    long now = simulation.timeline.now();
+    firstSent.putIfAbsent(delivery.deliveryId(), now);
+    lastSent.put(delivery.deliveryId(), now);
     JobId known = jobOfDelivery.putIfAbsent(delivery.deliveryId(), id);
     require(known == null || known.equals(id), "one delivery id for two jobs");
     if (known == null) {
@@ -383,7 +387,7 @@ final class Invariants {
     JobTruth truth = simulation.truth(box.name.job());
     require(
         truth.seen.map(Job::state).filter(JobState.Placed.class::isInstance).isPresent(),
-        Machine.short_(box.name) + " runs, and its job is " + truth.seen.map(Job::state));
+        Machine.nameOf(box.name) + " runs, and its job is " + truth.seen.map(Job::state));
   }
 
   private void requireStopped(Box box, long watched) {
@@ -398,7 +402,7 @@ final class Invariants {
       box.overdue += watched;
       require(
           box.overdue <= OVERDUE_LIMIT,
-          Machine.short_(box.name)
+          Machine.nameOf(box.name)
               + " still runs "
               + box.overdue / Timeline.SECOND
               + " s after it was to be stopped");
@@ -418,7 +422,7 @@ final class Invariants {
       box.orphaned += watched;
       require(
           box.orphaned <= ORPHANED_LIMIT,
-          Machine.short_(box.name)
+          Machine.nameOf(box.name)
               + " belongs to no job and is there for "
               + box.orphaned / Timeline.SECOND
               + " s");
@@ -462,11 +466,22 @@ final class Invariants {
     callbacks(jobs);
   }
 
+  private void requireTriedForLong(MemoryLedger.Callback callback) {
+    if (callback.status().equals("ABANDONED") && !simulation.timeline.clockWasSet()) {
+      String id = callback.deliveryId();
+      long triedFor = lastSent.getOrDefault(id, 0L) - firstSent.getOrDefault(id, 0L);
+      require(
+          triedFor >= Timeline.micros(simulation.callbackRetryFor) - Timeline.MINUTE,
+          "given up after " + triedFor / Timeline.SECOND + " s: " + callback);
+    }
+  }
+
   private void callbacks(List<Job> jobs) {
     Map<JobId, List<MemoryLedger.Callback>> owed = new HashMap<>();
     for (MemoryLedger.Callback callback : simulation.ledger.callbacks()) {
       owed.computeIfAbsent(callback.job(), _ -> new ArrayList<>()).add(callback);
       require(!callback.status().equals("PENDING"), "a callback is still owed: " + callback);
+      requireTriedForLong(callback);
       if (callback.status().equals("DELIVERED")) {
         require(
             accepted.containsKey(callback.deliveryId()),
@@ -488,21 +503,6 @@ final class Invariants {
             require(resumed || of.isEmpty(), name + " was deleted and has callbacks " + of);
         case JobState.Live _ -> {}
       }
-      boolean deaf =
-          job.request()
-              .callbackUrl()
-              .filter(url -> url.toString().equals(SimulatedReceiver.DEAF))
-              .isPresent();
-      if (wanted && !deaf && simulation.timeline.jumped() == 0) {
-        require(
-            of.stream().noneMatch(each -> each.status().equals("ABANDONED"))
-                || simulation.mayAbandon(),
-            name + " had its callback abandoned: " + of);
-      }
     }
-  }
-
-  Set<String> known() {
-    return jobOfDelivery.keySet();
   }
 }

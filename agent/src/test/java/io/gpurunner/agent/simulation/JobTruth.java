@@ -59,6 +59,12 @@ final class JobTruth {
   /** By how much the clock was set, to and fro, between a start of it and its record. */
   long clockSetUnseen;
 
+  /** The clock was set while a container of its ran. */
+  boolean clockSetInRun;
+
+  /** The clock was set after a container of its ended, and before that was looked at. */
+  boolean clockSetAfterEnd;
+
   /** Microseconds that the longest of its runs took so far. */
   long longestRun;
 

@@ -122,7 +122,7 @@ final class Machine {
             "c" + made,
             timeline.now());
     boxes.put(spec.name().toString(), box);
-    say("made " + short_(spec.name()));
+    say("made " + nameOf(spec.name()));
     simulation.invariants.created(box, late);
   }
 
@@ -157,10 +157,10 @@ final class Machine {
       truth.causes.add(Cause.LOST_GPU);
     }
     truth.starts.merge(box.name.attempt(), 1, Integer::sum);
-    say("started " + short_(box.name) + (box.gpus().isEmpty() ? "" : " on " + box.gpus()));
+    say("started " + nameOf(box.name) + (box.gpus().isEmpty() ? "" : " on " + box.gpus()));
     simulation.volumes.written(box.name.job());
     simulation.invariants.started(box);
-    timeline.add("container " + short_(box.name), false, 0, () -> watchEnd(box));
+    timeline.add("container " + nameOf(box.name), false, 0, () -> watchEnd(box));
     changed(box.name);
   }
 
@@ -168,8 +168,8 @@ final class Machine {
   void startAgain(Box box) {
     box.begin(timeline.now(), timeline.wall());
     endInTime(box);
-    say("somebody started " + short_(box.name) + " again");
-    timeline.add("container " + short_(box.name), false, 0, () -> watchEnd(box));
+    say("somebody started " + nameOf(box.name) + " again");
+    timeline.add("container " + nameOf(box.name), false, 0, () -> watchEnd(box));
     changed(box.name);
   }
 
@@ -178,7 +178,7 @@ final class Machine {
     boxes.remove(box.name.toString());
     boxes.put("renamed-" + box.id, box);
     box.foreign = true;
-    say("somebody renamed " + short_(box.name));
+    say("somebody renamed " + nameOf(box.name));
   }
 
   /** Whether the engine still has it, by whatever name. */
@@ -223,7 +223,7 @@ final class Machine {
       truth.completed = true;
     }
     say(
-        short_(box.name)
+        nameOf(box.name)
             + " ended with "
             + exitCode
             + (byItself ? " by itself" : "")
@@ -249,7 +249,7 @@ final class Machine {
       return;
     }
     box.paused = false; // the engine lets a paused container go on when it is signalled
-    say((kill ? "SIGKILL to " : "SIGTERM to ") + short_(box.name));
+    say((kill ? "SIGKILL to " : "SIGTERM to ") + nameOf(box.name));
     if (kill) {
       end(box, 137, false);
     } else if (box.program.afterTerm() >= 0) {
@@ -267,7 +267,7 @@ final class Machine {
       end(box, 137, false);
     }
     boxes.values().remove(box);
-    say("removed " + short_(box.name));
+    say("removed " + nameOf(box.name));
     changed(box.name);
   }
 
@@ -334,7 +334,7 @@ final class Machine {
           && timeline.now() - box.madeAt < UNSYNCED
           && dice.percent(30)) {
         boxes.remove(box.name.toString());
-        say("the engine forgot " + short_(box.name));
+        say("the engine forgot " + nameOf(box.name));
       }
     }
     devices.forEach(device -> device.occupiedUntil = 0);
@@ -348,7 +348,7 @@ final class Machine {
     say("the machine boots: " + bootId());
   }
 
-  static String short_(ContainerName name) {
+  static String nameOf(ContainerName name) {
     return name.job().value().substring(2, 10) + "-" + name.attempt();
   }
 

@@ -72,7 +72,7 @@ final class Mischief {
           anyBox(
               true,
               box -> {
-                timeline.tell("somebody", "kills " + Machine.short_(box.name));
+                timeline.tell("somebody", "kills " + Machine.nameOf(box.name));
                 simulation.truth(box.name.job()).causes.add(Cause.KILLED);
                 machine.end(box, dice.pick(List.of(137, 143, 1)), false);
               });
@@ -80,7 +80,7 @@ final class Mischief {
           anyBox(
               false,
               box -> {
-                timeline.tell("somebody", "removes " + Machine.short_(box.name));
+                timeline.tell("somebody", "removes " + Machine.nameOf(box.name));
                 simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
                 machine.remove(box);
               });
@@ -88,7 +88,7 @@ final class Mischief {
           anyBox(
               true,
               box -> {
-                timeline.tell("somebody", "pauses " + Machine.short_(box.name));
+                timeline.tell("somebody", "pauses " + Machine.nameOf(box.name));
                 box.paused = true;
                 later(dice.seconds(1, 120), () -> box.paused = false);
               });
@@ -147,6 +147,8 @@ final class Mischief {
         if (!startRecorded && box.stage != Box.Stage.CREATED) {
           truth.clockSetUnseen += Math.abs(by);
         }
+        truth.clockSetInRun |= box.isAlive();
+        truth.clockSetAfterEnd |= box.stage == Box.Stage.EXITED;
         truth.causes.add(Cause.CLOCK);
       }
     }

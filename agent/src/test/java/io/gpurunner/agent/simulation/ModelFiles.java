@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -43,11 +44,11 @@ final class ModelFiles {
   }
 
   /** What clients fetch of it. */
-  static java.util.Optional<String> artifact(int files) {
+  static Optional<String> artifact(int files) {
     return switch (files) {
-      case 0 -> java.util.Optional.empty();
-      case 1 -> java.util.Optional.of("model-0.bin");
-      default -> java.util.Optional.of("data.zip");
+      case 0 -> Optional.empty();
+      case 1 -> Optional.of("model-0.bin");
+      default -> Optional.of("data.zip");
     };
   }
 }

@@ -139,16 +139,16 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The reaper does not know its own containers. */
+  /** Whoever lists the containers, as the reaper does, takes them all for orphans. */
   LIVE_CONTAINERS_REAPED {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
         public List<LabelledContainer> list() {
-          return super.list().stream()
-              .map(found -> new LabelledContainer(found.containerId(), "not-" + found.engineName()))
-              .toList();
+          List<LabelledContainer> all = super.list();
+          all.forEach(this::discard);
+          return all;
         }
       };
     }

@@ -64,8 +64,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         meant
             .filter(machine::has)
             .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
-    if (box.stage != Box.Stage.CREATED) {
-      return;
+    if (box.stage != Box.Stage.CREATED || box.foreign) {
+      return; // what is done to a container that somebody took away is that person's doing
     }
     if (box.program.refusesToStart()) {
       blame(name, Cause.ENGINE);
@@ -220,11 +220,11 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   /** What the agent has given up is done all the same. */
   private void late(String what, ContainerName name, Effect change) {
     if (machine.engineUp) {
-      say(what + " of " + Machine.short_(name) + " is done late");
+      say(what + " of " + Machine.nameOf(name) + " is done late");
       try {
         change.make(true);
       } catch (ContainerException nobodyListens) {
-        say(what + " of " + Machine.short_(name) + " failed late");
+        say(what + " of " + Machine.nameOf(name) + " failed late");
       }
     }
   }

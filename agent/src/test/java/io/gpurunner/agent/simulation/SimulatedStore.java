@@ -3,6 +3,7 @@ package io.gpurunner.agent.simulation;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactContent;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.Cancellation;
@@ -112,7 +113,7 @@ final class SimulatedStore implements ArtifactStore {
 
   private void failMaybe(JobFolder folder, String what) {
     if (!simulation.machine.storeUp || port.fails(simulation.weather.store)) {
-      simulation.truth(new io.gpurunner.api.JobId(folder.name())).causes.add(Cause.STORE);
+      simulation.truth(new JobId(folder.name())).causes.add(Cause.STORE);
       Kind kind =
           simulation.machine.storeUp
               ? simulation.dice.pick(

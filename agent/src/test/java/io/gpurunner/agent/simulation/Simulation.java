@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 
 /**
  * One simulation: a storm of faults, then calm, in which everything must come to its end. The same
@@ -120,7 +121,7 @@ final class Simulation {
         truths.size());
   }
 
-  private void go(long until, java.util.function.BooleanSupplier over) {
+  private void go(long until, BooleanSupplier over) {
     while (timeline.now() < until && invariants.broken().isEmpty() && !over.getAsBoolean()) {
       try {
         timeline.run(
@@ -224,11 +225,6 @@ final class Simulation {
             && ledger.callbacks().stream()
                 .noneMatch(callback -> callback.status().equals("PENDING"));
     return settled;
-  }
-
-  /** Whether the receiver could be away for as long as callbacks are tried. */
-  boolean mayAbandon() {
-    return true;
   }
 
   // ---- what really happened

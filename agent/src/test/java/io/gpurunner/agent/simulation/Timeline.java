@@ -39,7 +39,7 @@ final class Timeline {
   private final Runnable afterTurn;
   private long now;
   private long wallOffset;
-  private long jumped;
+  private boolean clockWasSet;
   private int depth;
   private long turns;
 
@@ -65,9 +65,9 @@ final class Timeline {
     return depth;
   }
 
-  /** How far the clock was moved in all, to and fro. */
-  long jumped() {
-    return jumped;
+  /** Whether the machine's clock was ever set. */
+  boolean clockWasSet() {
+    return clockWasSet;
   }
 
   Instant wall() {
@@ -76,7 +76,7 @@ final class Timeline {
 
   void jump(long micros) {
     wallOffset += micros;
-    jumped += Math.abs(micros);
+    clockWasSet = true;
   }
 
   void tell(String who, String what) {
