@@ -109,8 +109,7 @@ final class Agent implements AutoCloseable {
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
     FaultPoints faults = FaultPoints.ofThisProcess();
-    JobLedger ledger =
-        keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
+    JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());

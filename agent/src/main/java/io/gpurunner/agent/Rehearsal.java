@@ -23,8 +23,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What {@code gpurunner prepare-start} has Java watch, to write down what a start takes: the agent in an empty directory, on
- * loopback, beside an engine that is played, asked the usual things for a moment. Touches nothing of the real agent's.
+ * What {@code gpurunner prepare-start} has Java watch, to write down what a start takes: the agent
+ * in an empty directory, on loopback, beside an engine that is played, asked the usual things for a
+ * moment. Touches nothing of the real agent's.
  */
 final class Rehearsal {
   /** Enough for what is asked often to stand out. */

@@ -48,19 +48,24 @@ class DiskFullIT {
   }
 
   private void shell(String script) throws Exception {
-    Process sh = new ProcessBuilder("sh", "-c", script).directory(directory.toFile()).inheritIO().start();
+    Process sh =
+        new ProcessBuilder("sh", "-c", script).directory(directory.toFile()).inheritIO().start();
     assertThat(sh.waitFor()).as(script).isZero();
   }
 
   @Test
   void theDiskFillsUpAndIsEmptiedAgain() throws Exception {
     try (AgentUnderTest agent =
-        new AgentUnderTest(
-            disk, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
+        new AgentUnderTest(disk, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
       agent.awaitReady();
       Containers containers = new Containers();
-      String limited = agent.create(body("while true; do sleep 0.1; done").put("stopType", 1).put("stopTime", 1));
-      String ending = agent.create(body("echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done"));
+      String limited =
+          agent.create(
+              body("while true; do sleep 0.1; done").put("stopType", 1).put("stopTime", 1));
+      String ending =
+          agent.create(
+              body(
+                  "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done"));
       agent.awaitState(limited, "RUNNING", SOON);
       agent.awaitState(ending, "RUNNING", SOON);
       Instant deadline = Instant.parse(agent.detail(limited).getString("deadline"));
@@ -83,7 +88,8 @@ class DiskFullIT {
           .until(() -> agent.detail(ending).encode(), events -> events.contains("is full"));
 
       // To the last byte, by somebody else, at once: stop times are kept all the same.
-      shell("dd if=/dev/zero of=disk/rest bs=64k 2>dd.log || dd if=/dev/zero bs=4k >>disk/rest 2>dd.log || true");
+      shell(
+          "dd if=/dev/zero of=disk/rest bs=64k 2>dd.log || dd if=/dev/zero bs=4k >>disk/rest 2>dd.log || true");
       assertThat(Files.getFileStore(disk).getUsableSpace()).isLessThan(64 << 10);
       Awaitility.await("the container to be stopped at its stop time")
           .pollInterval(Duration.ofMillis(100))
@@ -99,7 +105,9 @@ class DiskFullIT {
       agent.awaitState(limited, "SUCCEEDED", SOON);
       assertThat(agent.detail(limited).encode()).contains("stop time reached");
       agent.awaitState(ending, "SUCCEEDED", SOON);
-      assertThat(agent.fetch(agent.status(ending).getString("url"))).asString().isEqualTo("weights\n");
+      assertThat(agent.fetch(agent.status(ending).getString("url")))
+          .asString()
+          .isEqualTo("weights\n");
       String next = agent.create(body("true"));
       agent.awaitState(next, "SUCCEEDED", SOON);
       for (String job : new String[] {limited, ending, next}) {

@@ -164,7 +164,8 @@ class EngineFaultsIT {
       // Its program is not in the image, which is enough to see that it was run.
       pulling =
           agent.create(
-              AgentUnderTest.body("no-such-program").put("imagePath", registry.image("held/one:1")));
+              AgentUnderTest.body("no-such-program")
+                  .put("imagePath", registry.image("held/one:1")));
       assertThat(registry.awaitHeld(SOON.toSeconds())).isTrue();
       stopped = running("trap \"\" TERM; " + WAIT + WAIT);
       agent.post("/api/userJob/job_del", new JsonObject().put("job_id", stopped));

@@ -30,8 +30,7 @@ class OutsideFaultsIT {
   @BeforeAll
   static void start() {
     agent =
-        new AgentUnderTest(
-            directory, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1");
+        new AgentUnderTest(directory, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1");
     agent.awaitReady();
   }
 

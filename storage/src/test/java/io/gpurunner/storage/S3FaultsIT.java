@@ -125,6 +125,4 @@ class S3FaultsIT {
     put(bytes);
     assertThere(bytes);
   }
-
-
 }

@@ -33,7 +33,10 @@ final class JobRows {
   List<Job> loadLive(Handle handle) {
     // Files of a job that has not ended are kept, and the index begins with these.
     return handle
-        .createQuery("select " + JOB_COLUMNS + " from job where files = 'KEPT' and finished_at is null order by sequence")
+        .createQuery(
+            "select "
+                + JOB_COLUMNS
+                + " from job where files = 'KEPT' and finished_at is null order by sequence")
         .map((row, _) -> job(row))
         .list();
   }
@@ -150,7 +153,8 @@ final class JobRows {
   private static void trimLines(Handle handle, JobId id, Instant at) {
     long count =
         handle
-            .createQuery("select count(*) from job_event where job = (select sequence from job where id = :id)")
+            .createQuery(
+                "select count(*) from job_event where job = (select sequence from job where id = :id)")
             .bind("id", id.value())
             .mapTo(Long.class)
             .one();
@@ -206,7 +210,10 @@ final class JobRows {
           .bind("job", sequence(handle, id))
           .execute();
       for (String table : List.of("callback", "idempotency_key")) {
-        handle.createUpdate("delete from " + table + " where job_id = :id").bind("id", id.value()).execute();
+        handle
+            .createUpdate("delete from " + table + " where job_id = :id")
+            .bind("id", id.value())
+            .execute();
       }
       handle.createUpdate("delete from job where id = :id").bind("id", id.value()).execute();
     }

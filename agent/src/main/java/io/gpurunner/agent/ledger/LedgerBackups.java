@@ -87,7 +87,8 @@ public final class LedgerBackups {
         place.keepReplaced(TIME.format(now));
       }
       place.replaceBy(next);
-      // Last: until it is written, the agent refuses the copy for what it lacks, and never takes the
+      // Last: until it is written, the agent refuses the copy for what it lacks, and never takes
+      // the
       // file that was there for a whole one.
       try (Witness witness = Witness.open(place)) {
         witness.writeAndSync(content.commits());
@@ -118,8 +119,7 @@ public final class LedgerBackups {
       for (Backup old : list(place).stream().skip(KEPT).toList()) {
         LedgerPlace.delete(old.file());
       }
-      log.info(
-          "backup of the ledger: {}, {} MB", fileFor(place, now), content.bytes() / 1_000_000);
+      log.info("backup of the ledger: {}, {} MB", fileFor(place, now), content.bytes() / 1_000_000);
       return content;
     } catch (IOException e) {
       throw new LedgerException(

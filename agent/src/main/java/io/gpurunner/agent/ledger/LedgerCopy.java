@@ -129,7 +129,9 @@ final class LedgerCopy {
         throw new LedgerException(LedgerException.Kind.FAILED, place.path() + " is no ledger");
       }
       long jobs = LedgerSchema.number(connection, "select count(*) from job");
-      long live = LedgerSchema.number(connection, "select count(*) from job where files = 'KEPT' and finished_at is null");
+      long live =
+          LedgerSchema.number(
+              connection, "select count(*) from job where files = 'KEPT' and finished_at is null");
       long commits = LedgerSchema.commits(connection, version.getAsInt());
       return new Content(place.bytes(), jobs, live, commits);
     }

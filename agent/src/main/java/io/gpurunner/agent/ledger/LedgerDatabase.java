@@ -27,7 +27,9 @@ interface LedgerDatabase extends AutoCloseable {
   /** Why no job can be taken, though it is open; empty where they can. */
   Optional<String> fault();
 
-  /** Makes a backup where the newest is older than that. On the caller's thread, which may be any. */
+  /**
+   * Makes a backup where the newest is older than that. On the caller's thread, which may be any.
+   */
   void backUpWhereLast(Duration interval);
 
   /** For messages. */

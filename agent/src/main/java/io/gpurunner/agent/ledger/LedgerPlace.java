@@ -52,7 +52,8 @@ record LedgerPlace(String scheme, Path database) {
   String url() {
     // Closing is ours alone: H2 itself would close the file under a commit at exit. Chunks are only
     // ever appended: those put into gaps may not be found after a kill. And only our commits write:
-    // where H2's own thread, which writes WRITE_DELAY ms after a change, writes just before one, the
+    // where H2's own thread, which writes WRITE_DELAY ms after a change, writes just before one,
+    // the
     // file may lack a chunk it needs ("Chunk not found") until the next (docs/adr/002).
     return "jdbc:h2:"
         + SealedFiles.over(scheme + database)

@@ -147,7 +147,8 @@ final class FinishedJobs {
     return new UUID(high, low);
   }
 
-  private void addJob(PreparedStatement job, int sequence, String id, Instant at) throws SQLException {
+  private void addJob(PreparedStatement job, int sequence, String id, Instant at)
+      throws SQLException {
     Instant ended = at.plusSeconds(61);
     JobState state =
         new JobState.Succeeded(ended, Optional.of(at.plusSeconds(1)), Optional.of("model.zip"));
@@ -162,8 +163,7 @@ final class FinishedJobs {
     job.addBatch();
   }
 
-  private static void addHistory(PreparedStatement line, int job, Instant at)
-      throws SQLException {
+  private static void addHistory(PreparedStatement line, int job, Instant at) throws SQLException {
     Instant started = at.plusSeconds(1);
     Instant ended = at.plusSeconds(60);
     addLine(line, job, new JobHistory.Line(at, "submitted", "submitted by a user"));
@@ -182,7 +182,9 @@ final class FinishedJobs {
       addLine(line, job, JobHistory.describe(event, ended));
     }
     addLine(
-        line, job, new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
+        line,
+        job,
+        new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
     addLine(
         line,
         job,

@@ -81,10 +81,7 @@ class LedgerReserveIT {
     Path other = disk().resolve("other");
     for (int size = 1 << 20; size >= 512; size /= 2) {
       try (OutputStream out =
-          Files.newOutputStream(
-              other,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.APPEND)) {
+          Files.newOutputStream(other, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
         while (true) {
           out.write(new byte[size]);
         }

@@ -82,10 +82,7 @@ public final class MemoryLedger implements AutoCloseable {
   /** Makes an empty one. */
   public MemoryLedger() {
     JdbcDataSource source = new JdbcDataSource();
-    source.setURL(
-        "jdbc:h2:mem:ledger-"
-            + COUNT.incrementAndGet()
-            + ";QUERY_CACHE_SIZE=100");
+    source.setURL("jdbc:h2:mem:ledger-" + COUNT.incrementAndGet() + ";QUERY_CACHE_SIZE=100");
     try {
       this.connection = source.getConnection(); // the database is there while this one is open
       Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
