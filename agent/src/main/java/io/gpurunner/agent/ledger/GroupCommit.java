@@ -46,10 +46,10 @@ final class GroupCommit {
     void publish();
 
     /**
-     * The group failed at a point that does not tell whether it reached the disk. Opens the
-     * database anew and looks.
+     * A group failed at a point that does not tell whether it reached the disk. Opens the database
+     * anew and looks.
      *
-     * @return whether the group is on disk after all
+     * @return whether the group that was begun last is on disk after all
      */
     boolean recover();
 
@@ -64,14 +64,23 @@ final class GroupCommit {
   /** Settles all of these. */
   void write(List<Commit<?>> commits) {
     for (int attempt = 1; ; attempt++) {
+      boolean begun = false;
       // An Error is caught as well: whoever waits must be told.
       try {
-        writeOnce(commits);
+        Connection connection = group.begin();
+        begun = true;
+        runAll(connection, commits);
+        group.commit();
         tell(commits);
         return;
       } catch (Throwable e) {
         logFailure(e);
-        switch (recover()) {
+        Recovery found = recover();
+        if (!begun && found == Recovery.GROUP_IS_ON_DISK) {
+          publish(); // the group before, which was not settled; of this one nothing was run
+          found = Recovery.GROUP_IS_VOID;
+        }
+        switch (found) {
           case GROUP_IS_ON_DISK -> {
             tell(commits);
             return;
@@ -98,14 +107,12 @@ final class GroupCommit {
     rest();
   }
 
-  private void writeOnce(List<Commit<?>> commits) throws SQLException {
-    Connection connection = group.begin();
+  private void runAll(Connection connection, List<Commit<?>> commits) throws SQLException {
     for (Commit<?> commit : commits) {
       if (!commit.isSettled()) {
         runOne(connection, commit);
       }
     }
-    group.commit();
   }
 
   private void runOne(Connection connection, Commit<?> commit) throws SQLException {

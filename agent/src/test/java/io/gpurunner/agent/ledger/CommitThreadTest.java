@@ -92,6 +92,19 @@ class CommitThreadTest {
   }
 
   @Test
+  void aGroupBeforeThatIsFoundOnDiskIsNotTakenForThisOne() {
+    group.onBegin =
+        () -> {
+          group.onBegin = () -> {};
+          throw new SQLException("the file was opened, and could not be synced");
+        };
+    group.onDiskAfterAll = true;
+    AtomicInteger runs = new AtomicInteger();
+    assertThat(commits.commit(runs::incrementAndGet)).isEqualTo(1);
+    assertThat(group.published).as("the group before, and this one").hasValue(2);
+  }
+
+  @Test
   void anErrorInTheWorkIsToldToo() {
     assertThatThrownBy(
             () ->
@@ -158,6 +171,7 @@ class CommitThreadTest {
     final AtomicInteger committed = new AtomicInteger();
     final AtomicInteger published = new AtomicInteger();
     final AtomicInteger recovered = new AtomicInteger();
+    volatile Sync onBegin = () -> {};
     volatile Sync onCommit = () -> {};
     volatile boolean onDiskAfterAll;
     volatile boolean recoveryFails;
@@ -168,6 +182,11 @@ class CommitThreadTest {
 
     @Override
     public Connection begin() {
+      try {
+        onBegin.run();
+      } catch (SQLException e) {
+        throw LedgerException.failed(new IllegalStateException(e));
+      }
       return connection;
     }
 
