@@ -255,7 +255,7 @@ final class Invariants {
   void started(Box box) {
     JobTruth truth = simulation.truth(box.name.job());
     String name = Machine.nameOf(box.name);
-    require(truth.starts.get(box.name.attempt()) == 1, name + " was started twice");
+    require(truth.starts.getOrDefault(box.name.attempt(), 0) == 1, name + " was started twice");
     require(!truth.deletedInQueue, name + " was started, and it was deleted in the queue");
     Optional<JobState> state = truth.seen.map(Job::state);
     if (state.isPresent()

@@ -217,6 +217,7 @@ final class Simulation {
         agent
             .filter(SimulatedAgent::isWatching)
             .flatMap(SimulatedAgent::ledger)
+            .filter(open -> open.fault().isEmpty())
             .map(JobLedger::live)
             .filter(Collection::isEmpty)
             .isPresent();
