@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -28,7 +29,7 @@ public final class PrivateEngine implements AutoCloseable {
   private final ProcessBuilder builder = new ProcessBuilder();
   private final List<String> command;
   private final URI host;
-  private Process process;
+  private Optional<Process> process = Optional.empty();
 
   /**
    * @param folder for all its files; short, since a socket's path may have 107 characters at most
@@ -72,14 +73,14 @@ public final class PrivateEngine implements AutoCloseable {
     builder.command(all).redirectErrorStream(true);
     builder.redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()));
     try {
-      process = builder.start();
+      process = Optional.of(builder.start());
     } catch (IOException e) {
       throw new IOException("this test starts its own dockerd (run make test as root): " + e, e);
     }
     try (EngineConnection connection = new EngineConnection(host)) {
-      await().atMost(START_LIMIT).until(() -> !process.isAlive() || answers(connection));
+      await().atMost(START_LIMIT).until(() -> !process().isAlive() || answers(connection));
     }
-    assertThat(process.isAlive())
+    assertThat(process().isAlive())
         .as("dockerd runs; its log: %s", Files.readString(folder.resolve("log")))
         .isTrue();
   }
@@ -88,10 +89,14 @@ public final class PrivateEngine implements AutoCloseable {
   public void kill() throws IOException {
     Path containerd = folder.resolve("exec/containerd/containerd.pid");
     String pid = Files.readString(containerd).strip();
-    process.destroyForcibly();
-    await().atMost(START_LIMIT).until(() -> !process.isAlive() && isDead(pid));
+    process().destroyForcibly();
+    await().atMost(START_LIMIT).until(() -> !process().isAlive() && isDead(pid));
     // Where this machine's init is slow to bury it, the next dockerd would wait for the dead one.
     Files.delete(containerd);
+  }
+
+  private Process process() {
+    return process.orElseThrow(() -> new IllegalStateException("it was never started"));
   }
 
   private static boolean isDead(String pid) {
@@ -106,8 +111,8 @@ public final class PrivateEngine implements AutoCloseable {
 
   /** SIGTERM, as a service manager ends it. */
   public void stop() throws IOException {
-    process.destroy();
-    await().atMost(START_LIMIT).until(() -> !process.isAlive());
+    process().destroy();
+    await().atMost(START_LIMIT).until(() -> !process().isAlive());
   }
 
   private static boolean answers(EngineConnection connection) {
@@ -151,10 +156,10 @@ public final class PrivateEngine implements AutoCloseable {
   /** Also unmounts what an engine that was killed has left mounted. */
   @Override
   public void close() {
-    process.destroy();
+    process().destroy();
     try {
-      if (!process.waitFor(START_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
-        process.destroyForcibly();
+      if (!process().waitFor(START_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+        process().destroyForcibly();
       }
       for (String mount : mountsBelow(folder).reversed()) {
         new ProcessBuilder("umount", "--lazy", mount).inheritIO().start().waitFor();
