@@ -49,7 +49,7 @@ cut-ledger: ## cut the power under the ledger N times (100000); not part of `mak
 
 kill-ledger: ## kill a process that writes the ledger N times (2000); not part of `make test`
 	dev/prepare
-	dev/maven -q verify -pl agent -am -Dtest=None -Dit.test='LedgerKillIT#isKilledAsOftenAsWasAskedFor' \
+	dev/maven -q verify -pl agent -am -Dtest=None -Dit.test=LedgerKillCampaign \
 	  -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false -Dgpurunner.kills=$(or $(N),2000)
 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch

@@ -49,9 +49,10 @@ class OutsideFaultsIT {
     return job;
   }
 
+  /** Where somebody kills and removes at once, the agent may come to see either. */
   private static void assertFailed(String job, String reason) {
     assertThat(agent.awaitEnd(job, SOON).getString("status")).isEqualTo("fail");
-    assertThat(agent.detail(job).getString("reason")).contains(reason);
+    assertThat(agent.detail(job).getString("reason")).containsPattern(reason);
     assertThat(agent.detail(job).getJsonArray("gpus")).isEmpty();
     assertThat(containers.of(job)).isEmpty();
   }
@@ -67,14 +68,14 @@ class OutsideFaultsIT {
   void aRemovedContainerIsAFailure() {
     String job = running();
     containers.remove(containers.first(job));
-    assertFailed(job, "removed from outside");
+    assertFailed(job, "removed from outside|exit code 137");
   }
 
   @Test
   void aRestartedContainerIsAFailure() {
     String job = running();
     containers.restart(containers.first(job));
-    assertFailed(job, "from outside");
+    assertFailed(job, "started again from outside|exit code 137");
   }
 
   @Test
