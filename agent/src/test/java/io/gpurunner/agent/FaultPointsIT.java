@@ -105,7 +105,7 @@ class FaultPointsIT {
                         new Case("ledger.STOPPING." + side, Scenario.SUCCESS, 2),
                         new Case("ledger.STOPPING." + side, Scenario.DELETION, 2),
                         new Case("ledger.STOPPING." + side, Scenario.DELETION, 3),
-                        new Case("ledger.UPLOADING." + side, Scenario.SECOND_UPLOAD, 2)));
+                        new Case("ledger.UPLOADING." + side, Scenario.SECOND_UPLOAD, 1)));
     return Stream.of(each, more, commits).flatMap(cases -> cases);
   }
 
