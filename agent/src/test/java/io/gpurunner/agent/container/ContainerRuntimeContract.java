@@ -9,6 +9,7 @@ import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.api.JobId;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -28,6 +29,19 @@ public abstract class ContainerRuntimeContract {
 
   /** Waits until the program can take signals. */
   protected abstract void awaitReady(ContainerName name);
+
+  /** Nothing but a name and an image: for engines in memory. */
+  protected static ContainerSpec specOf(JobId job, String image) {
+    return new ContainerSpec(
+        new ContainerName(job, 1),
+        image,
+        List.of(),
+        Map.of(),
+        List.of(),
+        new ContainerSpec.GpuAttachment.None(),
+        1 << 20,
+        Map.of());
+  }
 
   private static ContainerName unknown() {
     return new ContainerName(JobId.random(), 1);

@@ -5,15 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerRuntime.Signal;
-import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.FakeContainerRuntime.Call;
 import io.gpurunner.agent.container.FakeContainerRuntime.Moment;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.api.JobId;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** The fake keeps the contract, and does what tests ask of it besides. */
@@ -30,25 +27,13 @@ final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
   protected ContainerSpec spec(Program program) {
     JobId job = JobId.random();
     fake.program(job, program);
-    return spec(job, "busybox");
+    return specOf(job, "busybox");
   }
 
   @Override
   protected ContainerSpec specOfMissingImage() {
     fake.imageIsMissing("missing");
-    return spec(JobId.random(), "missing");
-  }
-
-  private static ContainerSpec spec(JobId job, String image) {
-    return new ContainerSpec(
-        new ContainerName(job, 1),
-        image,
-        List.of(),
-        Map.of(),
-        List.of(),
-        new GpuAttachment.None(),
-        1 << 20,
-        Map.of());
+    return specOf(JobId.random(), "missing");
   }
 
   @Override

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,25 +36,13 @@ final class SteadyClockTest {
   }
 
   private SteadyClock open(String bootId) {
-    Clock wallClock =
-        new Clock() {
-          @Override
-          public Instant instant() {
-            return wall;
-          }
-
-          @Override
-          public java.time.ZoneId getZone() {
-            return ZoneOffset.UTC;
-          }
-
-          @Override
-          public Clock withZone(java.time.ZoneId zone) {
-            throw new UnsupportedOperationException();
-          }
-        };
+    InstantSource wallClock = () -> wall;
     return SteadyClock.open(
-        directory.resolve("boot-clock"), bootId, new HostFacts(directory), wallClock, nanos::get);
+        directory.resolve("boot-clock"),
+        bootId,
+        new HostFacts(directory),
+        wallClock.withZone(ZoneOffset.UTC),
+        nanos::get);
   }
 
   @Test

@@ -9,8 +9,6 @@ import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.ledger.MemoryLedger;
 import io.gpurunner.api.JobId;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -58,24 +56,12 @@ final class SimulatedEngineTest extends ContainerRuntimeContract {
             program.afterTerm().map(Timeline::micros).orElse(-1L),
             143,
             false));
-    return spec(job, "busybox");
+    return specOf(job, "busybox");
   }
 
   @Override
   protected ContainerSpec specOfMissingImage() {
-    return spec(JobId.random(), "missing");
-  }
-
-  private static ContainerSpec spec(JobId job, String image) {
-    return new ContainerSpec(
-        new ContainerName(job, 1),
-        image,
-        List.of(),
-        Map.of(),
-        List.of(),
-        new ContainerSpec.GpuAttachment.None(),
-        1 << 20,
-        Map.of());
+    return specOf(JobId.random(), "missing");
   }
 
   @Override

@@ -3,7 +3,7 @@ package io.gpurunner.agent.simulation;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -223,22 +223,8 @@ final class Timeline {
 
   /** A clock that shows what this supplies. */
   static Clock clock(Supplier<Instant> time) {
-    return new Clock() {
-      @Override
-      public Instant instant() {
-        return time.get();
-      }
-
-      @Override
-      public ZoneId getZone() {
-        return ZoneOffset.UTC;
-      }
-
-      @Override
-      public Clock withZone(ZoneId zone) {
-        throw new UnsupportedOperationException("times here are UTC");
-      }
-    };
+    InstantSource source = time::get;
+    return source.withZone(ZoneOffset.UTC);
   }
 
   static long micros(Duration duration) {
