@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -17,8 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The disk under everything the agent keeps fills up, in part and then to the last byte, and is
- * emptied again. A real file system, in a file of its own; real Docker engine, local store.
+ * The disk under everything the agent keeps fills up, or the one under the ledger, or the one under
+ * the jobs' directories: in part, or to the last byte, and is emptied again. Real file systems, in
+ * files of their own; real Docker engine, local store.
  */
 class DiskFullIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -28,25 +31,43 @@ class DiskFullIT {
   private static final int DISK_GIGABYTES = 3;
 
   private static final long STILL_FREE_BYTES = 200L << 20;
+  private static final int LEDGER_DISK_MEGABYTES = 160;
 
   @TempDir private Path directory;
 
   @SuppressWarnings("NullAway.Init") // made before the test
   private Path disk;
 
+  /** What is mounted, the last first. */
+  private final Deque<String> mounts = new ArrayDeque<>();
+
   @BeforeEach
   void mount() throws Exception {
     disk = Files.createDirectory(directory.resolve("disk"));
+    mountNew("disk", DISK_GIGABYTES << 10);
+  }
+
+  /** A disk of its own there. */
+  private void mountNew(String where, int megabytes) throws Exception {
     shell(
-        "truncate -s %dG disk.img && mkfs.ext4 -q -m 0 disk.img && mount -o loop disk.img disk"
-            .formatted(DISK_GIGABYTES));
+        "mkdir -p %1$s && truncate -s %2$dM disk%3$d.img && mkfs.ext4 -q -m 0 disk%3$d.img && mount -o loop disk%3$d.img %1$s"
+            .formatted(where, megabytes, mounts.size()));
+    mounts.push(where);
+  }
+
+  /** A directory of another disk there. */
+  private void bind(String from, String where) throws Exception {
+    shell("mkdir -p %1$s %2$s && mount --bind %1$s %2$s".formatted(from, where));
+    mounts.push(where);
   }
 
   @AfterEach
   void unmount() throws Exception {
     Containers containers = new Containers();
     containers.ofStateDirectory(disk.resolve("state")).forEach(containers::removeQuietly);
-    shell("umount disk");
+    for (String mount : mounts) {
+      shell("umount " + mount);
+    }
   }
 
   private void shell(String script) throws Exception {
@@ -81,7 +102,8 @@ class DiskFullIT {
       HttpResponse<String> refused = agent.post("/api/userJob", body("true"));
       assertThat(refused.statusCode()).isEqualTo(503);
       assertThat(refused.headers().firstValue("Retry-After")).isPresent();
-      assertThat(refused.body()).contains("the disk of jobs' directories is full", "remove files");
+      assertThat(refused.body())
+          .contains("the disk of jobs' directories is full", "remove files", disk + "/state/jobs");
       Files.writeString(agent.jobDirectory(ending).resolve("checkpoint/go"), "");
       agent.awaitState(ending, "UPLOADING", SOON);
       assertThat(containers.of(ending)).isEmpty();
@@ -115,6 +137,87 @@ class DiskFullIT {
       for (String job : new String[] {limited, ending, next}) {
         assertThat(containers.of(job)).isEmpty();
       }
+      assertNothingHalfWritten();
+    }
+  }
+
+  @Test
+  void theDiskOfJobsDirectoriesAloneFillsUp() throws Exception {
+    mountNew("disk/state/jobs", DISK_GIGABYTES << 10);
+    Path jobs = disk.resolve("state/jobs");
+    try (AgentUnderTest agent =
+        new AgentUnderTest(disk, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
+      agent.awaitReady();
+      String ending =
+          agent.create(
+              body(
+                  "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done"));
+      agent.awaitState(ending, "RUNNING", SOON);
+      String filling =
+          agent.create(body("cat /dev/zero > $CKPT_PATH/all; exit 3").put("ckptVol", 1_500));
+      agent.awaitState(filling, "RUNNING", SOON);
+      shell(
+          "fallocate -l %d disk/state/jobs/others"
+              .formatted(Files.getFileStore(jobs).getUsableSpace() - STILL_FREE_BYTES));
+      agent.awaitState(filling, "FAILED", SOON);
+      Awaitility.await("readiness to tell")
+          .atMost(SOON)
+          .until(() -> agent.get("/health/ready").body(), told -> told.contains(jobs.toString()));
+      assertThat(agent.post("/api/userJob", body("true")).statusCode()).isEqualTo(503);
+      Files.delete(agent.jobDirectory(filling).resolve("checkpoint/all"));
+
+      // What ran goes on, and its artifact, on the other disk, is whole.
+      Files.writeString(agent.jobDirectory(ending).resolve("checkpoint/go"), "");
+      agent.awaitState(ending, "SUCCEEDED", SOON);
+      assertThat(agent.fetch(agent.status(ending).getString("url")))
+          .asString()
+          .isEqualTo("weights\n");
+      assertThat(agent.get("/health/ready").statusCode()).isEqualTo(503);
+
+      Files.delete(jobs.resolve("others"));
+      agent.awaitReady();
+      agent.awaitState(agent.create(body("true")), "SUCCEEDED", SOON);
+      assertNothingHalfWritten();
+    }
+  }
+
+  @Test
+  void theDiskOfTheLedgerAloneFillsUp() throws Exception {
+    mountNew("disk/state", LEDGER_DISK_MEGABYTES);
+    bind("disk/other/jobs", "disk/state/jobs");
+    bind("disk/other/artifacts", "disk/state/artifacts");
+    try (AgentUnderTest agent =
+        new AgentUnderTest(disk, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
+      agent.awaitReady();
+      String ending =
+          agent.create(
+              body(
+                  "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done"));
+      agent.awaitState(ending, "RUNNING", SOON);
+      shell(
+          "dd if=/dev/zero of=disk/state/rest bs=64k 2>dd.log || dd if=/dev/zero bs=1k >>disk/state/rest 2>dd.log || true");
+      assertThat(Files.getFileStore(disk.resolve("state")).getUsableSpace()).isLessThan(16 << 10);
+
+      Files.writeString(agent.jobDirectory(ending).resolve("checkpoint/go"), "");
+      agent.awaitState(ending, "SUCCEEDED", SOON);
+      assertThat(agent.fetch(agent.status(ending).getString("url")))
+          .asString()
+          .isEqualTo("weights\n");
+      Awaitility.await("a job to be refused")
+          .atMost(SOON)
+          .pollInterval(Duration.ofSeconds(1))
+          .until(
+              () -> agent.post("/api/userJob", body("true")),
+              answer ->
+                  answer.statusCode() == 503
+                      && answer.body().contains("ledger.mv.db is full")
+                      && answer.body().contains("MB on it"));
+
+      Files.delete(disk.resolve("state/rest"));
+      Awaitility.await("readiness to come back")
+          .atMost(SOON)
+          .until(() -> agent.get("/health/ready").statusCode() == 200);
+      agent.awaitState(agent.create(body("true")), "SUCCEEDED", SOON);
       assertNothingHalfWritten();
     }
   }

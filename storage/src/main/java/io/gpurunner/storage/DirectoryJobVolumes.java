@@ -173,6 +173,11 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   @Override
+  public Path location() {
+    return jobs;
+  }
+
+  @Override
   public long freeBytes() {
     try {
       return Math.max(0, Files.getFileStore(jobs).getUsableSpace() - reserveBytes);

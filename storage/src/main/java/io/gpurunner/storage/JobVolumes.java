@@ -1,5 +1,6 @@
 package io.gpurunner.storage;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -45,6 +46,9 @@ public interface JobVolumes extends AutoCloseable {
 
   /** How often {@link #overrun} should be asked: seconds where only looking enforces the limit. */
   Duration lookInterval();
+
+  /** The directory that all jobs' directories are in; for messages. */
+  Path location();
 
   /**
    * Bytes free for new jobs' volumes on the file system that holds them, after the reserve kept for

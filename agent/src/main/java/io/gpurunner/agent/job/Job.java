@@ -33,6 +33,20 @@ public record Job(
     }
   }
 
+  /** A new one, which is queued. */
+  public static Job created(JobId id, String user, long sequence, Instant at, JobRequest request) {
+    return new Job(
+        id,
+        user,
+        sequence,
+        1,
+        at.truncatedTo(ChronoUnit.MILLIS), // as the ledger keeps it
+        request,
+        new JobState.Queued(1),
+        Optional.empty(),
+        JobFiles.KEPT);
+  }
+
   /** The one name of all its data. */
   public JobFolder folder() {
     return new JobFolder(id.value());

@@ -71,7 +71,9 @@ final class CommitThread implements Commits {
     try {
       while (!closing || !waiting.isEmpty()) {
         Commit<?> first = waiting.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-        if (first != null && !first.isSettled()) {
+        if (first == null) {
+          groups.idle();
+        } else if (!first.isSettled()) {
           List<Commit<?>> commits = new ArrayList<>(List.of(first));
           waiting.drainTo(commits, GROUP_LIMIT - 1);
           linger(commits);

@@ -55,6 +55,9 @@ final class GroupCommit {
 
     /** Everybody was told; time to tidy the file. */
     void rest() throws SQLException;
+
+    /** Nobody has waited for a while. */
+    void idle() throws SQLException;
   }
 
   GroupCommit(Group group) {
@@ -75,10 +78,10 @@ final class GroupCommit {
         return;
       } catch (Throwable e) {
         logFailure(e);
-        Recovery found = recover();
-        if (!begun && found == Recovery.GROUP_IS_ON_DISK) {
+        Found found = recover();
+        if (!begun && found == Found.GROUP_IS_ON_DISK) {
           publish(); // the group before, which was not settled; of this one nothing was run
-          found = Recovery.GROUP_IS_VOID;
+          found = Found.GROUP_IS_VOID;
         }
         switch (found) {
           case GROUP_IS_ON_DISK -> {
@@ -128,18 +131,18 @@ final class GroupCommit {
     }
   }
 
-  private enum Recovery {
+  private enum Found {
     GROUP_IS_ON_DISK,
     GROUP_IS_VOID,
     FAILED
   }
 
-  private Recovery recover() {
+  private Found recover() {
     try {
-      return group.recover() ? Recovery.GROUP_IS_ON_DISK : Recovery.GROUP_IS_VOID;
+      return group.recover() ? Found.GROUP_IS_ON_DISK : Found.GROUP_IS_VOID;
     } catch (Throwable e) {
       logFailure(e);
-      return Recovery.FAILED;
+      return Found.FAILED;
     }
   }
 
@@ -154,10 +157,26 @@ final class GroupCommit {
   }
 
   private void refuse(List<Commit<?>> commits, LedgerException.Kind kind, Throwable e) {
-    String message = "the ledger could not be written: " + LedgerException.rootOf(e).getMessage();
+    String message = messageOf(e);
     fault = Optional.of(message);
     LedgerException failure = new LedgerException(kind, message, e);
     commits.forEach(commit -> commit.fail(failure));
+  }
+
+  private static String messageOf(Throwable e) {
+    return "the ledger could not be written: " + LedgerException.rootOf(e).getMessage();
+  }
+
+  /** Nobody has waited for a while. */
+  void idle() {
+    try {
+      group.idle();
+    } catch (Throwable e) {
+      logFailure(e);
+      if (recover() == Found.FAILED) {
+        fault = Optional.of(messageOf(e));
+      }
+    }
   }
 
   /** Why the last group failed; empty where it did not. */

@@ -40,9 +40,6 @@ import org.slf4j.LoggerFactory;
  * Thread-safe; calls block.
  */
 public final class JobLedger implements AutoCloseable {
-  /** A file smaller than this is not worth compacting. */
-  private static final long COMPACT_FROM_BYTES = 256L << 20;
-
   private static final Duration BACKUP_INTERVAL = Duration.ofDays(1);
 
   private static final Logger log = LoggerFactory.getLogger(JobLedger.class);
@@ -55,6 +52,9 @@ public final class JobLedger implements AutoCloseable {
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
   private final CommitWatch watch;
   private final Changes changes = new Changes();
+
+  /** Of the newest job; the ledger's thread's. */
+  private long sequence;
 
   private final Commits commits;
 
@@ -83,6 +83,7 @@ public final class JobLedger implements AutoCloseable {
     List<Job> jobs = rows.loadLive(store.writing());
     requireLeasesAgree(jobs);
     jobs.forEach(live::put);
+    this.sequence = rows.newestSequence(store.rows());
     this.commits = committing.apply(changes);
   }
 
@@ -94,27 +95,22 @@ public final class JobLedger implements AutoCloseable {
    *     version
    */
   public static JobLedger open(Path database, Clock clock) {
-    return open(database, clock, COMPACT_FROM_BYTES);
+    return open(LedgerPlace.onDisk(database), clock, LedgerSizes.USUAL);
   }
 
   /** The same, and the watch hears of every commit's boundaries. */
   public static JobLedger open(Path database, Clock clock, CommitWatch watch) {
-    return open(LedgerPlace.onDisk(database), clock, COMPACT_FROM_BYTES, watch);
+    return open(LedgerPlace.onDisk(database), clock, LedgerSizes.USUAL, watch);
   }
 
-  /** The same, with a file that is compacted earlier. */
-  static JobLedger open(Path database, Clock clock, long compactFromBytes) {
-    return open(LedgerPlace.onDisk(database), clock, compactFromBytes);
-  }
-
-  /** The same, on any of H2's file systems. */
-  static JobLedger open(LedgerPlace place, Clock clock, long compactFromBytes) {
-    return open(place, clock, compactFromBytes, CommitWatch.NONE);
+  /** The same, on any of H2's file systems, with files of other sizes. */
+  static JobLedger open(LedgerPlace place, Clock clock, LedgerSizes sizes) {
+    return open(place, clock, sizes, CommitWatch.NONE);
   }
 
   private static JobLedger open(
-      LedgerPlace place, Clock clock, long compactFromBytes, CommitWatch watch) {
-    LedgerStore store = new LedgerStore(place, clock, compactFromBytes);
+      LedgerPlace place, Clock clock, LedgerSizes sizes, CommitWatch watch) {
+    LedgerStore store = new LedgerStore(place, clock, sizes);
     try {
       return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
     } catch (RuntimeException e) {
@@ -156,18 +152,16 @@ public final class JobLedger implements AutoCloseable {
           }
           request.resumeFrom().map(this::current).ifPresent(JobLedger::requireFilesOfEnded);
           Instant now = clock.instant();
-          JobId id = ids.get();
-          Job job =
-              rows.insert(
-                  writing(), id, user, now, request, requestJson, source, new JobState.Queued(1));
-          rows.addFirstLine(
-              writing(), id, new JobHistory.Line(now, "submitted", "submitted by " + user));
+          sequence++;
+          Job job = Job.created(ids.get(), user, sequence, now, request);
+          JobId id = job.id();
+          rows.insert(writer(), job, requestJson, source);
+          addFirstLine(job, new JobHistory.Line(now, "submitted", "submitted by " + user));
           request
               .notes()
-              .forEach(
-                  note -> rows.addFirstLine(writing(), id, new JobHistory.Line(now, "note", note)));
+              .forEach(note -> addFirstLine(job, new JobHistory.Line(now, "note", note)));
           idempotencyKey.ifPresent(
-              key -> rows.insertKey(writing(), user, key, digest.orElseThrow(), id, now));
+              key -> rows.insertKey(writer(), user, key, digest.orElseThrow(), id, now));
           changes.put(job);
           return new Creation.Created(id);
         });
@@ -220,6 +214,19 @@ public final class JobLedger implements AutoCloseable {
         });
   }
 
+  /** Of a job that has few lines: to count them is not worth its time. */
+  private void addFirstLine(Job job, JobHistory.Line line) {
+    rows.addFirstLine(writer(), job.sequence(), line);
+  }
+
+  private void addLine(Job job, JobHistory.Line line) {
+    rows.addLine(writer(), job.sequence(), line);
+  }
+
+  private void addLine(JobId id, JobHistory.Line line) {
+    rows.addLine(writer(), rows.sequenceOf(writer(), id), line);
+  }
+
   private static void requireFilesOfEnded(Job job) {
     if (!(job.state() instanceof JobState.Final) || job.files() != JobFiles.KEPT) {
       throw new LedgerException(
@@ -236,11 +243,8 @@ public final class JobLedger implements AutoCloseable {
     }
     Instant now = clock.instant();
     Job wished = current.withDeletion(new Job.Deletion(by, now));
-    rows.update(writing(), current, wished);
-    rows.addLine(
-        writing(),
-        wished.id(),
-        new JobHistory.Line(now, "delete-requested", "deletion requested by " + by));
+    rows.update(writer(), current, wished);
+    addLine(wished, new JobHistory.Line(now, "delete-requested", "deletion requested by " + by));
     changes.put(wished);
     return wished;
   }
@@ -249,22 +253,22 @@ public final class JobLedger implements AutoCloseable {
     if (event instanceof JobEvent.UploadResumed) {
       requireFilesOfEnded(current);
       // What is told of the end before must not come after what is told of the next.
-      rows.supersedeCallbacks(writing(), current.id());
+      rows.supersedeCallbacks(writer(), current.id());
     }
     Instant now = clock.instant();
     Job next = current.moved(JobTransitions.next(current.state(), event));
-    rows.update(writing(), current, next);
-    rows.addLine(writing(), next.id(), JobHistory.describe(event, now));
+    rows.update(writer(), current, next);
+    addLine(next, JobHistory.describe(event, now));
     if (next.state() instanceof JobState.Queued queued) {
       int runs = next.request().retries() + 1;
       String message = "queued again for run " + queued.attempt() + " of " + runs;
-      rows.addLine(writing(), next.id(), new JobHistory.Line(now, "retry", message));
+      addLine(next, new JobHistory.Line(now, "retry", message));
     }
     if (event instanceof JobEvent.Leased leased) {
-      leased.gpus().forEach(gpu -> rows.insertLease(writing(), gpu, next.id(), now));
+      leased.gpus().forEach(gpu -> rows.insertLease(writer(), gpu, next.id(), now));
     }
     if (current.state() instanceof JobState.Placed && !(next.state() instanceof JobState.Placed)) {
-      rows.deleteLeases(writing(), next.id());
+      rows.deleteLeases(writer(), next.id());
     }
     oweCallback(next, now);
     changes.put(next);
@@ -278,9 +282,9 @@ public final class JobLedger implements AutoCloseable {
             url -> {
               switch (job.state()) {
                 case JobState.Succeeded succeeded ->
-                    rows.insertCallback(writing(), callback(job, true, succeeded.artifact()), now);
+                    rows.insertCallback(writer(), callback(job, true, succeeded.artifact()), now);
                 case JobState.Failed _ ->
-                    rows.insertCallback(writing(), callback(job, false, Optional.empty()), now);
+                    rows.insertCallback(writer(), callback(job, false, Optional.empty()), now);
                 case JobState.Deleted _, JobState.Live _ -> {}
               }
             });
@@ -303,7 +307,7 @@ public final class JobLedger implements AutoCloseable {
   public void note(JobId id, String kind, String message) {
     commits.commit(
         () -> {
-          rows.addLine(writing(), id, new JobHistory.Line(clock.instant(), kind, message));
+          addLine(id, new JobHistory.Line(clock.instant(), kind, message));
           return id;
         });
   }
@@ -330,8 +334,8 @@ public final class JobLedger implements AutoCloseable {
       PendingCallback callback, String status, Instant nextTryAt, JobHistory.Line line) {
     commits.commit(
         () -> {
-          if (rows.updateCallback(writing(), callback, status, line.at(), nextTryAt)) {
-            rows.addLine(writing(), callback.job(), line);
+          if (rows.updateCallback(writer(), callback, status, line.at(), nextTryAt)) {
+            addLine(callback.job(), line);
           }
           return callback;
         });
@@ -367,7 +371,7 @@ public final class JobLedger implements AutoCloseable {
           Job job = current(id);
           update(job, job.withFiles(JobFiles.SWEPT));
           String message = "files removed: older than the retention time";
-          rows.addLine(writing(), id, new JobHistory.Line(clock.instant(), "swept", message));
+          addLine(id, new JobHistory.Line(clock.instant(), "swept", message));
           return id;
         });
   }
@@ -390,13 +394,13 @@ public final class JobLedger implements AutoCloseable {
             int more = (int) Math.min(surplus, limit);
             ids = rows.forgettable(writing(), Instant.ofEpochMilli(Long.MAX_VALUE), more);
           }
-          rows.forget(writing(), ids);
+          rows.forget(writer(), ids);
           return ids.size();
         });
   }
 
   private void update(Job before, Job after) {
-    rows.update(writing(), before, after);
+    rows.update(writer(), before, after);
     changes.put(after);
   }
 
@@ -533,6 +537,10 @@ public final class JobLedger implements AutoCloseable {
     store.close();
   }
 
+  private RowWriter writer() {
+    return store.rows();
+  }
+
   private Handle writing() {
     return store.writing();
   }
@@ -591,12 +599,14 @@ public final class JobLedger implements AutoCloseable {
     @Override
     public void undoLast() {
       last.clear();
+      writer().undo();
     }
 
     @Override
     public void keepLast() {
       kept.putAll(last);
       last.clear();
+      writer().keep();
     }
 
     @Override
@@ -670,6 +680,11 @@ public final class JobLedger implements AutoCloseable {
       watch.reached(CommitWatch.Boundary.TOLD, published);
       published = List.of();
       store.compactWhereGrown();
+    }
+
+    @Override
+    public void idle() throws SQLException {
+      store.checkpoint();
     }
   }
 }

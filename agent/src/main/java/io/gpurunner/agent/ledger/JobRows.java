@@ -5,7 +5,6 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobId;
-import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
 import java.net.URI;
 import java.sql.ResultSet;
@@ -17,9 +16,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
 
-/** The SQL of the ledger, and nothing but it. Stateless. */
+/**
+ * The SQL of the ledger, and nothing but it. What changes rows depends on nothing but them and its
+ * values: the journal's statements are executed again. Stateless.
+ */
 final class JobRows {
   /** Longest line of history kept; an engine's message can be of any length. */
   private static final int MESSAGE_LIMIT_CHARS = 4_000;
@@ -63,40 +64,25 @@ final class JobRows {
         .findOne();
   }
 
-  Job insert(
-      Handle handle,
-      JobId id,
-      String owner,
-      Instant at,
-      JobRequest request,
-      String requestJson,
-      String source,
-      JobState state) {
-    long sequence =
-        handle
-            .createUpdate(
-                "insert into job (id, owner, version, created_at, live, state, state_json, request_json, source, files)"
-                    + " values (:id, :owner, 1, :at, true, :state, :stateJson, :requestJson, :source, 'KEPT')")
-            .bind("id", id.value())
-            .bind("owner", owner)
-            .bind("at", at.toEpochMilli())
-            .bind("state", state.label())
-            .bind("stateJson", JobCodec.write(state))
-            .bind("requestJson", requestJson)
-            .bind("source", source)
-            .executeAndReturnGeneratedKeys("sequence")
-            .mapTo(Long.class)
-            .one();
-    return new Job(
-        id,
-        owner,
-        sequence,
-        1,
-        Instant.ofEpochMilli(at.toEpochMilli()),
-        request,
-        state,
-        Optional.empty(),
-        JobFiles.KEPT);
+  /** The highest sequence of any job; 0 where there is none. */
+  long newestSequence(RowWriter writer) {
+    return writer.number("select coalesce(max(sequence), 0) from job");
+  }
+
+  void insert(RowWriter writer, Job job, String requestJson, String source) {
+    writer.change(
+        "insert into job (sequence, id, owner, version, created_at, live, state, state_json, request_json, source, files)"
+            + " values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?)",
+        job.sequence(),
+        job.id().value(),
+        job.user(),
+        job.version(),
+        job.createdAt().toEpochMilli(),
+        job.state().label(),
+        JobCodec.write(job.state()),
+        requestJson,
+        source,
+        job.files().name());
   }
 
   /** The body that a job was asked for with, as it was sent. */
@@ -108,24 +94,22 @@ final class JobRows {
         .findOne();
   }
 
-  void update(Handle handle, Job before, Job after) {
+  void update(RowWriter writer, Job before, Job after) {
     Optional<Long> finishedAt = finishedAt(after).map(Instant::toEpochMilli);
     int changed =
-        handle
-            .createUpdate(
-                "update job set version = :version, live = :live, finished_at = :finishedAt, state = :state, state_json = :stateJson,"
-                    + " deleted_by = :deletedBy, deleted_at = :deletedAt, files = :files where id = :id and version = :before")
-            .bind("version", after.version())
-            .bind("live", finishedAt.isEmpty())
-            .bind("finishedAt", finishedAt)
-            .bind("state", after.state().label())
-            .bind("stateJson", JobCodec.write(after.state()))
-            .bind("deletedBy", after.deletion().map(Job.Deletion::by))
-            .bind("deletedAt", after.deletion().map(wish -> wish.at().toEpochMilli()))
-            .bind("files", after.files().name())
-            .bind("id", after.id().value())
-            .bind("before", before.version())
-            .execute();
+        writer.change(
+            "update job set version = ?, live = ?, finished_at = ?, state = ?, state_json = ?,"
+                + " deleted_by = ?, deleted_at = ?, files = ? where sequence = ? and version = ?",
+            after.version(),
+            finishedAt.isEmpty(),
+            finishedAt.orElse(null),
+            after.state().label(),
+            JobCodec.write(after.state()),
+            after.deletion().map(Job.Deletion::by).orElse(null),
+            after.deletion().map(wish -> wish.at().toEpochMilli()).orElse(null),
+            after.files().name(),
+            after.sequence(),
+            before.version());
     if (changed != 1) {
       throw new LedgerException(
           LedgerException.Kind.STALE,
@@ -133,65 +117,51 @@ final class JobRows {
     }
   }
 
-  void addLine(Handle handle, JobId id, JobHistory.Line line) {
-    addFirstLine(handle, id, line);
-    trimLines(handle, id, line.at());
+  /**
+   * @param sequence the job's
+   */
+  void addLine(RowWriter writer, long sequence, JobHistory.Line line) {
+    addFirstLine(writer, sequence, line);
+    trimLines(writer, sequence, line.at());
   }
 
   /** The same of a job that has few lines: to count them is not worth its time. */
-  void addFirstLine(Handle handle, JobId id, JobHistory.Line line) {
+  void addFirstLine(RowWriter writer, long sequence, JobHistory.Line line) {
     String message =
         line.message().length() <= MESSAGE_LIMIT_CHARS
             ? line.message()
             : line.message().substring(0, MESSAGE_LIMIT_CHARS) + "…";
-    handle
-        .createUpdate(
-            "insert into job_event (job, at, kind, message)"
-                + " values ((select sequence from job where id = :id), :at, :kind, :message)")
-        .bind("id", id.value())
-        .bind("at", line.at().toEpochMilli())
-        .bind("kind", line.kind())
-        .bind("message", message)
-        .execute();
+    writer.change(
+        "insert into job_event (job, at, kind, message) values (?, ?, ?, ?)",
+        sequence,
+        line.at().toEpochMilli(),
+        line.kind(),
+        message);
   }
 
-  private static void trimLines(Handle handle, JobId id, Instant at) {
-    long count =
-        handle
-            .createQuery(
-                "select count(*) from job_event where job = (select sequence from job where id = :id)")
-            .bind("id", id.value())
-            .mapTo(Long.class)
-            .one();
+  private static void trimLines(RowWriter writer, long sequence, Instant at) {
+    long count = writer.number("select count(*) from job_event where job = ?", sequence);
     if (count <= LINE_LIMIT) {
       return;
     }
     int removed =
-        handle
-            .createUpdate(
-                "delete from job_event where job = :job"
-                    + " and number > (select min(number) from job_event where job = :job)"
-                    + " and number <= (select number from job_event where job = :job order by number desc limit 1 offset :kept)")
-            .bind("job", sequence(handle, id))
-            .bind("kept", LINE_LIMIT / 2)
-            .execute();
-    handle
-        .createUpdate(
-            "insert into job_event (job, at, kind, message) values (:job, :at, 'trimmed', :message)")
-        .bind("job", sequence(handle, id))
-        .bind("at", at.toEpochMilli())
-        .bind(
-            "message",
-            removed + " older lines were removed: a job keeps at most " + LINE_LIMIT + " lines")
-        .execute();
+        writer.change(
+            "delete from job_event where job = ?"
+                + " and number > (select min(number) from job_event where job = ?)"
+                + " and number <= (select number from job_event where job = ? order by number desc limit 1 offset ?)",
+            sequence,
+            sequence,
+            sequence,
+            LINE_LIMIT / 2);
+    writer.change(
+        "insert into job_event (job, at, kind, message) values (?, ?, 'trimmed', ?)",
+        sequence,
+        at.toEpochMilli(),
+        removed + " older lines were removed: a job keeps at most " + LINE_LIMIT + " lines");
   }
 
-  private static long sequence(Handle handle, JobId id) {
-    return handle
-        .createQuery("select sequence from job where id = :id")
-        .bind("id", id.value())
-        .mapTo(Long.class)
-        .one();
+  long sequenceOf(RowWriter writer, JobId id) {
+    return writer.number("select sequence from job where id = ?", id.value());
   }
 
   /** Jobs that nothing needs any more, the longest ended first. */
@@ -208,19 +178,12 @@ final class JobRows {
   }
 
   /** Removes all that is recorded of jobs. */
-  void forget(Handle handle, List<JobId> ids) {
+  void forget(RowWriter writer, List<JobId> ids) {
     for (JobId id : ids) {
-      handle
-          .createUpdate("delete from job_event where job = :job")
-          .bind("job", sequence(handle, id))
-          .execute();
-      for (String table : List.of("callback", "idempotency_key")) {
-        handle
-            .createUpdate("delete from " + table + " where job_id = :id")
-            .bind("id", id.value())
-            .execute();
-      }
-      handle.createUpdate("delete from job where id = :id").bind("id", id.value()).execute();
+      writer.change("delete from job_event where job = ?", sequenceOf(writer, id));
+      writer.change("delete from callback where job_id = ?", id.value());
+      writer.change("delete from idempotency_key where job_id = ?", id.value());
+      writer.change("delete from job where id = ?", id.value());
     }
   }
 
@@ -241,16 +204,14 @@ final class JobRows {
         .reversed();
   }
 
-  void insertLease(Handle handle, GpuUuid gpu, JobId id, Instant at) {
+  void insertLease(RowWriter writer, GpuUuid gpu, JobId id, Instant at) {
     try {
-      handle
-          .createUpdate(
-              "insert into gpu_lease (gpu_uuid, job_id, leased_at) values (:gpu, :id, :at)")
-          .bind("gpu", gpu.value())
-          .bind("id", id.value())
-          .bind("at", at.toEpochMilli())
-          .execute();
-    } catch (UnableToExecuteStatementException e) {
+      writer.change(
+          "insert into gpu_lease (gpu_uuid, job_id, leased_at) values (?, ?, ?)",
+          gpu.value(),
+          id.value(),
+          at.toEpochMilli());
+    } catch (LedgerException e) {
       if (e.getCause() instanceof SQLIntegrityConstraintViolationException) {
         throw new LedgerException(LedgerException.Kind.LEASE_TAKEN, gpu + " is leased already", e);
       }
@@ -258,11 +219,8 @@ final class JobRows {
     }
   }
 
-  void deleteLeases(Handle handle, JobId id) {
-    handle
-        .createUpdate("delete from gpu_lease where job_id = :id")
-        .bind("id", id.value())
-        .execute();
+  void deleteLeases(RowWriter writer, JobId id) {
+    writer.change("delete from gpu_lease where job_id = ?", id.value());
   }
 
   Map<GpuUuid, JobId> leases(Handle handle) {
@@ -315,35 +273,30 @@ final class JobRows {
         .findOne();
   }
 
-  void insertKey(Handle handle, String owner, String key, String digest, JobId id, Instant at) {
-    handle
-        .createUpdate(
-            "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at) values (:owner, :key, :digest, :id, :at)")
-        .bind("owner", owner)
-        .bind("key", key)
-        .bind("digest", digest)
-        .bind("id", id.value())
-        .bind("at", at.toEpochMilli())
-        .execute();
+  void insertKey(RowWriter writer, String owner, String key, String digest, JobId id, Instant at) {
+    writer.change(
+        "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at) values (?, ?, ?, ?, ?)",
+        owner,
+        key,
+        digest,
+        id.value(),
+        at.toEpochMilli());
   }
 
   /** A job has one: those of ends before, which are settled, go. */
-  void insertCallback(Handle handle, PendingCallback callback, Instant at) {
-    handle
-        .createUpdate("delete from callback where job_id = :id and status <> 'PENDING'")
-        .bind("id", callback.job().value())
-        .execute();
-    handle
-        .createUpdate(
-            "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, next_try_at, status)"
-                + " values (:delivery, :id, :url, :success, :artifact, :at, 0, :at, 'PENDING')")
-        .bind("delivery", callback.deliveryId())
-        .bind("id", callback.job().value())
-        .bind("url", callback.url().toString())
-        .bind("success", callback.success())
-        .bind("artifact", callback.artifact())
-        .bind("at", at.toEpochMilli())
-        .execute();
+  void insertCallback(RowWriter writer, PendingCallback callback, Instant at) {
+    writer.change(
+        "delete from callback where job_id = ? and status <> 'PENDING'", callback.job().value());
+    writer.change(
+        "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, next_try_at, status)"
+            + " values (?, ?, ?, ?, ?, ?, 0, ?, 'PENDING')",
+        callback.deliveryId(),
+        callback.job().value(),
+        callback.url().toString(),
+        callback.success(),
+        callback.artifact().orElse(null),
+        at.toEpochMilli(),
+        at.toEpochMilli());
   }
 
   /**
@@ -353,28 +306,24 @@ final class JobRows {
    * @return false where it is not as it was: somebody else has recorded a try
    */
   boolean updateCallback(
-      Handle handle, PendingCallback tried, String status, Instant triedAt, Instant nextTryAt) {
-    return handle
-            .createUpdate(
-                "update callback set status = :status, tries = tries + 1, next_try_at = :next,"
-                    + " first_try_at = coalesce(first_try_at, :triedAt)"
-                    + " where delivery_id = :delivery and status = 'PENDING' and tries = :tries")
-            .bind("status", status)
-            .bind("next", nextTryAt.toEpochMilli())
-            .bind("triedAt", triedAt.toEpochMilli())
-            .bind("delivery", tried.deliveryId())
-            .bind("tries", tried.tries())
-            .execute()
+      RowWriter writer, PendingCallback tried, String status, Instant triedAt, Instant nextTryAt) {
+    return writer.change(
+            "update callback set status = ?, tries = tries + 1, next_try_at = ?,"
+                + " first_try_at = coalesce(first_try_at, ?)"
+                + " where delivery_id = ? and status = 'PENDING' and tries = ?",
+            status,
+            nextTryAt.toEpochMilli(),
+            triedAt.toEpochMilli(),
+            tried.deliveryId(),
+            tried.tries())
         == 1;
   }
 
   /** Those of an end that is no more. */
-  void supersedeCallbacks(Handle handle, JobId id) {
-    handle
-        .createUpdate(
-            "update callback set status = 'SUPERSEDED' where job_id = :id and status = 'PENDING'")
-        .bind("id", id.value())
-        .execute();
+  void supersedeCallbacks(RowWriter writer, JobId id) {
+    writer.change(
+        "update callback set status = 'SUPERSEDED' where job_id = ? and status = 'PENDING'",
+        id.value());
   }
 
   boolean isPending(Handle handle, PendingCallback callback) {
@@ -449,12 +398,9 @@ final class JobRows {
         .orElse(0L);
   }
 
-  static void recordCompactedBytes(Handle handle, long bytes) {
-    handle.execute("delete from compaction");
-    handle
-        .createUpdate("insert into compaction (bytes) values (:bytes)")
-        .bind("bytes", bytes)
-        .execute();
+  static void recordCompactedBytes(RowWriter writer, long bytes) {
+    writer.change("delete from compaction");
+    writer.change("insert into compaction (bytes) values (?)", bytes);
   }
 
   private static Job job(ResultSet row) throws SQLException {

@@ -86,6 +86,8 @@ public final class LedgerBackups {
       if (!place.isAbsent()) {
         place.keepReplaced(TIME.format(now));
       }
+      // What it says is of the ledger that is replaced.
+      LedgerPlace.delete(place.journal());
       place.replaceBy(next);
       // Last: until it is written, the agent refuses the copy for what it lacks, and never takes
       // the

@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.h2.mvstore.MVStoreException;
@@ -76,8 +77,11 @@ final class LedgerCopy {
     try {
       raw.delete();
       part.delete();
+      // The journal first: what it no longer says is in the file by then.
+      List<LedgerJournal.Group> journal = LedgerJournal.read(from.journal());
       copy(from.file(), raw.file());
       LedgerSchema.compact(raw, part);
+      complete(part, journal);
     } finally {
       raw.delete();
     }
@@ -92,6 +96,17 @@ final class LedgerCopy {
               + seen.getAsLong());
     }
     return content;
+  }
+
+  private static void complete(LedgerPlace part, List<LedgerJournal.Group> journal)
+      throws SQLException {
+    if (journal.isEmpty()) {
+      return;
+    }
+    try (Connection connection = LedgerSchema.source(part, ";IFEXISTS=TRUE").getConnection()) {
+      int version = LedgerSchema.versionOf(connection).orElse(0);
+      LedgerJournal.replay(journal, connection, LedgerSchema.commits(connection, version));
+    }
   }
 
   private static void copy(FilePath from, FilePath to) throws IOException {

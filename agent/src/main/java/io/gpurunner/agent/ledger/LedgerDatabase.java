@@ -15,7 +15,11 @@ interface LedgerDatabase extends AutoCloseable {
   /** Not while it could not be opened again. */
   boolean isOpen();
 
+  /** For reading in the transaction that is being written. */
   Handle writing();
+
+  /** For writing in it. */
+  RowWriter rows();
 
   Connection connection();
 
@@ -38,7 +42,10 @@ interface LedgerDatabase extends AutoCloseable {
   /** Closes it if it is open, and opens it: what was not committed is gone. */
   void openAnew();
 
-  /** Nobody waits for a commit: time to give space back. */
+  /** Nobody waits for a commit: time to write what is quick to lose but slow to read back. */
+  void checkpoint() throws SQLException;
+
+  /** Everybody was told: time to give space back. */
   void compactWhereGrown() throws SQLException;
 
   /** Closes it until it is opened anew; also one that closed itself after a fault. */

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.ledger;
 
+import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -31,16 +32,25 @@ final class LedgerFile implements AutoCloseable {
   private final Jdbi reading;
   private final Connection connection;
   private final Handle writing;
+  private final RowWriter rows;
+  private final LedgerJournal journal;
   private final Witness witness;
   private long commits;
 
-  private LedgerFile(LedgerPlace place, Connection connection, Witness witness, long commits)
+  private LedgerFile(
+      LedgerPlace place,
+      Connection connection,
+      LedgerJournal journal,
+      Witness witness,
+      long commits)
       throws SQLException {
     this.place = place;
     this.connection = connection;
+    this.journal = journal;
     this.witness = witness;
     this.commits = commits;
     connection.setAutoCommit(false);
+    this.rows = new RowWriter(connection);
     this.writing = Jdbi.open(connection);
     this.readers = JdbcConnectionPool.create(LedgerSchema.source(place, ""));
     readers.setMaxConnections(READER_LIMIT);
@@ -53,7 +63,7 @@ final class LedgerFile implements AutoCloseable {
    * @throws LedgerException FAILED naming the file: in use by another agent, damaged, or lacking
    *     what it held before
    */
-  static LedgerFile open(LedgerPlace place, Clock clock) {
+  static LedgerFile open(LedgerPlace place, Clock clock, int journalBytes) {
     try {
       OptionalLong seen = Witness.read(place.witness());
       if (place.isAbsent()) {
@@ -67,18 +77,43 @@ final class LedgerFile implements AutoCloseable {
       }
       Connection connection = connect(place);
       int version = requireLedger(place, connection);
+      replay(place, connection, version);
       if (version < LedgerSchema.NEWEST) {
         connection.close();
         migrate(place, version, clock.instant());
         connection = connect(place);
       }
-      return open(place, connection, seen);
+      return open(place, connection, seen, journalBytes);
     } catch (IOException | SQLException | RuntimeException e) {
       throw openingFailure(place, e);
     }
   }
 
-  private static LedgerFile open(LedgerPlace place, Connection connection, OptionalLong seen)
+  /** Brings what only the journal has into the database, synced; it is of the same form. */
+  private static void replay(LedgerPlace place, Connection connection, int version)
+      throws IOException, SQLException {
+    long commits = LedgerSchema.commits(connection, version);
+    long held;
+    try {
+      held = LedgerJournal.replay(LedgerJournal.read(place.journal()), connection, commits);
+    } catch (LedgerException e) {
+      leave(connection);
+      throw lost(place, "cannot be completed (" + e.getMessage() + ")");
+    }
+    if (held > commits) {
+      checkpoint(connection);
+      log.info("{}: commits taken from its journal: {}", place.path(), held - commits);
+    }
+  }
+
+  private static void checkpoint(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("CHECKPOINT SYNC");
+    }
+  }
+
+  private static LedgerFile open(
+      LedgerPlace place, Connection connection, OptionalLong seen, int journalBytes)
       throws IOException, SQLException {
     long commits = LedgerSchema.commits(connection, LedgerSchema.NEWEST);
     if (seen.isPresent() && commits < seen.getAsLong()) {
@@ -95,7 +130,8 @@ final class LedgerFile implements AutoCloseable {
     }
     Witness witness = Witness.open(place);
     witness.writeAndSync(commits);
-    return new LedgerFile(place, connection, witness, commits);
+    LedgerJournal journal = LedgerJournal.open(place, journalBytes);
+    return new LedgerFile(place, connection, journal, witness, commits);
   }
 
   private static Connection connect(LedgerPlace place) throws SQLException {
@@ -114,11 +150,16 @@ final class LedgerFile implements AutoCloseable {
    * Where there was a ledger before, a new one must not take its place: it would hand out devices
    * that containers hold.
    */
-  private static void requireNew(LedgerPlace place, OptionalLong seen) {
+  private static void requireNew(LedgerPlace place, OptionalLong seen) throws IOException {
     if (seen.isPresent()) {
       throw lost(place, "is gone, and " + place.witness() + " has seen it");
     }
-    if (!LedgerPlace.entries(place.jobs()).isEmpty()) {
+    if (!LedgerJournal.read(place.journal()).isEmpty()) {
+      throw lost(place, "is gone, and " + place.journal() + " has commits of it");
+    }
+    // A disk of its own has a directory lost+found there.
+    if (LedgerPlace.entries(place.jobs()).stream()
+        .anyMatch(entry -> JobId.parse(entry.getName()).isPresent())) {
       throw lost(place, "is gone, and " + place.jobsPath() + " has directories of jobs");
     }
   }
@@ -184,22 +225,48 @@ final class LedgerFile implements AutoCloseable {
     return connection;
   }
 
+  RowWriter rows() {
+    return rows;
+  }
+
   <T> T read(Function<Handle, T> query) {
     return reading.withHandle(query::apply);
   }
 
   /**
-   * Commits, and returns once that is on disk. A commit alone stays in memory for up to
-   * WRITE_DELAY; this writes and syncs the file.
+   * Commits, and returns once that is on disk: in the journal, or where that is full, in the
+   * database. A commit of H2's stays in memory until a checkpoint.
    */
   void commit() throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute("update commit_count set number = " + (commits + 1));
-      connection.commit();
-      statement.execute("CHECKPOINT SYNC");
+    long number = commits + 1;
+    boolean journaled = append(number);
+    LedgerSchema.countCommits(rows, number);
+    connection.commit();
+    if (!journaled) {
+      writeDatabase();
     }
-    commits++;
+    commits = number;
     witness.write(commits);
+  }
+
+  private boolean append(long number) {
+    try {
+      return journal.append(number, rows.take());
+    } catch (IOException e) {
+      throw LedgerException.failed(e);
+    }
+  }
+
+  private void writeDatabase() throws SQLException {
+    checkpoint(connection);
+    journal.spend();
+  }
+
+  /** Writes what only the journal has to the database, synced. */
+  void checkpoint() throws SQLException {
+    if (!journal.isSpent()) {
+      writeDatabase();
+    }
   }
 
   /** Length of the file. */
@@ -243,6 +310,7 @@ final class LedgerFile implements AutoCloseable {
     } catch (JdbiException e) {
       log.warn("{} was closed after a fault: {}", place.path(), e.getMessage());
     }
+    journal.close();
     witness.close();
   }
 }

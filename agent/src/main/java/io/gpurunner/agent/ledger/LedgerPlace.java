@@ -72,6 +72,10 @@ record LedgerPlace(String scheme, Path database) {
     return sibling(database.getFileName() + ".next");
   }
 
+  FilePath journal() {
+    return beside(".journal");
+  }
+
   FilePath witness() {
     return beside(".witness");
   }
@@ -126,11 +130,15 @@ record LedgerPlace(String scheme, Path database) {
     setMode(file(), "rw-------");
   }
 
-  /** The file that another is about to replace, under a name of its own. */
+  /** The file that another is about to replace, and its journal, under names of their own. */
   void keepReplaced(String time) throws IOException {
     if (scheme.equals(DISK)) {
+      String name = database + ".replaced-" + time;
       // A second name, so that there is a ledger at every instant.
-      Files.createLink(Path.of(database + ".replaced-" + time + SUFFIX), path());
+      Files.createLink(Path.of(name + SUFFIX), path());
+      if (journal().exists()) {
+        Files.copy(Path.of(journal().toString()), Path.of(name + ".journal"));
+      }
     }
   }
 

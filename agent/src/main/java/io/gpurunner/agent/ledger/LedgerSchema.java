@@ -90,6 +90,12 @@ final class LedgerSchema {
     return version < COUNTS_COMMITS ? 0 : number(connection, "select number from commit_count");
   }
 
+  /** Has a ledger count so many. */
+  static void countCommits(RowWriter rows, long number) {
+    rows.change("update commit_count set number = ?", number);
+    rows.take(); // the journal has it as the group's number
+  }
+
   static long number(Connection connection, String query) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery(query)) {

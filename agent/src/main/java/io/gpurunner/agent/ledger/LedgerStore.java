@@ -28,7 +28,7 @@ final class LedgerStore implements LedgerDatabase {
 
   private final LedgerPlace place;
   private final Clock clock;
-  private final long compactFromBytes;
+  private final LedgerSizes sizes;
 
   /** Readers share it; whoever opens the file anew has it alone. */
   private final ReadWriteLock opening = new ReentrantReadWriteLock();
@@ -46,16 +46,15 @@ final class LedgerStore implements LedgerDatabase {
   private Instant compactNotBefore = Instant.MIN;
 
   /**
-   * @param compactFromBytes a file smaller than this is not worth compacting
    * @throws LedgerException FAILED naming the file
    */
-  LedgerStore(LedgerPlace place, Clock clock, long compactFromBytes) {
+  LedgerStore(LedgerPlace place, Clock clock, LedgerSizes sizes) {
     this.place = place;
     this.clock = clock;
-    this.compactFromBytes = compactFromBytes;
+    this.sizes = sizes;
     this.lock = LedgerLock.take(place);
     try {
-      this.file = Optional.of(LedgerFile.open(place, clock));
+      this.file = Optional.of(openFile());
       this.compactedBytes = JobRows.compactedBytes(writing());
       this.reserve = new LedgerReserve(place);
     } catch (RuntimeException e) {
@@ -78,6 +77,15 @@ final class LedgerStore implements LedgerDatabase {
   @Override
   public Connection connection() {
     return open().connection();
+  }
+
+  @Override
+  public RowWriter rows() {
+    return open().rows();
+  }
+
+  private LedgerFile openFile() {
+    return LedgerFile.open(place, clock, sizes.journalBytes());
   }
 
   @Override
@@ -128,7 +136,7 @@ final class LedgerStore implements LedgerDatabase {
     } finally {
       try {
         writeAnewWhereDoubtful();
-        file = Optional.of(LedgerFile.open(place, clock));
+        file = Optional.of(openFile());
       } finally {
         opening.writeLock().unlock();
       }
@@ -148,10 +156,22 @@ final class LedgerStore implements LedgerDatabase {
   }
 
   @Override
+  public void checkpoint() throws SQLException {
+    if (isOpen()) {
+      try {
+        open().checkpoint();
+      } catch (SQLException | RuntimeException e) {
+        doubtful |= SyncFailedException.isBehind(e);
+        throw e;
+      }
+    }
+  }
+
+  @Override
   public void compactWhereGrown() throws SQLException {
     reserve.takeWhereRoom();
     long bytes = open().bytes();
-    boolean grown = bytes > Math.max(compactFromBytes, COMPACT_GROWTH * compactedBytes);
+    boolean grown = bytes > Math.max(sizes.compactFromBytes(), COMPACT_GROWTH * compactedBytes);
     if (!grown || clock.instant().isBefore(compactNotBefore)) {
       return;
     }
@@ -159,7 +179,7 @@ final class LedgerStore implements LedgerDatabase {
     long startedNanos = System.nanoTime();
     openAnew(() -> LedgerFile.compact(place));
     compactedBytes = open().bytes();
-    JobRows.recordCompactedBytes(writing(), compactedBytes);
+    JobRows.recordCompactedBytes(rows(), compactedBytes);
     commit();
     log.info(
         "the ledger was compacted from {} to {} MB in {} ms",
@@ -188,6 +208,11 @@ final class LedgerStore implements LedgerDatabase {
 
   @Override
   public void close() {
+    try {
+      checkpoint(); // so that the database's file alone is all there is to copy
+    } catch (SQLException | RuntimeException e) {
+      log.warn("{}: the last commits are in its journal only: {}", describe(), e.getMessage());
+    }
     shut();
     lock.close();
   }

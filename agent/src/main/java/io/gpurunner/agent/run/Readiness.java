@@ -121,8 +121,9 @@ public final class Readiness implements Health, AutoCloseable {
           : new Part(
               "disk",
               false,
-              "the disk of jobs' directories is full but for what is kept for the agent; remove"
-                  + " files from it");
+              "the disk of jobs' directories is full but for what is kept for the agent: remove files"
+                  + " from the file system of "
+                  + volumes.location());
     } catch (StorageException e) {
       return new Part("disk", false, String.valueOf(e.getMessage()));
     }

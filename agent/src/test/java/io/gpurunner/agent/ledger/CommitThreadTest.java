@@ -225,5 +225,8 @@ class CommitThreadTest {
         throw new IllegalStateException("planted");
       }
     }
+
+    @Override
+    public void idle() {}
   }
 }

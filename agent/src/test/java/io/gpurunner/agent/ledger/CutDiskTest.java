@@ -150,6 +150,6 @@ class CutDiskTest {
   }
 
   private static JobLedger open(CutDisk disk) {
-    return JobLedger.open(disk.place(), LedgerStory.CLOCK, Long.MAX_VALUE);
+    return JobLedger.open(disk.place(), LedgerStory.CLOCK, new LedgerSizes(Long.MAX_VALUE, 4_096));
   }
 }

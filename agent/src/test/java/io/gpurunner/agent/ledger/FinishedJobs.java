@@ -76,13 +76,11 @@ final class FinishedJobs {
         for (String index : indexes) {
           jobs.handle.execute(index);
         }
-        // As the identity would be after so many.
-        jobs.handle.execute("alter table job alter column sequence restart with " + (count + 1));
         connection.commit();
       }
       LedgerFile.compact(place);
-      try (Handle handle = Jdbi.open(url, USER, "")) {
-        JobRows.recordCompactedBytes(handle, Files.size(place.path()));
+      try (Connection connection = DriverManager.getConnection(url, USER, "")) {
+        JobRows.recordCompactedBytes(new RowWriter(connection), Files.size(place.path()));
       }
     }
   }

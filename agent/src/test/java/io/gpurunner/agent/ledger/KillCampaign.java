@@ -35,6 +35,9 @@ final class KillCampaign {
   private static final long LONG_LIFE_MILLIS = 50_000;
   private static final long COMPACT_FROM_BYTES = 1_000_000;
 
+  /** For few commits, for more, and the usual one. */
+  private static final int[] JOURNAL_BYTES = {4_096, 50_000, LedgerJournal.BYTES};
+
   /** Of five kinds of kills, what the others are. */
   private static final int WRITING = 4;
 
@@ -141,7 +144,9 @@ final class KillCampaign {
   }
 
   private Process start() throws IOException {
-    return LedgerWriter.start(directory, random.nextLong(), COMPACT_FROM_BYTES, errors());
+    LedgerSizes sizes =
+        new LedgerSizes(COMPACT_FROM_BYTES, JOURNAL_BYTES[random.nextInt(JOURNAL_BYTES.length)]);
+    return LedgerWriter.start(directory, random.nextLong(), sizes, errors());
   }
 
   private static List<String> linesOf(

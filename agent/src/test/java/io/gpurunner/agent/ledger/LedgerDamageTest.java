@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -27,6 +28,9 @@ import org.junit.jupiter.api.io.TempDir;
 class LedgerDamageTest {
   private static final int COMMITS = 60;
 
+  /** Without a journal, which would make up for what the database lacks (LedgerJournalTest). */
+  private static final LedgerSizes SIZES = new LedgerSizes(Long.MAX_VALUE, 0);
+
   @TempDir Path directory;
   private byte[] whole = new byte[0];
 
@@ -44,7 +48,8 @@ class LedgerDamageTest {
   }
 
   private JobLedger open() {
-    return JobLedger.open(directory.resolve("ledger"), LedgerStory.CLOCK);
+    return JobLedger.open(
+        LedgerPlace.onDisk(directory.resolve("ledger")), LedgerStory.CLOCK, SIZES);
   }
 
   private Path file() {
@@ -77,9 +82,10 @@ class LedgerDamageTest {
     Files.delete(file());
     requireRefused("is gone", "ledger.witness");
     Files.delete(directory.resolve("ledger.witness"));
-    Path job = Files.createDirectories(directory.resolve("jobs/ai1"));
+    Path job = Files.createDirectories(directory.resolve("jobs").resolve(JobId.random().value()));
     requireRefused("is gone", directory.resolve("jobs").toString());
     Files.delete(job);
+    Files.createDirectory(directory.resolve("jobs/lost+found")); // of a disk of its own
     try (JobLedger fresh = open()) {
       assertThat(fresh.live()).isEmpty();
     }

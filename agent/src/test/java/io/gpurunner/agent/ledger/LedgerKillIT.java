@@ -28,6 +28,9 @@ class LedgerKillIT {
    */
   private static final Duration CHUNK_RETENTION = Duration.ofSeconds(46);
 
+  /** For some commits: the file is as after any number of them. */
+  private static final int JOURNAL_BYTES = 4_096;
+
   private static final int COMMITS_BEFORE = 60;
   private static final int COMMITS_AFTER = 60;
 
@@ -36,7 +39,9 @@ class LedgerKillIT {
   @Test
   void everyJobThatWasAnsweredForIsThereAfterAKillLateInTheAgentsLife() throws Exception {
     List<JobId> answered = new ArrayList<>();
-    try (JobLedger ledger = JobLedger.open(directory.resolve("ledger"), Clock.systemUTC())) {
+    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
+    LedgerSizes sizes = new LedgerSizes(Long.MAX_VALUE, JOURNAL_BYTES);
+    try (JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), sizes)) {
       for (int i = 0; i < COMMITS_BEFORE; i++) {
         answered.add(create(ledger));
       }
@@ -56,7 +61,9 @@ class LedgerKillIT {
     Path database = directory.resolve("ledger");
     List<JobId> answered = new ArrayList<>();
     long largest = 0;
-    try (JobLedger ledger = JobLedger.open(database, Clock.systemUTC(), compactFrom)) {
+    LedgerPlace place = LedgerPlace.onDisk(database);
+    LedgerSizes sizes = new LedgerSizes(compactFrom, JOURNAL_BYTES);
+    try (JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), sizes)) {
       while (largest <= compactFrom) {
         answered.add(create(ledger));
         largest = Math.max(largest, Files.size(directory.resolve("ledger.mv.db")));
@@ -67,7 +74,7 @@ class LedgerKillIT {
       assertThat(ledger.find(answered.getFirst())).isPresent();
       assertAllThere(answered);
     }
-    assertThat(LedgerPlace.onDisk(database).next().isAbsent()).isTrue();
+    assertThat(place.next().isAbsent()).isTrue();
   }
 
   private static JobId create(JobLedger ledger) {
@@ -79,11 +86,14 @@ class LedgerKillIT {
 
   private void assertAllThere(List<JobId> answered) throws IOException {
     Path killed = directory.resolve("killed");
-    Files.copy(
-        directory.resolve("ledger.mv.db"),
-        directory.resolve("killed.mv.db"),
-        StandardCopyOption.REPLACE_EXISTING);
-    try (LedgerFile file = LedgerFile.open(LedgerPlace.onDisk(killed), Clock.systemUTC())) {
+    for (String part : List.of(".mv.db", ".journal")) {
+      Files.copy(
+          directory.resolve("ledger" + part),
+          directory.resolve("killed" + part),
+          StandardCopyOption.REPLACE_EXISTING);
+    }
+    LedgerPlace copy = LedgerPlace.onDisk(killed);
+    try (LedgerFile file = LedgerFile.open(copy, Clock.systemUTC(), JOURNAL_BYTES)) {
       assertThat(new JobRows().loadLive(file.writing()))
           .extracting(job -> job.id())
           .containsExactlyElementsOf(answered);

@@ -24,7 +24,8 @@ class LedgerLockIT {
     Files.createDirectory(directory.resolve("state"));
     Files.createSymbolicLink(directory.resolve("link"), directory.resolve("state"));
     first =
-        LedgerWriter.start(directory.resolve("state"), 1, Long.MAX_VALUE, directory.resolve("log"));
+        LedgerWriter.start(
+            directory.resolve("state"), 1, LedgerSizes.USUAL, directory.resolve("log"));
     BufferedReader lines = first.inputReader(StandardCharsets.US_ASCII);
     assertThat(lines.readLine()).startsWith("ready");
   }

@@ -49,7 +49,9 @@ class LedgerReserveIT {
 
   @Test
   void endsOfJobsAreRecordedOnAFullDiskAndNoJobIsTakenUntilThereIsRoom() throws Exception {
-    try (JobLedger ledger = JobLedger.open(disk().resolve("ledger"), LedgerStory.CLOCK)) {
+    LedgerPlace place = LedgerPlace.onDisk(disk().resolve("ledger"));
+    LedgerSizes sizes = new LedgerSizes(Long.MAX_VALUE, 64 << 10);
+    try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, sizes)) {
       LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
       story.next();
       assertThat(ledger.fault()).isEmpty();

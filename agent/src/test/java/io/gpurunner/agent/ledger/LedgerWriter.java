@@ -38,13 +38,16 @@ final class LedgerWriter {
   private LedgerWriter() {}
 
   /**
-   * @param arguments the directory, a seed, and the length from which the file is compacted
+   * @param arguments the directory, a seed, the length from which the file is compacted, and that
+   *     of the journal
    */
   public static void main(String[] arguments) throws IOException {
     PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false);
     LedgerPlace place = LedgerPlace.onDisk(Path.of(arguments[0]).resolve("ledger"));
     long seed = Long.parseLong(arguments[1]);
-    JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), Long.parseLong(arguments[2]));
+    LedgerSizes sizes =
+        new LedgerSizes(Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
+    JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), sizes);
     StringBuilder text = new StringBuilder();
     for (Job job : ledger.page(Optional.empty(), 1, TOLD)) {
       text.append(line("found", job));
@@ -70,7 +73,7 @@ final class LedgerWriter {
   /**
    * @param errors where what it has to complain of goes
    */
-  static Process start(Path directory, long seed, long compactFromBytes, Path errors)
+  static Process start(Path directory, long seed, LedgerSizes sizes, Path errors)
       throws IOException {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -81,7 +84,8 @@ final class LedgerWriter {
             LedgerWriter.class.getName(),
             directory.toString(),
             String.valueOf(seed),
-            String.valueOf(compactFromBytes))
+            String.valueOf(sizes.compactFromBytes()),
+            String.valueOf(sizes.journalBytes()))
         .redirectError(errors.toFile())
         .start();
   }

@@ -36,6 +36,7 @@ public final class MemoryLedger implements AutoCloseable {
   private final Connection connection;
   private final Handle handle;
   private final JobRows rows = new JobRows();
+  private final RowWriter writer;
   private boolean writing;
 
   /**
@@ -91,6 +92,7 @@ public final class MemoryLedger implements AutoCloseable {
       throw new IllegalStateException("a database in memory cannot be made", e);
     }
     this.handle = Jdbi.open(connection);
+    this.writer = new RowWriter(connection);
   }
 
   /** Forgets every job. */
@@ -114,6 +116,7 @@ public final class MemoryLedger implements AutoCloseable {
 
   /** The agent is dead: what it had not committed is gone. */
   public void rollback() {
+    writer.take();
     try {
       connection.rollback();
     } catch (SQLException e) {
@@ -239,6 +242,12 @@ public final class MemoryLedger implements AutoCloseable {
     }
 
     @Override
+    public RowWriter rows() {
+      requireOpen();
+      return writer;
+    }
+
+    @Override
     public Connection connection() {
       requireOpen();
       return connection;
@@ -253,6 +262,7 @@ public final class MemoryLedger implements AutoCloseable {
     @Override
     public void commit() throws SQLException {
       requireOpen();
+      writer.take();
       faults.beforeSync();
       if (faults.syncs()) {
         connection.commit();
@@ -282,6 +292,11 @@ public final class MemoryLedger implements AutoCloseable {
     @Override
     public void compactWhereGrown() {
       // It takes no space.
+    }
+
+    @Override
+    public void checkpoint() {
+      // Nothing of it is on any disk.
     }
 
     @Override

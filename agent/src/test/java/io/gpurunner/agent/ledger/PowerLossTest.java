@@ -30,10 +30,14 @@ class PowerLossTest {
   /** So small that a story has a compaction. */
   private static final long COMPACT_FROM_BYTES = 150_000;
 
+  /** From none for any commit, over some for a few, to one that is never full. */
+  private static final int[] JOURNAL_BYTES = {512, 4_096, 20_000, 200_000};
+
   /** Power comes back, the agent starts, and power fails again, so often at most. */
   private static final int CUTS_IN_A_ROW = 3;
 
   private int made;
+  private LedgerSizes sizes = LedgerSizes.USUAL;
 
   /** What a ledger must hold from some step of its disk on. */
   private record Answered(int step, Map<JobId, Job> jobs) {}
@@ -50,6 +54,8 @@ class PowerLossTest {
 
   private void tell(long seed) {
     Random random = new Random(seed);
+    sizes =
+        new LedgerSizes(COMPACT_FROM_BYTES, JOURNAL_BYTES[random.nextInt(JOURNAL_BYTES.length)]);
     try (CutDisk disk = new CutDisk()) {
       List<Answered> answers = write(disk, Map.of(), COMMITS, random);
       for (int i = 0; i < CUTS_A_STORY && made < CUTS; i++) {
@@ -63,8 +69,7 @@ class PowerLossTest {
     }
   }
 
-  private static List<Answered> write(
-      CutDisk disk, Map<JobId, Job> known, int commits, Random random) {
+  private List<Answered> write(CutDisk disk, Map<JobId, Job> known, int commits, Random random) {
     List<Answered> answers = new ArrayList<>();
     answers.add(new Answered(0, known));
     int restartAt = random.nextInt(2 * commits + 1);
@@ -84,8 +89,8 @@ class PowerLossTest {
     return answers;
   }
 
-  private static JobLedger open(CutDisk disk) {
-    return JobLedger.open(disk.place(), LedgerStory.CLOCK, COMPACT_FROM_BYTES);
+  private JobLedger open(CutDisk disk) {
+    return JobLedger.open(disk.place(), LedgerStory.CLOCK, sizes);
   }
 
   private void cutAndLook(CutDisk disk, List<Answered> answers, Random random, int cutsInARow) {

@@ -97,6 +97,11 @@ final class SimulatedVolumes implements JobVolumes {
   }
 
   @Override
+  public Path location() {
+    return Path.of("/simulated/jobs");
+  }
+
+  @Override
   public long freeBytes() {
     return DISK_BYTES;
   }
