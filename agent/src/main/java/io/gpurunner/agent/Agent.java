@@ -51,6 +51,7 @@ import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -97,6 +98,11 @@ final class Agent implements AutoCloseable {
   }
 
   private void open() {
+    // Takes a tenth of a second, in which other parts are opened.
+    CompletableFuture<Vertx> vertxSoon =
+        CompletableFuture.supplyAsync(
+            () -> Vertx.vertx(new VertxOptions().setPreferNativeTransport(false)));
+    keep("vertx", () -> await("close Vert.x", vertxSoon.join().close()));
     makeStateDirectory(config.stateDir());
     SettingsOf settings = new SettingsOf(config);
     HostFacts host = new HostFacts();
@@ -118,8 +124,7 @@ final class Agent implements AutoCloseable {
     ArtifactStore store = faults.around(ArtifactStore.class, keep("store", opened.store()));
     Library datasets = new Library(config.library().datasets());
     Library models = new Library(config.library().models());
-    Vertx vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
-    keep("vertx", () -> await("close Vert.x", vertx.close()));
+    Vertx vertx = vertxSoon.join();
 
     AddressPolicy callbackPolicy =
         new AddressPolicy(

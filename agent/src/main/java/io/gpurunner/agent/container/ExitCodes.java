@@ -17,6 +17,11 @@ public final class ExitCodes {
   private static final int CANNOT_EXECUTE = 126;
   private static final int NOT_FOUND = 127;
 
+  /**
+   * What Docker tells of a container that ended while it was killed itself (moby, on restoring).
+   */
+  private static final int LOST_BY_ENGINE = 255;
+
   /** Numbers of x86 and Arm Linux (signal(7)). */
   private static final Map<Integer, String> SIGNALS =
       Map.ofEntries(
@@ -45,6 +50,9 @@ public final class ExitCodes {
     }
     if (code == NOT_FOUND) {
       return Optional.of("command not found");
+    }
+    if (code == LOST_BY_ENGINE) {
+      return Optional.of("its own, or its container engine died meanwhile and lost it");
     }
     int signal = code - SIGNAL_BASE;
     if (signal < 1 || signal > HIGHEST_SIGNAL) {

@@ -17,10 +17,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -80,9 +82,9 @@ public final class JobLedger implements AutoCloseable {
     this.clock = clock;
     this.ids = ids;
     this.watch = watch;
-    List<Job> jobs = rows.loadLive(store.writing());
-    requireLeasesAgree(jobs);
-    jobs.forEach(live::put);
+    List<JobRows.LiveRow> jobs = rows.loadLive(store.writing());
+    requireLeasesAgree(jobs.stream().map(JobRows.LiveRow::job).toList());
+    jobs.forEach(row -> live.put(row.job(), OptionalLong.of(row.requestBytes())));
     this.sequence = rows.newestSequence(store.rows());
     this.commits = committing.apply(changes);
   }
@@ -162,7 +164,7 @@ public final class JobLedger implements AutoCloseable {
               .forEach(note -> addFirstLine(job, new JobHistory.Line(now, "note", note)));
           idempotencyKey.ifPresent(
               key -> rows.insertKey(writer(), user, key, digest.orElseThrow(), id, now));
-          changes.put(job);
+          changes.put(job, requestJson.length());
           return new Creation.Created(id);
         });
   }
@@ -572,10 +574,25 @@ public final class JobLedger implements AutoCloseable {
   private final class Changes implements GroupCommit.Group {
     private final Map<JobId, Job> kept = new LinkedHashMap<>();
     private final Map<JobId, Job> last = new LinkedHashMap<>();
+
+    /** Lengths of the requests of new jobs. */
+    private final Map<JobId, Long> requestBytes = new HashMap<>();
+
     private List<Job> published = List.of();
 
     void put(Job job) {
       last.put(job.id(), job);
+    }
+
+    /** A new one. */
+    void put(Job job, long bytes) {
+      put(job);
+      requestBytes.put(job.id(), bytes);
+    }
+
+    private OptionalLong requestBytes(Job job) {
+      Long bytes = requestBytes.get(job.id());
+      return bytes == null ? OptionalLong.empty() : OptionalLong.of(bytes);
     }
 
     Optional<Job> find(JobId id) {
@@ -593,6 +610,7 @@ public final class JobLedger implements AutoCloseable {
       }
       kept.clear();
       last.clear();
+      requestBytes.clear();
       return store.connection();
     }
 
@@ -639,7 +657,7 @@ public final class JobLedger implements AutoCloseable {
     }
 
     private boolean holdsGroup() throws SQLException {
-      List<Job> found = rows.loadLive(writing());
+      List<Job> found = rows.loadLive(writing()).stream().map(JobRows.LiveRow::job).toList();
       if (live.equalAfter(List.of(), found)) {
         return false; // also found out on a disk that is full
       }
@@ -659,7 +677,7 @@ public final class JobLedger implements AutoCloseable {
       List<Job> changed = List.copyOf(kept.values());
       watch.reached(CommitWatch.Boundary.UNTOLD, changed);
       published = changed;
-      changed.forEach(live::put);
+      changed.forEach(job -> live.put(job, requestBytes(job)));
       kept.clear();
       last.clear();
       for (Job job : changed) {

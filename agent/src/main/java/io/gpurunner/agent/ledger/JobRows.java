@@ -31,14 +31,21 @@ final class JobRows {
   private static final String JOB_COLUMNS =
       "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
 
-  List<Job> loadLive(Handle handle) {
+  /**
+   * A job that has not ended.
+   *
+   * @param requestBytes length of its request
+   */
+  record LiveRow(Job job, long requestBytes) {}
+
+  List<LiveRow> loadLive(Handle handle) {
     // Files of a job that has not ended are kept, and the index begins with these.
     return handle
         .createQuery(
             "select "
                 + JOB_COLUMNS
                 + " from job where files = 'KEPT' and finished_at is null order by sequence")
-        .map((row, _) -> job(row))
+        .map((row, _) -> new LiveRow(job(row), row.getString("request_json").length()))
         .list();
   }
 

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -22,16 +23,22 @@ final class LiveJobs {
 
   private record Entry(Job job, long requestBytes) {}
 
-  void put(Job job) {
+  /**
+   * @param requestBytes length of its request where it is at hand; else it is found out
+   */
+  void put(Job job, OptionalLong requestBytes) {
     switch (job.state()) {
-      case JobState.Live _ -> remember(job);
+      case JobState.Live _ -> remember(job, requestBytes);
       case JobState.Final _ -> forget(job.id());
     }
   }
 
-  private void remember(Job job) {
+  private void remember(Job job, OptionalLong requestBytes) {
     Entry before = jobs.get(job.id());
-    long bytes = before == null ? JobCodec.write(job.request()).length() : before.requestBytes;
+    long bytes =
+        before == null
+            ? requestBytes.orElseGet(() -> JobCodec.write(job.request()).length())
+            : before.requestBytes;
     jobs.put(job.id(), new Entry(job, bytes));
     if (before == null) {
       loads.merge(job.user(), LiveLoad.ofOne(bytes), LiveLoad::plus);

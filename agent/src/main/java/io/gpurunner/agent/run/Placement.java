@@ -10,6 +10,7 @@ import io.gpurunner.gpu.GpuType;
 import io.gpurunner.gpu.GpuUuid;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -99,7 +100,7 @@ final class Placement {
           }
         }
       }
-      return new Decision(List.copyOf(starts), Map.copyOf(waiting));
+      return new Decision(List.copyOf(starts), Collections.unmodifiableMap(waiting));
     }
 
     /** Whether the end of jobs alone can make so many devices free: a lost one never comes free. */

@@ -95,7 +95,7 @@ class LedgerKillIT {
     LedgerPlace copy = LedgerPlace.onDisk(killed);
     try (LedgerFile file = LedgerFile.open(copy, Clock.systemUTC(), JOURNAL_BYTES)) {
       assertThat(new JobRows().loadLive(file.writing()))
-          .extracting(job -> job.id())
+          .extracting(row -> row.job().id())
           .containsExactlyElementsOf(answered);
     }
   }

@@ -15,8 +15,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.Optional;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +27,9 @@ import org.jspecify.annotations.Nullable;
 final class DockerOutput implements ContainerOutput {
   /** How often a follower's stream is flushed, which is also how its end is noticed. */
   private static final Duration FLUSH_INTERVAL = Duration.ofSeconds(1);
+
+  private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   private final EngineConnection connection;
 
@@ -35,8 +41,10 @@ final class DockerOutput implements ContainerOutput {
   public void save(ContainerName name, Path file) {
     String what = "saving the output of " + name + " to " + file;
     try {
-      Path folder = Optional.ofNullable(file.getParent()).orElse(Path.of("."));
-      Path part = Files.createTempFile(folder, file.getFileName() + ".", ".part");
+      // Of one name: what a kill has left of it is written over.
+      Path part = file.resolveSibling(file.getFileName() + ".part");
+      Files.deleteIfExists(part);
+      Files.createFile(part, OWNER_ONLY);
       try {
         if (copyToDisk(name, part, what)) {
           Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);

@@ -10,6 +10,7 @@ import io.gpurunner.agent.container.ContainerSpec;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -42,15 +43,19 @@ final class DockerOutputIT extends ContainerOutputContract {
   }
 
   @Test
-  void bothStreamsAreSavedAsTheyCame(@TempDir Path folder) {
+  void bothStreamsAreSavedAsTheyCame(@TempDir Path folder) throws IOException {
     ContainerName name =
         engine.start(
             TestEngine.shell(
                 "for i in 1 2 3; do echo out$i; sleep 0.1; echo err$i >&2; sleep 0.1; done"));
     engine.awaitExit(name);
     Path file = folder.resolve("log");
+    Files.writeString(folder.resolve("log.part"), "what a kill has left of the same");
     output.save(name, file);
     assertThat(file).hasContent("out1\nerr1\nout2\nerr2\nout3\nerr3");
+    assertThat(folder)
+        .isDirectoryContaining("glob:**/log")
+        .isDirectoryNotContaining("glob:**.part");
   }
 
   @Test
