@@ -103,7 +103,7 @@ final class FinishedJobs {
   }
 
   private void write(int count, BufferedWriter ids) throws IOException, SQLException {
-    Instant first = Instant.now().minus(Duration.ofDays(400));
+    Instant first = Instant.now().minus(Duration.ofDays(100));
     int sampleEvery = Math.max(1, count / SAMPLE);
     try (PreparedStatement job =
             prepare(
