@@ -16,6 +16,7 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -51,6 +52,7 @@ public final class JobLedger implements AutoCloseable {
   private final Supplier<JobId> ids;
   private final JobRows rows = new JobRows();
   private final LiveJobs live = new LiveJobs();
+  private final EndedStandings ended = new EndedStandings();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
   private final CommitWatch watch;
   private final Changes changes = new Changes();
@@ -397,6 +399,7 @@ public final class JobLedger implements AutoCloseable {
             ids = rows.forgettable(writing(), Instant.ofEpochMilli(Long.MAX_VALUE), more);
           }
           rows.forget(writer(), ids);
+          changes.forget(ids);
           return ids.size();
         });
   }
@@ -430,7 +433,11 @@ public final class JobLedger implements AutoCloseable {
 
   /** Where any job stands; many times cheaper than {@link #find} for one that has ended. */
   public Optional<Standing> standing(JobId id) {
-    return findLive(id).map(Standing::of).or(() -> read(handle -> rows.standing(handle, id)));
+    return findLive(id).map(Standing::of).or(() -> ended.find(id, this::readStanding));
+  }
+
+  private Optional<Standing> readStanding(JobId id) {
+    return read(handle -> rows.standing(handle, id));
   }
 
   /** The body a job was asked for with, as it was sent. */
@@ -578,10 +585,18 @@ public final class JobLedger implements AutoCloseable {
     /** Lengths of the requests of new jobs. */
     private final Map<JobId, Long> requestBytes = new HashMap<>();
 
+    /** Also of a commit that was undone, which costs reading one again. */
+    private final List<JobId> forgotten = new ArrayList<>();
+
     private List<Job> published = List.of();
 
     void put(Job job) {
       last.put(job.id(), job);
+    }
+
+    /** Their records go. */
+    void forget(List<JobId> ids) {
+      forgotten.addAll(ids);
     }
 
     /** A new one. */
@@ -611,6 +626,7 @@ public final class JobLedger implements AutoCloseable {
       kept.clear();
       last.clear();
       requestBytes.clear();
+      forgotten.clear();
       return store.connection();
     }
 
@@ -677,6 +693,10 @@ public final class JobLedger implements AutoCloseable {
       List<Job> changed = List.copyOf(kept.values());
       watch.reached(CommitWatch.Boundary.UNTOLD, changed);
       published = changed;
+      // First: a job is at no time in neither.
+      ended.changed(changed);
+      ended.forgotten(forgotten);
+      forgotten.clear();
       changed.forEach(job -> live.put(job, requestBytes(job)));
       kept.clear();
       last.clear();

@@ -1,0 +1,70 @@
+package io.gpurunner.agent.ledger;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.api.JobId;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * Where jobs that have ended stand, of those that ended last or were asked for last: clients ask
+ * for the same ones again and again. Holds nothing that a commit has changed since. Thread-safe.
+ */
+final class EndedStandings {
+  /** Some 20 MB. */
+  private static final int LIMIT = 50_000;
+
+  private final Map<JobId, Standing> standings =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<JobId, Standing> eldest) {
+          return size() > LIMIT;
+        }
+      };
+
+  /** Counts what was committed: what was read before need not hold any more. */
+  private long commits;
+
+  /** What is here, or what the database says. */
+  Optional<Standing> find(JobId id, Function<JobId, Optional<Standing>> database) {
+    long before;
+    synchronized (this) {
+      Standing known = standings.get(id);
+      if (known != null) {
+        return Optional.of(known);
+      }
+      before = commits;
+    }
+    Optional<Standing> read = database.apply(id);
+    read.ifPresent(standing -> keep(standing, before));
+    return read;
+  }
+
+  private synchronized void keep(Standing standing, long before) {
+    if (commits == before && standing.state() instanceof JobState.Final) {
+      standings.put(standing.id(), standing);
+    }
+  }
+
+  /** A commit made these of jobs. */
+  synchronized void changed(Collection<Job> jobs) {
+    commits++;
+    for (Job job : jobs) {
+      switch (job.state()) {
+        case JobState.Final _ -> standings.put(job.id(), Standing.of(job));
+        case JobState.Live _ -> standings.remove(job.id());
+      }
+    }
+  }
+
+  /** A commit removes the records of these. */
+  synchronized void forgotten(Collection<JobId> ids) {
+    commits++;
+    ids.forEach(standings::remove);
+  }
+}
