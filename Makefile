@@ -39,7 +39,7 @@ simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one
 	dev/prepare
 	dev/maven test -pl agent -am -Dtest=SimulationCampaign -Dsimulation.seeds=$(SEEDS) $(if $(SEED),-Dsimulation.seed=$(SEED))
 
-kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; about an hour
+kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; half an hour
 	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(or $(N),1000)
 
 cut-ledger: ## cut the power under the ledger N times (100000); not part of `make test`

@@ -1,20 +1,22 @@
 -- For wrk: POSTs to one path, its requests taken from a file in turn: lines of a token, a blank and a body.
 --   wrk -s bench.lua URL -- FILE          closes with one line of JSON, times in microseconds
---   wrk -s bench.lua URL -- FILE churn    creates jobs by the first line and deletes them again: warms an agent up and leaves
---                                         next to nothing behind
+--   wrk -s bench.lua URL -- FILE churn    creates jobs by the first line and deletes them again, some thousand in turn: warms
+--                                         an agent up, with queues of all lengths, and leaves next to nothing behind
 
 local CREATE, DELETE = "/api/userJob", "/api/userJob/job_del"
 local requests = {}
 local at = 0
+local QUEUED = 4000
 
 local function post(path, token, body)
   return wrk.format("POST", path, { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" }, body)
 end
 
 local function churn(token, body)
-  local made = {}
+  local made, deleting = {}, false
   request = function()
-    local id = table.remove(made)
+    deleting = #made > (deleting and 0 or QUEUED)
+    local id = deleting and table.remove(made)
     return id and post(DELETE, token, '{"job_id":"' .. id .. '"}') or post(CREATE, token, body)
   end
   response = function(_, _, answer)
