@@ -57,6 +57,7 @@ public final class FaultPoints {
           "probe",
           "exists",
           "signedUrl",
+          "location",
           "paths",
           "overrun",
           "lookInterval",
