@@ -27,6 +27,9 @@ class DiskFullIT {
   private static final Duration SOON = Duration.ofMinutes(3);
   private static final Duration GRACE = Duration.ofSeconds(2);
 
+  private static final String UNTIL_TOLD =
+      "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done";
+
   /** Of which the agent keeps one as its reserve. */
   private static final int DISK_GIGABYTES = 3;
 
@@ -85,10 +88,7 @@ class DiskFullIT {
       String limited =
           agent.create(
               body("while true; do sleep 0.1; done").put("stopType", 1).put("stopTime", 1));
-      String ending =
-          agent.create(
-              body(
-                  "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done"));
+      String ending = agent.create(body(UNTIL_TOLD));
       agent.awaitState(limited, "RUNNING", SOON);
       agent.awaitState(ending, "RUNNING", SOON);
       Instant deadline = Instant.parse(agent.detail(limited).getString("deadline"));
@@ -148,10 +148,7 @@ class DiskFullIT {
     try (AgentUnderTest agent =
         new AgentUnderTest(disk, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
       agent.awaitReady();
-      String ending =
-          agent.create(
-              body(
-                  "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done"));
+      String ending = agent.create(body(UNTIL_TOLD));
       agent.awaitState(ending, "RUNNING", SOON);
       String filling =
           agent.create(body("cat /dev/zero > $CKPT_PATH/all; exit 3").put("ckptVol", 1_500));
@@ -189,10 +186,7 @@ class DiskFullIT {
     try (AgentUnderTest agent =
         new AgentUnderTest(disk, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
       agent.awaitReady();
-      String ending =
-          agent.create(
-              body(
-                  "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done"));
+      String ending = agent.create(body(UNTIL_TOLD));
       agent.awaitState(ending, "RUNNING", SOON);
       shell(
           "dd if=/dev/zero of=disk/state/rest bs=64k 2>dd.log || dd if=/dev/zero bs=1k >>disk/state/rest 2>dd.log || true");
