@@ -375,7 +375,7 @@ public final class JobLedger implements AutoCloseable {
           Job job = current(id);
           update(job, job.withFiles(JobFiles.SWEPT));
           String message = "files removed: older than the retention time";
-          addLine(id, new JobHistory.Line(clock.instant(), "swept", message));
+          addLine(job, new JobHistory.Line(clock.instant(), "swept", message));
           return id;
         });
   }

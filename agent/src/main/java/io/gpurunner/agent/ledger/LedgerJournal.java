@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * what a cut has torn, and what is left of earlier rounds, is not. For one thread.
  */
 final class LedgerJournal implements AutoCloseable {
-  /** Some 500 jobs created, which take a second to be executed again at a start. */
+  /** Some 500 jobs created, which a start may have to execute again. */
   static final int BYTES = 1 << 20;
 
   private static final int MAGIC = 0x47524a31;
@@ -191,10 +191,6 @@ final class LedgerJournal implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      channel.close();
-    } catch (IOException e) {
-      log.warn("{} cannot be closed: {}", file, e.getMessage());
-    }
+    LedgerPlace.close(file, channel);
   }
 }

@@ -8,6 +8,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.h2.message.DbException;
 import org.h2.store.fs.FilePath;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Where a ledger is: the names of its database and of the files beside it. All are reached through
@@ -19,6 +21,8 @@ import org.h2.store.fs.FilePath;
 record LedgerPlace(String scheme, Path database) {
   static final String SUFFIX = ".mv.db";
   private static final String DISK = "file:";
+
+  private static final Logger log = LoggerFactory.getLogger(LedgerPlace.class);
 
   /** On this machine's disks. */
   static LedgerPlace onDisk(Path database) {
@@ -198,6 +202,15 @@ record LedgerPlace(String scheme, Path database) {
   void makePrivate(FilePath file) throws IOException {
     if (file.createFile()) {
       setMode(file, "rw-------");
+    }
+  }
+
+  /** Closes what was opened of a file; a failure is told, and no more. */
+  static void close(FilePath file, FileChannel channel) {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      log.warn("{} cannot be closed: {}", file, e.getMessage());
     }
   }
 

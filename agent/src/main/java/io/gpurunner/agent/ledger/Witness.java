@@ -94,10 +94,6 @@ final class Witness implements AutoCloseable {
 
   @Override
   public void close() {
-    try {
-      channel.close();
-    } catch (IOException e) {
-      log.warn("{} cannot be closed: {}", file, e.getMessage());
-    }
+    LedgerPlace.close(file, channel);
   }
 }
