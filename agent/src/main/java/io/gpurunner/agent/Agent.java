@@ -67,12 +67,14 @@ final class Agent implements AutoCloseable {
   private final Deque<Part> parts = new ArrayDeque<>();
   private final AgentConfig config;
   private final String bootId;
+  private final FaultPoints faults;
 
   private record Part(String name, AutoCloseable handle) {}
 
-  private Agent(AgentConfig config, String bootId) {
+  private Agent(AgentConfig config, String bootId, FaultPoints faults) {
     this.config = config;
     this.bootId = bootId;
+    this.faults = faults;
   }
 
   /**
@@ -82,12 +84,12 @@ final class Agent implements AutoCloseable {
    * @throws AgentStartException naming what cannot be had: the state directory, the address
    */
   static Agent start(AgentConfig config) {
-    return start(config, new HostFacts().bootId());
+    return start(config, new HostFacts().bootId(), FaultPoints.ofThisProcess());
   }
 
-  /** The same, under a given boot id. */
-  static Agent start(AgentConfig config, String bootId) {
-    Agent agent = new Agent(config, bootId);
+  /** The same, under a given boot id and with these fault points. */
+  static Agent start(AgentConfig config, String bootId, FaultPoints faults) {
+    Agent agent = new Agent(config, bootId, faults);
     try {
       agent.open();
       return agent;
@@ -114,7 +116,6 @@ final class Agent implements AutoCloseable {
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
-    FaultPoints faults = FaultPoints.ofThisProcess();
     JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
     GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));

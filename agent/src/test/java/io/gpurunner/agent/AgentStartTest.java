@@ -19,7 +19,7 @@ final class AgentStartTest {
     Files.writeString(file, "state-dir: /dev/null\n");
     AgentConfig config = ConfigFile.load(file);
 
-    assertThatThrownBy(() -> Agent.start(config, "boot-1"))
+    assertThatThrownBy(() -> Agent.start(config))
         .isInstanceOf(AgentStartException.class)
         .hasMessage("state-dir /dev/null cannot be made: is there already and is not a directory");
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
+import io.gpurunner.agent.fault.FaultPoints;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.api.TokenIssuer;
 import io.vertx.core.json.JsonObject;
@@ -33,6 +34,7 @@ final class AgentUnderTest implements AutoCloseable {
   private final HttpClient http = HttpClient.newHttpClient();
   private final AgentConfig config;
   private final int port;
+  private final FaultPoints faults;
   private Agent agent;
 
   /**
@@ -40,12 +42,25 @@ final class AgentUnderTest implements AutoCloseable {
    * @param gpu the {@code gpu:} section
    */
   AgentUnderTest(Path directory, String store, String gpu, String bootId) {
-    this(directory, store, gpu, TestEnvironment.require("DOCKER_HOST"), bootId);
+    this(
+        directory,
+        store,
+        gpu,
+        TestEnvironment.require("DOCKER_HOST"),
+        bootId,
+        FaultPoints.ofThisProcess());
   }
 
-  /** The same, on another Docker engine. */
-  AgentUnderTest(Path directory, String store, String gpu, String dockerHost, String bootId) {
+  /** The same, on another Docker engine and with fault points. */
+  AgentUnderTest(
+      Path directory,
+      String store,
+      String gpu,
+      String dockerHost,
+      String bootId,
+      FaultPoints faults) {
     this.port = TestEnvironment.freePort();
+    this.faults = faults;
     String yaml =
         """
         state-dir: %s
@@ -71,7 +86,7 @@ final class AgentUnderTest implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    agent = Agent.start(config, bootId);
+    agent = Agent.start(config, bootId, faults);
   }
 
   static String simulatedGpus() {
@@ -101,7 +116,7 @@ final class AgentUnderTest implements AutoCloseable {
   /** The agent ends and starts again, under this boot id. Containers run on. */
   void restart(String bootId) {
     agent.close();
-    agent = Agent.start(config, bootId);
+    agent = Agent.start(config, bootId, faults);
     awaitReady();
   }
 

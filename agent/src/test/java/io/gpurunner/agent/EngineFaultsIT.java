@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.container.docker.PrivateEngine;
 import io.gpurunner.agent.container.docker.TinyRegistry;
+import io.gpurunner.agent.fault.FaultPoints;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.URI;
@@ -11,7 +12,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,6 +35,32 @@ class EngineFaultsIT {
 
   private static final String STARTED = "echo run >> $CKPT_PATH/runs; ";
   private static final String WAIT = "while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done; ";
+
+  private static final String DEAF =
+      "/bin/sh -c 'trap \"\" TERM; " + STARTED + WAIT + "echo end >> $CKPT_PATH/ended'";
+
+  /** The job's program has begun. */
+  private static final String BEGUN = "begun";
+
+  private static final List<Moment> MOMENTS =
+      List.of(
+          new Moment("containers.create.before", 20),
+          new Moment("containers.create.after", 0),
+          new Moment("containers.start.before", 0),
+          new Moment("containers.start.before", 60),
+          new Moment("containers.start.before", 120),
+          new Moment("containers.start.before", 180),
+          new Moment(BEGUN, 0),
+          new Moment(BEGUN, 0),
+          new Moment(BEGUN, 0),
+          new Moment("containers.start.after", 0),
+          new Moment("containers.signal.before", 0),
+          new Moment("containers.signal.after", 0),
+          new Moment("containers.remove.before", 0),
+          new Moment("containers.remove.before", 30),
+          new Moment("containers.remove.after", 0));
+
+  private volatile Consumer<String> atPoint = _ -> {};
 
   /** For a socket's path, that has 107 characters at most. */
   @TempDir(factory = ShortTemporaryDirectory.class)
@@ -68,7 +99,8 @@ class EngineFaultsIT {
             "{ type: local }",
             AgentUnderTest.simulatedGpus(),
             engine.host().toString(),
-            "boot-1");
+            "boot-1",
+            FaultPoints.telling(point -> atPoint.accept(point)));
     agent.awaitReady();
   }
 
@@ -89,7 +121,7 @@ class EngineFaultsIT {
   @Test
   void underAnEngineWithLiveRestoreJobsGoOn() throws Exception {
     Jobs jobs = new Jobs();
-    String waiting = jobs.running("echo weights > $MODEL_PATH/ds_model.bin; " + WAIT);
+    String waiting = running("echo weights > $MODEL_PATH/ds_model.bin; " + WAIT);
     jobs.beginPullAndStop();
 
     engine.kill();
@@ -99,8 +131,8 @@ class EngineFaultsIT {
 
     jobs.assertTrueEnds();
     assertThat(agent.detail(waiting).getString("state")).isEqualTo("RUNNING");
-    jobs.go(waiting);
-    jobs.assertEnd(waiting, "SUCCEEDED", "");
+    go(waiting);
+    assertEnd(waiting, "SUCCEEDED", "");
     assertThat(agent.detail(waiting).getString("url")).isNotNull();
   }
 
@@ -112,14 +144,14 @@ class EngineFaultsIT {
     engine.stop();
     engine.start(List.of());
     Jobs jobs = new Jobs();
-    String waiting = jobs.running(WAIT);
+    String waiting = running(WAIT);
     String saving =
-        jobs.running(
+        running(
             "trap \"echo half > $MODEL_PATH/ds_model.bin; exit 0\" TERM; touch $CKPT_PATH/ready; "
                 + WAIT);
     Awaitility.await("the trap to be set")
         .atMost(SOON)
-        .until(() -> Files.exists(jobs.checkpoint(saving).resolve("ready")));
+        .until(() -> Files.exists(checkpoint(saving).resolve("ready")));
     jobs.beginPullAndStop();
 
     if (killed) {
@@ -133,9 +165,175 @@ class EngineFaultsIT {
     registry.release();
 
     jobs.assertTrueEnds();
-    jobs.assertEnd(waiting, "FAILED", "exit code 137");
-    jobs.assertEnd(saving, "FAILED", "exit code 137");
+    assertEnd(waiting, "FAILED", "exit code 137");
+    assertEnd(saving, "FAILED", "exit code 137");
     assertThat(agent.config().stateDir().resolve("artifacts").resolve(saving)).doesNotExist();
+  }
+
+  /**
+   * While it does what the agent asked of it, and before that could be recorded. A start that is
+   * lost this way leaves a program that runs, in a container that the next engine takes for never
+   * started (docs/adr/010).
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void killedAtAnyMomentItLeavesNoJobRunTwiceAndNoProcess(boolean liveRestore) throws Exception {
+    engine.stop();
+    List<String> options = liveRestore ? LIVE_RESTORE : List.of();
+    engine.start(options);
+    for (Moment moment : MOMENTS) {
+      agent.awaitReady();
+      String job = agent.create(AgentUnderTest.body(DEAF).put("gpuNumber", 0));
+      killAt(moment, job);
+      engine.start(options);
+      if (!moment.point.startsWith("containers.signal")) {
+        goOnceItRuns(job);
+      }
+      agent.awaitEnd(job, SOON);
+      assertTrueEnd(job, moment, liveRestore);
+    }
+  }
+
+  /**
+   * When the engine is killed.
+   *
+   * @param point of {@link FaultPoints}, or {@link #BEGUN}
+   * @param millis after it was reached; 0: before the agent goes on
+   */
+  private record Moment(String point, int millis) {}
+
+  private void killAt(Moment moment, String job) throws Exception {
+    CompletableFuture<Boolean> reached = new CompletableFuture<>();
+    CompletableFuture<Boolean> killed = new CompletableFuture<>();
+    atPoint =
+        point -> {
+          if (point.equals(moment.point) && reached.complete(true) && moment.millis == 0) {
+            kill(killed);
+          }
+        };
+    if (moment.point.equals(BEGUN)) {
+      while (!Files.exists(runs(job))) {
+        Thread.onSpinWait();
+      }
+      kill(killed);
+      reached.complete(true);
+    } else if (!moment.point.startsWith("containers.create")
+        && !moment.point.startsWith("containers.start")) {
+      agent.awaitState(job, "RUNNING", SOON);
+      if (moment.point.startsWith("containers.signal")) {
+        agent.post("/api/userJob/job_del", new JsonObject().put("job_id", job));
+      } else {
+        go(job);
+      }
+    }
+    reached.get(SOON.toSeconds(), TimeUnit.SECONDS);
+    if (moment.millis > 0) {
+      LockSupport.parkNanos(Duration.ofMillis(moment.millis).toNanos());
+      kill(killed);
+    }
+    killed.get(SOON.toSeconds(), TimeUnit.SECONDS);
+    atPoint = _ -> {};
+  }
+
+  /** A program that the agent does not know to run is not told to end: the agent has to do it. */
+  private void goOnceItRuns(String job) throws IOException {
+    Awaitility.await(job + " to run or end")
+        .atMost(SOON)
+        .until(
+            () ->
+                agent.detail(job).getString("state").equals("RUNNING")
+                    || !agent.status(job).getString("status").equals("working"));
+    go(job);
+  }
+
+  private void kill(CompletableFuture<Boolean> killed) {
+    try {
+      engine.kill();
+      killed.complete(true);
+    } catch (IOException | RuntimeException | AssertionError e) {
+      killed.completeExceptionally(e);
+    }
+  }
+
+  private void assertTrueEnd(String job, Moment moment, boolean liveRestore) throws IOException {
+    JsonObject detail = agent.detail(job);
+    String state = detail.getString("state");
+    String reason = detail.getString("reason", "");
+    String what = moment + ": " + detail.encode();
+    List<String> runs = Files.exists(runs(job)) ? Files.readAllLines(runs(job)) : List.of();
+    assertThat(runs).as(what).hasSizeLessThanOrEqualTo(1);
+    assertThat(containers.of(job)).as(what).isEmpty();
+    assertThat(processesOf(job)).as(what).isEmpty();
+    switch (moment.point) {
+      case "containers.start.before" -> {
+        if (moment.millis == 0) {
+          assertThat(runs).as(what).isEmpty();
+          assertThat(reason).as(what).contains("whether the job ran is not known");
+        }
+      }
+      case "containers.create.after", "containers.remove.before", "containers.remove.after" ->
+          assertThat(state).as(what).isEqualTo("SUCCEEDED");
+      case "containers.signal.before", "containers.signal.after" ->
+          assertThat(state).as(what).isEqualTo("DELETED");
+      default -> {}
+    }
+    if (state.equals("SUCCEEDED")) {
+      assertThat(checkpoint(job).resolve("ended")).as(what).exists();
+    } else if (!state.equals("DELETED")) {
+      assertThat(state).as(what).isEqualTo("FAILED");
+      // Without live restore the next engine ends what it finds running.
+      assertThat(reason)
+          .as(what)
+          .containsPattern(
+              "whether the job ran is not known" + (liveRestore ? "" : "|exit code 137"));
+    }
+  }
+
+  /** Those that see the job's directories. */
+  private static List<Long> processesOf(String job) {
+    return ProcessHandle.allProcesses()
+        .map(ProcessHandle::pid)
+        .filter(
+            pid -> {
+              try {
+                return Files.readString(Path.of("/proc/" + pid + "/mountinfo")).contains(job);
+              } catch (IOException ended) {
+                return false;
+              }
+            })
+        .toList();
+  }
+
+  /** A job without GPUs that has begun. */
+  private String running(String script) {
+    String job =
+        agent.create(
+            AgentUnderTest.body("/bin/sh -c '" + STARTED + script + "'").put("gpuNumber", 0));
+    agent.awaitState(job, "RUNNING", SOON);
+    Awaitility.await(job + " to have begun").atMost(SOON).until(() -> Files.exists(runs(job)));
+    return job;
+  }
+
+  /** It came to this end, after one run, and holds nothing. */
+  private void assertEnd(String job, String state, String reason) throws IOException {
+    agent.awaitEnd(job, SOON);
+    JsonObject detail = agent.detail(job);
+    assertThat(detail.getString("state")).as(detail.encode()).isEqualTo(state);
+    assertThat(detail.getString("reason", "")).contains(reason);
+    assertThat(Files.readAllLines(runs(job))).hasSize(1);
+    assertThat(containers.of(job)).isEmpty();
+  }
+
+  private void go(String job) throws IOException {
+    Files.writeString(checkpoint(job).resolve("go"), "");
+  }
+
+  private Path checkpoint(String job) {
+    return agent.jobDirectory(job).resolve("checkpoint");
+  }
+
+  private Path runs(String job) {
+    return checkpoint(job).resolve("runs");
   }
 
   /** One of each kind, each of which can be told what became of it. */
@@ -148,16 +346,6 @@ class EngineFaultsIT {
     Jobs() {
       good = running(WAIT + "echo end >> $CKPT_PATH/ended");
       bad = running(WAIT + "echo end >> $CKPT_PATH/ended; exit 3");
-    }
-
-    /** A job without GPUs that has begun. */
-    String running(String script) {
-      String job =
-          agent.create(
-              AgentUnderTest.body("/bin/sh -c '" + STARTED + script + "'").put("gpuNumber", 0));
-      agent.awaitState(job, "RUNNING", SOON);
-      Awaitility.await(job + " to have begun").atMost(SOON).until(() -> Files.exists(runs(job)));
-      return job;
     }
 
     void beginPullAndStop() throws Exception {
@@ -190,28 +378,6 @@ class EngineFaultsIT {
       agent.awaitState(pulling, "FAILED", SOON);
       assertThat(agent.detail(pulling).getString("reason")).contains("exit code 127");
       assertThat(containers.of(pulling)).isEmpty();
-    }
-
-    /** It came to this end, after one run, and holds nothing. */
-    void assertEnd(String job, String state, String reason) throws IOException {
-      agent.awaitEnd(job, SOON);
-      JsonObject detail = agent.detail(job);
-      assertThat(detail.getString("state")).as(detail.encode()).isEqualTo(state);
-      assertThat(detail.getString("reason", "")).contains(reason);
-      assertThat(Files.readAllLines(runs(job))).hasSize(1);
-      assertThat(containers.of(job)).isEmpty();
-    }
-
-    void go(String job) throws IOException {
-      Files.writeString(checkpoint(job).resolve("go"), "");
-    }
-
-    Path checkpoint(String job) {
-      return agent.jobDirectory(job).resolve("checkpoint");
-    }
-
-    private Path runs(String job) {
-      return checkpoint(job).resolve("runs");
     }
   }
 }

@@ -30,13 +30,16 @@ public interface ContainerRuntime {
    */
   void signal(ContainerName name, Signal signal);
 
-  /** Removes it, killed first where it runs. Absent is no error. */
+  /**
+   * Removes it, killed first where it runs, whether the engine knows of that or not. Absent is no
+   * error.
+   */
   void remove(ContainerName name);
 
   /** All containers, in any state and of whatever name, that carry this agent's label. */
   List<LabelledContainer> list();
 
-  /** Removes one of {@link #list}, killed first where it runs. Absent is no error. */
+  /** Removes one of {@link #list}, as {@link #remove} does. Absent is no error. */
   void discard(LabelledContainer container);
 
   /** The two signals a job gets. */

@@ -12,6 +12,12 @@ public sealed interface Observation {
   /** Made, never started. */
   record Created(String containerId) implements Observation {}
 
+  /**
+   * Made by an engine that has ended since, and never started as far as the one that runs now
+   * knows: it may have run, and may run still (docs/adr/010).
+   */
+  record Doubtful(String containerId) implements Observation {}
+
   /** It was started. */
   sealed interface Ran extends Observation {
     /**

@@ -81,8 +81,8 @@ public final class FaultPoints {
             .map(file -> new FaultTrigger(Path.of(file), OwnProcess::kill)::reached));
   }
 
-  /** Such that tell a listener instead. */
-  static FaultPoints telling(Consumer<String> reached) {
+  /** Such that tell a listener instead, which may do something else at them. */
+  public static FaultPoints telling(Consumer<String> reached) {
     return new FaultPoints(Optional.of(reached));
   }
 

@@ -91,12 +91,18 @@ final class ContainerSteps {
       case CREATE -> create(job, state, name);
       case RECORD_MADE ->
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
+      case REMOVE -> remove(name); // made anew, by the engine that is to start it
       case START -> {
         ports.containers().start(name);
         yield new Again();
       }
       case RECORD_START -> started(job, look.ran());
-      case FAIL_FOREIGN, FAIL_REMOVED, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED ->
+      case FAIL_FOREIGN,
+          FAIL_REMOVED,
+          FAIL_DOUBTFUL,
+          FAIL_REPLACED,
+          FAIL_RESTARTING,
+          FAIL_REBOOTED ->
           fail(look.verdict());
       case Verdict other -> throw unforeseen(state, other);
     };
@@ -398,6 +404,9 @@ final class ContainerSteps {
       case FAIL_FOREIGN ->
           "a container of this run was there before the agent made it; it may have run already";
       case FAIL_REMOVED -> "the container was removed from outside while the job ran";
+      case FAIL_DOUBTFUL ->
+          "the container engine ended while it was to start the container; whether the job ran is"
+              + " not known";
       case FAIL_REPLACED ->
           "the container was replaced or started again from outside while the job ran";
       case FAIL_RESTARTING -> "the container was set from outside to restart by itself";

@@ -49,6 +49,8 @@ final class Recovery {
     /** There is none: never made, or removed. */
     ABSENT,
     CREATED,
+    /** The engine that made it has ended, and may have started it. */
+    DOUBTFUL,
     RUNNING,
     PAUSED,
     RESTARTING,
@@ -65,6 +67,7 @@ final class Recovery {
           ? REPLACED
           : switch (seen) {
             case Observation.Created _ -> CREATED;
+            case Observation.Doubtful _ -> DOUBTFUL;
             case Observation.Exited _ -> EXITED;
             case Observation.Running running ->
                 switch (running.activity()) {
@@ -132,6 +135,7 @@ final class Recovery {
     REAP("reap it"),
     FAIL_FOREIGN("fails: not ours"),
     FAIL_REMOVED("fails: removed"),
+    FAIL_DOUBTFUL("fails: not known"),
     FAIL_REPLACED("fails: replaced"),
     FAIL_RESTARTING("fails: restarting"),
     FAIL_REBOOTED("fails: rebooted");
@@ -166,6 +170,7 @@ final class Recovery {
     return switch (seen) {
       case ABSENT -> boot == Boot.SAME ? Verdict.CREATE : Verdict.RENEW_BOOT;
       case CREATED -> boot == Boot.SAME ? Verdict.RECORD_MADE : Verdict.RENEW_BOOT;
+      case DOUBTFUL -> boot == Boot.SAME ? Verdict.REMOVE : Verdict.RENEW_BOOT;
       case RUNNING, PAUSED, RESTARTING, EXITED, REPLACED -> Verdict.FAIL_FOREIGN;
     };
   }
@@ -174,6 +179,7 @@ final class Recovery {
     return switch (seen) {
       case ABSENT -> Verdict.FAIL_REMOVED;
       case CREATED -> Verdict.START;
+      case DOUBTFUL -> Verdict.FAIL_DOUBTFUL;
       case RUNNING, PAUSED, EXITED -> Verdict.RECORD_START;
       case RESTARTING -> Verdict.FAIL_RESTARTING;
       case REPLACED -> Verdict.FAIL_REPLACED;
@@ -187,14 +193,14 @@ final class Recovery {
       case EXITED -> Verdict.JUDGE;
       case RESTARTING -> Verdict.FAIL_RESTARTING;
       // One that never ran is another one.
-      case CREATED, REPLACED -> Verdict.FAIL_REPLACED;
+      case CREATED, DOUBTFUL, REPLACED -> Verdict.FAIL_REPLACED;
     };
   }
 
   private static Verdict ofStopping(Seen seen) {
     return switch (seen) {
       case ABSENT -> Verdict.RECORD_GONE;
-      case CREATED -> Verdict.REMOVE;
+      case CREATED, DOUBTFUL -> Verdict.REMOVE;
       case RUNNING, PAUSED, RESTARTING, REPLACED -> Verdict.SIGNAL;
       case EXITED -> Verdict.SAVE_AND_REMOVE;
     };

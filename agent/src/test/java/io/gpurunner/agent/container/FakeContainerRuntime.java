@@ -102,6 +102,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     int exitCode;
     boolean outOfMemory;
     int runs = 1;
+    boolean madeByAnother;
     Observation.Activity activity = Observation.Activity.ACTIVE;
 
     Box(String id, ContainerSpec spec, Program program) {
@@ -137,6 +138,11 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   /** The next calls of this sort fail, one for each time this is called. */
   public synchronized void failNext(Call call, Kind kind, Moment moment) {
     faults.computeIfAbsent(call, any -> new ArrayList<>()).add(new Fault(kind, moment));
+  }
+
+  /** The engine ended and another one runs now; containers go on. */
+  public synchronized void startEngineAnew() {
+    boxes.values().forEach(box -> box.madeByAnother = true);
   }
 
   /** Creating from this image is refused. */
@@ -259,7 +265,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
 
   private Observation observe(Box box) {
     if (box.startedAt.isEmpty()) {
-      return new Observation.Created(box.id);
+      return box.madeByAnother ? new Observation.Doubtful(box.id) : new Observation.Created(box.id);
     }
     if (runs(box)) {
       return new Observation.Running(box.id, runOf(box), box.startedAt.get(), box.activity);

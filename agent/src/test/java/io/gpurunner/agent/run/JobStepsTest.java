@@ -362,6 +362,31 @@ class JobStepsTest {
   }
 
   @Test
+  void aContainerThatAnEndedEngineMayHaveStartedIsNotStarted() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    untilMade(id);
+    run.containers.startEngineAnew();
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("not known"));
+    assertThat(run.containers.journal()).doesNotContain("start " + container(id, 1));
+    assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void aContainerThatAnEndedEngineMadeIsMadeAnewWhereNobodyAskedForItsStart() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.until(id, JobState.Starting.class);
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // made
+    run.containers.startEngineAnew();
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+    String name = container(id, 1).toString();
+    assertThat(run.containers.journal())
+        .containsSubsequence("create " + name, "remove " + name, "create " + name)
+        .containsOnlyOnce("start " + name);
+  }
+
+  @Test
   void aContainerThatWasThereBeforeTheAgentMadeItFailsTheRunAndIsRemoved() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
     run.containers.create(RunHarness.specOf(container(id, 1)));

@@ -160,6 +160,8 @@ final class RecoveryTest {
         List.of(RUNNING, new Observation.Created("c1"), Seen.REPLACED),
         List.of(MADE, new Observation.Created("c1"), Seen.CREATED),
         List.of(MADE, new Observation.Created("c2"), Seen.REPLACED),
+        List.of(RUNNING, new Observation.Doubtful("c1"), Seen.REPLACED),
+        List.of(MADE, new Observation.Doubtful("c1"), Seen.DOUBTFUL),
         List.of(MADE, running("c1@1", Activity.ACTIVE), Seen.RUNNING),
         List.of(MADE, running("c2@1", Activity.ACTIVE), Seen.REPLACED));
   }

@@ -15,6 +15,16 @@ final class Box {
   final long madeAt;
   Stage stage = Stage.CREATED;
   boolean paused;
+
+  /** The engine was killed before it had recorded that it was started. */
+  boolean lost;
+
+  /** Somebody was told that it runs: then that is recorded. */
+  boolean startTold;
+
+  /** Which of the engine's lives it was made in. */
+  final int engineLife;
+
   long startedAtMicros;
   Instant startedAt = Instant.EPOCH;
   Instant finishedAt = Instant.EPOCH;
@@ -52,12 +62,19 @@ final class Box {
       int exitAfterTerm,
       boolean overruns) {}
 
-  Box(ContainerName name, ContainerSpec spec, Program program, String id, long madeAt) {
+  Box(
+      ContainerName name,
+      ContainerSpec spec,
+      Program program,
+      String id,
+      long madeAt,
+      int engineLife) {
     this.name = name;
     this.spec = spec;
     this.program = program;
     this.id = id;
     this.madeAt = madeAt;
+    this.engineLife = engineLife;
   }
 
   /** Somebody took it from the agent: it is found by its label only. */
@@ -72,6 +89,7 @@ final class Box {
   void begin(long nowMicros, Instant now) {
     runs++;
     stage = Stage.RUNNING;
+    lost = false;
     startedAtMicros = nowMicros;
     startedAt = now;
     endsAt = program.runsFor() == Long.MAX_VALUE ? Long.MAX_VALUE : nowMicros + program.runsFor();
@@ -81,6 +99,11 @@ final class Box {
 
   String run() {
     return id + "@" + runs;
+  }
+
+  /** As far as the engine knows. */
+  boolean isUnstarted() {
+    return lost || stage == Stage.CREATED;
   }
 
   boolean isAlive() {

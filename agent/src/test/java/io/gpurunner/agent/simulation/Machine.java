@@ -25,6 +25,9 @@ final class Machine {
   /** What the engine may forget at a power cut: what it made so shortly before. */
   private static final long UNSYNCED = 5 * Timeline.SECOND;
 
+  /** It takes the engine at most so long to record a start. */
+  private static final long UNRECORDED = Timeline.SECOND;
+
   private final Simulation simulation;
   private final Dice dice;
   private final Timeline timeline;
@@ -34,6 +37,7 @@ final class Machine {
   private final Map<JobId, Box.Program> programs = new HashMap<>();
   private int boots = 1;
   private int made;
+  private int engineLives = 1;
   boolean engineUp = true;
   boolean machineUp = true;
 
@@ -120,7 +124,8 @@ final class Machine {
             spec,
             programs.getOrDefault(spec.name().job(), program()),
             "c" + made,
-            timeline.now());
+            timeline.now(),
+            engineLives);
     boxes.put(spec.name().toString(), box);
     say("made " + nameOf(spec.name()));
     simulation.invariants.created(box, late);
@@ -179,6 +184,11 @@ final class Machine {
     boxes.put("renamed-" + box.id, box);
     box.foreign = true;
     say("somebody renamed " + nameOf(box.name));
+  }
+
+  /** Whether the engine that is up, or comes up, made it: the same as ever since. */
+  boolean madeByThisEngine(Box box) {
+    return box.engineLife == engineLives;
   }
 
   /** Whether the engine still has it, by whatever name. */
@@ -245,7 +255,7 @@ final class Machine {
   }
 
   void signal(Box box, boolean kill) {
-    if (!box.isAlive()) {
+    if (!box.isAlive() || box.lost) {
       return;
     }
     box.paused = false; // the engine lets a paused container go on when it is signalled
@@ -295,10 +305,28 @@ final class Machine {
 
   // ---- what befalls it
 
-  /** The engine goes down, and with it what runs, unless it was told to let it live. */
-  void stopEngine(boolean containersLive) {
+  /** The engine goes down, and is up again some time later. */
+  void restartEngine() {
+    stopEngine(dice.percent(50));
+    timeline.once("world", false, dice.seconds(1, 60), this::startEngine);
+  }
+
+  /** With it goes what runs, unless it was told to let it live. */
+  private void stopEngine(boolean containersLive) {
     engineUp = false;
     say("the engine goes down" + (containersLive ? "" : ", and its containers"));
+    engineLives++;
+    for (Box box : boxes.values()) {
+      if (box.stage == Box.Stage.CREATED) {
+        simulation.truth(box.name.job()).causes.add(Cause.ENGINE);
+      }
+      boolean unrecorded = !box.startTold && timeline.now() - box.startedAtMicros < UNRECORDED;
+      if (box.isAlive() && unrecorded) {
+        simulation.truth(box.name.job()).causes.add(Cause.ENGINE);
+        box.lost = true;
+        say("and does not know that it started " + nameOf(box.name));
+      }
+    }
     if (!containersLive) {
       endAll(Cause.KILLED);
     }
@@ -306,7 +334,7 @@ final class Machine {
 
   private void endAll(Cause cause) {
     for (Box box : List.copyOf(boxes.values())) {
-      if (box.isAlive()) {
+      if (box.isAlive() && !(box.lost && machineUp)) {
         simulation.truth(box.name.job()).causes.add(cause);
         end(box, cause == Cause.REBOOT ? dice.pick(List.of(0, 137, 255)) : 137, false);
       }
@@ -324,6 +352,7 @@ final class Machine {
   void cutPower() {
     machineUp = false;
     engineUp = false;
+    engineLives++;
     say("the power is cut");
     for (JobTruth truth : simulation.truths()) {
       truth.causes.add(Cause.REBOOT);

@@ -51,8 +51,7 @@ final class Mischief {
       case KILL_AGENT -> simulation.agent().ifPresent(agent -> agent.die("killed"));
       case RESTART_ENGINE -> {
         if (machine.engineUp) {
-          machine.stopEngine(dice.percent(50));
-          later(dice.seconds(1, 60), machine::startEngine);
+          machine.restartEngine();
         }
       }
       case CUT_POWER -> {
@@ -161,7 +160,7 @@ final class Mischief {
   private void anyBox(boolean alive, What what) {
     List<Box> boxes =
         machine.boxes.values().stream()
-            .filter(box -> !box.foreign && (!alive || box.isAlive()))
+            .filter(box -> !box.foreign && !box.lost && (!alive || box.isAlive()))
             .toList();
     if (!boxes.isEmpty() && machine.engineUp) {
       what.with(dice.pick(boxes));

@@ -167,6 +167,24 @@ enum PlantedBugs implements Plant {
         }
       };
     }
+  },
+
+  /** What an engine that was started anew says of earlier starts is believed. */
+  LOST_STARTS_UNNOTICED {
+    @Override
+    public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
+      return new DecoratedEngine(engine) {
+        @Override
+        public Optional<Observation> inspect(ContainerName name) {
+          return super.inspect(name)
+              .map(
+                  seen ->
+                      seen instanceof Observation.Doubtful(String id)
+                          ? new Observation.Created(id)
+                          : seen);
+        }
+      };
+    }
   };
 
   private static class DecoratedEngine implements ContainerRuntime {

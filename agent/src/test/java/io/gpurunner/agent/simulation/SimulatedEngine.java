@@ -25,6 +25,9 @@ import java.util.function.UnaryOperator;
  * The engine as the agent meets it: it fails before and after what it does, and does things late.
  */
 final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
+  /** Of the calls that fail, those that fail because the engine goes down. */
+  private static final int ENDS_PERCENT = 20;
+
   private final Simulation simulation;
   private final Machine machine;
   private final Port port;
@@ -57,6 +60,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     // By id, as Docker's adapter does: late, it is this container or none.
     Optional<Box> meant = machine.find(name);
     effect("start", name, true, _ -> startNow(name, meant));
+    meant.ifPresent(box -> box.startTold = true);
   }
 
   private void startNow(ContainerName name, Optional<Box> meant) {
@@ -64,7 +68,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         meant
             .filter(machine::has)
             .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
-    if (box.stage != Box.Stage.CREATED || box.foreign) {
+    if (box.foreign || !box.isUnstarted()) {
       return; // what is done to a container that somebody took away is that person's doing
     }
     if (box.program.refusesToStart()) {
@@ -80,8 +84,14 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   private Observation observe(Box box) {
+    if (box.isUnstarted()) {
+      return machine.madeByThisEngine(box)
+          ? new Observation.Created(box.id)
+          : new Observation.Doubtful(box.id);
+    }
+    box.startTold = true;
     return switch (box.stage) {
-      case CREATED -> new Observation.Created(box.id);
+      case CREATED -> throw new AssertionError("it is unstarted");
       case RUNNING ->
           new Observation.Running(
               box.id,
@@ -237,6 +247,9 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         name.ifPresent(known -> blame(known, Cause.ENGINE));
       }
       say(what + " fails: " + kind);
+      if (kind == Kind.UNREACHABLE && simulation.dice.percent(ENDS_PERCENT)) {
+        machine.restartEngine();
+      }
       throw new ContainerException(kind, what + " was made to fail");
     }
   }

@@ -34,6 +34,7 @@ final class DockerContainers implements ContainerRuntime {
   private final OurLabels labels;
 
   private final ObservedState observed;
+  private final EngineMemory memory;
 
   DockerContainers(
       EngineConnection connection, DockerProbe probe, OurLabels labels, ObservedState observed) {
@@ -41,6 +42,7 @@ final class DockerContainers implements ContainerRuntime {
     this.connection = connection;
     this.probe = probe;
     this.labels = labels;
+    this.memory = new EngineMemory(connection);
   }
 
   @Override
@@ -52,7 +54,7 @@ final class DockerContainers implements ContainerRuntime {
       if (taken.isEmpty()) {
         return;
       }
-      Optional<InspectContainerResponse> present = look(spec.name());
+      Optional<InspectContainerResponse> present = look(spec.name().toString());
       if (present.isPresent()) {
         requireOurs(spec.name(), present.get());
         return;
@@ -127,7 +129,7 @@ final class DockerContainers implements ContainerRuntime {
   public void start(ContainerName name) {
     String what = "starting the container " + name;
     InspectContainerResponse present =
-        look(name)
+        look(name.toString())
             .orElseThrow(
                 () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
     // The engine would run one that has ended a second time.
@@ -149,16 +151,22 @@ final class DockerContainers implements ContainerRuntime {
 
   @Override
   public Optional<Observation> inspect(ContainerName name) {
-    return look(name).map(observed::of);
+    return look(name.toString()).map(this::observe);
   }
 
-  private Optional<InspectContainerResponse> look(ContainerName name) {
+  private Observation observe(InspectContainerResponse present) {
+    return ObservedState.neverRan(present) && !memory.hasMade(present.getId())
+        ? new Observation.Doubtful(present.getId())
+        : observed.of(present);
+  }
+
+  private Optional<InspectContainerResponse> look(String nameOrId) {
     return connection.call(
-        "inspecting the container " + name,
+        "inspecting the container " + nameOrId,
         CallLimits.QUICK,
         docker -> {
           try {
-            return Optional.of(docker.inspectContainerCmd(name.toString()).exec());
+            return Optional.of(docker.inspectContainerCmd(nameOrId).exec());
           } catch (NotFoundException e) {
             return Optional.empty();
           }
@@ -190,12 +198,22 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   private void remove(String nameOrId) {
+    Optional<InspectContainerResponse> present = look(nameOrId);
+    if (present.isEmpty()) {
+      return;
+    }
+    String id = present.get().getId();
+    String what = "removing the container " + nameOrId;
+    // What the engine does not know to run, it does not kill.
+    if (!Boolean.TRUE.equals(present.get().getState().getRunning())) {
+      ContainerProcesses.kill(id, what);
+    }
     connection.run(
-        "removing the container " + nameOrId,
+        what,
         CallLimits.REMOVE,
         docker -> {
           try {
-            docker.removeContainerCmd(nameOrId).withForce(true).withRemoveVolumes(true).exec();
+            docker.removeContainerCmd(id).withForce(true).withRemoveVolumes(true).exec();
           } catch (NotFoundException absent) {
             // What was wanted.
           } catch (DockerException e) {

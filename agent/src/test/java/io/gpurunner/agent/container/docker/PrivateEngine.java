@@ -91,8 +91,10 @@ public final class PrivateEngine implements AutoCloseable {
     String pid = Files.readString(containerd).strip();
     process().destroyForcibly();
     await().atMost(START_LIMIT).until(() -> !process().isAlive() && isDead(pid));
-    // Where this machine's init is slow to bury it, the next dockerd would wait for the dead one.
+    // Where this machine's init is slow to bury it, the next dockerd would wait for the dead one;
+    // and where another process got its number, it would not start.
     Files.delete(containerd);
+    Files.deleteIfExists(folder.resolve("pid"));
   }
 
   private Process process() {

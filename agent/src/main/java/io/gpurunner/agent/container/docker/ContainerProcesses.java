@@ -1,0 +1,78 @@
+package io.gpurunner.agent.container.docker;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The processes of a container as the kernel knows them, whatever the engine says: an engine that
+ * was killed while it started one takes it for never started afterwards (docs/adr/010). They are
+ * told by their control group, whose path has the container's id in it with both of Docker's cgroup
+ * drivers. Stateless.
+ */
+final class ContainerProcesses {
+  private static final Logger log = LoggerFactory.getLogger(ContainerProcesses.class);
+
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+  private static final Duration PAUSE = Duration.ofMillis(20);
+
+  private ContainerProcesses() {}
+
+  /**
+   * Kills what is left of it, and returns once that is gone.
+   *
+   * @param containerId in full
+   * @param what the request in words, for messages
+   * @throws ContainerException FAILED where something is still there after SIGKILL
+   */
+  static void kill(String containerId, String what) {
+    List<ProcessHandle> left = of(containerId);
+    if (left.isEmpty()) {
+      return;
+    }
+    log.warn(
+        "{}: the engine says that it does not run, and it does: killing its processes {}",
+        what,
+        pids(left));
+    long end = System.nanoTime() + LIMIT.toNanos();
+    while (!left.isEmpty()) {
+      if (System.nanoTime() > end) {
+        throw new ContainerException(
+            Kind.FAILED,
+            what
+                + ": the engine says that it does not run, but its processes "
+                + pids(left)
+                + " do, and SIGKILL does not end them");
+      }
+      left.forEach(ProcessHandle::destroyForcibly);
+      LockSupport.parkNanos(PAUSE.toNanos());
+      left = of(containerId);
+    }
+  }
+
+  private static List<Long> pids(List<ProcessHandle> processes) {
+    return processes.stream().map(ProcessHandle::pid).toList();
+  }
+
+  /** A handle knows when its process began: it never kills another that got the same number. */
+  private static List<ProcessHandle> of(String containerId) {
+    return ProcessHandle.allProcesses()
+        .filter(process -> isIn(process.pid(), containerId))
+        .toList();
+  }
+
+  private static boolean isIn(long pid, String containerId) {
+    try {
+      return Files.readString(Path.of("/proc", Long.toString(pid), "cgroup")).contains(containerId);
+    } catch (IOException ended) {
+      return false;
+    }
+  }
+}
