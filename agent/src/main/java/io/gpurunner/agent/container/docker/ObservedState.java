@@ -6,6 +6,7 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.container.Observation.Activity;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
@@ -27,6 +28,12 @@ final class ObservedState {
     EXITED,
     DEAD
   }
+
+  /**
+   * The engine reads the clock for a start once the program runs, and for an end when it hears of
+   * it: of one that ends at once it may tell an end some milliseconds before the start.
+   */
+  private static final Duration READ_APART = Duration.ofSeconds(1);
 
   private final UnaryOperator<Instant> agentTime;
 
@@ -70,9 +77,15 @@ final class ObservedState {
               exitCode(id, state),
               Boolean.TRUE.equals(state.getOOMKilled()),
               agentTime.apply(started),
-              agentTime.apply(time(state.getFinishedAt()).orElse(started)),
+              agentTime.apply(finished(state, started)),
               Objects.requireNonNullElse(state.getError(), ""));
     };
+  }
+
+  /** An end much before the start is left so: the clock was set. */
+  private static Instant finished(ContainerState state, Instant started) {
+    Instant told = time(state.getFinishedAt()).orElse(started);
+    return told.isBefore(started) && told.plus(READ_APART).isAfter(started) ? started : told;
   }
 
   private static Status status(String id, @Nullable String word) {

@@ -62,6 +62,24 @@ final class ObservedStateTest {
                 ""));
   }
 
+  /** A second before the start or more: the clock was set, and that is for the agent to know. */
+  @ParameterizedTest
+  @CsvSource({
+    "2026-01-01T00:00:00.998Z,2026-01-01T00:00:01Z",
+    "2026-01-01T00:00:00Z,2026-01-01T00:00:00Z"
+  })
+  void anEndThatIsToldToBeJustBeforeTheStart(String told, Instant finished)
+      throws JsonProcessingException {
+    assertThat(
+            observed(
+                "\"Status\":\"exited\",\"ExitCode\":0,\"StartedAt\":\"2026-01-01T00:00:01Z\",\"FinishedAt\":\""
+                    + told
+                    + "\""))
+        .isInstanceOfSatisfying(
+            Observation.Exited.class,
+            exited -> assertThat(exited.finishedAt()).isEqualTo(finished.minus(AHEAD)));
+  }
+
   @Test
   void anEndWithoutItsExitCodeIsNoSuccess() {
     assertFailed("\"Status\":\"exited\"," + STARTED, "told no exit code");
