@@ -11,6 +11,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
@@ -194,6 +195,36 @@ class EngineFaultsIT {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void killedAsAJobFailsItMakesNoSuccessOfIt(boolean liveRestore) throws Exception {
+    engine.stop();
+    List<String> options = liveRestore ? LIVE_RESTORE : List.of();
+    engine.start(options);
+    for (int millis : List.of(0, 15, 30, 45)) {
+      agent.awaitReady();
+      String job = running(WAIT + "echo end >> $CKPT_PATH/ended; exit 3");
+      go(job);
+      spinUntil(checkpoint(job).resolve("ended"));
+      LockSupport.parkNanos(Duration.ofMillis(millis).toNanos());
+      engine.kill();
+      engine.start(options);
+      agent.awaitEnd(job, SOON);
+      JsonObject detail = agent.detail(job);
+      assertThat(detail.getString("state")).as(detail.encode()).isEqualTo("FAILED");
+      assertThat(detail.getString("reason")).containsPattern("exit code (3|255|137)");
+      assertThat(containers.of(job)).isEmpty();
+    }
+  }
+
+  /** Sooner than any pause would let it see. */
+  private static void spinUntil(Path exists) {
+    Instant end = Instant.now().plus(SOON);
+    while (!Files.exists(exists) && Instant.now().isBefore(end)) {
+      Thread.onSpinWait();
+    }
+  }
+
   /**
    * When the engine is killed.
    *
@@ -212,9 +243,7 @@ class EngineFaultsIT {
           }
         };
     if (moment.point.equals(BEGUN)) {
-      while (!Files.exists(runs(job))) {
-        Thread.onSpinWait();
-      }
+      spinUntil(runs(job)); // the engine has not written it down yet
       kill(killed);
       reached.complete(true);
     } else if (!moment.point.startsWith("containers.create")

@@ -30,16 +30,22 @@ public interface ContainerRuntime {
    */
   void signal(ContainerName name, Signal signal);
 
-  /**
-   * Removes it, killed first where it runs, whether the engine knows of that or not. Absent is no
-   * error.
-   */
+  /** Removes it, killed first where the engine knows that it runs. Absent is no error. */
   void remove(ContainerName name);
 
   /** All containers, in any state and of whatever name, that carry this agent's label. */
   List<LabelledContainer> list();
 
-  /** Removes one of {@link #list}, as {@link #remove} does. Absent is no error. */
+  /**
+   * Kills what runs in a container, whatever the engine knows of it, and returns once nothing does.
+   * That there is no such container is no error.
+   *
+   * @param containerId the engine's id, in full
+   * @throws ContainerException FAILED where something is still there
+   */
+  void endProcesses(String containerId);
+
+  /** Removes one of {@link #list}, whatever runs in it killed first. Absent is no error. */
   void discard(LabelledContainer container);
 
   /** The two signals a job gets. */

@@ -13,8 +13,8 @@ public sealed interface Observation {
   record Created(String containerId) implements Observation {}
 
   /**
-   * Made by an engine that has ended since, and never started as far as the one that runs now
-   * knows: it may have run, and may run still (docs/adr/010).
+   * Never started as far as the engine knows, which does not remember to have made it: another one
+   * did, or it is long ago. It may have run, and may run still (docs/adr/010).
    */
   record Doubtful(String containerId) implements Observation {}
 

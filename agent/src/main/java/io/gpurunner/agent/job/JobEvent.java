@@ -33,9 +33,10 @@ public sealed interface JobEvent {
    * The container was seen to have started.
    *
    * @param bootId the boot of this machine under which it was seen
-   * @param run which run of which container (Observation)
+   * @param run which run of that container (Observation)
    */
-  record Started(Instant startedAt, Optional<Instant> deadline, String bootId, String run)
+  record Started(
+      Instant startedAt, Optional<Instant> deadline, String bootId, String containerId, String run)
       implements JobEvent {}
 
   /**

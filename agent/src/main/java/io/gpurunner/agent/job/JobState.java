@@ -99,7 +99,8 @@ public sealed interface JobState {
    *
    * @param bootId the boot of this machine it runs under; what is read of it under another proves
    *     nothing
-   * @param run which run of which container (Observation)
+   * @param containerId the engine's id of the container
+   * @param run which run of that container (Observation)
    * @param startedAt the engine's own word
    * @param deadline when it is to be stopped; empty for a natural end
    */
@@ -107,6 +108,7 @@ public sealed interface JobState {
       int attempt,
       List<GpuUuid> gpus,
       String bootId,
+      String containerId,
       String run,
       Instant startedAt,
       Optional<Instant> deadline)
@@ -119,6 +121,8 @@ public sealed interface JobState {
   /**
    * The container is on its way out.
    *
+   * @param containerId the engine's id of it; empty where none was recorded, so that none was
+   *     started
    * @param since when that was decided
    * @param startedAt when it had started, if it had
    * @param killAt when SIGKILL follows the SIGTERM that was sent; empty before that
@@ -127,6 +131,7 @@ public sealed interface JobState {
   record Stopping(
       int attempt,
       List<GpuUuid> gpus,
+      Optional<String> containerId,
       Ending ending,
       Instant since,
       Optional<Instant> startedAt,

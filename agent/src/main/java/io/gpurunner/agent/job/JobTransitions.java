@@ -75,7 +75,7 @@ public final class JobTransitions {
   private static JobState afterPreparing(Preparing state, JobEvent event) {
     return switch (event) {
       case Prepared prepared -> new Pulling(state.attempt(), state.gpus(), 0, prepared.at());
-      case RunEnded ended -> stopping(state, ended, Optional.empty());
+      case RunEnded ended -> stopping(state, ended, Optional.empty(), Optional.empty());
       case Leased _,
           PullPostponed _,
           Pulled _,
@@ -98,7 +98,7 @@ public final class JobTransitions {
               state.attempt(), state.gpus(), state.failedPulls() + 1, postponed.notBefore());
       case Pulled pulled ->
           new Starting(state.attempt(), state.gpus(), pulled.bootId(), Optional.empty());
-      case RunEnded ended -> stopping(state, ended, Optional.empty());
+      case RunEnded ended -> stopping(state, ended, Optional.empty(), Optional.empty());
       case Leased _,
           Prepared _,
           Made _,
@@ -120,6 +120,7 @@ public final class JobTransitions {
               state.attempt(),
               state.gpus(),
               started.bootId(),
+              started.containerId(),
               started.run(),
               started.startedAt(),
               started.deadline());
@@ -129,7 +130,7 @@ public final class JobTransitions {
       // The machine was started anew before the container was.
       case Pulled pulled ->
           new Starting(state.attempt(), state.gpus(), pulled.bootId(), Optional.empty());
-      case RunEnded ended -> stopping(state, ended, Optional.empty());
+      case RunEnded ended -> stopping(state, ended, state.containerId(), Optional.empty());
       case Leased _,
           Prepared _,
           PullPostponed _,
@@ -145,7 +146,8 @@ public final class JobTransitions {
 
   private static JobState afterRunning(Running state, JobEvent event) {
     return switch (event) {
-      case RunEnded ended -> stopping(state, ended, Optional.of(state.startedAt()));
+      case RunEnded ended ->
+          stopping(state, ended, Optional.of(state.containerId()), Optional.of(state.startedAt()));
       case Leased _,
           Prepared _,
           PullPostponed _,
@@ -168,6 +170,7 @@ public final class JobTransitions {
           new Stopping(
               state.attempt(),
               state.gpus(),
+              state.containerId(),
               deleted,
               state.since(),
               state.startedAt(),
@@ -177,6 +180,7 @@ public final class JobTransitions {
           new Stopping(
               state.attempt(),
               state.gpus(),
+              state.containerId(),
               state.ending(),
               state.since(),
               state.startedAt(),
@@ -186,6 +190,7 @@ public final class JobTransitions {
           new Stopping(
               state.attempt(),
               state.gpus(),
+              state.containerId(),
               state.ending(),
               state.since(),
               state.startedAt(),
@@ -273,10 +278,12 @@ public final class JobTransitions {
     };
   }
 
-  private static Stopping stopping(Placed state, RunEnded ended, Optional<Instant> startedAt) {
+  private static Stopping stopping(
+      Placed state, RunEnded ended, Optional<String> containerId, Optional<Instant> startedAt) {
     return new Stopping(
         state.attempt(),
         state.gpus(),
+        containerId,
         ended.ending(),
         ended.at(),
         startedAt,

@@ -129,7 +129,9 @@ final class ContainerSteps {
           case StopRule.NaturalEnd _ -> Optional.empty();
           case StopRule.After after -> Optional.of(startedAt.plus(after.limit()));
         };
-    return new Advance(new JobEvent.Started(startedAt, deadline, settings.bootId(), seen.run()));
+    return new Advance(
+        new JobEvent.Started(
+            startedAt, deadline, settings.bootId(), seen.containerId(), seen.run()));
   }
 
   // ---- RUNNING
@@ -140,7 +142,8 @@ final class ContainerSteps {
     return switch (look.verdict()) {
       case WATCH -> watch(job, state, look.seen(), asked);
       case JUDGE -> judge(job, state, look.exited());
-      case FAIL_REMOVED, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED -> fail(look.verdict());
+      case FAIL_REMOVED, FAIL_LOST, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED ->
+          fail(look.verdict());
       case Verdict other -> throw unforeseen(state, other);
     };
   }
@@ -275,7 +278,11 @@ final class ContainerSteps {
     ContainerName name = new ContainerName(job.id(), state.attempt());
     Look look = look(job, state);
     return switch (look.verdict()) {
-      case RECORD_GONE -> new Advance(new JobEvent.ContainerGone(clock.instant()));
+      case RECORD_GONE -> {
+        // The engine may not have known that it ran, nor who removed it.
+        state.containerId().ifPresent(ports.containers()::endProcesses);
+        yield new Advance(new JobEvent.ContainerGone(clock.instant()));
+      }
       case REMOVE -> remove(name);
       case SIGNAL -> signal(job, state, name);
       case SAVE_AND_REMOVE -> removeWithOutput(job, state, name, look.exited());
@@ -405,8 +412,9 @@ final class ContainerSteps {
           "a container of this run was there before the agent made it; it may have run already";
       case FAIL_REMOVED -> "the container was removed from outside while the job ran";
       case FAIL_DOUBTFUL ->
-          "the container engine ended while it was to start the container; whether the job ran is"
-              + " not known";
+          "the container engine came down while it was to start the container; whether the job ran"
+              + " is not known";
+      case FAIL_LOST -> "the container engine lost the container while the job ran";
       case FAIL_REPLACED ->
           "the container was replaced or started again from outside while the job ran";
       case FAIL_RESTARTING -> "the container was set from outside to restart by itself";

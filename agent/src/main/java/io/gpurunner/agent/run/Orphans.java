@@ -62,14 +62,26 @@ public final class Orphans implements AutoCloseable {
       foundAt = found;
       for (LabelledContainer orphan : orphans) {
         if (!now.isBefore(found.getOrDefault(orphan, now).plus(GRACE))) {
-          containers.discard(orphan);
-          log.warn("{} was removed: it belonged to no job of this agent", orphan.engineName());
+          discard(orphan);
         }
       }
     } catch (ContainerException e) {
       log.debug("containers could not be looked through", e); // readiness tells that
     }
     return ROUND_INTERVAL;
+  }
+
+  /** One that cannot be removed keeps none of the others. */
+  private void discard(LabelledContainer orphan) {
+    try {
+      containers.discard(orphan);
+      log.warn("{} was removed: it belonged to no job of this agent", orphan.engineName());
+    } catch (ContainerException e) {
+      log.warn(
+          "{} belongs to no job of this agent and cannot be removed: {}",
+          orphan.engineName(),
+          e.getMessage());
+    }
   }
 
   private static Instant foundBefore(

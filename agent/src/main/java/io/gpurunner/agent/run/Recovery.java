@@ -49,7 +49,7 @@ final class Recovery {
     /** There is none: never made, or removed. */
     ABSENT,
     CREATED,
-    /** The engine that made it has ended, and may have started it. */
+    /** The engine does not know its past, so it may have run. */
     DOUBTFUL,
     RUNNING,
     PAUSED,
@@ -83,7 +83,8 @@ final class Recovery {
         case JobState.Starting starting ->
             starting.containerId().filter(id -> !id.equals(seen.containerId())).isPresent();
         case JobState.Running running ->
-            !(seen instanceof Observation.Ran ran && ran.run().equals(running.run()));
+            !seen.containerId().equals(running.containerId())
+                || (seen instanceof Observation.Ran ran && !ran.run().equals(running.run()));
         case JobState.Queued _,
             JobState.Preparing _,
             JobState.Pulling _,
@@ -136,6 +137,7 @@ final class Recovery {
     FAIL_FOREIGN("fails: not ours"),
     FAIL_REMOVED("fails: removed"),
     FAIL_DOUBTFUL("fails: not known"),
+    FAIL_LOST("fails: lost"),
     FAIL_REPLACED("fails: replaced"),
     FAIL_RESTARTING("fails: restarting"),
     FAIL_REBOOTED("fails: rebooted");
@@ -192,8 +194,9 @@ final class Recovery {
       case RUNNING, PAUSED -> Verdict.WATCH;
       case EXITED -> Verdict.JUDGE;
       case RESTARTING -> Verdict.FAIL_RESTARTING;
-      // One that never ran is another one.
-      case CREATED, DOUBTFUL, REPLACED -> Verdict.FAIL_REPLACED;
+      // It ran, and the engine does not know.
+      case CREATED, DOUBTFUL -> Verdict.FAIL_LOST;
+      case REPLACED -> Verdict.FAIL_REPLACED;
     };
   }
 

@@ -160,6 +160,18 @@ public abstract class ContainerRuntimeContract {
   }
 
   @Test
+  void whatRunsInItCanBeEndedByItsId() {
+    ContainerName name = started(Program.untilSignalled().ignoringTerm());
+    ContainerName other = started(Program.untilSignalled());
+    String id = runtime().inspect(name).orElseThrow().containerId();
+    runtime().endProcesses(id);
+    assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
+    assertThat(runtime().inspect(other)).get().isInstanceOf(Observation.Running.class);
+    runtime().remove(name);
+    runtime().endProcesses(id);
+  }
+
+  @Test
   void whatIsListedCanBeDiscarded() {
     ContainerName name = started(Program.untilSignalled());
     LabelledContainer listed =

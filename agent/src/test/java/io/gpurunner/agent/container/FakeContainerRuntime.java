@@ -310,6 +310,13 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   }
 
   @Override
+  public synchronized void endProcesses(String containerId) {
+    boxes.values().stream()
+        .filter(box -> box.id.equals(containerId) && runs(box))
+        .forEach(box -> finish(box, clock.instant(), KILLED));
+  }
+
+  @Override
   public synchronized List<LabelledContainer> list() {
     Optional<Fault> fault = fault(Call.LIST);
     throwAfter(fault, Call.LIST);

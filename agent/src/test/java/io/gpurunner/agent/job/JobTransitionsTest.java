@@ -17,15 +17,24 @@ class JobTransitionsTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
   private static final List<GpuUuid> GPUS = List.of(new GpuUuid("GPU-a"), new GpuUuid("GPU-b"));
 
+  private static final Optional<String> MADE = Optional.of("c1");
+
   private static final List<JobState> STATES =
       List.of(
           new JobState.Queued(1),
           new JobState.Preparing(1, GPUS),
           new JobState.Pulling(1, GPUS, 0, T),
           new JobState.Starting(1, GPUS, "boot", Optional.of("c1")),
-          new JobState.Running(1, GPUS, "boot", "c1@1", T, Optional.of(T.plusSeconds(60))),
+          new JobState.Running(1, GPUS, "boot", "c1", "c1@1", T, Optional.of(T.plusSeconds(60))),
           new JobState.Stopping(
-              1, GPUS, new Ending.Completed(), T, Optional.of(T), Optional.empty(), Optional.of(T)),
+              1,
+              GPUS,
+              MADE,
+              new Ending.Completed(),
+              T,
+              Optional.of(T),
+              Optional.empty(),
+              Optional.of(T)),
           new JobState.Uploading(Optional.of(T), T.plusSeconds(9), 0, T),
           new JobState.Succeeded(T, Optional.of(T), Optional.of("ds_model.bin")),
           new JobState.Failed(T, Optional.of(T), "store down", true),
@@ -38,7 +47,7 @@ class JobTransitionsTest {
           new JobEvent.PullPostponed("no route", T),
           new JobEvent.Pulled("boot"),
           new JobEvent.Made("c1"),
-          new JobEvent.Started(T, Optional.empty(), "boot", "c1@1"),
+          new JobEvent.Started(T, Optional.empty(), "boot", "c1", "c1@1"),
           new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T),
           new JobEvent.StopSignalled(T),
           new JobEvent.ContainerGone(T),
@@ -132,7 +141,14 @@ class JobTransitionsTest {
   void leasesCannotEndBeforeTheContainerWasSeenGone() {
     JobState stopping =
         new JobState.Stopping(
-            1, GPUS, new Ending.Completed(), T, Optional.of(T), Optional.of(T), Optional.empty());
+            1,
+            GPUS,
+            MADE,
+            new Ending.Completed(),
+            T,
+            Optional.of(T),
+            Optional.of(T),
+            Optional.empty());
     assertThatThrownBy(
             () -> JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T, false, List.of())))
         .isInstanceOf(IllegalTransitionException.class);
@@ -142,12 +158,20 @@ class JobTransitionsTest {
   void onlyADeletionChangesAnEndingAlreadyDecided() {
     JobState stopping =
         new JobState.Stopping(
-            1, GPUS, new Ending.Completed(), T, Optional.of(T), Optional.of(T), Optional.empty());
+            1,
+            GPUS,
+            MADE,
+            new Ending.Completed(),
+            T,
+            Optional.of(T),
+            Optional.of(T),
+            Optional.empty());
     assertThat(JobTransitions.next(stopping, new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T)))
         .isEqualTo(
             new JobState.Stopping(
                 1,
                 GPUS,
+                MADE,
                 new Ending.DeletedBy("ann"),
                 T,
                 Optional.of(T),
@@ -167,7 +191,8 @@ class JobTransitionsTest {
 
   private static JobState released(Ending ending, boolean retry) {
     JobState stopping =
-        new JobState.Stopping(1, GPUS, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
+        new JobState.Stopping(
+            1, GPUS, MADE, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
     return JobTransitions.next(
         stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of()));
   }

@@ -171,7 +171,7 @@ final class FinishedJobs {
             new JobEvent.Prepared(at),
             new JobEvent.Pulled("boot"),
             new JobEvent.Made("container"),
-            new JobEvent.Started(started, Optional.empty(), "boot", "0"),
+            new JobEvent.Started(started, Optional.empty(), "boot", "c1", "c1@1"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),

@@ -98,7 +98,7 @@ class JobLedgerTest {
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(T),
             new JobEvent.Pulled("boot"),
-            new JobEvent.Started(T, Optional.of(T.plusSeconds(300)), "boot", "c1@1"));
+            new JobEvent.Started(T, Optional.of(T.plusSeconds(300)), "boot", "c1", "c1@1"));
     Job wished = ledger.requestDeletion(running.id(), "ann");
     reopen();
     assertThat(ledger.find(running.id())).contains(wished);

@@ -96,7 +96,8 @@ final class LedgerStory {
                   .orElseGet(() -> new JobEvent.Removed(now, "ann"));
           case JobState.Preparing _ -> new JobEvent.Prepared(now);
           case JobState.Pulling _ -> new JobEvent.Pulled("boot");
-          case JobState.Starting _ -> new JobEvent.Started(now, Optional.empty(), "boot", "c1@1");
+          case JobState.Starting _ ->
+              new JobEvent.Started(now, Optional.empty(), "boot", "c1", "c1@1");
           case JobState.Running _ -> new JobEvent.RunEnded(new Ending.Completed(), now);
           case JobState.Stopping stopping ->
               stopping.goneAt().isEmpty()

@@ -136,7 +136,7 @@ final class RecoveryTest {
   }
 
   private static final JobState RUNNING =
-      new JobState.Running(1, List.of(), "boot", "c1@1", T, Optional.empty());
+      new JobState.Running(1, List.of(), "boot", "c1", "c1@1", T, Optional.empty());
   private static final JobState MADE =
       new JobState.Starting(1, List.of(), "boot", Optional.of("c1"));
 
@@ -157,10 +157,12 @@ final class RecoveryTest {
         List.of(RUNNING, running("c2@1", Activity.ACTIVE), Seen.REPLACED),
         List.of(RUNNING, exited("c1@1"), Seen.EXITED),
         List.of(RUNNING, exited("c1@2"), Seen.REPLACED),
-        List.of(RUNNING, new Observation.Created("c1"), Seen.REPLACED),
+        List.of(RUNNING, new Observation.Created("c1"), Seen.CREATED),
+        List.of(RUNNING, new Observation.Created("c2"), Seen.REPLACED),
         List.of(MADE, new Observation.Created("c1"), Seen.CREATED),
         List.of(MADE, new Observation.Created("c2"), Seen.REPLACED),
-        List.of(RUNNING, new Observation.Doubtful("c1"), Seen.REPLACED),
+        List.of(RUNNING, new Observation.Doubtful("c1"), Seen.DOUBTFUL),
+        List.of(RUNNING, new Observation.Doubtful("c2"), Seen.REPLACED),
         List.of(MADE, new Observation.Doubtful("c1"), Seen.DOUBTFUL),
         List.of(MADE, running("c1@1", Activity.ACTIVE), Seen.RUNNING),
         List.of(MADE, running("c2@1", Activity.ACTIVE), Seen.REPLACED));

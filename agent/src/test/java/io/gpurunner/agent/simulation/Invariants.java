@@ -175,6 +175,9 @@ final class Invariants {
             !box.name.job().equals(truth.id) || box.foreign || box.stage == Box.Stage.CREATED,
             "the lease of " + truth.name() + " was released, and its container is " + box.stage);
       }
+      require(
+          simulation.machine.alive().stream().noneMatch(box -> box.name.job().equals(truth.id)),
+          "the lease of " + truth.name() + " was released, and it runs");
     }
     if (before.deletion().isPresent()) {
       require(after.deletion().isPresent(), truth.name() + " forgot that it is to be deleted");
@@ -269,8 +272,8 @@ final class Invariants {
     } else {
       require(false, name + " was started, and the ledger says " + state);
     }
-    for (Box other : simulation.machine.boxes.values()) {
-      if (other != box && other.isAlive()) {
+    for (Box other : simulation.machine.alive()) {
+      if (other != box) {
         require(
             other.foreign || !other.name.job().equals(truth.id),
             name + " was started while " + Machine.nameOf(other.name) + " runs");
@@ -367,18 +370,20 @@ final class Invariants {
     long now = simulation.timeline.now();
     long passed = now - checkedAt;
     checkedAt = now;
-    if (simulation.machine.boxes.isEmpty()) {
+    Machine machine = simulation.machine;
+    if (machine.boxes.isEmpty() && machine.strays.isEmpty()) {
       return;
     }
     boolean watched =
-        simulation.agent().filter(SimulatedAgent::isWatching).isPresent()
-            && simulation.machine.engineUp;
-    for (Box box : simulation.machine.boxes.values()) {
-      if (box.isAlive() && !box.foreign) {
+        simulation.agent().filter(SimulatedAgent::isWatching).isPresent() && machine.engineUp;
+    for (Box box : machine.alive()) {
+      if (!box.foreign) {
         requireLease(box);
-        simulation.machine.noteRun(box);
+        machine.noteRun(box);
         requireStopped(box, watched ? passed : 0);
       }
+    }
+    for (Box box : machine.boxes.values()) {
       requireReaped(box, watched ? passed : 0);
     }
   }

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * The machine as it really is: its boot, its engine, the containers and the devices they use. What
@@ -32,6 +33,10 @@ final class Machine {
   private final Dice dice;
   private final Timeline timeline;
   final Map<String, Box> boxes = new TreeMap<>();
+
+  /** Programs that run on in containers that were removed: the engine did not know of them. */
+  final List<Box> strays = new ArrayList<>();
+
   final List<Device> devices = new ArrayList<>();
   final Set<String> images = new HashSet<>();
   private final Map<JobId, Box.Program> programs = new HashMap<>();
@@ -99,12 +104,17 @@ final class Machine {
     return "boot-" + boots;
   }
 
+  /** What runs, whether the engine knows of it or not. */
+  List<Box> alive() {
+    return Stream.concat(boxes.values().stream(), strays.stream()).filter(Box::isAlive).toList();
+  }
+
   boolean isUsed(Device device) {
     if (device.occupiedUntil > timeline.now()) {
       return true;
     }
-    for (Box box : boxes.values()) {
-      if (box.isAlive() && box.gpus().contains(device.uuid)) {
+    for (Box box : alive()) {
+      if (box.gpus().contains(device.uuid)) {
         return true;
       }
     }
@@ -206,7 +216,7 @@ final class Machine {
   }
 
   private OptionalLong watchEnd(Box box) {
-    if (!box.isAlive() || !has(box)) {
+    if (!box.isAlive() || !(has(box) || strays.contains(box))) {
       return OptionalLong.empty();
     }
     if (!box.paused && timeline.now() >= box.endsAt) {
@@ -273,7 +283,9 @@ final class Machine {
   }
 
   void remove(Box box) {
-    if (box.isAlive()) {
+    if (box.isAlive() && box.lost) {
+      strays.add(box);
+    } else if (box.isAlive()) {
       end(box, 137, false);
     }
     boxes.values().remove(box);
@@ -281,9 +293,20 @@ final class Machine {
     changed(box.name);
   }
 
+  void endProcesses(String containerId) {
+    for (Box box : alive()) {
+      if (box.id.equals(containerId)) {
+        say("what runs in " + nameOf(box.name) + " is killed");
+        end(box, 137, false);
+      }
+    }
+    strays.removeIf(box -> !box.isAlive());
+  }
+
   /** The agent removes it as belonging to no job. */
   void discard(Box box) {
     simulation.invariants.discarded(box);
+    endProcesses(box.id);
     remove(box);
   }
 
@@ -333,12 +356,13 @@ final class Machine {
   }
 
   private void endAll(Cause cause) {
-    for (Box box : List.copyOf(boxes.values())) {
-      if (box.isAlive() && !(box.lost && machineUp)) {
+    for (Box box : alive()) {
+      if (!(box.lost && machineUp)) {
         simulation.truth(box.name.job()).causes.add(cause);
         end(box, cause == Cause.REBOOT ? dice.pick(List.of(0, 137, 255)) : 137, false);
       }
     }
+    strays.removeIf(box -> !box.isAlive());
   }
 
   void startEngine() {

@@ -95,7 +95,7 @@ final class Mischief {
           anyBox(
               false,
               box -> {
-                if (box.stage == Box.Stage.EXITED) {
+                if (box.stage == Box.Stage.EXITED && !box.lost) {
                   simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
                   machine.startAgain(box);
                 }
@@ -160,7 +160,7 @@ final class Mischief {
   private void anyBox(boolean alive, What what) {
     List<Box> boxes =
         machine.boxes.values().stream()
-            .filter(box -> !box.foreign && !box.lost && (!alive || box.isAlive()))
+            .filter(box -> !box.foreign && (!alive || (box.isAlive() && !box.lost)))
             .toList();
     if (!boxes.isEmpty() && machine.engineUp) {
       what.with(dice.pick(boxes));

@@ -185,6 +185,19 @@ enum PlantedBugs implements Plant {
         }
       };
     }
+  },
+
+  /** A removed container is taken for the end of what ran in it. */
+  STRAYS_UNNOTICED {
+    @Override
+    public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
+      return new DecoratedEngine(engine) {
+        @Override
+        public void endProcesses(String containerId) {
+          // Nothing.
+        }
+      };
+    }
   };
 
   private static class DecoratedEngine implements ContainerRuntime {
@@ -217,6 +230,11 @@ enum PlantedBugs implements Plant {
     @Override
     public void remove(ContainerName name) {
       real.remove(name);
+    }
+
+    @Override
+    public void endProcesses(String containerId) {
+      real.endProcesses(containerId);
     }
 
     @Override

@@ -124,6 +124,14 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     effect("remove", name, false, _ -> machine.find(name).ifPresent(machine::remove));
   }
 
+  /** The kernel's doing: it is up whenever the agent is. */
+  @Override
+  public void endProcesses(String containerId) {
+    port.between("end processes");
+    machine.endProcesses(containerId);
+    port.between("processes ended");
+  }
+
   @Override
   public List<LabelledContainer> list() {
     return ask(

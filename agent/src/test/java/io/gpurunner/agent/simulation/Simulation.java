@@ -202,14 +202,17 @@ final class Simulation {
     machine.receiverUp = true;
     machine.images.add("busybox");
     machine.devices.forEach(device -> device.lost = false);
-    for (Box box : machine.boxes.values()) {
+    for (Box box : machine.alive()) {
       box.paused = false;
       machine.endInTime(box);
     }
   }
 
   private boolean isSettled() {
-    if (settled || timeline.now() < nextLook || !machine.boxes.isEmpty()) {
+    if (settled
+        || timeline.now() < nextLook
+        || !machine.boxes.isEmpty()
+        || !machine.strays.isEmpty()) {
       return settled;
     }
     nextLook = timeline.now() + SETTLED_LOOK;

@@ -26,30 +26,33 @@ final class ContainerProcesses {
   private ContainerProcesses() {}
 
   /**
-   * Kills what is left of it, and returns once that is gone.
+   * @param containerId in full
+   */
+  static boolean exist(String containerId) {
+    return !of(containerId).isEmpty();
+  }
+
+  /**
+   * Kills them, and returns once none is left.
    *
    * @param containerId in full
-   * @param what the request in words, for messages
-   * @throws ContainerException FAILED where something is still there after SIGKILL
+   * @throws ContainerException FAILED where one is still there after SIGKILL
    */
-  static void kill(String containerId, String what) {
+  static void kill(String containerId) {
     List<ProcessHandle> left = of(containerId);
     if (left.isEmpty()) {
       return;
     }
-    log.warn(
-        "{}: the engine says that it does not run, and it does: killing its processes {}",
-        what,
-        pids(left));
+    log.warn("processes of the container {} are left, and killed: {}", containerId, pids(left));
     long end = System.nanoTime() + LIMIT.toNanos();
     while (!left.isEmpty()) {
       if (System.nanoTime() > end) {
         throw new ContainerException(
             Kind.FAILED,
-            what
-                + ": the engine says that it does not run, but its processes "
+            "SIGKILL does not end the processes "
                 + pids(left)
-                + " do, and SIGKILL does not end them");
+                + " of the container "
+                + containerId);
       }
       left.forEach(ProcessHandle::destroyForcibly);
       LockSupport.parkNanos(PAUSE.toNanos());

@@ -155,9 +155,10 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   private Observation observe(InspectContainerResponse present) {
-    return ObservedState.neverRan(present) && !memory.hasMade(present.getId())
-        ? new Observation.Doubtful(present.getId())
-        : observed.of(present);
+    String id = present.getId();
+    boolean doubtful =
+        ObservedState.neverRan(present) && (!memory.hasMade(id) || ContainerProcesses.exist(id));
+    return doubtful ? new Observation.Doubtful(id) : observed.of(present);
   }
 
   private Optional<InspectContainerResponse> look(String nameOrId) {
@@ -193,27 +194,24 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   @Override
+  public void endProcesses(String containerId) {
+    ContainerProcesses.kill(containerId);
+  }
+
+  @Override
   public void discard(LabelledContainer container) {
+    // Before: once it is removed, nobody would look again.
+    endProcesses(container.containerId());
     remove(container.containerId());
   }
 
   private void remove(String nameOrId) {
-    Optional<InspectContainerResponse> present = look(nameOrId);
-    if (present.isEmpty()) {
-      return;
-    }
-    String id = present.get().getId();
-    String what = "removing the container " + nameOrId;
-    // What the engine does not know to run, it does not kill.
-    if (!Boolean.TRUE.equals(present.get().getState().getRunning())) {
-      ContainerProcesses.kill(id, what);
-    }
     connection.run(
-        what,
+        "removing the container " + nameOrId,
         CallLimits.REMOVE,
         docker -> {
           try {
-            docker.removeContainerCmd(id).withForce(true).withRemoveVolumes(true).exec();
+            docker.removeContainerCmd(nameOrId).withForce(true).withRemoveVolumes(true).exec();
           } catch (NotFoundException absent) {
             // What was wanted.
           } catch (DockerException e) {

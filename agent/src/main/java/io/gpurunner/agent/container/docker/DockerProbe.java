@@ -10,9 +10,6 @@ import java.util.List;
 
 /** Asks the engine who it is. Thread-safe. */
 final class DockerProbe implements EngineProbe {
-  /** The oldest engine this was tried with: device requests, BuildKit-less API 1.41. */
-  private static final int OLDEST_MAJOR_VERSION = 20;
-
   /**
    * {@code dockerd} finds the hook on its PATH, which is systemd's for a service. With it the
    * device driver "nvidia" works though no runtime of that name is registered.
@@ -37,15 +34,18 @@ final class DockerProbe implements EngineProbe {
   @Override
   public EngineFacts probe() {
     EngineDescription engine = describe();
-    if (engine.majorVersion().filter(major -> major < OLDEST_MAJOR_VERSION).isPresent()) {
-      throw new ContainerException(
-          Kind.REFUSED,
-          "the container engine at "
-              + connection.host()
-              + " is Docker "
-              + engine.version()
-              + "; 20.10 or newer is needed");
-    }
+    engine
+        .whyUnfit()
+        .ifPresent(
+            why -> {
+              throw new ContainerException(
+                  Kind.REFUSED,
+                  "the container engine at "
+                      + connection.host()
+                      + " is Docker "
+                      + engine.version()
+                      + why);
+            });
     return new EngineFacts(engine.version(), gpuAccess(engine));
   }
 

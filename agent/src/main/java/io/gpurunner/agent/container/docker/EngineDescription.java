@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,11 @@ record EngineDescription(
     String defaultRuntime,
     List<String> cdiDirectories,
     List<String> cdiDevices) {
+  /** The oldest engine this was tried with: device requests, BuildKit-less API 1.41. */
+  private static final int OLDEST_MAJOR_VERSION = 20;
+
+  /** 24.0.0 to 24.0.2: moby issue 45788, mended by its pull request 45800. */
+  private static final Pattern TELLS_FALSE_SUCCESSES = Pattern.compile("24\\.0\\.[0-2](?!\\d)");
 
   static EngineDescription of(Info info) {
     Map<String, String> runtimes = new HashMap<>();
@@ -47,6 +53,18 @@ record EngineDescription(
         raw.get("DefaultRuntime") instanceof String name ? name : "runc",
         list(raw.get("CDISpecDirs")).stream().flatMap(EngineDescription::text).toList(),
         devices);
+  }
+
+  /** What keeps jobs from this engine, as the rest of a sentence; empty where nothing does. */
+  Optional<String> whyUnfit() {
+    if (majorVersion().filter(major -> major < OLDEST_MAJOR_VERSION).isPresent()) {
+      return Optional.of("; 20.10 or newer is needed");
+    }
+    return TELLS_FALSE_SUCCESSES.matcher(version).lookingAt()
+        ? Optional.of(
+            ", which tells exit code 0 of a container whose end it missed; 24.0.3 or newer is"
+                + " needed")
+        : Optional.empty();
   }
 
   /** The major version, or empty where the engine prints none ({@code dev} builds). */

@@ -2,6 +2,7 @@ package io.gpurunner.agent.container.docker;
 
 import com.github.dockerjava.api.model.Event;
 import java.time.Instant;
+import java.util.Locale;
 
 /**
  * What the engine knows of its own life: its newest events (256 of them, moby's {@code
@@ -28,7 +29,7 @@ final class EngineMemory {
       call.docker()
           .eventsCmd()
           .withSince(FIRST_SECOND)
-          .withUntil(String.format("%d.%09d", now.getEpochSecond(), now.getNano()))
+          .withUntil(String.format(Locale.ROOT, "%d.%09d", now.getEpochSecond(), now.getNano()))
           .withContainerFilter(containerId)
           .withEventFilter("create")
           .exec(making);

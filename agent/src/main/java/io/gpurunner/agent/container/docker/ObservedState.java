@@ -30,8 +30,8 @@ final class ObservedState {
   }
 
   /**
-   * The engine reads the clock for a start once the program runs, and for an end when it hears of
-   * it: of one that ends at once it may tell an end some milliseconds before the start.
+   * The engine reads the clock for a start after the program began: of one that ends at once it may
+   * tell an end some milliseconds before the start.
    */
   private static final Duration READ_APART = Duration.ofSeconds(1);
 

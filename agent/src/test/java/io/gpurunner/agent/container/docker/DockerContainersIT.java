@@ -198,16 +198,6 @@ final class DockerContainersIT extends ContainerRuntimeContract {
   }
 
   @Test
-  void itsProcessesAreFoundWithoutTheEngine() {
-    ContainerName name = engine.start(spec(Program.untilSignalled().ignoringTerm()));
-    ContainerName other = engine.start(spec(Program.untilSignalled()));
-    engine.awaitOutput(name, "ready");
-    ContainerProcesses.kill(runtime().inspect(name).orElseThrow().containerId(), "a test");
-    assertThat(engine.awaitExit(name).exitCode()).isEqualTo(137);
-    assertThat(runtime().inspect(other)).get().isInstanceOf(Observation.Running.class);
-  }
-
-  @Test
   void memoryRunningOutIsSeen() {
     ContainerSpec spec = TestEngine.shell("tail /dev/zero");
     runtime().create(spec);

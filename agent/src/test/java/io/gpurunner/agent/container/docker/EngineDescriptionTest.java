@@ -1,0 +1,33 @@
+package io.gpurunner.agent.container.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class EngineDescriptionTest {
+  private static Optional<String> whyUnfit(String version) {
+    return new EngineDescription(version, Map.of(), "runc", List.of(), List.of()).whyUnfit();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "19.03.15, 20.10 or newer",
+    "24.0.0, tells exit code 0",
+    "24.0.2-1~debian, tells exit code 0"
+  })
+  void someEnginesAreRefused(String version, String why) {
+    assertThat(whyUnfit(version)).get().asString().contains(why);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"20.10.24+dfsg1", "23.0.1", "24.0.3", "24.0.20", "26.1.5+dfsg1", "29.1.0", "dev"})
+  void othersAreNot(String version) {
+    assertThat(whyUnfit(version)).isEmpty();
+  }
+}
