@@ -11,20 +11,11 @@ import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
-import java.util.Random;
-import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What every artifact store does; run on each of them, the real ones included. */
-abstract class ArtifactStoreContract {
-  static final byte[] HELLO = "hello".getBytes(java.nio.charset.StandardCharsets.UTF_8);
-
-  final JobFolder folder = new JobFolder("ai" + UUID.randomUUID());
-
-  abstract ArtifactStore store();
-
+/** What every artifact store does that other programs fetch from; run on each of them. */
+abstract class ArtifactStoreContract extends ArtifactObjectsContract {
   /**
    * The object's bytes in a range, as a client with the URL gets them; fails unless it is given.
    */
@@ -36,88 +27,18 @@ abstract class ArtifactStoreContract {
   /** What an interrupted upload may have left in the folder, in the store's own words. */
   abstract java.util.List<String> unfinished(JobFolder folder) throws Exception;
 
-  @AfterEach
-  void removeFolder() {
-    store().deleteAll(folder);
-    store().close();
-  }
-
-  ObjectKey key(String file) {
-    return new ObjectKey(folder, file);
-  }
-
-  static ArtifactContent content(byte[] bytes) {
-    return new BytesContent(bytes, "application/octet-stream");
-  }
-
-  static byte[] randomBytes(int count) {
-    byte[] bytes = new byte[count];
-    new Random(count).nextBytes(bytes);
-    return bytes;
-  }
-
   URI url(ObjectKey key) {
     return store().signedUrl(key, Instant.now(), Duration.ofMinutes(5));
   }
 
-  byte[] fetch(ObjectKey key, int length) throws Exception {
+  @Override
+  protected final byte[] fetch(ObjectKey key, int length) throws Exception {
     return fetch(url(key), 0, length - 1L);
   }
 
   @Test
   void describesItself() {
     assertThat(store().description()).containsAnyOf("local store /", "S3 bucket ");
-  }
-
-  @Test
-  void answersAProbeAndLeavesNothing() {
-    store().probe();
-    store().probe();
-  }
-
-  @Test
-  void givesBackWhatWasPut() throws Exception {
-    store().put(key("ds_model.bin"), content(HELLO), Cancellation.NEVER);
-
-    assertThat(store().exists(key("ds_model.bin"))).isTrue();
-    assertThat(store().exists(key("ds_model"))).isFalse();
-    assertThat(fetch(key("ds_model.bin"), HELLO.length)).isEqualTo(HELLO);
-  }
-
-  @Test
-  void takesAnEmptyObject() throws Exception {
-    store().put(key("empty"), content(new byte[0]), Cancellation.NEVER);
-
-    assertThat(store().exists(key("empty"))).isTrue();
-  }
-
-  @Test
-  void replacesAnObject() throws Exception {
-    store().put(key("a"), content(HELLO), Cancellation.NEVER);
-    byte[] other = randomBytes(100);
-    store().put(key("a"), content(other), Cancellation.NEVER);
-
-    assertThat(fetch(key("a"), 100)).isEqualTo(other);
-  }
-
-  @Test
-  void takesNamesOfAllKinds() throws Exception {
-    for (String name :
-        new String[] {
-          "with blank",
-          "a+b",
-          "%41",
-          "模型.bin",
-          "a&b=c?d#e",
-          "~*'()!",
-          "q\"uote",
-          "-",
-          "x".repeat(255)
-        }) {
-      store().put(key(name), content(HELLO), Cancellation.NEVER);
-
-      assertThat(fetch(key(name), HELLO.length)).as(name).isEqualTo(HELLO);
-    }
   }
 
   @Test
@@ -144,16 +65,6 @@ abstract class ArtifactStoreContract {
 
     assertThat(store().exists(key("large"))).isFalse();
     assertThat(unfinished(folder)).isEmpty();
-  }
-
-  @Test
-  void keepsTheOldObjectWhenTheNewOneIsCancelled() throws Exception {
-    store().put(key("a"), content(HELLO), Cancellation.NEVER);
-
-    assertThatThrownBy(() -> store().put(key("a"), content(randomBytes(100)), () -> true))
-        .isInstanceOf(StorageException.class);
-
-    assertThat(fetch(key("a"), HELLO.length)).isEqualTo(HELLO);
   }
 
   @Test
@@ -184,22 +95,6 @@ abstract class ArtifactStoreContract {
         .isEqualTo(Kind.REFUSED);
     assertThat(store().exists(key("short"))).isFalse();
     assertThat(unfinished(folder)).isEmpty();
-  }
-
-  @Test
-  void removesAFolderAndNoOther() throws Exception {
-    JobFolder neighbour = new JobFolder(folder.name() + "x");
-    store().put(key("a"), content(HELLO), Cancellation.NEVER);
-    store().put(key("manifest.json"), content(HELLO), Cancellation.NEVER);
-    store().put(new ObjectKey(neighbour, "a"), content(HELLO), Cancellation.NEVER);
-
-    store().deleteAll(folder);
-    store().deleteAll(folder);
-
-    assertThat(store().exists(key("a"))).isFalse();
-    assertThat(store().exists(key("manifest.json"))).isFalse();
-    assertThat(store().exists(new ObjectKey(neighbour, "a"))).isTrue();
-    store().deleteAll(neighbour);
   }
 
   @Test

@@ -38,7 +38,7 @@ class LocalArtifactStoreTest extends ArtifactStoreContract {
   }
 
   @Override
-  ArtifactStore store() {
+  protected ArtifactStore store() {
     return store;
   }
 

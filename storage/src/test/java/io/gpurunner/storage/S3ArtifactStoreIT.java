@@ -46,7 +46,7 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
   @TempDir Path directory;
 
   @Override
-  ArtifactStore store() {
+  protected ArtifactStore store() {
     return store;
   }
 

@@ -1,6 +1,6 @@
 package io.gpurunner.agent.simulation;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.JobId;
@@ -51,9 +51,9 @@ final class SimulatedStore implements ArtifactStore {
     int pieces = simulation.dice.between(0, 2);
     for (int i = 0; i < pieces; i++) {
       port.take(simulation.dice.micros(0, 2 * Timeline.SECOND));
-      if (cancellation.isCancelled()) {
-        throw new StorageException(Kind.CANCELLED, "putting was cancelled");
-      }
+    }
+    if (cancellation.isCancelled()) {
+      throw new StorageException(Kind.CANCELLED, "putting was cancelled");
     }
     failMaybe(key.folder(), "put " + key.file());
     putNow(key, text);
@@ -77,7 +77,7 @@ final class SimulatedStore implements ArtifactStore {
     } catch (IOException e) {
       throw new StorageException(Kind.REFUSED, "the content cannot be read", e);
     }
-    return bytes.toString(UTF_8);
+    return bytes.toString(ISO_8859_1); // a character a byte
   }
 
   @Override

@@ -1,0 +1,50 @@
+package io.gpurunner.agent.simulation;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import io.gpurunner.agent.ledger.MemoryLedger;
+import io.gpurunner.storage.ArtifactObjectsContract;
+import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.ObjectKey;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The simulated store, while nothing fails, keeps the contract that the real ones keep. */
+final class SimulatedStoreTest extends ArtifactObjectsContract {
+  @TempDir Path directory;
+
+  private final MemoryLedger ledger = new MemoryLedger();
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private Simulation simulation;
+
+  @SuppressWarnings("NullAway.Init") // made before each test
+  private ArtifactStore store;
+
+  @BeforeEach
+  void make() {
+    simulation = Simulation.calm(ledger, ModelFiles.make(directory));
+    store = new SimulatedStore(simulation, new Port(simulation, new SimulatedAgent(simulation)));
+  }
+
+  @AfterEach
+  void close() {
+    ledger.close();
+  }
+
+  @Override
+  protected ArtifactStore store() {
+    return store;
+  }
+
+  @Override
+  protected byte[] fetch(ObjectKey key, int length) {
+    String object =
+        simulation.objects.getOrDefault(key.folder().name(), Map.of()).getOrDefault(key.file(), "");
+    return Arrays.copyOf(object.getBytes(ISO_8859_1), length);
+  }
+}

@@ -1,0 +1,124 @@
+package io.gpurunner.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Random;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What every artifact store does with its objects; run on each of them, those in memory included.
+ */
+public abstract class ArtifactObjectsContract {
+  /** Some content. */
+  protected static final byte[] HELLO = "hello".getBytes(StandardCharsets.UTF_8);
+
+  /** One of this test's own. */
+  protected final JobFolder folder = new JobFolder("ai" + UUID.randomUUID());
+
+  /** The store under test; the same for the whole test. */
+  protected abstract ArtifactStore store();
+
+  /** The first bytes of an object, as whoever may fetch it gets them; fails without one. */
+  protected abstract byte[] fetch(ObjectKey key, int length) throws Exception;
+
+  @AfterEach
+  void removeFolder() {
+    store().deleteAll(folder);
+    store().close();
+  }
+
+  final ObjectKey key(String file) {
+    return new ObjectKey(folder, file);
+  }
+
+  static ArtifactContent content(byte[] bytes) {
+    return new BytesContent(bytes, "application/octet-stream");
+  }
+
+  static byte[] randomBytes(int count) {
+    byte[] bytes = new byte[count];
+    new Random(count).nextBytes(bytes);
+    return bytes;
+  }
+
+  @Test
+  void answersAProbeAndLeavesNothing() {
+    store().probe();
+    store().probe();
+  }
+
+  @Test
+  void givesBackWhatWasPut() throws Exception {
+    store().put(key("ds_model.bin"), content(HELLO), Cancellation.NEVER);
+
+    assertThat(store().exists(key("ds_model.bin"))).isTrue();
+    assertThat(store().exists(key("ds_model"))).isFalse();
+    assertThat(fetch(key("ds_model.bin"), HELLO.length)).isEqualTo(HELLO);
+  }
+
+  @Test
+  void takesAnEmptyObject() throws Exception {
+    store().put(key("empty"), content(new byte[0]), Cancellation.NEVER);
+
+    assertThat(store().exists(key("empty"))).isTrue();
+  }
+
+  @Test
+  void replacesAnObject() throws Exception {
+    store().put(key("a"), content(HELLO), Cancellation.NEVER);
+    byte[] other = randomBytes(100);
+    store().put(key("a"), content(other), Cancellation.NEVER);
+
+    assertThat(fetch(key("a"), 100)).isEqualTo(other);
+  }
+
+  @Test
+  void takesNamesOfAllKinds() throws Exception {
+    for (String name :
+        new String[] {
+          "with blank",
+          "a+b",
+          "%41",
+          "模型.bin",
+          "a&b=c?d#e",
+          "~*'()!",
+          "q\"uote",
+          "-",
+          "x".repeat(255)
+        }) {
+      store().put(key(name), content(HELLO), Cancellation.NEVER);
+
+      assertThat(fetch(key(name), HELLO.length)).as(name).isEqualTo(HELLO);
+    }
+  }
+
+  @Test
+  void keepsTheOldObjectWhenTheNewOneIsCancelled() throws Exception {
+    store().put(key("a"), content(HELLO), Cancellation.NEVER);
+
+    assertThatThrownBy(() -> store().put(key("a"), content(randomBytes(100)), () -> true))
+        .isInstanceOf(StorageException.class);
+
+    assertThat(fetch(key("a"), HELLO.length)).isEqualTo(HELLO);
+  }
+
+  @Test
+  void removesAFolderAndNoOther() throws Exception {
+    JobFolder neighbour = new JobFolder(folder.name() + "x");
+    store().put(key("a"), content(HELLO), Cancellation.NEVER);
+    store().put(key("manifest.json"), content(HELLO), Cancellation.NEVER);
+    store().put(new ObjectKey(neighbour, "a"), content(HELLO), Cancellation.NEVER);
+
+    store().deleteAll(folder);
+    store().deleteAll(folder);
+
+    assertThat(store().exists(key("a"))).isFalse();
+    assertThat(store().exists(key("manifest.json"))).isFalse();
+    assertThat(store().exists(new ObjectKey(neighbour, "a"))).isTrue();
+    store().deleteAll(neighbour);
+  }
+}
