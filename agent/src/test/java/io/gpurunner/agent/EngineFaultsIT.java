@@ -119,6 +119,12 @@ class EngineFaultsIT {
     assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
   }
 
+  private void restartEngine(List<String> options) throws IOException {
+    engine.stop();
+    engine.start(options);
+    agent.awaitReady();
+  }
+
   @Test
   void underAnEngineWithLiveRestoreJobsGoOn() throws Exception {
     Jobs jobs = new Jobs();
@@ -142,8 +148,7 @@ class EngineFaultsIT {
   @ValueSource(booleans = {true, false})
   void underAnEngineWithoutLiveRestoreJobsFailAndNoneIsTakenForDone(boolean killed)
       throws Exception {
-    engine.stop();
-    engine.start(List.of());
+    restartEngine(List.of());
     Jobs jobs = new Jobs();
     String waiting = running(WAIT);
     String saving =
@@ -179,9 +184,8 @@ class EngineFaultsIT {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void killedAtAnyMomentItLeavesNoJobRunTwiceAndNoProcess(boolean liveRestore) throws Exception {
-    engine.stop();
     List<String> options = liveRestore ? LIVE_RESTORE : List.of();
-    engine.start(options);
+    restartEngine(options);
     for (Moment moment : MOMENTS) {
       agent.awaitReady();
       String job = agent.create(AgentUnderTest.body(DEAF).put("gpuNumber", 0));
@@ -198,9 +202,8 @@ class EngineFaultsIT {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void killedAsAJobFailsItMakesNoSuccessOfIt(boolean liveRestore) throws Exception {
-    engine.stop();
     List<String> options = liveRestore ? LIVE_RESTORE : List.of();
-    engine.start(options);
+    restartEngine(options);
     for (int millis : List.of(0, 15, 30, 45)) {
       agent.awaitReady();
       String job = running(WAIT + "echo end >> $CKPT_PATH/ended; exit 3");

@@ -30,6 +30,7 @@ public final class PrivateEngine implements AutoCloseable {
   private final List<String> command;
   private final URI host;
   private Optional<Process> process = Optional.empty();
+  private Optional<Process> containerd = Optional.empty();
 
   /**
    * @param folder for all its files; short, since a socket's path may have 107 characters at most
@@ -61,9 +62,38 @@ public final class PrivateEngine implements AutoCloseable {
             "--ip-forward=false"));
   }
 
-  /** One that is not started yet, and reaches what listens on this machine through that bridge. */
-  public static PrivateEngine onBridge(Path folder, String bridge) {
-    return new PrivateEngine(folder, List.of(), bridge);
+  /**
+   * One that is not started yet, and reaches what listens on this machine through that bridge. It has
+   * a containerd beside it that outlives it, as where both are services.
+   */
+  public static PrivateEngine onBridge(Path folder, String bridge) throws IOException {
+    PrivateEngine engine = new PrivateEngine(folder, List.of(), bridge);
+    engine.startContainerd();
+    return engine;
+  }
+
+  private void startContainerd() throws IOException {
+    Path socket = folder.resolve("c");
+    Path config = folder.resolve("containerd.toml");
+    Files.writeString(
+        config,
+        """
+        version = 2
+        root = "%s"
+        state = "%s"
+        disabled_plugins = ["io.containerd.grpc.v1.cri"]
+        [grpc]
+        address = "%s"
+        """
+            .formatted(folder.resolve("c-root"), folder.resolve("c-state"), socket));
+    containerd =
+        Optional.of(
+            new ProcessBuilder("containerd", "--config", config.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("containerd.log").toFile())
+                .start());
+    await().atMost(START_LIMIT).until(() -> Files.exists(socket));
+    command.add("--containerd=" + socket);
   }
 
   /** Starts it, also after it was killed, and waits until it answers. */
@@ -85,30 +115,16 @@ public final class PrivateEngine implements AutoCloseable {
         .isTrue();
   }
 
-  /** SIGKILL; its containerd dies with it, its containers and what watches each of them live on. */
+  /** SIGKILL; containerd, its containers and what watches each of them live on. */
   public void kill() throws IOException {
-    Path containerd = folder.resolve("exec/containerd/containerd.pid");
-    String pid = Files.readString(containerd).strip();
     process().destroyForcibly();
-    await().atMost(START_LIMIT).until(() -> !process().isAlive() && isDead(pid));
-    // Where this machine's init is slow to bury it, the next dockerd would wait for the dead one;
-    // and where another process got its number, it would not start.
-    Files.delete(containerd);
+    await().atMost(START_LIMIT).until(() -> !process().isAlive());
+    // Where another process got its number, the next one would not start.
     Files.deleteIfExists(folder.resolve("pid"));
   }
 
   private Process process() {
     return process.orElseThrow(() -> new IllegalStateException("it was never started"));
-  }
-
-  private static boolean isDead(String pid) {
-    try {
-      // proc(5): the state comes after the name in brackets; Z is a process that nobody waited for.
-      String stat = Files.readString(Path.of("/proc", pid, "stat"));
-      return stat.charAt(stat.lastIndexOf(')') + 2) == 'Z';
-    } catch (IOException gone) {
-      return true;
-    }
   }
 
   /** SIGTERM, as a service manager ends it. */
@@ -163,6 +179,7 @@ public final class PrivateEngine implements AutoCloseable {
       if (!process().waitFor(START_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
         process().destroyForcibly();
       }
+      containerd.ifPresent(Process::destroy);
       for (String mount : mountsBelow(folder).reversed()) {
         new ProcessBuilder("umount", "--lazy", mount).inheritIO().start().waitFor();
       }
