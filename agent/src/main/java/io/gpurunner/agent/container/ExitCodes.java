@@ -20,7 +20,7 @@ public final class ExitCodes {
   /**
    * What Docker tells of a container that ended while it was killed itself (moby, on restoring).
    */
-  private static final int LOST_BY_ENGINE = 255;
+  public static final int LOST_BY_ENGINE = 255;
 
   /** Numbers of x86 and Arm Linux (signal(7)). */
   private static final Map<Integer, String> SIGNALS =

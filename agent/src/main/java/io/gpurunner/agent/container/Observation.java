@@ -47,7 +47,12 @@ public sealed interface Observation {
       Instant startedAt,
       Instant finishedAt,
       String error)
-      implements Ran {}
+      implements Ran {
+    /** The same with another exit code. */
+    public Exited withExitCode(int code) {
+      return new Exited(containerId, run, code, outOfMemory, startedAt, finishedAt, error);
+    }
+  }
 
   /** How a container runs; a job's is only ever made otherwise than ACTIVE by somebody else. */
   enum Activity {

@@ -13,8 +13,10 @@ import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -156,9 +158,23 @@ final class DockerContainers implements ContainerRuntime {
 
   private Observation observe(InspectContainerResponse present) {
     String id = present.getId();
-    boolean doubtful =
-        ObservedState.neverRan(present) && (!memory.hasMade(id) || ContainerProcesses.exist(id));
-    return doubtful ? new Observation.Doubtful(id) : observed.of(present);
+    if (ObservedState.neverRan(present)) {
+      return memory.hasMade(id) && !ContainerProcesses.exist(id)
+          ? observed.of(present)
+          : new Observation.Doubtful(id);
+    }
+    Observation seen = observed.of(present);
+    return seen instanceof Observation.Exited exited
+            && exited.exitCode() == 0
+            && !isVouchedFor(present)
+        ? exited.withExitCode(ExitCodes.LOST_BY_ENGINE)
+        : seen;
+  }
+
+  private boolean isVouchedFor(InspectContainerResponse present) {
+    Instant started = ObservedState.startedAt(present).orElseThrow();
+    return memory.vouchesForEnd(
+        present.getId(), started, ObservedState.finishedAt(present).orElse(started));
   }
 
   private Optional<InspectContainerResponse> look(String nameOrId) {

@@ -46,7 +46,17 @@ final class ObservedState {
 
   /** Whether it was made, and never started. */
   static boolean neverRan(InspectContainerResponse answer) {
-    return time(answer.getState().getStartedAt()).isEmpty();
+    return startedAt(answer).isEmpty();
+  }
+
+  /** By the engine's clock. */
+  static Optional<Instant> startedAt(InspectContainerResponse answer) {
+    return time(answer.getState().getStartedAt());
+  }
+
+  /** By the engine's clock. */
+  static Optional<Instant> finishedAt(InspectContainerResponse answer) {
+    return time(answer.getState().getFinishedAt());
   }
 
   /**

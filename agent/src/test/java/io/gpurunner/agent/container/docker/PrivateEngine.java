@@ -63,8 +63,8 @@ public final class PrivateEngine implements AutoCloseable {
   }
 
   /**
-   * One that is not started yet, and reaches what listens on this machine through that bridge. It has
-   * a containerd beside it that outlives it, as where both are services.
+   * One that is not started yet, and reaches what listens on this machine through that bridge. It
+   * has a containerd beside it that outlives it, as where both are services.
    */
   public static PrivateEngine onBridge(Path folder, String bridge) throws IOException {
     PrivateEngine engine = new PrivateEngine(folder, List.of(), bridge);
