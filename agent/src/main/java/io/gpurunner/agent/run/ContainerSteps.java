@@ -93,6 +93,7 @@ final class ContainerSteps {
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
       case REMOVE -> remove(name); // made anew, by the engine that is to start it
       case START -> {
+        ports.ledger().confirm(job); // as before it is made
         ports.containers().start(name);
         yield new Again();
       }
@@ -109,6 +110,8 @@ final class ContainerSteps {
   }
 
   private StepOutcome create(Job job, JobState.Starting state, ContainerName name) {
+    // An end of this run may be on its way to the disk, told UNKNOWN to the step before.
+    ports.ledger().confirm(job);
     try {
       ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
     } catch (StorageException e) {

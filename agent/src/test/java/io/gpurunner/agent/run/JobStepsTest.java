@@ -1,6 +1,7 @@
 package io.gpurunner.agent.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
@@ -12,6 +13,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.StorageException;
@@ -384,6 +386,23 @@ class JobStepsTest {
     assertThat(run.containers.journal())
         .containsSubsequence("create " + name, "remove " + name, "create " + name)
         .containsOnlyOnce("start " + name);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void nothingIsMadeNorStartedWhereTheJobMovesOnAfterItWasRead(boolean made) {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.until(id, JobState.Starting.class);
+    if (made) {
+      untilMade(id);
+    }
+    Job read = run.job(id);
+    List<String> before = run.containers.journal();
+    run.ledger.requestDeletion(id, "ann");
+    assertThatThrownBy(() -> run.step(read))
+        .isInstanceOfSatisfying(
+            LedgerException.class, e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.STALE));
+    assertThat(run.containers.journal()).isEqualTo(before);
   }
 
   @Test

@@ -128,6 +128,11 @@ final class RunHarness implements AutoCloseable {
     return job(id).state();
   }
 
+  /** One step, decided on what was read before and not committed. */
+  void step(Job read) {
+    steps.step(read);
+  }
+
   /** One step, committed. */
   StepOutcome stepOnce(JobId id) {
     StepOutcome outcome = steps.step(job(id));
