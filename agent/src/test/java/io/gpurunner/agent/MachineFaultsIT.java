@@ -2,6 +2,7 @@ package io.gpurunner.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpurunner.storage.FaultProxy;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpResponse;
@@ -34,7 +35,7 @@ class MachineFaultsIT {
 
   @Test
   void artifactsThatCannotBeUploadedInTimeAreKeptAndCanBeUploadedLater() throws Exception {
-    try (TcpForwarder s3 = new TcpForwarder(AgentUnderTest.s3Endpoint());
+    try (FaultProxy s3 = new FaultProxy(AgentUnderTest.s3Endpoint());
         CallbackReceiver callbacks = new CallbackReceiver();
         AgentUnderTest agent =
             new AgentUnderTest(
@@ -45,7 +46,7 @@ class MachineFaultsIT {
       agent.awaitReady();
       String id = agent.create(training().put("callbackUrl", callbacks.url()));
       agent.awaitState(id, "RUNNING", SOON);
-      s3.cut(true);
+      s3.cut();
       letGo(agent, id);
       assertThat(agent.awaitEnd(id, Duration.ofSeconds(90)).getString("status")).isEqualTo("fail");
       assertThat(agent.detail(id).getString("reason"))
@@ -62,7 +63,7 @@ class MachineFaultsIT {
       assertThat(refused.headers().firstValue("Retry-After")).isPresent();
       assertThat(refused.body()).contains("store");
 
-      s3.cut(false);
+      s3.mend();
       assertThat(agent.post("/api/userJob/" + id + "/retry-upload", new JsonObject()).statusCode())
           .isEqualTo(200);
       agent.awaitState(id, "SUCCEEDED", SOON);
@@ -173,8 +174,8 @@ class MachineFaultsIT {
 
   @Test
   void partsThatAreDownAtTheStartAreNamedAndFoundWhenTheyCome() {
-    try (TcpForwarder s3 = new TcpForwarder(AgentUnderTest.s3Endpoint())) {
-      s3.cut(true);
+    try (FaultProxy s3 = new FaultProxy(AgentUnderTest.s3Endpoint())) {
+      s3.cut();
       try (AgentUnderTest agent =
           new AgentUnderTest(
               directory,
@@ -193,7 +194,7 @@ class MachineFaultsIT {
         assertThat(agent.post("/api/userJob", training()).statusCode()).isEqualTo(503);
         assertThat(new JsonObject(agent.get("/api/userJob").body()).getLong("totalElements"))
             .isZero();
-        s3.cut(false);
+        s3.mend();
         agent.awaitReady();
       }
     }

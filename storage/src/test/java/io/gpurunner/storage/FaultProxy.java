@@ -18,9 +18,9 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * Stands between a client and a real S3 server and does to connections what networks and servers
  * do. Passes requests on as they are: their signatures cover the Host header, which names this
- * proxy, and the server checks them.
+ * proxy, and the server checks them. Thread-safe.
  */
-final class FaultProxy implements AutoCloseable {
+public final class FaultProxy implements AutoCloseable {
   private static final int BUFFER_BYTES = 64 << 10;
   private static final int REQUEST_HEAD_LIMIT = 64 << 10;
 
@@ -45,7 +45,10 @@ final class FaultProxy implements AutoCloseable {
   /** It goes through no faster than that. */
   private record Slow(long bytesPerSecond) implements Fault {}
 
-  FaultProxy(URI target) {
+  /**
+   * @param target the server, whose host and port count
+   */
+  public FaultProxy(URI target) {
     this.target = target;
     try {
       listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -55,7 +58,8 @@ final class FaultProxy implements AutoCloseable {
     Thread.ofVirtual().start(this::accept);
   }
 
-  URI uri() {
+  /** Where clients find it. */
+  public URI uri() {
     return URI.create("http://127.0.0.1:" + listener.getLocalPort());
   }
 
@@ -77,6 +81,17 @@ final class FaultProxy implements AutoCloseable {
   /** Every connection is that slow, but for those with another fault. */
   void slowAll(long bytesPerSecond) {
     always = new Slow(bytesPerSecond);
+  }
+
+  /** The server is gone: every connection is reset, those that are open now as well. */
+  public void cut() {
+    always = new Reset(0);
+    open.forEach(FaultProxy::closeQuietly);
+  }
+
+  /** The server is back. */
+  public void mend() {
+    always = new None();
   }
 
   private void add(int connections, Fault fault) {
@@ -177,15 +192,21 @@ final class FaultProxy implements AutoCloseable {
     in.transferTo(OutputStream.nullOutputStream());
   }
 
+  private static void closeQuietly(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException gone) {
+      // It is closed either way.
+    }
+  }
+
   @Override
   public void close() {
     try {
       listener.close();
-      for (Socket socket : open) {
-        socket.close();
-      }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+    open.forEach(FaultProxy::closeQuietly);
   }
 }
