@@ -17,11 +17,8 @@ import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.storage.ArtifactContent;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.Cancellation;
-import io.gpurunner.storage.JobFolder;
+import io.gpurunner.storage.DecoratedStore;
 import io.gpurunner.storage.ObjectKey;
-import java.net.URI;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -249,46 +246,24 @@ enum PlantedBugs implements Plant {
   }
 
   /** Takes a manifest, and writes it a little later. */
-  private record LazyManifests(SimulatedStore real, Simulation simulation)
-      implements ArtifactStore {
+  private static final class LazyManifests extends DecoratedStore {
+    private final SimulatedStore real;
+    private final Simulation simulation;
+
+    LazyManifests(SimulatedStore real, Simulation simulation) {
+      super(real);
+      this.real = real;
+      this.simulation = simulation;
+    }
+
     @Override
     public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
       if (!key.file().equals(SimulatedStore.MANIFEST)) {
-        real.put(key, content, cancellation);
+        super.put(key, content, cancellation);
         return;
       }
       String text = SimulatedStore.read(content);
       simulation.timeline.once("late manifest", true, 1, () -> real.putNow(key, text));
-    }
-
-    @Override
-    public String description() {
-      return real.description();
-    }
-
-    @Override
-    public void probe() {
-      real.probe();
-    }
-
-    @Override
-    public boolean exists(ObjectKey key) {
-      return real.exists(key);
-    }
-
-    @Override
-    public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
-      return real.signedUrl(key, now, expiry);
-    }
-
-    @Override
-    public void deleteAll(JobFolder folder) {
-      real.deleteAll(folder);
-    }
-
-    @Override
-    public void close() {
-      real.close();
     }
   }
 }

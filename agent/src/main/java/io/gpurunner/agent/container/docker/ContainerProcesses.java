@@ -43,7 +43,8 @@ final class ContainerProcesses {
     if (left.isEmpty()) {
       return;
     }
-    log.warn("processes of the container {} are left, and killed: {}", containerId, pids(left));
+    log.warn(
+        "killing what the kernel has of the container {}: processes {}", containerId, pids(left));
     long end = System.nanoTime() + LIMIT.toNanos();
     while (!left.isEmpty()) {
       if (System.nanoTime() > end) {

@@ -1,0 +1,54 @@
+package io.gpurunner.storage;
+
+import java.net.URI;
+import java.time.Duration;
+import java.time.Instant;
+
+/** A store that does as another does, but for what a test overrides. */
+public abstract class DecoratedStore implements ArtifactStore {
+  private final ArtifactStore real;
+
+  protected DecoratedStore(ArtifactStore real) {
+    this.real = real;
+  }
+
+  @Override
+  public String description() {
+    return real.description();
+  }
+
+  @Override
+  public void probe() {
+    real.probe();
+  }
+
+  @Override
+  public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+    real.put(key, content, cancellation);
+  }
+
+  @Override
+  public boolean exists(ObjectKey key) {
+    return real.exists(key);
+  }
+
+  @Override
+  public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
+    return real.signedUrl(key, now, expiry);
+  }
+
+  @Override
+  public void deleteAll(JobFolder folder) {
+    real.deleteAll(folder);
+  }
+
+  @Override
+  public void withdraw(JobFolder folder) {
+    real.withdraw(folder);
+  }
+
+  @Override
+  public void close() {
+    real.close();
+  }
+}
