@@ -4,6 +4,9 @@ import io.gpurunner.api.JobId;
 
 /** What became of a request to create a job. */
 public sealed interface Creation {
+  /** The job that is there now. */
+  JobId id();
+
   /** A new job. */
   record Created(JobId id) implements Creation {}
 

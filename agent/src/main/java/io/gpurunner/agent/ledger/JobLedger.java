@@ -446,13 +446,22 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * What became of a key of a user's, if it was used before.
+   * What became of a key of a user's, if it was used before by a job that is on disk. One that is
+   * on its way there is for {@link #create} to wait for.
    *
    * @param source a body, which need not be JSON; such a one made no job
    */
   public Optional<Creation> findKey(String user, String idempotencyKey, String source) {
     return JobCodec.bodyDigest(source)
-        .flatMap(digest -> read(handle -> rows.findKey(handle, user, idempotencyKey, digest)));
+        .flatMap(digest -> read(handle -> rows.findKey(handle, user, idempotencyKey, digest)))
+        .filter(creation -> isOnDisk(creation.id()));
+  }
+
+  /** What is read from the file may be committed and not yet synced; a new job is not live then. */
+  private boolean isOnDisk(JobId id) {
+    return find(id)
+        .filter(job -> job.state() instanceof JobState.Final || findLive(id).isPresent())
+        .isPresent();
   }
 
   /** What a user's jobs that have not ended take. */
@@ -477,7 +486,9 @@ public final class JobLedger implements AutoCloseable {
 
   /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
   public List<Job> page(Optional<String> user, int page, int size) {
-    return read(handle -> rows.page(handle, user, page, size));
+    return read(handle -> rows.page(handle, user, page, size)).stream()
+        .map(job -> findLive(job.id()).orElse(job)) // an end that is not on disk yet is not told
+        .toList();
   }
 
   /** How many jobs there are; of one user, or of all. */

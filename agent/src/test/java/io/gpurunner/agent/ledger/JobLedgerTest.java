@@ -26,6 +26,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -105,6 +106,26 @@ class JobLedgerTest {
     assertThat(ledger.live()).containsExactly(wished);
     assertThat(ledger.leases()).containsExactly(java.util.Map.entry(GPU, running.id()));
     assertThat(wished.request()).isEqualTo(request);
+  }
+
+  @Test
+  void aKeyIsNotToldBeforeItsJobIs() {
+    ledger.close();
+    List<Optional<Creation>> during = new CopyOnWriteArrayList<>();
+    ledger =
+        JobLedger.open(
+            directory.resolve("ledger"),
+            Clock.fixed(T, ZoneOffset.UTC),
+            (boundary, changed) -> {
+              if (boundary == CommitWatch.Boundary.UNTOLD) {
+                changed.forEach(_ -> during.add(ledger.findKey("ann", "k", "{}")));
+              }
+            });
+    Creation created = createWithKey("ann", "{}");
+    assertThat(during).containsExactly(Optional.empty());
+    assertThat(ledger.findKey("ann", "k", "{}")).contains(new Creation.Existing(created.id()));
+    ledger.requestDeletion(created.id(), "ann");
+    assertThat(ledger.findKey("ann", "k", "{}")).contains(new Creation.Existing(created.id()));
   }
 
   @Test
