@@ -7,6 +7,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -15,6 +16,9 @@ import java.util.Optional;
  * at one while it is changed.
  */
 final class DirectoryJobVolumes implements JobVolumes {
+  /** Of a machine whose whole memory is to be written to a slow disk. */
+  private static final Duration SYNC_LIMIT = Duration.ofMinutes(30);
+
   private final Path jobs;
   private final long reserveBytes;
   private final VolumeLimit limit;
@@ -119,6 +123,21 @@ final class DirectoryJobVolumes implements JobVolumes {
       }
     }
     return paths;
+  }
+
+  @Override
+  public void sync(JobFolder folder) {
+    JobPaths paths = reveal(folder);
+    // By file system: the tree is a job's, and to open each of its files would be slower, too.
+    Command.Result result =
+        Command.run(
+            SYNC_LIMIT,
+            List.of(
+                "sync", "--file-system", paths.checkpoint().toString(), paths.model().toString()));
+    if (!result.succeeded()) {
+      throw new StorageException(
+          Kind.UNFIT, "the file system of %s: %s".formatted(paths.root(), result.words()));
+    }
   }
 
   @Override

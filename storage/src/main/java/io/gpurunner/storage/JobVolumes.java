@@ -35,6 +35,14 @@ public interface JobVolumes extends AutoCloseable {
    */
   JobPaths reveal(JobFolder folder);
 
+  /**
+   * Writes what a job's volumes hold to disk, all of it; for when nothing writes to them any more.
+   *
+   * @throws StorageException UNFIT where some of it could not be written, and is lost; REFUSED
+   *     where the job has no directories on this machine (any more)
+   */
+  void sync(JobFolder folder);
+
   /** The directories of a job that was prepared; the paths are computed, not looked up. */
   JobPaths paths(JobFolder folder);
 

@@ -244,11 +244,26 @@ abstract class JobVolumesContract {
   }
 
   @Test
-  void revealsNothingOfAJobThatHasNoDirectories() {
+  void syncsWhatAJobLeft() throws Exception {
+    Files.writeString(prepare(JOB).model().resolve("weights"), "1");
+    volumes = reopen();
+
+    volumes.sync(JOB);
+    volumes.sync(JOB);
+
+    assertThat(volumes.paths(JOB).model().resolve("weights")).hasContent("1");
+  }
+
+  @Test
+  void revealsAndSyncsNothingOfAJobThatHasNoDirectories() {
     prepare(JOB);
     volumes.delete(JOB);
 
     for (JobFolder folder : new JobFolder[] {JOB, OTHER}) {
+      assertThatThrownBy(() -> volumes.sync(folder))
+          .asInstanceOf(type(StorageException.class))
+          .extracting(StorageException::kind)
+          .isEqualTo(Kind.REFUSED);
       assertThatThrownBy(() -> volumes.reveal(folder))
           .hasMessageContainingAll(folder.name(), "not on this machine")
           .asInstanceOf(type(StorageException.class))

@@ -85,6 +85,28 @@ class LoopImagesIT extends JobVolumesContract {
         .hasSize(2);
   }
 
+  /** A copy of the image has what was written to it, and not what the kernel holds back. */
+  @Test
+  void syncsIntoTheImage() throws Exception {
+    JobPaths paths = prepare(JOB);
+    Files.writeString(paths.model().resolve("weights"), "1");
+    volumes = reopen();
+
+    volumes.sync(JOB);
+
+    Path copy = state.resolve("copy.img");
+    Files.copy(paths.root().resolve("model.img"), copy);
+    Path mounted = Files.createDirectory(state.resolve("copy"));
+    Command.require(
+        Duration.ofSeconds(30),
+        List.of("mount", "-o", "loop,ro,noload", copy.toString(), mounted.toString()));
+    try {
+      assertThat(mounted.resolve("weights")).hasContent("1");
+    } finally {
+      Command.require(Duration.ofSeconds(30), List.of("umount", mounted.toString()));
+    }
+  }
+
   @Test
   void formatsAgainWhatACrashLeftHalfMade() throws Exception {
     Path root = Files.createDirectory(state.resolve("jobs/ai1"));

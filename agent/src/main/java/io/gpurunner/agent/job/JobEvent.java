@@ -66,14 +66,22 @@ public sealed interface JobEvent {
     }
   }
 
+  /** What the run left in its directories is on disk. */
+  record Synced() implements JobEvent {}
+
   /** An upload failed and will be tried again. */
   record UploadPostponed(String reason, Instant notBefore) implements JobEvent {}
 
   /** The artifacts are complete in the store. */
   record Uploaded(Instant at, Optional<String> artifact) implements JobEvent {}
 
-  /** The artifacts could not be put in the store. */
-  record UploadGivenUp(Instant at, String reason) implements JobEvent {}
+  /**
+   * There will be no artifacts in the store.
+   *
+   * @param uploadable whether {@code retry-upload} can mend that: not where the files are not what
+   *     the run left
+   */
+  record UploadGivenUp(Instant at, String reason, boolean uploadable) implements JobEvent {}
 
   /** Deleted while it held neither GPU nor container. */
   record Removed(Instant at, String by) implements JobEvent {}

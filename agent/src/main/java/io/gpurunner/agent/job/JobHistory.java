@@ -51,6 +51,7 @@ public final class JobHistory {
                   : "leases ended after waiting in vain: "
                       + String.join("; ", released.stillBusy())
                       + "; not handed out until that ends");
+      case JobEvent.Synced _ -> new Line(at, "synced", "what it left is on this machine's disk");
       case JobEvent.UploadPostponed postponed ->
           new Line(
               at,

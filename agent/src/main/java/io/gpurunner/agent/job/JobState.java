@@ -123,6 +123,7 @@ public sealed interface JobState {
    *
    * @param containerId the engine's id of it; empty where none was recorded, so that none was
    *     started
+   * @param bootId the boot of this machine it was seen running under; empty where it was not
    * @param since when that was decided
    * @param startedAt when it had started, if it had
    * @param killAt when SIGKILL follows the SIGTERM that was sent; empty before that
@@ -132,6 +133,7 @@ public sealed interface JobState {
       int attempt,
       List<GpuUuid> gpus,
       Optional<String> containerId,
+      Optional<String> bootId,
       Ending ending,
       Instant since,
       Optional<Instant> startedAt,
@@ -146,12 +148,18 @@ public sealed interface JobState {
   /**
    * The artifacts are being put in the store.
    *
+   * @param unsyncedUnder the boot of this machine under which the run wrote its files; empty once
+   *     they are on disk. Under another, nobody knows what they lack
    * @param giveUpAt end of the retry window
    * @param failedUploads uploads that failed so far
    * @param notBefore when the next one may start
    */
   record Uploading(
-      Optional<Instant> startedAt, Instant giveUpAt, int failedUploads, Instant notBefore)
+      Optional<Instant> startedAt,
+      Optional<String> unsyncedUnder,
+      Instant giveUpAt,
+      int failedUploads,
+      Instant notBefore)
       implements Live {}
 
   /**

@@ -11,6 +11,7 @@ import io.gpurunner.agent.job.JobEvent.Removed;
 import io.gpurunner.agent.job.JobEvent.RunEnded;
 import io.gpurunner.agent.job.JobEvent.Started;
 import io.gpurunner.agent.job.JobEvent.StopSignalled;
+import io.gpurunner.agent.job.JobEvent.Synced;
 import io.gpurunner.agent.job.JobEvent.UploadGivenUp;
 import io.gpurunner.agent.job.JobEvent.UploadPostponed;
 import io.gpurunner.agent.job.JobEvent.UploadResumed;
@@ -67,7 +68,7 @@ public final class JobTransitions {
           ContainerGone _,
           GpusReleased _ ->
           throw new IllegalTransitionException(state, event);
-      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+      case Synced _, UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
           throw new IllegalTransitionException(state, event);
     };
   }
@@ -75,7 +76,7 @@ public final class JobTransitions {
   private static JobState afterPreparing(Preparing state, JobEvent event) {
     return switch (event) {
       case Prepared prepared -> new Pulling(state.attempt(), state.gpus(), 0, prepared.at());
-      case RunEnded ended -> stopping(state, ended, Optional.empty(), Optional.empty());
+      case RunEnded ended -> stopping(state, ended, Optional.empty());
       case Leased _,
           PullPostponed _,
           Pulled _,
@@ -86,7 +87,7 @@ public final class JobTransitions {
           GpusReleased _,
           Removed _ ->
           throw new IllegalTransitionException(state, event);
-      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+      case Synced _, UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
           throw new IllegalTransitionException(state, event);
     };
   }
@@ -98,7 +99,7 @@ public final class JobTransitions {
               state.attempt(), state.gpus(), state.failedPulls() + 1, postponed.notBefore());
       case Pulled pulled ->
           new Starting(state.attempt(), state.gpus(), pulled.bootId(), Optional.empty());
-      case RunEnded ended -> stopping(state, ended, Optional.empty(), Optional.empty());
+      case RunEnded ended -> stopping(state, ended, Optional.empty());
       case Leased _,
           Prepared _,
           Made _,
@@ -108,7 +109,7 @@ public final class JobTransitions {
           GpusReleased _,
           Removed _ ->
           throw new IllegalTransitionException(state, event);
-      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+      case Synced _, UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
           throw new IllegalTransitionException(state, event);
     };
   }
@@ -130,7 +131,7 @@ public final class JobTransitions {
       // The machine was started anew before the container was.
       case Pulled pulled ->
           new Starting(state.attempt(), state.gpus(), pulled.bootId(), Optional.empty());
-      case RunEnded ended -> stopping(state, ended, state.containerId(), Optional.empty());
+      case RunEnded ended -> stopping(state, ended, state.containerId());
       case Leased _,
           Prepared _,
           PullPostponed _,
@@ -139,7 +140,7 @@ public final class JobTransitions {
           GpusReleased _,
           Removed _ ->
           throw new IllegalTransitionException(state, event);
-      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+      case Synced _, UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
           throw new IllegalTransitionException(state, event);
     };
   }
@@ -147,7 +148,16 @@ public final class JobTransitions {
   private static JobState afterRunning(Running state, JobEvent event) {
     return switch (event) {
       case RunEnded ended ->
-          stopping(state, ended, Optional.of(state.containerId()), Optional.of(state.startedAt()));
+          new Stopping(
+              state.attempt(),
+              state.gpus(),
+              Optional.of(state.containerId()),
+              Optional.of(state.bootId()),
+              ended.ending(),
+              ended.at(),
+              Optional.of(state.startedAt()),
+              Optional.empty(),
+              Optional.empty());
       case Leased _,
           Prepared _,
           PullPostponed _,
@@ -159,7 +169,7 @@ public final class JobTransitions {
           GpusReleased _,
           Removed _ ->
           throw new IllegalTransitionException(state, event);
-      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+      case Synced _, UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
           throw new IllegalTransitionException(state, event);
     };
   }
@@ -171,6 +181,7 @@ public final class JobTransitions {
               state.attempt(),
               state.gpus(),
               state.containerId(),
+              state.bootId(),
               deleted,
               state.since(),
               state.startedAt(),
@@ -181,6 +192,7 @@ public final class JobTransitions {
               state.attempt(),
               state.gpus(),
               state.containerId(),
+              state.bootId(),
               state.ending(),
               state.since(),
               state.startedAt(),
@@ -191,6 +203,7 @@ public final class JobTransitions {
               state.attempt(),
               state.gpus(),
               state.containerId(),
+              state.bootId(),
               state.ending(),
               state.since(),
               state.startedAt(),
@@ -206,7 +219,7 @@ public final class JobTransitions {
           Started _,
           Removed _ ->
           throw new IllegalTransitionException(state, event);
-      case UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
+      case Synced _, UploadPostponed _, Uploaded _, UploadGivenUp _, UploadResumed _ ->
           throw new IllegalTransitionException(state, event);
     };
   }
@@ -218,7 +231,7 @@ public final class JobTransitions {
     Instant at = released.at();
     return switch (state.ending()) {
       case Ending.Completed _, Ending.TimeUp _ ->
-          new Uploading(state.startedAt(), released.uploadUntil(), 0, at);
+          new Uploading(state.startedAt(), state.bootId(), released.uploadUntil(), 0, at);
       case Ending.Broken broken when broken.retryable() && released.retry() ->
           new Queued(state.attempt() + 1);
       case Ending.Broken broken -> new Failed(at, state.startedAt(), broken.reason(), false);
@@ -228,16 +241,24 @@ public final class JobTransitions {
 
   private static JobState afterUploading(Uploading state, JobEvent event) {
     return switch (event) {
+      case Synced _ ->
+          new Uploading(
+              state.startedAt(),
+              Optional.empty(),
+              state.giveUpAt(),
+              state.failedUploads(),
+              state.notBefore());
       case UploadPostponed postponed ->
           new Uploading(
               state.startedAt(),
+              state.unsyncedUnder(),
               state.giveUpAt(),
               state.failedUploads() + 1,
               postponed.notBefore());
-      case Uploaded uploaded ->
+      case Uploaded uploaded when state.unsyncedUnder().isEmpty() ->
           new Succeeded(uploaded.at(), state.startedAt(), uploaded.artifact());
       case UploadGivenUp givenUp ->
-          new Failed(givenUp.at(), state.startedAt(), givenUp.reason(), true);
+          new Failed(givenUp.at(), state.startedAt(), givenUp.reason(), givenUp.uploadable());
       case Removed removed -> new Deleted(removed.at(), state.startedAt(), removed.by());
       case Leased _,
           Prepared _,
@@ -250,14 +271,15 @@ public final class JobTransitions {
           ContainerGone _,
           GpusReleased _ ->
           throw new IllegalTransitionException(state, event);
-      case UploadResumed _ -> throw new IllegalTransitionException(state, event);
+      case Uploaded _, UploadResumed _ -> throw new IllegalTransitionException(state, event);
     };
   }
 
   private static JobState afterFailed(Failed state, JobEvent event) {
     return switch (event) {
       case UploadResumed resumed when state.uploadable() ->
-          new Uploading(state.startedAt(), resumed.uploadUntil(), 0, resumed.at());
+          new Uploading(
+              state.startedAt(), Optional.empty(), resumed.uploadUntil(), 0, resumed.at());
       case UploadResumed _,
           Leased _,
           Prepared _,
@@ -270,6 +292,7 @@ public final class JobTransitions {
           throw new IllegalTransitionException(state, event);
       case ContainerGone _,
           GpusReleased _,
+          Synced _,
           UploadPostponed _,
           Uploaded _,
           UploadGivenUp _,
@@ -278,15 +301,16 @@ public final class JobTransitions {
     };
   }
 
-  private static Stopping stopping(
-      Placed state, RunEnded ended, Optional<String> containerId, Optional<Instant> startedAt) {
+  /** Of a run that was not seen to start. */
+  private static Stopping stopping(Placed state, RunEnded ended, Optional<String> containerId) {
     return new Stopping(
         state.attempt(),
         state.gpus(),
         containerId,
+        Optional.empty(),
         ended.ending(),
         ended.at(),
-        startedAt,
+        Optional.empty(),
         Optional.empty(),
         Optional.empty());
   }

@@ -58,7 +58,7 @@ public final class JobSteps {
     this.clock = clock;
     this.answers = new Answers(ports.ledger(), clock);
     this.containerSteps = new ContainerSteps(ports, settings, clock, answers);
-    this.uploadSteps = new UploadSteps(ports, clock, answers);
+    this.uploadSteps = new UploadSteps(ports, settings.bootId(), clock, answers);
   }
 
   /** Makes the next step of a job that was read from the ledger just now. */

@@ -26,6 +26,8 @@ final class Recovery {
     STOPPING,
     /** The container was seen gone; the devices are waited for. */
     STOPPING_GONE,
+    /** What the run left may not be on disk yet. */
+    UPLOADING_UNSYNCED,
     UPLOADING,
     ENDED;
 
@@ -38,7 +40,8 @@ final class Recovery {
             starting.containerId().isEmpty() ? STARTING : STARTING_MADE;
         case JobState.Running _ -> RUNNING;
         case JobState.Stopping stopping -> stopping.goneAt().isEmpty() ? STOPPING : STOPPING_GONE;
-        case JobState.Uploading _ -> UPLOADING;
+        case JobState.Uploading uploading ->
+            uploading.unsyncedUnder().isEmpty() ? UPLOADING : UPLOADING_UNSYNCED;
         case JobState.Final _ -> ENDED;
       };
     }
@@ -101,16 +104,17 @@ final class Recovery {
     SAME,
     ANOTHER;
 
-    /** Only where a container may run does the boot count. */
+    /** Only where a container may run, or has written what is not on disk, does the boot count. */
     static Boot of(JobState state, String now) {
       return switch (state) {
         case JobState.Starting starting -> starting.bootId().equals(now) ? SAME : ANOTHER;
         case JobState.Running running -> running.bootId().equals(now) ? SAME : ANOTHER;
+        case JobState.Uploading uploading ->
+            uploading.unsyncedUnder().filter(boot -> !boot.equals(now)).isEmpty() ? SAME : ANOTHER;
         case JobState.Queued _,
             JobState.Preparing _,
             JobState.Pulling _,
             JobState.Stopping _,
-            JobState.Uploading _,
             JobState.Final _ ->
             SAME;
       };
@@ -140,7 +144,8 @@ final class Recovery {
     FAIL_LOST("fails: lost"),
     FAIL_REPLACED("fails: replaced"),
     FAIL_RESTARTING("fails: restarting"),
-    FAIL_REBOOTED("fails: rebooted");
+    FAIL_REBOOTED("fails: rebooted"),
+    FAIL_UNSYNCED("fails: not whole");
 
     private final String words;
 
@@ -156,8 +161,8 @@ final class Recovery {
 
   static Verdict of(Phase phase, Seen seen, Boot boot) {
     return switch (phase) {
-      case QUEUED, UPLOADING, ENDED, STOPPING_GONE ->
-          seen == Seen.ABSENT ? Verdict.GO_ON : Verdict.REAP;
+      case QUEUED, UPLOADING, ENDED, STOPPING_GONE -> ofGone(seen);
+      case UPLOADING_UNSYNCED -> boot == Boot.SAME ? ofGone(seen) : Verdict.FAIL_UNSYNCED;
       // Left by a ledger of which an older copy was put in place: it may have run.
       case PREPARING, PULLING -> seen == Seen.ABSENT ? Verdict.GO_ON : Verdict.FAIL_FOREIGN;
       case STARTING -> ofStarting(seen, boot);
@@ -165,6 +170,10 @@ final class Recovery {
       case RUNNING -> boot == Boot.SAME ? ofRunning(seen) : Verdict.FAIL_REBOOTED;
       case STOPPING -> ofStopping(seen);
     };
+  }
+
+  private static Verdict ofGone(Seen seen) {
+    return seen == Seen.ABSENT ? Verdict.GO_ON : Verdict.REAP;
   }
 
   /** Nobody but this agent starts it, and it does not before it is recorded as made. */

@@ -3,6 +3,10 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.run.Recovery.Boot;
+import io.gpurunner.agent.run.Recovery.Phase;
+import io.gpurunner.agent.run.Recovery.Seen;
+import io.gpurunner.agent.run.Recovery.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
@@ -23,9 +27,14 @@ final class UploadSteps {
   private final Clock clock;
   private final Answers answers;
   private final ArtifactPublisher publisher;
+  private final String bootId;
 
-  UploadSteps(JobSteps.Ports ports, Clock clock, Answers answers) {
+  /**
+   * @param bootId the boot of this machine now
+   */
+  UploadSteps(JobSteps.Ports ports, String bootId, Clock clock, Answers answers) {
     this.ports = ports;
+    this.bootId = bootId;
     this.clock = clock;
     this.answers = answers;
     this.publisher = new ArtifactPublisher(ports.store());
@@ -38,6 +47,9 @@ final class UploadSteps {
     }
     if (now.isBefore(state.notBefore())) {
       return new Wait(state.notBefore());
+    }
+    if (state.unsyncedUnder().isPresent()) {
+      return sync(job, state);
     }
     // Publishing begins by withdrawing what stands, and an earlier try may be recorded only now.
     ports.ledger().confirm(job);
@@ -59,11 +71,38 @@ final class UploadSteps {
     }
   }
 
+  /**
+   * A container that ends leaves what it wrote in the machine's memory: a power cut would take it,
+   * and leave files that are shorter, or empty, and look like any other.
+   */
+  private StepOutcome sync(Job job, JobState.Uploading state) {
+    if (Recovery.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
+        == Verdict.FAIL_UNSYNCED) {
+      return lost(
+          "the machine was started anew before what the job left was on its disk: it may not be whole");
+    }
+    try {
+      ports.volumes().sync(job.folder());
+      return new Advance(new JobEvent.Synced());
+    } catch (StorageException e) {
+      return switch (e.kind()) {
+        case CANCELLED -> new Again();
+        case UNFIT -> lost("what the job left could not be written to disk: " + e.getMessage());
+        case UNAVAILABLE, FULL, REFUSED -> uploadFailed(state, e);
+      };
+    }
+  }
+
+  private StepOutcome lost(String reason) {
+    return new Advance(
+        new JobEvent.UploadGivenUp(clock.instant(), reason + "; nothing is published", false));
+  }
+
   /** The store has no part in it, and another try would find the same files. */
   private StepOutcome unfit(StorageException e) {
     return new Advance(
         new JobEvent.UploadGivenUp(
-            clock.instant(), e.getMessage() + "; the files are kept on the server"));
+            clock.instant(), e.getMessage() + "; the files are kept on the server", true));
   }
 
   private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {
@@ -78,7 +117,7 @@ final class UploadSteps {
               + ": "
               + e.getMessage()
               + "; they are kept on the server (gpurunner retry-upload)";
-      return new Advance(new JobEvent.UploadGivenUp(now, reason));
+      return new Advance(new JobEvent.UploadGivenUp(now, reason, true));
     }
     return new Advance(
         new JobEvent.UploadPostponed(

@@ -18,6 +18,7 @@ class JobTransitionsTest {
   private static final List<GpuUuid> GPUS = List.of(new GpuUuid("GPU-a"), new GpuUuid("GPU-b"));
 
   private static final Optional<String> MADE = Optional.of("c1");
+  private static final Optional<String> BOOT = Optional.of("boot");
 
   private static final List<JobState> STATES =
       List.of(
@@ -30,12 +31,13 @@ class JobTransitionsTest {
               1,
               GPUS,
               MADE,
+              BOOT,
               new Ending.Completed(),
               T,
               Optional.of(T),
               Optional.empty(),
               Optional.of(T)),
-          new JobState.Uploading(Optional.of(T), T.plusSeconds(9), 0, T),
+          new JobState.Uploading(Optional.of(T), Optional.empty(), T.plusSeconds(9), 0, T),
           new JobState.Succeeded(T, Optional.of(T), Optional.of("ds_model.bin")),
           new JobState.Failed(T, Optional.of(T), "store down", true),
           new JobState.Deleted(T, Optional.empty(), "ann"));
@@ -52,9 +54,10 @@ class JobTransitionsTest {
           new JobEvent.StopSignalled(T),
           new JobEvent.ContainerGone(T),
           new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of()),
+          new JobEvent.Synced(),
           new JobEvent.UploadPostponed("down", T),
           new JobEvent.Uploaded(T, Optional.empty()),
-          new JobEvent.UploadGivenUp(T, "down"),
+          new JobEvent.UploadGivenUp(T, "down", true),
           new JobEvent.Removed(T, "ann"),
           new JobEvent.UploadResumed(T, T.plusSeconds(9)));
 
@@ -77,6 +80,7 @@ class JobTransitionsTest {
           Map.entry("STOPPING StopSignalled", "STOPPING"),
           Map.entry("STOPPING ContainerGone", "STOPPING"),
           Map.entry("STOPPING GpusReleased", "UPLOADING"),
+          Map.entry("UPLOADING Synced", "UPLOADING"),
           Map.entry("UPLOADING UploadPostponed", "UPLOADING"),
           Map.entry("UPLOADING Uploaded", "SUCCEEDED"),
           Map.entry("UPLOADING UploadGivenUp", "FAILED"),
@@ -144,6 +148,7 @@ class JobTransitionsTest {
             1,
             GPUS,
             MADE,
+            BOOT,
             new Ending.Completed(),
             T,
             Optional.of(T),
@@ -155,12 +160,28 @@ class JobTransitionsTest {
   }
 
   @Test
+  void nothingIsPublishedBeforeItIsOnDisk() {
+    JobState unsynced = released(new Ending.Completed(), false);
+    assertThat(unsynced)
+        .isEqualTo(new JobState.Uploading(Optional.of(T), BOOT, T.plusSeconds(9), 0, T));
+    JobEvent uploaded = new JobEvent.Uploaded(T, Optional.empty());
+    assertThatThrownBy(() -> JobTransitions.next(unsynced, uploaded))
+        .isInstanceOf(IllegalTransitionException.class);
+    JobState later = JobTransitions.next(unsynced, new JobEvent.UploadPostponed("down", T));
+    assertThatThrownBy(() -> JobTransitions.next(later, uploaded))
+        .isInstanceOf(IllegalTransitionException.class);
+    assertThat(JobTransitions.next(JobTransitions.next(later, new JobEvent.Synced()), uploaded))
+        .isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
   void onlyADeletionChangesAnEndingAlreadyDecided() {
     JobState stopping =
         new JobState.Stopping(
             1,
             GPUS,
             MADE,
+            BOOT,
             new Ending.Completed(),
             T,
             Optional.of(T),
@@ -172,6 +193,7 @@ class JobTransitionsTest {
                 1,
                 GPUS,
                 MADE,
+                BOOT,
                 new Ending.DeletedBy("ann"),
                 T,
                 Optional.of(T),
@@ -192,7 +214,7 @@ class JobTransitionsTest {
   private static JobState released(Ending ending, boolean retry) {
     JobState stopping =
         new JobState.Stopping(
-            1, GPUS, MADE, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
+            1, GPUS, MADE, BOOT, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
     return JobTransitions.next(
         stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of()));
   }

@@ -175,6 +175,7 @@ final class FinishedJobs {
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
+            new JobEvent.Synced(),
             new JobEvent.Uploaded(ended, Optional.of("model.zip")));
     for (JobEvent event : events) {
       addLine(line, job, JobHistory.describe(event, ended));

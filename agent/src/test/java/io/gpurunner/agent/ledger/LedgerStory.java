@@ -103,7 +103,10 @@ final class LedgerStory {
               stopping.goneAt().isEmpty()
                   ? new JobEvent.ContainerGone(now)
                   : new JobEvent.GpusReleased(now, now.plusSeconds(60), false, List.of());
-          case JobState.Uploading _ -> new JobEvent.Uploaded(now, Optional.of("ds_model.bin"));
+          case JobState.Uploading uploading ->
+              uploading.unsyncedUnder().isPresent()
+                  ? new JobEvent.Synced()
+                  : new JobEvent.Uploaded(now, Optional.of("ds_model.bin"));
           case JobState.Final _ -> throw new AssertionError("it is live");
         };
     return ledger.apply(job, event);

@@ -321,6 +321,38 @@ class JobStepsTest {
             failed -> assertThat(failed.reason()).isEqualTo("the host rebooted while the job ran"));
   }
 
+  @ParameterizedTest
+  @ValueSource(classes = {JobState.Stopping.class, JobState.Uploading.class})
+  void whatWasNotOnDiskBeforeARebootIsNotPublished(Class<? extends JobState> state) {
+    JobId id =
+        running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.writeModel(id, "ds_model.bin", "weig");
+    run.until(id, state);
+    run.restart("boot-2");
+    Job job = run.toTheEnd(id);
+    assertThat(job.state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> {
+              assertThat(failed.reason()).contains("may not be whole");
+              assertThat(failed.uploadable()).isFalse();
+            });
+    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+        .singleElement()
+        .matches(callback -> !callback.success());
+  }
+
+  @Test
+  void whatWasOnDiskBeforeARebootIsPublished() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.writeModel(id, "ds_model.bin", "weights");
+    run.until(id, JobState.Uploading.class);
+    run.stepOnce(id); // synced
+    run.restart("boot-2");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
   @Test
   void aRebootBeforeTheContainerWasMadeIsNoFailure() {
     JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));

@@ -66,6 +66,7 @@ final class RecoveryTest {
         switch (state) {
           case "STARTING, made" -> Phase.STARTING_MADE;
           case "STOPPING, gone" -> Phase.STOPPING_GONE;
+          case "UPLOADING, unsynced" -> Phase.UPLOADING_UNSYNCED;
           case "ended, unknown" -> Phase.ENDED;
           default -> Phase.valueOf(state);
         };
@@ -176,11 +177,17 @@ final class RecoveryTest {
     assertThat(Seen.of((JobState) look.get(0), Optional.empty())).isEqualTo(Seen.ABSENT);
   }
 
+  private static JobState uploading(Optional<String> unsyncedUnder) {
+    return new JobState.Uploading(Optional.of(T), unsyncedUnder, T, 0, T);
+  }
+
   @ParameterizedTest
   @CsvSource({"boot,SAME", "boot-2,ANOTHER"})
-  void theBootCountsWhereAContainerMayRun(String now, Boot boot) {
+  void theBootCountsWhereAContainerMayRunOrItsFilesAreNotOnDisk(String now, Boot boot) {
     assertThat(Boot.of(RUNNING, now)).isEqualTo(boot);
     assertThat(Boot.of(MADE, now)).isEqualTo(boot);
+    assertThat(Boot.of(uploading(Optional.of("boot")), now)).isEqualTo(boot);
+    assertThat(Boot.of(uploading(Optional.empty()), now)).isEqualTo(Boot.SAME);
     assertThat(Boot.of(new JobState.Queued(1), now)).isEqualTo(Boot.SAME);
   }
 }

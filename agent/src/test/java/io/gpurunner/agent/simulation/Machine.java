@@ -391,7 +391,7 @@ final class Machine {
       }
     }
     devices.forEach(device -> device.occupiedUntil = 0);
-    simulation.volumes.hide();
+    simulation.volumes.cutPower(() -> dice.percent(50));
   }
 
   void boot() {

@@ -39,6 +39,20 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** What a job left is published whether or not it is on disk. */
+  FILES_NOT_SYNCED {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          job.state() instanceof JobState.Uploading uploading
+                  && uploading.unsyncedUnder().isPresent()
+                  && job.deletion().isEmpty()
+              ? new StepOutcome.Advance(new JobEvent.Synced())
+              : steps.apply(job);
+    }
+  },
+
   /** The manifest is on its way when the upload is announced. */
   ANNOUNCED_BEFORE_THE_MANIFEST {
     @Override

@@ -65,9 +65,22 @@ final class SimulatedVolumes implements JobVolumes {
   }
 
   @Override
+  public void sync(JobFolder folder) {
+    reveal(folder);
+    if (port.fails(simulation.weather.volumes)) {
+      simulation.truth(job(folder)).causes.add(Cause.VOLUMES);
+      throw new StorageException(Kind.UNFIT, "the disk took not all of it");
+    }
+    Optional.ofNullable(simulation.volumes.directories().get(folder.name()))
+        .ifPresent(directory -> directory.synced = true);
+    port.between("synced");
+  }
+
+  @Override
   public JobPaths paths(JobFolder folder) {
     Volumes.Directory directory = simulation.volumes.directories().get(folder.name());
-    boolean readable = directory != null && directory.written && !directory.hidden;
+    boolean readable =
+        directory != null && directory.written && !directory.torn && !directory.hidden;
     int files = readable ? simulation.truth(job(folder)).modelFiles : 0;
     Path model = simulation.models.of(files);
     return new JobPaths(model, model, model, model);

@@ -3,6 +3,7 @@ package io.gpurunner.agent.simulation;
 import io.gpurunner.api.JobId;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 
 /** The directories of jobs as they really are. One thread. */
 final class Volumes {
@@ -11,6 +12,10 @@ final class Volumes {
   /** A job's directories. */
   static final class Directory {
     boolean written;
+    boolean synced;
+
+    /** What was written did not reach the disk. */
+    boolean torn;
 
     /** The file systems in it are not mounted since the boot. */
     boolean hidden;
@@ -25,11 +30,20 @@ final class Volumes {
     Directory directory = directories.get(job.value());
     if (directory != null) {
       directory.written = true;
+      directory.synced = false;
+      directory.torn = false;
     }
   }
 
-  /** The machine was started anew. */
-  void hide() {
-    directories.values().forEach(directory -> directory.hidden = true);
+  /**
+   * Power is cut.
+   *
+   * @param tears whether what was not synced is lost, asked for each
+   */
+  void cutPower(BooleanSupplier tears) {
+    for (Directory directory : directories.values()) {
+      directory.hidden = true;
+      directory.torn |= directory.written && !directory.synced && tears.getAsBoolean();
+    }
   }
 }
