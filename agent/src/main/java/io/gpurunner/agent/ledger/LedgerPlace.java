@@ -134,14 +134,21 @@ record LedgerPlace(String scheme, Path database) {
     setMode(file(), "rw-------");
   }
 
-  /** The file that another is about to replace, and its journal, under names of their own. */
+  /**
+   * Keeps the file that another is about to replace, and its journal, under names of their own;
+   * returns once they are on disk.
+   */
   void keepReplaced(String time) throws IOException {
     if (scheme.equals(DISK)) {
       String name = database + ".replaced-" + time;
       // A second name, so that there is a ledger at every instant.
       Files.createLink(Path.of(name + SUFFIX), path());
       if (journal().exists()) {
-        Files.copy(Path.of(journal().toString()), Path.of(name + ".journal"));
+        Path kept = Files.copy(Path.of(journal().toString()), Path.of(name + ".journal"));
+        sync(FilePath.get(kept.toString()));
+      }
+      try (FileChannel directory = FilePath.get(name).getParent().open("r")) {
+        directory.force(true);
       }
     }
   }

@@ -79,6 +79,7 @@ final class ContainerSteps {
 
   // ---- STARTING
 
+  /** What was decided before may be on its way to the disk still, where that was told UNKNOWN. */
   StepOutcome start(Job job, JobState.Starting state) {
     Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
     if (deleted.isPresent()) {
@@ -91,9 +92,12 @@ final class ContainerSteps {
       case CREATE -> create(job, state, name);
       case RECORD_MADE ->
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
-      case REMOVE -> remove(name); // made anew, by the engine that is to start it
+      case REMOVE -> { // made anew, by the engine that is to start it
+        ports.ledger().confirm(job);
+        yield remove(name);
+      }
       case START -> {
-        ports.ledger().confirm(job); // as before it is made
+        ports.ledger().confirm(job);
         ports.containers().start(name);
         yield new Again();
       }
@@ -110,7 +114,6 @@ final class ContainerSteps {
   }
 
   private StepOutcome create(Job job, JobState.Starting state, ContainerName name) {
-    // An end of this run may be on its way to the disk, told UNKNOWN to the step before.
     ports.ledger().confirm(job);
     try {
       ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
@@ -174,11 +177,11 @@ final class ContainerSteps {
     if (exited.exitCode() == 0) {
       return overrunAtEnd(job).orElseGet(Ending.Completed::new);
     }
+    if (state.deadline().filter(deadline -> !endOf(state, exited).isBefore(deadline)).isPresent()) {
+      return new Ending.TimeUp(); // whatever it died of: it was to be over by then
+    }
     if (exited.outOfMemory()) {
       return new Ending.Broken("out of memory: the kernel killed the job's process", true);
-    }
-    if (state.deadline().filter(deadline -> !endOf(state, exited).isBefore(deadline)).isPresent()) {
-      return new Ending.TimeUp();
     }
     return lostDevice(state)
         .or(() -> overrunAtEnd(job))

@@ -9,6 +9,8 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keeps the steps of every placed or uploading job going: a virtual thread a job, that ends when
@@ -20,6 +22,9 @@ public final class JobRunner implements AutoCloseable {
   private static final Duration WAIT_LIMIT = Duration.ofSeconds(30);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
+  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
+
+  private static final Logger log = LoggerFactory.getLogger(JobRunner.class);
 
   private final JobLedger ledger;
   private final Stepping stepping;
@@ -104,7 +109,7 @@ public final class JobRunner implements AutoCloseable {
 
     /** Whether there is a next step. */
     private boolean stepOnce() {
-      return switch (stepping.stepOnce(id)) {
+      return switch (next()) {
         case Stepping.Next.Now _ -> true;
         case Stepping.Next.Later later -> {
           missing = later.missing();
@@ -114,6 +119,16 @@ public final class JobRunner implements AutoCloseable {
         }
         case Stepping.Next.Never _ -> false;
       };
+    }
+
+    /** A defect ends no loop: the job's stop time is kept by it. */
+    private Stepping.Next next() {
+      try {
+        return stepping.stepOnce(id);
+      } catch (Error e) {
+        log.error("{} met a defect, trying again in {} s", id, FAULT_PAUSE.toSeconds(), e);
+        return new Stepping.Next.Later(FAULT_PAUSE, Optional.empty());
+      }
     }
 
     private void await(Duration pause) {

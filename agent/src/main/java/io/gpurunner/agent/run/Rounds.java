@@ -53,7 +53,7 @@ final class Rounds implements AutoCloseable {
       try {
         pause = round.get();
         end.await(rest.get());
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         log.error(
             "{} met an unforeseen fault and goes on in {} s", name, FAULT_PAUSE.toSeconds(), e);
         pause = FAULT_PAUSE;

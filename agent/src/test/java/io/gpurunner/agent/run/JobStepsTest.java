@@ -27,6 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class JobStepsTest {
@@ -549,6 +550,18 @@ class JobStepsTest {
     run.restart("boot-1");
     assertThat(run.toTheEnd(after).state()).isInstanceOf(JobState.Succeeded.class);
     assertThat(run.toTheEnd(before).state()).isInstanceOf(JobState.Failed.class);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"4, FAILED", "6, SUCCEEDED"})
+  void memoryThatRunsOutAfterTheStopTimeIsTheStopTimesSuccessToo(int minutes, String state) {
+    JobId id =
+        running(
+            Requests.simple().stopAfter(Duration.ofMinutes(5)),
+            Program.endsAfter(Duration.ofMinutes(minutes), 137).killedForMemory());
+    run.clock.advance(Duration.ofMinutes(10));
+    run.restart("boot-1");
+    assertThat(run.toTheEnd(id).state().label()).isEqualTo(state);
   }
 
   @Test
