@@ -4,11 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.gpurunner.agent.container.ContainerName;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 final class DockerEventsIT {
   private final TestEngine engine = new TestEngine();
@@ -49,6 +53,28 @@ final class DockerEventsIT {
             });
     awaitHint(engine.start(TestEngine.shell("sleep 1000")));
     awaitHint(engine.start(TestEngine.shell("sleep 1000")));
+  }
+
+  @Test
+  void eventsAreToldAgainAfterTheEngineWasRestarted(@TempDir Path directory) throws IOException {
+    try (PrivateEngine dockerd = new PrivateEngine(directory, directory, List.of())) {
+      dockerd.copyImage(engine.connection(), TestEngine.image());
+      try (TestEngine restarted = new TestEngine(dockerd.host(), GpuAccessMode.AUTO)) {
+        restarted.engine().events().listen(hints::add);
+        awaitHint(restarted.start(TestEngine.shell("sleep 1000")));
+        dockerd.stop();
+        dockerd.start(List.of());
+        ContainerName name = restarted.start(TestEngine.shell("sleep 1000"));
+        awaitHint(name);
+        restarted
+            .connection()
+            .run(
+                "killing it",
+                CallLimits.QUICK,
+                docker -> docker.killContainerCmd(name.toString()).exec());
+        awaitHint(name);
+      }
+    }
   }
 
   @Test
