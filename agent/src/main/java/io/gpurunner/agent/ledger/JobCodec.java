@@ -93,7 +93,7 @@ final class JobCodec {
           "the database holds a "
               + type.getSimpleName()
               + " this version cannot read: "
-              + e.getOriginalMessage(),
+              + e.getOriginalMessage().replaceAll("\\p{Cntrl}+", " "),
           e);
     }
   }

@@ -119,7 +119,7 @@ public final class JobLedger implements AutoCloseable {
       return new JobLedger(store, clock, JobId::random, CommitThread::new, watch);
     } catch (RuntimeException e) {
       store.close();
-      throw LedgerFile.openingFailure(place, e);
+      throw LedgerFile.contentFailure(place, e);
     }
   }
 

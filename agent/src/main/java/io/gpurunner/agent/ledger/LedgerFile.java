@@ -198,12 +198,22 @@ final class LedgerFile implements AutoCloseable {
     if (words.contains("already in use") || words.contains("Locked by another process")) {
       return LedgerLock.inUse(place);
     }
+    return refused(place, firstCause(e), e);
+  }
+
+  /** Of a file that can be opened, and holds what no agent wrote. */
+  static LedgerException contentFailure(LedgerPlace place, Exception e) {
+    return refused(
+        place, e instanceof LedgerException ? String.valueOf(e.getMessage()) : firstCause(e), e);
+  }
+
+  private static LedgerException refused(LedgerPlace place, String why, Exception e) {
     return new LedgerException(
         LedgerException.Kind.FAILED,
         "the ledger "
             + place.path()
             + " cannot be opened ("
-            + firstCause(e)
+            + why
             + "); "
             + LedgerBackups.remedy(place),
         e);
