@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * A second Docker engine for tests that need it set up in a way of their own, or kill it: own data
@@ -171,7 +172,7 @@ public final class PrivateEngine implements AutoCloseable {
     }
   }
 
-  /** Also unmounts what an engine that was killed has left mounted. */
+  /** Also ends and unmounts what an engine that was killed has left. */
   @Override
   public void close() {
     process().destroy();
@@ -180,6 +181,7 @@ public final class PrivateEngine implements AutoCloseable {
         process().destroyForcibly();
       }
       containerd.ifPresent(Process::destroy);
+      endShims();
       for (String mount : mountsBelow(folder).reversed()) {
         new ProcessBuilder("umount", "--lazy", mount).inheritIO().start().waitFor();
       }
@@ -188,6 +190,20 @@ public final class PrivateEngine implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** What watches a container that an engine has lost lives on, and what it watches. */
+  private void endShims() {
+    ProcessHandle.allProcesses()
+        .filter(
+            process ->
+                process
+                    .info()
+                    .commandLine()
+                    .filter(line -> line.contains(folder + "/"))
+                    .isPresent())
+        .flatMap(process -> Stream.concat(process.descendants(), Stream.of(process)))
+        .forEach(ProcessHandle::destroyForcibly);
   }
 
   /** The fifth field of proc_pid_mountinfo(5), in the order they were mounted. */
