@@ -76,12 +76,10 @@ public sealed interface JobEvent {
   record Uploaded(Instant at, Optional<String> artifact) implements JobEvent {}
 
   /**
-   * There will be no artifacts in the store.
-   *
-   * @param uploadable whether {@code retry-upload} can mend that: not where the files are not what
-   *     the run left
+   * There will be no artifacts in the store; {@code retry-upload} can mend that only where what the
+   * run left was on disk before.
    */
-  record UploadGivenUp(Instant at, String reason, boolean uploadable) implements JobEvent {}
+  record UploadGivenUp(Instant at, String reason) implements JobEvent {}
 
   /** Deleted while it held neither GPU nor container. */
   record Removed(Instant at, String by) implements JobEvent {}

@@ -258,7 +258,8 @@ public final class JobTransitions {
       case Uploaded uploaded when state.unsyncedUnder().isEmpty() ->
           new Succeeded(uploaded.at(), state.startedAt(), uploaded.artifact());
       case UploadGivenUp givenUp ->
-          new Failed(givenUp.at(), state.startedAt(), givenUp.reason(), givenUp.uploadable());
+          new Failed(
+              givenUp.at(), state.startedAt(), givenUp.reason(), state.unsyncedUnder().isEmpty());
       case Removed removed -> new Deleted(removed.at(), state.startedAt(), removed.by());
       case Leased _,
           Prepared _,

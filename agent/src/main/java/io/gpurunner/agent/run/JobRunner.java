@@ -22,7 +22,6 @@ public final class JobRunner implements AutoCloseable {
   private static final Duration WAIT_LIMIT = Duration.ofSeconds(30);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
-  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
   private static final Logger log = LoggerFactory.getLogger(JobRunner.class);
 
@@ -126,8 +125,8 @@ public final class JobRunner implements AutoCloseable {
       try {
         return stepping.stepOnce(id);
       } catch (Error e) {
-        log.error("{} met a defect, trying again in {} s", id, FAULT_PAUSE.toSeconds(), e);
-        return new Stepping.Next.Later(FAULT_PAUSE, Optional.empty());
+        log.error("{} met a defect, trying again in {} s", id, Stepping.FAULT_PAUSE.toSeconds(), e);
+        return new Stepping.Next.Later(Stepping.FAULT_PAUSE, Optional.empty());
       }
     }
 

@@ -23,7 +23,7 @@ final class Stepping {
   /**
    * Pause after a step that failed in a way nobody foresaw, or a ledger that could not be written.
    */
-  private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
+  static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
   private static final Logger log = LoggerFactory.getLogger(Stepping.class);
 

@@ -95,14 +95,14 @@ final class UploadSteps {
 
   private StepOutcome lost(String reason) {
     return new Advance(
-        new JobEvent.UploadGivenUp(clock.instant(), reason + "; nothing is published", false));
+        new JobEvent.UploadGivenUp(clock.instant(), reason + "; nothing is published"));
   }
 
   /** The store has no part in it, and another try would find the same files. */
   private StepOutcome unfit(StorageException e) {
     return new Advance(
         new JobEvent.UploadGivenUp(
-            clock.instant(), e.getMessage() + "; the files are kept on the server", true));
+            clock.instant(), e.getMessage() + "; the files are kept on the server"));
   }
 
   private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {
@@ -116,8 +116,9 @@ final class UploadSteps {
               + ports.store().description()
               + ": "
               + e.getMessage()
-              + "; they are kept on the server (gpurunner retry-upload)";
-      return new Advance(new JobEvent.UploadGivenUp(now, reason, true));
+              + "; they are kept on the server"
+              + (state.unsyncedUnder().isEmpty() ? " (gpurunner retry-upload)" : "");
+      return new Advance(new JobEvent.UploadGivenUp(now, reason));
     }
     return new Advance(
         new JobEvent.UploadPostponed(

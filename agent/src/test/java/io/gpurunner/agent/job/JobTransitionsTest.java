@@ -57,7 +57,7 @@ class JobTransitionsTest {
           new JobEvent.Synced(),
           new JobEvent.UploadPostponed("down", T),
           new JobEvent.Uploaded(T, Optional.empty()),
-          new JobEvent.UploadGivenUp(T, "down", true),
+          new JobEvent.UploadGivenUp(T, "down"),
           new JobEvent.Removed(T, "ann"),
           new JobEvent.UploadResumed(T, T.plusSeconds(9)));
 
@@ -170,6 +170,11 @@ class JobTransitionsTest {
     JobState later = JobTransitions.next(unsynced, new JobEvent.UploadPostponed("down", T));
     assertThatThrownBy(() -> JobTransitions.next(later, uploaded))
         .isInstanceOf(IllegalTransitionException.class);
+    JobEvent givenUp = new JobEvent.UploadGivenUp(T, "down");
+    assertThat(JobTransitions.next(later, givenUp))
+        .isEqualTo(new JobState.Failed(T, Optional.of(T), "down", false));
+    assertThat(JobTransitions.next(JobTransitions.next(later, new JobEvent.Synced()), givenUp))
+        .isEqualTo(new JobState.Failed(T, Optional.of(T), "down", true));
     assertThat(JobTransitions.next(JobTransitions.next(later, new JobEvent.Synced()), uploaded))
         .isInstanceOf(JobState.Succeeded.class);
   }

@@ -313,7 +313,7 @@ class JobLedgerTest {
             new JobEvent.RunEnded(new Ending.Completed(), T),
             new JobEvent.ContainerGone(T),
             new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
-    Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down", true));
+    Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
     assertThat(ledger.giveFilesUp(failed.id())).isTrue();
     Job given = ledger.find(failed.id()).orElseThrow();
     assertNotThere(() -> ledger.apply(given, new JobEvent.UploadResumed(T, T.plusSeconds(60))));
@@ -362,7 +362,7 @@ class JobLedgerTest {
             new JobEvent.RunEnded(new Ending.Completed(), T),
             new JobEvent.ContainerGone(T),
             new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
-    Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down", true));
+    Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
     PendingCallback fail = ledger.dueCallbacks(T, 0, 10).getFirst();
     Job again = ledger.apply(failed, new JobEvent.UploadResumed(T, T.plusSeconds(60)));
     assertThat(ledger.isPending(fail)).isFalse();
