@@ -29,6 +29,9 @@ public sealed interface JobEvent {
   /** The container is made; it is started next, and from here on may have run. */
   record Made(String containerId) implements JobEvent {}
 
+  /** A container is there of a run that ends, of which none was recorded. */
+  record Found(String containerId) implements JobEvent {}
+
   /**
    * The container was seen to have started.
    *

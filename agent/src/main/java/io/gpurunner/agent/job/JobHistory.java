@@ -25,6 +25,8 @@ public final class JobHistory {
               postponed.reason() + "; next try not before " + seconds(postponed.notBefore()));
       case JobEvent.Pulled _ -> new Line(at, "image-present", "image is on this machine");
       case JobEvent.Made _ -> new Line(at, "made", "its container is made");
+      case JobEvent.Found found ->
+          new Line(at, "found", "a container of this run is there: " + found.containerId());
       case JobEvent.Started started ->
           new Line(
               at,

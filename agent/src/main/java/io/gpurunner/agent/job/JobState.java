@@ -121,8 +121,8 @@ public sealed interface JobState {
   /**
    * The container is on its way out.
    *
-   * @param containerId the engine's id of it; empty where none was recorded, so that none was
-   *     started
+   * @param containerId the engine's id of it; empty where none was recorded, so that this agent
+   *     started none
    * @param bootId the boot of this machine it was seen running under; empty where it was not
    * @param since when that was decided
    * @param startedAt when it had started, if it had

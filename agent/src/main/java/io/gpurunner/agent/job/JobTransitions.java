@@ -1,6 +1,7 @@
 package io.gpurunner.agent.job;
 
 import io.gpurunner.agent.job.JobEvent.ContainerGone;
+import io.gpurunner.agent.job.JobEvent.Found;
 import io.gpurunner.agent.job.JobEvent.GpusReleased;
 import io.gpurunner.agent.job.JobEvent.Leased;
 import io.gpurunner.agent.job.JobEvent.Made;
@@ -62,6 +63,7 @@ public final class JobTransitions {
           PullPostponed _,
           Pulled _,
           Made _,
+          Found _,
           Started _,
           RunEnded _,
           StopSignalled _,
@@ -81,6 +83,7 @@ public final class JobTransitions {
           PullPostponed _,
           Pulled _,
           Made _,
+          Found _,
           Started _,
           StopSignalled _,
           ContainerGone _,
@@ -103,6 +106,7 @@ public final class JobTransitions {
       case Leased _,
           Prepared _,
           Made _,
+          Found _,
           Started _,
           StopSignalled _,
           ContainerGone _,
@@ -135,6 +139,7 @@ public final class JobTransitions {
       case Leased _,
           Prepared _,
           PullPostponed _,
+          Found _,
           StopSignalled _,
           ContainerGone _,
           GpusReleased _,
@@ -163,6 +168,7 @@ public final class JobTransitions {
           PullPostponed _,
           Pulled _,
           Made _,
+          Found _,
           Started _,
           StopSignalled _,
           ContainerGone _,
@@ -183,6 +189,17 @@ public final class JobTransitions {
               state.containerId(),
               state.bootId(),
               deleted,
+              state.since(),
+              state.startedAt(),
+              state.killAt(),
+              state.goneAt());
+      case Found found when state.containerId().isEmpty() ->
+          new Stopping(
+              state.attempt(),
+              state.gpus(),
+              Optional.of(found.containerId()),
+              state.bootId(),
+              state.ending(),
               state.since(),
               state.startedAt(),
               state.killAt(),
@@ -216,6 +233,7 @@ public final class JobTransitions {
           PullPostponed _,
           Pulled _,
           Made _,
+          Found _,
           Started _,
           Removed _ ->
           throw new IllegalTransitionException(state, event);
@@ -266,6 +284,7 @@ public final class JobTransitions {
           PullPostponed _,
           Pulled _,
           Made _,
+          Found _,
           Started _,
           RunEnded _,
           StopSignalled _,
@@ -287,6 +306,7 @@ public final class JobTransitions {
           PullPostponed _,
           Pulled _,
           Made _,
+          Found _,
           Started _,
           RunEnded _,
           StopSignalled _ ->

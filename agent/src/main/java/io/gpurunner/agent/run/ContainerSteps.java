@@ -283,6 +283,10 @@ final class ContainerSteps {
     }
     ContainerName name = new ContainerName(job.id(), state.attempt());
     Look look = look(job, state);
+    if (state.containerId().isEmpty() && look.observation().isPresent()) {
+      // So that its processes are found whatever somebody makes of its name meanwhile.
+      return new Advance(new JobEvent.Found(look.observation().get().containerId()));
+    }
     return switch (look.verdict()) {
       case RECORD_GONE -> {
         // The engine may not have known that it ran, nor who removed it.

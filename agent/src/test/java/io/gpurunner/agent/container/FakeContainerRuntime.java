@@ -311,9 +311,13 @@ public final class FakeContainerRuntime implements ContainerRuntime {
 
   @Override
   public synchronized void endProcesses(String containerId) {
-    boxes.values().stream()
-        .filter(box -> box.id.equals(containerId) && runs(box))
-        .forEach(box -> finish(box, clock.instant(), KILLED));
+    boxes.forEach(
+        (engineName, box) -> {
+          if (box.id.equals(containerId) && runs(box)) {
+            journal.add("end " + engineName);
+            finish(box, clock.instant(), KILLED);
+          }
+        });
   }
 
   @Override

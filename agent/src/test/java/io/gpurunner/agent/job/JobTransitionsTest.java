@@ -30,7 +30,7 @@ class JobTransitionsTest {
           new JobState.Stopping(
               1,
               GPUS,
-              MADE,
+              Optional.empty(),
               BOOT,
               new Ending.Completed(),
               T,
@@ -49,6 +49,7 @@ class JobTransitionsTest {
           new JobEvent.PullPostponed("no route", T),
           new JobEvent.Pulled("boot"),
           new JobEvent.Made("c1"),
+          new JobEvent.Found("c1"),
           new JobEvent.Started(T, Optional.empty(), "boot", "c1", "c1@1"),
           new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T),
           new JobEvent.StopSignalled(T),
@@ -77,6 +78,7 @@ class JobTransitionsTest {
           Map.entry("STARTING RunEnded", "STOPPING"),
           Map.entry("RUNNING RunEnded", "STOPPING"),
           Map.entry("STOPPING RunEnded", "STOPPING"),
+          Map.entry("STOPPING Found", "STOPPING"),
           Map.entry("STOPPING StopSignalled", "STOPPING"),
           Map.entry("STOPPING ContainerGone", "STOPPING"),
           Map.entry("STOPPING GpusReleased", "UPLOADING"),
@@ -156,6 +158,23 @@ class JobTransitionsTest {
             Optional.empty());
     assertThatThrownBy(
             () -> JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T, false, List.of())))
+        .isInstanceOf(IllegalTransitionException.class);
+  }
+
+  @Test
+  void theContainerThatIsRecordedIsNotChangedForAnother() {
+    JobState stopping =
+        new JobState.Stopping(
+            1,
+            GPUS,
+            MADE,
+            BOOT,
+            new Ending.Completed(),
+            T,
+            Optional.of(T),
+            Optional.empty(),
+            Optional.empty());
+    assertThatThrownBy(() -> JobTransitions.next(stopping, new JobEvent.Found("c2")))
         .isInstanceOf(IllegalTransitionException.class);
   }
 

@@ -451,6 +451,19 @@ class JobStepsTest {
   }
 
   @Test
+  void aContainerFoundWhileItsRunStopsIsEndedAlsoUnderAnotherName() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled().ignoringTerm());
+    run.containers.create(RunHarness.specOf(container(id, 1)));
+    run.containers.start(container(id, 1));
+    run.until(id, JobState.Stopping.class);
+    run.settle(id);
+    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+    run.containers.rename(container(id, 1), "mine");
+    run.until(id, JobState.Failed.class);
+    assertThat(run.containers.journal()).endsWith("end mine");
+  }
+
+  @Test
   void aContainerStartedAgainOrReplacedFromOutsideIsAFailure() {
     JobId again = running(Requests.simple(), Program.untilSignalled());
     run.clock.advance(Duration.ofMinutes(1));
