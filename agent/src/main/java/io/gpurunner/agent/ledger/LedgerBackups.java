@@ -92,9 +92,7 @@ public final class LedgerBackups {
       // Last: until it is written, the agent refuses the copy for what it lacks, and never takes
       // the
       // file that was there for a whole one.
-      try (Witness witness = Witness.open(place)) {
-        witness.writeAndSync(content.commits());
-      }
+      Witness.open(place, content.commits()).close();
       return content;
     } catch (IOException | SQLException | RuntimeException e) {
       throw new LedgerException(

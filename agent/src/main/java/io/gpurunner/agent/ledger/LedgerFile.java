@@ -7,7 +7,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Clock;
 import java.time.Instant;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.Function;
 import org.h2.jdbcx.JdbcConnectionPool;
@@ -71,25 +70,82 @@ final class LedgerFile implements AutoCloseable {
         LedgerSchema.make(place);
       } else {
         requireContent(place);
-        // What a process that was killed has written is in memory; it must be on disk before
-        // anything is done in view of it.
-        LedgerPlace.sync(place.file());
+        putOnDisk(place);
       }
       Connection connection = connect(place);
-      int version = requireLedger(place, connection);
-      replay(place, connection, version);
-      if (version < LedgerSchema.NEWEST) {
-        connection.close();
-        migrate(place, version, clock.instant());
-        connection = connect(place);
+      int version = orLeave(connection, () -> completed(place, connection));
+      if (version == LedgerSchema.NEWEST) {
+        return orLeave(connection, () -> open(place, connection, seen, journalBytes));
       }
-      return open(place, connection, seen, journalBytes);
+      connection.close();
+      migrate(place, version, clock.instant());
+      Connection migrated = connect(place);
+      return orLeave(migrated, () -> open(place, migrated, seen, journalBytes));
     } catch (IOException | SQLException | RuntimeException e) {
       throw openingFailure(place, e);
     }
   }
 
-  /** Brings what only the journal has into the database, synced; it is of the same form. */
+  /**
+   * What a process that was killed has written is in memory; it must be on disk before anything is
+   * done in view of it.
+   */
+  private static void putOnDisk(LedgerPlace place) throws IOException {
+    if (place.mayLackOnDisk()) {
+      log.warn("{} may not be on disk as it can be read, so it is now written anew", place.path());
+      compact(place);
+    } else {
+      place.sync();
+    }
+  }
+
+  /** What is done with a connection on the way to an open file. */
+  private interface Opening<T> {
+    T open() throws IOException, SQLException;
+  }
+
+  private static <T> T orLeave(Connection connection, Opening<T> opening)
+      throws IOException, SQLException {
+    try {
+      return opening.open();
+    } catch (IOException | SQLException | RuntimeException e) {
+      leave(connection, e);
+      throw e;
+    }
+  }
+
+  /** Closes without writing, so that what else may be found in the file can be. */
+  private static void leave(Connection connection, Exception failure) {
+    try (connection;
+        Statement statement = connection.createStatement()) {
+      statement.execute("SHUTDOWN IMMEDIATELY");
+    } catch (SQLException e) {
+      failure.addSuppressed(e); // where H2 has closed it by itself
+    }
+  }
+
+  /**
+   * Brings what only the journal has into a database, synced.
+   *
+   * @return its form
+   */
+  private static int completed(LedgerPlace place, Connection connection)
+      throws IOException, SQLException {
+    int version =
+        LedgerSchema.versionOf(connection)
+            .orElseThrow(
+                () -> lost(place, "holds no ledger: it was emptied, or is of another program"));
+    if (version > LedgerSchema.NEWEST) {
+      throw lost(
+          place,
+          "was written by a newer gpurunner, whose form "
+              + version
+              + " this one does not know: install that one again");
+    }
+    replay(place, connection, version);
+    return version;
+  }
+
   private static void replay(LedgerPlace place, Connection connection, int version)
       throws IOException, SQLException {
     long commits = LedgerSchema.commits(connection, version);
@@ -97,7 +153,6 @@ final class LedgerFile implements AutoCloseable {
     try {
       held = LedgerJournal.replay(LedgerJournal.read(place.journal()), connection, commits);
     } catch (LedgerException e) {
-      leave(connection);
       throw lost(place, "cannot be completed (" + e.getMessage() + ")");
     }
     if (held > commits) {
@@ -117,7 +172,6 @@ final class LedgerFile implements AutoCloseable {
       throws IOException, SQLException {
     long commits = LedgerSchema.commits(connection, LedgerSchema.NEWEST);
     if (seen.isPresent() && commits < seen.getAsLong()) {
-      leave(connection);
       throw lost(
           place,
           "lacks the last "
@@ -128,22 +182,18 @@ final class LedgerFile implements AutoCloseable {
               + place.witness()
               + " has seen on disk: it was cut short, damaged, or replaced by an older one");
     }
-    Witness witness = Witness.open(place);
-    witness.writeAndSync(commits);
-    LedgerJournal journal = LedgerJournal.open(place, journalBytes);
-    return new LedgerFile(place, connection, journal, witness, commits);
+    Witness witness = Witness.open(place, commits);
+    try {
+      LedgerJournal journal = LedgerJournal.open(place, journalBytes);
+      return new LedgerFile(place, connection, journal, witness, commits);
+    } catch (IOException | SQLException | RuntimeException e) {
+      witness.close();
+      throw e;
+    }
   }
 
   private static Connection connect(LedgerPlace place) throws SQLException {
     return LedgerSchema.source(place, ";IFEXISTS=TRUE").getConnection();
-  }
-
-  /** Closes without writing, so that what else may be found in the file can be. */
-  private static void leave(Connection connection) throws SQLException {
-    try (connection;
-        Statement statement = connection.createStatement()) {
-      statement.execute("SHUTDOWN IMMEDIATELY");
-    }
   }
 
   /**
@@ -168,15 +218,6 @@ final class LedgerFile implements AutoCloseable {
     if (place.bytes() == 0) {
       throw lost(place, "is empty: it was emptied or damaged");
     }
-  }
-
-  private static int requireLedger(LedgerPlace place, Connection connection) throws SQLException {
-    OptionalInt version = LedgerSchema.versionOf(connection);
-    if (version.isEmpty()) {
-      leave(connection);
-      throw lost(place, "holds no ledger: it was emptied, or is of another program");
-    }
-    return version.getAsInt();
   }
 
   private static void migrate(LedgerPlace place, int version, Instant now) throws IOException {

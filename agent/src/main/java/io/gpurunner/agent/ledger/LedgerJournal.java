@@ -100,11 +100,7 @@ final class LedgerJournal implements AutoCloseable {
     while (record.hasRemaining()) {
       channel.write(record, at + record.position());
     }
-    try {
-      channel.force(false); // its length stays
-    } catch (IOException e) {
-      throw new SyncFailedException(e);
-    }
+    channel.force(false); // its length stays
     at += record.limit();
     return true;
   }

@@ -170,7 +170,10 @@ record LedgerPlace(String scheme, Path database) {
 
   /** Puts a database, which is closed, in the place of this one; returns once that is on disk. */
   void replaceBy(LedgerPlace other) throws IOException {
-    other.moveTo(file());
+    other.syncWhole();
+    unsynced().set(); // until the new name is on disk
+    move(other.file(), file());
+    unsynced().clear();
   }
 
   /** Returns once the new name is on disk. */
@@ -187,12 +190,34 @@ record LedgerPlace(String scheme, Path database) {
 
   /** Gives this database, which is closed, another name; returns once that is on disk. */
   void moveTo(FilePath name) throws IOException {
-    sync(file());
+    syncWhole();
     move(file(), name);
+  }
+
+  private void syncWhole() throws IOException {
+    sync();
+    if (mayLackOnDisk()) {
+      throw new IOException(file() + " could not be written to disk whole");
+    }
   }
 
   void delete() throws IOException {
     delete(file());
+    unsynced().clear();
+  }
+
+  private UnsyncedMark unsynced() {
+    return UnsyncedMark.of(file());
+  }
+
+  /** Whether the database, as it can be read, may not be on disk, though a sync of it passes. */
+  boolean mayLackOnDisk() {
+    return unsynced().isSet();
+  }
+
+  /** Also of what another process wrote: returns once the database is on disk. */
+  void sync() throws IOException {
+    sync(FilePath.get(SealedFiles.over(scheme + database + SUFFIX)));
   }
 
   static void delete(FilePath file) throws IOException {
@@ -221,8 +246,7 @@ record LedgerPlace(String scheme, Path database) {
     }
   }
 
-  /** Also of what another process wrote: returns once it is on disk. */
-  static void sync(FilePath file) throws IOException {
+  private static void sync(FilePath file) throws IOException {
     try (FileChannel channel = file.open("rw")) {
       channel.force(true);
     }

@@ -39,9 +39,6 @@ final class LedgerStore implements LedgerDatabase {
   private final LedgerLock lock;
   private final LedgerReserve reserve;
 
-  /** What was written may not be on disk: the file is to be written anew before it is used. */
-  private boolean doubtful;
-
   private long compactedBytes;
   private Instant compactNotBefore = Instant.MIN;
 
@@ -90,12 +87,7 @@ final class LedgerStore implements LedgerDatabase {
 
   @Override
   public void commit() throws SQLException {
-    try {
-      open().commit();
-    } catch (SQLException | RuntimeException e) {
-      doubtful |= SyncFailedException.isBehind(e);
-      throw e;
-    }
+    open().commit();
   }
 
   @Override
@@ -135,7 +127,6 @@ final class LedgerStore implements LedgerDatabase {
       meanwhile.run();
     } finally {
       try {
-        writeAnewWhereDoubtful();
         file = Optional.of(openFile());
       } finally {
         opening.writeLock().unlock();
@@ -143,27 +134,10 @@ final class LedgerStore implements LedgerDatabase {
     }
   }
 
-  /**
-   * After a sync that failed, what a file shows need not be on disk, though later syncs pass: the
-   * system has forgotten that it has yet to write it. A new file, synced as a whole, has no such
-   * gaps.
-   */
-  private void writeAnewWhereDoubtful() {
-    if (doubtful) {
-      LedgerFile.compact(place);
-      doubtful = false;
-    }
-  }
-
   @Override
   public void checkpoint() throws SQLException {
     if (isOpen()) {
-      try {
-        open().checkpoint();
-      } catch (SQLException | RuntimeException e) {
-        doubtful |= SyncFailedException.isBehind(e);
-        throw e;
-      }
+      open().checkpoint();
     }
   }
 

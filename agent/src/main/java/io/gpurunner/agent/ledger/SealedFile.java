@@ -19,7 +19,7 @@ import org.h2.store.fs.FileBaseDefault;
  * each chunk gets a seal, its length and checksum, behind the text of its last bytes, where H2
  * expects blanks; and while the newest chunk is looked for, last bytes without what they seal are
  * shown as empty. A chunk is written only once the one before it is synced, so that none but the
- * last can be torn. docs/adr/007 says more. Thread-safe.
+ * last can be torn; after a sync that failed, none is. docs/adr/007 says more. Thread-safe.
  */
 final class SealedFile extends FileBaseDefault {
   /** The unit of H2's file; its first two hold the header, chunks take whole ones. */
@@ -44,20 +44,26 @@ final class SealedFile extends FileBaseDefault {
   private static final int SEAL_BYTES = SEAL.length() + 16;
 
   private final FileChannel base;
+  private final UnsyncedMark unsynced;
 
   /** Written, and not synced since. */
   private boolean dirty;
 
+  /** Nothing is written after a sync that failed: it would rest on what may not be there. */
+  private Optional<IOException> syncFailure = Optional.empty();
+
   /** Chunks that begin before this were synced: a whole one follows them. */
   private long trustedBefore = FIRST_CHUNK_AT;
 
-  SealedFile(FileChannel base) {
+  SealedFile(FileChannel base, UnsyncedMark unsynced) {
     this.base = base;
+    this.unsynced = unsynced;
   }
 
   @Override
   public synchronized int write(ByteBuffer source, long position) throws IOException {
     int bytes = source.remaining();
+    requireSyncs();
     if (isChunk(bytes, position)) {
       if (dirty) {
         force(true);
@@ -206,16 +212,27 @@ final class SealedFile extends FileBaseDefault {
 
   @Override
   public synchronized void force(boolean metaData) throws IOException {
+    requireSyncs();
     try {
       base.force(metaData);
     } catch (IOException e) {
-      throw new SyncFailedException(e);
+      unsynced.set();
+      syncFailure = Optional.of(e);
+      throw e;
     }
     dirty = false;
   }
 
+  private void requireSyncs() throws IOException {
+    if (syncFailure.isPresent()) {
+      IOException failure = syncFailure.get();
+      throw new IOException("it could not be synced before: " + failure.getMessage(), failure);
+    }
+  }
+
   @Override
   protected void implTruncate(long bytes) throws IOException {
+    requireSyncs();
     base.truncate(bytes);
     dirty = true;
   }

@@ -32,6 +32,6 @@ public final class SealedFiles extends FilePathWrapper {
 
   @Override
   public FileChannel open(String mode) throws IOException {
-    return new SealedFile(super.open(mode));
+    return new SealedFile(super.open(mode), UnsyncedMark.of(getBase()));
   }
 }

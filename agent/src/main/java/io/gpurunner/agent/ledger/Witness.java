@@ -37,10 +37,23 @@ final class Witness implements AutoCloseable {
     this.channel = channel;
   }
 
-  static Witness open(LedgerPlace place) throws IOException {
+  /**
+   * Opens it for writing; returns once it says so many on disk.
+   *
+   * @param commits that are on disk
+   */
+  static Witness open(LedgerPlace place, long commits) throws IOException {
     FilePath file = place.witness();
     place.makePrivate(file);
-    return new Witness(file, file.open("rw"));
+    Witness witness = new Witness(file, file.open("rw"));
+    try {
+      witness.write(commits);
+      witness.channel.force(true);
+      return witness;
+    } catch (IOException | RuntimeException e) {
+      witness.close();
+      throw e;
+    }
   }
 
   /**
@@ -84,12 +97,6 @@ final class Witness implements AutoCloseable {
       }
       fails = true;
     }
-  }
-
-  /** The same, on disk when this returns. */
-  void writeAndSync(long commits) throws IOException {
-    write(commits);
-    channel.force(true);
   }
 
   @Override

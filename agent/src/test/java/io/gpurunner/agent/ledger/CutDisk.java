@@ -1,5 +1,6 @@
 package io.gpurunner.agent.ledger;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -73,6 +74,9 @@ final class CutDisk implements AutoCloseable {
 
     record Sync(Inode file) implements Step {}
 
+    /** What was written since the last is forgotten: no later sync writes it. */
+    record FailedSync(Inode file) implements Step {}
+
     record Name(String name, Inode file) implements Step {}
 
     record Rename(String from, String to) implements Step {}
@@ -89,6 +93,8 @@ final class CutDisk implements AutoCloseable {
   private final Set<String> directories = new HashSet<>();
   private final List<Step> steps = new ArrayList<>();
   private boolean liesAboutSyncs;
+  private int syncsBeforeFailure;
+  private int syncsToFail;
 
   CutDisk() {
     this(new TreeMap<>());
@@ -105,6 +111,20 @@ final class CutDisk implements AutoCloseable {
   /** From now on it says that it has synced files, and has not. */
   synchronized void lieAboutSyncs() {
     liesAboutSyncs = true;
+  }
+
+  /** Of the next syncs, of files or names, so many pass, and so many after those fail. */
+  synchronized void failSyncs(int passing, int failing) {
+    syncsBeforeFailure = passing;
+    syncsToFail = failing;
+  }
+
+  private boolean syncFails() {
+    if (syncsToFail > 0 && syncsBeforeFailure-- <= 0) {
+      syncsToFail--;
+      return true;
+    }
+    return false;
   }
 
   static CutDisk of(String number) {
@@ -165,13 +185,20 @@ final class CutDisk implements AutoCloseable {
     }
   }
 
-  synchronized void sync(Inode file) {
+  synchronized void sync(Inode file) throws IOException {
+    if (syncFails()) {
+      steps.add(new Step.FailedSync(file));
+      throw new IOException("Input/output error");
+    }
     if (!liesAboutSyncs) {
       steps.add(new Step.Sync(file));
     }
   }
 
-  synchronized void syncNames() {
+  synchronized void syncNames() throws IOException {
+    if (syncFails()) {
+      throw new IOException("Input/output error");
+    }
     steps.add(new Step.SyncNames());
   }
 
@@ -250,31 +277,36 @@ final class CutDisk implements AutoCloseable {
         }
       }
       case Step.Remove remove -> names.remove(remove.name);
-      case Step.Write _, Step.Truncate _, Step.Sync _, Step.SyncNames _ -> {}
+      case Step.Write _, Step.Truncate _, Step.Sync _, Step.FailedSync _, Step.SyncNames _ -> {}
     }
   }
 
   private Inode content(Inode file, int count, Optional<Chance> cut) {
     Inode image = new Inode(atStart.getOrDefault(file, new byte[0]));
-    int synced = cut.isPresent() ? lastSync(file, count) : count;
-    for (int i = 0; i < synced; i++) {
-      applyWhole(steps.get(i), file, image);
+    if (cut.isEmpty()) {
+      changes(file, 0, count).forEach(step -> applyWhole(step, image));
+      return image;
     }
-    cut.flatMap(chance -> chance.leftovers())
-        .ifPresent(leftovers -> leftovers.apply(unsynced(file, synced, count), image));
+    Optional<Leftovers> leftovers = cut.get().leftovers();
+    int from = 0;
+    for (int i = 0; i < count; i++) {
+      if (steps.get(i) instanceof Step.Sync sync && sync.file == file) {
+        changes(file, from, i).forEach(step -> applyWhole(step, image));
+        from = i;
+      } else if (steps.get(i) instanceof Step.FailedSync sync && sync.file == file) {
+        applyLeft(leftovers, changes(file, from, i), image);
+        from = i;
+      }
+    }
+    applyLeft(leftovers, changes(file, from, count), image);
     return image;
   }
 
-  private int lastSync(Inode file, int count) {
-    for (int i = count - 1; i >= 0; i--) {
-      if (steps.get(i) instanceof Step.Sync sync && sync.file == file) {
-        return i;
-      }
-    }
-    return 0;
+  private static void applyLeft(Optional<Leftovers> leftovers, List<Step> changes, Inode image) {
+    leftovers.ifPresent(left -> left.apply(changes, image));
   }
 
-  private List<Step> unsynced(Inode file, int from, int to) {
+  private List<Step> changes(Inode file, int from, int to) {
     return steps.subList(from, to).stream()
         .filter(
             step ->
@@ -283,18 +315,17 @@ final class CutDisk implements AutoCloseable {
         .toList();
   }
 
-  private static void applyWhole(Step step, Inode file, Inode image) {
-    switch (step) {
-      case Step.Write write when write.file == file ->
-          image.write(write.position, write.data, 0, write.data.length);
-      case Step.Truncate truncate when truncate.file == file -> image.setLength(truncate.length);
-      case Step.Write _,
-          Step.Truncate _,
-          Step.Sync _,
+  private static void applyWhole(Step change, Inode image) {
+    switch (change) {
+      case Step.Write write -> image.write(write.position, write.data, 0, write.data.length);
+      case Step.Truncate truncate -> image.setLength(truncate.length);
+      case Step.Sync _,
+          Step.FailedSync _,
           Step.Name _,
           Step.Rename _,
           Step.Remove _,
-          Step.SyncNames _ -> {}
+          Step.SyncNames _ ->
+          throw new AssertionError("none of these changes a file");
     }
   }
 
@@ -368,7 +399,12 @@ final class CutDisk implements AutoCloseable {
               image.setLength(Math.min(image.length, truncate.length));
             }
           }
-          case Step.Sync _, Step.Name _, Step.Rename _, Step.Remove _, Step.SyncNames _ ->
+          case Step.Sync _,
+              Step.FailedSync _,
+              Step.Name _,
+              Step.Rename _,
+              Step.Remove _,
+              Step.SyncNames _ ->
               throw new AssertionError("none of these is left over");
         }
       }

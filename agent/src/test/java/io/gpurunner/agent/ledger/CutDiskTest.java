@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.Job;
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -114,7 +115,8 @@ class CutDiskTest {
   }
 
   @Test
-  void aCutWhileAnOlderFileIsBroughtToItsNewFormLeavesOneOrTheOther() throws SQLException {
+  void aCutWhileAnOlderFileIsBroughtToItsNewFormLeavesOneOrTheOther()
+      throws IOException, SQLException {
     try (CutDisk disk = new CutDisk()) {
       Flyway.configure()
           .dataSource(LedgerSchema.source(disk.place(), ""))

@@ -145,7 +145,7 @@ final class CutFiles extends FilePath {
     }
 
     @Override
-    public void force(boolean metaData) {
+    public void force(boolean metaData) throws IOException {
       disk.syncNames();
     }
   }
@@ -200,7 +200,7 @@ final class CutFiles extends FilePath {
     }
 
     @Override
-    public void force(boolean metaData) {
+    public void force(boolean metaData) throws IOException {
       disk.sync(file);
     }
 

@@ -115,6 +115,18 @@ class LedgerDamageTest {
   }
 
   @Test
+  void ofANewerAgent() throws SQLException {
+    try (Connection newer =
+            LedgerSchema.source(LedgerPlace.onDisk(directory.resolve("ledger")), "")
+                .getConnection();
+        Statement statement = newer.createStatement()) {
+      statement.execute(
+          "update \"flyway_schema_history\" set \"version\" = '99' where \"version\" = '2'");
+    }
+    requireRefused("newer gpurunner", "form 99");
+  }
+
+  @Test
   void anOlderCopyPutInItsPlace() throws IOException {
     Path copy = Files.copy(file(), directory.resolve("older"));
     try (JobLedger ledger = open()) {

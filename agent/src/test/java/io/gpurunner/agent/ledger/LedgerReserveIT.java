@@ -2,6 +2,8 @@ package io.gpurunner.agent.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -9,7 +11,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -20,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** On a small disk that is really full. */
 class LedgerReserveIT {
   private static final int COMMITS_OF_ENDS = 100;
+  private static final int COMMITS_PAST_THE_RESERVE = 2_000;
 
   @TempDir Path directory;
 
@@ -76,6 +81,64 @@ class LedgerReserveIT {
               });
       assertThat(reserve).exists();
     }
+  }
+
+  /**
+   * The reserve helps but once; past it, nothing more is recorded, and nothing that was is lost.
+   */
+  @Test
+  void aDiskThatIsFilledAgainIsNoLossAndNeedsNoRestart() throws Exception {
+    LedgerPlace place = LedgerPlace.onDisk(disk().resolve("ledger"));
+    LedgerSizes sizes = new LedgerSizes(Long.MAX_VALUE, 64 << 10);
+    Map<JobId, Job> answered;
+    try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, sizes)) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      Path other = fill();
+      LedgerException refused = null;
+      for (int i = 0; i < COMMITS_PAST_THE_RESERVE && refused == null; i++) {
+        try {
+          story.next();
+          fill(); // also what the reserve has left
+        } catch (LedgerException e) {
+          refused = e;
+        }
+      }
+      assertThat(refused).isNotNull().hasMessageContaining("No space left");
+      assertThat(ledger.fault()).isPresent();
+      answered = story.jobs();
+
+      Files.delete(other);
+      Awaitility.await()
+          .atMost(Duration.ofSeconds(30))
+          .until(
+              () -> {
+                ledger.probe();
+                return ledger.fault().isEmpty();
+              });
+      assertThat(disk().resolve("ledger.reserve")).exists();
+      requireHolds(ledger, answered);
+      answered = new HashMap<>(jobsOf(ledger));
+      LedgerStory after = new LedgerStory(ledger, answered, new Random(2));
+      after.next();
+      answered = after.jobs();
+    }
+    try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, sizes)) {
+      assertThat(jobsOf(ledger)).isEqualTo(answered);
+    }
+  }
+
+  /** The commit that was refused may be there or not. */
+  private static void requireHolds(JobLedger ledger, Map<JobId, Job> answered) {
+    Map<JobId, Job> found = jobsOf(ledger);
+    assertThat(found.keySet()).containsAll(answered.keySet());
+    assertThat(found.values().stream().filter(job -> !job.equals(answered.get(job.id()))))
+        .hasSizeBetween(0, 1);
+  }
+
+  private static Map<JobId, Job> jobsOf(JobLedger ledger) {
+    Map<JobId, Job> jobs = new HashMap<>();
+    ledger.page(Optional.empty(), 1, 1000).forEach(job -> jobs.put(job.id(), job));
+    return jobs;
   }
 
   /** Every last byte. */

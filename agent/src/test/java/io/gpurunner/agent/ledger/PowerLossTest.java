@@ -16,7 +16,9 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Whatever a power cut leaves of what was not synced, the ledger opens, and every commit that was
- * answered is there. {@code -Dgpurunner.cuts=n} makes more cuts ({@code make cut-ledger}).
+ * answered is there; also on a disk where a sync fails now and then, and what it should have
+ * written is never tried again. {@code -Dgpurunner.cuts=n} makes more cuts ({@code make
+ * cut-ledger}).
  */
 class PowerLossTest {
   private static final int CUTS = Integer.getInteger("gpurunner.cuts", 3_000);
@@ -36,7 +38,14 @@ class PowerLossTest {
   /** Power comes back, the agent starts, and power fails again, so often at most. */
   private static final int CUTS_IN_A_ROW = 3;
 
+  /** In every other ledger's life, one commit of so many, and its end, meets failing syncs. */
+  private static final int FAILURES = 10;
+
+  /** So many syncs pass before they fail, at most; and so many fail in a row. */
+  private static final int FAILURE_LENGTH = 4;
+
   private int made;
+  private int failed;
   private LedgerSizes sizes = LedgerSizes.USUAL;
 
   /** What a ledger must hold from some step of its disk on. */
@@ -48,8 +57,10 @@ class PowerLossTest {
     for (; made < CUTS; seed++) {
       tell(seed);
     }
+    assertThat(failed).as("commits that met a failing disk").isPositive();
     System.out.printf(
-        "%d power cuts in %d ledgers' lives, nothing lost%n", made, seed - FIRST_SEED);
+        "%d power cuts in %d ledgers' lives, %d commits refused by a failing disk, nothing lost%n",
+        made, seed - FIRST_SEED, failed);
   }
 
   private void tell(long seed) {
@@ -73,20 +84,64 @@ class PowerLossTest {
     List<Answered> answers = new ArrayList<>();
     answers.add(new Answered(0, known));
     int restartAt = random.nextInt(2 * commits + 1);
+    int failures = random.nextBoolean() ? FAILURES : Integer.MAX_VALUE;
     Map<JobId, Job> jobs = known;
     for (int from = 0; from < commits; ) {
       int to = from < restartAt && restartAt < commits ? restartAt : commits;
-      try (JobLedger ledger = open(disk)) {
+      try (JobLedger ledger = openAtLast(disk)) {
         answers.add(new Answered(disk.stepCount(), jobs));
-        LedgerStory story = new LedgerStory(ledger, jobs, random);
         for (; from < to; from++) {
-          story.next();
-          answers.add(new Answered(disk.stepCount(), story.jobs()));
+          failSyncs(disk, failures, random);
+          jobs = commit(ledger, jobs, random);
+          answers.add(new Answered(disk.stepCount(), jobs));
         }
-        jobs = story.jobs();
+        failSyncs(disk, failures, random);
       }
     }
     return answers;
+  }
+
+  private static void failSyncs(CutDisk disk, int oneOf, Random random) {
+    if (random.nextInt(oneOf) == 0) {
+      disk.failSyncs(random.nextInt(FAILURE_LENGTH), 1 + random.nextInt(FAILURE_LENGTH));
+    }
+  }
+
+  /**
+   * One more commit.
+   *
+   * @return what the ledger must hold then
+   */
+  private Map<JobId, Job> commit(JobLedger ledger, Map<JobId, Job> jobs, Random random) {
+    LedgerStory story = new LedgerStory(ledger, jobs, random);
+    try {
+      story.next();
+      return story.jobs();
+    } catch (LedgerException refused) {
+      failed++;
+      // The disk fails for a while only; whether that commit is there is then known.
+      for (int i = 0; i <= FAILURE_LENGTH && ledger.fault().isPresent(); i++) {
+        ledger.probe();
+      }
+      assertThat(ledger.fault()).isEmpty();
+      Map<JobId, Job> found = jobsOf(ledger);
+      assertThat(found.values().stream().filter(job -> !job.equals(jobs.get(job.id()))))
+          .as("what the refused commit made")
+          .hasSizeBetween(0, 1);
+      assertThat(found.keySet()).containsAll(jobs.keySet());
+      return found;
+    }
+  }
+
+  private JobLedger openAtLast(CutDisk disk) {
+    for (int i = 0; i < FAILURE_LENGTH; i++) {
+      try {
+        return open(disk);
+      } catch (LedgerException refused) {
+        assertThat(LedgerException.rootOf(refused)).hasMessageContaining("Input/output error");
+      }
+    }
+    return open(disk);
   }
 
   private JobLedger open(CutDisk disk) {
