@@ -20,7 +20,7 @@ import org.h2.store.fs.FilePath;
  * A disk in memory that remembers in which order it was written, renamed and synced, and shows what
  * a power cut would have left at any point. Reached as {@code cut:/number/…} (CutFiles). What was
  * synced is there after a cut; of the rest, sectors are kept or not as the seed has it, names up to
- * some change. Thread-safe.
+ * some change; directories always are. Thread-safe.
  */
 final class CutDisk implements AutoCloseable {
   static final String SCHEME = "cut";
@@ -97,14 +97,14 @@ final class CutDisk implements AutoCloseable {
   private int syncsToFail;
 
   CutDisk() {
-    this(new TreeMap<>());
+    this(new TreeMap<>(), Set.of(""));
   }
 
-  private CutDisk(Map<String, Inode> names) {
+  private CutDisk(Map<String, Inode> names, Set<String> directories) {
     this.names = names;
+    this.directories.addAll(directories);
     this.namesAtStart = new TreeMap<>(names);
     names.values().forEach(file -> atStart.put(file, file.bytes()));
-    directories.add("");
     disks.put(number, this);
   }
 
@@ -253,7 +253,7 @@ final class CutDisk implements AutoCloseable {
     Map<Inode, Inode> images = new HashMap<>();
     left.replaceAll(
         (_, file) -> images.computeIfAbsent(file, original -> content(original, count, cut)));
-    return new CutDisk(left);
+    return new CutDisk(left, directories);
   }
 
   /** Changes of names reach the disk in order; those before the last sync of names all have. */

@@ -35,12 +35,6 @@ class LedgerBackupsTest {
     return directory.resolve("ledger");
   }
 
-  private static Map<JobId, Job> jobsOf(JobLedger ledger) {
-    Map<JobId, Job> jobs = new HashMap<>();
-    ledger.page(Optional.empty(), 1, 10_000).forEach(job -> jobs.put(job.id(), job));
-    return jobs;
-  }
-
   @Test
   void aCopyOfALedgerThatIsBeingWrittenHoldsWhatWasAnsweredBeforeItBegan() throws Exception {
     AtomicBoolean enough = new AtomicBoolean();
@@ -73,7 +67,7 @@ class LedgerBackupsTest {
     }
     LedgerBackups.restore(database(), copy, T);
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
-      Map<JobId, Job> restored = jobsOf(ledger);
+      Map<JobId, Job> restored = LedgerStory.jobsOf(ledger);
       assertThat(restored.keySet()).containsAll(before.keySet());
       restored.forEach(
           (id, job) ->
@@ -107,7 +101,7 @@ class LedgerBackupsTest {
             file.toString(), "made at 2026-01-01T00:00:00Z", "gpurunner restore " + backup);
     LedgerBackups.restore(database(), backup, T);
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
-      assertThat(jobsOf(ledger)).isEqualTo(kept);
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(kept);
     }
   }
 

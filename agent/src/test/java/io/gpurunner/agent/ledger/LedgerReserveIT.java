@@ -117,28 +117,22 @@ class LedgerReserveIT {
               });
       assertThat(disk().resolve("ledger.reserve")).exists();
       requireHolds(ledger, answered);
-      answered = new HashMap<>(jobsOf(ledger));
+      answered = new HashMap<>(LedgerStory.jobsOf(ledger));
       LedgerStory after = new LedgerStory(ledger, answered, new Random(2));
       after.next();
       answered = after.jobs();
     }
     try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, sizes)) {
-      assertThat(jobsOf(ledger)).isEqualTo(answered);
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(answered);
     }
   }
 
   /** The commit that was refused may be there or not. */
   private static void requireHolds(JobLedger ledger, Map<JobId, Job> answered) {
-    Map<JobId, Job> found = jobsOf(ledger);
+    Map<JobId, Job> found = LedgerStory.jobsOf(ledger);
     assertThat(found.keySet()).containsAll(answered.keySet());
     assertThat(found.values().stream().filter(job -> !job.equals(answered.get(job.id()))))
         .hasSizeBetween(0, 1);
-  }
-
-  private static Map<JobId, Job> jobsOf(JobLedger ledger) {
-    Map<JobId, Job> jobs = new HashMap<>();
-    ledger.page(Optional.empty(), 1, 1000).forEach(job -> jobs.put(job.id(), job));
-    return jobs;
   }
 
   /** Every last byte. */

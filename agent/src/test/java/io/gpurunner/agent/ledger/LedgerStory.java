@@ -58,6 +58,13 @@ final class LedgerStory {
     return Map.copyOf(jobs);
   }
 
+  /** All jobs that a ledger holds. */
+  static Map<JobId, Job> jobsOf(JobLedger ledger) {
+    Map<JobId, Job> jobs = new HashMap<>();
+    ledger.page(Optional.empty(), 1, 10_000).forEach(job -> jobs.put(job.id(), job));
+    return jobs;
+  }
+
   /** One more commit; what it made of a job. */
   Job next() {
     List<Job> live =

@@ -5,13 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobId;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Queue;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.h2.store.fs.FilePath;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -40,6 +44,11 @@ class PowerLossTest {
 
   /** In every other ledger's life, one commit of so many, and its end, meets failing syncs. */
   private static final int FAILURES = 10;
+
+  /** Who write at a time, so that groups have more than one commit. */
+  private static final int WRITERS = 4;
+
+  private static final int CUTS_OF_GROUPS = 100;
 
   /** So many syncs pass before they fail, at most; and so many fail in a row. */
   private static final int FAILURE_LENGTH = 4;
@@ -124,7 +133,7 @@ class PowerLossTest {
         ledger.probe();
       }
       assertThat(ledger.fault()).isEmpty();
-      Map<JobId, Job> found = jobsOf(ledger);
+      Map<JobId, Job> found = LedgerStory.jobsOf(ledger);
       assertThat(found.values().stream().filter(job -> !job.equals(jobs.get(job.id()))))
           .as("what the refused commit made")
           .hasSizeBetween(0, 1);
@@ -163,7 +172,7 @@ class PowerLossTest {
     try (CutDisk left = disk.afterCut(step, random)) {
       Map<JobId, Job> found;
       try (JobLedger ledger = open(left)) {
-        found = jobsOf(ledger);
+        found = LedgerStory.jobsOf(ledger);
         assertThat(found).isIn(possible);
         requireRest(ledger, found.values());
       }
@@ -175,10 +184,150 @@ class PowerLossTest {
     }
   }
 
-  private static Map<JobId, Job> jobsOf(JobLedger ledger) {
-    Map<JobId, Job> jobs = new HashMap<>();
-    ledger.page(Optional.empty(), 1, 10 * COMMITS).forEach(job -> jobs.put(job.id(), job));
-    return jobs;
+  /** What one of several who write at a time was answered. */
+  private record Told(int step, Job job) {}
+
+  @Test
+  void everyCommitOfAGroupIsThereAfterAPowerCutAtAnyPoint() throws InterruptedException {
+    sizes = new LedgerSizes(COMPACT_FROM_BYTES, JOURNAL_BYTES[2]);
+    Queue<Told> told = new ConcurrentLinkedQueue<>();
+    try (CutDisk disk = new CutDisk()) {
+      int opened;
+      try (JobLedger ledger = open(disk)) {
+        opened = disk.stepCount();
+        List<Thread> writers = new ArrayList<>();
+        for (int i = 0; i < WRITERS; i++) {
+          LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(i), i, WRITERS);
+          writers.add(
+              Thread.startVirtualThread(
+                  () -> {
+                    for (int commit = 0; commit < COMMITS; commit++) {
+                      Job job = story.next();
+                      told.add(new Told(disk.stepCount(), job));
+                    }
+                  }));
+        }
+        for (Thread writer : writers) {
+          writer.join();
+        }
+      }
+      assertThat(told).hasSize(WRITERS * COMMITS);
+      assertThat(disk.stepsDone().stream().filter(CutDisk.Step.Sync.class::isInstance))
+          .as("fewer syncs than commits: there were groups")
+          .hasSizeLessThan(WRITERS * COMMITS);
+      Random random = new Random(1);
+      for (int i = 0; i < CUTS_OF_GROUPS; i++) {
+        int step = opened + random.nextInt(disk.stepCount() - opened);
+        try (CutDisk left = disk.afterCut(step, random);
+            JobLedger ledger = open(left)) {
+          requireHolds(ledger, told.stream().filter(one -> one.step() <= step).toList());
+          requireRest(ledger, LedgerStory.jobsOf(ledger).values());
+        }
+      }
+    }
+  }
+
+  private static void requireHolds(JobLedger ledger, List<Told> told) {
+    for (Told one : told) {
+      assertThat(ledger.find(one.job().id()))
+          .hasValueSatisfying(
+              found -> {
+                assertThat(found.version()).isGreaterThanOrEqualTo(one.job().version());
+                if (found.version() == one.job().version()) {
+                  assertThat(found).isEqualTo(one.job());
+                }
+              });
+    }
+  }
+
+  @Test
+  void aCutWhileACopyIsMadeLeavesItWholeOrNotAtAll() throws SQLException {
+    sizes = new LedgerSizes(COMPACT_FROM_BYTES, JOURNAL_BYTES[2]);
+    int whole = 0;
+    try (CutDisk disk = new CutDisk()) {
+      Map<JobId, Job> jobs;
+      try (JobLedger ledger = open(disk)) {
+        LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+        for (int i = 0; i < COMMITS; i++) {
+          story.next();
+        }
+        jobs = story.jobs();
+        int before = disk.stepCount();
+        LedgerBackups.makeOwn(disk.place(), LedgerStory.CLOCK.instant());
+        whole = requireCopiesAreWhole(disk, before, jobs);
+      }
+    }
+    assertThat(whole).isPositive();
+  }
+
+  private static int requireCopiesAreWhole(CutDisk disk, int before, Map<JobId, Job> jobs)
+      throws SQLException {
+    Random random = new Random(1);
+    int whole = 0;
+    for (int step = before; step <= disk.stepCount(); step++) {
+      try (CutDisk left = disk.afterCut(step, random)) {
+        for (LedgerBackups.Backup copy : LedgerBackups.list(left.place())) {
+          LedgerPlace place = placeOf(copy.file());
+          assertThat(LedgerCopy.look(place).jobs()).isEqualTo(jobs.size());
+          whole++;
+        }
+      }
+    }
+    return whole;
+  }
+
+  private static LedgerPlace placeOf(FilePath copy) {
+    String name = copy.toString();
+    return LedgerPlace.named(
+        CutDisk.SCHEME + ":", name.substring(0, name.length() - LedgerPlace.SUFFIX.length()));
+  }
+
+  @Test
+  void aCutWhileACopyIsPutInPlaceLeavesOneOrTheOtherOrSaysWhatToDo() {
+    sizes = new LedgerSizes(COMPACT_FROM_BYTES, JOURNAL_BYTES[2]);
+    Set<String> seen = new HashSet<>();
+    try (CutDisk disk = new CutDisk()) {
+      Map<JobId, Job> copied;
+      Map<JobId, Job> jobs;
+      try (JobLedger ledger = open(disk)) {
+        LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+        for (int i = 0; i < COMMITS; i++) {
+          story.next();
+        }
+        copied = story.jobs();
+        LedgerBackups.makeOwn(disk.place(), LedgerStory.CLOCK.instant());
+        for (int i = 0; i < COMMITS; i++) {
+          story.next();
+        }
+        jobs = story.jobs();
+      }
+      int before = disk.stepCount();
+      FilePath copy = LedgerBackups.list(disk.place()).getFirst().file();
+      LedgerBackups.restore(disk.place(), copy, LedgerStory.CLOCK.instant());
+      Random random = new Random(1);
+      for (int step = before; step <= disk.stepCount(); step++) {
+        try (CutDisk left = disk.afterCut(step, random)) {
+          seen.add(openAfterRestore(left, jobs, copied));
+        }
+      }
+    }
+    assertThat(seen).contains("the old one", "the copy");
+  }
+
+  private String openAfterRestore(CutDisk left, Map<JobId, Job> jobs, Map<JobId, Job> copied) {
+    try (JobLedger ledger = open(left)) {
+      Map<JobId, Job> found = LedgerStory.jobsOf(ledger);
+      assertThat(found).isIn(jobs, copied);
+      return found.equals(jobs) ? "the old one" : "the copy";
+    } catch (LedgerException refused) {
+      FilePath copy = LedgerBackups.list(left.place()).getFirst().file();
+      assertThat(refused).hasMessageContaining("gpurunner restore " + copy);
+      LedgerBackups.restore(left.place(), copy, LedgerStory.CLOCK.instant());
+      try (JobLedger ledger = open(left)) {
+        assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(copied);
+      }
+      return "neither";
+    }
   }
 
   /** Leases, callbacks and history go with the jobs. */
