@@ -1,0 +1,100 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * One sync fails, whichever it is: the same process goes on with what it had answered, and leaves
+ * nothing open. Real files, so real locks; what such a sync loses is PowerLossTest's.
+ */
+class FailingSyncTest {
+  private static final int COMMITS = 6;
+
+  /** Small, so that the database is synced too, and compacted. */
+  private static final LedgerSizes SIZES = new LedgerSizes(60_000, 8_192);
+
+  @TempDir Path directory;
+  private Map<JobId, Job> jobs = Map.of();
+
+  @BeforeEach
+  @AfterEach
+  void heal() {
+    FailingFiles.heal();
+  }
+
+  @Test
+  void aSyncThatFailsEndsNothingForGood() throws IOException {
+    int failures = 0;
+    for (int sync = 0; sync == failures; sync++) {
+      Path state = Files.createDirectory(directory.resolve("state-" + sync));
+      LedgerPlace place = new LedgerPlace(FailingFiles.SCHEME + ":file:", state.resolve("ledger"));
+      jobs = Map.of();
+      live(place, sync);
+      FailingFiles.failSyncAfter(sync);
+      live(place, sync);
+      failures += FailingFiles.isOver() ? 1 : 0;
+      FailingFiles.heal();
+      live(place, sync);
+      assertThat(openFilesBelow(state)).as("sync " + sync).isEmpty();
+    }
+    System.out.println(failures + " syncs failed, one a life");
+    assertThat(failures).isGreaterThan(COMMITS);
+  }
+
+  private void live(LedgerPlace place, int seed) {
+    try (JobLedger ledger = openAtLast(place)) {
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
+      LedgerStory story = new LedgerStory(ledger, jobs, new Random(seed));
+      for (int i = 0; i < COMMITS; i++) {
+        try {
+          story.next();
+        } catch (LedgerException refused) {
+          ledger.probe();
+          assertThat(ledger.fault()).isEmpty();
+          story = new LedgerStory(ledger, LedgerStory.jobsOf(ledger), new Random(seed));
+        }
+      }
+      jobs = story.jobs();
+    }
+  }
+
+  /** What systemd does with an agent that cannot open its ledger. */
+  private static JobLedger openAtLast(LedgerPlace place) {
+    try {
+      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+    } catch (LedgerException refused) {
+      assertThat(refused).hasMessageContaining("Input/output error");
+      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+    }
+  }
+
+  private static List<String> openFilesBelow(Path state) throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
+      return files
+          .map(FailingSyncTest::target)
+          .filter(target -> target.startsWith(state.toString()))
+          .toList();
+    }
+  }
+
+  private static String target(Path file) {
+    try {
+      return Files.readSymbolicLink(file).toString();
+    } catch (IOException closed) {
+      return "";
+    }
+  }
+}
