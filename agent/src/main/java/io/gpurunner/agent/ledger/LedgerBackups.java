@@ -114,6 +114,7 @@ public final class LedgerBackups {
   static LedgerCopy.Content makeOwn(LedgerPlace place, Instant now) {
     try {
       place.makePrivateDirectory(place.backups());
+      deleteUnfinished(place);
       requireRoom(place);
       LedgerCopy.Content content = LedgerCopy.make(place, fileFor(place, now));
       for (Backup old : list(place).stream().skip(KEPT).toList()) {
@@ -124,6 +125,19 @@ public final class LedgerBackups {
     } catch (IOException e) {
       throw new LedgerException(
           LedgerException.Kind.FAILED, "no backup was made: " + e.getMessage(), e);
+    }
+  }
+
+  /** Of a process that was killed while it made one. */
+  private static void deleteUnfinished(LedgerPlace place) throws IOException {
+    for (FilePath left : LedgerPlace.entries(place.backups())) {
+      String name = left.getName();
+      if (name.startsWith(PREFIX) && name.endsWith(LedgerPlace.SUFFIX + LedgerCopy.UNFINISHED)) {
+        for (FilePath file : LedgerPlace.entries(left)) {
+          LedgerPlace.delete(file);
+        }
+        LedgerPlace.delete(left);
+      }
     }
   }
 

@@ -8,7 +8,6 @@ import java.sql.SQLException;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import org.h2.mvstore.MVStoreException;
 import org.h2.store.fs.FilePath;
 
 /**
@@ -18,6 +17,9 @@ import org.h2.store.fs.FilePath;
  * waits for it. Stateless.
  */
 final class LedgerCopy {
+  /** Ends the name of the directory that a copy is made in. */
+  static final String UNFINISHED = ".part";
+
   private static final int BUFFER_BYTES = 1 << 20;
 
   /** The header is rewritten in place, and an agent that ends cuts the end of its file off. */
@@ -38,7 +40,7 @@ final class LedgerCopy {
    */
   static Content make(LedgerPlace from, FilePath target) {
     // What H2 makes in it is for its owner alone.
-    FilePath directory = FilePath.get(target + ".part");
+    FilePath directory = FilePath.get(target + UNFINISHED);
     LedgerPlace part = LedgerPlace.named(from.scheme(), directory + "/ledger");
     try {
       from.makePrivateDirectory(directory);
@@ -50,7 +52,7 @@ final class LedgerCopy {
           part.moveTo(target);
           LedgerPlace.delete(directory);
           return content;
-        } catch (IOException | SQLException | MVStoreException | LedgerException e) {
+        } catch (IOException | SQLException | RuntimeException e) { // of H2, of any kind
           part.delete();
           if (attempt == ATTEMPT_LIMIT) {
             LedgerPlace.delete(directory);
@@ -137,8 +139,7 @@ final class LedgerCopy {
    * @throws LedgerException FAILED where it is none
    */
   static Content look(LedgerPlace place) throws SQLException {
-    try (Connection connection =
-        LedgerSchema.source(place, ";IFEXISTS=TRUE;ACCESS_MODE_DATA=r").getConnection()) {
+    try (Connection connection = LedgerSchema.readOnly(place)) {
       OptionalInt version = LedgerSchema.versionOf(connection);
       if (version.isEmpty()) {
         throw new LedgerException(LedgerException.Kind.FAILED, place.path() + " is no ledger");

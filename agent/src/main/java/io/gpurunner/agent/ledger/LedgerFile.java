@@ -10,7 +10,6 @@ import java.time.Instant;
 import java.util.OptionalLong;
 import java.util.function.Function;
 import org.h2.jdbcx.JdbcConnectionPool;
-import org.h2.mvstore.MVStoreException;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.JdbiException;
@@ -64,6 +63,7 @@ final class LedgerFile implements AutoCloseable {
    */
   static LedgerFile open(LedgerPlace place, Clock clock, int journalBytes) {
     try {
+      place.next().delete(); // of a process that was killed while it wrote one
       OptionalLong seen = Witness.read(place.witness());
       if (place.isAbsent()) {
         requireNew(place, seen);
@@ -153,7 +153,9 @@ final class LedgerFile implements AutoCloseable {
     try {
       held = LedgerJournal.replay(LedgerJournal.read(place.journal()), connection, commits);
     } catch (LedgerException e) {
-      throw lost(place, "cannot be completed (" + e.getMessage() + ")");
+      throw e.getCause() == null
+          ? lost(place, "cannot be completed (" + e.getMessage() + ")")
+          : refused(place, firstCause(e), e);
     }
     if (held > commits) {
       checkpoint(connection);
@@ -171,6 +173,18 @@ final class LedgerFile implements AutoCloseable {
       LedgerPlace place, Connection connection, OptionalLong seen, int journalBytes)
       throws IOException, SQLException {
     long commits = LedgerSchema.commits(connection, LedgerSchema.NEWEST);
+    requireAll(place, commits, seen);
+    Witness witness = Witness.open(place, commits);
+    try {
+      LedgerJournal journal = LedgerJournal.open(place, journalBytes);
+      return new LedgerFile(place, connection, journal, witness, commits);
+    } catch (IOException | SQLException | RuntimeException e) {
+      witness.close();
+      throw e;
+    }
+  }
+
+  private static void requireAll(LedgerPlace place, long commits, OptionalLong seen) {
     if (seen.isPresent() && commits < seen.getAsLong()) {
       throw lost(
           place,
@@ -181,14 +195,6 @@ final class LedgerFile implements AutoCloseable {
               + " commits that "
               + place.witness()
               + " has seen on disk: it was cut short, damaged, or replaced by an older one");
-    }
-    Witness witness = Witness.open(place, commits);
-    try {
-      LedgerJournal journal = LedgerJournal.open(place, journalBytes);
-      return new LedgerFile(place, connection, journal, witness, commits);
-    } catch (IOException | SQLException | RuntimeException e) {
-      witness.close();
-      throw e;
     }
   }
 
@@ -249,6 +255,7 @@ final class LedgerFile implements AutoCloseable {
   }
 
   private static LedgerException refused(LedgerPlace place, String why, Exception e) {
+    boolean disk = LedgerException.rootOf(e) instanceof IOException;
     return new LedgerException(
         LedgerException.Kind.FAILED,
         "the ledger "
@@ -256,6 +263,7 @@ final class LedgerFile implements AutoCloseable {
             + " cannot be opened ("
             + why
             + "); "
+            + (disk ? "see to its disk first, nothing need be lost. Should the file be: " : "")
             + LedgerBackups.remedy(place),
         e);
   }
@@ -327,20 +335,31 @@ final class LedgerFile implements AutoCloseable {
 
   /**
    * Writes what is in a closed database to a new file, and puts that in its place once it is on
-   * disk. Killed at any point, the old file or the new one is there, whole.
+   * disk, and lacks nothing that the old one is known to have had. Killed at any point, the old
+   * file or the new one is there, whole.
    */
   static void compact(LedgerPlace place) {
     LedgerPlace compacted = place.next();
     try {
       compacted.delete();
       LedgerSchema.compact(place, compacted);
+      long commits = LedgerSchema.commits(compacted);
+      requireAll(
+          place,
+          LedgerJournal.endOf(LedgerJournal.read(place.journal()), commits),
+          Witness.read(place.witness()));
       place.replaceBy(compacted);
-    } catch (IOException | MVStoreException e) {
+    } catch (IOException | SQLException | RuntimeException e) { // of H2, of any kind
       deleteQuietly(compacted, e);
-      throw new LedgerException(
-          LedgerException.Kind.FAILED,
-          "the ledger " + place.path() + " could not be compacted: " + e.getMessage(),
-          e);
+      throw e instanceof LedgerException known
+          ? known
+          : new LedgerException(
+              LedgerException.Kind.FAILED,
+              "the ledger "
+                  + place.path()
+                  + " could not be compacted: "
+                  + LedgerException.rootOf(e).getMessage(),
+              e);
     }
   }
 

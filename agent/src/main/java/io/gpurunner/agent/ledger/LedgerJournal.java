@@ -52,15 +52,28 @@ final class LedgerJournal implements AutoCloseable {
 
   /**
    * Opens it for writing; what it says must be in the database by now, synced. Where it is not as
-   * long as it should be, it is made anew; where the disk has no room for that, it takes no record.
+   * long as it should be, or cannot be written, it is made anew; where the disk has no room for
+   * that, it takes no record.
    */
   static LedgerJournal open(LedgerPlace place, int bytes) throws IOException {
     FilePath file = place.journal();
-    if (file.size() != bytes) {
+    if (file.size() != bytes || !isEmptied(file)) {
       makeAnew(place, bytes);
     }
     place.makePrivate(file);
     return new LedgerJournal(file, file.open("rw"), file.size());
+  }
+
+  /** Whether its start, where the next record goes, can be written. */
+  private static boolean isEmptied(FilePath file) {
+    try (FileChannel channel = file.open("rw")) {
+      channel.write(ByteBuffer.allocate((int) Math.min(HEADER_BYTES, channel.size())), 0);
+      channel.force(false);
+      return true;
+    } catch (IOException e) {
+      log.warn("{} cannot be written, so it is made anew: {}", file, e.getMessage());
+      return false;
+    }
   }
 
   private static void makeAnew(LedgerPlace place, int bytes) throws IOException {
@@ -151,6 +164,12 @@ final class LedgerJournal implements AutoCloseable {
       groups.add(new Group(number, MAPPER.readValue(json, CHANGES)));
     }
     return groups;
+  }
+
+  /** The number of the last group that is there, of a database that holds so many, and these. */
+  static long endOf(List<Group> groups, long commits) {
+    boolean follow = !groups.isEmpty() && groups.getFirst().number <= commits + 1;
+    return follow ? Math.max(commits, groups.getLast().number) : commits;
   }
 
   /**

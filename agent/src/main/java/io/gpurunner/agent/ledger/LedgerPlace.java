@@ -212,7 +212,7 @@ record LedgerPlace(String scheme, Path database) {
 
   /** Whether the database, as it can be read, may not be on disk, though a sync of it passes. */
   boolean mayLackOnDisk() {
-    return unsynced().isSet();
+    return !isAbsent() && unsynced().isSet();
   }
 
   /** Also of what another process wrote: returns once the database is on disk. */

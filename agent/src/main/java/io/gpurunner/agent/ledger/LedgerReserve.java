@@ -31,14 +31,19 @@ final class LedgerReserve {
     takeWhereRoom();
   }
 
-  /** After a failure to write. */
-  void giveUpWhereFull() {
+  /**
+   * After a failure to write.
+   *
+   * @return whether there is more room now
+   */
+  boolean giveUpWhereFull() {
     if (!held || freeBytes() >= ROOM_BYTES) {
-      return;
+      return false;
     }
     held = false;
     removeQuietly();
     log.warn("{} is given up: {}", place.reserve(), fault().orElse(""));
+    return true;
   }
 
   /** Takes it again once somebody has freed space. */

@@ -85,6 +85,18 @@ final class LedgerSchema {
     }
   }
 
+  /** Of a ledger that nobody has open. */
+  static Connection readOnly(LedgerPlace place) throws SQLException {
+    return source(place, ";IFEXISTS=TRUE;ACCESS_MODE_DATA=r").getConnection();
+  }
+
+  /** How many commits a ledger has seen that nobody has open. */
+  static long commits(LedgerPlace place) throws SQLException {
+    try (Connection connection = readOnly(place)) {
+      return commits(connection, versionOf(connection).orElse(0));
+    }
+  }
+
   /** How many commits a ledger has seen. */
   static long commits(Connection connection, int version) throws SQLException {
     return version < COUNTS_COMMITS ? 0 : number(connection, "select number from commit_count");

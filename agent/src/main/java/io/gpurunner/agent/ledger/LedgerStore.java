@@ -5,6 +5,7 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -24,6 +25,9 @@ final class LedgerStore implements LedgerDatabase {
   /** Shortest time between two compactions, also where one failed. */
   private static final Duration COMPACT_PAUSE = Duration.ofMinutes(10);
 
+  /** From one that failed to write the file anew, after a failed sync, to the next try. */
+  private static final Duration ANEW_PAUSE = Duration.ofMinutes(1);
+
   private static final Logger log = LoggerFactory.getLogger(LedgerStore.class);
 
   private final LedgerPlace place;
@@ -41,6 +45,7 @@ final class LedgerStore implements LedgerDatabase {
 
   private long compactedBytes;
   private Instant compactNotBefore = Instant.MIN;
+  private Instant anewNotBefore = Instant.MIN;
 
   /**
    * @throws LedgerException FAILED naming the file
@@ -50,10 +55,10 @@ final class LedgerStore implements LedgerDatabase {
     this.clock = clock;
     this.sizes = sizes;
     this.lock = LedgerLock.take(place);
+    this.reserve = new LedgerReserve(place);
     try {
-      this.file = Optional.of(openFile());
+      this.file = Optional.of(openFirst());
       this.compactedBytes = JobRows.compactedBytes(writing());
-      this.reserve = new LedgerReserve(place);
     } catch (RuntimeException e) {
       shut();
       lock.close();
@@ -81,8 +86,38 @@ final class LedgerStore implements LedgerDatabase {
     return open().rows();
   }
 
+  /** What the journal has may be too much for a disk that was filled meanwhile. */
+  private LedgerFile openFirst() {
+    try {
+      return openFile();
+    } catch (LedgerException e) {
+      if (reserve.giveUpWhereFull()) {
+        return openFile();
+      }
+      throw e;
+    }
+  }
+
   private LedgerFile openFile() {
-    return LedgerFile.open(place, clock, sizes.journalBytes());
+    if (place.mayLackOnDisk()) {
+      requireAnewPause();
+    }
+    LedgerFile opened = LedgerFile.open(place, clock, sizes.journalBytes());
+    anewNotBefore = Instant.MIN;
+    return opened;
+  }
+
+  private void requireAnewPause() {
+    Instant now = clock.instant();
+    if (now.isBefore(anewNotBefore)) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED,
+          describe()
+              + " may not be on disk as it can be read, and could not be written anew; that is"
+              + " tried again at "
+              + anewNotBefore.truncatedTo(ChronoUnit.SECONDS));
+    }
+    anewNotBefore = now.plus(ANEW_PAUSE);
   }
 
   @Override

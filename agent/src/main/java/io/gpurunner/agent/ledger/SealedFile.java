@@ -216,8 +216,8 @@ final class SealedFile extends FileBaseDefault {
     try {
       base.force(metaData);
     } catch (IOException e) {
-      unsynced.set();
       syncFailure = Optional.of(e);
+      unsynced.set();
       throw e;
     }
     dirty = false;

@@ -400,7 +400,8 @@ final class ContainerSteps {
             case Ending.DeletedBy _ -> job.deletion().map(Job.Deletion::at);
             case Ending.Completed _, Ending.Broken _ -> Optional.empty();
           };
-      case JobState.Stopping stopping when event instanceof JobEvent.StopSignalled ->
+      case JobState.Stopping stopping
+          when event instanceof JobEvent.StopSignalled || event instanceof JobEvent.Found ->
           Optional.of(stopping.since());
       case JobState.Live _, JobState.Final _ -> Optional.empty();
     };

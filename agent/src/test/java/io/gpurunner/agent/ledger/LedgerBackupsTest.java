@@ -34,6 +34,20 @@ class LedgerBackupsTest {
   }
 
   @Test
+  void whatAKilledProcessLeftOfACopyIsRemovedBeforeTheNext() throws IOException {
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      new LedgerStory(ledger, Map.of(), new Random(1)).next();
+      Path left =
+          Files.createDirectories(directory.resolve("backups/ledger-20251231T000000Z.mv.db.part"));
+      Files.writeString(left.resolve("ledger.next.mv.db"), "half of it");
+      LedgerBackups.makeOwn(LedgerPlace.onDisk(database()), T);
+      assertThat(directory.resolve("backups"))
+          .isDirectoryContaining("glob:**.mv.db")
+          .isDirectoryNotContaining("glob:**.part");
+    }
+  }
+
+  @Test
   void aCopyOfALedgerThatIsBeingWrittenHoldsWhatWasAnsweredBeforeItBegan() throws Exception {
     AtomicBoolean enough = new AtomicBoolean();
     Path copy = directory.resolve("copy of it");

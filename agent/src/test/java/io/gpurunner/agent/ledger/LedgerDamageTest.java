@@ -97,7 +97,8 @@ class LedgerDamageTest {
     Files.createDirectory(file());
     assertThatThrownBy(this::open)
         .isInstanceOf(LedgerException.class)
-        .hasMessageContainingAll(file().toString(), "Is a directory", "gpurunner restore");
+        .hasMessageContainingAll(
+            file().toString(), "Is a directory", "see to its disk", "gpurunner restore");
   }
 
   @Test
@@ -124,6 +125,33 @@ class LedgerDamageTest {
           "update \"flyway_schema_history\" set \"version\" = '99' where \"version\" = '2'");
     }
     requireRefused("newer gpurunner", "form 99");
+  }
+
+  /** Nobody knows what of it is on disk; and it lacks what the witness has seen. */
+  @Test
+  void oneThatIsToBeWrittenAnewIsKeptWhereItLacksCommits() throws IOException {
+    Path copy = Files.copy(file(), directory.resolve("older"));
+    try (JobLedger ledger = open()) {
+      new LedgerStory(ledger, Map.of(), new Random(2)).next();
+    }
+    Files.copy(copy, file(), StandardCopyOption.REPLACE_EXISTING);
+    Path mark = Files.createFile(directory.resolve("ledger.mv.db.unsynced"));
+    requireRefused("lacks the last 1 of the 61 commits");
+    assertThat(file()).hasSameBinaryContentAs(copy);
+    assertThat(mark).exists();
+    assertThat(directory.resolve("ledger.next.mv.db")).doesNotExist();
+
+    Files.write(file(), whole);
+    Files.delete(directory.resolve("ledger.witness"));
+    open().close();
+    assertThat(mark).doesNotExist();
+  }
+
+  @Test
+  void whatAKilledProcessLeftHalfWrittenIsRemoved() throws IOException {
+    Path next = Files.write(directory.resolve("ledger.next.mv.db"), whole);
+    open().close();
+    assertThat(next).doesNotExist();
   }
 
   @Test

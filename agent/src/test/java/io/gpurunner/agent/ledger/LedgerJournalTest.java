@@ -10,10 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,12 +45,6 @@ class LedgerJournalTest {
     }
   }
 
-  private static Map<JobId, Job> jobsOf(JobLedger ledger) {
-    Map<JobId, Job> jobs = new HashMap<>();
-    ledger.page(Optional.empty(), 1, 10 * COMMITS).forEach(job -> jobs.put(job.id(), job));
-    return jobs;
-  }
-
   private static Map<JobId, Job> write(JobLedger ledger, Map<JobId, Job> known, int commits) {
     LedgerStory story = new LedgerStory(ledger, known, new Random(commits));
     for (int i = 0; i < commits; i++) {
@@ -83,12 +75,12 @@ class LedgerJournalTest {
       kill(directory);
     }
     try (JobLedger ledger = open(killed(), LedgerJournal.BYTES)) {
-      assertThat(jobsOf(ledger)).isEqualTo(jobs);
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
       jobs = write(ledger, jobs, COMMITS);
     }
     Files.delete(killed().resolve("ledger.journal")); // closed: all is in the database
     try (JobLedger ledger = open(killed(), LedgerJournal.BYTES)) {
-      assertThat(jobsOf(ledger)).isEqualTo(jobs);
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
     }
   }
 
@@ -100,7 +92,7 @@ class LedgerJournalTest {
         jobs = write(ledger, jobs, 3);
         kill(directory);
         try (JobLedger found = open(killed(), 9_000)) {
-          assertThat(jobsOf(found)).isEqualTo(jobs);
+          assertThat(LedgerStory.jobsOf(found)).isEqualTo(jobs);
         }
       }
     }
@@ -124,8 +116,9 @@ class LedgerJournalTest {
     kill(directory);
     Files.copy(older, killed().resolve("ledger.mv.db"), StandardCopyOption.REPLACE_EXISTING);
     try (JobLedger ledger = open(killed(), LedgerJournal.BYTES)) {
-      assertThat(jobsOf(ledger)).isEqualTo(jobs);
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
     }
+    kill(directory);
     Files.copy(oldest, killed().resolve("ledger.mv.db"), StandardCopyOption.REPLACE_EXISTING);
     requireRefused("commits 6 to 10 are neither in it nor in its journal");
   }
@@ -155,7 +148,7 @@ class LedgerJournalTest {
     requireRefused("lacks the last", "ledger.witness");
     Files.write(journal, whole);
     try (JobLedger ledger = open(killed(), LedgerJournal.BYTES)) {
-      assertThat(jobsOf(ledger)).isEqualTo(jobs);
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
     }
   }
 
@@ -197,7 +190,7 @@ class LedgerJournalTest {
     }
     LedgerBackups.restore(killed().resolve("ledger"), copy, LedgerStory.CLOCK.instant());
     try (JobLedger ledger = open(killed(), LedgerJournal.BYTES)) {
-      assertThat(jobsOf(ledger)).isEqualTo(kept);
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(kept);
     }
     assertThat(killed().resolve("ledger.replaced-20260101T000000Z.journal")).exists();
   }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.awaitility.Awaitility;
@@ -123,6 +124,32 @@ class LedgerReserveIT {
     }
     try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, sizes)) {
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(answered);
+    }
+  }
+
+  @Test
+  void aStartOnAFullDiskHasRoomForWhatTheJournalHas() throws Exception {
+    LedgerSizes sizes = new LedgerSizes(Long.MAX_VALUE, LedgerJournal.BYTES);
+    Path killed = Files.createDirectory(disk().resolve("killed"));
+    Map<JobId, Job> answered;
+    try (JobLedger ledger =
+        JobLedger.open(LedgerPlace.onDisk(disk().resolve("ledger")), LedgerStory.CLOCK, sizes)) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < COMMITS_OF_ENDS; i++) {
+        story.next();
+      }
+      answered = story.jobs();
+      for (String file :
+          List.of("ledger.mv.db", "ledger.journal", "ledger.witness", "ledger.reserve")) {
+        Files.copy(disk().resolve(file), killed.resolve(file));
+      }
+    }
+    fill();
+    try (JobLedger ledger =
+        JobLedger.open(LedgerPlace.onDisk(killed.resolve("ledger")), LedgerStory.CLOCK, sizes)) {
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(answered);
+      assertThat(killed.resolve("ledger.reserve")).doesNotExist();
+      assertThat(ledger.fault()).get().asString().contains("is full");
     }
   }
 

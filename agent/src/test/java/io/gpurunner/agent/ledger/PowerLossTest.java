@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.run.MovableClock;
 import io.gpurunner.api.JobId;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -50,9 +52,13 @@ class PowerLossTest {
 
   private static final int CUTS_OF_GROUPS = 100;
 
+  /** Past the pause before a file is written anew once more. */
+  private static final Duration A_WHILE = Duration.ofMinutes(2);
+
   /** So many syncs pass before they fail, at most; and so many fail in a row. */
   private static final int FAILURE_LENGTH = 4;
 
+  private final MovableClock clock = new MovableClock();
   private int made;
   private int failed;
   private LedgerSizes sizes = LedgerSizes.USUAL;
@@ -130,6 +136,7 @@ class PowerLossTest {
       failed++;
       // The disk fails for a while only; whether that commit is there is then known.
       for (int i = 0; i <= FAILURE_LENGTH && ledger.fault().isPresent(); i++) {
+        clock.advance(A_WHILE);
         ledger.probe();
       }
       assertThat(ledger.fault()).isEmpty();
@@ -149,12 +156,13 @@ class PowerLossTest {
       } catch (LedgerException refused) {
         assertThat(LedgerException.rootOf(refused)).hasMessageContaining("Input/output error");
       }
+      clock.advance(A_WHILE);
     }
     return open(disk);
   }
 
   private JobLedger open(CutDisk disk) {
-    return JobLedger.open(disk.place(), LedgerStory.CLOCK, sizes);
+    return JobLedger.open(disk.place(), clock, sizes);
   }
 
   private void cutAndLook(CutDisk disk, List<Answered> answers, Random random, int cutsInARow) {
@@ -331,9 +339,9 @@ class PowerLossTest {
   }
 
   /** Leases, callbacks and history go with the jobs. */
-  private static void requireRest(JobLedger ledger, Collection<Job> jobs) {
+  private void requireRest(JobLedger ledger, Collection<Job> jobs) {
     assertThat(ledger.leases()).isEqualTo(LiveJobs.leasesOf(jobs));
-    assertThat(ledger.dueCallbacks(LedgerStory.CLOCK.instant(), 0, 10 * COMMITS))
+    assertThat(ledger.dueCallbacks(clock.instant(), 0, 10 * COMMITS))
         .extracting(PendingCallback::job)
         .containsExactlyInAnyOrderElementsOf(
             jobs.stream().filter(PowerLossTest::owesCallback).map(Job::id).toList());
