@@ -32,7 +32,6 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.JdbiException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -526,14 +525,23 @@ public final class JobLedger implements AutoCloseable {
   private <T> T read(Function<Handle, T> query) {
     try {
       return store.read(query);
-    } catch (JdbiException | LedgerException e) {
+    } catch (RuntimeException e) { // of a record that is damaged, of any kind
       log.warn("the ledger could not be read, opening it again: {}", e.getMessage());
     }
     probe();
     try {
       return store.read(query);
-    } catch (JdbiException e) {
-      throw LedgerException.failed(e);
+    } catch (LedgerException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED,
+          store.describe()
+              + " cannot be read ("
+              + LedgerException.rootOf(e).getMessage()
+              + "); where that stays so, see to its disk, then put a backup in its place with"
+              + " gpurunner restore",
+          e);
     }
   }
 

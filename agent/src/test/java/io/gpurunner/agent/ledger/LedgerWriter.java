@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
  * says what it found and then, line by line, what was answered.
  *
  * <pre>
- * found ID VERSION STATE   one of the newest jobs
+ * found ID VERSION STATE   one of the jobs
  * ready COUNT              how many there are
  * answered ID VERSION STATE
  * closing
@@ -32,8 +32,8 @@ final class LedgerWriter {
   /** Commits share a group only where there is more than one at a time. */
   static final int THREADS = 3;
 
-  /** Newest jobs told of at the start. */
-  static final int TOLD = 400;
+  /** More than one file ever has. */
+  private static final int TOLD = 100_000;
 
   private LedgerWriter() {}
 
