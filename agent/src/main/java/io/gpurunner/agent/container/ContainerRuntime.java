@@ -22,7 +22,10 @@ public interface ContainerRuntime {
    */
   void start(ContainerName name);
 
-  /** What the engine says of it now; empty where there is no such container. */
+  /**
+   * What the engine says of it now; empty where there is no such container, or one that somebody
+   * else made: such a one is never touched by any call.
+   */
   Optional<Observation> inspect(ContainerName name);
 
   /**
@@ -38,7 +41,8 @@ public interface ContainerRuntime {
 
   /**
    * Kills what runs in a container, whatever the engine knows of it, and returns once nothing does.
-   * That there is no such container is no error.
+   * That there is no such container is no error; one that the engine knows to be somebody else's is
+   * left alone.
    *
    * @param containerId the engine's id, in full
    * @throws ContainerException FAILED where something is still there

@@ -48,9 +48,10 @@ public sealed interface Observation {
       Instant finishedAt,
       String error)
       implements Ran {
-    /** The same with another exit code. */
-    public Exited withExitCode(int code) {
-      return new Exited(containerId, run, code, outOfMemory, startedAt, finishedAt, error);
+    /** The same, of which the engine knows neither the exit code nor when it ended. */
+    public Exited lostByEngine() {
+      return new Exited(
+          containerId, run, ExitCodes.LOST_BY_ENGINE, outOfMemory, startedAt, startedAt, error);
     }
   }
 

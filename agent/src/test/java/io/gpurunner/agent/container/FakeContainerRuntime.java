@@ -159,6 +159,14 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     }
   }
 
+  /** It ended, and its engine died in that moment: nobody knows how it ended, nor when. */
+  public synchronized void endUnheard(ContainerName name) {
+    Box box = box(name);
+    Instant started = box.startedAt.orElseThrow();
+    box.endsAt = Optional.of(started);
+    box.exitCode = ExitCodes.LOST_BY_ENGINE;
+  }
+
   /** Somebody else pauses it, thaws it, gives it a restart policy. */
   public synchronized void activity(ContainerName name, Observation.Activity activity) {
     box(name).activity = activity;

@@ -21,6 +21,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,9 @@ final class DockerContainers implements ContainerRuntime {
   private static final int CREATE_TRIES = 2;
 
   private static final int HTTP_CONFLICT = 409;
+
+  /** What an engine says of an end it did not hear of, whatever it was (docs/adr/010). */
+  private static final Set<Integer> MADE_UP_CODES = Set.of(0, ExitCodes.LOST_BY_ENGINE);
 
   private final EngineConnection connection;
   private final DockerProbe probe;
@@ -57,9 +61,11 @@ final class DockerContainers implements ContainerRuntime {
         return;
       }
       Optional<InspectContainerResponse> present = look(spec.name().toString());
-      if (present.isPresent()) {
-        requireOurs(spec.name(), present.get());
+      if (present.filter(this::isOurs).isPresent()) {
         return;
+      }
+      if (present.isPresent()) {
+        throw takenByAnother(spec.name());
       }
       if (tries == CREATE_TRIES) {
         throw taken.get();
@@ -113,25 +119,27 @@ final class DockerContainers implements ContainerRuntime {
     return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
   }
 
-  private void requireOurs(ContainerName name, InspectContainerResponse present) {
+  private ContainerException takenByAnother(ContainerName name) {
+    return new ContainerException(
+        Kind.REFUSED,
+        "making the container "
+            + name
+            + ": the name is taken by a container that does not belong to this agent's state"
+            + " directory ("
+            + labels.stateLabel()
+            + "); remove it or rename it");
+  }
+
+  private boolean isOurs(InspectContainerResponse present) {
     Map<String, String> found = present.getConfig().getLabels();
-    if (found == null || !labels.areOn(found)) {
-      throw new ContainerException(
-          Kind.REFUSED,
-          "making the container "
-              + name
-              + ": the name is taken by a container that does not belong to this agent's state"
-              + " directory ("
-              + labels.stateLabel()
-              + "); remove it or rename it");
-    }
+    return found != null && labels.areOn(found);
   }
 
   @Override
   public void start(ContainerName name) {
     String what = "starting the container " + name;
     InspectContainerResponse present =
-        look(name.toString())
+        lookAtOurs(name)
             .orElseThrow(
                 () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
     // The engine would run one that has ended a second time.
@@ -153,7 +161,7 @@ final class DockerContainers implements ContainerRuntime {
 
   @Override
   public Optional<Observation> inspect(ContainerName name) {
-    return look(name.toString()).map(this::observe);
+    return lookAtOurs(name).map(this::observe);
   }
 
   private Observation observe(InspectContainerResponse present) {
@@ -165,9 +173,9 @@ final class DockerContainers implements ContainerRuntime {
     }
     Observation seen = observed.of(present);
     return seen instanceof Observation.Exited exited
-            && exited.exitCode() == 0
+            && MADE_UP_CODES.contains(exited.exitCode())
             && !isVouchedFor(present)
-        ? exited.withExitCode(ExitCodes.LOST_BY_ENGINE)
+        ? exited.lostByEngine()
         : seen;
   }
 
@@ -177,27 +185,30 @@ final class DockerContainers implements ContainerRuntime {
         present.getId(), started, ObservedState.finishedAt(present).orElse(started));
   }
 
+  /** One that has the name and not our label is none of this agent's, and never touched. */
+  private Optional<InspectContainerResponse> lookAtOurs(ContainerName name) {
+    return look(name.toString()).filter(this::isOurs);
+  }
+
   private Optional<InspectContainerResponse> look(String nameOrId) {
-    return connection.call(
+    return connection.inspect(
         "inspecting the container " + nameOrId,
-        CallLimits.QUICK,
-        docker -> {
-          try {
-            return Optional.of(docker.inspectContainerCmd(nameOrId).exec());
-          } catch (NotFoundException e) {
-            return Optional.empty();
-          }
-        });
+        "/containers/" + nameOrId + "/json",
+        ObservedState::read);
   }
 
   @Override
   public void signal(ContainerName name, Signal signal) {
+    lookAtOurs(name).ifPresent(present -> signal(name, present.getId(), signal));
+  }
+
+  private void signal(ContainerName name, String id, Signal signal) {
     connection.run(
         "sending SIG" + signal + " to the container " + name,
         CallLimits.QUICK,
         docker -> {
           try {
-            docker.killContainerCmd(name.toString()).withSignal("SIG" + signal).exec();
+            docker.killContainerCmd(id).withSignal("SIG" + signal).exec();
           } catch (NotFoundException | ConflictException absentOrNotRunning) {
             // Nothing is left to signal.
           }
@@ -206,28 +217,30 @@ final class DockerContainers implements ContainerRuntime {
 
   @Override
   public void remove(ContainerName name) {
-    remove(name.toString());
+    lookAtOurs(name).ifPresent(present -> remove(present.getId()));
   }
 
   @Override
   public void endProcesses(String containerId) {
-    ContainerProcesses.kill(containerId);
+    if (look(containerId).filter(present -> !isOurs(present)).isEmpty()) {
+      ContainerProcesses.kill(containerId);
+    }
   }
 
   @Override
   public void discard(LabelledContainer container) {
     // Before: once it is removed, nobody would look again.
-    endProcesses(container.containerId());
+    ContainerProcesses.kill(container.containerId());
     remove(container.containerId());
   }
 
-  private void remove(String nameOrId) {
+  private void remove(String id) {
     connection.run(
-        "removing the container " + nameOrId,
+        "removing the container " + id,
         CallLimits.REMOVE,
         docker -> {
           try {
-            docker.removeContainerCmd(nameOrId).withForce(true).withRemoveVolumes(true).exec();
+            docker.removeContainerCmd(id).withForce(true).withRemoveVolumes(true).exec();
           } catch (NotFoundException absent) {
             // What was wanted.
           } catch (DockerException e) {

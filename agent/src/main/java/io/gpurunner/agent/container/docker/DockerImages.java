@@ -1,7 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
 import com.github.dockerjava.api.exception.DockerException;
-import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.PullResponseItem;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
@@ -63,17 +62,16 @@ final class DockerImages implements Images {
   }
 
   private boolean isPresent(String image) {
-    return connection.call(
-        "looking for the image " + image,
-        CallLimits.QUICK,
-        docker -> {
-          try {
-            docker.inspectImageCmd(image).exec();
-            return true;
-          } catch (NotFoundException e) {
-            return false;
-          }
-        });
+    return connection
+        .inspect("looking for the image " + image, "/images/" + inPath(image) + "/json", _ -> true)
+        .isPresent();
+  }
+
+  /**
+   * Of what a reference may have, only the brackets of an address may not be in a path as it is.
+   */
+  private static String inPath(String image) {
+    return image.replace("[", "%5B").replace("]", "%5D");
   }
 
   private void pull(String image, ImageReference reference, Cancellation cancellation) {

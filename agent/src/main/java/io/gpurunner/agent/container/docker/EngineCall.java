@@ -1,10 +1,16 @@
 package io.gpurunner.agent.container.docker;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.transport.DockerHttpClient;
+import com.github.dockerjava.transport.DockerHttpClient.Request.Method;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -15,6 +21,10 @@ import java.util.concurrent.TimeUnit;
  * ends what waits on it with an error. Thread-safe.
  */
 final class EngineCall implements AutoCloseable {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int HTTP_OK = 200;
+  private static final int HTTP_NOT_FOUND = 404;
+
   private final DockerClient docker;
   private final DockerHttpClient transport;
   private final Duration limit;
@@ -49,6 +59,25 @@ final class EngineCall implements AutoCloseable {
 
   DockerClient docker() {
     return docker;
+  }
+
+  /** What is at a path of the engine's API; empty where nothing is. */
+  Optional<JsonNode> inspect(String path) {
+    DockerHttpClient.Request request =
+        DockerHttpClient.Request.builder().method(Method.GET).path(path).build();
+    try (DockerHttpClient.Response answer = transport.execute(request)) {
+      int status = answer.getStatusCode();
+      if (status == HTTP_NOT_FOUND) {
+        return Optional.empty();
+      }
+      if (status != HTTP_OK) {
+        String words = new String(answer.getBody().readAllBytes(), StandardCharsets.UTF_8);
+        throw new DockerException(words, status);
+      }
+      return Optional.of(JSON.readTree(answer.getBody()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   Duration limit() {

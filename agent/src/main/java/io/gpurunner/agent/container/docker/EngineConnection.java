@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientConfig;
@@ -8,6 +9,7 @@ import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import io.gpurunner.agent.container.ContainerException;
 import java.net.URI;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -56,6 +58,25 @@ final class EngineConnection implements AutoCloseable {
         return request.apply(call.docker());
       } catch (ContainerException e) {
         throw e;
+      } catch (RuntimeException e) {
+        throw failure(what, call, e);
+      }
+    }
+  }
+
+  /**
+   * What the engine tells of one thing, as it is: the library cannot read every image's
+   * configuration, which its author writes.
+   *
+   * @param path of the engine's API, without version
+   * @param reading takes what counts of it
+   * @return empty where there is no such thing
+   * @throws ContainerException for every failure
+   */
+  <T> Optional<T> inspect(String what, String path, Function<JsonNode, T> reading) {
+    try (EngineCall call = open(CallLimits.QUICK)) {
+      try {
+        return call.inspect(path).map(reading);
       } catch (RuntimeException e) {
         throw failure(what, call, e);
       }

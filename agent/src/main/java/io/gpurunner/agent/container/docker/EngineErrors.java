@@ -41,7 +41,20 @@ final class EngineErrors {
     if (cause instanceof DockerException answer) {
       return new ContainerException(kind(answer), what + ": " + advised(text(answer)), cause);
     }
+    if (isUnreadable(cause)) {
+      return new ContainerException(
+          Kind.FAILED, what + ": the engine's answer cannot be read: " + cause.getMessage(), cause);
+    }
     return unreachable(host, what, cause);
+  }
+
+  private static boolean isUnreadable(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof JsonProcessingException) {
+        return true;
+      }
+    }
+    return false;
   }
 
   static ContainerException timedOut(URI host, String what, Duration limit, Throwable cause) {

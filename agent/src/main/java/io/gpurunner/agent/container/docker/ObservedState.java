@@ -1,11 +1,16 @@
 package io.gpurunner.agent.container.docker;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.command.InspectContainerResponse.ContainerState;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.container.Observation.Activity;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -35,6 +40,8 @@ final class ObservedState {
    */
   private static final Duration READ_APART = Duration.ofSeconds(1);
 
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   private final UnaryOperator<Instant> agentTime;
 
   /**
@@ -42,6 +49,24 @@ final class ObservedState {
    */
   ObservedState(UnaryOperator<Instant> agentTime) {
     this.agentTime = agentTime;
+  }
+
+  /**
+   * What counts of the engine's answer. The library reads it, without all else: an image's author
+   * may have written what it cannot read.
+   *
+   * @throws UncheckedIOException where the answer is none about a container
+   */
+  static InspectContainerResponse read(JsonNode answer) {
+    ObjectNode counts = JSON.createObjectNode();
+    counts.set("Id", answer.path("Id"));
+    counts.set("State", answer.path("State"));
+    counts.putObject("Config").set("Labels", answer.path("Config").path("Labels"));
+    try {
+      return JSON.treeToValue(counts, InspectContainerResponse.class);
+    } catch (JsonProcessingException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Whether it was made, and never started. */

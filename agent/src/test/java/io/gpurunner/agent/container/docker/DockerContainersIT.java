@@ -140,6 +140,23 @@ final class DockerContainersIT extends ContainerRuntimeContract {
   }
 
   @Test
+  void anotherAgentsContainerIsNeverTouched() {
+    try (TestEngine other = new TestEngine()) {
+      ContainerName theirs = other.start(spec(Program.untilSignalled()));
+      other.awaitOutput(theirs, "ready");
+      Observation before = other.engine().containers().inspect(theirs).orElseThrow();
+      assertThat(runtime().inspect(theirs)).isEmpty();
+      assertThatThrownBy(() -> runtime().start(theirs))
+          .isInstanceOfSatisfying(
+              ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+      runtime().signal(theirs, ContainerRuntime.Signal.KILL);
+      runtime().endProcesses(before.containerId());
+      runtime().remove(theirs);
+      assertThat(other.engine().containers().inspect(theirs)).contains(before);
+    }
+  }
+
+  @Test
   void aMissingHostDirectoryIsRefusedAndNotMade(@TempDir Path folder) {
     Path missing = folder.resolve("missing");
     ContainerSpec spec =

@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.ImagesContract;
+import io.gpurunner.agent.container.Observation;
 import io.gpurunner.storage.Cancellation;
 import java.io.IOException;
 import java.net.ServerSocket;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -81,6 +85,20 @@ final class DockerImagesIT extends ImagesContract {
     // Present now: the registry is not asked again.
     registry.close();
     pull(image);
+    removeImage(image);
+  }
+
+  /** Its author wrote what docker-java takes for no ports; the engine minds them not. */
+  @Test
+  void anImageWhoseConfigurationCannotBeReadCanBeUsed() {
+    String image = registry.image("good/image:1");
+    pull(image);
+    ContainerSpec spec = TestEngine.spec(image, List.of(), Map.of(), List.of());
+    engine.engine().containers().create(spec);
+    assertThat(engine.engine().containers().inspect(spec.name()))
+        .get()
+        .isInstanceOf(Observation.Created.class);
+    engine.removeContainers();
     removeImage(image);
   }
 

@@ -26,7 +26,8 @@ import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 
 /**
  * An image registry on loopback, which Docker takes as an insecure one: the part of the OCI
- * distribution API that a pull uses, with one image of one file, and the ways it can go wrong.
+ * distribution API that a pull uses, with one image of one file, and the ways it can go wrong. The
+ * image's configuration has ports that docker-java cannot read and the engine takes.
  */
 public final class TinyRegistry implements AutoCloseable {
   private static final String MANIFEST_TYPE =
@@ -49,7 +50,8 @@ public final class TinyRegistry implements AutoCloseable {
     String layer = blob(layerBytes);
     byte[] configBytes =
         """
-        {"architecture":"amd64","os":"linux","config":{"Cmd":["/hello.txt"]},
+        {"architecture":"amd64","os":"linux",
+         "config":{"Cmd":["/hello.txt"],"ExposedPorts":{"8000-8010/tcp":{},"abc":{}}},
          "rootfs":{"type":"layers","diff_ids":["%s"]}}"""
             .formatted(digest(layerTar))
             .getBytes(UTF_8);
