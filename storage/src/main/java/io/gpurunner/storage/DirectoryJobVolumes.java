@@ -9,6 +9,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 
 /**
  * Jobs' directories at {@code <jobs>/<folder>/{checkpoint,model,logs}}; how the first two are kept
@@ -22,14 +25,30 @@ final class DirectoryJobVolumes implements JobVolumes {
   private final Path jobs;
   private final long reserveBytes;
   private final VolumeLimit limit;
+  private final Function<List<String>, Command.Result> syncing;
+
+  /** Names of folders of which something may not be on disk, though a sync of them passes. */
+  private final Set<String> unsynced = ConcurrentHashMap.newKeySet();
 
   /**
    * @param jobs an existing directory that only the agent's user can enter
    */
   DirectoryJobVolumes(Path jobs, long reserveBytes, VolumeLimit limit) {
+    this(jobs, reserveBytes, limit, words -> Command.run(SYNC_LIMIT, words));
+  }
+
+  /**
+   * @param syncing runs the program that syncs
+   */
+  DirectoryJobVolumes(
+      Path jobs,
+      long reserveBytes,
+      VolumeLimit limit,
+      Function<List<String>, Command.Result> syncing) {
     this.jobs = jobs;
     this.reserveBytes = reserveBytes;
     this.limit = limit;
+    this.syncing = syncing;
   }
 
   @Override
@@ -125,19 +144,35 @@ final class DirectoryJobVolumes implements JobVolumes {
     return paths;
   }
 
+  /**
+   * A disk that fails to write tells it to one sync, of whomever; what it failed to write is
+   * nobody's business any more, and the next sync passes. So it counts for all that had a directory
+   * then, as long as this process lives.
+   */
   @Override
   public void sync(JobFolder folder) {
     JobPaths paths = reveal(folder);
+    if (unsynced.contains(folder.name())) {
+      throw new StorageException(
+          Kind.UNFIT,
+          "the file system of %s could not be synced before: some of it may not be on disk"
+              .formatted(paths.root()));
+    }
     // By file system: the tree is a job's, and to open each of its files would be slower, too.
     Command.Result result =
-        Command.run(
-            SYNC_LIMIT,
+        syncing.apply(
             List.of(
                 "sync", "--file-system", paths.checkpoint().toString(), paths.model().toString()));
     if (!result.succeeded()) {
+      unsynced.addAll(folders());
       throw new StorageException(
           Kind.UNFIT, "the file system of %s: %s".formatted(paths.root(), result.words()));
     }
+  }
+
+  private List<String> folders() {
+    String[] names = jobs.toFile().list();
+    return names == null ? List.of() : List.of(names);
   }
 
   @Override
@@ -227,6 +262,7 @@ final class DirectoryJobVolumes implements JobVolumes {
       }
       TreeRemoval.remove(root);
       DurableFiles.sync(jobs);
+      unsynced.remove(folder.name());
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot remove the directories of " + folder.name(), failure);
     }
