@@ -33,8 +33,17 @@ public final class JobRunner implements AutoCloseable {
 
   public JobRunner(JobLedger ledger, JobSteps steps, Clock clock) {
     this.ledger = ledger;
-    this.stepping = new Stepping(ledger, steps::step, steps::enforceUnrecorded, clock);
+    this.stepping =
+        new Stepping(ledger, job -> whileOpen(steps.step(job)), steps::enforceUnrecorded, clock);
     this.clock = clock;
+  }
+
+  /**
+   * What a step says once parts of the agent are being closed may be about them: of an upload whose
+   * client was closed, that it was refused. The next start makes the same step again.
+   */
+  private StepOutcome whileOpen(StepOutcome outcome) {
+    return closing ? new StepOutcome.Idle() : outcome;
   }
 
   /** Takes up every job of the ledger that has left the queue, and from now on each that does. */

@@ -10,9 +10,10 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 
-/** A real store that fails when a test says so. Used by one thread. */
+/** A real store that fails when a test says so. Used by one thread at a time. */
 final class FaultyStore extends DecoratedStore {
   private final Deque<StorageException.Kind> faults = new ArrayDeque<>();
+  private Runnable during = () -> {};
 
   FaultyStore(ArtifactStore real) {
     super(real);
@@ -23,8 +24,16 @@ final class FaultyStore extends DecoratedStore {
     faults.addAll(List.of(kinds));
   }
 
+  /** What happens in the midst of the next write. */
+  void duringNext(Runnable event) {
+    during = event;
+  }
+
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+    Runnable event = during;
+    during = () -> {};
+    event.run();
     StorageException.Kind fault = faults.poll();
     if (fault != null) {
       throw new StorageException(fault, "the store was made to fail");

@@ -101,6 +101,11 @@ final class RunHarness implements AutoCloseable {
         name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26, Map.of());
   }
 
+  /** What makes the steps by itself, where a test does not. */
+  JobRunner runner() {
+    return new JobRunner(ledger, steps, clock);
+  }
+
   /** The agent dies and starts again, under the same boot or another. */
   void restart(String boot) {
     ledger.close();
