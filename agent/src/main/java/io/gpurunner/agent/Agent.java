@@ -151,7 +151,8 @@ final class Agent implements AutoCloseable {
     Retention retention =
         keep(
             "retention",
-            new Retention(ledger, volumes, localStore, config.jobs().retention(), clock));
+            new Retention(
+                ledger, volumes, localStore, config.jobs().retention(), clock, clock.wall()));
     Backups backups = keep("backups", new Backups(ledger));
     LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
     VolumeWatch watch =

@@ -11,7 +11,9 @@ import java.util.random.RandomGenerator;
  */
 public final class RetrySchedule {
   private static final Duration FIRST_DELAY = Duration.ofSeconds(5);
-  private static final Duration LONGEST_DELAY = Duration.ofHours(6);
+
+  /** Between two tries. */
+  public static final Duration LONGEST_DELAY = Duration.ofHours(6);
 
   /** Five seconds doubled this often is past the longest delay. */
   private static final int MAX_DOUBLINGS = 13;

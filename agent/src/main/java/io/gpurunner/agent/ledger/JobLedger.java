@@ -333,6 +333,17 @@ public final class JobLedger implements AutoCloseable {
     recordTry(callback, "PENDING", nextTryAt, line);
   }
 
+  /** Callbacks that fall due later than that fall due then. */
+  public void limitCallbackWaits(Instant latest) {
+    if (nextCallbackAfter(latest).isPresent()) {
+      commits.commit(
+          () -> {
+            rows.limitCallbackWaits(writer(), latest);
+            return latest;
+          });
+    }
+  }
+
   private void recordTry(
       PendingCallback callback, String status, Instant nextTryAt, JobHistory.Line line) {
     commits.commit(

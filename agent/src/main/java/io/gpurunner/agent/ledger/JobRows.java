@@ -376,6 +376,13 @@ final class JobRows {
         .map(Instant::ofEpochMilli);
   }
 
+  void limitCallbackWaits(RowWriter writer, Instant latest) {
+    writer.change(
+        "update callback set next_try_at = ? where status = 'PENDING' and next_try_at > ?",
+        latest.toEpochMilli(),
+        latest.toEpochMilli());
+  }
+
   List<Job> sweepable(Handle handle, Instant endedBefore, Optional<Job> after, int limit) {
     long afterEnd = after.map(JobRows::finishedAtMillis).orElse(Long.MIN_VALUE);
     return handle

@@ -10,6 +10,7 @@ import io.gpurunner.agent.run.StepOutcome.Wait;
 import io.gpurunner.storage.Cancellation;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 
 /** What steps of all kinds answer. Stateless. */
@@ -34,6 +35,15 @@ final class Answers {
   /** Set once somebody wishes the job deleted. */
   Cancellation deletionOf(Job job) {
     return () -> ledger.findLive(job.id()).flatMap(Job::deletion).isPresent();
+  }
+
+  /**
+   * Whether a wait is over that was never to be longer than that. One that is was begun under a
+   * boot whose clock was ahead of this one's.
+   */
+  boolean isOver(Instant until, Duration longest) {
+    Instant now = clock.instant();
+    return !now.isBefore(until) || until.isAfter(now.plus(longest));
   }
 
   Wait waitForEngine(ContainerException e) {

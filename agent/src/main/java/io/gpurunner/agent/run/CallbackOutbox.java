@@ -55,6 +55,9 @@ public final class CallbackOutbox implements AutoCloseable {
   private final Consumer<Duration> pause;
   private final Rounds rounds = new Rounds("callbacks", this::round);
 
+  /** Of the rounds only. */
+  private boolean waitsLimited;
+
   public CallbackOutbox(
       JobLedger ledger,
       CallbackSender sender,
@@ -107,6 +110,11 @@ public final class CallbackOutbox implements AutoCloseable {
   /** One round. Called by the loop, and by the simulation in its place. */
   Duration round() {
     Instant now = clock.instant();
+    if (!waitsLimited) {
+      // The clock of the boot before may have been ahead of this one's.
+      ledger.limitCallbackWaits(now.plus(RetrySchedule.LONGEST_DELAY));
+      waitsLimited = true;
+    }
     List<PendingCallback> page = ledger.dueCallbacks(now, 0, PAGE_SIZE);
     for (int skip = PAGE_SIZE;
         !page.isEmpty() && sending.size() < SENDING_LIMIT;

@@ -61,11 +61,20 @@ final class ContainerSteps {
   }
 
   private Look look(Job job, JobState.Placed state) {
-    Optional<Observation> observation =
-        ports.containers().inspect(new ContainerName(job.id(), state.attempt()));
+    Optional<Observation> observation = inspect(new ContainerName(job.id(), state.attempt()));
     Seen seen = Seen.of(state, observation);
     return new Look(
         Recovery.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
+  }
+
+  /** An engine that only says no to a look has said nothing about the container. */
+  private Optional<Observation> inspect(ContainerName name) {
+    try {
+      return ports.containers().inspect(name);
+    } catch (ContainerException e) {
+      throw new ContainerException(
+          ContainerException.Kind.UNREACHABLE, String.valueOf(e.getMessage()), e);
+    }
   }
 
   /** Before there should be a container: the end of the run where there is one. */
@@ -161,7 +170,8 @@ final class ContainerSteps {
 
   /** The history's times are those of the agent's looks; it may have been away. */
   private void noteLateNews(Job job, Observation.Exited exited) {
-    if (exited.finishedAt().plus(RunSettings.LATE_NEWS).isBefore(clock.instant())) {
+    if (exited.exitCode() != ExitCodes.LOST_BY_ENGINE // whose end nobody knows
+        && exited.finishedAt().plus(RunSettings.LATE_NEWS).isBefore(clock.instant())) {
       ports
           .ledger()
           .note(
@@ -312,9 +322,7 @@ final class ContainerSteps {
 
   private StepOutcome remove(ContainerName name) {
     ports.containers().remove(name);
-    return ports.containers().inspect(name).isEmpty()
-        ? new Again()
-        : answers.waitFor(RunSettings.STOP_INTERVAL);
+    return inspect(name).isEmpty() ? new Again() : answers.waitFor(RunSettings.STOP_INTERVAL);
   }
 
   /**
@@ -347,7 +355,7 @@ final class ContainerSteps {
       return new Advance(new JobEvent.StopSignalled(now.plus(gracePeriod(job))));
     }
     Instant killAt = state.killAt().get();
-    if (!now.isBefore(killAt)) {
+    if (answers.isOver(killAt, gracePeriod(job))) {
       ports.containers().signal(name, Signal.KILL);
     }
     Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
@@ -356,6 +364,9 @@ final class ContainerSteps {
 
   private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
     Instant now = clock.instant();
+    if (goneAt.isAfter(now)) { // by the clock of another boot, under which no look was made yet
+      return new Advance(new JobEvent.ContainerGone(now));
+    }
     GpuSnapshot look = ports.gpus().snapshot();
     List<String> stillBusy =
         state.gpus().stream()

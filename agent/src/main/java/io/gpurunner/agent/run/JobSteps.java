@@ -20,7 +20,6 @@ import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.Instant;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -142,8 +141,7 @@ public final class JobSteps {
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    Instant now = clock.instant();
-    if (now.isBefore(state.notBefore())) {
+    if (!answers.isOver(state.notBefore(), RunSettings.PULL_PAUSE)) {
       return new Wait(state.notBefore());
     }
     Optional<StepOutcome> foreign = containerSteps.requireNone(job, state);

@@ -9,6 +9,7 @@ import io.gpurunner.storage.StorageException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -42,22 +43,27 @@ public final class Retention implements AutoCloseable {
   private final Optional<ArtifactStore> localStore;
   private final Duration keepFor;
   private final Clock clock;
-  private final Rounds rounds = new Rounds("retention", this::round);
+  private final InstantSource wall;
+  private final Rounds rounds = new Rounds("retention", this::roundUnlessFirst);
+  private boolean begun;
 
   /**
    * @param localStore the store, where it is a directory of this machine
+   * @param wall the machine's clock; nothing is removed that is not old by both
    */
   public Retention(
       JobLedger ledger,
       JobVolumes volumes,
       Optional<ArtifactStore> localStore,
       Duration keepFor,
-      Clock clock) {
+      Clock clock,
+      InstantSource wall) {
     this.ledger = ledger;
     this.volumes = volumes;
     this.localStore = localStore;
     this.keepFor = keepFor;
     this.clock = clock;
+    this.wall = wall;
   }
 
   /** Starts the rounds. Called once. */
@@ -65,9 +71,24 @@ public final class Retention implements AutoCloseable {
     rounds.start();
   }
 
+  /** A machine that was just switched on may not have been told the time yet. */
+  private Duration roundUnlessFirst() {
+    if (begun) {
+      return round();
+    }
+    begun = true;
+    return ROUND_INTERVAL;
+  }
+
+  private Instant now() {
+    Instant now = clock.instant();
+    Instant onTheWall = wall.instant();
+    return onTheWall.isBefore(now) ? onTheWall : now;
+  }
+
   /** One round. */
   Duration round() {
-    Instant endedBefore = clock.instant().minus(keepFor);
+    Instant endedBefore = now().minus(keepFor);
     List<Job> page = ledger.sweepable(endedBefore, Optional.empty(), PAGE_SIZE);
     while (!page.isEmpty()) {
       page.forEach(this::sweep);
@@ -78,7 +99,7 @@ public final class Retention implements AutoCloseable {
   }
 
   private void forgetOld() {
-    Instant endedBefore = clock.instant().minus(RECORD_KEPT_FOR);
+    Instant endedBefore = now().minus(RECORD_KEPT_FOR);
     try {
       int forgotten = 0;
       int last = FORGET_SIZE;

@@ -41,11 +41,10 @@ final class UploadSteps {
   }
 
   StepOutcome upload(Job job, JobState.Uploading state) {
-    Instant now = clock.instant();
     if (job.deletion().isPresent()) {
       return removeUploaded(job, state);
     }
-    if (now.isBefore(state.notBefore())) {
+    if (!answers.isOver(state.notBefore(), RunSettings.UPLOAD_PAUSE_LIMIT)) {
       return new Wait(state.notBefore());
     }
     if (state.unsyncedUnder().isPresent()) {

@@ -18,12 +18,14 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,7 +36,7 @@ class CallbackOutboxTest {
 
   @TempDir Path directory;
 
-  private final List<CallbackDelivery> sent = new ArrayList<>();
+  private final List<CallbackDelivery> sent = Collections.synchronizedList(new ArrayList<>());
   private final Deque<CallbackResult> answers = new ArrayDeque<>();
 
   @SuppressWarnings("NullAway.Init") // made before each test
@@ -48,6 +50,26 @@ class CallbackOutboxTest {
   @AfterEach
   void close() {
     run.close();
+  }
+
+  @Test
+  void aBootWithAClockThatIsBehindSendsWithinTheLongestPause() {
+    JobId id = ended(1);
+    run.restart("boot-2");
+    run.clock.moveTo(run.clock.instant().minus(Duration.ofDays(5_000)));
+    try (CallbackOutbox outbox = outbox()) {
+      outbox.round();
+      assertThat(sent).isEmpty();
+      run.clock.advance(RetrySchedule.LONGEST_DELAY);
+      outbox.round();
+      Awaitility.await().untilAsserted(() -> assertThat(sent).hasSize(1));
+      Awaitility.await()
+          .untilAsserted(
+              () ->
+                  assertThat(run.ledger.history(id, 1))
+                      .extracting(JobHistory.Line::kind)
+                      .containsExactly("callback-delivered"));
+    }
   }
 
   private CallbackOutbox outbox() {

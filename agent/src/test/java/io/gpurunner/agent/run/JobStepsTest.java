@@ -311,6 +311,63 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
+  /** It has said nothing of the container. */
+  @ParameterizedTest
+  @CsvSource({"FAILED,false", "REFUSED,false", "FAILED,true", "REFUSED,true"})
+  void aLookThatTheEngineRefusesEndsNothing(ContainerException.Kind kind, boolean made) {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    if (made) {
+      untilMade(id);
+      run.stepOnce(id);
+    } else {
+      run.whenQueuedDispatch();
+    }
+    JobState before = run.state(id);
+    run.containers.failNext(
+        FakeContainerRuntime.Call.INSPECT, kind, FakeContainerRuntime.Moment.BEFORE_EFFECT);
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Wait.class);
+    assertThat(run.state(id)).isEqualTo(before);
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Running.class);
+  }
+
+  @Test
+  void anEndThatNobodyHeardOfIsNoStopTimesSuccess() {
+    JobId id =
+        running(Requests.simple().stopAfter(Duration.ofMinutes(5)), Program.untilSignalled());
+    run.clock.advance(Duration.ofMinutes(10)); // the agent was away
+    run.containers.endUnheard(container(id, 1));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> assertThat(failed.reason()).contains("255", "engine died"));
+  }
+
+  /** A machine whose clock lost its battery, before it is told the time. */
+  @Test
+  void aBootWithAClockThatIsBehindHoldsNothingUp() {
+    JobId pulling = run.submit(Requests.simple(), Program.untilSignalled());
+    run.images.failNext("busybox", ContainerException.Kind.FAILED, "no route to host");
+    run.settle(pulling);
+    assertThat(run.state(pulling)).isInstanceOf(JobState.Pulling.class);
+    JobId uploading = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    run.store.failNext(StorageException.Kind.UNAVAILABLE);
+    run.until(uploading, JobState.Uploading.class);
+    run.settle(uploading);
+    JobId releasing = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 7));
+    run.until(releasing, JobState.Stopping.class);
+    while (((JobState.Stopping) run.state(releasing)).goneAt().isEmpty()) {
+      run.stepOnce(releasing);
+    }
+    run.restart("boot-2");
+    run.clock.moveTo(run.clock.instant().minus(Duration.ofDays(5_000)));
+    assertThat(run.settle(pulling).state()).isInstanceOf(JobState.Running.class);
+    assertThat(run.settle(uploading).state()).isInstanceOf(JobState.Succeeded.class);
+    run.settle(releasing);
+    run.clock.advance(RunSettings.STOP_INTERVAL);
+    assertThat(run.settle(releasing).state()).isInstanceOf(JobState.Failed.class);
+    assertThat(run.ledger.leases().values()).containsOnly(pulling);
+  }
+
   @Test
   void exitCodeZeroReadAfterARebootIsNoSuccess() {
     JobId id = running(Requests.simple(), Program.untilSignalled());

@@ -10,6 +10,8 @@ import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ObjectKey;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,8 +24,7 @@ class RetentionTest {
   @Test
   void filesGoWhenTheirTimeIsOverAndTheRecordLater() {
     try (RunHarness run = new RunHarness(directory);
-        Retention retention =
-            new Retention(run.ledger, run.volumes, Optional.of(run.store), KEEP_FOR, run.clock)) {
+        Retention retention = retention(run, run.clock)) {
       JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
       run.settle(id);
       run.writeModel(id, "ds_model.bin", "weights");
@@ -50,6 +51,26 @@ class RetentionTest {
       assertThat(run.ledger.find(id)).isEmpty();
       assertThat(run.ledger.find(running)).isPresent();
       retention.start();
+    }
+  }
+
+  private static Retention retention(RunHarness run, InstantSource wall) {
+    return new Retention(
+        run.ledger, run.volumes, Optional.of(run.store), KEEP_FOR, run.clock, wall);
+  }
+
+  @Test
+  void aBootWithAClockThatIsAheadRemovesNothing() {
+    try (RunHarness run = new RunHarness(directory)) {
+      JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+      Job job = run.toTheEnd(id);
+      Instant wall = run.clock.instant().plusSeconds(60); // set right since
+      run.clock.advance(Duration.ofDays(5_000));
+      try (Retention retention = retention(run, () -> wall)) {
+        retention.round();
+        assertThat(run.volumes.paths(job.folder()).model()).exists();
+        assertThat(run.job(id).files()).isEqualTo(JobFiles.KEPT);
+      }
     }
   }
 }

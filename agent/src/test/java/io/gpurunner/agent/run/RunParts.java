@@ -115,6 +115,7 @@ public final class RunParts {
             machine.volumes(),
             settings.artifactsHere() ? Optional.of(machine.store()) : Optional.empty(),
             settings.keepFor(),
+            clock,
             clock);
     this.readiness =
         new Readiness(machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
