@@ -19,6 +19,7 @@ import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +65,10 @@ final class DockerOutput implements ContainerOutput {
       Sink sink = new Sink(buffer, LogLimits.SAVED_BYTES);
       boolean present =
           copy(name, what, CallLimits.SAVE_OUTPUT, sink, LogContainerCmd::withTailAll);
+      Optional<IOException> broken = sink.broken();
+      if (broken.isPresent()) {
+        throw broken.get();
+      }
       buffer.flush();
       file.getFD().sync();
       return present;
@@ -100,7 +105,7 @@ final class DockerOutput implements ContainerOutput {
         // Each turn hands on what came; the stream's own limit ends the wait at last.
       }
       sink.flush();
-      if (sink.isClosed() || sink.failure().isEmpty()) {
+      if (sink.broken().isPresent() || sink.failure().isEmpty()) {
         return true;
       }
       if (sink.failure().get() instanceof NotFoundException) {
@@ -110,7 +115,7 @@ final class DockerOutput implements ContainerOutput {
     }
   }
 
-  /** Writes the pieces, standard output and error as they come, until the target is closed. */
+  /** Writes the pieces, standard output and error as they come, until the target takes no more. */
   private static final class Sink extends StreamCallback<Frame> {
     private static final byte[] CUT =
         "\n[gpurunner: the rest of the output was cut off]\n".getBytes(StandardCharsets.UTF_8);
@@ -118,7 +123,7 @@ final class DockerOutput implements ContainerOutput {
     private final OutputStream to;
     private final Object writing = new Object();
     private long bytesLeft;
-    private boolean closed;
+    private @Nullable IOException broken;
 
     Sink(OutputStream to, long bytesLimit) {
       this.to = to;
@@ -132,7 +137,7 @@ final class DockerOutput implements ContainerOutput {
         return;
       }
       synchronized (writing) {
-        if (closed || bytesLeft <= 0) {
+        if (broken != null || bytesLeft <= 0) {
           return;
         }
         try {
@@ -142,28 +147,29 @@ final class DockerOutput implements ContainerOutput {
             to.write(CUT);
           }
         } catch (IOException e) {
-          closed = true;
+          broken = e;
         }
       }
     }
 
-    /** False once the target is closed. */
+    /** False once the target takes no more. */
     boolean flush() {
       synchronized (writing) {
-        if (!closed) {
+        if (broken == null) {
           try {
             to.flush();
           } catch (IOException e) {
-            closed = true;
+            broken = e;
           }
         }
-        return !closed;
+        return broken == null;
       }
     }
 
-    boolean isClosed() {
+    /** Why the target took no more: a reader that went away, or a disk that is full. */
+    Optional<IOException> broken() {
       synchronized (writing) {
-        return closed;
+        return Optional.ofNullable(broken);
       }
     }
   }
