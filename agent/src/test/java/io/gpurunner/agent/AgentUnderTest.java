@@ -115,7 +115,17 @@ final class AgentUnderTest implements AutoCloseable {
 
   /** The agent ends and starts again, under this boot id. Containers run on. */
   void restart(String bootId) {
+    stop();
+    start(bootId);
+  }
+
+  /** The agent ends. Containers run on. */
+  void stop() {
     agent.close();
+  }
+
+  /** It starts again after {@link #stop}, under this boot id. */
+  void start(String bootId) {
     agent = Agent.start(config, bootId, faults);
     awaitReady();
   }
