@@ -30,6 +30,8 @@ import org.awaitility.Awaitility;
 final class AgentProcess implements AutoCloseable {
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
 
+  private static final Duration END_LIMIT = Duration.ofMinutes(2);
+
   /** What a process that SIGKILL ended reports: 128 + 9. */
   private static final int KILLED = 137;
 
@@ -39,6 +41,10 @@ final class AgentProcess implements AutoCloseable {
   private final int port = TestEnvironment.freePort();
   private Optional<Process> process = Optional.empty();
   private int starts;
+  private int commands;
+
+  /** What a process that ended by itself came to. */
+  record Ended(int status, String said) {}
 
   /**
    * @param directory for all its files
@@ -70,6 +76,21 @@ final class AgentProcess implements AutoCloseable {
   }
 
   void start() {
+    process = Optional.of(begin(javaOptions, List.of("serve"), log(starts++)));
+  }
+
+  /** Another command with the agent's configuration, as a process of its own, to its end. */
+  Ended run(String... command) {
+    Path said = directory.resolve("command-" + commands++ + ".log");
+    return end(begin(List.of(), List.of(command), said), said);
+  }
+
+  /** Waits for an agent to end that was not told to. */
+  Ended awaitEnd() {
+    return end(process.orElseThrow(), log(starts - 1));
+  }
+
+  private Process begin(List<String> options, List<String> arguments, Path said) {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -81,22 +102,32 @@ final class AgentProcess implements AutoCloseable {
                 "-cp",
                 Optional.ofNullable(System.getProperty("surefire.test.class.path"))
                     .orElse(System.getProperty("java.class.path"))));
-    command.addAll(javaOptions);
-    command.addAll(
-        List.of(
-            "io.gpurunner.agent.Main",
-            "serve",
-            "--config",
-            directory.resolve("gpurunner.yaml").toString()));
+    command.addAll(options);
+    command.add("io.gpurunner.agent.Main");
+    command.addAll(arguments);
+    command.addAll(List.of("--config", directory.resolve("gpurunner.yaml").toString()));
     try {
-      process =
-          Optional.of(
-              new ProcessBuilder(command)
-                  .redirectErrorStream(true)
-                  .redirectOutput(log(starts++).toFile())
-                  .start());
+      return new ProcessBuilder(command)
+          .redirectErrorStream(true)
+          .redirectOutput(said.toFile())
+          .start();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  private static Ended end(Process ending, Path said) {
+    try {
+      boolean ended = ending.waitFor(END_LIMIT.toSeconds(), TimeUnit.SECONDS);
+      if (!ended) {
+        ending.destroyForcibly();
+      }
+      assertThat(ended).as(Files.readString(said)).isTrue();
+      return new Ended(ending.exitValue(), Files.readString(said));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
     }
   }
 

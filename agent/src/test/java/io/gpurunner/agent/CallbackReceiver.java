@@ -1,58 +1,135 @@
 package io.gpurunner.agent;
 
+import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A receiver of callbacks on the loopback interface. Thread-safe. */
 final class CallbackReceiver implements AutoCloseable {
+  /** Of a slow answer, a byte each time. */
+  private static final long DRIBBLE_MILLIS = 100;
+
+  private static final long SLOW_BODY_BYTES = 1L << 30;
+
   /** One callback as it came. */
   record Received(
       JsonObject body, String delivery, String timestamp, String signature, String rawBody) {}
 
+  /** What is done about a callback that has come in. */
+  @FunctionalInterface
+  private interface Answer {
+    void to(HttpExchange exchange) throws IOException;
+  }
+
   private final HttpServer server;
   private final ConcurrentLinkedQueue<Received> received = new ConcurrentLinkedQueue<>();
-  private volatile int answer = 200;
+  private final ConcurrentLinkedQueue<String> paths = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger hungUp = new AtomicInteger();
+  private final CountDownLatch closing = new CountDownLatch(1);
+  private volatile Answer answer = exchange -> exchange.sendResponseHeaders(200, -1);
 
   CallbackReceiver() {
+    this(0);
+  }
+
+  /**
+   * @param port 0 for any
+   */
+  CallbackReceiver(int port) {
     try {
-      server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+      server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    server.createContext(
-        "/callback",
-        exchange -> {
-          String body =
-              new String(
-                  exchange.getRequestBody().readAllBytes(),
-                  java.nio.charset.StandardCharsets.UTF_8);
-          received.add(
-              new Received(
-                  new JsonObject(body),
-                  exchange.getRequestHeaders().getFirst("X-Gpurunner-Delivery"),
-                  exchange.getRequestHeaders().getFirst("X-Gpurunner-Timestamp"),
-                  exchange.getRequestHeaders().getFirst("X-Gpurunner-Signature-256"),
-                  body));
-          exchange.sendResponseHeaders(answer, -1);
-          exchange.close();
-        });
+    // One that is kept waiting keeps no other waiting.
+    server.setExecutor(task -> Thread.ofVirtual().start(task));
+    server.createContext("/", this::receive);
     server.start();
+  }
+
+  private void receive(HttpExchange exchange) throws IOException {
+    paths.add(exchange.getRequestURI().getPath());
+    try (exchange) {
+      String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
+      Answer now = answer;
+      received.add(
+          new Received(
+              new JsonObject(body),
+              exchange.getRequestHeaders().getFirst("X-Gpurunner-Delivery"),
+              exchange.getRequestHeaders().getFirst("X-Gpurunner-Timestamp"),
+              exchange.getRequestHeaders().getFirst("X-Gpurunner-Signature-256"),
+              body));
+      now.to(exchange);
+    }
   }
 
   String url() {
     return "http://127.0.0.1:" + server.getAddress().getPort() + "/callback";
   }
 
-  /** From now on every callback is answered with this status. */
+  // ---- how callbacks are answered from now on
+
   void answerWith(int status) {
-    answer = status;
+    answer = exchange -> exchange.sendResponseHeaders(status, -1);
   }
+
+  void redirectTo(String path) {
+    answer =
+        exchange -> {
+          exchange.getResponseHeaders().set("Location", path);
+          exchange.sendResponseHeaders(302, -1);
+        };
+  }
+
+  void neverAnswer() {
+    answer = exchange -> awaitClosing();
+  }
+
+  /** A status, and a body without an end. */
+  void answerSlowlyWith(int status) {
+    answer =
+        exchange -> {
+          exchange.sendResponseHeaders(status, SLOW_BODY_BYTES);
+          OutputStream body = exchange.getResponseBody();
+          try {
+            while (!isClosing()) {
+              body.write('.');
+              body.flush();
+            }
+          } catch (IOException broken) {
+            hungUp.incrementAndGet();
+          }
+        };
+  }
+
+  private boolean isClosing() {
+    try {
+      return closing.await(DRIBBLE_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
+    }
+  }
+
+  private void awaitClosing() {
+    try {
+      closing.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
+    }
+  }
+
+  // ---- what came
 
   /** The callbacks about a job, in the order they came. */
   List<Received> about(String jobId) {
@@ -61,8 +138,19 @@ final class CallbackReceiver implements AutoCloseable {
         .toList();
   }
 
+  /** Of all requests, in the order they came. */
+  List<String> paths() {
+    return List.copyOf(paths);
+  }
+
+  /** Callers that did not take a slow answer to its end. */
+  int hungUp() {
+    return hungUp.get();
+  }
+
   @Override
   public void close() {
+    closing.countDown();
     server.stop(0);
   }
 }

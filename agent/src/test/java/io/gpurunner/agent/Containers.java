@@ -1,6 +1,7 @@
 package io.gpurunner.agent;
 
 import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
@@ -9,6 +10,7 @@ import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** The Docker engine as an administrator sees it, beside the agent. */
 final class Containers {
@@ -65,6 +67,15 @@ final class Containers {
 
   String first(String jobId) {
     return of(jobId).getFirst();
+  }
+
+  /** Empty while it runs. */
+  Optional<Long> exitCode(String name) {
+    InspectContainerResponse.ContainerState state =
+        docker.inspectContainerCmd(name).exec().getState();
+    return "exited".equals(state.getStatus())
+        ? Optional.ofNullable(state.getExitCodeLong())
+        : Optional.empty();
   }
 
   void limitMemory(String name, long bytes) {

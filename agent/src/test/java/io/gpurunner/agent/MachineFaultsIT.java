@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.Optional;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -116,6 +117,51 @@ class MachineFaultsIT {
   }
 
   @Test
+  void exitCodeZeroIsNoSuccessWhereTheHostRebootedSince() throws Exception {
+    try (AgentUnderTest agent =
+        new AgentUnderTest(
+            directory, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
+      String id = endsWithZeroWhileTheAgentIsAway(agent);
+      agent.start("boot-2");
+      assertThat(agent.awaitEnd(id, SOON)).isEqualTo(new JsonObject().put("status", "fail"));
+      assertThat(agent.detail(id).getString("reason"))
+          .isEqualTo("the host rebooted while the job ran");
+      // What it left is there, and not published.
+      assertThat(agent.jobDirectory(id).resolve("model/ds_model.bin")).hasContent("weights\n");
+      assertThat(agent.config().stateDir().resolve("artifacts").resolve(id)).doesNotExist();
+      assertThat(new Containers().of(id)).isEmpty();
+    }
+  }
+
+  @Test
+  void exitCodeZeroIsASuccessWhereTheAgentAloneWasAway() throws Exception {
+    try (AgentUnderTest agent =
+        new AgentUnderTest(
+            directory, "{ type: local }", AgentUnderTest.simulatedGpus(), "boot-1")) {
+      String id = endsWithZeroWhileTheAgentIsAway(agent);
+      agent.start("boot-1");
+      assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("success");
+      assertThat(agent.fetch(agent.status(id).getString("url"))).asString().isEqualTo("weights\n");
+      assertThat(new Containers().of(id)).isEmpty();
+    }
+  }
+
+  /** A job of which the engine says exit code 0, and that no agent has seen end. */
+  private String endsWithZeroWhileTheAgentIsAway(AgentUnderTest agent) throws IOException {
+    agent.awaitReady();
+    String id = agent.create(training());
+    agent.awaitState(id, "RUNNING", SOON);
+    agent.stop();
+    letGo(agent, id);
+    Containers containers = new Containers();
+    String container = containers.first(id);
+    Awaitility.await("the container to have ended with 0")
+        .atMost(SOON)
+        .until(() -> containers.exitCode(container), Optional.of(0L)::equals);
+    return id;
+  }
+
+  @Test
   void aJobWhoseGpuIsLostIsAFailure() throws Exception {
     Path library = fakeNvml();
     script(library, "");
@@ -184,7 +230,8 @@ class MachineFaultsIT {
       agent.awaitState(running, "RUNNING", SOON);
       Path away = directory.resolve("away");
       Files.move(library, away);
-      agent.startAgain("boot-1");
+      agent.stop();
+      agent.startUnready("boot-1");
       Awaitility.await("readiness to tell")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").body().contains(library.toString()));

@@ -667,6 +667,11 @@ class JobStepsTest {
         running(Requests.simple().stopAfter(Duration.ofMinutes(1)), Program.untilSignalled());
     run.clock.advance(Duration.ofHours(1));
     run.restart("boot-1");
+    run.stepOnce(id);
+    assertThat(run.state(id))
+        .isInstanceOfSatisfying(
+            JobState.Stopping.class,
+            stopping -> assertThat(stopping.ending()).isEqualTo(new Ending.TimeUp()));
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
