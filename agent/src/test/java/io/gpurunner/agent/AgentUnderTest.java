@@ -95,9 +95,15 @@ final class AgentUnderTest implements AutoCloseable {
 
   /** The real S3 server of this test run. */
   static String s3Store(URI endpoint) {
+    return s3Store(endpoint, "6s");
+  }
+
+  /** The same, and an upload is tried for so long. */
+  static String s3Store(URI endpoint, String retryFor) {
     return """
-    { type: s3, retry-for: 6s, s3: { endpoint: "%s", region: %s, bucket: %s, access-key-file: %s, secret-key-file: %s } }"""
+    { type: s3, retry-for: %s, s3: { endpoint: "%s", region: %s, bucket: %s, access-key-file: %s, secret-key-file: %s } }"""
         .formatted(
+            retryFor,
             endpoint,
             TestEnvironment.require("GPURUNNER_TEST_S3_REGION"),
             TestEnvironment.require("GPURUNNER_TEST_S3_BUCKET"),

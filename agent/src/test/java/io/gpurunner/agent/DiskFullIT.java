@@ -11,6 +11,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -123,6 +130,18 @@ class DiskFullIT {
       assertThat(agent.get("/health/live").statusCode()).isEqualTo(200);
       assertThat(agent.post("/api/userJob", body("true")).statusCode()).isEqualTo(503);
 
+      // An agent that is started on a full disk comes up all the same, and goes on.
+      agent.stop();
+      agent.startUnready("boot-1");
+      Awaitility.await("the next agent to answer")
+          .atMost(SOON)
+          .until(() -> agent.get("/health/live").statusCode() == 200);
+      assertThat(agent.get("/health/ready").statusCode()).isEqualTo(503);
+      assertThat(agent.post("/api/userJob", body("true")).statusCode()).isEqualTo(503);
+      assertThat(agent.status(limited).getString("status")).isEqualTo("working");
+      assertThat(agent.status(ending).getString("status")).isEqualTo("working");
+      assertThat(Files.getFileStore(disk).getUsableSpace()).isLessThan(STILL_FREE_BYTES);
+
       Files.delete(disk.resolve("rest"));
       Files.delete(disk.resolve("others"));
       agent.awaitReady();
@@ -188,6 +207,11 @@ class DiskFullIT {
       agent.awaitReady();
       String ending = agent.create(body(UNTIL_TOLD));
       agent.awaitState(ending, "RUNNING", SOON);
+      // So that those who ask for all devices wait, whatever else ends.
+      String holding = agent.create(body("while true; do sleep 0.1; done"));
+      agent.awaitState(holding, "RUNNING", SOON);
+      Creates creates = new Creates(agent);
+      creates.awaitAnswers(10);
       shell(
           "dd if=/dev/zero of=disk/state/rest bs=64k 2>dd.log || dd if=/dev/zero bs=1k >>disk/state/rest 2>dd.log || true");
       assertThat(Files.getFileStore(disk.resolve("state")).getUsableSpace()).isLessThan(16 << 10);
@@ -201,19 +225,93 @@ class DiskFullIT {
           .atMost(SOON)
           .pollInterval(Duration.ofSeconds(1))
           .until(
-              () -> agent.post("/api/userJob", body("true")),
+              creates::create,
               answer ->
                   answer.statusCode() == 503
                       && answer.body().contains("ledger.mv.db is full")
                       && answer.body().contains("MB on it"));
+      creates.awaitAnswers(10);
+      long before = creates.accepted().size();
 
       Files.delete(disk.resolve("state/rest"));
       Awaitility.await("readiness to come back")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").statusCode() == 200);
-      agent.awaitState(agent.create(body("true")), "SUCCEEDED", SOON);
+      Awaitility.await("jobs to be taken again")
+          .atMost(SOON)
+          .until(() -> creates.accepted().size() > before);
+      creates.end();
+      String next = agent.create(body("true").put("priority", 1));
+      agent.awaitState(next, "SUCCEEDED", SOON);
       assertNothingHalfWritten();
+
+      // Each was told the truth: who got an id has a job, and nobody else has.
+      assertThat(creates.statuses()).containsOnly(200, 503).contains(200, 503);
+      assertThere(agent, creates.accepted(), 3);
+      agent.restart("boot-1");
+      assertThere(agent, creates.accepted(), 3);
     }
+  }
+
+  /** Jobs are created all the while, by a client that hears each answer. Thread-safe. */
+  private static final class Creates {
+    private static final long PAUSE_MILLIS = 50;
+
+    private final AgentUnderTest agent;
+    private final Queue<Integer> statuses = new ConcurrentLinkedQueue<>();
+    private final Queue<String> accepted = new ConcurrentLinkedQueue<>();
+    private final ScheduledThreadPoolExecutor client =
+        new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().daemon().name("client").factory());
+    private final ScheduledFuture<?> creating;
+
+    Creates(AgentUnderTest agent) {
+      this.agent = agent;
+      this.creating =
+          client.scheduleWithFixedDelay(this::create, 0, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** One more job, which asks for all devices of the machine. */
+    HttpResponse<String> create() {
+      HttpResponse<String> answer = agent.post("/api/userJob", body("true").put("gpuNumber", 4));
+      statuses.add(answer.statusCode());
+      if (answer.statusCode() == 200) {
+        accepted.add(new JsonObject(answer.body()).getString("job_id"));
+      }
+      return answer;
+    }
+
+    /** Waits for so many more. */
+    void awaitAnswers(int count) {
+      int before = statuses.size();
+      Awaitility.await("answers to creates")
+          .atMost(SOON)
+          .until(() -> statuses.size() >= before + count);
+    }
+
+    /** Returns once nothing more comes; each of them was answered. */
+    void end() throws InterruptedException {
+      creating.cancel(false);
+      client.shutdown();
+      assertThat(client.awaitTermination(SOON.toSeconds(), TimeUnit.SECONDS)).isTrue();
+      assertThat(creating.state()).isEqualTo(Future.State.CANCELLED);
+    }
+
+    Set<Integer> statuses() {
+      return Set.copyOf(statuses);
+    }
+
+    Set<String> accepted() {
+      return Set.copyOf(accepted);
+    }
+  }
+
+  /** These jobs, which wait, and so many others. */
+  private static void assertThere(AgentUnderTest agent, Set<String> waiting, int others) {
+    for (String job : waiting) {
+      assertThat(agent.status(job).getString("status")).as(job).isEqualTo("working");
+    }
+    assertThat(new JsonObject(agent.get("/api/userJob").body()).getLong("totalElements"))
+        .isEqualTo(waiting.size() + others);
   }
 
   private static JsonObject body(String script) {

@@ -86,7 +86,7 @@ public final class S3ArtifactStore implements ArtifactStore {
         AwsBasicCredentials.create(
             readKey("store.s3.access-key-file", settings.accessKeyFile()),
             readKey("store.s3.secret-key-file", settings.secretKeyFile()));
-    this.calls = new S3Calls(description);
+    this.calls = new S3Calls(description, callLimit);
     this.client = client(callLimit);
   }
 

@@ -32,10 +32,15 @@ final class S3Calls {
       "list and abort unfinished uploads, so they stay; let a lifecycle rule of the bucket remove them";
 
   private final String store;
+  private final Duration callLimit;
   private final Set<String> denied = ConcurrentHashMap.newKeySet();
 
-  S3Calls(String store) {
+  /**
+   * @param callLimit of one attempt of a call that carries nothing
+   */
+  S3Calls(String store, Duration callLimit) {
     this.store = store;
+    this.callLimit = callLimit;
   }
 
   /** Runs a call and waits for its end. */
@@ -94,8 +99,8 @@ final class S3Calls {
   }
 
   /** The limits of a call that carries so many bytes. */
-  static AwsRequestOverrideConfiguration limits(long bytes) {
-    Duration attempt = CALL_LIMIT.plusSeconds(bytes / SLOWEST_BYTES_PER_SECOND);
+  AwsRequestOverrideConfiguration limits(long bytes) {
+    Duration attempt = callLimit.plusSeconds(bytes / SLOWEST_BYTES_PER_SECOND);
     return AwsRequestOverrideConfiguration.builder()
         .apiCallAttemptTimeout(attempt)
         .apiCallTimeout(attempt.multipliedBy(ATTEMPTS))

@@ -78,7 +78,7 @@ final class S3Upload {
                         .bucket(bucket)
                         .key(key.path())
                         .contentType(content.mediaType())
-                        .overrideConfiguration(S3Calls.limits(plan.lengthBytes())),
+                        .overrideConfiguration(calls.limits(plan.lengthBytes())),
                 source.body());
           }
         });
@@ -108,7 +108,7 @@ final class S3Upload {
                           .key(key.path())
                           .uploadId(uploadId)
                           .multipartUpload(upload -> upload.parts(parts))
-                          .overrideConfiguration(S3Calls.limits(plan.lengthBytes() / 1024))));
+                          .overrideConfiguration(calls.limits(plan.lengthBytes() / 1024))));
       complete = true;
     } finally {
       if (!complete) {
@@ -184,7 +184,7 @@ final class S3Upload {
                           .key(key.path())
                           .uploadId(uploadId)
                           .partNumber(part + 1)
-                          .overrideConfiguration(S3Calls.limits(length)),
+                          .overrideConfiguration(calls.limits(length)),
                   source.body())
               .eTag();
       return CompletedPart.builder().partNumber(part + 1).eTag(etag).build();

@@ -13,6 +13,7 @@ import java.net.URI;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -28,6 +29,7 @@ public final class FaultProxy implements AutoCloseable {
   private final ServerSocket listener;
   private final Queue<Fault> next = new ConcurrentLinkedQueue<>();
   private final Queue<Socket> open = new ConcurrentLinkedQueue<>();
+  private final LongAdder sent = new LongAdder();
   private volatile Fault always = new None();
 
   /** What becomes of one connection. */
@@ -73,20 +75,30 @@ public final class FaultProxy implements AutoCloseable {
     add(connections, new Reset(afterBytes));
   }
 
+  /** Every connection is answered so, but for those with another fault. */
+  public void answerAll(int status, String code) {
+    always = new Answer(status, code);
+  }
+
   /** Every connection is reset so, but for those with another fault. */
-  void resetAll(long afterBytes) {
+  public void resetAll(long afterBytes) {
     always = new Reset(afterBytes);
   }
 
   /** Every connection is that slow, but for those with another fault. */
-  void slowAll(long bytesPerSecond) {
+  public void slowAll(long bytesPerSecond) {
     always = new Slow(bytesPerSecond);
+  }
+
+  /** The connections that are open now end: who keeps one alive meets the faults set since. */
+  public void endOpen() {
+    open.forEach(FaultProxy::closeQuietly);
   }
 
   /** The server is gone: every connection is reset, those that are open now as well. */
   public void cut() {
     always = new Reset(0);
-    open.forEach(FaultProxy::closeQuietly);
+    endOpen();
   }
 
   /** The server is back. */
@@ -103,6 +115,11 @@ public final class FaultProxy implements AutoCloseable {
   /** How many faults nobody has met yet. */
   int left() {
     return next.size();
+  }
+
+  /** How much all clients together have sent through to the server. */
+  public long sentBytes() {
+    return sent.sum();
   }
 
   private void accept() {
@@ -146,11 +163,12 @@ public final class FaultProxy implements AutoCloseable {
       InputStream in = client.getInputStream();
       OutputStream out = server.getOutputStream();
       byte[] buffer = new byte[BUFFER_BYTES];
-      long sent = 0;
+      long passed = 0;
       int read;
-      while (sent < mostBytes && (read = in.read(buffer)) >= 0) {
+      while (passed < mostBytes && (read = in.read(buffer)) >= 0) {
         out.write(buffer, 0, read);
-        sent += read;
+        passed += read;
+        sent.add(read);
         if (bytesPerSecond < Long.MAX_VALUE) {
           LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(read) / bytesPerSecond);
         }
@@ -207,6 +225,6 @@ public final class FaultProxy implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    open.forEach(FaultProxy::closeQuietly);
+    endOpen();
   }
 }

@@ -28,6 +28,9 @@ class S3FaultsIT {
   /** In the midst of a part. */
   private static final long MIDST_BYTES = 5L << 20;
 
+  /** Of what is no transfer. */
+  private static final Duration CALL_LIMIT = Duration.ofSeconds(5);
+
   private final S3Settings settings = TestS3.settings();
   private final FaultProxy proxy = new FaultProxy(settings.endpoint().orElseThrow());
   private final S3ArtifactStore direct = new S3ArtifactStore(settings);
@@ -118,11 +121,17 @@ class S3FaultsIT {
     assertThere(bytes);
   }
 
-  @Test
-  void aSlowConnectionTakesItsTime() throws Exception {
-    byte[] bytes = bytes(5 << 20);
-    proxy.slowAll(2L << 20);
-    put(bytes);
+  /** One request; and parts of 16 MiB, sent together. Each takes twice as long as a call may. */
+  @ParameterizedTest
+  @CsvSource({"5, 512", "40, 1638"})
+  void aSlowConnectionTakesItsTime(int megabytes, int kilobytesPerSecond) throws Exception {
+    byte[] bytes = bytes(megabytes << 20);
+    proxy.slowAll((long) kilobytesPerSecond << 10);
+    Instant start = Instant.now();
+    try (S3ArtifactStore hurried = new S3ArtifactStore(at(proxy.uri()), CALL_LIMIT)) {
+      hurried.put(key, new BytesContent(bytes, "application/octet-stream"), Cancellation.NEVER);
+    }
+    assertThat(Duration.between(start, Instant.now())).isGreaterThan(CALL_LIMIT);
     assertThere(bytes);
   }
 }

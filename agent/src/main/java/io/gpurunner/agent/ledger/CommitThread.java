@@ -14,7 +14,7 @@ import java.util.function.Supplier;
  */
 final class CommitThread implements Commits {
   /** Commits that may wait; past that, callers are told BUSY. */
-  private static final int WAITING_LIMIT = 4096;
+  static final int WAITING_LIMIT = 4096;
 
   /** Commits that share one sync. */
   private static final int GROUP_LIMIT = 512;
@@ -32,13 +32,20 @@ final class CommitThread implements Commits {
 
   private final BlockingQueue<Commit<?>> waiting = new ArrayBlockingQueue<>(WAITING_LIMIT);
   private final GroupCommit groups;
+  private final long commitLimitSeconds;
   private final Thread thread;
   private int lastGroup = 1; // the ledger's thread's
   private volatile boolean closing;
   private volatile boolean ended;
 
   CommitThread(GroupCommit.Group group) {
+    this(group, COMMIT_LIMIT_SECONDS);
+  }
+
+  /** With another limit, for tests. */
+  CommitThread(GroupCommit.Group group, long commitLimitSeconds) {
     this.groups = new GroupCommit(group);
+    this.commitLimitSeconds = commitLimitSeconds;
     this.thread = Thread.ofPlatform().name("ledger").daemon(true).start(this::loop);
   }
 
@@ -56,7 +63,7 @@ final class CommitThread implements Commits {
     if (ended) {
       refuseWaiting();
     }
-    return commit.await(COMMIT_LIMIT_SECONDS);
+    return commit.await(commitLimitSeconds);
   }
 
   private boolean offer(Commit<?> commit) {

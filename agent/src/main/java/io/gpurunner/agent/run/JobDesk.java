@@ -42,7 +42,7 @@ public final class JobDesk implements Jobs {
   static final long LIVE_BYTES_PER_USER_LIMIT = 32 << 20;
 
   /** The same, of all users. */
-  private static final long LIVE_BYTES_LIMIT = 128 << 20;
+  static final long LIVE_BYTES_LIMIT = 128 << 20;
 
   /** Lines of history shown. */
   private static final int HISTORY_LIMIT = 500;

@@ -21,6 +21,7 @@ public final class Requests {
   private int priority;
   private int retries;
   private Optional<JobId> resumeFrom = Optional.empty();
+  private String token = "xxxxx";
 
   private Requests() {}
 
@@ -63,6 +64,12 @@ public final class Requests {
     return this;
   }
 
+  /** With a value of the environment of so many characters. */
+  public Requests environmentOf(int characters) {
+    token = "x".repeat(characters);
+    return this;
+  }
+
   public Requests resumeFrom(JobId id) {
     resumeFrom = Optional.of(id);
     return this;
@@ -83,7 +90,7 @@ public final class Requests {
         Optional.empty(),
         Optional.of("true"),
         callbackUrl,
-        Map.of("OPEN_NODE_TOKEN", "xxxxx"),
+        Map.of("OPEN_NODE_TOKEN", token),
         Optional.of("a name"),
         priority,
         retries,

@@ -6,8 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -16,7 +21,13 @@ import org.junit.jupiter.api.Timeout;
 /** Whoever waits for a commit is told, whatever fails. */
 @Timeout(30)
 class CommitThreadTest {
+  private static final Duration SOON = Duration.ofSeconds(20);
+  private static final Duration LONG = Duration.ofSeconds(60);
+
   private final ScriptedGroup group = new ScriptedGroup();
+
+  /** Completed where a sync that a test holds up is to end. */
+  private final CompletableFuture<Boolean> held = new CompletableFuture<>();
 
   @SuppressWarnings("NullAway.Init") // made before each test
   private CommitThread commits;
@@ -30,6 +41,7 @@ class CommitThreadTest {
 
   @AfterEach
   void close() throws SQLException {
+    held.complete(true);
     commits.close();
     group.connection.close();
   }
@@ -150,6 +162,75 @@ class CommitThreadTest {
         .isInstanceOfSatisfying(
             LedgerException.class,
             e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.CLOSED));
+  }
+
+  @Test
+  @Timeout(120)
+  void whoeverComesWhileTooManyWaitIsToldThatTheLedgerIsBusy() {
+    hold();
+    AtomicInteger runs = new AtomicInteger();
+    AtomicInteger told = new AtomicInteger();
+    Queue<LedgerException> refused = new ConcurrentLinkedQueue<>();
+    for (int commit = 0; commit <= CommitThread.WAITING_LIMIT; commit++) {
+      Thread.ofVirtual()
+          .start(
+              () -> {
+                try {
+                  commits.commit(runs::incrementAndGet);
+                  told.incrementAndGet();
+                } catch (LedgerException e) {
+                  refused.add(e);
+                }
+              });
+    }
+    // The queue takes all of them but one, whichever that is.
+    Awaitility.await("one to be refused").atMost(LONG).until(() -> !refused.isEmpty());
+    held.complete(true);
+    Awaitility.await("the others to be told")
+        .atMost(LONG)
+        .until(() -> told.get() + refused.size() == CommitThread.WAITING_LIMIT + 1);
+    assertThat(refused)
+        .singleElement()
+        .satisfies(
+            e -> {
+              assertThat(e.kind()).isEqualTo(LedgerException.Kind.BUSY);
+              assertThat(e).hasMessageContaining("4096 commits are waiting for the disk");
+            });
+    assertThat(runs).as("what was refused is never run").hasValue(CommitThread.WAITING_LIMIT);
+    assertThat(commits.commit(() -> "next")).isEqualTo("next");
+  }
+
+  @Test
+  void aCommitThatWaitsTooLongIsToldThatItIsNotKnownAndMayStillCome() {
+    commits.close();
+    commits = new CommitThread(group, 1);
+    group.onCommit = held::join;
+    AtomicInteger runs = new AtomicInteger();
+    String limit = "did not take it within 1 s; whether it still will is not known";
+    // The one whose sync hangs, and one that waits behind it.
+    for (int commit = 0; commit < 2; commit++) {
+      assertThatThrownBy(() -> commits.commit(runs::incrementAndGet))
+          .isInstanceOfSatisfying(
+              LedgerException.class,
+              e -> assertThat(e.kind()).isEqualTo(LedgerException.Kind.UNKNOWN))
+          .hasMessageContaining(limit);
+    }
+    assertThat(group.committed).hasValue(0);
+    held.complete(true);
+    Awaitility.await("both to be on disk").atMost(SOON).until(() -> group.committed.get() == 2);
+    assertThat(runs).hasValue(2);
+  }
+
+  /** The ledger's thread is in a sync from now on, until the test lets it go. */
+  private void hold() {
+    CompletableFuture<Boolean> syncing = new CompletableFuture<>();
+    group.onCommit =
+        () -> {
+          syncing.complete(true);
+          held.join();
+        };
+    Thread.ofVirtual().start(() -> commits.commit(() -> "held"));
+    assertThat(syncing.join()).isTrue();
   }
 
   private void assertFailed(String words) {

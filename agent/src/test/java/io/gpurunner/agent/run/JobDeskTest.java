@@ -10,6 +10,7 @@ import io.gpurunner.api.Caller;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobStatus;
 import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.api.RequestRefusedException.Kind;
@@ -18,7 +19,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,6 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class JobDeskTest {
   private static final String BODY = "{}";
+  private static final int CLIENTS = 50;
 
   private Optional<String> missing = Optional.empty();
   private static final Caller ANN = new Caller("ann", false);
@@ -151,6 +156,72 @@ class JobDeskTest {
     run.until(id, JobState.Succeeded.class);
     assertThat(desk.status(ANN, id).url()).isPresent();
     assertRefused(Kind.CONFLICT, "SUCCEEDED", () -> desk.retryUpload(ANN, id));
+  }
+
+  @Test
+  void aUserWithTooManyLiveJobsIsRefusedAnother() {
+    // By many at a time, who share the ledger's syncs.
+    try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int client = 0; client < CLIENTS; client++) {
+        clients.execute(
+            () -> {
+              for (int job = 0; job < JobDesk.LIVE_JOBS_PER_USER_LIMIT / CLIENTS; job++) {
+                desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+              }
+            });
+      }
+    }
+    assertThat(run.ledger.loadOf("ann").jobs()).isEqualTo(JobDesk.LIVE_JOBS_PER_USER_LIMIT);
+    assertRefused(
+        Kind.TOO_MANY,
+        "ann has 10000 jobs that have not ended",
+        () -> desk.create(ANN, Requests.simple().build(), BODY, Optional.empty()));
+    assertThat(run.ledger.loadOf("ann").jobs()).isEqualTo(JobDesk.LIVE_JOBS_PER_USER_LIMIT);
+    desk.create(BOB, Requests.simple().build(), BODY, Optional.empty());
+
+    desk.delete(ANN, run.ledger.live().iterator().next().id());
+    desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+  }
+
+  @Test
+  void aUserWhoseLiveRequestsAreTooLongIsRefusedAnother() {
+    JobId first = desk.create(ANN, large(), BODY, Optional.empty());
+    while (run.ledger.loadOf("ann").requestBytes() < JobDesk.LIVE_BYTES_PER_USER_LIMIT) {
+      desk.create(ANN, large(), BODY, Optional.empty());
+    }
+    assertThat(run.ledger.loadOf("ann").jobs()).isEqualTo(32);
+    assertRefused(
+        Kind.TOO_MANY,
+        "33554432 bytes together",
+        () -> desk.create(ANN, Requests.simple().build(), BODY, Optional.empty()));
+    desk.create(BOB, Requests.simple().build(), BODY, Optional.empty());
+
+    desk.delete(ANN, first);
+    desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+  }
+
+  @Test
+  void whereAllUsersLiveRequestsAreTooLongNobodyIsTakenAJobFrom() {
+    List<Caller> users =
+        IntStream.range(0, 5).mapToObj(user -> new Caller("user" + user, false)).toList();
+    JobId first = desk.create(ANN, large(), BODY, Optional.empty());
+    for (int job = 1; run.ledger.load().requestBytes() < JobDesk.LIVE_BYTES_LIMIT; job++) {
+      desk.create(users.get(job % users.size()), large(), BODY, Optional.empty());
+    }
+    assertThat(run.ledger.load().jobs()).isEqualTo(128);
+    assertRefused(
+        Kind.UNAVAILABLE,
+        "134217728 bytes together",
+        () -> desk.create(BOB, Requests.simple().build(), BODY, Optional.empty()));
+    assertThat(run.ledger.load().jobs()).isEqualTo(128);
+
+    desk.delete(ANN, first);
+    desk.create(BOB, Requests.simple().build(), BODY, Optional.empty());
+  }
+
+  /** Of a little more than 1 MiB. */
+  private static JobRequest large() {
+    return Requests.simple().environmentOf(1 << 20).build();
   }
 
   @Test

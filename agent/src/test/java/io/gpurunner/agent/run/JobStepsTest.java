@@ -15,12 +15,14 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.StorageException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -646,6 +648,54 @@ class JobStepsTest {
         .containsOnlyOnce("output-lost");
     assertThat(Duration.between(done.startedAt().orElseThrow(), run.clock.instant()))
         .isLessThan(Duration.ofMinutes(4).plus(RunSettings.OUTPUT_LIMIT));
+  }
+
+  @Test
+  void aDeviceThatStaysInUseIsGivenUpAfterAWhileAndNotHandedOut() {
+    JobId id = running(Requests.simple().gpus(2), Program.endsAfter(Duration.ofMinutes(3), 0));
+    GpuUuid used = ((JobState.Running) run.state(id)).gpus().getFirst();
+    run.gpus.use(used, 4711);
+    run.clock.advance(Duration.ofMinutes(3));
+    Instant goneAt = ((JobState.Stopping) run.settle(id).state()).goneAt().orElseThrow();
+    assertThat(run.containers.list()).isEmpty();
+    run.clock.moveTo(goneAt.plus(RunSettings.RELEASE_LIMIT).minusMillis(1));
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Stopping.class);
+    assertThat(run.ledger.leases()).hasSize(2).containsEntry(used, id);
+
+    run.clock.moveTo(goneAt.plus(RunSettings.RELEASE_LIMIT));
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Succeeded.class);
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.ledger.history(id, 100))
+        .filteredOn(line -> line.kind().equals("released"))
+        .singleElement()
+        .satisfies(
+            line ->
+                assertThat(line.message())
+                    .contains("in vain", used.value(), "used by process 4711"));
+
+    JobId next = run.submit(Requests.simple().gpus(2), Program.endsAfter(Duration.ofMinutes(3), 0));
+    assertThat(run.whyWaiting(next).reason()).contains("1 free", "used by process 4711");
+    assertThat(run.ledger.leases()).isEmpty();
+    run.gpus.leave(used);
+    assertThat(run.settle(next).state()).isInstanceOf(JobState.Running.class);
+  }
+
+  @Test
+  void aDeviceThatComesFreeInTimeEndsTheLeaseAtOnce() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    GpuUuid used = ((JobState.Running) run.state(id)).gpus().getFirst();
+    run.gpus.use(used, 4711);
+    run.clock.advance(Duration.ofMinutes(3));
+    run.settle(id);
+    run.clock.advance(Duration.ofSeconds(20));
+    run.settle(id);
+    assertThat(run.ledger.leases()).containsOnlyKeys(used);
+    run.gpus.leave(used);
+    run.settle(id);
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.ledger.history(id, 100))
+        .extracting(JobHistory.Line::message)
+        .contains("leases ended, GPUs are free");
   }
 
   @Test

@@ -11,7 +11,6 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.JobId;
-import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.SimulatedGpuInventory;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.LocalArtifactStore;
@@ -44,7 +43,7 @@ final class RunHarness implements AutoCloseable {
   final FakeContainerOutput output = new FakeContainerOutput();
   final JobVolumes volumes;
   final FaultyStore store;
-  final GpuInventory gpus = new SimulatedGpuInventory(List.of(RTX, RTX), clock);
+  final UsedGpus gpus = new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), clock));
   private final Path directory;
   private String bootId = "boot-1";
   JobLedger ledger;

@@ -13,21 +13,23 @@ import java.io.ByteArrayOutputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 
 /** The engine that the test run provides, under a state label of its own. */
-final class TestEngine implements AutoCloseable {
+public final class TestEngine implements AutoCloseable {
   static final long SHARED_MEMORY_BYTES = 96L << 20;
   private static final Duration EXIT_LIMIT = Duration.ofSeconds(60);
 
   private final DockerSettings settings;
   private final DockerEngine engine;
   private final EngineConnection connection;
+  private final List<String> unlabelled = new ArrayList<>();
 
-  TestEngine() {
+  public TestEngine() {
     this(URI.create(required("DOCKER_HOST")), GpuAccessMode.AUTO);
   }
 
@@ -48,7 +50,7 @@ final class TestEngine implements AutoCloseable {
     return value;
   }
 
-  DockerEngine engine() {
+  public DockerEngine engine() {
     return engine;
   }
 
@@ -61,7 +63,7 @@ final class TestEngine implements AutoCloseable {
     return connection;
   }
 
-  static ContainerSpec shell(String script) {
+  public static ContainerSpec shell(String script) {
     return spec(image(), List.of("/bin/sh", "-c", script), Map.of(), List.of());
   }
 
@@ -78,10 +80,40 @@ final class TestEngine implements AutoCloseable {
         Map.of());
   }
 
-  ContainerName start(ContainerSpec spec) {
+  public ContainerName start(ContainerSpec spec) {
     engine.containers().create(spec);
     engine.containers().start(spec.name());
     return spec.name();
+  }
+
+  /** Somebody gives a container another name. */
+  public void rename(ContainerName name, String other) {
+    connection.run(
+        "renaming " + name,
+        CallLimits.QUICK,
+        docker -> docker.renameContainerCmd(name.toString()).withName(other).exec());
+  }
+
+  /** Somebody runs a container of this name, without our labels. */
+  public void startUnlabelled(String name) {
+    connection.run(
+        "running " + name,
+        CallLimits.CREATE,
+        docker -> {
+          docker.createContainerCmd(image()).withName(name).withCmd("sleep", "3600").exec();
+          unlabelled.add(name);
+          docker.startContainerCmd(name).exec();
+        });
+  }
+
+  /** Whether a container of this name runs, whosever it is. */
+  public boolean runs(String name) {
+    return connection.call(
+        "listing what runs",
+        CallLimits.QUICK,
+        docker ->
+            docker.listContainersCmd().exec().stream()
+                .anyMatch(found -> List.of(found.getNames()).contains("/" + name)));
   }
 
   Observation.Exited awaitExit(ContainerName name) {
@@ -128,6 +160,12 @@ final class TestEngine implements AutoCloseable {
   @Override
   public void close() {
     removeContainers();
+    unlabelled.forEach(
+        name ->
+            connection.run(
+                "removing " + name,
+                CallLimits.REMOVE,
+                docker -> docker.removeContainerCmd(name).withForce(true).exec()));
     engine.close();
     connection.close();
   }

@@ -1,0 +1,69 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuProcess;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuUuid;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Devices on which processes are, when a test says so. Used by one thread. */
+final class UsedGpus implements GpuInventory {
+  private static final long USED_BYTES = 4L << 30;
+
+  private final GpuInventory free;
+  private final Map<GpuUuid, GpuProcess> users = new HashMap<>();
+
+  UsedGpus(GpuInventory free) {
+    this.free = free;
+  }
+
+  /** From now on this process is on the device. */
+  void use(GpuUuid device, int pid) {
+    users.put(device, new GpuProcess(pid, USED_BYTES));
+  }
+
+  /** Whoever was on the device is gone. */
+  void leave(GpuUuid device) {
+    users.remove(device);
+  }
+
+  @Override
+  public GpuSnapshot snapshot() {
+    GpuSnapshot look = free.snapshot();
+    return new GpuSnapshot(
+        look.at(), look.devices().stream().map(this::withUser).toList(), look.fault());
+  }
+
+  private GpuDevice withUser(GpuDevice device) {
+    GpuProcess user = users.get(device.uuid());
+    return user == null
+        ? device
+        : new GpuDevice(
+            device.uuid(),
+            device.ordinal(),
+            device.name(),
+            device.memoryTotalBytes(),
+            user.usedMemoryBytes(),
+            List.of(user),
+            device.fault(),
+            device.presence());
+  }
+
+  @Override
+  public void requestLook() {
+    free.requestLook();
+  }
+
+  @Override
+  public String description() {
+    return free.description();
+  }
+
+  @Override
+  public void close() {
+    free.close();
+  }
+}
