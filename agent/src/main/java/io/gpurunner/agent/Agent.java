@@ -44,6 +44,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -218,9 +219,16 @@ final class Agent implements AutoCloseable {
 
   private static void makeStateDirectory(Path directory) {
     try {
+      boolean isNew = !Files.exists(directory);
       Files.createDirectories(
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      if (isNew) { // or a power cut may take it, with all that is synced in it
+        try (FileChannel parent =
+            FileChannel.open(directory.toAbsolutePath().resolveSibling("."))) {
+          parent.force(true);
+        }
+      }
     } catch (IOException e) {
       throw new AgentStartException(
           "state-dir " + directory + " cannot be made: " + FileFault.words(e, directory), e);
