@@ -117,7 +117,8 @@ final class Agent implements AutoCloseable {
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
     JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
-    GpuInventory gpus = keep("gpus", GpuInventories.open(settings.gpus(), clock));
+    GpuInventory gpus =
+        keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
     JobVolumes volumes = faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));

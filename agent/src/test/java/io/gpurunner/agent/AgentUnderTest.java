@@ -115,9 +115,14 @@ final class AgentUnderTest implements AutoCloseable {
 
   /** The agent ends and starts again, under this boot id. Containers run on. */
   void restart(String bootId) {
+    startAgain(bootId);
+    awaitReady();
+  }
+
+  /** The same, and it is not waited for until all its parts are there. */
+  void startAgain(String bootId) {
     agent.close();
     agent = Agent.start(config, bootId, faults);
-    awaitReady();
   }
 
   void awaitReady() {

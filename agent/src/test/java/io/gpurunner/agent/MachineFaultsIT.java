@@ -173,6 +173,30 @@ class MachineFaultsIT {
   }
 
   @Test
+  void jobsGoOnWhereTheDriverIsAwayWhenTheAgentIsStartedAgain() throws Exception {
+    Path library = fakeNvml();
+    script(library, "");
+    try (AgentUnderTest agent =
+        new AgentUnderTest(
+            directory, "{ type: local }", "{ nvml-library: " + library + " }", "boot-1")) {
+      agent.awaitReady();
+      String running = agent.create(training());
+      agent.awaitState(running, "RUNNING", SOON);
+      Path away = directory.resolve("away");
+      Files.move(library, away);
+      agent.startAgain("boot-1");
+      Awaitility.await("readiness to tell")
+          .atMost(SOON)
+          .until(() -> agent.get("/health/ready").body().contains(library.toString()));
+      Files.move(away, library);
+      agent.awaitReady(); // a good look at the devices, and it has this job's
+      assertThat(agent.detail(running).getString("state")).isEqualTo("RUNNING");
+      letGo(agent, running);
+      assertThat(agent.awaitEnd(running, SOON).getString("status")).isEqualTo("success");
+    }
+  }
+
+  @Test
   void partsThatAreDownAtTheStartAreNamedAndFoundWhenTheyCome() {
     try (FaultProxy s3 = new FaultProxy(AgentUnderTest.s3Endpoint())) {
       s3.cut();

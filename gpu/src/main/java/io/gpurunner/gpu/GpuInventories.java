@@ -2,6 +2,9 @@ package io.gpurunner.gpu;
 
 import java.time.Clock;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,16 +21,20 @@ public final class GpuInventories {
    *
    * <p>With {@code AUTO} a machine whose driver is there and out of order (library and kernel
    * module of two versions, no permission) counts as one with GPUs that cannot be read, not as one
-   * without.
+   * without. So does one whose library or driver cannot be had just now, while a job holds a device
+   * that only NVML can show: the choice is for the life of the process, and would take its GPUs
+   * from a job that runs on.
+   *
+   * @param inUse the devices that jobs hold
    */
-  public static GpuInventory open(GpuSettings settings, Clock clock) {
-    return open(settings, clock, LookPace.DEFAULT);
+  public static GpuInventory open(GpuSettings settings, Set<GpuUuid> inUse, Clock clock) {
+    return open(settings, inUse, clock, LookPace.DEFAULT);
   }
 
-  static GpuInventory open(GpuSettings settings, Clock clock, LookPace pace) {
+  static GpuInventory open(GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace) {
     GpuInventory inventory =
         switch (settings.provider()) {
-          case AUTO -> auto(settings, clock, pace);
+          case AUTO -> auto(settings, inUse, clock, pace);
           case NVML -> nvml(settings, clock, pace);
           case SIMULATED -> new SimulatedGpuInventory(settings.simulated(), clock);
           case NONE -> new NoGpuInventory(clock);
@@ -42,7 +49,8 @@ public final class GpuInventories {
     return inventory;
   }
 
-  private static GpuInventory auto(GpuSettings settings, Clock clock, LookPace pace) {
+  private static GpuInventory auto(
+      GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace) {
     NvmlGpuInventory inventory = NvmlGpuInventory.start(settings.nvmlLibrary(), pace, clock);
     Optional<GpuException> failure = inventory.awaitFirstLook();
     if (failure.isEmpty()) {
@@ -53,13 +61,35 @@ public final class GpuInventories {
       reportUnavailable(reason);
       return inventory;
     }
+    GpuInventory instead = withoutNvml(settings, clock);
+    Set<GpuUuid> missing = missing(instead, inUse);
+    if (!missing.isEmpty()) {
+      reportUnavailable(reason);
+      log.error(
+          "gpu.provider auto waits for NVML, because jobs hold {}; on a machine that is to have no such"
+              + " GPU any more, start the agent again once they have ended",
+          missing.stream().map(GpuUuid::value).collect(Collectors.joining(", ")));
+      instead.close();
+      return inventory;
+    }
     inventory.close();
     log.info(
         "gpu.provider auto does not take NVML: {}. Set gpu.provider to nvml to wait for it.",
         reason.getMessage());
+    return instead;
+  }
+
+  private static GpuInventory withoutNvml(GpuSettings settings, Clock clock) {
     return settings.simulated().isEmpty()
         ? new NoGpuInventory(clock)
         : new SimulatedGpuInventory(settings.simulated(), clock);
+  }
+
+  /** Those of the devices that an inventory does not have. */
+  private static Set<GpuUuid> missing(GpuInventory inventory, Set<GpuUuid> devices) {
+    Set<GpuUuid> missing = new TreeSet<>(devices);
+    inventory.snapshot().devices().forEach(device -> missing.remove(device.uuid()));
+    return missing;
   }
 
   /** Whether a failure of this kind comes from a driver that runs here. */

@@ -18,7 +18,10 @@ public record GpuSettings(Provider provider, String nvmlLibrary, List<String> si
 
   /** Where GPUs come from. */
   public enum Provider {
-    /** NVML where it loads and finds a device, else the simulated ones, else none. */
+    /**
+     * NVML where it loads and finds a device, else the simulated ones, else none; NVML, waited for,
+     * where jobs hold devices that the others do not have.
+     */
     AUTO,
     /** NVML, waited for where it does not work yet. */
     NVML,

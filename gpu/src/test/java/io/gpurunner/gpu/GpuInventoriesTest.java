@@ -1,14 +1,18 @@
 package io.gpurunner.gpu;
 
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.awaitility.Awaitility.await;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +29,12 @@ class GpuInventoriesTest {
   private final MovableClock clock = new MovableClock();
 
   private GpuInventory open(GpuSettings.Provider provider, String library, List<String> simulated) {
-    return GpuInventories.open(new GpuSettings(provider, library, simulated), clock, BUSY);
+    return open(provider, library, simulated, Set.of());
+  }
+
+  private GpuInventory open(
+      GpuSettings.Provider provider, String library, List<String> simulated, Set<GpuUuid> inUse) {
+    return GpuInventories.open(new GpuSettings(provider, library, simulated), inUse, clock, BUSY);
   }
 
   @Test
@@ -41,7 +50,8 @@ class GpuInventoriesTest {
   void autoWithoutALibraryIsNoneAndQuick() {
     long began = System.nanoTime();
     try (GpuInventory inventory =
-        GpuInventories.open(new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of()), clock)) {
+        GpuInventories.open(
+            new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of()), Set.of(), clock)) {
       assertThat(inventory).isInstanceOf(NoGpuInventory.class);
       assertThat(inventory.snapshot())
           .isEqualTo(new GpuSnapshot(MovableClock.START, List.of(), Optional.empty()));
@@ -66,6 +76,48 @@ class GpuInventoriesTest {
     fake.removeScript();
     try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), List.of())) {
       assertThat(inventory.description()).startsWith("no GPUs");
+    }
+  }
+
+  /** The driver's package is being replaced, say, while the agent is started again. */
+  @ParameterizedTest
+  @ValueSource(strings = {"no library", "not a library", "no driver", "no device"})
+  void autoWaitsForNvmlWhereJobsHoldItsDevices(String missing) throws Exception {
+    Path library = directory.resolve("libnvidia-ml.so.1");
+    switch (missing) {
+      case "no library" -> {}
+      case "not a library" -> Files.writeString(library, "half");
+      case "no driver" -> FakeNvml.in(directory).removeScript();
+      default -> FakeNvml.in(directory).script("driver 1\nnvml 1\n");
+    }
+    try (GpuInventory inventory =
+        open(GpuSettings.Provider.AUTO, library.toString(), TWO, Set.of(FakeNvml.A))) {
+      assertThat(inventory.snapshot().fault()).isPresent();
+      assertThat(inventory.snapshot().devices()).isEmpty();
+
+      Path ready = Files.createDirectory(directory.resolve("ready"));
+      FakeNvml.in(ready);
+      for (String file : List.of("libnvidia-ml.so.1.script", "libnvidia-ml.so.1")) {
+        Files.move(ready.resolve(file), directory.resolve(file), REPLACE_EXISTING, ATOMIC_MOVE);
+      }
+      await()
+          .atMost(GpuInventoryContract.LIMIT)
+          .until(() -> inventory.snapshot().fault().isEmpty());
+      assertThat(inventory.snapshot().devices()).extracting(GpuDevice::uuid).contains(FakeNvml.A);
+    }
+  }
+
+  @Test
+  void autoTakesTheSimulatedOnesWhereJobsHoldNoOthers() {
+    Set<GpuUuid> inUse;
+    try (GpuInventory before = open(GpuSettings.Provider.AUTO, ABSENT, TWO)) {
+      inUse = Set.of(before.snapshot().devices().getFirst().uuid());
+    }
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, ABSENT, TWO, inUse)) {
+      assertThat(inventory.description()).isEqualTo("2 simulated GPUs");
+    }
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, ABSENT, List.of(), inUse)) {
+      assertThat(inventory.snapshot().fault().orElseThrow()).contains(ABSENT);
     }
   }
 
