@@ -14,7 +14,8 @@ public interface JobVolumes extends AutoCloseable {
    *
    * @param checkpointLimitBytes size limit of the checkpoint volume
    * @param modelLimitBytes size limit of the model volume
-   * @throws StorageException FULL where the disk cannot hold them; nothing half-made is left
+   * @throws StorageException FULL where the disk cannot hold them; nothing half-made is left;
+   *     REFUSED where what they hold is in an image that is not mounted
    */
   JobPaths prepare(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
 
@@ -23,7 +24,8 @@ public interface JobVolumes extends AutoCloseable {
    * Repeatable. Links are copied as links, never followed.
    *
    * @param checkpointLimitBytes size limit of the volume copied into
-   * @throws StorageException UNFIT where they are more than it holds; REFUSED where there are none
+   * @throws StorageException UNFIT where they are more than it holds; REFUSED where there are none,
+   *     or they are in an image that is not mounted
    */
   void seedCheckpoint(
       JobFolder to, long checkpointLimitBytes, JobFolder from, Cancellation cancellation);
@@ -31,7 +33,8 @@ public interface JobVolumes extends AutoCloseable {
   /**
    * Sees to it that what a job's volumes hold can be read, also after the machine was started anew.
    *
-   * @throws StorageException REFUSED where the job has no directories on this machine (any more)
+   * @throws StorageException REFUSED where the job has no directories on this machine (any more),
+   *     or what they hold is in an image that is not mounted
    */
   JobPaths reveal(JobFolder folder);
 

@@ -137,6 +137,23 @@ final class LoopImages implements VolumeLimit {
     }
   }
 
+  /**
+   * Where volumes are kept in another way now: what a volume holds may be in an image all the same,
+   * of which the directory shows nothing unless it is mounted.
+   *
+   * @throws StorageException REFUSED where it is not
+   */
+  static void requireShown(Path jobRoot, Volume volume) throws IOException {
+    Path image = image(jobRoot, volume);
+    Path directory = VolumeLimit.directory(jobRoot, volume);
+    if (Files.exists(image, LinkOption.NOFOLLOW_LINKS) && !isSeen(jobRoot, directory)) {
+      throw new StorageException(
+          Kind.REFUSED,
+          "what %s holds is in %s, which is not mounted there: set volumes.enforcement to image and start the agent again, or mount -o loop,nosuid,nodev %s %s"
+              .formatted(directory, image, image, directory));
+    }
+  }
+
   @Override
   public long usedBytes(Path jobRoot, Volume volume) throws IOException {
     Path directory = VolumeLimit.directory(jobRoot, volume);
@@ -150,7 +167,9 @@ final class LoopImages implements VolumeLimit {
   @Override
   public void release(Path jobRoot, Volume volume) throws IOException {
     Path directory = VolumeLimit.directory(jobRoot, volume);
-    if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS) && mounts.isMounted(directory)) {
+    if (Files.exists(image(jobRoot, volume), LinkOption.NOFOLLOW_LINKS)
+        && Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
+        && mounts.isMounted(directory)) {
       mounts.unmount(directory);
     }
   }

@@ -91,6 +91,7 @@ final class ProjectQuota implements VolumeLimit {
 
   @Override
   public void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException {
+    LoopImages.requireShown(jobRoot, volume);
     Path directory = VolumeLimit.directory(jobRoot, volume);
     String project = Long.toString(project(jobRoot, volume));
     // The project first, so that no file is ever made outside it.
@@ -162,8 +163,8 @@ final class ProjectQuota implements VolumeLimit {
   }
 
   @Override
-  public void reveal(Path jobRoot, Volume volume) {
-    // A directory is always there to be read.
+  public void reveal(Path jobRoot, Volume volume) throws IOException {
+    watching.reveal(jobRoot, volume);
   }
 
   @Override
@@ -182,6 +183,7 @@ final class ProjectQuota implements VolumeLimit {
     if (project.isPresent()) {
       setLimit(Long.toString(project.get()), 0, 0);
     }
+    watching.release(jobRoot, volume);
   }
 
   @Override

@@ -23,14 +23,18 @@ final class Watching implements VolumeLimit {
   private static final Duration DU_LIMIT = Duration.ofMinutes(2);
   private static final Pattern TOTAL = Pattern.compile("(?m)^([0-9]{1,15})\\s");
 
+  /** Of jobs that were prepared while the volumes were images. */
+  private final LoopImages images = new LoopImages(new MachineMounts());
+
   @Override
   public void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException {
+    LoopImages.requireShown(jobRoot, volume);
     DurableFiles.directory(VolumeLimit.directory(jobRoot, volume), DurableFiles.EVERYONE);
   }
 
   @Override
-  public void reveal(Path jobRoot, Volume volume) {
-    // A directory is always there to be read.
+  public void reveal(Path jobRoot, Volume volume) throws IOException {
+    LoopImages.requireShown(jobRoot, volume);
   }
 
   @Override
@@ -64,8 +68,8 @@ final class Watching implements VolumeLimit {
   }
 
   @Override
-  public void release(Path jobRoot, Volume volume) {
-    // Nothing is held.
+  public void release(Path jobRoot, Volume volume) throws IOException {
+    images.release(jobRoot, volume);
   }
 
   @Override

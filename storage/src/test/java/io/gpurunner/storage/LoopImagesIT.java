@@ -2,7 +2,9 @@ package io.gpurunner.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
+import io.gpurunner.storage.StorageException.Kind;
 import io.gpurunner.storage.VolumeSettings.Enforcement;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 /** On real loop mounts; needs root. */
@@ -83,6 +86,78 @@ class LoopImagesIT extends JobVolumesContract {
     assertThat(Files.readAllLines(Path.of("/proc/self/mountinfo")))
         .filteredOn(line -> line.contains(paths.root().toString()))
         .hasSize(2);
+  }
+
+  /** The same jobs, under another {@code volumes.enforcement}. */
+  private List<JobVolumes> otherWays() {
+    Path jobs = state.resolve("jobs");
+    return List.of(
+        new DirectoryJobVolumes(jobs, 0, new Watching()),
+        new DirectoryJobVolumes(jobs, 0, new ProjectQuota(jobs)));
+  }
+
+  private static void assertRefuses(Path image, ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .hasMessageContainingAll(image.toString(), "volumes.enforcement to image")
+        .asInstanceOf(type(StorageException.class))
+        .extracting(StorageException::kind)
+        .isEqualTo(Kind.REFUSED);
+  }
+
+  @Test
+  void noOtherWayTakesAnEmptyMountPointForWhatAJobLeft() throws Exception {
+    JobPaths paths = prepare(JOB);
+    prepare(OTHER);
+    Files.writeString(paths.checkpoint().resolve("epoch"), "1");
+    Files.writeString(paths.model().resolve("weights"), "2");
+    for (JobVolumes other : otherWays()) {
+      assertThat(other.reveal(JOB).model().resolve("weights")).as("mounted still").hasContent("2");
+    }
+
+    Path checkpoints = paths.root().resolve("checkpoint.img");
+    Path model = paths.root().resolve("model.img");
+    Command.require(Duration.ofSeconds(30), List.of("umount", paths.model().toString()));
+    for (JobVolumes other : otherWays()) {
+      assertRefuses(model, () -> other.reveal(JOB));
+      assertRefuses(model, () -> other.sync(JOB));
+    }
+    Command.require(Duration.ofSeconds(30), List.of("umount", paths.checkpoint().toString()));
+    for (JobVolumes other : otherWays()) {
+      assertRefuses(checkpoints, () -> other.seedCheckpoint(OTHER, LIMIT, JOB, Cancellation.NEVER));
+      assertRefuses(checkpoints, () -> other.prepare(JOB, LIMIT, LIMIT));
+      assertThat(paths.checkpoint()).isEmptyDirectory();
+    }
+
+    assertThat(volumes.reveal(JOB).model().resolve("weights")).hasContent("2");
+    assertThat(paths.checkpoint().resolve("epoch")).hasContent("1");
+  }
+
+  @Test
+  void refusesAnImageThatCannotBeMounted() throws Exception {
+    JobPaths paths = prepare(JOB);
+    Path model = paths.root().resolve("model.img");
+    Command.require(Duration.ofSeconds(30), List.of("umount", paths.model().toString()));
+    Files.writeString(model, "damaged");
+
+    assertThatThrownBy(() -> volumes.reveal(JOB))
+        .hasMessageContaining(model.toString())
+        .asInstanceOf(type(StorageException.class))
+        .extracting(StorageException::kind)
+        .isEqualTo(Kind.REFUSED);
+  }
+
+  @Test
+  void theOtherWaysRemoveWhatIsMounted() throws Exception {
+    for (JobVolumes other : otherWays()) {
+      JobPaths paths = prepare(JOB);
+      Files.createDirectories(paths.model().resolve("a/b"));
+
+      other.delete(JOB);
+
+      assertThat(paths.root()).doesNotExist();
+      assertThat(HostileTree.run(state, List.of("losetup", "-a")))
+          .doesNotContain(paths.root().toString());
+    }
   }
 
   /** A copy of the image has what was written to it, and not what the kernel holds back. */
