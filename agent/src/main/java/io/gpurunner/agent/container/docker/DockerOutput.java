@@ -64,7 +64,7 @@ final class DockerOutput implements ContainerOutput {
       Sink sink = new Sink(buffer, LogLimits.SAVED_BYTES);
       boolean present =
           copy(name, what, CallLimits.SAVE_OUTPUT, sink, LogContainerCmd::withTailAll);
-      buffer.flush();
+      sink.finish();
       file.getFD().sync();
       return present;
     }
@@ -100,7 +100,7 @@ final class DockerOutput implements ContainerOutput {
         // Each turn hands on what came; the stream's own limit ends the wait at last.
       }
       sink.flush();
-      if (sink.isClosed() || sink.failure().isEmpty()) {
+      if (sink.isBroken() || sink.failure().isEmpty()) {
         return true;
       }
       if (sink.failure().get() instanceof NotFoundException) {
@@ -110,15 +110,15 @@ final class DockerOutput implements ContainerOutput {
     }
   }
 
-  /** Writes the pieces, standard output and error as they come, until the target is closed. */
-  private static final class Sink extends StreamCallback<Frame> {
+  /** Writes the pieces, standard output and error as they come, until the target takes no more. */
+  static final class Sink extends StreamCallback<Frame> {
     private static final byte[] CUT =
         "\n[gpurunner: the rest of the output was cut off]\n".getBytes(StandardCharsets.UTF_8);
 
     private final OutputStream to;
     private final Object writing = new Object();
     private long bytesLeft;
-    private boolean closed;
+    private @Nullable IOException broken;
 
     Sink(OutputStream to, long bytesLimit) {
       this.to = to;
@@ -132,7 +132,7 @@ final class DockerOutput implements ContainerOutput {
         return;
       }
       synchronized (writing) {
-        if (closed || bytesLeft <= 0) {
+        if (broken != null || bytesLeft <= 0) {
           return;
         }
         try {
@@ -142,28 +142,40 @@ final class DockerOutput implements ContainerOutput {
             to.write(CUT);
           }
         } catch (IOException e) {
-          closed = true;
+          broken = e;
         }
       }
     }
 
-    /** False once the target is closed. */
+    /** False once the target takes no more. */
     boolean flush() {
       synchronized (writing) {
-        if (!closed) {
+        if (broken == null) {
           try {
             to.flush();
           } catch (IOException e) {
-            closed = true;
+            broken = e;
           }
         }
-        return !closed;
+        return broken == null;
       }
     }
 
-    boolean isClosed() {
+    boolean isBroken() {
       synchronized (writing) {
-        return closed;
+        return broken != null;
+      }
+    }
+
+    /**
+     * For a target that must have it all: one that failed lacks something, whatever it takes now.
+     */
+    void finish() throws IOException {
+      synchronized (writing) {
+        if (broken != null) {
+          throw broken;
+        }
+        to.flush();
       }
     }
   }
