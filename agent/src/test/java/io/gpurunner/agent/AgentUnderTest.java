@@ -121,19 +121,14 @@ final class AgentUnderTest implements AutoCloseable {
 
   /** The agent ends and starts again, under this boot id. Containers run on. */
   void restart(String bootId) {
-    stop();
-    start(bootId);
-  }
-
-  /** The agent ends. Containers run on. */
-  void stop() {
-    agent.close();
-  }
-
-  /** It starts again after {@link #stop}, under this boot id. */
-  void start(String bootId) {
-    startUnready(bootId);
+    startAgain(bootId);
     awaitReady();
+  }
+
+  /** The same, and it is not waited for until all its parts are there. */
+  void startAgain(String bootId) {
+    agent.close();
+    agent = Agent.start(config, bootId, faults);
   }
 
   /** The same, and it is not waited for until all its parts are there. */

@@ -93,6 +93,8 @@ class FaultPointsIT {
                     Stream.of(
                         // The manifest, after the model.
                         new Case("store.put." + side, Scenario.SUCCESS, 2),
+                        // For the upload, after the container.
+                        new Case("volumes.reveal." + side, Scenario.SUCCESS, 2),
                         new Case("containers.start." + side, Scenario.SECOND_RUN, 2),
                         new Case("containers.remove." + side, Scenario.DELETION, 1)));
     Stream<Case> commits =

@@ -230,8 +230,7 @@ class MachineFaultsIT {
       agent.awaitState(running, "RUNNING", SOON);
       Path away = directory.resolve("away");
       Files.move(library, away);
-      agent.stop();
-      agent.startUnready("boot-1");
+      agent.startAgain("boot-1");
       Awaitility.await("readiness to tell")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").body().contains(library.toString()));

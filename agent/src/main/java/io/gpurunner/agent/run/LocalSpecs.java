@@ -43,7 +43,8 @@ public final class LocalSpecs implements SpecSource {
 
   @Override
   public ContainerSpec specFor(Job job, ContainerName name, List<GpuUuid> leased) {
-    JobPaths paths = volumes.paths(job.folder());
+    // Not the paths alone: the machine may have been started anew since they were prepared.
+    JobPaths paths = volumes.reveal(job.folder());
     if (job.request().jobType() == JobType.MPI) {
       writeHostfile(paths, job.request().gpuNumber());
     }

@@ -13,6 +13,8 @@ import java.util.List;
 @FunctionalInterface
 public interface SpecSource {
   /**
+   * Sees to it that what the job mounts can be read and written.
+   *
    * @throws io.gpurunner.storage.StorageException where something the job mounts is not there any
    *     more
    */

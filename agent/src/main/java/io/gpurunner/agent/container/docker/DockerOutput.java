@@ -65,11 +65,7 @@ final class DockerOutput implements ContainerOutput {
       Sink sink = new Sink(buffer, LogLimits.SAVED_BYTES);
       boolean present =
           copy(name, what, CallLimits.SAVE_OUTPUT, sink, LogContainerCmd::withTailAll);
-      Optional<IOException> broken = sink.broken();
-      if (broken.isPresent()) {
-        throw broken.get();
-      }
-      buffer.flush();
+      sink.finish();
       file.getFD().sync();
       return present;
     }
@@ -105,7 +101,7 @@ final class DockerOutput implements ContainerOutput {
         // Each turn hands on what came; the stream's own limit ends the wait at last.
       }
       sink.flush();
-      if (sink.broken().isPresent() || sink.failure().isEmpty()) {
+      if (sink.isBroken() || sink.failure().isEmpty()) {
         return true;
       }
       if (sink.failure().get() instanceof NotFoundException) {
@@ -116,7 +112,7 @@ final class DockerOutput implements ContainerOutput {
   }
 
   /** Writes the pieces, standard output and error as they come, until the target takes no more. */
-  private static final class Sink extends StreamCallback<Frame> {
+  static final class Sink extends StreamCallback<Frame> {
     private static final byte[] CUT =
         "\n[gpurunner: the rest of the output was cut off]\n".getBytes(StandardCharsets.UTF_8);
 
@@ -166,10 +162,21 @@ final class DockerOutput implements ContainerOutput {
       }
     }
 
-    /** Why the target took no more: a reader that went away, or a disk that is full. */
-    Optional<IOException> broken() {
+    boolean isBroken() {
       synchronized (writing) {
-        return Optional.ofNullable(broken);
+        return broken != null;
+      }
+    }
+
+    /**
+     * For a target that must have it all: one that failed lacks something, whatever it takes now.
+     */
+    void finish() throws IOException {
+      synchronized (writing) {
+        if (broken != null) {
+          throw broken;
+        }
+        to.flush();
       }
     }
   }

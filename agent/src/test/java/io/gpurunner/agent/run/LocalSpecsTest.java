@@ -1,0 +1,51 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.NoGpuInventory;
+import io.gpurunner.storage.JobPaths;
+import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.Library;
+import io.gpurunner.storage.StorageException;
+import io.gpurunner.storage.VolumeSettings;
+import io.gpurunner.storage.Volumes;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LocalSpecsTest {
+  @TempDir private Path directory;
+  private final MovableClock clock = new MovableClock();
+
+  /** Pulling an image may take long, and the machine be started anew meanwhile. */
+  @Test
+  void noContainerIsToHaveDirectoriesThatAreNotMountedAnyMore() throws Exception {
+    Job job =
+        Job.created(JobId.random(), "ann", 1, clock.instant(), Requests.simple().gpus(0).build());
+    ContainerName name = new ContainerName(job.id(), 1);
+    try (JobVolumes volumes =
+        Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
+      Files.createDirectories(directory.resolve("library/train-dataset"));
+      Library library = new Library(directory.resolve("library"));
+      LocalSpecs specs =
+          new LocalSpecs(volumes, library, library, new NoGpuInventory(clock), 1L << 30);
+      JobPaths paths = volumes.prepare(job.folder(), 1 << 20, 1 << 20);
+      assertThat(specs.specFor(job, name, List.of()).mounts())
+          .extracting(Mount::hostPath)
+          .contains(paths.checkpoint(), paths.model());
+
+      Path image = Files.createFile(paths.root().resolve("model.img"));
+      assertThatThrownBy(() -> specs.specFor(job, name, List.of()))
+          .isInstanceOf(StorageException.class)
+          .hasMessageContaining(image.toString());
+    }
+  }
+}
