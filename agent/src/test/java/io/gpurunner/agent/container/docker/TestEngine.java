@@ -3,6 +3,7 @@ package io.gpurunner.agent.container.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.github.dockerjava.api.exception.NotFoundException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
@@ -152,6 +153,19 @@ public final class TestEngine implements AutoCloseable {
     return output(name);
   }
 
+  private void removeUnlabelled(String name) {
+    connection.run(
+        "removing " + name,
+        CallLimits.REMOVE,
+        docker -> {
+          try {
+            docker.removeContainerCmd(name).withForce(true).exec();
+          } catch (NotFoundException gone) {
+            // As wished.
+          }
+        });
+  }
+
   void removeContainers() {
     engine.containers().list().forEach(engine.containers()::discard);
   }
@@ -160,12 +174,7 @@ public final class TestEngine implements AutoCloseable {
   @Override
   public void close() {
     removeContainers();
-    unlabelled.forEach(
-        name ->
-            connection.run(
-                "removing " + name,
-                CallLimits.REMOVE,
-                docker -> docker.removeContainerCmd(name).withForce(true).exec()));
+    unlabelled.forEach(this::removeUnlabelled);
     engine.close();
     connection.close();
   }
