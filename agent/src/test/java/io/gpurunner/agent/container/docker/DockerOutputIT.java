@@ -60,37 +60,6 @@ final class DockerOutputIT extends ContainerOutputContract {
         .isDirectoryNotContaining("glob:**.part");
   }
 
-  /** Each line is more than a buffer takes, so that it is written as it comes. */
-  @Test
-  void whatADiskDoesNotTakeIsNotSaved(@TempDir Path folder) throws Exception {
-    ContainerName name =
-        engine.start(
-            TestEngine.shell(
-                "line=$(head -c 12000 /dev/zero | tr '\\0' x); for i in $(seq 20); do echo $line; done"));
-    engine.awaitExit(name);
-    shell("mount -t tmpfs -o size=128k gpurunner-test " + folder);
-    try {
-      Path file = folder.resolve("log");
-      Files.writeString(file, "before");
-      assertThatThrownBy(() -> output.save(name, file))
-          .isInstanceOf(ContainerException.class)
-          .hasMessageContainingAll(file.toString(), "No space left on device");
-      assertThat(file).hasContent("before");
-      assertThat(folder).isDirectoryNotContaining("glob:**.part");
-
-      shell("mount -o remount,size=1m " + folder);
-      output.save(name, file);
-      assertThat(file).hasSize(20 * 12_001);
-    } finally {
-      shell("umount " + folder);
-    }
-  }
-
-  private static void shell(String script) throws Exception {
-    Process sh = new ProcessBuilder("sh", "-c", script).inheritIO().start();
-    assertThat(sh.waitFor()).as(script).isZero();
-  }
-
   @Test
   void whatADiskDoesNotTakeIsNotSaved(@TempDir Path folder) throws Exception {
     ContainerName name =
