@@ -121,14 +121,19 @@ final class AgentUnderTest implements AutoCloseable {
 
   /** The agent ends and starts again, under this boot id. Containers run on. */
   void restart(String bootId) {
-    startAgain(bootId);
-    awaitReady();
+    stop();
+    start(bootId);
   }
 
-  /** The same, and it is not waited for until all its parts are there. */
-  void startAgain(String bootId) {
+  /** The agent ends. Containers run on. */
+  void stop() {
     agent.close();
-    agent = Agent.start(config, bootId, faults);
+  }
+
+  /** It starts again after {@link #stop}, under this boot id. */
+  void start(String bootId) {
+    startUnready(bootId);
+    awaitReady();
   }
 
   /** The same, and it is not waited for until all its parts are there. */

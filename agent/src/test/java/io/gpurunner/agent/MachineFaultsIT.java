@@ -230,7 +230,8 @@ class MachineFaultsIT {
       agent.awaitState(running, "RUNNING", SOON);
       Path away = directory.resolve("away");
       Files.move(library, away);
-      agent.startAgain("boot-1");
+      agent.stop();
+      agent.startUnready("boot-1");
       Awaitility.await("readiness to tell")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").body().contains(library.toString()));
