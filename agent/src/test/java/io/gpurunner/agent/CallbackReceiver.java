@@ -84,11 +84,11 @@ final class CallbackReceiver implements AutoCloseable {
     answer = exchange -> exchange.sendResponseHeaders(status, -1);
   }
 
-  void redirectTo(String path) {
+  void redirectWith(int status, String path) {
     answer =
         exchange -> {
           exchange.getResponseHeaders().set("Location", path);
-          exchange.sendResponseHeaders(302, -1);
+          exchange.sendResponseHeaders(status, -1);
         };
   }
 

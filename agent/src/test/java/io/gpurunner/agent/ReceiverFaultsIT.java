@@ -63,12 +63,15 @@ class ReceiverFaultsIT {
   @Test
   void aRedirectIsARefusalAndItsTargetIsNotAsked() {
     try (CallbackReceiver receiver = new CallbackReceiver()) {
-      receiver.redirectTo("/elsewhere");
+      receiver.redirectWith(302, "/elsewhere");
       Map<String, String> jobs = endedJobs(receiver.url());
-      awaitTries(receiver, jobs, 2);
+      awaitTries(receiver, jobs, 1);
+      // Clients that follow no redirect of a POST with 302 ask with GET where 303 sends them.
+      receiver.redirectWith(303, "/elsewhere");
+      awaitRefused(jobs, "answered 303");
       receiver.answerWith(200);
       awaitDelivered(receiver, jobs, 200);
-      assertAllOtherTriesFailedFor(receiver, jobs, "answered 302; redirects are not followed");
+      assertAllOtherTriesFailedFor(receiver, jobs, "; redirects are not followed");
       assertThat(receiver.paths()).containsOnly("/callback");
     }
   }
@@ -112,12 +115,7 @@ class ReceiverFaultsIT {
       try (CallbackReceiver receiver = new CallbackReceiver(place.getLocalPort())) {
         assertThat(receiver.url()).isEqualTo(url);
         receiver.answerWith(503);
-        await("all to be refused")
-            .untilAsserted(
-                () ->
-                    jobs.keySet()
-                        .forEach(
-                            job -> assertThat(failures(job).getLast()).startsWith("answered 503")));
+        awaitRefused(jobs, "answered 503");
         agent.restart("boot-1");
         receiver.answerWith(200);
         awaitDelivered(receiver, jobs, 200);
@@ -166,6 +164,14 @@ class ReceiverFaultsIT {
                         job -> assertThat(receiver.about(job)).hasSizeGreaterThanOrEqualTo(tries)));
   }
 
+  private void awaitRefused(Map<String, String> jobs, String reason) {
+    await("all to be refused")
+        .untilAsserted(
+            () ->
+                jobs.keySet()
+                    .forEach(job -> assertThat(failures(job).getLast()).startsWith(reason)));
+  }
+
   /** Also that nothing comes after the try that was taken. */
   private void awaitDelivered(CallbackReceiver receiver, Map<String, String> jobs, int status) {
     await("all to be delivered")
@@ -206,7 +212,7 @@ class ReceiverFaultsIT {
       assertThat(failures(job))
           .hasSize(receiver.about(job).size() - 1)
           .isNotEmpty()
-          .allSatisfy(why -> assertThat(why).startsWith(reason));
+          .allSatisfy(why -> assertThat(why).contains(reason));
     }
   }
 

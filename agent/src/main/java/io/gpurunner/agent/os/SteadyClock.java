@@ -25,6 +25,8 @@ import org.slf4j.LoggerFactory;
 public final class SteadyClock extends Clock {
   private static final Logger log = LoggerFactory.getLogger(SteadyClock.class);
 
+  private static final Duration HALF_A_SECOND = Duration.ofMillis(500);
+
   private final Clock wall;
   private final LongSupplier nanos;
   private final Instant atOpening;
@@ -115,9 +117,14 @@ public final class SteadyClock extends Clock {
     return time.minus(wallAhead());
   }
 
-  /** In whole seconds, so that a time is told as the same time twice. */
+  /**
+   * In whole seconds, so that a time is told as the same time twice. The nearest: the kernel tells
+   * its uptime in hundredths, so that an agent that starts again is off by some milliseconds, to
+   * either side.
+   */
   private Duration wallAhead() {
-    return Duration.ofSeconds(Duration.between(instant(), wall.instant()).toSeconds());
+    Duration ahead = Duration.between(instant(), wall.instant());
+    return Duration.ofSeconds(ahead.plus(HALF_A_SECOND).toSeconds());
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.ZoneOffset;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -65,6 +66,18 @@ final class SteadyClockTest {
     wall = wall.minus(Duration.ofDays(400));
     assertThat(clock.instant()).isEqualTo(START.plusSeconds(60));
     assertThat(clock.toWall(clock.instant())).isEqualTo(wall);
+  }
+
+  @Test
+  void someMillisecondsToEitherSideAreNoClockThatWasSet() {
+    SteadyClock clock = open("boot-1");
+    for (Duration set : List.of(Duration.ZERO, Duration.ofHours(3), Duration.ofHours(-3))) {
+      for (Duration off : List.of(Duration.ofMillis(-9), Duration.ofMillis(9))) {
+        wall = START.plus(set).plus(off);
+        assertThat(clock.toWall(START)).isEqualTo(START.plus(set));
+        assertThat(clock.ofWall(START.plus(set))).isEqualTo(START);
+      }
+    }
   }
 
   @Test
