@@ -136,7 +136,7 @@ public final class MemoryLedger implements AutoCloseable {
 
   /** All jobs as recorded, oldest first. */
   public List<Job> all() {
-    return rows.page(handle, Optional.empty(), 1, Integer.MAX_VALUE).reversed();
+    return rows.page(handle, Optional.empty(), Long.MAX_VALUE, 1, Integer.MAX_VALUE).reversed();
   }
 
   /** All leases as recorded. */
