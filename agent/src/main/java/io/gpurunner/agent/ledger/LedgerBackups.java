@@ -81,6 +81,12 @@ public final class LedgerBackups {
       if (!copy.isRegularFile()) {
         throw new IOException("no such file");
       }
+      // There is no witness for a copy: H2 would open one that was cut short as it was before.
+      if (!SealedFile.isClosedWell(copy)) {
+        throw new IOException(
+            "it does not end as a ledger that was closed: it was cut short, or copied by hand while"
+                + " an agent was writing it; take it again from where it came, or another one");
+      }
       MVStore.compact(SealedFiles.over(copy.toString()), next.file().toString(), false, null);
       LedgerCopy.Content content = LedgerCopy.look(next);
       if (!place.isAbsent()) {

@@ -14,9 +14,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -126,6 +128,59 @@ class LedgerBackupsTest {
     assertThatThrownBy(() -> LedgerBackups.restore(database(), directory.resolve("none"), T))
         .hasMessageContaining("none");
     open(LedgerStory.CLOCK).close();
+  }
+
+  @Test
+  void aCopyThatWasCutShortIsNotPutInPlace() throws Exception {
+    Path small = directory.resolve("small");
+    Path asked = directory.resolve("asked");
+    String own;
+    Map<JobId, Job> jobs;
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      LedgerBackups.copy(database(), small); // with nothing in the journal
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < 200; i++) {
+        story.next();
+      }
+      jobs = story.jobs();
+      LedgerBackups.copy(database(), asked);
+      ledger.backUpDaily();
+      own = LedgerBackups.list(LedgerPlace.onDisk(database())).getFirst().file().toString();
+    }
+    Instant at = T;
+    for (Path copy : List.of(small, asked, Path.of(own))) {
+      requireNoShorterOneIsRestored(copy);
+      at = at.plusSeconds(1);
+      LedgerBackups.restore(database(), copy, at);
+    }
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
+    }
+  }
+
+  @Test
+  void theCopyOfALedgerOfAnOlderFormCanBePutInPlace() {
+    LedgerPlace place = LedgerPlace.onDisk(database());
+    Flyway.configure()
+        .dataSource(LedgerSchema.source(place, ""))
+        .locations("classpath:db/migration")
+        .target("1")
+        .load()
+        .migrate();
+    open(LedgerStory.CLOCK).close();
+    String copy = LedgerBackups.list(place).getFirst().file().toString();
+    LedgerBackups.restore(database(), Path.of(copy), T);
+    open(LedgerStory.CLOCK).close();
+  }
+
+  private void requireNoShorterOneIsRestored(Path copy) throws IOException {
+    byte[] whole = Files.readAllBytes(copy);
+    Path cut = directory.resolve("cut");
+    for (int length = 0; length < whole.length; length += 2_048) {
+      Files.write(cut, Arrays.copyOf(whole, length));
+      assertThatThrownBy(() -> LedgerBackups.restore(database(), cut, T))
+          .hasMessageContainingAll(cut.toString(), "cut short", "another one");
+    }
   }
 
   @Test
