@@ -200,11 +200,7 @@ final class LedgerStore implements LedgerDatabase {
   @Override
   public void backUpWhereLast(Duration interval) {
     Instant now = clock.instant();
-    boolean recent =
-        LedgerBackups.list(place).stream()
-            .map(LedgerBackups.Backup::at)
-            .anyMatch(at -> at.isAfter(now.minus(interval)) && !at.isAfter(now));
-    if (!recent) {
+    if (LedgerBackups.isDue(place, interval, now)) {
       LedgerBackups.makeOwn(place, now);
     }
   }
