@@ -93,7 +93,11 @@ final class LedgerFile implements AutoCloseable {
   private static void putOnDisk(LedgerPlace place) throws IOException {
     if (place.mayLackOnDisk()) {
       log.warn("{} may not be on disk as it can be read, so it is now written anew", place.path());
-      compact(place);
+      try {
+        compact(place);
+      } catch (LedgerException e) {
+        throw e.getCause() == null ? e : refused(place, String.valueOf(e.getMessage()), e);
+      }
     } else {
       place.sync();
     }

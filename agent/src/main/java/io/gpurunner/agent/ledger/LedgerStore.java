@@ -91,11 +91,20 @@ final class LedgerStore implements LedgerDatabase {
     try {
       return openFile();
     } catch (LedgerException e) {
-      if (reserve.giveUpWhereFull()) {
+      if (giveUpReserveWhereFull()) {
         return openFile();
       }
       throw e;
     }
+  }
+
+  /** With more room, a file that is to be written anew need not wait for its next try. */
+  private boolean giveUpReserveWhereFull() {
+    boolean given = reserve.giveUpWhereFull();
+    if (given) {
+      anewNotBefore = Instant.MIN;
+    }
+    return given;
   }
 
   private LedgerFile openFile() {
@@ -152,7 +161,7 @@ final class LedgerStore implements LedgerDatabase {
 
   @Override
   public void openAnew() {
-    openAnew(reserve::giveUpWhereFull);
+    openAnew(this::giveUpReserveWhereFull);
   }
 
   private void openAnew(Runnable meanwhile) {

@@ -129,6 +129,17 @@ class LedgerReserveIT {
 
   @Test
   void aStartOnAFullDiskHasRoomForWhatTheJournalHas() throws Exception {
+    requireStartOnAFullDisk(List.of());
+  }
+
+  /** As after a sync that failed. */
+  @Test
+  void aStartOnAFullDiskHasRoomToWriteTheDatabaseAnew() throws Exception {
+    requireStartOnAFullDisk(List.of("ledger.mv.db.unsynced"));
+    assertThat(disk().resolve("killed/ledger.mv.db.unsynced")).doesNotExist();
+  }
+
+  private void requireStartOnAFullDisk(List<String> marks) throws Exception {
     LedgerSizes sizes = new LedgerSizes(Long.MAX_VALUE, LedgerJournal.BYTES);
     Path killed = Files.createDirectory(disk().resolve("killed"));
     Map<JobId, Job> answered;
@@ -143,6 +154,9 @@ class LedgerReserveIT {
           List.of("ledger.mv.db", "ledger.journal", "ledger.witness", "ledger.reserve")) {
         Files.copy(disk().resolve(file), killed.resolve(file));
       }
+    }
+    for (String mark : marks) {
+      Files.createFile(killed.resolve(mark));
     }
     fill();
     try (JobLedger ledger =
