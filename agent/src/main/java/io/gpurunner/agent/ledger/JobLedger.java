@@ -623,6 +623,9 @@ public final class JobLedger implements AutoCloseable {
 
     private List<Job> published = List.of();
 
+    /** The number of the group that was begun; empty once it was published. */
+    private OptionalLong begun = OptionalLong.empty();
+
     void put(Job job) {
       last.put(job.id(), job);
     }
@@ -660,6 +663,7 @@ public final class JobLedger implements AutoCloseable {
       last.clear();
       requestBytes.clear();
       forgotten.clear();
+      begun = OptionalLong.of(store.commits() + 1);
       return store.connection();
     }
 
@@ -707,18 +711,19 @@ public final class JobLedger implements AutoCloseable {
 
     private boolean holdsGroup() throws SQLException {
       List<Job> found = rows.loadLive(writing()).stream().map(JobRows.LiveRow::job).toList();
-      if (live.equalAfter(List.of(), found)) {
-        return false; // also found out on a disk that is full
+      // Live jobs alone do not tell: a group need not change any.
+      boolean there = begun.isPresent() && store.commits() >= begun.getAsLong();
+      if (!live.equalAfter(there ? kept.values() : List.of(), found)) {
+        throw new LedgerException(
+            LedgerException.Kind.UNKNOWN,
+            store.describe()
+                + " does not hold what was written to it: nothing more is recorded; look at its"
+                + " disk, then start the agent again");
       }
-      if (live.equalAfter(kept.values(), found)) {
-        store.commit();
-        return true;
+      if (there) {
+        store.commit(); // not where it is void: that is found out on a disk that is full, too
       }
-      throw new LedgerException(
-          LedgerException.Kind.UNKNOWN,
-          store.describe()
-              + " does not hold what was written to it: nothing more is recorded; look at its disk,"
-              + " then start the agent again");
+      return there;
     }
 
     @Override
@@ -726,6 +731,7 @@ public final class JobLedger implements AutoCloseable {
       List<Job> changed = List.copyOf(kept.values());
       watch.reached(CommitWatch.Boundary.UNTOLD, changed);
       published = changed;
+      begun = OptionalLong.empty();
       newestOnDisk = sequence;
       // First: a job is at no time in neither.
       ended.changed(changed);

@@ -332,6 +332,11 @@ final class LedgerFile implements AutoCloseable {
     }
   }
 
+  /** How many times it was committed. */
+  long commits() {
+    return commits;
+  }
+
   /** Length of the file. */
   long bytes() {
     return place.bytes();

@@ -135,6 +135,11 @@ final class LedgerStore implements LedgerDatabase {
   }
 
   @Override
+  public long commits() {
+    return open().commits();
+  }
+
+  @Override
   public <T> T read(Function<Handle, T> query) {
     opening.readLock().lock();
     try {
@@ -197,8 +202,13 @@ final class LedgerStore implements LedgerDatabase {
     long startedNanos = System.nanoTime();
     openAnew(() -> LedgerFile.compact(place));
     compactedBytes = open().bytes();
-    JobRows.recordCompactedBytes(rows(), compactedBytes);
-    commit();
+    try {
+      JobRows.recordCompactedBytes(rows(), compactedBytes);
+      commit();
+    } catch (SQLException | RuntimeException e) {
+      shut(); // whether that is on disk, and counted, is seen once it is open again
+      throw e;
+    }
     log.info(
         "the ledger was compacted from {} to {} MB in {} ms",
         bytes / 1_000_000,

@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -52,6 +53,23 @@ class FailingSyncTest {
     }
     System.out.println(failures + " syncs failed, one a life");
     assertThat(failures).isGreaterThan(COMMITS);
+  }
+
+  /** Of a group that changes no live job, these do not tell whether it is there. */
+  @Test
+  void whatIsOnDiskThoughItsSyncFailedIsNotRecordedOnceMore() {
+    LedgerPlace place =
+        new LedgerPlace(FailingFiles.SCHEME + ":file:", directory.resolve("ledger"));
+    try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, SIZES)) {
+      JobId job = new LedgerStory(ledger, Map.of(), new Random(1)).next().id();
+      FailingFiles.failSyncAfter(0);
+      ledger.note(job, "note", "once");
+      assertThat(FailingFiles.isOver()).isTrue();
+      assertThat(ledger.fault()).isEmpty();
+      assertThat(ledger.history(job, 100))
+          .extracting(JobHistory.Line::message)
+          .containsOnlyOnce("once");
+    }
   }
 
   private void live(LedgerPlace place, int seed) {

@@ -39,6 +39,9 @@ public final class MemoryLedger implements AutoCloseable {
   private final RowWriter writer;
   private boolean writing;
 
+  /** Groups that were synced. */
+  private long commits;
+
   /**
    * What can happen round a commit. Each may let others run meanwhile, and may throw an {@link
    * Error}: then the agent is dead, and so is the ledger.
@@ -266,8 +269,14 @@ public final class MemoryLedger implements AutoCloseable {
       faults.beforeSync();
       if (faults.syncs()) {
         connection.commit();
+        commits++;
       }
       faults.afterSync();
+    }
+
+    @Override
+    public long commits() {
+      return commits;
     }
 
     @Override
