@@ -155,7 +155,7 @@ final class LedgerFile implements AutoCloseable {
     long commits = LedgerSchema.commits(connection, version);
     long held;
     try {
-      held = LedgerJournal.replay(LedgerJournal.read(place.journal()), connection, commits);
+      held = LedgerJournal.replay(LedgerJournal.content(place.journal()), connection, commits);
     } catch (LedgerException e) {
       throw e.getCause() == null
           ? lost(place, "cannot be completed (" + e.getMessage() + ")")
