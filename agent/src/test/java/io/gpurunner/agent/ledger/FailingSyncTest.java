@@ -82,11 +82,21 @@ class FailingSyncTest {
         } catch (LedgerException refused) {
           ledger.probe();
           assertThat(ledger.fault()).isEmpty();
-          story = new LedgerStory(ledger, LedgerStory.jobsOf(ledger), new Random(seed));
+          Map<JobId, Job> found = LedgerStory.jobsOf(ledger);
+          requireHolds(found, story.jobs());
+          story = new LedgerStory(ledger, found, new Random(seed));
         }
       }
       jobs = story.jobs();
     }
+  }
+
+  /** The commit that was refused may be there or not. */
+  private static void requireHolds(Map<JobId, Job> found, Map<JobId, Job> answered) {
+    assertThat(found.keySet()).containsAll(answered.keySet());
+    assertThat(found.values().stream().filter(job -> !job.equals(answered.get(job.id()))))
+        .as("what the refused commit made")
+        .hasSizeBetween(0, 1);
   }
 
   /** What systemd does with an agent that cannot open its ledger. */
