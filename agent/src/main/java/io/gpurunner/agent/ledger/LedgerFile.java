@@ -31,7 +31,7 @@ final class LedgerFile implements AutoCloseable {
   private final Connection connection;
   private final Handle writing;
   private final RowWriter rows;
-  private final LedgerJournal journal;
+  private LedgerJournal journal;
   private final Witness witness;
   private long commits;
 
@@ -330,6 +330,21 @@ final class LedgerFile implements AutoCloseable {
     if (!journal.isSpent()) {
       writeDatabase();
     }
+  }
+
+  /**
+   * Makes a journal where it could not be made before: without, each commit writes the database. To
+   * be called between commits.
+   *
+   * @return whether it is there now
+   */
+  boolean hasJournal(int bytes) throws IOException {
+    if (!journal.isOf(bytes)) {
+      LedgerJournal again = LedgerJournal.open(place, bytes);
+      journal.close();
+      journal = again;
+    }
+    return journal.isOf(bytes);
   }
 
   /** How many times it was committed. */

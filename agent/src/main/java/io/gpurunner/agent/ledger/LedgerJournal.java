@@ -22,9 +22,9 @@ import org.slf4j.LoggerFactory;
  * <p>A record is, big-endian: the text {@code GRJ1}, the length of its content in bytes (4), the
  * number of the group (8), the CRC-32C of number and content (4), then the content: JSON, a list of
  * {@link RowChange}. Records are read as far as they are whole and their numbers follow each other:
- * what a cut has torn, and what is left of earlier rounds, is not. A record is written only once the
- * one before it is on disk, so a cut tears none but the newest: where a whole one with a later number
- * is anywhere behind, what ends the sequence is damage. For one thread.
+ * what a cut has torn, and what is left of earlier rounds, is not. A record is written only once
+ * the one before it is on disk, so a cut tears none but the newest: where a whole one with a later
+ * number is anywhere behind, what ends the sequence is damage. For one thread.
  */
 final class LedgerJournal implements AutoCloseable {
   /** Some 500 jobs created, which a start may have to execute again. */
@@ -138,6 +138,11 @@ final class LedgerJournal implements AutoCloseable {
     return (int) sum.getValue();
   }
 
+  /** Whether it was made, at that length. */
+  boolean isOf(int bytes) {
+    return end == bytes;
+  }
+
   /** Whether the database lacks nothing of what was added. */
   boolean isSpent() {
     return at == 0;
@@ -215,8 +220,8 @@ final class LedgerJournal implements AutoCloseable {
   }
 
   /**
-   * Executes what a database lacks of a journal's groups, each in a transaction of its own, which is
-   * not synced.
+   * Executes what a database lacks of a journal's groups, each in a transaction of its own, which
+   * is not synced.
    *
    * @param commits how many groups the database holds
    * @return how many it holds now

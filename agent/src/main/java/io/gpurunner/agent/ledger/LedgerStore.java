@@ -1,5 +1,6 @@
 package io.gpurunner.agent.ledger;
 
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -28,6 +29,9 @@ final class LedgerStore implements LedgerDatabase {
   /** From one that failed to write the file anew, after a failed sync, to the next try. */
   private static final Duration ANEW_PAUSE = Duration.ofMinutes(1);
 
+  /** From one try to make a journal that could not be made to the next. */
+  private static final Duration JOURNAL_PAUSE = Duration.ofMinutes(1);
+
   private static final Logger log = LoggerFactory.getLogger(LedgerStore.class);
 
   private final LedgerPlace place;
@@ -45,6 +49,8 @@ final class LedgerStore implements LedgerDatabase {
 
   private long compactedBytes;
   private Instant compactNotBefore = Instant.MIN;
+  private boolean lacksRoomToCompact;
+  private Instant journalNotBefore = Instant.MIN;
   private Instant anewNotBefore = Instant.MIN;
 
   /**
@@ -193,12 +199,16 @@ final class LedgerStore implements LedgerDatabase {
   @Override
   public void compactWhereGrown() throws SQLException {
     reserve.takeWhereRoom();
+    makeJournalWhereLacking();
     long bytes = open().bytes();
     boolean grown = bytes > Math.max(sizes.compactFromBytes(), COMPACT_GROWTH * compactedBytes);
     if (!grown || clock.instant().isBefore(compactNotBefore)) {
       return;
     }
     compactNotBefore = clock.instant().plus(COMPACT_PAUSE);
+    if (!hasRoomToCompact(bytes)) {
+      return;
+    }
     long startedNanos = System.nanoTime();
     openAnew(() -> LedgerFile.compact(place));
     compactedBytes = open().bytes();
@@ -214,6 +224,35 @@ final class LedgerStore implements LedgerDatabase {
         bytes / 1_000_000,
         compactedBytes / 1_000_000,
         (System.nanoTime() - startedNanos) / 1_000_000);
+  }
+
+  private void makeJournalWhereLacking() {
+    if (clock.instant().isBefore(journalNotBefore)) {
+      return;
+    }
+    try {
+      if (open().hasJournal(sizes.journalBytes())) {
+        return;
+      }
+    } catch (IOException e) {
+      log.warn("{} cannot be made: {}", place.journal(), e.getMessage());
+    }
+    journalNotBefore = clock.instant().plus(JOURNAL_PAUSE);
+  }
+
+  /** Jobs write to the same disk: what may not fit is not begun. Told once. */
+  private boolean hasRoomToCompact(long bytes) {
+    long need = bytes + LedgerReserve.ROOM_BYTES;
+    boolean room = reserve.freeBytes() >= need;
+    if (!room && !lacksRoomToCompact) {
+      log.warn(
+          "{} has grown to {} MB and is not compacted: that needs {} MB free on its disk",
+          place.path(),
+          bytes / 1_000_000,
+          need / 1_000_000);
+    }
+    lacksRoomToCompact = !room;
+    return room;
   }
 
   @Override

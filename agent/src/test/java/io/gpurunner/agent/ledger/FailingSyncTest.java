@@ -72,6 +72,36 @@ class FailingSyncTest {
     }
   }
 
+  @Test
+  void aJournalThatCouldNotBeMadeIsMadeLater() throws IOException {
+    int lacking = 0;
+    for (int sync = 0, failures = 0; sync == failures; sync++) {
+      Path state = Files.createDirectory(directory.resolve("state-" + sync));
+      LedgerPlace place = new LedgerPlace(FailingFiles.SCHEME + ":file:", state.resolve("ledger"));
+      FailingFiles.failSyncAfter(sync);
+      try (JobLedger ledger = openNew(place)) {
+        failures += FailingFiles.isOver() ? 1 : 0;
+        FailingFiles.heal();
+        lacking += place.journal().size() == 0 ? 1 : 0;
+        ledger.probe(); // is told, then the file is tidied
+        new LedgerStory(ledger, Map.of(), new Random(1)).next();
+        assertThat(place.journal().size()).isEqualTo(SIZES.journalBytes());
+        assertThat(LedgerJournal.read(place.journal()))
+            .extracting(LedgerJournal.Group::number)
+            .endsWith(2L);
+      }
+    }
+    assertThat(lacking).as("openings that could not make it").isPositive();
+  }
+
+  private static JobLedger openNew(LedgerPlace place) {
+    try {
+      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+    } catch (LedgerException refused) {
+      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+    }
+  }
+
   private void live(LedgerPlace place, int seed) {
     try (JobLedger ledger = openAtLast(place)) {
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);

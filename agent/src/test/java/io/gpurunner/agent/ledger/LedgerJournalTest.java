@@ -176,8 +176,7 @@ class LedgerJournalTest {
       damaged[at] ^= 1;
       Files.write(journal, damaged);
       requireRefused("commit 1 is not in it, and damaged in " + journal);
-      assertThatThrownBy(
-              () -> LedgerBackups.copy(killed().resolve("ledger"), path("copy-" + at)))
+      assertThatThrownBy(() -> LedgerBackups.copy(killed().resolve("ledger"), path("copy-" + at)))
           .hasMessageContaining("damaged in " + journal);
     }
     byte[] torn = whole.clone();
