@@ -23,18 +23,16 @@ import org.slf4j.LoggerFactory;
 /**
  * Copies of a ledger: those that the agent makes by itself, in the directory {@code backups} beside
  * it, named by their time and in which order they were made, which no clock tells that was set; and
- * those a person asks for. A copy is itself a ledger's file. It holds
- * jobs, their history, leases, callbacks and idempotency keys, the requests' environments among
- * them, so its file is its owner's alone. Secrets, tokens, jobs' directories and artifacts are not
- * in it. Stateless.
+ * those a person asks for. A copy is itself a ledger's file. It holds jobs, their history, leases,
+ * callbacks and idempotency keys, the requests' environments among them, so its file is its owner's
+ * alone. Secrets, tokens, jobs' directories and artifacts are not in it. Stateless.
  */
 public final class LedgerBackups {
   private static final String PREFIX = "ledger-";
 
   /** {@code ledger-TIME-NUMBER.mv.db}; those of earlier versions have no number. */
   private static final Pattern NAME =
-      Pattern.compile(
-          PREFIX + "([0-9T]+Z)(?:-([0-9]{1,18}))?" + Pattern.quote(LedgerPlace.SUFFIX));
+      Pattern.compile(PREFIX + "([0-9T]+Z)(?:-([0-9]{1,18}))?" + Pattern.quote(LedgerPlace.SUFFIX));
 
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
@@ -203,9 +201,20 @@ public final class LedgerBackups {
         .isEmpty();
   }
 
-  /** Newest first: as they were made, whatever the clock said. */
+  /**
+   * Newest first: as they were made, whatever the clock said.
+   *
+   * @throws LedgerException FAILED where their directory cannot be read
+   */
   static List<Backup> list(LedgerPlace place) {
-    return LedgerPlace.entries(place.backups()).stream()
+    List<FilePath> entries;
+    try {
+      entries = LedgerPlace.entries(place.backups());
+    } catch (IOException e) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED, "the ledger's backups: " + e.getMessage(), e);
+    }
+    return entries.stream()
         .flatMap(file -> named(file).stream())
         .sorted(Comparator.comparing(Backup::number).thenComparing(Backup::at).reversed())
         .toList();
@@ -224,22 +233,31 @@ public final class LedgerBackups {
     }
   }
 
+  /** Where these cannot be read, that is no reason not to say what is wrong with the ledger. */
+  private static String restoring(LedgerPlace place) {
+    Optional<Backup> newest;
+    try {
+      newest = list(place).stream().findFirst();
+    } catch (LedgerException e) {
+      return e.getMessage()
+          + "; see to its disk, then put the newest backup in place with: gpurunner restore FILE";
+    }
+    return newest
+        .map(
+            backup ->
+                "the newest backup was made at "
+                    + backup.at()
+                    + "; put it in place with: gpurunner restore "
+                    + backup.file())
+        .orElse(
+            "there is no backup in "
+                + place.backupsPath()
+                + "; put one from elsewhere in place with: gpurunner restore FILE");
+  }
+
   /** What to do with a ledger that is lost or damaged, for messages. */
   static String remedy(LedgerPlace place) {
-    String restore =
-        list(place).stream()
-            .findFirst()
-            .map(
-                newest ->
-                    "the newest backup was made at "
-                        + newest.at()
-                        + "; put it in place with: gpurunner restore "
-                        + newest.file())
-            .orElse(
-                "there is no backup in "
-                    + place.backupsPath()
-                    + "; put one from elsewhere in place with: gpurunner restore FILE");
-    return restore
+    return restoring(place)
         + " (give --config as the agent has it). Or, to start with no jobs, stop their containers"
         + " and move "
         + place.database()

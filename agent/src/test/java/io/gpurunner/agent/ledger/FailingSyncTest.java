@@ -1,6 +1,7 @@
 package io.gpurunner.agent.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobHistory;
@@ -100,6 +101,23 @@ class FailingSyncTest {
     } catch (LedgerException refused) {
       return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
     }
+  }
+
+  @Test
+  void whatIsWrongIsToldAlsoWhereTheBackupsCannotBeRead() throws IOException {
+    LedgerPlace place =
+        new LedgerPlace(FailingFiles.SCHEME + ":file:", directory.resolve("ledger"));
+    JobLedger.open(place, LedgerStory.CLOCK, SIZES).close();
+    Files.createDirectory(directory.resolve("backups"));
+    Files.write(directory.resolve("ledger.mv.db"), new byte[0]);
+    FailingFiles.failListing();
+    assertThatThrownBy(() -> JobLedger.open(place, LedgerStory.CLOCK, SIZES))
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContainingAll(
+            "ledger.mv.db is empty",
+            "backups cannot be read: ",
+            "Input/output error",
+            "gpurunner restore FILE");
   }
 
   private void live(LedgerPlace place, int seed) {
