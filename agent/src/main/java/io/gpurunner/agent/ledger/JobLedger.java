@@ -59,6 +59,12 @@ public final class JobLedger implements AutoCloseable {
   /** Of the newest job; the ledger's thread's. */
   private long sequence;
 
+  /**
+   * Of the newest job that is on disk. What is read from the file may be committed and not yet
+   * synced, for as long as a disk hangs: no job past this one is told.
+   */
+  private volatile long newestOnDisk;
+
   private final Commits commits;
 
   /**
@@ -87,6 +93,7 @@ public final class JobLedger implements AutoCloseable {
     requireLeasesAgree(jobs.stream().map(JobRows.LiveRow::job).toList());
     jobs.forEach(row -> live.put(row.job(), OptionalLong.of(row.requestBytes())));
     this.sequence = rows.newestSequence(store.rows());
+    this.newestOnDisk = sequence;
     this.commits = committing.apply(changes);
   }
 
@@ -438,7 +445,11 @@ public final class JobLedger implements AutoCloseable {
 
   /** Any job. */
   public Optional<Job> find(JobId id) {
-    return findLive(id).or(() -> read(handle -> rows.find(handle, id)));
+    return findLive(id)
+        .or(
+            () ->
+                read(handle -> rows.find(handle, id))
+                    .filter(job -> job.sequence() <= newestOnDisk));
   }
 
   /** Where any job stands; many times cheaper than {@link #find} for one that has ended. */
@@ -447,12 +458,12 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private Optional<Standing> readStanding(JobId id) {
-    return read(handle -> rows.standing(handle, id));
+    return read(handle -> rows.standing(handle, id, newestOnDisk));
   }
 
   /** The body a job was asked for with, as it was sent. */
   public Optional<String> source(JobId id) {
-    return read(handle -> rows.source(handle, id));
+    return read(handle -> rows.source(handle, id, newestOnDisk));
   }
 
   /**
@@ -467,7 +478,7 @@ public final class JobLedger implements AutoCloseable {
         .filter(creation -> isOnDisk(creation.id()));
   }
 
-  /** What is read from the file may be committed and not yet synced; a new job is not live then. */
+  /** Not so while an end, or a job taken up again, is committed and not yet synced. */
   private boolean isOnDisk(JobId id) {
     return find(id)
         .filter(job -> job.state() instanceof JobState.Final || findLive(id).isPresent())
@@ -489,19 +500,22 @@ public final class JobLedger implements AutoCloseable {
     return live.leases();
   }
 
-  /** A job's history, oldest first, at most {@code limit} of its newest lines. */
+  /**
+   * A job's history, oldest first, at most {@code limit} of its newest lines. A line may be told
+   * shortly before it is on disk; the job's state never is.
+   */
   public List<JobHistory.Line> history(JobId id, int limit) {
-    return read(handle -> rows.history(handle, id, limit));
+    return read(handle -> rows.history(handle, id, newestOnDisk, limit));
   }
 
   /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
   public List<Job> page(Optional<String> user, int page, int size) {
-    return read(handle -> rows.page(handle, user, page, size)).stream()
+    return read(handle -> rows.page(handle, user, newestOnDisk, page, size)).stream()
         .map(job -> findLive(job.id()).orElse(job)) // an end that is not on disk yet is not told
         .toList();
   }
 
-  /** How many jobs there are; of one user, or of all. */
+  /** How many jobs there are, also those on their way to disk; of one user, or of all. */
   public long count(Optional<String> user) {
     return read(handle -> rows.count(handle, user));
   }
@@ -620,6 +634,9 @@ public final class JobLedger implements AutoCloseable {
 
     private List<Job> published = List.of();
 
+    /** The number of the group that was begun; empty once it was published. */
+    private OptionalLong begun = OptionalLong.empty();
+
     void put(Job job) {
       last.put(job.id(), job);
     }
@@ -657,6 +674,7 @@ public final class JobLedger implements AutoCloseable {
       last.clear();
       requestBytes.clear();
       forgotten.clear();
+      begun = OptionalLong.of(store.commits() + 1);
       return store.connection();
     }
 
@@ -704,18 +722,19 @@ public final class JobLedger implements AutoCloseable {
 
     private boolean holdsGroup() throws SQLException {
       List<Job> found = rows.loadLive(writing()).stream().map(JobRows.LiveRow::job).toList();
-      if (live.equalAfter(List.of(), found)) {
-        return false; // also found out on a disk that is full
+      // Live jobs alone do not tell: a group need not change any.
+      boolean there = begun.isPresent() && store.commits() >= begun.getAsLong();
+      if (!live.equalAfter(there ? kept.values() : List.of(), found)) {
+        throw new LedgerException(
+            LedgerException.Kind.UNKNOWN,
+            store.describe()
+                + " does not hold what was written to it: nothing more is recorded; look at its"
+                + " disk, then start the agent again");
       }
-      if (live.equalAfter(kept.values(), found)) {
-        store.commit();
-        return true;
+      if (there) {
+        store.commit(); // not where it is void: that is found out on a disk that is full, too
       }
-      throw new LedgerException(
-          LedgerException.Kind.UNKNOWN,
-          store.describe()
-              + " does not hold what was written to it: nothing more is recorded; look at its disk,"
-              + " then start the agent again");
+      return there;
     }
 
     @Override
@@ -723,6 +742,8 @@ public final class JobLedger implements AutoCloseable {
       List<Job> changed = List.copyOf(kept.values());
       watch.reached(CommitWatch.Boundary.UNTOLD, changed);
       published = changed;
+      begun = OptionalLong.empty();
+      newestOnDisk = sequence;
       // First: a job is at no time in neither.
       ended.changed(changed);
       ended.forgotten(forgotten);

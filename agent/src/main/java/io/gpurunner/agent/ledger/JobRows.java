@@ -33,6 +33,7 @@ final class JobRows {
 
   // Of a million jobs, these take the first few. H2 goes along an index, and stops, only where the
   // order names all of the index's columns from the first on, also one that has but one value.
+  // A comparison of a bare column would make it choose another index: hence "+ 0".
 
   static final String FORGETTABLE =
       "select id from job where files = 'SWEPT' and finished_at < :before"
@@ -40,12 +41,15 @@ final class JobRows {
           + " order by files, finished_at, sequence limit :limit";
 
   static final String PAGE =
-      "select " + JOB_COLUMNS + " from job order by sequence desc limit :size offset :skip";
+      "select "
+          + JOB_COLUMNS
+          + " from job where sequence + 0 <= :newest order by sequence desc limit :size offset :skip";
 
   static final String PAGE_OF_OWNER =
       "select "
           + JOB_COLUMNS
-          + " from job where owner = :owner order by owner desc, sequence desc limit :size offset :skip";
+          + " from job where owner = :owner and sequence + 0 <= :newest"
+          + " order by owner desc, sequence desc limit :size offset :skip";
 
   /**
    * A job that has not ended.
@@ -73,10 +77,15 @@ final class JobRows {
         .findOne();
   }
 
-  Optional<Standing> standing(Handle handle, JobId id) {
+  /**
+   * @param newest the sequence of the newest job that is told
+   */
+  Optional<Standing> standing(Handle handle, JobId id, long newest) {
     return handle
-        .createQuery("select owner, state_json, files from job where id = :id")
+        .createQuery(
+            "select owner, state_json, files from job where id = :id and sequence <= :newest")
         .bind("id", id.value())
+        .bind("newest", newest)
         .map(
             (row, _) ->
                 new Standing(
@@ -108,11 +117,16 @@ final class JobRows {
         job.files().name());
   }
 
-  /** The body that a job was asked for with, as it was sent. */
-  Optional<String> source(Handle handle, JobId id) {
+  /**
+   * The body that a job was asked for with, as it was sent.
+   *
+   * @param newest the sequence of the newest job that is told
+   */
+  Optional<String> source(Handle handle, JobId id, long newest) {
     return handle
-        .createQuery("select source from job where id = :id")
+        .createQuery("select source from job where id = :id and sequence <= :newest")
         .bind("id", id.value())
+        .bind("newest", newest)
         .mapTo(String.class)
         .findOne();
   }
@@ -207,12 +221,17 @@ final class JobRows {
     }
   }
 
-  List<JobHistory.Line> history(Handle handle, JobId id, int limit) {
+  /**
+   * @param newest the sequence of the newest job that is told
+   */
+  List<JobHistory.Line> history(Handle handle, JobId id, long newest, int limit) {
     return handle
         .createQuery(
-            "select at, kind, message from job_event where job = (select sequence from job where id = :id)"
+            "select at, kind, message from job_event"
+                + " where job = (select sequence from job where id = :id and sequence <= :newest)"
                 + " order by number desc limit :limit")
         .bind("id", id.value())
+        .bind("newest", newest)
         .bind("limit", limit)
         .map(
             (row, _) ->
@@ -253,9 +272,13 @@ final class JobRows {
         .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
   }
 
-  List<Job> page(Handle handle, Optional<String> owner, int page, int size) {
+  /**
+   * @param newest the sequence of the newest job that is told
+   */
+  List<Job> page(Handle handle, Optional<String> owner, long newest, int page, int size) {
     return handle
         .createQuery(owner.isPresent() ? PAGE_OF_OWNER : PAGE)
+        .bind("newest", newest)
         .bind("size", size)
         .bind("skip", (long) (page - 1) * size)
         .bindMap(owner.map(name -> Map.of("owner", name)).orElse(Map.of()))

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
@@ -12,6 +13,8 @@ import java.time.format.DateTimeParseException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.h2.mvstore.MVStore;
 import org.h2.store.fs.FilePath;
 import org.slf4j.Logger;
@@ -19,13 +22,17 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Copies of a ledger: those that the agent makes by itself, in the directory {@code backups} beside
- * it, named by their time; and those a person asks for. A copy is itself a ledger's file. It holds
- * jobs, their history, leases, callbacks and idempotency keys, the requests' environments among
- * them, so its file is its owner's alone. Secrets, tokens, jobs' directories and artifacts are not
- * in it. Stateless.
+ * it, named by their time and in which order they were made, which no clock tells that was set; and
+ * those a person asks for. A copy is itself a ledger's file. It holds jobs, their history, leases,
+ * callbacks and idempotency keys, the requests' environments among them, so its file is its owner's
+ * alone. Secrets, tokens, jobs' directories and artifacts are not in it. Stateless.
  */
 public final class LedgerBackups {
   private static final String PREFIX = "ledger-";
+
+  /** {@code ledger-TIME-NUMBER.mv.db}; those of earlier versions have no number. */
+  private static final Pattern NAME =
+      Pattern.compile(PREFIX + "([0-9T]+Z)(?:-([0-9]{1,18}))?" + Pattern.quote(LedgerPlace.SUFFIX));
 
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
@@ -81,6 +88,12 @@ public final class LedgerBackups {
       if (!copy.isRegularFile()) {
         throw new IOException("no such file");
       }
+      // There is no witness for a copy: H2 would open one that was cut short as it was before.
+      if (!SealedFile.isClosedWell(copy)) {
+        throw new IOException(
+            "it does not end as a ledger that was closed: it was cut short, or copied by hand while"
+                + " an agent was writing it; take it again from where it came, or another one");
+      }
       MVStore.compact(SealedFiles.over(copy.toString()), next.file().toString(), false, null);
       LedgerCopy.Content content = LedgerCopy.look(next);
       if (!place.isAbsent()) {
@@ -116,11 +129,12 @@ public final class LedgerBackups {
       place.makePrivateDirectory(place.backups());
       deleteUnfinished(place);
       requireRoom(place);
-      LedgerCopy.Content content = LedgerCopy.make(place, fileFor(place, now));
+      FilePath copy = nextFile(place, now);
+      LedgerCopy.Content content = LedgerCopy.make(place, copy);
       for (Backup old : list(place).stream().skip(KEPT).toList()) {
         LedgerPlace.delete(old.file());
       }
-      log.info("backup of the ledger: {}, {} MB", fileFor(place, now), content.bytes() / 1_000_000);
+      log.info("backup of the ledger: {}, {} MB", copy, content.bytes() / 1_000_000);
       return content;
     } catch (IOException e) {
       throw new LedgerException(
@@ -164,50 +178,86 @@ public final class LedgerBackups {
     return new Copied(content.bytes(), content.jobs(), content.live());
   }
 
-  /** One of them. */
-  record Backup(FilePath file, Instant at) {}
+  /**
+   * One of them.
+   *
+   * @param number higher than that of any made before; 0 for one of an earlier version
+   * @param at by the clock of then
+   */
+  record Backup(FilePath file, long number, Instant at) {}
 
-  static FilePath fileFor(LedgerPlace place, Instant at) {
-    return FilePath.get(place.backups() + "/" + PREFIX + TIME.format(at) + LedgerPlace.SUFFIX);
+  private static FilePath nextFile(LedgerPlace place, Instant at) {
+    long newest = list(place).stream().mapToLong(Backup::number).max().orElse(0);
+    String name = PREFIX + TIME.format(at) + "-" + (newest + 1) + LedgerPlace.SUFFIX;
+    return FilePath.get(place.backups() + "/" + name);
   }
 
-  /** Newest first. */
+  /** Whether none was made within so long, by this clock or one that it was set back from. */
+  static boolean isDue(LedgerPlace place, Duration interval, Instant now) {
+    return list(place).stream()
+        .findFirst()
+        .map(Backup::at)
+        .filter(at -> at.isAfter(now.minus(interval)) && !at.isAfter(now))
+        .isEmpty();
+  }
+
+  /**
+   * Newest first: as they were made, whatever the clock said.
+   *
+   * @throws LedgerException FAILED where their directory cannot be read
+   */
   static List<Backup> list(LedgerPlace place) {
-    return LedgerPlace.entries(place.backups()).stream()
+    List<FilePath> entries;
+    try {
+      entries = LedgerPlace.entries(place.backups());
+    } catch (IOException e) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED, "the ledger's backups: " + e.getMessage(), e);
+    }
+    return entries.stream()
         .flatMap(file -> named(file).stream())
-        .sorted(Comparator.comparing(Backup::at).reversed())
+        .sorted(Comparator.comparing(Backup::number).thenComparing(Backup::at).reversed())
         .toList();
   }
 
   private static Optional<Backup> named(FilePath file) {
-    String name = file.getName();
-    if (!name.startsWith(PREFIX) || !name.endsWith(LedgerPlace.SUFFIX)) {
+    Matcher name = NAME.matcher(file.getName());
+    if (!name.matches()) {
       return Optional.empty();
     }
-    String time = name.substring(PREFIX.length(), name.length() - LedgerPlace.SUFFIX.length());
+    long number = name.group(2) == null ? 0 : Long.parseLong(name.group(2));
     try {
-      return Optional.of(new Backup(file, TIME.parse(time, Instant::from)));
+      return Optional.of(new Backup(file, number, TIME.parse(name.group(1), Instant::from)));
     } catch (DateTimeParseException someOther) {
       return Optional.empty();
     }
   }
 
+  /** Where these cannot be read, that is no reason not to say what is wrong with the ledger. */
+  private static String restoring(LedgerPlace place) {
+    Optional<Backup> newest;
+    try {
+      newest = list(place).stream().findFirst();
+    } catch (LedgerException e) {
+      return e.getMessage()
+          + "; see to its disk, then put the newest backup in place with: gpurunner restore FILE";
+    }
+    return newest
+        .map(
+            backup ->
+                "the newest backup was made at "
+                    + backup.at()
+                    + "; put it in place with: gpurunner restore "
+                    + backup.file())
+        .orElse(
+            "there is no backup in "
+                + place.backupsPath()
+                + "; put one from elsewhere in place with: gpurunner restore FILE");
+  }
+
   /** What to do with a ledger that is lost or damaged, for messages. */
   static String remedy(LedgerPlace place) {
-    String restore =
-        list(place).stream()
-            .findFirst()
-            .map(
-                newest ->
-                    "the newest backup was made at "
-                        + newest.at()
-                        + "; put it in place with: gpurunner restore "
-                        + newest.file())
-            .orElse(
-                "there is no backup in "
-                    + place.backupsPath()
-                    + "; put one from elsewhere in place with: gpurunner restore FILE");
-    return restore
+    return restoring(place)
         + " (give --config as the agent has it). Or, to start with no jobs, stop their containers"
         + " and move "
         + place.database()

@@ -5,7 +5,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.List;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.h2.store.fs.FilePath;
@@ -80,7 +79,7 @@ final class LedgerCopy {
       raw.delete();
       part.delete();
       // The journal first: what it no longer says is in the file by then.
-      List<LedgerJournal.Group> journal = LedgerJournal.read(from.journal());
+      LedgerJournal.Content journal = LedgerJournal.content(from.journal());
       copy(from.file(), raw.file());
       LedgerSchema.compact(raw, part);
       complete(part, journal);
@@ -100,9 +99,9 @@ final class LedgerCopy {
     return content;
   }
 
-  private static void complete(LedgerPlace part, List<LedgerJournal.Group> journal)
+  private static void complete(LedgerPlace part, LedgerJournal.Content journal)
       throws SQLException {
-    if (journal.isEmpty()) {
+    if (journal.newest() == 0) {
       return;
     }
     try (Connection connection = LedgerSchema.source(part, ";IFEXISTS=TRUE").getConnection()) {

@@ -26,6 +26,9 @@ interface LedgerDatabase extends AutoCloseable {
   /** Commits, and returns once that is on disk. */
   void commit() throws SQLException;
 
+  /** How many groups of commits it holds. */
+  long commits();
+
   <T> T read(Function<Handle, T> query);
 
   /** Why no job can be taken, though it is open; empty where they can. */

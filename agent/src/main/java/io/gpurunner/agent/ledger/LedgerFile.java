@@ -31,7 +31,7 @@ final class LedgerFile implements AutoCloseable {
   private final Connection connection;
   private final Handle writing;
   private final RowWriter rows;
-  private final LedgerJournal journal;
+  private LedgerJournal journal;
   private final Witness witness;
   private long commits;
 
@@ -93,7 +93,11 @@ final class LedgerFile implements AutoCloseable {
   private static void putOnDisk(LedgerPlace place) throws IOException {
     if (place.mayLackOnDisk()) {
       log.warn("{} may not be on disk as it can be read, so it is now written anew", place.path());
-      compact(place);
+      try {
+        compact(place);
+      } catch (LedgerException e) {
+        throw e.getCause() == null ? e : refused(place, String.valueOf(e.getMessage()), e);
+      }
     } else {
       place.sync();
     }
@@ -151,7 +155,7 @@ final class LedgerFile implements AutoCloseable {
     long commits = LedgerSchema.commits(connection, version);
     long held;
     try {
-      held = LedgerJournal.replay(LedgerJournal.read(place.journal()), connection, commits);
+      held = LedgerJournal.replay(LedgerJournal.content(place.journal()), connection, commits);
     } catch (LedgerException e) {
       throw e.getCause() == null
           ? lost(place, "cannot be completed (" + e.getMessage() + ")")
@@ -326,6 +330,26 @@ final class LedgerFile implements AutoCloseable {
     if (!journal.isSpent()) {
       writeDatabase();
     }
+  }
+
+  /**
+   * Makes a journal where it could not be made before: without, each commit writes the database. To
+   * be called between commits.
+   *
+   * @return whether it is there now
+   */
+  boolean hasJournal(int bytes) throws IOException {
+    if (!journal.isOf(bytes)) {
+      LedgerJournal again = LedgerJournal.open(place, bytes);
+      journal.close();
+      journal = again;
+    }
+    return journal.isOf(bytes);
+  }
+
+  /** How many times it was committed. */
+  long commits() {
+    return commits;
   }
 
   /** Length of the file. */

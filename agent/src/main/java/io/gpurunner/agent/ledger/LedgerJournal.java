@@ -22,13 +22,18 @@ import org.slf4j.LoggerFactory;
  * <p>A record is, big-endian: the text {@code GRJ1}, the length of its content in bytes (4), the
  * number of the group (8), the CRC-32C of number and content (4), then the content: JSON, a list of
  * {@link RowChange}. Records are read as far as they are whole and their numbers follow each other:
- * what a cut has torn, and what is left of earlier rounds, is not. For one thread.
+ * what a cut has torn, and what is left of earlier rounds, is not. A record is written only once
+ * the one before it is on disk, so a cut tears none but the newest: where a whole one with a later
+ * number is anywhere behind, what ends the sequence is damage. For one thread.
  */
 final class LedgerJournal implements AutoCloseable {
   /** Some 500 jobs created, which a start may have to execute again. */
   static final int BYTES = 1 << 20;
 
   private static final int MAGIC = 0x47524a31;
+  private static final int LENGTH_AT = 4;
+  private static final int NUMBER_AT = 8;
+  private static final int SUM_AT = 16;
   private static final int HEADER_BYTES = 20;
 
   private static final JsonMapper MAPPER = new JsonMapper();
@@ -43,6 +48,14 @@ final class LedgerJournal implements AutoCloseable {
 
   /** What one record says. */
   record Group(long number, List<RowChange> changes) {}
+
+  /**
+   * What is in a journal.
+   *
+   * @param groups from its start, as far as they are whole and follow each other
+   * @param newest the highest number of any record that is whole, wherever it is; 0 where none is
+   */
+  record Content(FilePath file, List<Group> groups, long newest) {}
 
   private LedgerJournal(FilePath file, FileChannel channel, long end) {
     this.file = file;
@@ -125,6 +138,11 @@ final class LedgerJournal implements AutoCloseable {
     return (int) sum.getValue();
   }
 
+  /** Whether it was made, at that length. */
+  boolean isOf(int bytes) {
+    return end == bytes;
+  }
+
   /** Whether the database lacks nothing of what was added. */
   boolean isSpent() {
     return at == 0;
@@ -137,33 +155,62 @@ final class LedgerJournal implements AutoCloseable {
 
   /** What a journal says; nothing where there is none. */
   static List<Group> read(FilePath file) throws IOException {
+    return content(file).groups;
+  }
+
+  /** The same, and what else is in it. */
+  static Content content(FilePath file) throws IOException {
+    ByteBuffer bytes = bytesOf(file);
     List<Group> groups = new ArrayList<>();
-    if (!file.exists()) {
-      return groups;
+    boolean follows = true;
+    long newest = 0;
+    int at = 0;
+    while (at + HEADER_BYTES <= bytes.limit()) {
+      if (!isWholeAt(bytes, at)) {
+        follows = false;
+        at++;
+        continue;
+      }
+      int length = bytes.getInt(at + LENGTH_AT);
+      long number = bytes.getLong(at + NUMBER_AT);
+      follows &= groups.isEmpty() || number == groups.getLast().number + 1;
+      if (follows) {
+        groups.add(new Group(number, MAPPER.readValue(jsonAt(bytes, at, length), CHANGES)));
+      }
+      newest = Math.max(newest, number);
+      at += HEADER_BYTES + length;
     }
-    ByteBuffer content = ByteBuffer.allocate(Math.toIntExact(Math.min(file.size(), 64 * BYTES)));
+    return new Content(file, groups, newest);
+  }
+
+  private static ByteBuffer bytesOf(FilePath file) throws IOException {
+    if (!file.exists()) {
+      return ByteBuffer.allocate(0);
+    }
+    ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(Math.min(file.size(), 64 * BYTES)));
     try (FileChannel channel = file.open("r")) {
-      while (content.hasRemaining() && channel.read(content, content.position()) > 0) {
+      while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) > 0) {
         // until all is there
       }
     }
-    content.flip();
-    while (content.remaining() >= HEADER_BYTES && content.getInt() == MAGIC) {
-      int length = content.getInt();
-      long number = content.getLong();
-      int sum = content.getInt();
-      boolean follows = groups.isEmpty() || number == groups.getLast().number + 1;
-      if (!follows || length < 0 || length > content.remaining()) {
-        break;
-      }
-      byte[] json = new byte[length];
-      content.get(json);
-      if (sumOf(number, json) != sum) {
-        break;
-      }
-      groups.add(new Group(number, MAPPER.readValue(json, CHANGES)));
+    return bytes.flip();
+  }
+
+  private static boolean isWholeAt(ByteBuffer bytes, int at) {
+    if (bytes.getInt(at) != MAGIC) {
+      return false;
     }
-    return groups;
+    int length = bytes.getInt(at + LENGTH_AT);
+    return length >= 0
+        && length <= bytes.limit() - at - HEADER_BYTES
+        && sumOf(bytes.getLong(at + NUMBER_AT), jsonAt(bytes, at, length))
+            == bytes.getInt(at + SUM_AT);
+  }
+
+  private static byte[] jsonAt(ByteBuffer bytes, int at, int length) {
+    byte[] json = new byte[length];
+    bytes.get(at + HEADER_BYTES, json);
+    return json;
   }
 
   /** The number of the last group that is there, of a database that holds so many, and these. */
@@ -173,18 +220,18 @@ final class LedgerJournal implements AutoCloseable {
   }
 
   /**
-   * Executes what a database lacks of some groups, each in a transaction of its own, which is not
-   * synced.
+   * Executes what a database lacks of a journal's groups, each in a transaction of its own, which
+   * is not synced.
    *
    * @param commits how many groups the database holds
    * @return how many it holds now
    * @throws LedgerException FAILED where some between are nowhere
    */
-  static long replay(List<Group> groups, Connection connection, long commits) throws SQLException {
+  static long replay(Content journal, Connection connection, long commits) throws SQLException {
     long held = commits;
     connection.setAutoCommit(false);
     RowWriter rows = new RowWriter(connection);
-    for (Group group : groups) {
+    for (Group group : journal.groups) {
       if (group.number > held + 1) {
         throw new LedgerException(
             LedgerException.Kind.FAILED,
@@ -200,6 +247,17 @@ final class LedgerJournal implements AutoCloseable {
         connection.commit();
         held = group.number;
       }
+    }
+    if (journal.newest > held + 1) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED,
+          "commit "
+              + (held + 1)
+              + " is not in it, and damaged in "
+              + journal.file
+              + ", which has commit "
+              + journal.newest
+              + " behind it");
     }
     return held;
   }

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.ledger;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -252,7 +253,12 @@ record LedgerPlace(String scheme, Path database) {
     }
   }
 
-  static List<FilePath> entries(FilePath directory) {
-    return directory.isDirectory() ? directory.newDirectoryStream() : List.of();
+  static List<FilePath> entries(FilePath directory) throws IOException {
+    try {
+      return directory.isDirectory() ? directory.newDirectoryStream() : List.of();
+    } catch (DbException | UncheckedIOException e) {
+      throw new IOException(
+          directory + " cannot be read: " + LedgerException.rootOf(e).getMessage(), e);
+    }
   }
 }

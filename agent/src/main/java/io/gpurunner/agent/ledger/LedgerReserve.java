@@ -14,11 +14,15 @@ import org.slf4j.LoggerFactory;
  * taken until it is there again. For the ledger's thread; {@link #fault} for any.
  */
 final class LedgerReserve {
-  /** A lone commit takes 24 kB of the file, the end of a job six of them: enough for 50 jobs. */
+  /**
+   * The journal, which is full-length already, takes most commits; the database, written once for
+   * many of them, 24 kB each time at the least: enough for the ends of thousands of jobs that come
+   * together, and of 50 that come one by one, each commit after a pause of its own.
+   */
   private static final int BYTES = 8 << 20;
 
   /** Free on the disk before the reserve is taken again, and below which a failure is its. */
-  private static final long ROOM_BYTES = 8L * BYTES;
+  static final long ROOM_BYTES = 8L * BYTES;
 
   private static final Logger log = LoggerFactory.getLogger(LedgerReserve.class);
 
@@ -87,7 +91,8 @@ final class LedgerReserve {
     }
   }
 
-  private long freeBytes() {
+  /** Of the disk; 0 where that is not known. */
+  long freeBytes() {
     try {
       return place.freeBytes();
     } catch (IOException e) {

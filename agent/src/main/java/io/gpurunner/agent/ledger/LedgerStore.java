@@ -1,5 +1,6 @@
 package io.gpurunner.agent.ledger;
 
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -28,6 +29,9 @@ final class LedgerStore implements LedgerDatabase {
   /** From one that failed to write the file anew, after a failed sync, to the next try. */
   private static final Duration ANEW_PAUSE = Duration.ofMinutes(1);
 
+  /** From one try to make a journal that could not be made to the next. */
+  private static final Duration JOURNAL_PAUSE = Duration.ofMinutes(1);
+
   private static final Logger log = LoggerFactory.getLogger(LedgerStore.class);
 
   private final LedgerPlace place;
@@ -45,6 +49,8 @@ final class LedgerStore implements LedgerDatabase {
 
   private long compactedBytes;
   private Instant compactNotBefore = Instant.MIN;
+  private boolean lacksRoomToCompact;
+  private Instant journalNotBefore = Instant.MIN;
   private Instant anewNotBefore = Instant.MIN;
 
   /**
@@ -91,11 +97,20 @@ final class LedgerStore implements LedgerDatabase {
     try {
       return openFile();
     } catch (LedgerException e) {
-      if (reserve.giveUpWhereFull()) {
+      if (giveUpReserveWhereFull()) {
         return openFile();
       }
       throw e;
     }
+  }
+
+  /** With more room, a file that is to be written anew need not wait for its next try. */
+  private boolean giveUpReserveWhereFull() {
+    boolean given = reserve.giveUpWhereFull();
+    if (given) {
+      anewNotBefore = Instant.MIN;
+    }
+    return given;
   }
 
   private LedgerFile openFile() {
@@ -126,6 +141,11 @@ final class LedgerStore implements LedgerDatabase {
   }
 
   @Override
+  public long commits() {
+    return open().commits();
+  }
+
+  @Override
   public <T> T read(Function<Handle, T> query) {
     opening.readLock().lock();
     try {
@@ -152,7 +172,7 @@ final class LedgerStore implements LedgerDatabase {
 
   @Override
   public void openAnew() {
-    openAnew(reserve::giveUpWhereFull);
+    openAnew(this::giveUpReserveWhereFull);
   }
 
   private void openAnew(Runnable meanwhile) {
@@ -179,17 +199,26 @@ final class LedgerStore implements LedgerDatabase {
   @Override
   public void compactWhereGrown() throws SQLException {
     reserve.takeWhereRoom();
+    makeJournalWhereLacking();
     long bytes = open().bytes();
     boolean grown = bytes > Math.max(sizes.compactFromBytes(), COMPACT_GROWTH * compactedBytes);
     if (!grown || clock.instant().isBefore(compactNotBefore)) {
       return;
     }
     compactNotBefore = clock.instant().plus(COMPACT_PAUSE);
+    if (!hasRoomToCompact(bytes)) {
+      return;
+    }
     long startedNanos = System.nanoTime();
     openAnew(() -> LedgerFile.compact(place));
     compactedBytes = open().bytes();
-    JobRows.recordCompactedBytes(rows(), compactedBytes);
-    commit();
+    try {
+      JobRows.recordCompactedBytes(rows(), compactedBytes);
+      commit();
+    } catch (SQLException | RuntimeException e) {
+      shut(); // whether that is on disk, and counted, is seen once it is open again
+      throw e;
+    }
     log.info(
         "the ledger was compacted from {} to {} MB in {} ms",
         bytes / 1_000_000,
@@ -197,14 +226,39 @@ final class LedgerStore implements LedgerDatabase {
         (System.nanoTime() - startedNanos) / 1_000_000);
   }
 
+  private void makeJournalWhereLacking() {
+    if (clock.instant().isBefore(journalNotBefore)) {
+      return;
+    }
+    try {
+      if (open().hasJournal(sizes.journalBytes())) {
+        return;
+      }
+    } catch (IOException e) {
+      log.warn("{} cannot be made: {}", place.journal(), e.getMessage());
+    }
+    journalNotBefore = clock.instant().plus(JOURNAL_PAUSE);
+  }
+
+  /** Jobs write to the same disk: what may not fit is not begun. Told once. */
+  private boolean hasRoomToCompact(long bytes) {
+    long need = bytes + LedgerReserve.ROOM_BYTES;
+    boolean room = reserve.freeBytes() >= need;
+    if (!room && !lacksRoomToCompact) {
+      log.warn(
+          "{} has grown to {} MB and is not compacted: that needs {} MB free on its disk",
+          place.path(),
+          bytes / 1_000_000,
+          need / 1_000_000);
+    }
+    lacksRoomToCompact = !room;
+    return room;
+  }
+
   @Override
   public void backUpWhereLast(Duration interval) {
     Instant now = clock.instant();
-    boolean recent =
-        LedgerBackups.list(place).stream()
-            .map(LedgerBackups.Backup::at)
-            .anyMatch(at -> at.isAfter(now.minus(interval)) && !at.isAfter(now));
-    if (!recent) {
+    if (LedgerBackups.isDue(place, interval, now)) {
       LedgerBackups.makeOwn(place, now);
     }
   }

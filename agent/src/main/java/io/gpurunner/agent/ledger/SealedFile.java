@@ -12,6 +12,7 @@ import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 import org.h2.mvstore.DataUtils;
 import org.h2.store.fs.FileBaseDefault;
+import org.h2.store.fs.FilePath;
 
 /**
  * A file of H2's whose chunks count only whole. H2 takes a chunk for written where its first and
@@ -58,6 +59,17 @@ final class SealedFile extends FileBaseDefault {
   SealedFile(FileChannel base, UnsyncedMark unsynced) {
     this.base = base;
     this.unsynced = unsynced;
+  }
+
+  /**
+   * Whether a file ends as one that was closed well: one that was cut short does not, nor one that
+   * was copied while it was written.
+   */
+  static boolean isClosedWell(FilePath file) throws IOException {
+    try (SealedFile sealed = new SealedFile(file.open("r"), UnsyncedMark.of(file))) {
+      ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+      return sealed.base.read(header, 0) == HEADER_BYTES && sealed.isClosedWell(header.flip());
+    }
   }
 
   @Override

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
 import org.h2.store.fs.FilePath;
 
 /**
@@ -67,6 +68,18 @@ final class CutDisk implements AutoCloseable {
 
   /** What was done to the disk, in order. */
   sealed interface Step {
+    /** The same of other files. */
+    default Step of(UnaryOperator<Inode> files) {
+      return switch (this) {
+        case Write write -> new Write(files.apply(write.file), write.position, write.data);
+        case Truncate truncate -> new Truncate(files.apply(truncate.file), truncate.length);
+        case Sync sync -> new Sync(files.apply(sync.file));
+        case FailedSync sync -> new FailedSync(files.apply(sync.file));
+        case Name name -> new Name(name.name, files.apply(name.file));
+        case Rename _, Remove _, SyncNames _ -> this;
+      };
+    }
+
     @SuppressWarnings("ArrayRecordComponent") // not compared
     record Write(Inode file, int position, byte[] data) implements Step {}
 
@@ -98,6 +111,36 @@ final class CutDisk implements AutoCloseable {
 
   CutDisk() {
     this(new TreeMap<>(), Set.of(""));
+  }
+
+  /** The disk as it is for the next process: what this one's syncs did not write is still not. */
+  private CutDisk(CutDisk before, int count) {
+    Map<Inode, Inode> copies = new HashMap<>();
+    UnaryOperator<Inode> copy = file -> copies.computeIfAbsent(file, before::copyAtStart);
+    this.names = new TreeMap<>();
+    before.namesAtStart.forEach((name, file) -> names.put(name, copy.apply(file)));
+    this.namesAtStart = new TreeMap<>(names);
+    this.directories.addAll(before.directories);
+    before.steps.subList(0, count).forEach(step -> steps.add(step.of(copy)));
+    copies.values().forEach(file -> atStart.put(file, file.bytes()));
+    for (Step step : steps) {
+      apply(step, names);
+      switch (step) {
+        case Step.Write write -> applyWhole(write, write.file);
+        case Step.Truncate truncate -> applyWhole(truncate, truncate.file);
+        case Step.Sync _,
+            Step.FailedSync _,
+            Step.Name _,
+            Step.Rename _,
+            Step.Remove _,
+            Step.SyncNames _ -> {}
+      }
+    }
+    disks.put(number, this);
+  }
+
+  private Inode copyAtStart(Inode file) {
+    return new Inode(atStart.getOrDefault(file, new byte[0]).clone());
   }
 
   private CutDisk(Map<String, Inode> names, Set<String> directories) {
@@ -226,27 +269,27 @@ final class CutDisk implements AutoCloseable {
     return List.copyOf(steps);
   }
 
-  /** The disk as a kill of the process leaves it: everything that was done is there. */
+  /**
+   * The disk as a kill of the process leaves it: everything that was done can be read, and what was
+   * not synced, or never will be, is lost at a cut as before.
+   */
   synchronized CutDisk afterKill(int count) {
-    return image(count, Optional.empty());
+    return new CutDisk(this, count);
   }
 
   /** The disk as the worst of power cuts leaves it: nothing is there but what was synced. */
   synchronized CutDisk afterWorstCut(int count) {
-    return image(count, Optional.of(Chance.NOTHING_KEPT));
+    return image(count, Chance.NOTHING_KEPT);
   }
 
   /** The disk as a power cut after so many steps leaves it. */
   synchronized CutDisk afterCut(int count, Random random) {
-    return image(count, Optional.of(new Chance(random)));
+    return image(count, new Chance(random));
   }
 
-  /**
-   * @param cut empty where all that was done is kept
-   */
-  private CutDisk image(int count, Optional<Chance> cut) {
+  private CutDisk image(int count, Chance cut) {
     Map<String, Inode> left = new TreeMap<>(namesAtStart);
-    int namesKept = cut.map(chance -> namesKept(count, chance)).orElse(count);
+    int namesKept = namesKept(count, cut);
     for (int i = 0; i < namesKept; i++) {
       apply(steps.get(i), left);
     }
@@ -281,13 +324,9 @@ final class CutDisk implements AutoCloseable {
     }
   }
 
-  private Inode content(Inode file, int count, Optional<Chance> cut) {
+  private Inode content(Inode file, int count, Chance cut) {
     Inode image = new Inode(atStart.getOrDefault(file, new byte[0]));
-    if (cut.isEmpty()) {
-      changes(file, 0, count).forEach(step -> applyWhole(step, image));
-      return image;
-    }
-    Optional<Leftovers> leftovers = cut.get().leftovers();
+    Optional<Leftovers> leftovers = cut.leftovers();
     int from = 0;
     for (int i = 0; i < count; i++) {
       if (steps.get(i) instanceof Step.Sync sync && sync.file == file) {

@@ -1,8 +1,10 @@
 package io.gpurunner.agent.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -19,6 +21,7 @@ import org.junit.jupiter.api.Test;
 class CutDiskTest {
   private static final int COMMITS = 25;
   private static final int CUTS = 300;
+  private static final int COMMITS_AFTER_START = 5;
 
   @Test
   void nothingIsAnsweredBeforeItIsSynced() {
@@ -45,6 +48,69 @@ class CutDiskTest {
           JobLedger found = open(left)) {
         assertThat(found.find(answered.id())).isEmpty();
       }
+    }
+  }
+
+  /**
+   * The process that met the failing sync is gone, what it wrote can still be read, and later syncs
+   * pass without writing it: only the mark beside the file tells the next process.
+   */
+  @Test
+  void afterASyncThatFailedTheNextProcessWritesTheDatabaseAnew() {
+    // Without a journal a commit fails; with one, what was answered is written when it is closed.
+    for (int journalBytes : new int[] {0, LedgerJournal.BYTES}) {
+      LedgerSizes sizes = new LedgerSizes(Long.MAX_VALUE, journalBytes);
+      try (CutDisk disk = new CutDisk()) {
+        JobLedger ledger = JobLedger.open(disk.place(), LedgerStory.CLOCK, sizes);
+        LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+        for (int i = 0; i < COMMITS; i++) {
+          story.next();
+        }
+        ledger.listen(_ -> disk.failSyncs(0, Integer.MAX_VALUE)); // once the next is on disk
+        story.next();
+        if (journalBytes == 0) {
+          assertThatThrownBy(story::next).isInstanceOf(LedgerException.class);
+        }
+        ledger.close();
+        requireMarkIsNeeded(disk, story.jobs(), sizes);
+      }
+    }
+  }
+
+  private static void requireMarkIsNeeded(
+      CutDisk disk, Map<JobId, Job> answered, LedgerSizes sizes) {
+    try (CutDisk next = disk.afterKill(disk.stepCount())) {
+      assertThat(holdsAfterStartAndCut(next, answered, sizes)).isTrue();
+    }
+    try (CutDisk next = disk.afterKill(disk.stepCount())) {
+      next.remove("ledger.mv.db.unsynced");
+      assertThat(holdsAfterStartAndCut(next, answered, sizes))
+          .as("without the mark, this test sees a loss")
+          .isFalse();
+    }
+  }
+
+  private static boolean holdsAfterStartAndCut(
+      CutDisk disk, Map<JobId, Job> answered, LedgerSizes sizes) {
+    try (JobLedger ledger = JobLedger.open(disk.place(), LedgerStory.CLOCK, sizes)) {
+      Map<JobId, Job> found = LedgerStory.jobsOf(ledger);
+      assertThat(found.keySet()).containsAll(answered.keySet());
+      LedgerStory story = new LedgerStory(ledger, found, new Random(2));
+      boolean holds = true;
+      for (int i = 0; i < COMMITS_AFTER_START && holds; i++) {
+        story.next();
+        holds = holdsAfterCut(disk, story.jobs(), sizes);
+      }
+      return holds;
+    }
+  }
+
+  private static boolean holdsAfterCut(CutDisk disk, Map<JobId, Job> jobs, LedgerSizes sizes) {
+    try (CutDisk left = disk.afterWorstCut(disk.stepCount());
+        JobLedger ledger = JobLedger.open(left.place(), LedgerStory.CLOCK, sizes)) {
+      return LedgerStory.jobsOf(ledger).equals(jobs);
+    } catch (LedgerException lost) {
+      return false;
     }
   }
 

@@ -4,14 +4,17 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.h2.message.DbException;
 import org.h2.store.fs.FileBaseDefault;
 import org.h2.store.fs.FilePath;
 import org.h2.store.fs.FilePathWrapper;
 
 /**
- * Files of this machine's disks, with their locks, whose syncs fail when a test wants it: {@code
- * failing:file:/path}. One test at a time.
+ * Files of this machine's disks, with their locks, whose syncs, or the reading of whose
+ * directories, fail when a test wants it: {@code failing:file:/path}. One test at a time.
  */
 public final class FailingFiles extends FilePathWrapper {
   static final String SCHEME = "failing";
@@ -25,6 +28,13 @@ public final class FailingFiles extends FilePathWrapper {
   /** For H2. */
   public FailingFiles() {}
 
+  private static final AtomicBoolean listing = new AtomicBoolean(true);
+
+  /** No directory can be read. */
+  static void failListing() {
+    listing.set(false);
+  }
+
   /** So many syncs pass, and the one after them fails. */
   static void failSyncAfter(int syncs) {
     passing.set(syncs);
@@ -33,6 +43,7 @@ public final class FailingFiles extends FilePathWrapper {
   /** All pass. */
   static void heal() {
     passing.set(Integer.MAX_VALUE);
+    listing.set(true);
   }
 
   /** Whether one has failed, or none will. */
@@ -43,6 +54,14 @@ public final class FailingFiles extends FilePathWrapper {
   @Override
   public String getScheme() {
     return SCHEME;
+  }
+
+  @Override
+  public List<FilePath> newDirectoryStream() {
+    if (!listing.get()) {
+      throw DbException.convertIOException(new IOException("Input/output error"), name);
+    }
+    return super.newDirectoryStream();
   }
 
   @Override

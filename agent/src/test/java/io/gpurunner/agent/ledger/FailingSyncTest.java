@@ -1,8 +1,10 @@
 package io.gpurunner.agent.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,6 +56,70 @@ class FailingSyncTest {
     assertThat(failures).isGreaterThan(COMMITS);
   }
 
+  /** Of a group that changes no live job, these do not tell whether it is there. */
+  @Test
+  void whatIsOnDiskThoughItsSyncFailedIsNotRecordedOnceMore() {
+    LedgerPlace place =
+        new LedgerPlace(FailingFiles.SCHEME + ":file:", directory.resolve("ledger"));
+    try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, SIZES)) {
+      JobId job = new LedgerStory(ledger, Map.of(), new Random(1)).next().id();
+      FailingFiles.failSyncAfter(0);
+      ledger.note(job, "note", "once");
+      assertThat(FailingFiles.isOver()).isTrue();
+      assertThat(ledger.fault()).isEmpty();
+      assertThat(ledger.history(job, 100))
+          .extracting(JobHistory.Line::message)
+          .containsOnlyOnce("once");
+    }
+  }
+
+  @Test
+  void aJournalThatCouldNotBeMadeIsMadeLater() throws IOException {
+    int lacking = 0;
+    for (int sync = 0, failures = 0; sync == failures; sync++) {
+      Path state = Files.createDirectory(directory.resolve("state-" + sync));
+      LedgerPlace place = new LedgerPlace(FailingFiles.SCHEME + ":file:", state.resolve("ledger"));
+      FailingFiles.failSyncAfter(sync);
+      try (JobLedger ledger = openNew(place)) {
+        failures += FailingFiles.isOver() ? 1 : 0;
+        FailingFiles.heal();
+        lacking += place.journal().size() == 0 ? 1 : 0;
+        ledger.probe(); // is told, then the file is tidied
+        new LedgerStory(ledger, Map.of(), new Random(1)).next();
+        assertThat(place.journal().size()).isEqualTo(SIZES.journalBytes());
+        assertThat(LedgerJournal.read(place.journal()))
+            .extracting(LedgerJournal.Group::number)
+            .endsWith(2L);
+      }
+    }
+    assertThat(lacking).as("openings that could not make it").isPositive();
+  }
+
+  private static JobLedger openNew(LedgerPlace place) {
+    try {
+      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+    } catch (LedgerException refused) {
+      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+    }
+  }
+
+  @Test
+  void whatIsWrongIsToldAlsoWhereTheBackupsCannotBeRead() throws IOException {
+    LedgerPlace place =
+        new LedgerPlace(FailingFiles.SCHEME + ":file:", directory.resolve("ledger"));
+    JobLedger.open(place, LedgerStory.CLOCK, SIZES).close();
+    Files.createDirectory(directory.resolve("backups"));
+    Files.write(directory.resolve("ledger.mv.db"), new byte[0]);
+    FailingFiles.failListing();
+    assertThatThrownBy(() -> JobLedger.open(place, LedgerStory.CLOCK, SIZES))
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContainingAll(
+            "ledger.mv.db is empty",
+            "backups cannot be read: ",
+            "Input/output error",
+            "gpurunner restore FILE");
+  }
+
   private void live(LedgerPlace place, int seed) {
     try (JobLedger ledger = openAtLast(place)) {
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
@@ -64,11 +130,21 @@ class FailingSyncTest {
         } catch (LedgerException refused) {
           ledger.probe();
           assertThat(ledger.fault()).isEmpty();
-          story = new LedgerStory(ledger, LedgerStory.jobsOf(ledger), new Random(seed));
+          Map<JobId, Job> found = LedgerStory.jobsOf(ledger);
+          requireHolds(found, story.jobs());
+          story = new LedgerStory(ledger, found, new Random(seed));
         }
       }
       jobs = story.jobs();
     }
+  }
+
+  /** The commit that was refused may be there or not. */
+  private static void requireHolds(Map<JobId, Job> found, Map<JobId, Job> answered) {
+    assertThat(found.keySet()).containsAll(answered.keySet());
+    assertThat(found.values().stream().filter(job -> !job.equals(answered.get(job.id()))))
+        .as("what the refused commit made")
+        .hasSizeBetween(0, 1);
   }
 
   /** What systemd does with an agent that cannot open its ledger. */

@@ -128,6 +128,38 @@ class JobLedgerTest {
     assertThat(ledger.findKey("ann", "k", "{}")).contains(new Creation.Existing(created.id()));
   }
 
+  /** A group that finds no room in the journal can be read before it is synced. */
+  @Test
+  void aJobThatCanBeReadIsNotToldBeforeItIsOnDisk() {
+    Job before = submit(Requests.simple().build());
+    ledger.close();
+    List<Object> told = new CopyOnWriteArrayList<>();
+    ledger =
+        JobLedger.open(
+            directory.resolve("ledger"),
+            Clock.fixed(T, ZoneOffset.UTC),
+            (boundary, changed) -> {
+              if (boundary == CommitWatch.Boundary.UNTOLD) {
+                changed.forEach(job -> told.addAll(toldOf(job.id())));
+              }
+            });
+    Job created = submit(Requests.simple().build());
+    assertThat(told).containsExactly(before, before);
+    told.clear();
+    told.addAll(toldOf(created.id()));
+    assertThat(told).hasSize(8).startsWith(created, before, created, before);
+  }
+
+  private List<Object> toldOf(JobId id) {
+    List<Object> told = new ArrayList<>(ledger.page(Optional.empty(), 1, 10));
+    told.addAll(ledger.page(Optional.of("ann"), 1, 10));
+    ledger.find(id).ifPresent(told::add);
+    ledger.standing(id).ifPresent(told::add);
+    ledger.source(id).ifPresent(told::add);
+    ledger.history(id, 1).forEach(told::add);
+    return told;
+  }
+
   @Test
   void theSameKeyAndBodyGiveTheSameJobAlsoAfterARestart() {
     Creation first = createWithKey("ann", "{\"a\":1,\"b\":2}");

@@ -14,9 +14,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -107,7 +109,7 @@ class LedgerBackupsTest {
     byte[] whole = Files.readAllBytes(file);
     Files.write(file, Arrays.copyOf(whole, whole.length / 2));
     Files.delete(directory.resolve("ledger.journal")); // which would make up for it
-    Path backup = directory.resolve("backups/ledger-20260101T000000Z.mv.db");
+    Path backup = directory.resolve("backups/ledger-20260101T000000Z-1.mv.db");
     assertThatThrownBy(() -> open(LedgerStory.CLOCK))
         .hasMessageContainingAll(
             file.toString(), "made at 2026-01-01T00:00:00Z", "gpurunner restore " + backup);
@@ -129,6 +131,102 @@ class LedgerBackupsTest {
   }
 
   @Test
+  void aCopyThatWasCutShortIsNotPutInPlace() throws Exception {
+    Path small = directory.resolve("small");
+    Path asked = directory.resolve("asked");
+    String own;
+    Map<JobId, Job> jobs;
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      LedgerBackups.copy(database(), small); // with nothing in the journal
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < 200; i++) {
+        story.next();
+      }
+      jobs = story.jobs();
+      LedgerBackups.copy(database(), asked);
+      ledger.backUpDaily();
+      own = LedgerBackups.list(LedgerPlace.onDisk(database())).getFirst().file().toString();
+    }
+    Instant at = T;
+    for (Path copy : List.of(small, asked, Path.of(own))) {
+      requireNoShorterOneIsRestored(copy);
+      at = at.plusSeconds(1);
+      LedgerBackups.restore(database(), copy, at);
+    }
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
+    }
+  }
+
+  @Test
+  void theCopyOfALedgerOfAnOlderFormCanBePutInPlace() {
+    LedgerPlace place = LedgerPlace.onDisk(database());
+    Flyway.configure()
+        .dataSource(LedgerSchema.source(place, ""))
+        .locations("classpath:db/migration")
+        .target("1")
+        .load()
+        .migrate();
+    open(LedgerStory.CLOCK).close();
+    String copy = LedgerBackups.list(place).getFirst().file().toString();
+    LedgerBackups.restore(database(), Path.of(copy), T);
+    open(LedgerStory.CLOCK).close();
+  }
+
+  private void requireNoShorterOneIsRestored(Path copy) throws IOException {
+    byte[] whole = Files.readAllBytes(copy);
+    Path cut = directory.resolve("cut");
+    for (int length = 0; length < whole.length; length += 2_048) {
+      Files.write(cut, Arrays.copyOf(whole, length));
+      assertThatThrownBy(() -> LedgerBackups.restore(database(), cut, T))
+          .hasMessageContainingAll(cut.toString(), "cut short", "another one");
+    }
+  }
+
+  @Test
+  void aClockThatIsSetCostsNoBackupAndHidesNone() throws IOException {
+    Path backups = Files.createDirectory(directory.resolve("backups"));
+    for (int day = 1; day <= 7; day++) { // of a version that did not number them
+      Files.createFile(backups.resolve("ledger-2025120" + day + "T000000Z.mv.db"));
+    }
+    Duration years = Duration.ofDays(3_000);
+    for (Duration clockIsOff :
+        List.of(years.negated(), Duration.ZERO, years, Duration.ZERO, years.negated())) {
+      Instant at = T.plus(clockIsOff);
+      requireMade(at);
+      for (int hour = 1; hour < 24; hour++) {
+        requireNoneIsDue(at.plus(Duration.ofHours(hour)));
+      }
+      requireMade(at.plus(Duration.ofDays(1)));
+    }
+    try (var left = Files.list(backups)) {
+      assertThat(left).hasSize(7);
+    }
+  }
+
+  private void requireMade(Instant at) {
+    Clock clock = Clock.fixed(at, ZoneOffset.UTC);
+    LedgerPlace place = LedgerPlace.onDisk(database());
+    try (JobLedger ledger = open(clock)) {
+      long before = newest(place).number();
+      ledger.backUpDaily();
+      assertThat(newest(place).number()).isEqualTo(before + 1);
+      assertThat(newest(place).at()).isEqualTo(at);
+      assertThat(LedgerBackups.remedy(place)).contains(newest(place).file().toString());
+    }
+    requireNoneIsDue(at);
+  }
+
+  private void requireNoneIsDue(Instant at) {
+    assertThat(LedgerBackups.isDue(LedgerPlace.onDisk(database()), Duration.ofDays(1), at))
+        .isFalse();
+  }
+
+  private static LedgerBackups.Backup newest(LedgerPlace place) {
+    return LedgerBackups.list(place).getFirst();
+  }
+
+  @Test
   void oneADayIsMadeAndSevenAreKept() throws IOException {
     for (int hour = 0; hour < 24 * 10; hour += 6) {
       Clock clock = Clock.fixed(T.plus(Duration.ofHours(hour)), ZoneOffset.UTC);
@@ -139,14 +237,18 @@ class LedgerBackupsTest {
     try (var backups = Files.list(directory.resolve("backups"))) {
       assertThat(backups.map(file -> file.getFileName().toString()).sorted())
           .containsExactly(
-              "ledger-20260104T000000Z.mv.db",
-              "ledger-20260105T000000Z.mv.db",
-              "ledger-20260106T000000Z.mv.db",
-              "ledger-20260107T000000Z.mv.db",
-              "ledger-20260108T000000Z.mv.db",
-              "ledger-20260109T000000Z.mv.db",
-              "ledger-20260110T000000Z.mv.db");
+              "ledger-20260104T000000Z-4.mv.db",
+              "ledger-20260105T000000Z-5.mv.db",
+              "ledger-20260106T000000Z-6.mv.db",
+              "ledger-20260107T000000Z-7.mv.db",
+              "ledger-20260108T000000Z-8.mv.db",
+              "ledger-20260109T000000Z-9.mv.db",
+              "ledger-20260110T000000Z-10.mv.db");
     }
+    requireBackupsAreTheAgentsOwn();
+  }
+
+  private void requireBackupsAreTheAgentsOwn() throws IOException {
     assertThat(
             PosixFilePermissions.toString(
                 Files.getPosixFilePermissions(directory.resolve("backups"))))

@@ -3,9 +3,11 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.run.MovableClock;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -129,6 +131,17 @@ class LedgerReserveIT {
 
   @Test
   void aStartOnAFullDiskHasRoomForWhatTheJournalHas() throws Exception {
+    requireStartOnAFullDisk(List.of());
+  }
+
+  /** As after a sync that failed. */
+  @Test
+  void aStartOnAFullDiskHasRoomToWriteTheDatabaseAnew() throws Exception {
+    requireStartOnAFullDisk(List.of("ledger.mv.db.unsynced"));
+    assertThat(disk().resolve("killed/ledger.mv.db.unsynced")).doesNotExist();
+  }
+
+  private void requireStartOnAFullDisk(List<String> marks) throws Exception {
     LedgerSizes sizes = new LedgerSizes(Long.MAX_VALUE, LedgerJournal.BYTES);
     Path killed = Files.createDirectory(disk().resolve("killed"));
     Map<JobId, Job> answered;
@@ -144,12 +157,44 @@ class LedgerReserveIT {
         Files.copy(disk().resolve(file), killed.resolve(file));
       }
     }
+    for (String mark : marks) {
+      Files.createFile(killed.resolve(mark));
+    }
     fill();
     try (JobLedger ledger =
         JobLedger.open(LedgerPlace.onDisk(killed.resolve("ledger")), LedgerStory.CLOCK, sizes)) {
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(answered);
       assertThat(killed.resolve("ledger.reserve")).doesNotExist();
       assertThat(ledger.fault()).get().asString().contains("is full");
+    }
+  }
+
+  @Test
+  void aDatabaseThatHasGrownIsCompactedOnceThereIsRoom() throws Exception {
+    LedgerPlace place = LedgerPlace.onDisk(disk().resolve("ledger"));
+    MovableClock clock = new MovableClock();
+    try (JobLedger ledger = JobLedger.open(place, clock, new LedgerSizes(1 << 20, 0))) {
+      Path other = fill();
+      try (FileChannel cut = FileChannel.open(other, StandardOpenOption.WRITE)) {
+        cut.truncate(cut.size() - (60 << 20)); // more than the file needs, less than with a spare
+      }
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      while (place.bytes() < 2 << 20) {
+        long before = place.bytes();
+        story.next();
+        assertThat(place.bytes()).isGreaterThanOrEqualTo(before);
+        clock.advance(Duration.ofMinutes(11));
+      }
+      Files.delete(other);
+      Awaitility.await()
+          .atMost(Duration.ofSeconds(30))
+          .until(
+              () -> {
+                clock.advance(Duration.ofMinutes(11));
+                ledger.probe();
+                return place.bytes() < 1 << 20;
+              });
+      assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(story.jobs());
     }
   }
 

@@ -39,6 +39,9 @@ public final class MemoryLedger implements AutoCloseable {
   private final RowWriter writer;
   private boolean writing;
 
+  /** Groups that were synced. */
+  private long commits;
+
   /**
    * What can happen round a commit. Each may let others run meanwhile, and may throw an {@link
    * Error}: then the agent is dead, and so is the ledger.
@@ -136,7 +139,7 @@ public final class MemoryLedger implements AutoCloseable {
 
   /** All jobs as recorded, oldest first. */
   public List<Job> all() {
-    return rows.page(handle, Optional.empty(), 1, Integer.MAX_VALUE).reversed();
+    return rows.page(handle, Optional.empty(), Long.MAX_VALUE, 1, Integer.MAX_VALUE).reversed();
   }
 
   /** All leases as recorded. */
@@ -266,8 +269,14 @@ public final class MemoryLedger implements AutoCloseable {
       faults.beforeSync();
       if (faults.syncs()) {
         connection.commit();
+        commits++;
       }
       faults.afterSync();
+    }
+
+    @Override
+    public long commits() {
+      return commits;
     }
 
     @Override
