@@ -216,7 +216,7 @@ public final class LedgerBackups {
     }
     return entries.stream()
         .flatMap(file -> named(file).stream())
-        .sorted(Comparator.comparing(Backup::number).thenComparing(Backup::at).reversed())
+        .sorted(Comparator.comparingLong(Backup::number).thenComparing(Backup::at).reversed())
         .toList();
   }
 
