@@ -699,6 +699,36 @@ class JobStepsTest {
   }
 
   @Test
+  void devicesComeFreeThoughTheMachineWasStartedAnewWithItsClockSetBack() {
+    JobId id = running(Requests.simple().gpus(1), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.clock.advance(Duration.ofMinutes(5));
+    while (!(run.state(id) instanceof JobState.Stopping stopping) || stopping.goneAt().isEmpty()) {
+      run.stepOnce(id);
+    }
+    run.clock.advance(Duration.ofDays(-1));
+    run.restart("boot-2");
+    Instant back = run.clock.instant();
+    run.toTheEnd(id);
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.clock.instant()).isBefore(back.plus(RunSettings.RELEASE_LIMIT));
+  }
+
+  @Test
+  void outputThatCannotBeKeptHoldsTheGpusForAWhileOnlyThoughTheClockWasSetBack() {
+    JobId id = running(Requests.simple().gpus(1), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.clock.advance(Duration.ofMinutes(5));
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // ended
+    run.output.failAlways(ContainerException.Kind.FAILED);
+    run.containers.reboot();
+    run.clock.advance(Duration.ofDays(-1));
+    run.restart("boot-2");
+    Instant back = run.clock.instant();
+    run.toTheEnd(id);
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.clock.instant()).isBefore(back.plus(RunSettings.OUTPUT_LIMIT));
+  }
+
+  @Test
   void aVolumeThatCannotBeMeasuredIsNoFailureOfTheJob() throws Exception {
     JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
     Path model = run.volumes.paths(run.job(id).folder()).model();
