@@ -556,14 +556,15 @@ public final class JobLedger implements AutoCloseable {
     probe();
     try {
       return store.read(query);
-    } catch (LedgerException e) {
-      throw e;
     } catch (RuntimeException e) {
+      if (e instanceof LedgerException && e.getCause() == null) {
+        throw e; // it is not open
+      }
       throw new LedgerException(
           LedgerException.Kind.FAILED,
           store.describe()
               + " cannot be read ("
-              + LedgerException.rootOf(e).getMessage()
+              + (e instanceof LedgerException ? e : LedgerException.rootOf(e)).getMessage()
               + "); where that stays so, see to its disk, then put a backup in its place with"
               + " gpurunner restore",
           e);

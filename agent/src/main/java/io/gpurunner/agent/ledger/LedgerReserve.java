@@ -15,9 +15,9 @@ import org.slf4j.LoggerFactory;
  */
 final class LedgerReserve {
   /**
-   * The journal, which is full-length already, takes most commits; the database, written once for
-   * many of them, 24 kB each time at the least: enough for the ends of thousands of jobs that come
-   * together, and of 50 that come one by one, each commit after a pause of its own.
+   * The journal has its full length already; the database grows by 24 kB at the least each time it
+   * is written, once for all commits that the journal took meanwhile. The end of a job is six
+   * commits: enough for 50 jobs where each commit comes alone, and for many more that end together.
    */
   private static final int BYTES = 8 << 20;
 

@@ -494,6 +494,23 @@ class JobLedgerTest {
   }
 
   @Test
+  void aRecordThatIsNoLongerWhatWasWrittenIsToldWithItsFileAndTheWayOut() throws SQLException {
+    Job done = finished(Requests.simple().build(), new Ending.Completed());
+    ledger.close();
+    try (Connection connection =
+            LedgerSchema.source(LedgerPlace.onDisk(directory.resolve("ledger")), "")
+                .getConnection();
+        Statement statement = connection.createStatement()) {
+      statement.execute("update job set request_json = '{'");
+    }
+    open();
+    assertThatThrownBy(() -> ledger.find(done.id()))
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContainingAll(
+            directory.resolve("ledger.mv.db").toString(), "JobRequest", "gpurunner restore");
+  }
+
+  @Test
   void aFileThatCannotBeOpenedIsNamed() {
     assertThatThrownBy(() -> JobLedger.open(Path.of("/proc/nowhere/ledger"), Clock.systemUTC()))
         .isInstanceOf(LedgerException.class)
