@@ -14,9 +14,11 @@ import io.gpurunner.storage.ObjectKey;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What must hold whatever happens. Checked at the very moment of each event, and after each turn;
@@ -34,10 +36,12 @@ final class Invariants {
   private final Map<String, JobId> jobOfDelivery = new HashMap<>();
   private final Map<String, Long> firstSent = new HashMap<>();
   private final Map<String, Long> lastSent = new HashMap<>();
+  private final Set<String> hung = new HashSet<>();
   private final Map<String, Integer> accepted = new HashMap<>();
   private int requestsSent;
   private int requestsRefused;
   private long checkedAt;
+  private boolean wasWatched;
 
   Invariants(Simulation simulation) {
     this.simulation = simulation;
@@ -348,6 +352,7 @@ final class Invariants {
     long now = simulation.timeline.now();
     firstSent.putIfAbsent(delivery.deliveryId(), now);
     lastSent.put(delivery.deliveryId(), now);
+    hung.remove(delivery.deliveryId());
     JobId known = jobOfDelivery.putIfAbsent(delivery.deliveryId(), id);
     require(known == null || known.equals(id), "one delivery id for two jobs");
     if (known == null) {
@@ -356,6 +361,11 @@ final class Invariants {
           truth.deliveries.size() == 1 || truth.uploadResumed,
           truth.name() + " ended once and has two delivery ids");
     }
+  }
+
+  /** The last try at it was given up when its time was up. */
+  void hung(CallbackDelivery delivery) {
+    hung.add(delivery.deliveryId());
   }
 
   void received(JobId id, CallbackDelivery delivery, boolean taken) {
@@ -371,20 +381,25 @@ final class Invariants {
     long passed = now - checkedAt;
     checkedAt = now;
     Machine machine = simulation.machine;
+    boolean watched =
+        simulation.agent().filter(SimulatedAgent::isWatching).isPresent() && machine.engineUp;
+    // Of a time that began or ended otherwise, nobody knows here how much it was.
+    long counts = watched && wasWatched ? passed : 0;
+    wasWatched = watched;
     if (machine.boxes.isEmpty() && machine.strays.isEmpty()) {
       return;
     }
-    boolean watched =
-        simulation.agent().filter(SimulatedAgent::isWatching).isPresent() && machine.engineUp;
     for (Box box : machine.alive()) {
       if (!box.foreign) {
         requireLease(box);
         machine.noteRun(box);
-        requireStopped(box, watched ? passed : 0);
+        // While a call of its own job hangs, its stop cannot go on; calls of others delay it not.
+        boolean hangs = simulation.truth(box.name.job()).hanging > 0;
+        requireStopped(box, hangs ? 0 : counts);
       }
     }
     for (Box box : machine.boxes.values()) {
-      requireReaped(box, watched ? passed : 0);
+      requireReaped(box, counts);
     }
   }
 
@@ -475,8 +490,10 @@ final class Invariants {
     if (callback.status().equals("ABANDONED") && !simulation.timeline.clockWasSet()) {
       String id = callback.deliveryId();
       long triedFor = lastSent.getOrDefault(id, 0L) - firstSent.getOrDefault(id, 0L);
+      // A try that hangs over the end of the window is the last, however long before it began.
+      long lastTry = hung.contains(id) ? Timeline.micros(SimulatedReceiver.TRY_LIMIT) : 0;
       require(
-          triedFor >= Timeline.micros(simulation.callbackRetryFor) - Timeline.MINUTE,
+          triedFor + lastTry >= Timeline.micros(simulation.callbackRetryFor) - Timeline.MINUTE,
           "given up after " + triedFor / Timeline.SECOND + " s: " + callback);
     }
   }

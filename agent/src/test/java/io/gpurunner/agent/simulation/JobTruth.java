@@ -65,6 +65,9 @@ final class JobTruth {
   /** The clock was set after a container of its ended, and before that was looked at. */
   boolean clockSetAfterEnd;
 
+  /** Calls of its loop to the engine that hang now. */
+  int hanging;
+
   /** Microseconds that the longest of its runs took so far. */
   long longestRun;
 

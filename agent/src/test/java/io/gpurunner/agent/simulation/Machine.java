@@ -46,6 +46,9 @@ final class Machine {
   boolean engineUp = true;
   boolean machineUp = true;
 
+  /** The driver lets no look at the devices come back before. */
+  long looksHangUntil;
+
   /** The file system of the ledger takes nothing. */
   boolean diskFails;
 
@@ -199,6 +202,11 @@ final class Machine {
   /** Whether the engine that is up, or comes up, made it: the same as ever since. */
   boolean madeByThisEngine(Box box) {
     return box.engineLife == engineLives;
+  }
+
+  /** Changes when the engine goes down. */
+  int engineLife() {
+    return engineLives;
   }
 
   /** Whether the engine still has it, by whatever name. */
@@ -397,6 +405,7 @@ final class Machine {
   void boot() {
     boots++;
     machineUp = true;
+    looksHangUntil = 0;
     devices.forEach(device -> device.lost = false);
     say("the machine boots: " + bootId());
   }

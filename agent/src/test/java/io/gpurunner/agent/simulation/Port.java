@@ -1,5 +1,8 @@
 package io.gpurunner.agent.simulation;
 
+import java.time.Duration;
+import java.util.function.BooleanSupplier;
+
 /**
  * The points at which a call of the agent's can be overtaken by others, take its time, or be the
  * last thing the agent does. One thread.
@@ -33,6 +36,17 @@ final class Port {
   void take(long micros) {
     simulation.timeline.pass(micros, agent::isDead);
     agent.requireAlive();
+  }
+
+  /** Nothing is heard of the call until its time is up, or it is cut off. */
+  void hang(Duration limit, BooleanSupplier cutOff) {
+    simulation.timeline.pass(Timeline.micros(limit), () -> agent.isDead() || cutOff.getAsBoolean());
+    agent.requireAlive();
+  }
+
+  /** Whether this call does. */
+  boolean hangs() {
+    return fails(simulation.weather.hangs);
   }
 
   boolean fails(int percent) {

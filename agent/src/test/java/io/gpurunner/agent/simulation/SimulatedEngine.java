@@ -15,6 +15,7 @@ import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.storage.Cancellation;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -27,6 +28,14 @@ import java.util.function.UnaryOperator;
 final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
   /** Of the calls that fail, those that fail because the engine goes down. */
   private static final int ENDS_PERCENT = 20;
+
+  // How long a call may hang: as CallLimits of Docker's adapter.
+  private static final Duration QUICK = Duration.ofSeconds(30);
+  private static final Duration CREATE = Duration.ofMinutes(2);
+  private static final Duration START = Duration.ofMinutes(3);
+  private static final Duration REMOVE = Duration.ofMinutes(5);
+  private static final Duration SAVE_OUTPUT = Duration.ofMinutes(5);
+  private static final Duration PULL_SILENCE = Duration.ofMinutes(10);
 
   private final Simulation simulation;
   private final Machine machine;
@@ -45,6 +54,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     effect(
         "create",
         spec.name(),
+        CREATE,
         true,
         late -> {
           if (!machine.images.contains(spec.image())) {
@@ -59,7 +69,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   public void start(ContainerName name) {
     // By id, as Docker's adapter does: late, it is this container or none.
     Optional<Box> meant = machine.find(name);
-    effect("start", name, true, _ -> startNow(name, meant));
+    effect("start", name, START, true, _ -> startNow(name, meant));
     meant.ifPresent(box -> box.startTold = true);
   }
 
@@ -80,7 +90,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   @Override
   public Optional<Observation> inspect(ContainerName name) {
-    return ask("inspect", name, () -> machine.find(name).map(this::observe));
+    return ask("inspect", name, QUICK, () -> machine.find(name).map(this::observe));
   }
 
   private Observation observe(Box box) {
@@ -115,13 +125,14 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     effect(
         signal.name(),
         name,
+        QUICK,
         false,
         _ -> machine.find(name).ifPresent(box -> machine.signal(box, signal == Signal.KILL)));
   }
 
   @Override
   public void remove(ContainerName name) {
-    effect("remove", name, false, _ -> machine.find(name).ifPresent(machine::remove));
+    effect("remove", name, REMOVE, false, _ -> machine.find(name).ifPresent(machine::remove));
   }
 
   /** The kernel's doing: it is up whenever the agent is. */
@@ -137,6 +148,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     return ask(
         "list",
         Optional.<ContainerName>empty(),
+        QUICK,
         () ->
             machine.boxes.entrySet().stream()
                 .map(box -> new LabelledContainer(box.getValue().id, box.getKey()))
@@ -146,12 +158,13 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   @Override
   public void discard(LabelledContainer container) {
     port.between("discard");
-    failMaybe("discard", Optional.empty());
+    failMaybe("discard", Optional.empty(), REMOVE);
     machine.boxes.values().stream()
         .filter(box -> box.id.equals(container.containerId()))
         .findFirst()
         .ifPresent(machine::discard);
     port.between("discarded");
+    failMaybe("discard, though done,", Optional.empty(), REMOVE);
   }
 
   @Override
@@ -169,6 +182,9 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       }
       requireUp();
     }
+    if (port.hangs()) {
+      hangPull(cancellation);
+    }
     if (port.fails(simulation.weather.images)) {
       Kind kind =
           simulation.dice.pick(List.of(Kind.FAILED, Kind.FAILED, Kind.REFUSED, Kind.UNREACHABLE));
@@ -182,9 +198,24 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     port.between("pulled");
   }
 
+  private void hangPull(Cancellation cancellation) {
+    say("pull hangs");
+    int life = machine.engineLife();
+    port.hang(PULL_SILENCE, () -> cancellation.isCancelled() || machine.engineLife() != life);
+    if (cancellation.isCancelled()) {
+      throw new ContainerException(Kind.CANCELLED, "the pull was cancelled");
+    }
+    if (machine.engineLife() != life) {
+      throw new ContainerException(Kind.UNREACHABLE, "the engine went down");
+    }
+    simulation.truths().forEach(truth -> truth.causes.add(Cause.IMAGE));
+    say("pull is given up");
+    throw new ContainerException(Kind.FAILED, "no progress");
+  }
+
   @Override
   public void save(ContainerName name, Path file) {
-    ask("save output", name, () -> true);
+    ask("save output", name, SAVE_OUTPUT, () -> true);
   }
 
   @Override
@@ -194,7 +225,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   @Override
   public EngineFacts probe() {
-    ask("probe", Optional.<ContainerName>empty(), () -> true);
+    ask("probe", Optional.<ContainerName>empty(), QUICK, () -> true);
     return new EngineFacts("simulated", GpuAccess.NONE);
   }
 
@@ -207,37 +238,40 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     void make(boolean late);
   }
 
-  private <T> T ask(String what, ContainerName name, Supplier<T> answer) {
-    return ask(what, Optional.of(name), answer);
+  private <T> T ask(String what, ContainerName name, Duration limit, Supplier<T> answer) {
+    return ask(what, Optional.of(name), limit, answer);
   }
 
-  private <T> T ask(String what, Optional<ContainerName> name, Supplier<T> answer) {
+  private <T> T ask(String what, Optional<ContainerName> name, Duration limit, Supplier<T> answer) {
     port.between(what);
-    failMaybe(what, name);
+    failMaybe(what, name, limit);
     T result = answer.get();
     port.between(what + " answered");
     return result;
   }
 
-  private void effect(String what, ContainerName name, boolean mayBeLate, Effect change) {
+  private void effect(
+      String what, ContainerName name, Duration limit, boolean mayBeLate, Effect change) {
     port.between(what);
+    boolean heard = machine.engineUp;
+    int life = machine.engineLife();
     try {
-      failMaybe(what, Optional.of(name));
+      failMaybe(what, Optional.of(name), limit);
     } catch (ContainerException e) {
-      if (mayBeLate && port.fails(simulation.weather.lateEffects)) {
+      if (mayBeLate && heard && port.fails(simulation.weather.lateEffects)) {
         simulation.timeline.once(
-            "engine", false, simulation.dice.seconds(0, 20), () -> late(what, name, change));
+            "engine", false, simulation.dice.seconds(0, 20), () -> late(what, name, life, change));
       }
       throw e;
     }
     change.make(false);
     port.between(what + " done");
-    failMaybe(what + ", though done,", Optional.of(name));
+    failMaybe(what + ", though done,", Optional.of(name), limit);
   }
 
-  /** What the agent has given up is done all the same. */
-  private void late(String what, ContainerName name, Effect change) {
-    if (machine.engineUp) {
+  /** What the agent has given up is done all the same, by the engine that was asked for it. */
+  private void late(String what, ContainerName name, int life, Effect change) {
+    if (machine.engineLife() == life) {
       say(what + " of " + Machine.nameOf(name) + " is done late");
       try {
         change.make(true);
@@ -247,8 +281,12 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     }
   }
 
-  private void failMaybe(String what, Optional<ContainerName> name) {
+  private void failMaybe(String what, Optional<ContainerName> name, Duration limit) {
     requireUp();
+    if (port.hangs()) {
+      hang(what, name, limit);
+      throw new ContainerException(Kind.UNREACHABLE, what + " took too long");
+    }
     if (port.fails(simulation.weather.engine)) {
       Kind kind = simulation.dice.percent(70) ? Kind.UNREACHABLE : Kind.FAILED;
       if (kind == Kind.FAILED) {
@@ -260,6 +298,21 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       }
       throw new ContainerException(kind, what + " was made to fail");
     }
+  }
+
+  /** Until its time is up, or the engine goes down and with it the connection. */
+  private void hang(String what, Optional<ContainerName> name, Duration limit) {
+    say(what + " hangs");
+    int life = machine.engineLife();
+    Optional<JobTruth> truth = name.map(known -> simulation.truth(known.job()));
+    truth.ifPresent(known -> known.hanging++);
+    try {
+      port.hang(limit, () -> machine.engineLife() != life);
+    } finally {
+      simulation.invariants.afterTurn(); // so that none of that time counts as time it had
+      truth.ifPresent(known -> known.hanging--);
+    }
+    say(what + " is given up");
   }
 
   private void requireUp() {

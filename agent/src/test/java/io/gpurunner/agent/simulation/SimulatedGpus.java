@@ -22,10 +22,17 @@ final class SimulatedGpus implements GpuInventory {
   /** As NVML's inventory: a look is worth nothing any more after so long. */
   private static final Duration STALE = Duration.ofSeconds(31);
 
+  /** Well past that. */
+  private static final int LONGEST_STALL_SECONDS = 150;
+
   private final Simulation simulation;
   private final Port port;
   private final Clock clock;
   private GpuSnapshot latest;
+
+  /** What the look that hangs will say. */
+  private Optional<GpuSnapshot> begun = Optional.empty();
+
   private Optional<Actor> looker = Optional.empty();
 
   SimulatedGpus(Simulation simulation, Port port, Clock clock) {
@@ -40,18 +47,46 @@ final class SimulatedGpus implements GpuInventory {
   }
 
   private OptionalLong look() {
+    long wait = simulation.machine.looksHangUntil - simulation.timeline.now();
+    if (wait > 0) {
+      return OptionalLong.of(wait); // whoever rings meanwhile, the driver does not come back
+    }
+    if (begun.isPresent()) {
+      latest = begun.get();
+      begun = Optional.empty();
+      return OptionalLong.of(Timeline.SECOND);
+    }
     Instant at = clock.instant();
+    if (port.fails(simulation.weather.stalls)) {
+      return stall(at);
+    }
     if (port.fails(simulation.weather.gpus)) {
       latest = new GpuSnapshot(at, latest.devices(), Optional.of("the driver says no"));
       return OptionalLong.of(simulation.dice.seconds(1, 10));
     }
+    List<GpuDevice> seen = see();
+    port.between("look at GPUs");
+    latest = new GpuSnapshot(at, seen, Optional.empty());
+    return OptionalLong.of(Timeline.SECOND);
+  }
+
+  /** The driver hangs; what it says in the end is how things were when it was asked. */
+  private OptionalLong stall(Instant at) {
+    long micros = simulation.dice.seconds(5, LONGEST_STALL_SECONDS);
+    if (simulation.timeline.isTold()) {
+      simulation.timeline.tell("GPUs", "hang for " + micros / Timeline.SECOND + " s");
+    }
+    begun = Optional.of(new GpuSnapshot(at, see(), Optional.empty()));
+    simulation.machine.looksHangUntil = simulation.timeline.now() + micros;
+    return OptionalLong.of(micros);
+  }
+
+  private List<GpuDevice> see() {
     List<GpuDevice> seen = new ArrayList<>();
     for (Machine.Device device : simulation.machine.devices) {
       seen.add(see(device));
     }
-    port.between("look at GPUs");
-    latest = new GpuSnapshot(at, seen, Optional.empty());
-    return OptionalLong.of(Timeline.SECOND);
+    return seen;
   }
 
   private GpuDevice see(Machine.Device device) {

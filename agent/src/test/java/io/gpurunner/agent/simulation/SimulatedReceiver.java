@@ -4,12 +4,19 @@ import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.api.JobId;
+import java.time.Duration;
 import java.util.Locale;
 
 /** The receiver of callbacks as the agent meets it. */
 final class SimulatedReceiver implements CallbackSender {
   /** A receiver that says no to everything. */
   static final String DEAF = "http://deaf/callback";
+
+  /**
+   * How long a try may hang: as CallbackLimits, for a host with four addresses of which none but
+   * the last answers, and that one late.
+   */
+  static final Duration TRY_LIMIT = Duration.ofSeconds(75);
 
   private final Simulation simulation;
   private final Port port;
@@ -27,6 +34,9 @@ final class SimulatedReceiver implements CallbackSender {
       say("is not reached");
       return new CallbackResult.Failed("no connection");
     }
+    if (port.hangs()) {
+      return hung(delivery);
+    }
     JobId job = jobOf(delivery.body());
     boolean deaf = delivery.url().toString().equals(DEAF);
     say("hears of " + job.value().substring(2, 10) + (deaf ? " and says no" : ""));
@@ -35,11 +45,22 @@ final class SimulatedReceiver implements CallbackSender {
     if (deaf) {
       return new CallbackResult.Rejected(500, "HTTP 500");
     }
+    if (port.hangs()) {
+      return hung(delivery);
+    }
     if (port.fails(simulation.weather.receiver)) {
       say("has its answer lost");
       return new CallbackResult.Failed("the answer was lost");
     }
     return new CallbackResult.Delivered(200);
+  }
+
+  private CallbackResult hung(CallbackDelivery delivery) {
+    say("keeps a caller waiting");
+    port.hang(TRY_LIMIT, () -> false);
+    simulation.invariants.hung(delivery);
+    say("is given up");
+    return new CallbackResult.Failed("no answer in time");
   }
 
   static JobId jobOf(String body) {

@@ -24,6 +24,9 @@ import java.util.TreeMap;
 final class SimulatedStore implements ArtifactStore {
   static final String MANIFEST = "manifest.json";
 
+  /** How long a call may hang: as S3Calls, which tries small objects three times. */
+  private static final Duration CALL_LIMIT = Duration.ofSeconds(90);
+
   private final Simulation simulation;
   private final Port port;
 
@@ -41,6 +44,9 @@ final class SimulatedStore implements ArtifactStore {
   public void probe() {
     port.between("probe store");
     requireUp();
+    if (port.hangs()) {
+      throw hung("probe store");
+    }
   }
 
   @Override
@@ -111,7 +117,19 @@ final class SimulatedStore implements ArtifactStore {
     // Nothing is held.
   }
 
+  /** Nothing is heard of it until its time is up. */
+  private StorageException hung(String what) {
+    say(what + " hangs");
+    port.hang(CALL_LIMIT, () -> false);
+    say(what + " is given up");
+    return new StorageException(Kind.UNAVAILABLE, what + " took too long");
+  }
+
   private void failMaybe(JobFolder folder, String what) {
+    if (port.hangs()) {
+      simulation.truth(new JobId(folder.name())).causes.add(Cause.STORE);
+      throw hung(what);
+    }
     if (!simulation.machine.storeUp || port.fails(simulation.weather.store)) {
       simulation.truth(new JobId(folder.name())).causes.add(Cause.STORE);
       Kind kind =

@@ -28,7 +28,9 @@ final class Timeline {
   /** More turns than any seed needs. */
   private static final long TURN_LIMIT = 200_000;
 
-  /** Longest a call may take within another call: the outer one has a limit too. */
+  /**
+   * Longest a call may take within another that it would outlast: the outer one has a limit too.
+   */
   private static final long NESTED_LIMIT = SECOND / 2;
 
   private static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
@@ -42,6 +44,9 @@ final class Timeline {
   private boolean clockWasSet;
   private int depth;
   private long turns;
+
+  /** Until when the call takes in which others have their turns now; long ago where none does. */
+  private long outerUntil;
 
   /**
    * @param afterTurn called after each turn
@@ -145,21 +150,42 @@ final class Timeline {
     if (depth >= DEPTH_LIMIT) {
       return;
     }
-    for (int i = 0; i < count && !over.getAsBoolean(); i++) {
-      Actor next = due();
-      if (next == null) {
-        return;
-      }
-      make(next);
-    }
+    within(
+        0,
+        () -> {
+          for (int i = 0; i < count && !over.getAsBoolean(); i++) {
+            Actor next = due();
+            if (next == null) {
+              return;
+            }
+            make(next);
+          }
+        });
   }
 
-  /** Within a turn: time passes, and others have their turns. */
+  /**
+   * Within a turn: time passes, and others have their turns. Less of it than asked for where the
+   * call round this one, which goes on only after it, would last too long for it, or where there
+   * would be too many calls within calls.
+   */
   void pass(long micros, BooleanSupplier over) {
-    if (depth > 1) {
+    if (depth >= DEPTH_LIMIT) {
       now += Math.min(micros, NESTED_LIMIT);
-    } else {
-      run(now + micros, over);
+      return;
+    }
+    long longest = depth <= 1 ? Long.MAX_VALUE : Math.max(now + NESTED_LIMIT, outerUntil);
+    long until = Math.min(now + micros, longest);
+    within(until, () -> run(until, over));
+  }
+
+  /** Others have their turns in a call that takes until then. */
+  private void within(long until, Runnable turns) {
+    long before = outerUntil;
+    outerUntil = until;
+    try {
+      turns.run();
+    } finally {
+      outerUntil = before;
     }
   }
 

@@ -11,12 +11,20 @@ final class Weather {
   // Percent of calls.
   int interleaved;
   int slow;
+
+  /** Of calls to engine, store and receiver: nothing is heard of them until their time is up. */
+  int hangs;
+
   int engine;
   int lateEffects;
   int images;
   int volumes;
   int store;
   int gpus;
+
+  /** Of looks at the GPUs: the driver does not come back for long. */
+  int stalls;
+
   int receiver;
   int ledgerVoid;
   int ledgerUnknown;
@@ -34,12 +42,14 @@ final class Weather {
     }
     interleaved = some(dice, 30);
     slow = some(dice, 8);
+    hangs = some(dice, 6);
     engine = some(dice, 15);
     lateEffects = some(dice, 40);
     images = some(dice, 40);
     volumes = dice.percent(20) ? dice.between(1, 10) : 0;
     store = some(dice, 40);
     gpus = some(dice, 20);
+    stalls = some(dice, 3);
     receiver = some(dice, 60);
     ledgerVoid = some(dice, 6);
     ledgerUnknown = some(dice, 6);
@@ -63,12 +73,14 @@ final class Weather {
   /** From now on nothing fails any more. */
   void calmDown() {
     slow = 0;
+    hangs = 0;
     engine = 0;
     lateEffects = 0;
     images = 0;
     volumes = 0;
     store = 0;
     gpus = 0;
+    stalls = 0;
     receiver = 0;
     ledgerVoid = 0;
     ledgerUnknown = 0;
