@@ -28,6 +28,11 @@ import java.util.random.RandomGenerator;
  * round is made by the caller. For the simulation. One thread.
  */
 public final class RunParts {
+  /** How long a device may take to come free, and saving an output be tried. */
+  public static final Duration RELEASE_LIMIT = RunSettings.RELEASE_LIMIT;
+
+  public static final Duration OUTPUT_LIMIT = RunSettings.OUTPUT_LIMIT;
+
   private final Stepping stepping;
   private final Dispatcher dispatcher;
   private final CallbackOutbox outbox;

@@ -5,6 +5,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.MemoryLedger;
+import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobStatus;
@@ -27,6 +28,21 @@ import java.util.Set;
 final class Invariants {
   /** How long a container may outlive its time and its grace, while all that matters is up. */
   private static final long OVERDUE_LIMIT = 30 * Timeline.SECOND + 3 * Timeline.MINUTE;
+
+  /**
+   * How long a lease may outlive the end of its container, whatever its devices do: to save the
+   * output, for the devices to come free, and for calls that are slow or fail.
+   */
+  private static final long ENDED_LIMIT =
+      Timeline.micros(RunParts.OUTPUT_LIMIT.plus(RunParts.RELEASE_LIMIT)) + Timeline.MINUTE;
+
+  /**
+   * How long a lease may outlive its container once a look would find its devices free, without the
+   * time its own calls and that look take: some pauses after commits, looks and calls that failed.
+   * Less than the limit for devices that do not come free, which is none to wait for here.
+   */
+  private static final long GONE_LIMIT =
+      Timeline.micros(RunParts.RELEASE_LIMIT) - 15 * Timeline.SECOND;
 
   /** Five minutes of grace, which begin anew with each life of the agent. */
   private static final long ORPHANED_LIMIT = 30 * Timeline.MINUTE;
@@ -386,6 +402,9 @@ final class Invariants {
     // Of a time that began or ended otherwise, nobody knows here how much it was.
     long counts = watched && wasWatched ? passed : 0;
     wasWatched = watched;
+    for (JobTruth truth : simulation.truths()) {
+      requireReleased(truth, watched && !machine.diskFails, passed);
+    }
     if (machine.boxes.isEmpty() && machine.strays.isEmpty()) {
       return;
     }
@@ -427,6 +446,46 @@ final class Invariants {
               + box.overdue / Timeline.SECOND
               + " s after it was to be stopped");
     }
+  }
+
+  /**
+   * GPUs come free when the container is gone: not before, and not much later.
+   *
+   * @param watched whether agent and engine are up, and the ledger can be written
+   */
+  private void requireReleased(JobTruth truth, boolean watched, long passed) {
+    Machine machine = simulation.machine;
+    Optional<JobState.Stopping> stopping =
+        truth
+            .seen
+            .map(Job::state)
+            .filter(JobState.Stopping.class::isInstance)
+            .map(JobState.Stopping.class::cast);
+    if (stopping.isEmpty() || machine.runs(truth.id)) {
+      truth.ended.forget();
+      truth.gone.forget();
+      return;
+    }
+    boolean ended = watched && truth.hanging == 0;
+    truth.ended.pass(ended, passed);
+    if (machine.hasContainer(truth.id)) {
+      truth.gone.forget();
+    } else {
+      boolean waits = simulation.agent().filter(agent -> agent.isIdle(truth.id)).isPresent();
+      truth.gone.pass(ended && waits && machine.isSeenFree(stopping.get().gpus()), passed);
+    }
+    require(
+        truth.gone.sum() <= GONE_LIMIT,
+        truth.name()
+            + " still holds its lease "
+            + truth.gone.sum() / Timeline.SECOND
+            + " s after its container was gone and its devices free");
+    require(
+        truth.ended.sum() <= ENDED_LIMIT,
+        truth.name()
+            + " still holds its lease "
+            + truth.ended.sum() / Timeline.SECOND
+            + " s after its container ended");
   }
 
   private void requireReaped(Box box, long watched) {

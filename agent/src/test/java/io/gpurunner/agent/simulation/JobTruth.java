@@ -68,6 +68,15 @@ final class JobTruth {
   /** Calls of its loop to the engine that hang now. */
   int hanging;
 
+  /** For how long nothing of its run was left while it was to give its GPUs up. */
+  final Span ended = new Span();
+
+  /**
+   * For how long, of that, there was no container, its devices were free and could be seen, and its
+   * loop waited.
+   */
+  final Span gone = new Span();
+
   /** Microseconds that the longest of its runs took so far. */
   long longestRun;
 

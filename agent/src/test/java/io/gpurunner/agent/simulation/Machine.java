@@ -4,6 +4,7 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuUuid;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -122,6 +123,24 @@ final class Machine {
       }
     }
     return false;
+  }
+
+  /** Whether anything of that job runs, whether the engine knows of it or not. */
+  boolean runs(JobId job) {
+    return alive().stream().anyMatch(box -> box.name.job().equals(job));
+  }
+
+  /** Whether the engine has a container of that job by the name that it was given. */
+  boolean hasContainer(JobId job) {
+    return boxes.values().stream().anyMatch(box -> !box.foreign && box.name.job().equals(job));
+  }
+
+  /** Whether a look at them would come back, and show nobody on them. */
+  boolean isSeenFree(List<GpuUuid> gpus) {
+    return looksHangUntil <= timeline.now()
+        && devices.stream()
+            .filter(device -> gpus.contains(new GpuUuid(device.uuid)))
+            .noneMatch(this::isUsed);
   }
 
   // ---- what the engine does

@@ -41,6 +41,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private Optional<Jobs> desk = Optional.empty();
   private Optional<JobLedger> ledger = Optional.empty();
   private Optional<RunParts> parts = Optional.empty();
+  private Optional<SimulatedGpus> gpus = Optional.empty();
   private Optional<Actor> outboxLoop = Optional.empty();
 
   SimulatedAgent(Simulation simulation) {
@@ -95,9 +96,10 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     simulation.invariants.opened(opened.live());
     opened.listen(simulation.invariants::heard);
     port.between("start: ledger open");
-    SimulatedGpus gpus = new SimulatedGpus(simulation, port, clock);
-    gpus.start();
-    RunParts made = parts(opened, gpus);
+    SimulatedGpus looks = new SimulatedGpus(simulation, port, clock);
+    gpus = Optional.of(looks);
+    looks.start();
+    RunParts made = parts(opened, looks);
     port.between("start: parts made");
     Actor readiness = rounds("readiness", made::look);
     timeline.ring(readiness);
@@ -121,7 +123,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     rounds("orphans", made::reap);
   }
 
-  private RunParts parts(JobLedger opened, SimulatedGpus gpus) {
+  private RunParts parts(JobLedger opened, SimulatedGpus looks) {
     SimulatedEngine engine =
         new SimulatedEngine(simulation, port, time -> time.minus(simulation.machine.wallAhead()));
     ArtifactStore store = simulation.plant.store(new SimulatedStore(simulation, port), simulation);
@@ -133,7 +135,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
             SimulatedAgent::spec,
             new SimulatedVolumes(simulation, port),
             store,
-            gpus,
+            looks,
             engine,
             simulation.plant.sender(new SimulatedReceiver(simulation, port), simulation));
     return new RunParts(
@@ -233,6 +235,12 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     // The job may have left the queue again since the last look: then the loop goes on.
     ledger.orElseThrow().findLive(id).ifPresent(this::heardOf);
     return OptionalLong.empty();
+  }
+
+  /** Whether that job's loop waits, and no look at the GPUs is being made that it waits for. */
+  boolean isIdle(JobId id) {
+    Actor loop = loops.get(id);
+    return !(loop != null && loop.running) && !gpus.filter(SimulatedGpus::isLooking).isPresent();
   }
 
   /** A hint from the engine. */

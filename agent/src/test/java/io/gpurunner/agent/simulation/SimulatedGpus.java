@@ -42,6 +42,11 @@ final class SimulatedGpus implements GpuInventory {
     this.latest = new GpuSnapshot(clock.instant(), List.of(), Optional.of("not read yet"));
   }
 
+  /** Whether a look is being made, however long it takes. */
+  boolean isLooking() {
+    return looker.filter(actor -> actor.running).isPresent();
+  }
+
   void start() {
     looker = Optional.of(simulation.timeline.add("gpus", true, 0, this::look));
   }
