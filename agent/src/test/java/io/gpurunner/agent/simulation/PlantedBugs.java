@@ -19,6 +19,8 @@ import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.Cancellation;
 import io.gpurunner.storage.DecoratedStore;
 import io.gpurunner.storage.ObjectKey;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -26,7 +28,7 @@ import java.util.function.Function;
 /** Bugs that the simulation must find. */
 enum PlantedBugs implements Plant {
   /** The lease ends once SIGTERM was sent. */
-  LEASE_RELEASED_EARLY {
+  LEASE_RELEASED_EARLY("was released, and its container is RUNNING") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -39,8 +41,43 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** Nobody looks whether the devices are free: the lease ends when they must be. */
+  LEASE_RELEASED_LATE("after its container was gone and its devices free") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job -> {
+        Optional<Instant> release =
+            job.state() instanceof JobState.Stopping stopping
+                ? stopping.goneAt().map(gone -> gone.plus(RunParts.RELEASE_LIMIT))
+                : Optional.empty();
+        return release.filter(simulation.machine.agentTime()::isBefore).isPresent()
+            ? new StepOutcome.Wait(release.get(), Optional.empty())
+            : steps.apply(job);
+      };
+    }
+  },
+
+  /** What ended by itself is removed by nobody for long. */
+  CONTAINER_REMOVED_LATE("after its container ended") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job -> {
+        Optional<Instant> removal =
+            job.state() instanceof JobState.Stopping stopping
+                    && stopping.ending() instanceof Ending.Completed
+                ? Optional.of(stopping.since().plus(Duration.ofMinutes(10)))
+                : Optional.empty();
+        return removal.filter(simulation.machine.agentTime()::isBefore).isPresent()
+            ? new StepOutcome.Wait(removal.get(), Optional.empty())
+            : steps.apply(job);
+      };
+    }
+  },
+
   /** What a job left is published whether or not it is on disk. */
-  FILES_NOT_SYNCED {
+  FILES_NOT_SYNCED("files and is published as") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -54,7 +91,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** The manifest is on its way when the upload is announced. */
-  ANNOUNCED_BEFORE_THE_MANIFEST {
+  ANNOUNCED_BEFORE_THE_MANIFEST("succeeded, and the store holds") {
     @Override
     public ArtifactStore store(SimulatedStore store, Simulation simulation) {
       return new LazyManifests(store, simulation);
@@ -62,7 +99,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** A create is answered though its record is not synced. */
-  CREATED_WITHOUT_RECORD {
+  CREATED_WITHOUT_RECORD("was lost with the agent") {
     @Override
     public boolean syncs(Simulation simulation) {
       return simulation.dice.percent(90);
@@ -70,7 +107,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** The container is made before the ledger says that it will be. */
-  CONTAINER_WITHOUT_INTENT {
+  CONTAINER_WITHOUT_INTENT("was made, and the ledger says Optional[Pulling") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -87,7 +124,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** A container that is not there any more is made and started again. */
-  RUN_TWICE {
+  RUN_TWICE("was made, and the ledger says Optional[Running") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -106,7 +143,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** Reboots are not noticed, so that exit code 0 after one is taken for a success. */
-  REBOOTS_UNNOTICED {
+  REBOOTS_UNNOTICED("succeeded, and no container of its ended well") {
     @Override
     public String bootId(String bootId) {
       return "boot-0";
@@ -114,7 +151,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** Success is told while artifacts are on their way. */
-  CALLBACK_TOO_EARLY {
+  CALLBACK_TOO_EARLY("is told, and it is Optional[Uploading") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -138,7 +175,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** Each try has a delivery id of its own. */
-  DELIVERY_IDS_ANEW {
+  DELIVERY_IDS_ANEW("ended once and has two delivery ids") {
     @Override
     public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
       return delivery ->
@@ -151,7 +188,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** Whoever lists the containers, as the reaper does, takes them all for orphans. */
-  LIVE_CONTAINERS_REAPED {
+  LIVE_CONTAINERS_REAPED("was taken for an orphan") {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
@@ -166,7 +203,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** SIGTERM is not followed by SIGKILL. */
-  NEVER_KILLED {
+  NEVER_KILLED("after it was to be stopped") {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
@@ -181,7 +218,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** What an engine that was started anew says of earlier starts is believed. */
-  LOST_STARTS_UNNOTICED {
+  LOST_STARTS_UNNOTICED("was started twice") {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
@@ -199,7 +236,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** A removed container is taken for the end of what ran in it. */
-  STRAYS_UNNOTICED {
+  STRAYS_UNNOTICED("was released, and it runs") {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
@@ -210,6 +247,17 @@ enum PlantedBugs implements Plant {
       };
     }
   };
+
+  private final String words;
+
+  PlantedBugs(String words) {
+    this.words = words;
+  }
+
+  /** What the invariant says that is there to find it. */
+  String words() {
+    return words;
+  }
 
   private static class DecoratedEngine implements ContainerRuntime {
     private final ContainerRuntime real;
