@@ -44,8 +44,7 @@ public final class Retention implements AutoCloseable {
   private final Duration keepFor;
   private final Clock clock;
   private final InstantSource wall;
-  private final Rounds rounds = new Rounds("retention", this::roundUnlessFirst);
-  private boolean begun;
+  private final Rounds rounds = new Rounds("retention", this::round);
 
   /**
    * @param localStore the store, where it is a directory of this machine
@@ -69,15 +68,6 @@ public final class Retention implements AutoCloseable {
   /** Starts the rounds. Called once. */
   public void start() {
     rounds.start();
-  }
-
-  /** A machine that was just switched on may not have been told the time yet. */
-  private Duration roundUnlessFirst() {
-    if (begun) {
-      return round();
-    }
-    begun = true;
-    return ROUND_INTERVAL;
   }
 
   private Instant now() {
