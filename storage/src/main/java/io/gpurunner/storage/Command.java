@@ -17,6 +17,7 @@ import java.util.concurrent.TimeoutException;
 /** Runs one of the system's programs, without a shell and bounded in time. */
 final class Command {
   private static final List<String> DIRECTORIES = List.of("/usr/sbin", "/usr/bin", "/sbin", "/bin");
+  private static final int SIGNALLED = 128;
   private static final int MAX_OUTPUT_BYTES = 64 << 10;
 
   private Command() {}
@@ -29,6 +30,11 @@ final class Command {
   record Result(int exitStatus, String output) {
     boolean succeeded() {
       return exitStatus == 0;
+    }
+
+    /** Whether a signal ended it, by which Java tells of it. */
+    boolean wasKilled() {
+      return exitStatus > SIGNALLED;
     }
 
     /** The output on one line. */

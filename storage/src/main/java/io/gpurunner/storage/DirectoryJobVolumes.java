@@ -7,11 +7,16 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * Jobs' directories at {@code <jobs>/<folder>/{checkpoint,model,logs}}; how the first two are kept
@@ -26,6 +31,8 @@ final class DirectoryJobVolumes implements JobVolumes {
   private final long reserveBytes;
   private final VolumeLimit limit;
   private final Function<List<String>, Command.Result> syncing;
+
+  private final Lock oneSync = new ReentrantLock();
 
   /** Names of folders of which something may not be on disk, though a sync of them passes. */
   private final Set<String> unsynced = ConcurrentHashMap.newKeySet();
@@ -147,32 +154,89 @@ final class DirectoryJobVolumes implements JobVolumes {
   /**
    * A disk that fails to write tells it to one sync, of whomever; what it failed to write is
    * nobody's business any more, and the next sync passes. So it counts for all that had a directory
-   * then, as long as this process lives.
+   * on that file system then, as long as this process lives; and there is one sync at a time, as
+   * one that begins when another has been told would pass.
    */
   @Override
   public void sync(JobFolder folder) {
     JobPaths paths = reveal(folder);
+    oneSync.lock();
+    try {
+      sync(folder, paths);
+    } finally {
+      oneSync.unlock();
+    }
+  }
+
+  private void sync(JobFolder folder, JobPaths paths) {
     if (unsynced.contains(folder.name())) {
       throw new StorageException(
           Kind.UNFIT,
           "the file system of %s could not be synced before: some of it may not be on disk"
               .formatted(paths.root()));
     }
-    // By file system: the tree is a job's, and to open each of its files would be slower, too.
-    Command.Result result =
-        syncing.apply(
-            List.of(
-                "sync", "--file-system", paths.checkpoint().toString(), paths.model().toString()));
+    Command.Result result;
+    try {
+      // By file system: the tree is a job's, and to open each of its files would be slower, too.
+      result =
+          syncing.apply(
+              List.of(
+                  "sync",
+                  "--file-system",
+                  paths.checkpoint().toString(),
+                  paths.model().toString()));
+    } catch (StorageException e) {
+      throw switch (e.kind()) {
+        case REFUSED -> untold(paths, String.valueOf(e.getMessage())); // it was not begun
+        case UNAVAILABLE, UNFIT, FULL, CANCELLED -> lost(paths, String.valueOf(e.getMessage()));
+      };
+    }
+    if (result.wasKilled()) {
+      throw untold(paths, "sync was killed");
+    }
     if (!result.succeeded()) {
-      unsynced.addAll(folders());
-      throw new StorageException(
-          Kind.UNFIT, "the file system of %s: %s".formatted(paths.root(), result.words()));
+      throw lost(paths, result.words());
     }
   }
 
-  private List<String> folders() {
+  private static StorageException untold(JobPaths paths, String reason) {
+    return new StorageException(
+        Kind.UNAVAILABLE,
+        "the file system of %s could not be asked to sync: %s".formatted(paths.root(), reason));
+  }
+
+  private StorageException lost(JobPaths paths, String reason) {
+    unsynced.addAll(foldersBeside(paths.root()));
+    return new StorageException(
+        Kind.UNFIT, "the file system of %s: %s".formatted(paths.root(), reason));
+  }
+
+  /** The names of all that share a file system with it, or of which that is not known. */
+  private List<String> foldersBeside(Path root) {
+    Set<Object> devices = devices(root);
     String[] names = jobs.toFile().list();
-    return names == null ? List.of() : List.of(names);
+    return Stream.of(names == null ? new String[0] : names)
+        .filter(
+            name -> {
+              Set<Object> others = devices(jobs.resolve(name));
+              return others.isEmpty() || !Collections.disjoint(devices, others);
+            })
+        .toList();
+  }
+
+  /** Of the file systems that a job's volumes are on; empty where one cannot be asked. */
+  private static Set<Object> devices(Path root) {
+    Set<Object> devices = new HashSet<>();
+    for (Volume volume : Volume.values()) {
+      try {
+        devices.add(
+            Files.getAttribute(
+                VolumeLimit.directory(root, volume), "unix:dev", LinkOption.NOFOLLOW_LINKS));
+      } catch (IOException cannotBeAsked) {
+        return Set.of();
+      }
+    }
+    return devices;
   }
 
   @Override

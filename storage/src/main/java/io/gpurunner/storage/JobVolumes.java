@@ -41,8 +41,9 @@ public interface JobVolumes extends AutoCloseable {
   /**
    * Writes what a job's volumes hold to disk, all of it; for when nothing writes to them any more.
    *
-   * @throws StorageException UNFIT where some of it could not be written, and is lost; REFUSED
-   *     where the job has no directories on this machine (any more)
+   * @throws StorageException UNFIT where some of it could not be written, or may not have been, and
+   *     is lost; UNAVAILABLE where the disk could not be asked; REFUSED where the job has no
+   *     directories on this machine (any more)
    */
   void sync(JobFolder folder);
 

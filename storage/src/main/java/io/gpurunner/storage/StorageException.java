@@ -17,7 +17,7 @@ public final class StorageException extends RuntimeException {
     REFUSED,
     /**
      * What a job wrote cannot be taken as it is: too many files, too deep, too large for where it
-     * should go. The job's own doing; neither another try nor another store helps.
+     * should go; or the disk did not take it. Neither another try nor another store helps.
      */
     UNFIT,
     /** No space left. */

@@ -6,21 +6,25 @@ import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.gpurunner.storage.StorageException.Kind;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A disk tells that it failed to write once only, to whoever syncs next. */
 class FailedSyncTest {
   private static final long LIMIT = 1 << 20;
+  private static final Duration TEN_SECONDS = Duration.ofSeconds(10);
   private static final JobFolder ONE = new JobFolder("one");
   private static final JobFolder OTHER = new JobFolder("other");
   private static final JobFolder LATER = new JobFolder("later");
 
   @TempDir Path jobs;
   private final Deque<Command.Result> answers = new ArrayDeque<>();
+  private Optional<StorageException> failure = Optional.empty();
 
   @Test
   void countsForAllThatHadFilesThen() {
@@ -40,16 +44,52 @@ class FailedSyncTest {
     }
   }
 
+  @Test
+  void oneThatDoesNotEndCountsAsFailed() {
+    failure = Optional.of(new StorageException(Kind.UNAVAILABLE, "sync did not end within 9 s"));
+    try (JobVolumes volumes = new DirectoryJobVolumes(jobs, 0, new Watching(), this::sync)) {
+      volumes.prepare(ONE, LIMIT, LIMIT);
+      volumes.prepare(OTHER, LIMIT, LIMIT);
+      requireUnfit(volumes, ONE, "did not end");
+      failure = Optional.empty();
+      requireUnfit(volumes, OTHER, "could not be synced before");
+    }
+  }
+
+  @Test
+  void oneThatCannotBeginOrIsKilledIsWorthAnotherTry() {
+    failure = Optional.of(new StorageException(Kind.REFUSED, "cannot run sync: error=2"));
+    try (JobVolumes volumes = new DirectoryJobVolumes(jobs, 0, new Watching(), this::sync)) {
+      volumes.prepare(ONE, LIMIT, LIMIT);
+      volumes.prepare(OTHER, LIMIT, LIMIT);
+      requireKind(volumes, ONE, "cannot run sync", Kind.UNAVAILABLE);
+      failure = Optional.empty();
+      answers.add(Command.run(TEN_SECONDS, List.of("sh", "-c", "kill -KILL $$")));
+      requireKind(volumes, ONE, "killed", Kind.UNAVAILABLE);
+      volumes.sync(ONE);
+      volumes.sync(OTHER);
+    }
+  }
+
   private Command.Result sync(List<String> words) {
     assertThat(words).startsWith("sync", "--file-system");
+    failure.ifPresent(
+        told -> {
+          throw told;
+        });
     return answers.isEmpty() ? new Command.Result(0, "") : answers.remove();
   }
 
   private static void requireUnfit(JobVolumes volumes, JobFolder folder, String words) {
+    requireKind(volumes, folder, words, Kind.UNFIT);
+  }
+
+  private static void requireKind(
+      JobVolumes volumes, JobFolder folder, String words, Kind expected) {
     assertThatThrownBy(() -> volumes.sync(folder))
         .hasMessageContaining(words)
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
-        .isEqualTo(Kind.UNFIT);
+        .isEqualTo(expected);
   }
 }

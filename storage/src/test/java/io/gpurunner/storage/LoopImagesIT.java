@@ -182,6 +182,30 @@ class LoopImagesIT extends JobVolumesContract {
     }
   }
 
+  /** Each image is a file system of its own, and a failure to write of one is no other's. */
+  @Test
+  void anImageThatCannotBeSyncedIsOfItsOwnJobOnly() {
+    prepare(JOB);
+    prepare(OTHER);
+    Path jobs = state.resolve("jobs");
+    JobVolumes failing =
+        new DirectoryJobVolumes(
+            jobs,
+            0,
+            new LoopImages(new MachineMounts()),
+            words ->
+                words.getLast().contains(JOB.name())
+                    ? new Command.Result(1, "sync: Input/output error")
+                    : new Command.Result(0, ""));
+    for (int time = 1; time <= 2; time++) {
+      assertThatThrownBy(() -> failing.sync(JOB))
+          .asInstanceOf(type(StorageException.class))
+          .extracting(StorageException::kind)
+          .isEqualTo(Kind.UNFIT);
+    }
+    failing.sync(OTHER);
+  }
+
   @Test
   void formatsAgainWhatACrashLeftHalfMade() throws Exception {
     Path root = Files.createDirectory(state.resolve("jobs/ai1"));

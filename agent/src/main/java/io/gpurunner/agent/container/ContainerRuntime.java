@@ -12,8 +12,8 @@ public interface ContainerRuntime {
   void create(ContainerSpec spec);
 
   /**
-   * Starts a container that was made. One that runs, or ran and ended, is left alone: a start that
-   * is repeated after a crash must not run the job twice.
+   * Starts a container that was made. One that runs, or ran and ended, or may have done so, is left
+   * alone: a start that is repeated after a crash must not run the job twice.
    *
    * @throws ContainerException REFUSED with the engine's message where a device is missing or the
    *     container cannot be run; ABSENT where there is none. A command that the image lacks is no

@@ -357,7 +357,9 @@ final class ContainerSteps {
       return new Advance(new JobEvent.StopSignalled(now.plus(gracePeriod(job))));
     }
     Instant killAt = state.killAt().get();
-    if (answers.isOver(killAt, gracePeriod(job))) {
+    boolean isThisBoots = state.bootId().filter(settings.bootId()::equals).isPresent();
+    // Under this boot it stands, though the configured grace period be shorter by now.
+    if (isThisBoots ? !now.isBefore(killAt) : answers.isOver(killAt, gracePeriod(job))) {
       ports.containers().signal(name, Signal.KILL);
     }
     Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
@@ -394,6 +396,7 @@ final class ContainerSteps {
    */
   void enforceUnrecorded(Job job, JobEvent event) {
     stopSince(job, event)
+        .filter(since -> !clock.instant().isBefore(since))
         .ifPresent(
             since ->
                 ports
@@ -407,6 +410,8 @@ final class ContainerSteps {
 
   private static Optional<Instant> stopSince(Job job, JobEvent event) {
     return switch (job.state()) {
+      case JobState.Starting _ when event instanceof JobEvent.Started started -> started.deadline();
+      case JobState.Starting _ when isDeletion(event) -> job.deletion().map(Job.Deletion::at);
       case JobState.Running running when event instanceof JobEvent.RunEnded(Ending ending, _) ->
           switch (ending) {
             case Ending.TimeUp _ -> running.deadline();
@@ -414,10 +419,16 @@ final class ContainerSteps {
             case Ending.Completed _, Ending.Broken _ -> Optional.empty();
           };
       case JobState.Stopping stopping
-          when event instanceof JobEvent.StopSignalled || event instanceof JobEvent.Found ->
+          when event instanceof JobEvent.StopSignalled
+              || event instanceof JobEvent.Found
+              || isDeletion(event) ->
           Optional.of(stopping.since());
       case JobState.Live _, JobState.Final _ -> Optional.empty();
     };
+  }
+
+  private static boolean isDeletion(JobEvent event) {
+    return event instanceof JobEvent.RunEnded(Ending.DeletedBy _, _);
   }
 
   private Duration gracePeriod(Job job) {

@@ -23,6 +23,8 @@ import java.time.Instant;
  * queue; thread-safe.
  */
 final class UploadSteps {
+  private static final String NOT_WRITTEN = "what the job left could not be written to disk";
+
   private final JobSteps.Ports ports;
   private final Clock clock;
   private final Answers answers;
@@ -65,7 +67,12 @@ final class UploadSteps {
       return switch (e.kind()) {
         case CANCELLED -> new Again();
         case UNFIT -> unfit(e);
-        case UNAVAILABLE, FULL, REFUSED -> uploadFailed(state, e);
+        case UNAVAILABLE, FULL, REFUSED ->
+            failed(
+                state,
+                "artifacts could not be uploaded to " + ports.store().description(),
+                e,
+                " (gpurunner retry-upload)");
       };
     }
   }
@@ -86,8 +93,8 @@ final class UploadSteps {
     } catch (StorageException e) {
       return switch (e.kind()) {
         case CANCELLED -> new Again();
-        case UNFIT -> lost("what the job left could not be written to disk: " + e.getMessage());
-        case UNAVAILABLE, FULL, REFUSED -> uploadFailed(state, e);
+        case UNFIT -> lost(NOT_WRITTEN + ": " + e.getMessage());
+        case UNAVAILABLE, FULL, REFUSED -> failed(state, NOT_WRITTEN, e, "");
       };
     }
   }
@@ -104,20 +111,16 @@ final class UploadSteps {
             clock.instant(), e.getMessage() + "; the files are kept on the server"));
   }
 
-  private StepOutcome uploadFailed(JobState.Uploading state, StorageException e) {
+  private StepOutcome failed(
+      JobState.Uploading state, String what, StorageException e, String wayOut) {
     Instant now = clock.instant();
     Instant next = now.plus(pauseAfter(state.failedUploads()));
     // Waiting for its turn may have taken most of the window.
     boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
     if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
-      String reason =
-          "artifacts could not be uploaded to "
-              + ports.store().description()
-              + ": "
-              + e.getMessage()
-              + "; they are kept on the server"
-              + (state.unsyncedUnder().isEmpty() ? " (gpurunner retry-upload)" : "");
-      return new Advance(new JobEvent.UploadGivenUp(now, reason));
+      return new Advance(
+          new JobEvent.UploadGivenUp(
+              now, what + ": " + e.getMessage() + "; the files are kept on the server" + wayOut));
     }
     return new Advance(
         new JobEvent.UploadPostponed(

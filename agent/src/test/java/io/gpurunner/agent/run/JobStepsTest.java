@@ -404,6 +404,23 @@ class JobStepsTest {
   }
 
   @Test
+  void whatCannotBeSyncedIsToldWithoutTheStoreThatHasNoPartInIt() throws Exception {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.until(id, JobState.Uploading.class);
+    Files.delete(run.volumes.paths(run.job(id).folder()).checkpoint());
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> {
+              assertThat(failed.reason())
+                  .startsWith("what the job left could not be written to disk: ")
+                  .contains("is not on this machine (any more)")
+                  .doesNotContain("retry-upload");
+              assertThat(failed.uploadable()).isFalse();
+            });
+  }
+
+  @Test
   void whatWasOnDiskBeforeARebootIsPublished() {
     JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
     run.writeModel(id, "ds_model.bin", "weights");
@@ -575,6 +592,68 @@ class JobStepsTest {
     assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
     assertThat(run.state(id)).isInstanceOf(JobState.Running.class);
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
+  void aStopTimeIsEnforcedWhereTheStartCouldNotBeRecorded() {
+    Requests fiveMinutes = Requests.simple().stopAfter(Duration.ofMinutes(5));
+    JobId id = run.submit(fiveMinutes, Program.untilSignalled().ignoringTerm());
+    untilMade(id);
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // started
+    run.clock.advance(Duration.ofMinutes(4));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("start " + container(id, 1));
+    run.clock.advance(Duration.ofMinutes(1));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+    run.clock.advance(Duration.ofSeconds(30));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+    assertThat(run.state(id)).isInstanceOf(JobState.Starting.class);
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
+  void aDeletionIsEnforcedWhereTheStartCouldNotBeRecorded() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    untilMade(id);
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Again.class); // started
+    run.ledger.requestDeletion(id, "ann");
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
+  }
+
+  @Test
+  void aStopGoesOnWhereADeletionMeanwhileCannotBeRecorded() {
+    JobId id =
+        running(
+            Requests.simple().stopAfter(Duration.ofMinutes(5)),
+            Program.untilSignalled().ignoringTerm());
+    run.clock.advance(Duration.ofMinutes(5));
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // STOPPING
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // TERM
+    run.ledger.requestDeletion(id, "ann");
+    run.clock.advance(Duration.ofSeconds(30));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
+  }
+
+  @Test
+  void aGracePeriodThatWasBegunIsNotCutShortByAShorterOneConfiguredMeanwhile() {
+    run.restartWithGracePeriod(Duration.ofMinutes(5));
+    JobId id = running(Requests.simple(), Program.untilSignalled().ignoringTerm());
+    run.ledger.requestDeletion(id, "ann");
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // STOPPING
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // TERM
+    run.restartWithGracePeriod(Duration.ofSeconds(30));
+    run.clock.advance(Duration.ofMinutes(4));
+    run.stepOnce(id);
+    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+    run.clock.advance(Duration.ofMinutes(1));
+    run.stepOnce(id);
+    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
   }
 
   @Test

@@ -46,6 +46,7 @@ final class RunHarness implements AutoCloseable {
   final UsedGpus gpus = new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), clock));
   private final Path directory;
   private String bootId = "boot-1";
+  private Duration gracePeriod = Duration.ofSeconds(30);
   JobLedger ledger;
   private JobSteps steps;
   private Dispatcher dispatcher;
@@ -74,7 +75,7 @@ final class RunHarness implements AutoCloseable {
             new VolumeWatch(volumes, Runnable::run, clock),
             store,
             gpus),
-        new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), bootId),
+        new RunSettings(gracePeriod, Duration.ofMinutes(1), bootId),
         clock);
   }
 
@@ -112,6 +113,12 @@ final class RunHarness implements AutoCloseable {
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
     steps = newSteps();
     dispatcher = new Dispatcher(ledger, gpus, volumes, true);
+  }
+
+  /** The agent is started again under the same boot, with that configured. */
+  void restartWithGracePeriod(Duration configured) {
+    gracePeriod = configured;
+    restart(bootId);
   }
 
   JobId submit(Requests request, FakeContainerRuntime.Program program) {

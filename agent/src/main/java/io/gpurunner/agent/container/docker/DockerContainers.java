@@ -142,8 +142,8 @@ final class DockerContainers implements ContainerRuntime {
         lookAtOurs(name)
             .orElseThrow(
                 () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
-    // The engine would run one that has ended a second time.
-    if (!ObservedState.neverRan(present)) {
+    // The engine would run one that has ended, or that it lost as it started it, a second time.
+    if (!(observe(present) instanceof Observation.Created)) {
       return;
     }
     connection.run(

@@ -30,10 +30,10 @@ final class EngineMemory {
   }
 
   /**
-   * Whether exit code 0 is to be believed. An engine that finds at its start that a container has
-   * ended whose exit code its predecessor had fetched, but not written down, says 0, or 255, and
-   * that it ended just now (docs/adr/010). Where it heard of the end itself, or the end was before
-   * it began, or long after, it knows.
+   * Whether exit code 0, or 255, is to be believed. An engine that finds at its start that a
+   * container has ended whose exit code its predecessor had fetched, but not written down, says 0,
+   * or 255, and that it ended just now (docs/adr/010). Where it heard of the end itself, or the end
+   * was before it began, or long after, it knows.
    *
    * @param started by the engine's clock
    * @param finished by the engine's clock
