@@ -24,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
@@ -90,7 +89,9 @@ public final class JobLedger implements AutoCloseable {
     this.ids = ids;
     this.watch = watch;
     List<JobRows.LiveRow> jobs = rows.loadLive(store.writing());
-    requireLeasesAgree(jobs.stream().map(JobRows.LiveRow::job).toList());
+    LiveJobs.requireLeases(
+        rows.leases(store.writing()),
+        LiveJobs.leasesOf(jobs.stream().map(JobRows.LiveRow::job).toList()));
     jobs.forEach(row -> live.put(row.job(), OptionalLong.of(row.requestBytes())));
     this.sequence = rows.newestSequence(store.rows());
     this.newestOnDisk = sequence;
@@ -502,7 +503,7 @@ public final class JobLedger implements AutoCloseable {
 
   /**
    * A job's history, oldest first, at most {@code limit} of its newest lines. A line may be told
-   * shortly before it is on disk; the job's state never is.
+   * shortly before it is on disk; the job's state never is, but for an upload that is resumed.
    */
   public List<JobHistory.Line> history(JobId id, int limit) {
     return read(handle -> rows.history(handle, id, newestOnDisk, limit));
@@ -605,19 +606,6 @@ public final class JobLedger implements AutoCloseable {
         .or(() -> findLive(id))
         .or(() -> rows.find(writing(), id))
         .orElseThrow(() -> new LedgerException(LedgerException.Kind.ABSENT, "no such job: " + id));
-  }
-
-  private void requireLeasesAgree(List<Job> jobs) {
-    Map<GpuUuid, JobId> recorded = rows.leases(writing());
-    Map<GpuUuid, JobId> held = LiveJobs.leasesOf(jobs);
-    if (!recorded.equals(held)) {
-      throw new LedgerException(
-          LedgerException.Kind.FAILED,
-          "the ledger contradicts itself: leases are "
-              + new TreeMap<>(recorded)
-              + ", jobs hold "
-              + new TreeMap<>(held));
-    }
   }
 
   /**

@@ -11,6 +11,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLIntegrityConstraintViolationException;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -58,15 +59,34 @@ final class JobRows {
    */
   record LiveRow(Job job, long requestBytes) {}
 
+  // Files of a job that has not ended are kept, and the index begins with these.
+  private static final String LIVE =
+      " from job where files = 'KEPT' and finished_at is null order by sequence";
+
   List<LiveRow> loadLive(Handle handle) {
-    // Files of a job that has not ended are kept, and the index begins with these.
     return handle
-        .createQuery(
-            "select "
-                + JOB_COLUMNS
-                + " from job where files = 'KEPT' and finished_at is null order by sequence")
+        .createQuery("select " + JOB_COLUMNS + LIVE)
         .map((row, _) -> new LiveRow(job(row), row.getString("request_json").length()))
         .list();
+  }
+
+  /**
+   * Reads all of them, one after another, for their requests together may be large.
+   *
+   * @return the devices that they hold
+   */
+  Map<GpuUuid, JobId> readLive(Handle handle) {
+    Map<GpuUuid, JobId> held = new HashMap<>();
+    for (long sequence : handle.createQuery("select sequence" + LIVE).mapTo(Long.class).list()) {
+      Job job =
+          handle
+              .createQuery("select " + JOB_COLUMNS + " from job where sequence = :sequence")
+              .bind("sequence", sequence)
+              .map((row, _) -> job(row))
+              .one();
+      held.putAll(LiveJobs.leasesOf(List.of(job)));
+    }
+    return held;
   }
 
   Optional<Job> find(Handle handle, JobId id) {

@@ -8,17 +8,20 @@ import java.sql.SQLException;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.h2.store.fs.FilePath;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
 
 /**
  * Copies a ledger as it is at some instant, also one that an agent is writing, in this process or
  * another: the file is only ever appended to, so what is in its first so many bytes stays. What is
- * copied is then read as a whole, written compact, and looked at before it gets its name. Nothing
- * waits for it. Stateless.
+ * copied is then read as a whole, written compact, and read as a start would before it gets its
+ * name. Nothing waits for it. Stateless.
  */
 final class LedgerCopy {
   /** Ends the name of the directory that a copy is made in. */
   static final String UNFINISHED = ".part";
 
+  private static final JobRows ROWS = new JobRows();
   private static final int BUFFER_BYTES = 1 << 20;
 
   /** The header is rewritten in place, and an agent that ends cuts the end of its file off. */
@@ -133,7 +136,7 @@ final class LedgerCopy {
   }
 
   /**
-   * What is in a ledger that nobody has open.
+   * What is in a ledger that nobody has open, and that an agent would start with.
    *
    * @throws LedgerException FAILED where it is none
    */
@@ -148,6 +151,8 @@ final class LedgerCopy {
           LedgerSchema.number(
               connection, "select count(*) from job where files = 'KEPT' and finished_at is null");
       long commits = LedgerSchema.commits(connection, version.getAsInt());
+      Handle handle = Jdbi.open(connection);
+      LiveJobs.requireLeases(ROWS.leases(handle), ROWS.readLive(handle));
       return new Content(place.bytes(), jobs, live, commits);
     }
   }

@@ -116,6 +116,9 @@ final class LedgerJournal implements AutoCloseable {
    * @return false where there is no room for it; then nothing was written
    */
   boolean append(long number, List<RowChange> changes) throws IOException {
+    if (leastBytes(changes) > end - at) { // which may be too much to write out in memory first
+      return false;
+    }
     byte[] content = MAPPER.writeValueAsBytes(changes);
     if (at + HEADER_BYTES + content.length > end) {
       return false;
@@ -129,6 +132,14 @@ final class LedgerJournal implements AutoCloseable {
     channel.force(false); // its length stays
     at += record.limit();
     return true;
+  }
+
+  /** Of its texts alone. */
+  private static long leastBytes(List<RowChange> changes) {
+    return changes.stream()
+        .flatMap(change -> change.values().stream())
+        .mapToLong(value -> value instanceof String text ? text.length() : 0)
+        .sum();
   }
 
   private static int sumOf(long number, byte[] content) {
@@ -192,6 +203,10 @@ final class LedgerJournal implements AutoCloseable {
       while (bytes.hasRemaining() && channel.read(bytes, bytes.position()) > 0) {
         // until all is there
       }
+    } catch (IOException e) {
+      IOException named = new IOException(file + ": " + e.getMessage());
+      named.addSuppressed(e); // no cause: what is told of a ledger is the cause's message alone
+      throw named;
     }
     return bytes.flip();
   }

@@ -142,11 +142,11 @@ record LedgerPlace(String scheme, Path database) {
   void keepReplaced(String time) throws IOException {
     if (scheme.equals(DISK)) {
       String name = database + ".replaced-" + time;
-      // A second name, so that there is a ledger at every instant.
+      // Second names, so that there is a ledger at every instant, and a disk that cannot read them
+      // any more is no hindrance.
       Files.createLink(Path.of(name + SUFFIX), path());
       if (journal().exists()) {
-        Path kept = Files.copy(Path.of(journal().toString()), Path.of(name + ".journal"));
-        sync(FilePath.get(kept.toString()));
+        Files.createLink(Path.of(name + ".journal"), Path.of(journal().toString()));
       }
       try (FileChannel directory = FilePath.get(name).getParent().open("r")) {
         directory.force(true);

@@ -240,9 +240,14 @@ final class LedgerStore implements LedgerDatabase {
     journalNotBefore = clock.instant().plus(JOURNAL_PAUSE);
   }
 
-  /** Jobs write to the same disk: what may not fit is not begun. Told once. */
+  /**
+   * Jobs write to the same disk: what may not fit is not begun. Told once. What was written last
+   * time may have doubled since; were the whole file's length asked for, one that has outgrown its
+   * disk would never be compacted.
+   */
   private boolean hasRoomToCompact(long bytes) {
-    long need = bytes + LedgerReserve.ROOM_BYTES;
+    long expected = compactedBytes > 0 ? Math.min(bytes, 2 * compactedBytes) : bytes;
+    long need = expected + LedgerReserve.ROOM_BYTES;
     boolean room = reserve.freeBytes() >= need;
     if (!room && !lacksRoomToCompact) {
       log.warn(

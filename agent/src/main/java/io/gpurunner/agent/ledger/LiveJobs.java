@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -84,6 +85,22 @@ final class LiveJobs {
       }
     }
     return leases;
+  }
+
+  /**
+   * Requires that those recorded are those that jobs hold.
+   *
+   * @throws LedgerException FAILED where they are not
+   */
+  static void requireLeases(Map<GpuUuid, JobId> recorded, Map<GpuUuid, JobId> held) {
+    if (!recorded.equals(held)) {
+      throw new LedgerException(
+          LedgerException.Kind.FAILED,
+          "the ledger contradicts itself: leases are "
+              + new TreeMap<>(recorded)
+              + ", jobs hold "
+              + new TreeMap<>(held));
+    }
   }
 
   /** Whether these, and no others, are the jobs that should be here after some changes. */

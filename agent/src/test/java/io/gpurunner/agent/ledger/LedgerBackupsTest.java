@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -21,6 +23,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.flywaydb.core.Flyway;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LedgerBackupsTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
@@ -156,6 +160,43 @@ class LedgerBackupsTest {
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
     }
+  }
+
+  /** Else a refusal would name it, and the next would name it again. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "update job set state_json = '{' where finished_at is null",
+        "update job set request_json = '[' where finished_at is null",
+        "insert into gpu_lease select 'GPU-of-nobody', id, 0 from job limit 1"
+      })
+  void aLedgerThatAStartWouldRefuseIsNeitherCopiedNorPutInPlace(String damage) throws Exception {
+    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
+      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
+      for (int i = 0; i < 20; i++) {
+        story.next();
+      }
+    }
+    Path whole = Files.copy(directory.resolve("ledger.mv.db"), directory.resolve("whole"));
+    LedgerPlace place = LedgerPlace.onDisk(database());
+    try (Connection connection = LedgerSchema.source(place, "").getConnection();
+        Statement statement = connection.createStatement()) {
+      assertThat(statement.executeUpdate(damage)).isPositive();
+    }
+    Path damaged = Files.copy(directory.resolve("ledger.mv.db"), directory.resolve("damaged"));
+
+    assertThatThrownBy(() -> LedgerBackups.copy(database(), directory.resolve("copy")))
+        .hasMessageContaining("could not be copied");
+    assertThat(directory.resolve("copy")).doesNotExist();
+    assertThatThrownBy(() -> LedgerBackups.makeOwn(place, T))
+        .hasMessageContaining("could not be copied");
+    assertThat(LedgerBackups.list(place)).isEmpty();
+    assertThatThrownBy(() -> LedgerBackups.restore(database(), damaged, T))
+        .hasMessageContaining("could not be put in the place of");
+    assertThatThrownBy(() -> open(LedgerStory.CLOCK)).hasMessageContaining("cannot be opened");
+
+    LedgerBackups.restore(database(), whole, T);
+    open(LedgerStory.CLOCK).close();
   }
 
   @Test

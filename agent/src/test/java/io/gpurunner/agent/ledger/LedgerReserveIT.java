@@ -174,28 +174,57 @@ class LedgerReserveIT {
     LedgerPlace place = LedgerPlace.onDisk(disk().resolve("ledger"));
     MovableClock clock = new MovableClock();
     try (JobLedger ledger = JobLedger.open(place, clock, new LedgerSizes(1 << 20, 0))) {
-      Path other = fill();
-      try (FileChannel cut = FileChannel.open(other, StandardOpenOption.WRITE)) {
-        cut.truncate(cut.size() - (60 << 20)); // more than the file needs, less than with a spare
-      }
       LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
-      while (place.bytes() < 2 << 20) {
-        long before = place.bytes();
-        story.next();
-        assertThat(place.bytes()).isGreaterThanOrEqualTo(before);
-        clock.advance(Duration.ofMinutes(11));
-      }
+      Path other = growWithoutRoom(place, story, 2 << 20, clock);
       Files.delete(other);
-      Awaitility.await()
-          .atMost(Duration.ofSeconds(30))
-          .until(
-              () -> {
-                clock.advance(Duration.ofMinutes(11));
-                ledger.probe();
-                return place.bytes() < 1 << 20;
-              });
+      awaitCompaction(place, ledger, clock);
+
+      // Less than its whole length is enough, where it was shorter the last time.
+      long need = 2 * place.bytes() + LedgerReserve.ROOM_BYTES + (1 << 20);
+      other = growWithoutRoom(place, story, 8 << 20, clock);
+      shorten(other, need - usableBytes());
+      assertThat(usableBytes()).isLessThan(place.bytes() + LedgerReserve.ROOM_BYTES);
+      awaitCompaction(place, ledger, clock);
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(story.jobs());
     }
+  }
+
+  /**
+   * @return what takes the room
+   */
+  private Path growWithoutRoom(LedgerPlace place, LedgerStory story, long to, MovableClock clock)
+      throws IOException {
+    Path other = fill();
+    shorten(other, 60 << 20); // more than the file needs, less than with a spare
+    while (place.bytes() < to) {
+      long before = place.bytes();
+      story.next();
+      assertThat(place.bytes()).isGreaterThanOrEqualTo(before);
+      clock.advance(Duration.ofMinutes(11));
+    }
+    return other;
+  }
+
+  private static void shorten(Path file, long bytes) throws IOException {
+    try (FileChannel cut = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      cut.truncate(cut.size() - bytes);
+    }
+  }
+
+  private long usableBytes() throws IOException {
+    return Files.getFileStore(disk()).getUsableSpace();
+  }
+
+  private static void awaitCompaction(LedgerPlace place, JobLedger ledger, MovableClock clock) {
+    long grown = place.bytes();
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(30))
+        .until(
+            () -> {
+              clock.advance(Duration.ofMinutes(11));
+              ledger.probe();
+              return place.bytes() < grown / 2;
+            });
   }
 
   /** The commit that was refused may be there or not. */
