@@ -186,10 +186,9 @@ final class DirectoryJobVolumes implements JobVolumes {
                   paths.checkpoint().toString(),
                   paths.model().toString()));
     } catch (StorageException e) {
-      throw switch (e.kind()) {
-        case REFUSED -> untold(paths, String.valueOf(e.getMessage())); // it was not begun
-        case UNAVAILABLE, UNFIT, FULL, CANCELLED -> lost(paths, String.valueOf(e.getMessage()));
-      };
+      boolean begun = e.kind() != Kind.REFUSED;
+      String reason = String.valueOf(e.getMessage());
+      throw begun ? lost(paths, reason) : untold(paths, reason);
     }
     if (result.wasKilled()) {
       throw untold(paths, "sync was killed");

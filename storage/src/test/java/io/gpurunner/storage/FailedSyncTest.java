@@ -28,9 +28,7 @@ class FailedSyncTest {
 
   @Test
   void countsForAllThatHadFilesThen() {
-    try (JobVolumes volumes = new DirectoryJobVolumes(jobs, 0, new Watching(), this::sync)) {
-      volumes.prepare(ONE, LIMIT, LIMIT);
-      volumes.prepare(OTHER, LIMIT, LIMIT);
+    try (JobVolumes volumes = prepared()) {
       answers.add(new Command.Result(1, "sync: error syncing '/x': Input/output error"));
       requireUnfit(volumes, ONE, "Input/output error");
       requireUnfit(volumes, ONE, "could not be synced before");
@@ -47,9 +45,7 @@ class FailedSyncTest {
   @Test
   void oneThatDoesNotEndCountsAsFailed() {
     failure = Optional.of(new StorageException(Kind.UNAVAILABLE, "sync did not end within 9 s"));
-    try (JobVolumes volumes = new DirectoryJobVolumes(jobs, 0, new Watching(), this::sync)) {
-      volumes.prepare(ONE, LIMIT, LIMIT);
-      volumes.prepare(OTHER, LIMIT, LIMIT);
+    try (JobVolumes volumes = prepared()) {
       requireUnfit(volumes, ONE, "did not end");
       failure = Optional.empty();
       requireUnfit(volumes, OTHER, "could not be synced before");
@@ -59,9 +55,7 @@ class FailedSyncTest {
   @Test
   void oneThatCannotBeginOrIsKilledIsWorthAnotherTry() {
     failure = Optional.of(new StorageException(Kind.REFUSED, "cannot run sync: error=2"));
-    try (JobVolumes volumes = new DirectoryJobVolumes(jobs, 0, new Watching(), this::sync)) {
-      volumes.prepare(ONE, LIMIT, LIMIT);
-      volumes.prepare(OTHER, LIMIT, LIMIT);
+    try (JobVolumes volumes = prepared()) {
       requireKind(volumes, ONE, "cannot run sync", Kind.UNAVAILABLE);
       failure = Optional.empty();
       answers.add(Command.run(TEN_SECONDS, List.of("sh", "-c", "kill -KILL $$")));
@@ -69,6 +63,13 @@ class FailedSyncTest {
       volumes.sync(ONE);
       volumes.sync(OTHER);
     }
+  }
+
+  private JobVolumes prepared() {
+    JobVolumes volumes = new DirectoryJobVolumes(jobs, 0, new Watching(), this::sync);
+    volumes.prepare(ONE, LIMIT, LIMIT);
+    volumes.prepare(OTHER, LIMIT, LIMIT);
+    return volumes;
   }
 
   private Command.Result sync(List<String> words) {

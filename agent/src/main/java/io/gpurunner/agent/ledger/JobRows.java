@@ -32,6 +32,10 @@ final class JobRows {
   private static final String JOB_COLUMNS =
       "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
 
+  // Files of a job that has not ended are kept, and the index begins with these.
+  private static final String LIVE =
+      " from job where files = 'KEPT' and finished_at is null order by sequence";
+
   // Of a million jobs, these take the first few. H2 goes along an index, and stops, only where the
   // order names all of the index's columns from the first on, also one that has but one value.
   // A comparison of a bare column would make it choose another index: hence "+ 0".
@@ -59,10 +63,6 @@ final class JobRows {
    */
   record LiveRow(Job job, long requestBytes) {}
 
-  // Files of a job that has not ended are kept, and the index begins with these.
-  private static final String LIVE =
-      " from job where files = 'KEPT' and finished_at is null order by sequence";
-
   List<LiveRow> loadLive(Handle handle) {
     return handle
         .createQuery("select " + JOB_COLUMNS + LIVE)
@@ -70,14 +70,18 @@ final class JobRows {
         .list();
   }
 
+  List<Long> liveSequences(Handle handle) {
+    return handle.createQuery("select sequence" + LIVE).mapTo(Long.class).list();
+  }
+
   /**
-   * Reads all of them, one after another, for their requests together may be large.
+   * Reads jobs one after another, for their requests together may be large.
    *
    * @return the devices that they hold
    */
-  Map<GpuUuid, JobId> readLive(Handle handle) {
+  Map<GpuUuid, JobId> devicesOf(Handle handle, List<Long> sequences) {
     Map<GpuUuid, JobId> held = new HashMap<>();
-    for (long sequence : handle.createQuery("select sequence" + LIVE).mapTo(Long.class).list()) {
+    for (long sequence : sequences) {
       Job job =
           handle
               .createQuery("select " + JOB_COLUMNS + " from job where sequence = :sequence")

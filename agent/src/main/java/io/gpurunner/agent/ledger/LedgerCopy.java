@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.h2.store.fs.FilePath;
@@ -147,13 +148,11 @@ final class LedgerCopy {
         throw new LedgerException(LedgerException.Kind.FAILED, place.path() + " is no ledger");
       }
       long jobs = LedgerSchema.number(connection, "select count(*) from job");
-      long live =
-          LedgerSchema.number(
-              connection, "select count(*) from job where files = 'KEPT' and finished_at is null");
       long commits = LedgerSchema.commits(connection, version.getAsInt());
       Handle handle = Jdbi.open(connection);
-      LiveJobs.requireLeases(ROWS.leases(handle), ROWS.readLive(handle));
-      return new Content(place.bytes(), jobs, live, commits);
+      List<Long> live = ROWS.liveSequences(handle);
+      LiveJobs.requireLeases(ROWS.leases(handle), ROWS.devicesOf(handle, live));
+      return new Content(place.bytes(), jobs, live.size(), commits);
     }
   }
 }

@@ -396,7 +396,6 @@ final class ContainerSteps {
    */
   void enforceUnrecorded(Job job, JobEvent event) {
     stopSince(job, event)
-        .filter(since -> !clock.instant().isBefore(since))
         .ifPresent(
             since ->
                 ports
@@ -408,9 +407,10 @@ final class ContainerSteps {
                             : Signal.KILL));
   }
 
-  private static Optional<Instant> stopSince(Job job, JobEvent event) {
+  private Optional<Instant> stopSince(Job job, JobEvent event) {
     return switch (job.state()) {
-      case JobState.Starting _ when event instanceof JobEvent.Started started -> started.deadline();
+      case JobState.Starting _ when event instanceof JobEvent.Started started ->
+          started.deadline().filter(deadline -> !clock.instant().isBefore(deadline));
       case JobState.Starting _ when isDeletion(event) -> job.deletion().map(Job.Deletion::at);
       case JobState.Running running when event instanceof JobEvent.RunEnded(Ending ending, _) ->
           switch (ending) {

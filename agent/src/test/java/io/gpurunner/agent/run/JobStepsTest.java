@@ -578,6 +578,14 @@ class JobStepsTest {
             failed -> assertThat(failed.reason()).contains("restart by itself"));
   }
 
+  private void requireStoppedWithoutLedger(JobId id) {
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+    run.clock.advance(Duration.ofSeconds(30));
+    run.stepWithoutLedger(id);
+    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+  }
+
   @Test
   void aStopTimeIsEnforcedWhileTheLedgerCannotBeWrittenAndIsASuccessAfterwards() {
     JobId id =
@@ -585,11 +593,7 @@ class JobStepsTest {
             Requests.simple().stopAfter(Duration.ofMinutes(5)),
             Program.untilSignalled().ignoringTerm());
     run.clock.advance(Duration.ofMinutes(5));
-    run.stepWithoutLedger(id);
-    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
-    run.clock.advance(Duration.ofSeconds(30));
-    run.stepWithoutLedger(id);
-    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+    requireStoppedWithoutLedger(id);
     assertThat(run.state(id)).isInstanceOf(JobState.Running.class);
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
@@ -604,11 +608,7 @@ class JobStepsTest {
     run.stepWithoutLedger(id);
     assertThat(run.containers.journal()).endsWith("start " + container(id, 1));
     run.clock.advance(Duration.ofMinutes(1));
-    run.stepWithoutLedger(id);
-    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
-    run.clock.advance(Duration.ofSeconds(30));
-    run.stepWithoutLedger(id);
-    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+    requireStoppedWithoutLedger(id);
     assertThat(run.state(id)).isInstanceOf(JobState.Starting.class);
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
@@ -661,11 +661,7 @@ class JobStepsTest {
     JobId id = running(Requests.simple(), Program.untilSignalled().ignoringTerm());
     run.ledger.requestDeletion(id, "ann");
     assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // STOPPING
-    run.stepWithoutLedger(id);
-    assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
-    run.clock.advance(Duration.ofSeconds(30));
-    run.stepWithoutLedger(id);
-    assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
+    requireStoppedWithoutLedger(id);
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
   }
 
