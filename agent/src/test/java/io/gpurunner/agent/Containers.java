@@ -54,6 +54,18 @@ final class Containers {
         .toList();
   }
 
+  /** The jobs of all containers, in any state, of whichever agent. */
+  List<String> jobs() {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(List.of("io.gpurunner.job"))
+        .exec()
+        .stream()
+        .map(container -> container.getLabels().get("io.gpurunner.job"))
+        .toList();
+  }
+
   /** Names of those that run. */
   List<String> running(String jobId) {
     return docker
