@@ -4,6 +4,7 @@ import io.gpurunner.agent.callback.CallbackBody;
 import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.LabelledContainer;
@@ -135,7 +136,7 @@ enum PlantedBugs implements Plant {
             && job.state() instanceof JobState.Placed placed) {
           ContainerName name = new ContainerName(job.id(), placed.attempt());
           machine.containers().create(machine.specs().specFor(job, name, placed.gpus()));
-          machine.containers().start(name);
+          machine.containers().start(ContainerRef.unrecorded(name));
         }
         return outcome;
       };
@@ -208,9 +209,9 @@ enum PlantedBugs implements Plant {
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
-        public void signal(ContainerName name, Signal signal) {
+        public void signal(ContainerRef container, Signal signal) {
           if (signal == Signal.TERM) {
-            super.signal(name, signal);
+            super.signal(container, signal);
           }
         }
       };
@@ -223,8 +224,8 @@ enum PlantedBugs implements Plant {
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
-        public Optional<Observation> inspect(ContainerName name) {
-          return super.inspect(name)
+        public Optional<Observation> inspect(ContainerRef container) {
+          return super.inspect(container)
               .map(
                   seen ->
                       seen instanceof Observation.Doubtful(String id)
@@ -272,23 +273,23 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
-    public void start(ContainerName name) {
-      real.start(name);
+    public void start(ContainerRef container) {
+      real.start(container);
     }
 
     @Override
-    public Optional<Observation> inspect(ContainerName name) {
-      return real.inspect(name);
+    public Optional<Observation> inspect(ContainerRef container) {
+      return real.inspect(container);
     }
 
     @Override
-    public void signal(ContainerName name, Signal signal) {
-      real.signal(name, signal);
+    public void signal(ContainerRef container, Signal signal) {
+      real.signal(container, signal);
     }
 
     @Override
-    public void remove(ContainerName name) {
-      real.remove(name);
+    public void remove(ContainerRef container) {
+      real.remove(container);
     }
 
     @Override
