@@ -20,7 +20,8 @@ final class InstanceIdTest {
     assertThat(InstanceId.loadOrCreate(link)).isEqualTo(id);
     assertThat(Files.getPosixFilePermissions(state.resolve(InstanceId.FILE)))
         .isEqualTo(PosixFilePermissions.fromString("rw-------"));
-    assertThat(state).isDirectoryNotContaining(file -> file.getFileName().toString().startsWith("."));
+    assertThat(state)
+        .isDirectoryNotContaining(file -> file.getFileName().toString().startsWith("."));
   }
 
   @Test

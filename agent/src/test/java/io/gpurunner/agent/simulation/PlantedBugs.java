@@ -22,6 +22,8 @@ import io.gpurunner.storage.DecoratedStore;
 import io.gpurunner.storage.ObjectKey;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -236,6 +238,14 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** Which engine created a container is judged by its newest events, which other jobs push out. */
+  CREATIONS_FORGOTTEN("failed, and nothing was wrong with it: the container engine came down") {
+    @Override
+    public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
+      return new Forgetful(engine);
+    }
+  },
+
   /** A removed container is taken for the end of what ran in it. */
   STRAYS_UNNOTICED("was released, and it runs") {
     @Override
@@ -305,6 +315,53 @@ enum PlantedBugs implements Plant {
     @Override
     public void discard(LabelledContainer container) {
       real.discard(container);
+    }
+  }
+
+  /** Remembers its newest events only, and few: few jobs are simulated at a time. */
+  private static final class Forgetful extends DecoratedEngine {
+    private static final int EVENTS = 4;
+
+    private final Deque<String> events = new ArrayDeque<>();
+
+    Forgetful(ContainerRuntime real) {
+      super(real);
+    }
+
+    private void note(String event) {
+      events.addLast(event);
+      if (events.size() > EVENTS) {
+        events.removeFirst();
+      }
+    }
+
+    @Override
+    public void create(ContainerSpec spec) {
+      super.create(spec);
+      note("create " + spec.name());
+    }
+
+    @Override
+    public void start(ContainerRef container) {
+      super.start(container);
+      note("start " + container.name());
+    }
+
+    @Override
+    public void remove(ContainerRef container) {
+      super.remove(container);
+      note("destroy " + container.name());
+    }
+
+    @Override
+    public Optional<Observation> inspect(ContainerRef container) {
+      return super.inspect(container)
+          .map(
+              seen ->
+                  seen instanceof Observation.Created(String id)
+                          && !events.contains("create " + container.name())
+                      ? new Observation.Doubtful(id)
+                      : seen);
     }
   }
 

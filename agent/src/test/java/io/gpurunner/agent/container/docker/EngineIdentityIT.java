@@ -85,8 +85,7 @@ final class EngineIdentityIT {
   void whatAnotherEngineCreatedIsDoubtfulAndIsNotStarted() throws Exception {
     try (PrivateEngine machine = new PrivateEngine(directory, directory, List.of());
         TestEngine engine = new TestEngine(machine.host(), GpuAccessMode.NONE)) {
-      machine.copyImage(
-          URI.create(TestEngine.required("DOCKER_HOST")), TestEngine.image());
+      machine.copyImage(URI.create(TestEngine.required("DOCKER_HOST")), TestEngine.image());
       ContainerRuntime containers = engine.engine().containers();
       ContainerSpec spec = TestEngine.shell("exit 0");
       containers.create(spec);

@@ -75,7 +75,9 @@ final class HostSettingsTest {
   @Test
   void aLibraryIsReadOnlyAndWithoutWhatIsMountedBelowIt() {
     List<Mount> mounts = settings().getMounts();
-    assertThat(mounts).extracting(Mount::getSource).containsExactly("/jobs/1/model", "/library/set");
+    assertThat(mounts)
+        .extracting(Mount::getSource)
+        .containsExactly("/jobs/1/model", "/library/set");
     assertThat(mounts).extracting(Mount::getReadOnly).containsExactly(false, true);
     assertThat(mounts.get(1).getBindOptions().getRawValues()).containsEntry("NonRecursive", true);
   }

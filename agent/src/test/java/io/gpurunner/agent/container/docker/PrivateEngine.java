@@ -157,8 +157,8 @@ public final class PrivateEngine implements AutoCloseable {
   }
 
   /**
-   * What its containerd ({@link #onBridge}) has of a container until the engine has fetched the exit
-   * code.
+   * What its containerd ({@link #onBridge}) has of a container until the engine has fetched the
+   * exit code.
    */
   public Path taskOf(String containerId) {
     return folder.resolve("c-state/io.containerd.runtime.v2.task/moby").resolve(containerId);
