@@ -85,7 +85,7 @@ final class EngineSearch {
         }
       }
       return found.stream()
-          .max(Comparator.comparing(EngineProcess::startTicks))
+          .max(Comparator.comparingLong(EngineProcess::startTicks))
           .orElseThrow(() -> unknown(whyNone(closed)));
     } catch (IOException e) {
       throw unknown(e.toString());
