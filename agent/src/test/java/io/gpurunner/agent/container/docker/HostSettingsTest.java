@@ -2,6 +2,7 @@ package io.gpurunner.agent.container.docker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.github.dockerjava.api.model.BindOptions;
 import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Mount;
@@ -14,6 +15,7 @@ import io.gpurunner.api.JobId;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /** What keeps a job from its host is asked of the engine. */
@@ -74,11 +76,12 @@ final class HostSettingsTest {
 
   @Test
   void aLibraryIsReadOnlyAndWithoutWhatIsMountedBelowIt() {
-    List<Mount> mounts = settings().getMounts();
+    List<Mount> mounts = Objects.requireNonNull(settings().getMounts());
     assertThat(mounts)
         .extracting(Mount::getSource)
         .containsExactly("/jobs/1/model", "/library/set");
     assertThat(mounts).extracting(Mount::getReadOnly).containsExactly(false, true);
-    assertThat(mounts.get(1).getBindOptions().getRawValues()).containsEntry("NonRecursive", true);
+    BindOptions library = Objects.requireNonNull(mounts.getLast().getBindOptions());
+    assertThat(library.getRawValues()).containsEntry("NonRecursive", true);
   }
 }
