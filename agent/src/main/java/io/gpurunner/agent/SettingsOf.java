@@ -46,7 +46,8 @@ final class SettingsOf {
           case CDI -> GpuAccessMode.CDI;
           case NONE -> GpuAccessMode.NONE;
         };
-    return new DockerSettings(config.docker().host(), access, config.stateDir().toString());
+    return new DockerSettings(
+        config.docker().host(), access, InstanceId.loadOrCreate(config.stateDir()));
   }
 
   JobVolumes openVolumes() {

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.run;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -518,7 +519,7 @@ class JobStepsTest {
   void aContainerThatWasThereBeforeTheAgentMadeItFailsTheRunAndIsRemoved() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
     run.containers.create(RunHarness.specOf(container(id, 1)));
-    run.containers.start(container(id, 1));
+    run.containers.start(unrecorded(container(id, 1)));
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Failed.class,
@@ -530,13 +531,15 @@ class JobStepsTest {
   void aContainerFoundWhileItsRunStopsIsEndedAlsoUnderAnotherName() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled().ignoringTerm());
     run.containers.create(RunHarness.specOf(container(id, 1)));
-    run.containers.start(container(id, 1));
+    run.containers.start(unrecorded(container(id, 1)));
     run.until(id, JobState.Stopping.class);
     run.settle(id);
     assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
     run.containers.rename(container(id, 1), "mine");
+    run.clock.advance(Duration.ofSeconds(30));
     run.until(id, JobState.Failed.class);
-    assertThat(run.containers.journal()).endsWith("end mine");
+    assertThat(run.containers.journal()).contains("KILL " + container(id, 1));
+    assertThat(run.containers.list()).isEmpty();
   }
 
   @Test
@@ -544,16 +547,35 @@ class JobStepsTest {
     JobId again = running(Requests.simple(), Program.untilSignalled());
     run.clock.advance(Duration.ofMinutes(1));
     run.containers.startAgain(container(again, 1));
+    requireFailed(again, "started again from outside");
     JobId replaced = running(Requests.simple(), Program.untilSignalled());
     run.containers.replace(container(replaced, 1));
-    for (JobId id : List.of(again, replaced)) {
-      assertThat(run.toTheEnd(id).state())
-          .isInstanceOfSatisfying(
-              JobState.Failed.class,
-              failed ->
-                  assertThat(failed.reason()).contains("replaced or started again from outside"));
-    }
+    requireFailed(replaced, "removed from outside");
+  }
+
+  private void requireFailed(JobId id, String reason) {
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains(reason));
+  }
+
+  @Test
+  void aContainerThatSomebodyRenamedIsFoundAllTheSame() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(1), 0));
+    run.until(id, JobState.Running.class);
+    run.containers.rename(container(id, 1), "mine");
+    run.clock.advance(Duration.ofMinutes(1));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
     assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void whatTheEngineSaysOfAStartThatFailedIsTheReason() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.until(id, JobState.Starting.class);
+    untilMade(id);
+    run.containers.failStart(container(id, 1), "the device is on fire");
+    requireFailed(id, "could not be started: the device is on fire");
   }
 
   @Test

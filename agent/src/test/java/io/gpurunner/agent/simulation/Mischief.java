@@ -100,13 +100,7 @@ final class Mischief {
                   machine.startAgain(box);
                 }
               });
-      case RENAME_CONTAINER ->
-          anyBox(
-              false,
-              box -> {
-                simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
-                machine.rename(box);
-              });
+      case RENAME_CONTAINER -> anyBox(false, machine::rename);
       case LOSE_GPU -> {
         Machine.Device device = dice.pick(machine.devices);
         if (!device.lost) {

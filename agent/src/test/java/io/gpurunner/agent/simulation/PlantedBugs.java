@@ -4,6 +4,7 @@ import io.gpurunner.agent.callback.CallbackBody;
 import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.LabelledContainer;
@@ -21,6 +22,8 @@ import io.gpurunner.storage.DecoratedStore;
 import io.gpurunner.storage.ObjectKey;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -135,7 +138,7 @@ enum PlantedBugs implements Plant {
             && job.state() instanceof JobState.Placed placed) {
           ContainerName name = new ContainerName(job.id(), placed.attempt());
           machine.containers().create(machine.specs().specFor(job, name, placed.gpus()));
-          machine.containers().start(name);
+          machine.containers().start(ContainerRef.unrecorded(name));
         }
         return outcome;
       };
@@ -208,9 +211,9 @@ enum PlantedBugs implements Plant {
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
-        public void signal(ContainerName name, Signal signal) {
+        public void signal(ContainerRef container, Signal signal) {
           if (signal == Signal.TERM) {
-            super.signal(name, signal);
+            super.signal(container, signal);
           }
         }
       };
@@ -223,8 +226,8 @@ enum PlantedBugs implements Plant {
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
-        public Optional<Observation> inspect(ContainerName name) {
-          return super.inspect(name)
+        public Optional<Observation> inspect(ContainerRef container) {
+          return super.inspect(container)
               .map(
                   seen ->
                       seen instanceof Observation.Doubtful(String id)
@@ -232,6 +235,14 @@ enum PlantedBugs implements Plant {
                           : seen);
         }
       };
+    }
+  },
+
+  /** Which engine created a container is judged by its newest events, which other jobs push out. */
+  CREATIONS_FORGOTTEN("failed, and nothing was wrong with it: the container engine came down") {
+    @Override
+    public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
+      return new Forgetful(engine);
     }
   },
 
@@ -272,23 +283,23 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
-    public void start(ContainerName name) {
-      real.start(name);
+    public void start(ContainerRef container) {
+      real.start(container);
     }
 
     @Override
-    public Optional<Observation> inspect(ContainerName name) {
-      return real.inspect(name);
+    public Optional<Observation> inspect(ContainerRef container) {
+      return real.inspect(container);
     }
 
     @Override
-    public void signal(ContainerName name, Signal signal) {
-      real.signal(name, signal);
+    public void signal(ContainerRef container, Signal signal) {
+      real.signal(container, signal);
     }
 
     @Override
-    public void remove(ContainerName name) {
-      real.remove(name);
+    public void remove(ContainerRef container) {
+      real.remove(container);
     }
 
     @Override
@@ -304,6 +315,53 @@ enum PlantedBugs implements Plant {
     @Override
     public void discard(LabelledContainer container) {
       real.discard(container);
+    }
+  }
+
+  /** Remembers its newest events only, and few: few jobs are simulated at a time. */
+  private static final class Forgetful extends DecoratedEngine {
+    private static final int EVENTS = 4;
+
+    private final Deque<String> events = new ArrayDeque<>();
+
+    Forgetful(ContainerRuntime real) {
+      super(real);
+    }
+
+    private void note(String event) {
+      events.addLast(event);
+      if (events.size() > EVENTS) {
+        events.removeFirst();
+      }
+    }
+
+    @Override
+    public void create(ContainerSpec spec) {
+      super.create(spec);
+      note("create " + spec.name());
+    }
+
+    @Override
+    public void start(ContainerRef container) {
+      super.start(container);
+      note("start " + container.name());
+    }
+
+    @Override
+    public void remove(ContainerRef container) {
+      super.remove(container);
+      note("destroy " + container.name());
+    }
+
+    @Override
+    public Optional<Observation> inspect(ContainerRef container) {
+      return super.inspect(container)
+          .map(
+              seen ->
+                  seen instanceof Observation.Created(String id)
+                          && !events.contains("create " + container.name())
+                      ? new Observation.Doubtful(id)
+                      : seen);
     }
   }
 
