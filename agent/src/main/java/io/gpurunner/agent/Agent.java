@@ -40,6 +40,7 @@ import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
+import io.gpurunner.storage.LocalArtifactStore;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -123,8 +124,10 @@ final class Agent implements AutoCloseable {
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
     JobVolumes volumes = faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
-    SettingsOf.Store opened = settings.openStore(signingKey, clock.wall());
-    ArtifactStore store = faults.around(ArtifactStore.class, keep("store", opened.store()));
+    LocalArtifactStore localStore = settings.localStore(signingKey);
+    EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localStore));
+    ArtifactStore store =
+        faults.around(ArtifactStore.class, keep("store", settings.openStore(localStore)));
     Library datasets = new Library(config.library().datasets());
     Library models = new Library(config.library().models());
     Vertx vertx = vertxSoon.join();
@@ -135,7 +138,7 @@ final class Agent implements AutoCloseable {
             config.callbacks().deny(),
             keep("resolver", new SystemHostResolver()));
     ArtifactUrls urls =
-        new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock.wall());
+        new ArtifactUrls(store, earlierStores::at, config.store().urlExpiry(), clock.wall());
     CallbackSender sender =
         faults.around(
             CallbackSender.class,
@@ -148,13 +151,17 @@ final class Agent implements AutoCloseable {
     Readiness readiness =
         keep("readiness", new Readiness(docker.probe(), store, gpus, volumes, ledger));
     Dispatcher dispatcher =
-        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, opened.local()));
-    Optional<ArtifactStore> localStore = opened.local() ? Optional.of(store) : Optional.empty();
+        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, settings.isStoreLocal()));
     Retention retention =
         keep(
             "retention",
             new Retention(
-                ledger, volumes, localStore, config.jobs().retention(), clock, clock.wall()));
+                ledger,
+                volumes,
+                Optional.of(faults.around(ArtifactStore.class, localStore)),
+                config.jobs().retention(),
+                clock,
+                clock.wall()));
     Backups backups = keep("backups", new Backups(ledger));
     LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
     VolumeWatch watch =
@@ -198,10 +205,10 @@ final class Agent implements AutoCloseable {
                 callbackPolicy,
                 config.jobs().maxVolumeMegabytes(),
                 volumes,
-                opened.local()),
+                settings.isStoreLocal()),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
-            opened.downloads());
+            new LocalDownloads(localStore, clock.wall()));
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     readiness.start();

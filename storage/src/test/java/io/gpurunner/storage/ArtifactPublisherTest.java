@@ -465,6 +465,11 @@ class ArtifactPublisherTest {
     }
 
     @Override
+    public ArtifactPlace place() {
+      return new ArtifactPlace.Local();
+    }
+
+    @Override
     public void probe() {}
 
     @Override
@@ -529,6 +534,11 @@ class ArtifactPublisherTest {
     @Override
     public String description() {
       return "recording";
+    }
+
+    @Override
+    public ArtifactPlace place() {
+      return new ArtifactPlace.Local();
     }
 
     @Override

@@ -292,16 +292,15 @@ public final class JobLedger implements AutoCloseable {
         .ifPresent(
             url -> {
               switch (job.state()) {
-                case JobState.Succeeded succeeded ->
-                    rows.insertCallback(writer(), callback(job, true, succeeded.artifact()), now);
-                case JobState.Failed _ ->
-                    rows.insertCallback(writer(), callback(job, false, Optional.empty()), now);
+                case JobState.Succeeded _ ->
+                    rows.insertCallback(writer(), callback(job, true), now);
+                case JobState.Failed _ -> rows.insertCallback(writer(), callback(job, false), now);
                 case JobState.Deleted _, JobState.Live _ -> {}
               }
             });
   }
 
-  private static PendingCallback callback(Job job, boolean success, Optional<String> artifact) {
+  private static PendingCallback callback(Job job, boolean success) {
     // Named by what it tells, so that telling it again after a crash is no second callback.
     String told = job.id() + "/" + job.version();
     return new PendingCallback(
@@ -309,7 +308,6 @@ public final class JobLedger implements AutoCloseable {
         job.id(),
         job.request().callbackUrl().orElseThrow(),
         success,
-        artifact,
         0,
         Optional.empty());
   }
@@ -521,9 +519,21 @@ public final class JobLedger implements AutoCloseable {
     return read(handle -> rows.count(handle, user));
   }
 
-  /** Callbacks to send now, the longest due first; none whose job's end is not on disk yet. */
-  public List<PendingCallback> dueCallbacks(Instant now, int skip, int limit) {
-    return read(handle -> rows.dueCallbacks(handle, now, skip, limit)).stream()
+  /**
+   * Receivers, in the order of their names, to which a callback is due.
+   *
+   * @param after only those whose name comes after this one's
+   */
+  public List<String> dueReceivers(Instant now, String after, int limit) {
+    return read(handle -> rows.dueReceivers(handle, now, after, limit));
+  }
+
+  /**
+   * Callbacks to send to a receiver now, the longest due first; none whose job's end is not on disk
+   * yet.
+   */
+  public List<PendingCallback> dueCallbacks(String receiver, Instant now, int limit) {
+    return read(handle -> rows.dueCallbacks(handle, receiver, now, limit)).stream()
         .filter(callback -> findLive(callback.job()).isEmpty())
         .toList();
   }
@@ -539,16 +549,27 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * Finished jobs whose files are still here though they ended before that time, the oldest end
-   * first.
+   * Finished jobs whose files are still here though they ended before that time: first those whose
+   * removal was begun, then the others, the oldest end first.
    *
    * @param after the last of the page before
    */
   public List<Job> sweepable(Instant endedBefore, Optional<Job> after, int limit) {
-    return read(handle -> rows.sweepable(handle, endedBefore, after, limit));
+    return read(handle -> sweepable(handle, endedBefore, after, limit));
   }
 
-  private <T> T read(Function<Handle, T> query) {
+  private List<Job> sweepable(Handle handle, Instant endedBefore, Optional<Job> after, int limit) {
+    Optional<Job> kept = after.filter(job -> job.files() == JobFiles.KEPT);
+    List<Job> jobs = new ArrayList<>();
+    if (kept.isEmpty()) {
+      jobs.addAll(rows.ended(handle, JobFiles.SWEEPING, endedBefore, after, limit));
+    }
+    jobs.addAll(rows.ended(handle, JobFiles.KEPT, endedBefore, kept, limit - jobs.size()));
+    return jobs;
+  }
+
+  /** Reads what is committed; the file is opened again where that fails. */
+  <T> T read(Function<Handle, T> query) {
     try {
       return store.read(query);
     } catch (RuntimeException e) { // of a record that is damaged, of any kind

@@ -19,7 +19,6 @@ import io.gpurunner.api.Jobs;
 import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.api.RequestRefusedException.Kind;
 import io.gpurunner.gpu.GpuUuid;
-import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -161,17 +160,7 @@ public final class JobDesk implements Jobs {
   }
 
   private JobStatus statusOf(Standing job) {
-    return switch (job.state()) {
-      case JobState.Live _ -> new JobStatus(JobStatus.Phase.WORKING, Optional.empty());
-      case JobState.Succeeded succeeded ->
-          new JobStatus(JobStatus.Phase.SUCCESS, artifactUrl(job, succeeded));
-      case JobState.Failed _, JobState.Deleted _ ->
-          new JobStatus(JobStatus.Phase.FAIL, Optional.empty());
-    };
-  }
-
-  private Optional<URI> artifactUrl(Standing job, JobState.Succeeded succeeded) {
-    return succeeded.artifact().flatMap(file -> urls.urlFor(job, file));
+    return new JobStatus(job.phase(), urls.urlFor(job));
   }
 
   @Override
@@ -267,11 +256,12 @@ public final class JobDesk implements Jobs {
         events);
   }
 
-  private static Optional<String> reason(Job job) {
+  private Optional<String> reason(Job job) {
     return switch (job.state()) {
       case JobState.Failed failed -> Optional.of(failed.reason());
       case JobState.Deleted deleted -> Optional.of("deleted by " + deleted.by());
-      case JobState.Live _, JobState.Succeeded _ -> Optional.empty();
+      case JobState.Succeeded _ -> urls.whyOutOfReach(Standing.of(job));
+      case JobState.Live _ -> Optional.empty();
     };
   }
 

@@ -62,7 +62,8 @@ final class UploadSteps {
               paths.model(),
               VolumeLimits.modelBytes(job.request()),
               answers.deletionOf(job));
-      return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
+      return new Advance(
+          new JobEvent.Uploaded(clock.instant(), published.file(), ports.store().place()));
     } catch (StorageException e) {
       return switch (e.kind()) {
         case CANCELLED -> new Again();

@@ -57,7 +57,7 @@ class JobDeskTest {
             run.ledger,
             new Dispatcher(run.ledger, run.gpus, run.volumes, true),
             _ -> missing,
-            new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
+            new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             () -> health,
             new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
             run.clock,

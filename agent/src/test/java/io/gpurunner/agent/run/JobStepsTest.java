@@ -14,6 +14,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
@@ -74,7 +75,7 @@ class JobStepsTest {
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isTrue();
     assertThat(run.containers.list()).isEmpty();
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
     assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1)))
@@ -115,7 +116,7 @@ class JobStepsTest {
                 assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
     assertThat(run.volumes.paths(job.folder()).model().resolve("half.bin")).exists();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
   }
@@ -208,7 +209,7 @@ class JobStepsTest {
         .isInstanceOfSatisfying(
             JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10)).isEmpty();
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant())).isEmpty();
     assertThat(run.containers.list()).isEmpty();
   }
 
@@ -264,7 +265,7 @@ class JobStepsTest {
         .contains("local store")
         .contains("made to fail")
         .contains("gpurunner retry-upload");
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
   }
@@ -399,7 +400,7 @@ class JobStepsTest {
               assertThat(failed.uploadable()).isFalse();
             });
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
   }

@@ -88,7 +88,7 @@ public final class RunParts {
       RandomGenerator random,
       UnaryOperator<Function<Job, StepOutcome>> steps) {
     ArtifactUrls urls =
-        new ArtifactUrls(machine.store(), settings.artifactsHere(), Duration.ofHours(1), wall);
+        new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
     JobSteps.Ports ports =
         new JobSteps.Ports(
             ledger,
