@@ -30,6 +30,7 @@ import io.gpurunner.agent.run.Orphans;
 import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
+import io.gpurunner.agent.run.SavedOnThreads;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
@@ -37,7 +38,9 @@ import io.gpurunner.api.Jobs;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
 import io.gpurunner.storage.LocalArtifactStore;
@@ -123,13 +126,16 @@ final class Agent implements AutoCloseable {
         keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
-    JobVolumes volumes = faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
+    FileWork files = keep("file work", new FileWork());
+    JobVolumes volumes =
+        faults.around(JobVolumes.class, files.around(keep("volumes", settings.openVolumes())));
     LocalArtifactStore localStore = settings.localStore(signingKey);
     EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localStore));
+    ArtifactStore localOnThreads = files.around(localStore);
     ArtifactStore store =
-        faults.around(ArtifactStore.class, keep("store", settings.openStore(localStore)));
-    Library datasets = new Library(config.library().datasets());
-    Library models = new Library(config.library().models());
+        faults.around(ArtifactStore.class, keep("store", settings.openStore(localOnThreads)));
+    Library datasets = new Library("library.datasets", config.library().datasets());
+    Library models = new Library("library.models", config.library().models());
     Vertx vertx = vertxSoon.join();
 
     AddressPolicy callbackPolicy =
@@ -158,25 +164,26 @@ final class Agent implements AutoCloseable {
             new Retention(
                 ledger,
                 volumes,
-                Optional.of(faults.around(ArtifactStore.class, localStore)),
+                Optional.of(faults.around(ArtifactStore.class, localOnThreads)),
                 config.jobs().retention(),
                 clock,
                 clock.wall()));
     Backups backups = keep("backups", new Backups(ledger));
-    LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
-    VolumeWatch watch =
-        new VolumeWatch(volumes, task -> Thread.ofVirtual().name("measure").start(task), clock);
+    LocalSpecs specs =
+        new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes(), files);
+    VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);
     JobSteps steps =
         new JobSteps(
             new JobSteps.Ports(
                 ledger,
                 containers,
                 faults.around(Images.class, docker.images()),
-                faults.around(ContainerOutput.class, docker.output()),
+                faults.around(ContainerOutput.class, new SavedOnThreads(docker.output(), files)),
                 specs,
                 volumes,
                 watch,
                 store,
+                new ArtifactPublisher(store, files),
                 gpus),
             runSettings,
             clock);

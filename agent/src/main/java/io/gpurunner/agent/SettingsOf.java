@@ -71,7 +71,7 @@ final class SettingsOf {
   }
 
   /** The store that jobs are published to. */
-  ArtifactStore openStore(LocalArtifactStore local) {
+  ArtifactStore openStore(ArtifactStore local) {
     return switch (config.store().type()) {
       case LOCAL -> local;
       case S3 -> new S3ArtifactStore(s3(config.store().s3().bucket().orElseThrow()));

@@ -48,6 +48,9 @@ public final class ApiLimits {
   /** Wrong fields named in one answer; further ones are counted. */
   public static final int MAX_REPORTED_ERRORS = 50;
 
+  /** Pieces of files read at a time for those who download them; the others wait. */
+  static final int MAX_FILE_READS = 8;
+
   /** What 503 tells a client to wait. */
   static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 

@@ -91,10 +91,10 @@ public final class JobRequestParser {
 
     OptionalFields optional = new OptionalFields(fields, caller, facts);
     Optional<LibraryMount> dataset =
-        optional.library("datasetName", "datasetPath", "dataset", facts::datasets, paths, notes);
+        optional.library("datasetName", "datasetPath", "dataset", facts.datasets(), paths, notes);
     Optional<LibraryMount> model =
         optional.library(
-            "pretrainedModelName", "pretrainedModelPath", "model", facts::models, paths, notes);
+            "pretrainedModelName", "pretrainedModelPath", "model", facts.models(), paths, notes);
     paths.refuseCollisions();
     Optional<String> runCommand = optional.runCommand();
     Optional<URI> callbackUrl = optional.callbackUrl(notes);

@@ -32,13 +32,25 @@ final class FakeFacts implements MachineFacts {
   }
 
   @Override
-  public SortedSet<String> datasets() {
-    return datasets;
+  public LibraryNames datasets() {
+    return new FakeNames(datasets);
   }
 
   @Override
-  public SortedSet<String> models() {
-    return models;
+  public LibraryNames models() {
+    return new FakeNames(models);
+  }
+
+  private record FakeNames(SortedSet<String> names) implements LibraryNames {
+    @Override
+    public boolean has(String name) {
+      return names.contains(name);
+    }
+
+    @Override
+    public Listed first(int count) {
+      return new Listed(names.stream().limit(count).toList(), names.size() > count);
+    }
   }
 
   @Override

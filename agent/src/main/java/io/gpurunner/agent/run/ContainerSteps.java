@@ -160,6 +160,9 @@ final class ContainerSteps {
     try {
       ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
     } catch (StorageException e) {
+      if (e.kind() == StorageException.Kind.UNAVAILABLE) {
+        return answers.waitForFiles(e);
+      }
       return answers.ended(
           new Ending.Broken("the container could not be made: " + e.getMessage(), false));
     }

@@ -1,14 +1,17 @@
 package io.gpurunner.agent.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.callback.AddressPolicy;
 import io.gpurunner.agent.callback.HostResolver;
 import io.gpurunner.api.CallbackVerdict;
+import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.storage.Library;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -35,7 +38,7 @@ class MachineViewTest {
   }
 
   private MachineView view(HostResolver resolver) {
-    Library library = new Library(directory);
+    Library library = new Library("library.datasets", directory);
     return new MachineView(
         run.gpus,
         run.ledger,
@@ -71,6 +74,31 @@ class MachineViewTest {
             new CallbackVerdict.NotJudged(
                 "the host hooks.lan does not resolve: no answer; the job was taken, and the host is"
                     + " resolved and judged at every try"));
+  }
+
+  /** 503: it says nothing of the request. */
+  @Test
+  void aLibraryThatCannotBeReadIsNoUnknownName() throws Exception {
+    Path file = Files.createFile(directory.resolve("no-directory"));
+    Library broken = new Library("library.models", file);
+    MachineView view =
+        new MachineView(
+            run.gpus,
+            run.ledger,
+            broken,
+            broken,
+            new AddressPolicy(List.of(), List.of(), host -> List.of()),
+            1_000,
+            run.volumes,
+            true);
+    assertThatThrownBy(() -> view.models().first(50))
+        .isInstanceOfSatisfying(
+            RequestRefusedException.class,
+            refusal -> {
+              assertThat(refusal.kind()).isEqualTo(RequestRefusedException.Kind.UNAVAILABLE);
+              assertThat(refusal.retryAfter()).isPresent();
+              assertThat(refusal).hasMessageContaining("library.models cannot be read");
+            });
   }
 
   @Test

@@ -11,7 +11,9 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.Jobs;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import java.time.Clock;
 import java.time.Duration;
@@ -72,8 +74,10 @@ public final class RunParts {
    * @param senders where callbacks are tried
    * @param measuring where volumes are measured
    * @param pause waits, with others going on
+   * @param wake makes a job's next turn come now
    */
-  public record Threads(Executor senders, Executor measuring, Consumer<Duration> pause) {}
+  public record Threads(
+      Executor senders, Executor measuring, Consumer<Duration> pause, Consumer<JobId> wake) {}
 
   /**
    * @param steps put round the steps of a job; the identity where nothing is planted
@@ -99,8 +103,10 @@ public final class RunParts {
             machine.volumes(),
             new VolumeWatch(machine.volumes(), threads.measuring(), clock),
             machine.store(),
+            new ArtifactPublisher(machine.store(), new FileWork()),
             machine.gpus());
     JobSteps made = new JobSteps(ports, settings.run(), clock);
+    made.listen(threads.wake());
     this.stepping = new Stepping(ledger, steps.apply(made::step), made::enforceUnrecorded, clock);
     this.orphans = new Orphans(ledger, machine.containers(), clock);
     this.dispatcher =
