@@ -30,7 +30,8 @@ final class JobRows {
   static final int LINE_LIMIT = 1_000;
 
   private static final String JOB_COLUMNS =
-      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
+      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at,"
+          + " files";
 
   // Files of a job that has not ended are kept, and the index begins with these.
   private static final String LIVE =
@@ -41,14 +42,15 @@ final class JobRows {
   // A comparison of a bare column would make it choose another index: hence "+ 0".
 
   static final String FORGETTABLE =
-      "select id from job where files = 'SWEPT' and finished_at < :before"
-          + " and not exists (select 1 from callback where callback.job_id = job.id and status = 'PENDING')"
-          + " order by files, finished_at, sequence limit :limit";
+      "select id from job where files = 'SWEPT' and finished_at < :before and not exists (select 1"
+          + " from callback where callback.job_id = job.id and status = 'PENDING') order by files,"
+          + " finished_at, sequence limit :limit";
 
   static final String PAGE =
       "select "
           + JOB_COLUMNS
-          + " from job where sequence + 0 <= :newest order by sequence desc limit :size offset :skip";
+          + " from job where sequence + 0 <= :newest order by sequence desc limit :size offset"
+          + " :skip";
 
   static final String PAGE_OF_OWNER =
       "select "
@@ -127,8 +129,8 @@ final class JobRows {
 
   void insert(RowWriter writer, Job job, String requestJson, String source) {
     writer.change(
-        "insert into job (sequence, id, owner, version, created_at, live, state, state_json, request_json, source, files)"
-            + " values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?)",
+        "insert into job (sequence, id, owner, version, created_at, live, state, state_json,"
+            + " request_json, source, files) values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?)",
         job.sequence(),
         job.id().value(),
         job.user(),
@@ -207,9 +209,9 @@ final class JobRows {
     }
     int removed =
         writer.change(
-            "delete from job_event where job = ?"
-                + " and number > (select min(number) from job_event where job = ?)"
-                + " and number <= (select number from job_event where job = ? order by number desc limit 1 offset ?)",
+            "delete from job_event where job = ? and number > (select min(number) from job_event"
+                + " where job = ?) and number <= (select number from job_event where job = ? order"
+                + " by number desc limit 1 offset ?)",
             sequence,
             sequence,
             sequence,
@@ -310,19 +312,37 @@ final class JobRows {
         .list();
   }
 
-  long count(Handle handle, Optional<String> owner) {
+  /** H2 knows how many rows a table has. */
+  long count(Handle handle) {
+    return handle.createQuery("select count(*) from job").mapTo(Long.class).one();
+  }
+
+  /** How many jobs each user has. Reads the whole index: only at a start. */
+  Map<String, Long> countsOfOwners(Handle handle) {
     return handle
-        .createQuery(
-            "select count(*) from job" + (owner.isPresent() ? " where owner = :owner" : ""))
-        .bindMap(owner.map(name -> Map.of("owner", name)).orElse(Map.of()))
-        .mapTo(Long.class)
-        .one();
+        .createQuery("select owner, count(*) as jobs from job group by owner")
+        .map((row, _) -> Map.entry(row.getString("owner"), row.getLong("jobs")))
+        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+  }
+
+  /** Whose these jobs are, one for each. */
+  List<String> owners(Handle handle, List<JobId> ids) {
+    return ids.stream()
+        .map(
+            id ->
+                handle
+                    .createQuery("select owner from job where id = :id")
+                    .bind("id", id.value())
+                    .mapTo(String.class)
+                    .one())
+        .toList();
   }
 
   Optional<Creation> findKey(Handle handle, String owner, String key, String digest) {
     return handle
         .createQuery(
-            "select body_sha256, job_id from idempotency_key where owner = :owner and idempotency_key = :key")
+            "select body_sha256, job_id from idempotency_key where owner = :owner and"
+                + " idempotency_key = :key")
         .bind("owner", owner)
         .bind("key", key)
         .map(
@@ -337,7 +357,8 @@ final class JobRows {
 
   void insertKey(RowWriter writer, String owner, String key, String digest, JobId id, Instant at) {
     writer.change(
-        "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at) values (?, ?, ?, ?, ?)",
+        "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at)"
+            + " values (?, ?, ?, ?, ?)",
         owner,
         key,
         digest,
@@ -350,8 +371,8 @@ final class JobRows {
     writer.change(
         "delete from callback where job_id = ? and status <> 'PENDING'", callback.job().value());
     writer.change(
-        "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, next_try_at, status)"
-            + " values (?, ?, ?, ?, ?, ?, 0, ?, 'PENDING')",
+        "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries,"
+            + " next_try_at, status) values (?, ?, ?, ?, ?, ?, 0, ?, 'PENDING')",
         callback.deliveryId(),
         callback.job().value(),
         callback.url().toString(),
@@ -404,7 +425,8 @@ final class JobRows {
     return handle
         .createQuery(
             "select delivery_id, job_id, url, success, artifact, tries, first_try_at from callback"
-                + " where status = 'PENDING' and next_try_at <= :now order by next_try_at, delivery_id limit :limit offset :skip")
+                + " where status = 'PENDING' and next_try_at <= :now order by next_try_at,"
+                + " delivery_id limit :limit offset :skip")
         .bind("now", now.toEpochMilli())
         .bind("limit", limit)
         .bind("skip", skip)
