@@ -54,5 +54,8 @@ public final class ApiLimits {
   /** What 503 tells a client to wait. */
   static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
+  /** What 503 tells a client to wait while the GPUs cannot be read: a driver needs longer. */
+  static final Duration GPU_RETRY_AFTER = Duration.ofSeconds(10);
+
   private ApiLimits() {}
 }

@@ -239,7 +239,17 @@ final class Endpoints {
 
   private void gpuTypes(RoutingContext context) {
     authenticated(
-        context.request(), caller -> Answer.ok(JobJson.gpuTypes(ports.facts().gpuAvailability())));
+        context.request(),
+        _ -> {
+          MachineFacts facts = ports.facts();
+          facts
+              .gpuFault()
+              .ifPresent(
+                  fault -> {
+                    throw GpuFields.unreadable(fault);
+                  });
+          return Answer.ok(JobJson.gpuTypes(facts.gpuAvailability()));
+        });
   }
 
   private void detail(RoutingContext context) {

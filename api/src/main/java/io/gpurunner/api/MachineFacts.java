@@ -12,6 +12,12 @@ import java.util.Optional;
  */
 public interface MachineFacts {
   /**
+   * Why the GPUs cannot be read now, naming what is out of order; empty where they can. What the
+   * other methods say of GPUs counts only where this is empty.
+   */
+  Optional<String> gpuFault();
+
+  /**
    * GPU product names as GPU Feature Discovery prints them (blanks as dashes), with how many of
    * each this machine has. Empty: no GPUs.
    */

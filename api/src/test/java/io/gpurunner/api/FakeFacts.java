@@ -18,8 +18,14 @@ final class FakeFacts implements MachineFacts {
   SortedSet<String> datasets = new TreeSet<>(List.of("train-dataset", "iris"));
   SortedSet<String> models = new TreeSet<>(List.of("chatglm3-6b"));
   CallbackVerdict callbackVerdict = new CallbackVerdict.Allowed();
+  volatile Optional<String> gpuFault = Optional.empty();
   Optional<String> volumesRefusal = Optional.empty();
   Optional<String> resumeRefusal = Optional.empty();
+
+  @Override
+  public Optional<String> gpuFault() {
+    return gpuFault;
+  }
 
   @Override
   public Map<String, Integer> gpuTypes() {

@@ -6,6 +6,7 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.JobTransitions;
+import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
@@ -50,6 +51,7 @@ public final class JobLedger implements AutoCloseable {
   private final Supplier<JobId> ids;
   private final JobRows rows = new JobRows();
   private final LiveJobs live = new LiveJobs();
+  private final JobCounts counts;
   private final EndedStandings ended = new EndedStandings();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
   private final CommitWatch watch;
@@ -93,6 +95,7 @@ public final class JobLedger implements AutoCloseable {
         rows.leases(store.writing()),
         LiveJobs.leasesOf(jobs.stream().map(JobRows.LiveRow::job).toList()));
     jobs.forEach(row -> live.put(row.job(), OptionalLong.of(row.requestBytes())));
+    this.counts = new JobCounts(rows.countsOfOwners(store.writing()));
     this.sequence = rows.newestSequence(store.rows());
     this.newestOnDisk = sequence;
     this.commits = committing.apply(changes);
@@ -146,9 +149,11 @@ public final class JobLedger implements AutoCloseable {
    * @param source the body as it was sent
    * @return once it is on disk
    * @throws LedgerException FILES_NOT_THERE where it is to resume from a job whose files are not
+   *     there, or that is none of the caller's
    */
   public Creation create(
-      String user, JobRequest request, String source, Optional<String> idempotencyKey) {
+      Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
+    String user = caller.user();
     // On the caller's thread: all creates share the ledger's.
     String requestJson = JobCodec.write(request);
     Optional<String> digest = idempotencyKey.flatMap(_ -> JobCodec.bodyDigest(source));
@@ -161,7 +166,10 @@ public final class JobLedger implements AutoCloseable {
               return earlier.get();
             }
           }
-          request.resumeFrom().map(this::current).ifPresent(JobLedger::requireFilesOfEnded);
+          request
+              .resumeFrom()
+              .map(from -> currentOf(caller, from))
+              .ifPresent(JobLedger::requireFilesOfEnded);
           Instant now = clock.instant();
           sequence++;
           Job job = Job.created(ids.get(), user, sequence, now, request);
@@ -176,6 +184,12 @@ public final class JobLedger implements AutoCloseable {
           changes.put(job, requestJson.length());
           return new Creation.Created(id);
         });
+  }
+
+  /** Records a new job of a user who is no admin. */
+  public Creation create(
+      String user, JobRequest request, String source, Optional<String> idempotencyKey) {
+    return create(new Caller(user, false), request, source, idempotencyKey);
   }
 
   /**
@@ -236,6 +250,16 @@ public final class JobLedger implements AutoCloseable {
 
   private void addLine(JobId id, JobHistory.Line line) {
     rows.addLine(writer(), rows.sequenceOf(writer(), id), line);
+  }
+
+  /** A job that the caller may resume from; another user's is as good as none. */
+  private Job currentOf(Caller caller, JobId id) {
+    return findCurrent(id)
+        .filter(job -> caller.admin() || job.user().equals(caller.user()))
+        .orElseThrow(
+            () ->
+                new LedgerException(
+                    LedgerException.Kind.FILES_NOT_THERE, "resumeFrom: no such job: " + id));
   }
 
   private static void requireFilesOfEnded(Job job) {
@@ -408,14 +432,14 @@ public final class JobLedger implements AutoCloseable {
   public int forget(Instant endedBefore, long newest, int limit) {
     return commits.commit(
         () -> {
-          long surplus = rows.count(writing(), Optional.empty()) - newest;
+          long surplus = rows.count(writing()) - newest;
           List<JobId> ids = rows.forgettable(writing(), endedBefore, limit);
           if (ids.size() < Math.min(surplus, limit)) {
             int more = (int) Math.min(surplus, limit);
             ids = rows.forgettable(writing(), Instant.ofEpochMilli(Long.MAX_VALUE), more);
           }
+          changes.forget(ids, rows.owners(writing(), ids));
           rows.forget(writer(), ids);
-          changes.forget(ids);
           return ids.size();
         });
   }
@@ -514,9 +538,9 @@ public final class JobLedger implements AutoCloseable {
         .toList();
   }
 
-  /** How many jobs there are, also those on their way to disk; of one user, or of all. */
+  /** How many jobs there are on disk; of one user, or of all. Never touches the disk. */
   public long count(Optional<String> user) {
-    return read(handle -> rows.count(handle, user));
+    return user.map(counts::of).orElseGet(counts::total);
   }
 
   /**
@@ -622,11 +646,12 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private Job current(JobId id) {
-    return changes
-        .find(id)
-        .or(() -> findLive(id))
-        .or(() -> rows.find(writing(), id))
+    return findCurrent(id)
         .orElseThrow(() -> new LedgerException(LedgerException.Kind.ABSENT, "no such job: " + id));
+  }
+
+  private Optional<Job> findCurrent(JobId id) {
+    return changes.find(id).or(() -> findLive(id)).or(() -> rows.find(writing(), id));
   }
 
   /**
@@ -642,6 +667,11 @@ public final class JobLedger implements AutoCloseable {
     /** Also of a commit that was undone, which costs reading one again. */
     private final List<JobId> forgotten = new ArrayList<>();
 
+    /** Owners of jobs whose records go, one for each: of the commits kept, and of the last. */
+    private final List<String> ownersOfForgotten = new ArrayList<>();
+
+    private final List<String> ownersOfLast = new ArrayList<>();
+
     private List<Job> published = List.of();
 
     /** The number of the group that was begun; empty once it was published. */
@@ -651,9 +681,14 @@ public final class JobLedger implements AutoCloseable {
       last.put(job.id(), job);
     }
 
-    /** Their records go. */
-    void forget(List<JobId> ids) {
+    /**
+     * Their records go.
+     *
+     * @param owners of each of them
+     */
+    void forget(List<JobId> ids, List<String> owners) {
       forgotten.addAll(ids);
+      ownersOfLast.addAll(owners);
     }
 
     /** A new one. */
@@ -684,6 +719,8 @@ public final class JobLedger implements AutoCloseable {
       last.clear();
       requestBytes.clear();
       forgotten.clear();
+      ownersOfForgotten.clear();
+      ownersOfLast.clear();
       begun = OptionalLong.of(store.commits() + 1);
       return store.connection();
     }
@@ -691,6 +728,7 @@ public final class JobLedger implements AutoCloseable {
     @Override
     public void undoLast() {
       last.clear();
+      ownersOfLast.clear();
       writer().undo();
     }
 
@@ -698,6 +736,8 @@ public final class JobLedger implements AutoCloseable {
     public void keepLast() {
       kept.putAll(last);
       last.clear();
+      ownersOfForgotten.addAll(ownersOfLast);
+      ownersOfLast.clear();
       writer().keep();
     }
 
@@ -759,6 +799,9 @@ public final class JobLedger implements AutoCloseable {
       ended.forgotten(forgotten);
       forgotten.clear();
       changed.forEach(job -> live.put(job, requestBytes(job)));
+      changed.stream().filter(job -> requestBytes.containsKey(job.id())).forEach(counts::created);
+      ownersOfForgotten.forEach(counts::forgotten);
+      ownersOfForgotten.clear();
       kept.clear();
       last.clear();
       for (Job job : changed) {

@@ -31,7 +31,8 @@ final class JobRows {
   static final int LINE_LIMIT = 1_000;
 
   private static final String JOB_COLUMNS =
-      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
+      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at,"
+          + " files";
 
   // Each statement is one constant text: JobRowsTest finds them all, and looks at H2's plan for
   // each.
@@ -52,7 +53,8 @@ final class JobRows {
   private static final String PAGE =
       "select "
           + JOB_COLUMNS
-          + " from job where sequence + 0 <= :newest order by sequence desc limit :size offset :skip";
+          + " from job where sequence + 0 <= :newest order by sequence desc limit :size offset"
+          + " :skip";
 
   private static final String PAGE_OF_OWNER =
       "select "
@@ -131,8 +133,8 @@ final class JobRows {
 
   void insert(RowWriter writer, Job job, String requestJson, String source) {
     writer.change(
-        "insert into job (sequence, id, owner, version, created_at, live, state, state_json, request_json, source, files)"
-            + " values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?)",
+        "insert into job (sequence, id, owner, version, created_at, live, state, state_json,"
+            + " request_json, source, files) values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?)",
         job.sequence(),
         job.id().value(),
         job.user(),
@@ -314,21 +316,37 @@ final class JobRows {
         .list();
   }
 
-  long count(Handle handle, Optional<String> owner) {
+  /** H2 knows how many rows a table has. */
+  long count(Handle handle) {
+    return handle.createQuery("select count(*) from job").mapTo(Long.class).one();
+  }
+
+  /** How many jobs each user has. Reads the whole index: only at a start. */
+  Map<String, Long> countsOfOwners(Handle handle) {
     return handle
-        .createQuery(
-            owner.isPresent()
-                ? "select count(*) from job where owner = :owner"
-                : "select count(*) from job")
-        .bindMap(owner.map(name -> Map.of("owner", name)).orElse(Map.of()))
-        .mapTo(Long.class)
-        .one();
+        .createQuery("select owner, count(*) as jobs from job group by owner")
+        .map((row, _) -> Map.entry(row.getString("owner"), row.getLong("jobs")))
+        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+  }
+
+  /** Whose these jobs are, one for each. */
+  List<String> owners(Handle handle, List<JobId> ids) {
+    return ids.stream()
+        .map(
+            id ->
+                handle
+                    .createQuery("select owner from job where id = :id")
+                    .bind("id", id.value())
+                    .mapTo(String.class)
+                    .one())
+        .toList();
   }
 
   Optional<Creation> findKey(Handle handle, String owner, String key, String digest) {
     return handle
         .createQuery(
-            "select body_sha256, job_id from idempotency_key where owner = :owner and idempotency_key = :key")
+            "select body_sha256, job_id from idempotency_key where owner = :owner and"
+                + " idempotency_key = :key")
         .bind("owner", owner)
         .bind("key", key)
         .map(
@@ -343,7 +361,8 @@ final class JobRows {
 
   void insertKey(RowWriter writer, String owner, String key, String digest, JobId id, Instant at) {
     writer.change(
-        "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at) values (?, ?, ?, ?, ?)",
+        "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at)"
+            + " values (?, ?, ?, ?, ?)",
         owner,
         key,
         digest,

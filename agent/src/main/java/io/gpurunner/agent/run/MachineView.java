@@ -69,6 +69,11 @@ public final class MachineView implements MachineFacts {
   }
 
   @Override
+  public Optional<String> gpuFault() {
+    return gpus.snapshot().fault();
+  }
+
+  @Override
   public Map<String, Integer> gpuTypes() {
     Map<String, Integer> types = new TreeMap<>();
     present(gpus.snapshot()).forEach(device -> types.merge(device.type().label(), 1, Integer::sum));
