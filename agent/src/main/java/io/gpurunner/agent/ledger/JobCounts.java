@@ -2,31 +2,38 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * How many jobs there are on disk, of each user and of all, so that nobody need count a million
- * rows. Written by the ledger's thread, read by all.
+ * How many jobs there are on disk, of all users and of each who asked, so that nobody need count a
+ * million rows twice. Written by the ledger's thread, read by all.
  */
 final class JobCounts {
-  private final Map<String, Long> ofUsers;
+  private final Map<String, Long> ofUsers = new ConcurrentHashMap<>();
   private final AtomicLong total;
 
   /**
-   * @param ofUsers the jobs of each user when the ledger was opened
+   * @param total all jobs when the ledger was opened
    */
-  JobCounts(Map<String, Long> ofUsers) {
-    this.ofUsers = new ConcurrentHashMap<>(ofUsers);
-    this.total = new AtomicLong(ofUsers.values().stream().mapToLong(count -> count).sum());
-  }
-
-  long of(String user) {
-    return ofUsers.getOrDefault(user, 0L);
+  JobCounts(long total) {
+    this.total = new AtomicLong(total);
   }
 
   long total() {
     return total.get();
+  }
+
+  /** Empty until {@link #counted}. */
+  OptionalLong of(String user) {
+    Long count = ofUsers.get(user);
+    return count == null ? OptionalLong.empty() : OptionalLong.of(count);
+  }
+
+  /** The user's jobs were counted; from now on the count is kept up to date. */
+  void counted(String user, long jobs) {
+    ofUsers.put(user, jobs);
   }
 
   void created(Job job) {
@@ -40,6 +47,6 @@ final class JobCounts {
 
   private void change(String user, long by) {
     total.addAndGet(by);
-    ofUsers.merge(user, by, (before, more) -> before + more == 0 ? null : before + more);
+    ofUsers.computeIfPresent(user, (_, before) -> before + by);
   }
 }

@@ -95,7 +95,7 @@ public final class JobLedger implements AutoCloseable {
         rows.leases(store.writing()),
         LiveJobs.leasesOf(jobs.stream().map(JobRows.LiveRow::job).toList()));
     jobs.forEach(row -> live.put(row.job(), OptionalLong.of(row.requestBytes())));
-    this.counts = new JobCounts(rows.countsOfOwners(store.writing()));
+    this.counts = new JobCounts(rows.count(store.writing()));
     this.sequence = rows.newestSequence(store.rows());
     this.newestOnDisk = sequence;
     this.commits = committing.apply(changes);
@@ -538,9 +538,19 @@ public final class JobLedger implements AutoCloseable {
         .toList();
   }
 
-  /** How many jobs there are on disk; of one user, or of all. Never touches the disk. */
+  /**
+   * How many jobs there are on disk; of one user, or of all. A user's are counted once, on the
+   * ledger's thread.
+   */
   public long count(Optional<String> user) {
-    return user.map(counts::of).orElseGet(counts::total);
+    return user.map(this::countOf).orElseGet(counts::total);
+  }
+
+  private long countOf(String user) {
+    OptionalLong known = counts.of(user);
+    return known.isPresent()
+        ? known.getAsLong()
+        : commits.commit(() -> changes.count(user));
   }
 
   /**
@@ -689,6 +699,15 @@ public final class JobLedger implements AutoCloseable {
     void forget(List<JobId> ids, List<String> owners) {
       forgotten.addAll(ids);
       ownersOfLast.addAll(owners);
+    }
+
+    /** Counts a user's jobs as they are on disk: without what this group has changed so far. */
+    long count(String user) {
+      long jobs =
+          rows.countOf(writing(), user, newestOnDisk)
+              + ownersOfForgotten.stream().filter(user::equals).count();
+      counts.counted(user, jobs);
+      return jobs;
     }
 
     /** A new one. */

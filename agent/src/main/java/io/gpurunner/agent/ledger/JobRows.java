@@ -321,12 +321,14 @@ final class JobRows {
     return handle.createQuery("select count(*) from job").mapTo(Long.class).one();
   }
 
-  /** How many jobs each user has. Reads the whole index: only at a start. */
-  Map<String, Long> countsOfOwners(Handle handle) {
+  /** How many of a user's jobs there are up to a sequence. */
+  long countOf(Handle handle, String owner, long newest) {
     return handle
-        .createQuery("select owner, count(*) as jobs from job group by owner")
-        .map((row, _) -> Map.entry(row.getString("owner"), row.getLong("jobs")))
-        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+        .createQuery("select count(*) from job where owner = :owner and sequence <= :newest")
+        .bind("owner", owner)
+        .bind("newest", newest)
+        .mapTo(Long.class)
+        .one();
   }
 
   /** Whose these jobs are, one for each. */

@@ -243,7 +243,7 @@ public final class JobDesk implements Jobs {
     Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
     List<JobDetail> content =
         ledger.page(user, page, size).stream().map(job -> detailOf(job, List.of())).toList();
-    return new JobPage(content, ledger.count(user));
+    return new JobPage(content, onLedger(() -> ledger.count(user)));
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.storage.FileWork;
 import java.io.OutputStream;
@@ -17,8 +18,8 @@ public final class SavedOnThreads implements ContainerOutput {
   }
 
   @Override
-  public void save(ContainerName name, Path file) {
-    files.run(FileWork.Task.SAVE, () -> real.save(name, file));
+  public void save(ContainerRef container, Path file) {
+    files.run(FileWork.Task.SAVE, () -> real.save(container, file));
   }
 
   @Override

@@ -43,7 +43,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class JournaledStatementsTest {
   private static final Clock CLOCK = LedgerStory.CLOCK;
-  private static final Instant T = CLOCK.instant();
+  private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
   private static final Instant LATER = T.plus(Duration.ofDays(1));
   private static final URI RECEIVER = URI.create("http://127.0.0.1:1/cb");
   private static final GpuUuid GPU = new GpuUuid("GPU-a");
