@@ -69,11 +69,15 @@ final class OrphansTest {
     ContainerName ofAnotherAttempt = stray(running, 2);
     ContainerName ofEnded = stray(ended, 1);
     ContainerName ofQueued = stray(queued, 1);
+    String ofRunning = new ContainerName(running, 1).toString();
+    assertThat(run.containers.list())
+        .extracting(LabelledContainer::engineName)
+        .containsExactlyInAnyOrder(
+            ofRunning, ofAnotherAttempt.toString(), ofEnded.toString(), ofQueued.toString());
     afterGrace();
     assertThat(run.containers.list())
         .extracting(LabelledContainer::engineName)
-        .containsExactly(new ContainerName(running, 1).toString())
-        .doesNotContain(ofAnotherAttempt.toString(), ofEnded.toString(), ofQueued.toString());
+        .containsExactly(ofRunning);
   }
 
   @Test
@@ -81,6 +85,9 @@ final class OrphansTest {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
     run.until(id, JobState.Running.class);
     run.containers.rename(new ContainerName(id, 1), "mine");
+    assertThat(run.containers.list())
+        .extracting(LabelledContainer::engineName)
+        .containsExactly("mine");
     afterGrace();
     assertThat(run.containers.list()).isEmpty();
   }

@@ -47,6 +47,7 @@ final class RunHarness implements AutoCloseable {
   private final Path directory;
   private String bootId = "boot-1";
   private Duration gracePeriod = Duration.ofSeconds(30);
+  private Duration uploadRetryFor = Duration.ofMinutes(1);
   JobLedger ledger;
   private JobSteps steps;
   private Dispatcher dispatcher;
@@ -75,7 +76,7 @@ final class RunHarness implements AutoCloseable {
             new VolumeWatch(volumes, Runnable::run, clock),
             store,
             gpus),
-        new RunSettings(gracePeriod, Duration.ofMinutes(1), bootId),
+        new RunSettings(gracePeriod, uploadRetryFor, bootId),
         clock);
   }
 
@@ -118,6 +119,12 @@ final class RunHarness implements AutoCloseable {
   /** The agent is started again under the same boot, with that configured. */
   void restartWithGracePeriod(Duration configured) {
     gracePeriod = configured;
+    restart(bootId);
+  }
+
+  /** The agent is started again under the same boot, with that configured. */
+  void restartWithUploadsRetriedFor(Duration configured) {
+    uploadRetryFor = configured;
     restart(bootId);
   }
 
