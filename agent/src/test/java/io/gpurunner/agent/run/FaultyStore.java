@@ -26,6 +26,11 @@ final class FaultyStore extends DecoratedStore {
     faults.addAll(List.of(kinds));
   }
 
+  /** No more writes fail. */
+  void heal() {
+    faults.clear();
+  }
+
   /** What happens in the midst of the next write. */
   void duringNext(Runnable event) {
     during = event;

@@ -11,6 +11,7 @@ import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
@@ -268,6 +269,18 @@ class JobStepsTest {
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
+    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isFalse();
+
+    run.store.heal();
+    Instant now = run.clock.instant();
+    run.ledger.apply(run.job(id), new JobEvent.UploadResumed(now, now.plusSeconds(60)));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
+    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isTrue();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+        .singleElement()
+        .matches(callback -> callback.success());
   }
 
   @Test
@@ -661,6 +674,24 @@ class JobStepsTest {
     run.stepWithoutLedger(id);
     assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 7, 90})
+  void aJobsOwnGracePeriodCountsAndNotTheConfiguredOne(int seconds) {
+    Duration own = Duration.ofSeconds(seconds);
+    JobId id = running(Requests.simple().gracePeriod(own), Program.untilSignalled().ignoringTerm());
+    run.ledger.requestDeletion(id, "ann");
+    run.settle(id);
+    if (!own.isZero()) {
+      run.clock.advance(own.minusMillis(1));
+      run.settle(id);
+      assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+      run.clock.advance(Duration.ofMillis(1));
+      run.settle(id);
+    }
+    assertThat(run.containers.journal())
+        .containsSubsequence("TERM " + container(id, 1), "KILL " + container(id, 1));
   }
 
   @Test

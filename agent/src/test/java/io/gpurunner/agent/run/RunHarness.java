@@ -57,6 +57,7 @@ final class RunHarness implements AutoCloseable {
   Optional<StorageException> specFault = Optional.empty();
 
   Runnable duringNextSeed = () -> {};
+  private Duration uploadRetryFor = Duration.ofMinutes(1);
   JobLedger ledger;
   private JobSteps steps;
   private Dispatcher dispatcher;
@@ -87,7 +88,7 @@ final class RunHarness implements AutoCloseable {
             store,
             new ArtifactPublisher(store, new FileWork()),
             gpus),
-        new RunSettings(gracePeriod, Duration.ofMinutes(1), bootId),
+        new RunSettings(gracePeriod, uploadRetryFor, bootId),
         clock);
   }
 
@@ -159,6 +160,12 @@ final class RunHarness implements AutoCloseable {
   /** The agent is started again under the same boot, with that configured. */
   void restartWithGracePeriod(Duration configured) {
     gracePeriod = configured;
+    restart(bootId);
+  }
+
+  /** The agent is started again under the same boot, with that configured. */
+  void restartWithUploadsRetriedFor(Duration configured) {
+    uploadRetryFor = configured;
     restart(bootId);
   }
 
