@@ -174,8 +174,7 @@ final class LedgerStory {
 
   private Answer next(List<Job> live) {
     // Rather an old one, so that some end.
-    int pick = Math.min(random.nextInt(live.size()), random.nextInt(live.size()));
-    Job job = live.get(pick);
+    Job job = live.get(random.nextInt(1 + random.nextInt(live.size())));
     return switch (random.nextInt(18)) {
       case 0, 1, 2 -> live.size() < LIVE ? create() : move(job);
       case 3 -> Answer.of(ledger.requestDeletion(job.id(), "ann"));
