@@ -12,8 +12,8 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
-import java.util.List;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -87,8 +87,7 @@ class CutDiskTest {
     return ledger.create("ann", Requests.simple().build(), "{}", Optional.empty()).id();
   }
 
-  private static void requireMarkIsNeeded(
-      CutDisk disk, Set<JobId> answered, LedgerSizes sizes) {
+  private static void requireMarkIsNeeded(CutDisk disk, Set<JobId> answered, LedgerSizes sizes) {
     try (CutDisk next = disk.afterKill(disk.stepCount())) {
       assertThat(holdsAfterStartAndCut(next, answered, sizes)).isTrue();
     }
