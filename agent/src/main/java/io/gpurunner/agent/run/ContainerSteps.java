@@ -354,7 +354,8 @@ final class ContainerSteps {
     Instant now = clock.instant();
     if (state.killAt().isEmpty()) {
       ports.containers().signal(name, Signal.TERM);
-      return new Advance(new JobEvent.StopSignalled(now.plus(gracePeriod(job))));
+      // From here on: an engine that is busy may have taken long to send it.
+      return new Advance(new JobEvent.StopSignalled(clock.instant().plus(gracePeriod(job))));
     }
     Instant killAt = state.killAt().get();
     boolean isThisBoots = state.bootId().filter(settings.bootId()::equals).isPresent();

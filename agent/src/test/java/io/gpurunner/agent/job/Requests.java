@@ -20,6 +20,7 @@ public final class Requests {
   private Optional<URI> callbackUrl = Optional.empty();
   private int priority;
   private int retries;
+  private Optional<Duration> gracePeriod = Optional.empty();
   private Optional<JobId> resumeFrom = Optional.empty();
   private String token = "xxxxx";
 
@@ -64,6 +65,11 @@ public final class Requests {
     return this;
   }
 
+  public Requests gracePeriod(Duration value) {
+    gracePeriod = Optional.of(value);
+    return this;
+  }
+
   /** With a value of the environment of so many characters. */
   public Requests environmentOf(int characters) {
     token = "x".repeat(characters);
@@ -94,7 +100,7 @@ public final class Requests {
         Optional.of("a name"),
         priority,
         retries,
-        Optional.empty(),
+        gracePeriod,
         Map.of("team", "vision"),
         resumeFrom,
         List.of("pretrainedModelPath without pretrainedModelName is ignored"));
