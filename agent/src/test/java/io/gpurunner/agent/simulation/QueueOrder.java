@@ -159,10 +159,10 @@ final class QueueOrder {
             wantSameGpus(waiter.job(), job) || need(waiter.job().request()) > left;
         require(
             !(waiter.couldStart() && compete),
-            name + " was placed before " + other + ", which is ahead of it and could start");
+            name + " was placed before " + other + ", which is ahead of it and could start; queued were " + queue());
         require(
             !(wantSameGpus(waiter.job(), job) && waiter.hasDisk() && waitsForLeases(waiter.job())),
-            name + " was placed before " + other + ", which waits for devices that jobs hold");
+            name + " was placed before " + other + ", which waits for devices that jobs hold; queued were " + queue());
       }
       free.removeAll(gpus);
       diskBytes -= need(job.request());

@@ -41,8 +41,15 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private final Clock clock;
   private final Map<JobId, Actor> loops = new LinkedHashMap<>();
 
-  /** Jobs whose steps are being made, the innermost last. */
-  private final Deque<JobTruth> acting = new ArrayDeque<>();
+  /** Steps that are being made, the innermost last. */
+  private final Deque<Acting> acting = new ArrayDeque<>();
+
+  /**
+   * A step that is being made.
+   *
+   * @param depth of the turn that makes it; deeper ones are made while it waits
+   */
+  private record Acting(JobTruth job, int depth) {}
 
   private boolean dead;
   private Optional<Jobs> desk = Optional.empty();
@@ -258,7 +265,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private Optional<Duration> step(RunParts running, JobTruth truth) {
     simulation.invariants.stops.wakes(truth);
     truth.turnBegan = timeline.now();
-    acting.addLast(truth);
+    acting.addLast(new Acting(truth, timeline.depth()));
     try {
       return running.step(truth.id);
     } finally {
@@ -267,9 +274,11 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     }
   }
 
-  /** The job whose step is being made now, the innermost where there are several. */
+  /** The job whose step is being made now; empty where somebody else has its turn. */
   Optional<JobTruth> acting() {
-    return Optional.ofNullable(acting.peekLast());
+    return Optional.ofNullable(acting.peekLast())
+        .filter(step -> step.depth() == timeline.depth())
+        .map(Acting::job);
   }
 
   /** A call met a fault: whoever made it pauses, perhaps. */
