@@ -102,7 +102,7 @@ final class QueueOrder {
         .ifPresent(taken -> new Judge(taken).judge());
   }
 
-  /** A job that waits on, and what was free when it was its turn. */
+  /** A job that waits on, and what was free for it when it was its turn. */
   private record Waiter(Job job, boolean hasGpus, boolean hasDisk) {
     boolean couldStart() {
       return hasGpus && hasDisk;
@@ -169,17 +169,16 @@ final class QueueOrder {
     }
 
     private void wait(Job job) {
+      // Those ahead of it may have all they want kept for them.
+      long kept = waiters.stream().mapToLong(earlier -> need(earlier.job().request())).sum();
       Waiter waiter =
           new Waiter(
               job,
               job.request().gpuNumber() <= count(free, job),
-              need(job.request()) <= diskBytes);
-      long ahead =
-          waiters.stream().mapToLong(earlier -> need(earlier.job().request())).sum();
+              need(job.request()) <= diskBytes - kept);
       boolean heldBack =
-          need(job.request()) > diskBytes - ahead
-              || waiters.stream()
-                  .anyMatch(earlier -> wantSameGpus(earlier.job(), job) && mayCome(earlier.job()));
+          waiters.stream()
+              .anyMatch(earlier -> wantSameGpus(earlier.job(), job) && mayCome(earlier.job()));
       require(
           !waiter.couldStart() || heldBack,
           simulation.truth(job.id()).name()
