@@ -225,6 +225,9 @@ final class Invariants {
     } else if (truth.stopRecorded.isEmpty()) {
       truth.stopRecorded = OptionalLong.of(simulation.timeline.now());
     }
+    if (job.state() instanceof JobState.Stopping stopping) {
+      stopping.killAt().ifPresent(killAt -> this.stops.killRecorded(truth, job, killAt));
+    }
   }
 
   private void moved(JobTruth truth, Job before, Job after) {

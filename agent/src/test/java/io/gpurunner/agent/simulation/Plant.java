@@ -7,7 +7,9 @@ import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.Jobs;
+import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.JobVolumes;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Function;
@@ -28,6 +30,14 @@ interface Plant {
 
   default CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
     return receiver;
+  }
+
+  default GpuInventory gpus(GpuInventory gpus) {
+    return gpus;
+  }
+
+  default JobVolumes volumes(Simulation simulation, Port port) {
+    return new SimulatedVolumes(simulation, port);
   }
 
   default String bootId(String bootId) {

@@ -47,6 +47,11 @@ final class QueueOrder {
   private record Picture(
       long began, List<Job> queued, GpuSnapshot look, Set<GpuUuid> leased, long diskBytes) {}
 
+  /** First in the queue first. */
+  static List<Job> sorted(List<Job> queued) {
+    return queued.stream().sorted(ORDER).toList();
+  }
+
   /** A round begins. */
   void deciding(JobLedger ledger, GpuSnapshot look) {
     started.clear();

@@ -155,9 +155,9 @@ final class SimulatedAgent implements MemoryLedger.Faults {
             engine,
             engine,
             SimulatedAgent::spec,
-            new SimulatedVolumes(simulation, port),
+            simulation.plant.volumes(simulation, port),
             store,
-            looks,
+            simulation.plant.gpus(looks),
             engine,
             simulation.plant.sender(new SimulatedReceiver(simulation, port), simulation));
     return new RunParts(

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** Jobs' directories as the agent meets them. */
-final class SimulatedVolumes implements JobVolumes {
+class SimulatedVolumes implements JobVolumes {
   private final Simulation simulation;
   private final Port port;
 

@@ -51,6 +51,19 @@ final class StopTimes {
     }
   }
 
+  /** SIGTERM was sent, and it is recorded when SIGKILL follows. */
+  void killRecorded(JobTruth truth, Job job, Instant killAt) {
+    Instant latest =
+        simulation
+            .machine
+            .agentTime()
+            .plus(job.request().gracePeriod().orElse(GRACE))
+            .plusSeconds(1);
+    simulation.invariants.require(
+        !simulation.machine.isOfThisBoot(killAt) || !killAt.isAfter(latest),
+        truth.name() + " is killed at " + killAt + ", its grace period ends before " + latest);
+  }
+
   private static Duration grace(JobTruth truth) {
     return truth.seen.flatMap(job -> job.request().gracePeriod()).orElse(GRACE);
   }
