@@ -407,11 +407,9 @@ final class ContainerSteps {
    */
   void enforceUnrecorded(Job job, JobEvent event) {
     if (isStop(job, event)) {
-      ContainerName name =
-          new ContainerName(job.id(), ((JobState.Placed) job.state()).attempt());
+      ContainerName name = new ContainerName(job.id(), ((JobState.Placed) job.state()).attempt());
       Instant sent = sentUnrecorded.get(name);
-      boolean graceIsOver =
-          sent != null && !clock.instant().isBefore(sent.plus(gracePeriod(job)));
+      boolean graceIsOver = sent != null && !clock.instant().isBefore(sent.plus(gracePeriod(job)));
       ports.containers().signal(name, graceIsOver ? Signal.KILL : Signal.TERM);
       if (sent == null) {
         sentUnrecorded.put(name, clock.instant());

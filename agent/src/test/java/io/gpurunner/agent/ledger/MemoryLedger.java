@@ -63,7 +63,9 @@ public final class MemoryLedger implements AutoCloseable {
     /** A group is settled, and the caller goes on with what came of it. */
     void afterCommit();
 
-    /** Whether the disk takes so long for this commit that its caller is not told what came of it. */
+    /**
+     * Whether the disk takes so long for this commit that its caller is not told what came of it.
+     */
     boolean isLate();
 
     /**
@@ -160,7 +162,10 @@ public final class MemoryLedger implements AutoCloseable {
 
   /** The bodies of all jobs as recorded, each as often as a job was made of it. */
   public List<String> sources() {
-    return handle.createQuery("select source from job order by sequence").mapTo(String.class).list();
+    return handle
+        .createQuery("select source from job order by sequence")
+        .mapTo(String.class)
+        .list();
   }
 
   /** All callbacks as recorded. */

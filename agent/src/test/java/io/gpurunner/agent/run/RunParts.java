@@ -112,7 +112,8 @@ public final class RunParts {
             machine.store(),
             machine.gpus());
     JobSteps made = new JobSteps(ports, settings.run(), clock);
-    this.stepping = new Stepping(ledger, decisions.steps().apply(made::step), made::enforceUnrecorded, clock);
+    this.stepping =
+        new Stepping(ledger, decisions.steps().apply(made::step), made::enforceUnrecorded, clock);
     this.orphans = new Orphans(ledger, machine.containers(), clock);
     this.dispatcher =
         new Dispatcher(

@@ -7,8 +7,8 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * What went wrong with each run of one job. A cause excuses a failure of the run that it befell, and
- * only one whose reason it can have. One thread.
+ * What went wrong with each run of one job. A cause excuses a failure of the run that it befell,
+ * and only one whose reason it can have. One thread.
  */
 final class Causes {
   private static final Set<Cause> RETRYABLE =

@@ -249,8 +249,7 @@ final class Invariants {
     if (before.files() == JobFiles.KEPT && after.files() != JobFiles.KEPT) {
       files.givenUp(truth);
     }
-    if (before.state() instanceof JobState.Failed
-        && after.state() instanceof JobState.Uploading) {
+    if (before.state() instanceof JobState.Failed && after.state() instanceof JobState.Uploading) {
       truth.causes.forget(Cause.STORE);
       truth.storeRefused = false;
     }
@@ -284,9 +283,12 @@ final class Invariants {
     // Set both before an end and after it, before anybody looked, the clock leaves no trace of when
     // that end was; and a start that is seen only after it was set is told by it as it is then.
     boolean timeIsLost = truth.clockSetInRun && truth.clockSetAfterEnd;
+    // The engine's times are converted by whole seconds.
+    long rounded = simulation.timeline.clockWasSet() ? Timeline.SECOND : 0;
     boolean timeWasUp =
         limitOf(truth)
-            .filter(limit -> truth.longestRun + truth.clockSetUnseen >= limit || timeIsLost)
+            .filter(
+                limit -> truth.longestRun + truth.clockSetUnseen + rounded >= limit || timeIsLost)
             .isPresent();
     require(
         truth.completed || timeWasUp,

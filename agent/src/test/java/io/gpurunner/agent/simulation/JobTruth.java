@@ -122,6 +122,9 @@ final class JobTruth {
   long turnEnded;
   long faultAt = -1;
 
+  /** When its loop meant to begin the next turn. */
+  long wakesAt;
+
   /** When it was recorded that it is to be stopped: deleted, or for another reason. */
   OptionalLong stopRecorded = OptionalLong.empty();
 
@@ -137,6 +140,7 @@ final class JobTruth {
   void loopBegins(long now) {
     turnBegan = now;
     turnEnded = now;
+    wakesAt = now;
     faultAt = -1;
   }
 

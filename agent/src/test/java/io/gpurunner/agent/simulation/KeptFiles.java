@@ -40,8 +40,7 @@ final class KeptFiles {
   void givenUp(JobTruth truth) {
     if (truth.endedAt.isPresent()) {
       long sinceEnd = simulation.timeline.now() - truth.endedAt.getAsLong();
-      long clocksSay =
-          sinceEnd + simulation.timeline.setForward() - truth.clockSetForwardByEnd;
+      long clocksSay = sinceEnd + simulation.timeline.setForward() - truth.clockSetForwardByEnd;
       simulation.invariants.require(
           clocksSay >= Timeline.micros(simulation.keepFor) - Timeline.SECOND,
           "the files of "

@@ -100,9 +100,7 @@ final class Machine {
       boolean other = i > 0 && dice.percent(20);
       devices.add(
           new Device(
-              "GPU-0000000" + i,
-              i,
-              other ? SimulatedGpus.OTHER_PRODUCT : SimulatedGpus.PRODUCT));
+              "GPU-0000000" + i, i, other ? SimulatedGpus.OTHER_PRODUCT : SimulatedGpus.PRODUCT));
     }
     this.diskBytes = dice.percent(30) ? dice.between(450, 1_500) * MEGABYTE : LARGE_DISK;
   }

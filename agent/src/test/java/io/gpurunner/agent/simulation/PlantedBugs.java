@@ -4,6 +4,7 @@ import io.gpurunner.agent.callback.CallbackBody;
 import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.callback.CallbackSender;
+import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
@@ -316,16 +317,10 @@ enum PlantedBugs implements Plant {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
-      return job -> {
-        if (job.state() instanceof JobState.Starting starting && starting.containerId().isPresent()) {
-          ContainerName name = new ContainerName(job.id(), starting.attempt());
-          if (machine.containers().inspect(name).filter(Observation.Created.class::isInstance).isPresent()) {
-            machine.containers().start(name);
-            return new StepOutcome.Again();
-          }
-        }
-        return steps.apply(job);
-      };
+      return job ->
+          job.state() instanceof JobState.Starting starting && starting.containerId().isPresent()
+              ? startAtOnce(new ContainerName(job.id(), starting.attempt()), machine, simulation)
+              : steps.apply(job);
     }
   },
 
@@ -537,6 +532,31 @@ enum PlantedBugs implements Plant {
   /** What the invariant says that is there to find it. */
   String words() {
     return words;
+  }
+
+  private static StepOutcome startAtOnce(
+      ContainerName name, RunParts.Machine machine, Simulation simulation) {
+    Instant now = simulation.machine.agentTime();
+    try {
+      Optional<Observation> seen = machine.containers().inspect(name);
+      if (seen.orElse(null) instanceof Observation.Ran ran) {
+        return new StepOutcome.Advance(
+            new JobEvent.Started(
+                ran.startedAt(),
+                Optional.empty(),
+                simulation.machine.bootId(),
+                ran.containerId(),
+                ran.run()));
+      }
+      machine.containers().start(name);
+      return new StepOutcome.Again();
+    } catch (ContainerException e) {
+      return e.kind() == ContainerException.Kind.UNREACHABLE
+          ? new StepOutcome.Wait(now.plusSeconds(2), Optional.empty())
+          : new StepOutcome.Advance(
+              new JobEvent.RunEnded(
+                  new Ending.Broken("the container could not be started", false), now));
+    }
   }
 
   private interface Retries {

@@ -160,14 +160,21 @@ final class QueueOrder {
       for (Waiter waiter : waiters) {
         String other = simulation.truth(waiter.job().id()).name();
         long left = diskBytes - need(job.request());
-        boolean compete =
-            wantSameGpus(waiter.job(), job) || need(waiter.job().request()) > left;
+        boolean compete = wantSameGpus(waiter.job(), job) || need(waiter.job().request()) > left;
         require(
             !(waiter.couldStart() && compete),
-            name + " was placed before " + other + ", which is ahead of it and could start; queued were " + queue());
+            name
+                + " was placed before "
+                + other
+                + ", which is ahead of it and could start; queued were "
+                + queue());
         require(
             !(wantSameGpus(waiter.job(), job) && waiter.hasDisk() && waitsForLeases(waiter.job())),
-            name + " was placed before " + other + ", which waits for devices that jobs hold; queued were " + queue());
+            name
+                + " was placed before "
+                + other
+                + ", which waits for devices that jobs hold; queued were "
+                + queue());
       }
       free.removeAll(gpus);
       diskBytes -= need(job.request());

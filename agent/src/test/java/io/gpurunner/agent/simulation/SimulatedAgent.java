@@ -254,7 +254,9 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     Optional<Duration> pause = step(parts.get(), simulation.truth(id));
     requireAlive();
     if (pause.isPresent()) {
-      return OptionalLong.of(Math.min(Timeline.micros(pause.get()), WAIT_LIMIT));
+      long wait = Math.min(Timeline.micros(pause.get()), WAIT_LIMIT);
+      simulation.truth(id).wakesAt = timeline.now() + Math.max(0, wait);
+      return OptionalLong.of(wait);
     }
     loops.remove(id);
     // The job may have left the queue again since the last look: then the loop goes on.

@@ -103,10 +103,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       case CREATED -> throw new AssertionError("it is unstarted");
       case RUNNING ->
           new Observation.Running(
-              box.id,
-              box.run(),
-              agentTime.apply(box.startedAt),
-              box.activity());
+              box.id, box.run(), agentTime.apply(box.startedAt), box.activity());
       case EXITED ->
           new Observation.Exited(
               box.id,

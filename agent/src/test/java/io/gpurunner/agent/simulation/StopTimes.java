@@ -70,9 +70,7 @@ final class StopTimes {
 
   /** The clock was set: starts are told in whole seconds, or nobody knows when they were. */
   private long tolerance(JobTruth truth) {
-    return EXACT
-        + (simulation.timeline.clockWasSet() ? EXACT : 0)
-        + truth.clockSetUnseen;
+    return EXACT + (simulation.timeline.clockWasSet() ? EXACT : 0) + truth.clockSetUnseen;
   }
 
   private OptionalLong timeUp(Box box, JobTruth truth) {
@@ -112,7 +110,8 @@ final class StopTimes {
     if (box.foreign || box.lost || !simulation.machine.engineUp) {
       return;
     }
-    long now = simulation.timeline.now();
+    // What it is late for after the time it set itself, others took.
+    long now = Math.min(simulation.timeline.now(), truth.wakesAt);
     long limit =
         EXACT
             + (truth.faultAt >= truth.turnBegan || simulation.ledgerFaultAt >= truth.turnBegan
@@ -149,10 +148,7 @@ final class StopTimes {
     }
     OptionalLong timeUp = timeUp(box, truth);
     long recorded = truth.stopRecorded.orElse(Long.MAX_VALUE);
-    long time =
-        timeUp.isPresent()
-            ? timeUp.getAsLong() + tolerance(truth) - EXACT
-            : Long.MAX_VALUE;
+    long time = timeUp.isPresent() ? timeUp.getAsLong() + tolerance(truth) - EXACT : Long.MAX_VALUE;
     long due = Math.max(box.startedAtMicros, Math.min(recorded, time));
     return due == Long.MAX_VALUE ? OptionalLong.empty() : OptionalLong.of(due);
   }
