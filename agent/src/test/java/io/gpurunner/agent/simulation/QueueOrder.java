@@ -122,6 +122,9 @@ final class QueueOrder {
     private final List<Waiter> waiters = new ArrayList<>();
     private long diskBytes;
 
+    /** Who waits for nothing; told last, since somebody else may have got what he could have. */
+    private Optional<String> idle = Optional.empty();
+
     Judge(Picture round) {
       this.round = round;
       this.diskBytes = round.diskBytes();
@@ -149,6 +152,7 @@ final class QueueOrder {
           wait(job);
         }
       }
+      idle.ifPresent(words -> require(false, words));
     }
 
     private void start(Job job, List<GpuUuid> gpus) {
@@ -191,13 +195,15 @@ final class QueueOrder {
       boolean heldBack =
           waiters.stream()
               .anyMatch(earlier -> wantSameGpus(earlier.job(), job) && mayCome(earlier.job()));
-      require(
-          !waiter.couldStart() || heldBack,
-          simulation.truth(job.id()).name()
-              + " waits for nothing: "
-              + free
-              + " are free, and nobody ahead of it can have them; queued were "
-              + queue());
+      if (waiter.couldStart() && !heldBack && idle.isEmpty()) {
+        idle =
+            Optional.of(
+                simulation.truth(job.id()).name()
+                    + " waits for nothing: "
+                    + free
+                    + " are free, and nobody ahead of it can have them; queued were "
+                    + queue());
+      }
       waiters.add(waiter);
     }
 
