@@ -407,14 +407,24 @@ final class ContainerSteps {
    */
   void enforceUnrecorded(Job job, JobEvent event) {
     if (isStop(job, event)) {
-      ContainerName name = new ContainerName(job.id(), ((JobState.Placed) job.state()).attempt());
-      Instant sent = sentUnrecorded.get(name);
-      boolean graceIsOver = sent != null && !clock.instant().isBefore(sent.plus(gracePeriod(job)));
+      JobState.Placed state = (JobState.Placed) job.state();
+      ContainerName name = new ContainerName(job.id(), state.attempt());
+      Optional<Instant> killAt = killAt(job, state, name);
+      boolean graceIsOver = killAt.filter(at -> !clock.instant().isBefore(at)).isPresent();
       ports.containers().signal(name, graceIsOver ? Signal.KILL : Signal.TERM);
-      if (sent == null) {
+      if (killAt.isEmpty()) {
         sentUnrecorded.put(name, clock.instant());
       }
     }
+  }
+
+  /** Empty where no SIGTERM was sent yet, as far as this agent knows. */
+  private Optional<Instant> killAt(Job job, JobState.Placed state, ContainerName name) {
+    Optional<Instant> recorded =
+        state instanceof JobState.Stopping stopping ? stopping.killAt() : Optional.empty();
+    return recorded.or(
+        () ->
+            Optional.ofNullable(sentUnrecorded.get(name)).map(sent -> sent.plus(gracePeriod(job))));
   }
 
   private boolean isStop(Job job, JobEvent event) {
