@@ -18,7 +18,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota simulate kill-campaign cut-ledger kill-ledger demo bench dist format install uninstall clean
+.PHONY: help build test test-quota simulate soak file-work kill-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -37,20 +37,33 @@ test-quota: ## test volumes on project quota, in a virtual machine; not part of 
 
 simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one (SEED=n) whose story is told
 	dev/prepare
-	dev/maven test -pl agent -am -Dtest=SimulationCampaign -Dsimulation.seeds=$(SEEDS) $(if $(SEED),-Dsimulation.seed=$(SEED))
+	dev/one-test SimulationCampaign -Dsimulation.seeds=$(SEEDS) $(if $(SEED),-Dsimulation.seed=$(SEED))
+
+soak: ## let 200 jobs wait for their upload for N=60 minutes and see that memory stays flat; not part of `make test`
+	dev/prepare
+	dev/maven -q verify -pl agent -am -Dtest=None -Dit.test=UploadSoakCampaign -Dsurefire.failIfNoSpecifiedTests=false \
+	  -Dfailsafe.failIfNoSpecifiedTests=false -Dgpurunner.soak-minutes=$(or $(N),60)
+
+file-work: ## ask an agent while it publishes 3 x 4 GB, copies 4 x 4 GB, removes 200,000 files and a library hangs; needs 45 GB
+	dev/prepare
+	dev/as-root dev/with-docker dev/maven -q verify -pl agent -am -Dtest=None -Dit.test=FileWorkIT \
+	  -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false \
+	  -Dgpurunner.file-work.megabytes=4000 -Dgpurunner.file-work.files=200000 -Dgpurunner.file-work.ahead=12
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; half an hour
 	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(or $(N),1000)
 
 cut-ledger: ## cut the power under the ledger N times (100000); not part of `make test`
 	dev/prepare
-	dev/maven -q verify -pl agent -am -Dtest=PowerLossTest -Dit.test=None -Dsurefire.failIfNoSpecifiedTests=false \
-	  -Dfailsafe.failIfNoSpecifiedTests=false -Dgpurunner.cuts=$(or $(N),100000)
+	dev/one-test PowerLossTest -Dgpurunner.cuts=$(or $(N),100000)
 
 kill-ledger: ## kill a process that writes the ledger N times (2000); not part of `make test`
 	dev/prepare
-	dev/maven -q verify -pl agent -am -Dtest=None -Dit.test=LedgerKillCampaign \
-	  -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false -Dgpurunner.kills=$(or $(N),2000)
+	dev/one-test --it LedgerKillCampaign -Dgpurunner.kills=$(or $(N),2000)
+
+mutate: ## change the code a little, again and again, and list what no test notices; GROUP=parser for one
+	dev/prepare
+	dev/mutate $(GROUP)
 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)

@@ -1,6 +1,11 @@
-"""Debian's Slurm on loopback, with one node of one GPU, all its files in one directory: what sbatch is measured with."""
+"""Debian's Slurm on loopback, with one node of one GPU, all its files in one directory: what the agent is measured beside.
+
+Jobs are submitted in two ways: by sbatch, a process for each job, as people and scripts do; and by Slurm's library in
+processes that go on, each of which connects anew for every job: Slurm has no connection that is kept.
+"""
 
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -11,6 +16,7 @@ from bench_agent import free_port, wait_until
 START_SECONDS = 30
 STOP_SECONDS = 30
 SUBMIT_SECONDS = 300
+SUBMIT = pathlib.Path(__file__).with_name("slurm_submit.c")
 
 CONFIG = """ClusterName=bench
 SlurmctldHost={host}(127.0.0.1)
@@ -89,19 +95,34 @@ class Slurm:
         answer = subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=SUBMIT_SECONDS)
         return answer.stdout.strip()
 
-    def submit(self, count, clients):
-        """That many jobs, by so many clients that each call sbatch again and again."""
+    def submit(self, count, clients, by):
+        """That many jobs, by so many clients at a time, each of which submits again and again: by "sbatch" or "library"."""
+        if by == "library":
+            command, numbers = [self.library(), str(count), str(clients), self.work / "job"], ""
+        else:
+            command = ["xargs", "-P", str(clients), "-n", "1", *self.sbatch()]
+            numbers = "".join(f"{number}\n" for number in range(count))
         load_before = os.getloadavg()[0]
-        numbers = "".join(f"{number}\n" for number in range(count))
+        before = self.queued()
         started = time.monotonic()
-        subprocess.run(["xargs", "-P", str(clients), "-n", "1", *self.sbatch()], input=numbers, text=True,
-                       env=self.environment(), check=True, capture_output=True, timeout=SUBMIT_SECONDS)
+        subprocess.run(command, input=numbers, text=True, env=self.environment(), check=True, capture_output=True,
+                       timeout=SUBMIT_SECONDS)
         seconds = time.monotonic() - started
-        queued = len(self.ask("squeue", "-h", "-t", "PENDING", "-o", "%i").split())
-        if queued < count:
+        queued = self.queued() - before
+        if queued != count:
             raise SystemExit(f"bench: Slurm has {queued} of {count} jobs")
         return {"requests": count, "seconds": round(seconds, 3), "per_second": round(count / seconds, 1),
                 "load_before": round(load_before, 2)}
+
+    def queued(self):
+        return len(self.ask("squeue", "-h", "-t", "PENDING", "-o", "%i").split())
+
+    def library(self):
+        """The program that submits by Slurm's library, compiled where it is not there."""
+        program = self.work / "slurm_submit"
+        if not program.exists():
+            subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, SUBMIT, "-lslurm"], check=True)
+        return program
 
     def stop(self):
         try:

@@ -30,6 +30,7 @@ import io.gpurunner.agent.run.Orphans;
 import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
+import io.gpurunner.agent.run.SavedOnThreads;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
@@ -37,9 +38,12 @@ import io.gpurunner.api.Jobs;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
+import io.gpurunner.storage.LocalArtifactStore;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -122,11 +126,16 @@ final class Agent implements AutoCloseable {
         keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), clock));
     DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
-    JobVolumes volumes = faults.around(JobVolumes.class, keep("volumes", settings.openVolumes()));
-    SettingsOf.Store opened = settings.openStore(signingKey, clock.wall());
-    ArtifactStore store = faults.around(ArtifactStore.class, keep("store", opened.store()));
-    Library datasets = new Library(config.library().datasets());
-    Library models = new Library(config.library().models());
+    FileWork files = keep("file work", new FileWork());
+    JobVolumes volumes =
+        faults.around(JobVolumes.class, files.around(keep("volumes", settings.openVolumes())));
+    LocalArtifactStore localStore = settings.localStore(signingKey);
+    EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localStore));
+    ArtifactStore localOnThreads = files.around(localStore);
+    ArtifactStore store =
+        faults.around(ArtifactStore.class, keep("store", settings.openStore(localOnThreads)));
+    Library datasets = new Library("library.datasets", config.library().datasets());
+    Library models = new Library("library.models", config.library().models());
     Vertx vertx = vertxSoon.join();
 
     AddressPolicy callbackPolicy =
@@ -135,7 +144,7 @@ final class Agent implements AutoCloseable {
             config.callbacks().deny(),
             keep("resolver", new SystemHostResolver()));
     ArtifactUrls urls =
-        new ArtifactUrls(store, opened.local(), config.store().urlExpiry(), clock.wall());
+        new ArtifactUrls(store, earlierStores::at, config.store().urlExpiry(), clock.wall());
     CallbackSender sender =
         faults.around(
             CallbackSender.class,
@@ -148,28 +157,33 @@ final class Agent implements AutoCloseable {
     Readiness readiness =
         keep("readiness", new Readiness(docker.probe(), store, gpus, volumes, ledger));
     Dispatcher dispatcher =
-        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, opened.local()));
-    Optional<ArtifactStore> localStore = opened.local() ? Optional.of(store) : Optional.empty();
+        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, settings.isStoreLocal()));
     Retention retention =
         keep(
             "retention",
             new Retention(
-                ledger, volumes, localStore, config.jobs().retention(), clock, clock.wall()));
+                ledger,
+                volumes,
+                Optional.of(faults.around(ArtifactStore.class, localOnThreads)),
+                config.jobs().retention(),
+                clock,
+                clock.wall()));
     Backups backups = keep("backups", new Backups(ledger));
-    LocalSpecs specs = new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes());
-    VolumeWatch watch =
-        new VolumeWatch(volumes, task -> Thread.ofVirtual().name("measure").start(task), clock);
+    LocalSpecs specs =
+        new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes(), files);
+    VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);
     JobSteps steps =
         new JobSteps(
             new JobSteps.Ports(
                 ledger,
                 containers,
                 faults.around(Images.class, docker.images()),
-                faults.around(ContainerOutput.class, docker.output()),
+                faults.around(ContainerOutput.class, new SavedOnThreads(docker.output(), files)),
                 specs,
                 volumes,
                 watch,
                 store,
+                new ArtifactPublisher(store, files),
                 gpus),
             runSettings,
             clock);
@@ -198,10 +212,10 @@ final class Agent implements AutoCloseable {
                 callbackPolicy,
                 config.jobs().maxVolumeMegabytes(),
                 volumes,
-                opened.local()),
+                settings.isStoreLocal()),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
-            opened.downloads());
+            new LocalDownloads(localStore, clock.wall()));
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     readiness.start();

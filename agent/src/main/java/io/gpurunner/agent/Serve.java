@@ -23,7 +23,7 @@ final class Serve implements ServeAction {
   public int serve(AgentConfig config) {
     ServiceNotifier notifier = ServiceNotifier.fromEnvironment();
     Agent agent;
-    try {
+    try (ServiceNotifier.Start _ = notifier.starting()) {
       agent = Agent.start(config);
     } catch (AgentStartException | LedgerException | StorageException | AuthException e) {
       log.error("gpurunner cannot start: {}", e.getMessage());

@@ -6,7 +6,6 @@ import io.gpurunner.agent.config.StoreConfig;
 import io.gpurunner.agent.container.docker.DockerSettings;
 import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.api.ApiSettings;
-import io.gpurunner.api.ArtifactDownloads;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuSettings;
 import io.gpurunner.storage.ArtifactStore;
@@ -16,7 +15,7 @@ import io.gpurunner.storage.S3ArtifactStore;
 import io.gpurunner.storage.S3Settings;
 import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
-import java.time.Clock;
+import java.util.Optional;
 
 /** The configuration in each module's own terms. */
 final class SettingsOf {
@@ -46,7 +45,8 @@ final class SettingsOf {
           case CDI -> GpuAccessMode.CDI;
           case NONE -> GpuAccessMode.NONE;
         };
-    return new DockerSettings(config.docker().host(), access, config.stateDir().toString());
+    return new DockerSettings(
+        config.docker().host(), access, InstanceId.loadOrCreate(config.stateDir()));
   }
 
   JobVolumes openVolumes() {
@@ -60,31 +60,32 @@ final class SettingsOf {
     return Volumes.open(new VolumeSettings(config.stateDir(), enforcement));
   }
 
-  /**
-   * The store, and what serves its signed URLs: the local store's are served by this agent, a
-   * bucket's by its server.
-   */
-  record Store(ArtifactStore store, ArtifactDownloads downloads, boolean local) {}
+  /** The local store, which serves what it holds also while another one is configured. */
+  LocalArtifactStore localStore(byte[] signingKey) {
+    return new LocalArtifactStore(
+        config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);
+  }
 
-  Store openStore(byte[] signingKey, Clock clock) {
+  boolean isStoreLocal() {
+    return config.store().type() == StoreConfig.Type.LOCAL;
+  }
+
+  /** The store that jobs are published to. */
+  ArtifactStore openStore(ArtifactStore local) {
     return switch (config.store().type()) {
-      case LOCAL -> {
-        LocalArtifactStore local =
-            new LocalArtifactStore(
-                config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);
-        yield new Store(local, new LocalDownloads(local, clock), true);
-      }
-      case S3 -> {
-        ArtifactDownloads none =
-            (_, _, _, _) ->
-                new ArtifactDownloads.Download.Missing(
-                    "artifacts are in the S3 bucket; ask for the job's status for a URL");
-        yield new Store(new S3ArtifactStore(s3()), none, false);
-      }
+      case LOCAL -> local;
+      case S3 -> new S3ArtifactStore(s3(config.store().s3().bucket().orElseThrow()));
     };
   }
 
-  private S3Settings s3() {
+  /** The stores that jobs may have been published to before. */
+  EarlierStores earlierStores(LocalArtifactStore local) {
+    StoreConfig.S3Config s3 = config.store().s3();
+    boolean keys = s3.accessKeyFile().isPresent() && s3.secretKeyFile().isPresent();
+    return new EarlierStores(local, keys ? Optional.of(this::s3) : Optional.empty());
+  }
+
+  private S3Settings s3(String bucket) {
     StoreConfig.S3Config s3 = config.store().s3();
     S3Settings.Checksums checksums =
         switch (s3.checksums()) {
@@ -94,7 +95,7 @@ final class SettingsOf {
     return new S3Settings(
         s3.endpoint(),
         s3.region(),
-        s3.bucket().orElseThrow(),
+        bucket,
         s3.pathStyle(),
         s3.accessKeyFile().orElseThrow(),
         s3.secretKeyFile().orElseThrow(),

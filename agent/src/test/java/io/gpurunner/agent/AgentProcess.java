@@ -166,20 +166,37 @@ final class AgentProcess implements AutoCloseable {
         });
   }
 
-  /** Asks once; empty where the agent is not there, or went before it answered. */
-  Optional<HttpResponse<String>> tryAsk(
-      String method, String path, JsonObject body, Map<String, String> headers) {
+  /** The process id of the agent that was started last. */
+  long pid() {
+    return process.orElseThrow().pid();
+  }
+
+  URI uri(String path) {
+    return URI.create("http://127.0.0.1:" + port + path);
+  }
+
+  /** A new token of a user; empty until the agent has created its key. */
+  Optional<String> token(String user) {
     Path secret = stateDirectory().resolve("secrets/jwt.key");
     if (Files.notExists(secret)) {
       return Optional.empty();
     }
-    String token =
+    return Optional.of(
         new TokenIssuer(new JwtSecret(SecretFiles.loadOrCreate(secret)))
-            .issue("ann", false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
+            .issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty()));
+  }
+
+  /** Asks once; empty where the agent is not there, or went before it answered. */
+  Optional<HttpResponse<String>> tryAsk(
+      String method, String path, JsonObject body, Map<String, String> headers) {
+    Optional<String> token = token("ann");
+    if (token.isEmpty()) {
+      return Optional.empty();
+    }
     HttpRequest.Builder request =
-        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+        HttpRequest.newBuilder(uri(path))
             .method(method, HttpRequest.BodyPublishers.ofString(body.encode()))
-            .header("Authorization", "Bearer " + token)
+            .header("Authorization", "Bearer " + token.get())
             .timeout(ANSWER_LIMIT);
     headers.forEach(request::header);
     try {

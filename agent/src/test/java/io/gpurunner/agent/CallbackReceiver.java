@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
@@ -17,8 +18,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** A receiver of callbacks on the loopback interface. Thread-safe. */
 final class CallbackReceiver implements AutoCloseable {
-  /** Of a slow answer, a byte each time. */
-  private static final long DRIBBLE_MILLIS = 100;
+  /** Time between two bytes of a slow answer. */
+  private static final Duration DRIBBLE = Duration.ofMillis(100);
 
   private static final long SLOW_BODY_BYTES = 1L << 30;
 
@@ -96,6 +97,15 @@ final class CallbackReceiver implements AutoCloseable {
     answer = exchange -> awaitClosing();
   }
 
+  /** 200, after a while. */
+  void answerAfter(Duration wait) {
+    answer =
+        exchange -> {
+          isClosingWithin(wait);
+          exchange.sendResponseHeaders(200, -1);
+        };
+  }
+
   /** A status, and a body without an end. */
   void answerSlowlyWith(int status) {
     answer =
@@ -103,7 +113,7 @@ final class CallbackReceiver implements AutoCloseable {
           exchange.sendResponseHeaders(status, SLOW_BODY_BYTES);
           OutputStream body = exchange.getResponseBody();
           try {
-            while (!isClosing()) {
+            while (!isClosingWithin(DRIBBLE)) {
               body.write('.');
               body.flush();
             }
@@ -113,9 +123,9 @@ final class CallbackReceiver implements AutoCloseable {
         };
   }
 
-  private boolean isClosing() {
+  private boolean isClosingWithin(Duration wait) {
     try {
-      return closing.await(DRIBBLE_MILLIS, TimeUnit.MILLISECONDS);
+      return closing.await(wait.toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a test", e);
     }

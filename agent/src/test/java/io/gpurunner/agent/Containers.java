@@ -42,15 +42,38 @@ final class Containers {
         .toList();
   }
 
+  /** The engine's id of the one container that a job has. */
+  String id(String jobId) {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(Map.of("io.gpurunner.job", jobId))
+        .exec()
+        .getFirst()
+        .getId();
+  }
+
   /** Names of the containers of all jobs of an agent, in any state. */
   List<String> ofStateDirectory(Path stateDirectory) {
     return docker
         .listContainersCmd()
         .withShowAll(true)
-        .withLabelFilter(Map.of("io.gpurunner.state-dir", stateDirectory.toString()))
+        .withLabelFilter(Map.of("io.gpurunner.instance", InstanceId.loadOrCreate(stateDirectory)))
         .exec()
         .stream()
         .map(container -> container.getNames()[0].substring(1))
+        .toList();
+  }
+
+  /** The jobs of all containers, in any state, of whichever agent. */
+  List<String> jobs() {
+    return docker
+        .listContainersCmd()
+        .withShowAll(true)
+        .withLabelFilter(List.of("io.gpurunner.job"))
+        .exec()
+        .stream()
+        .map(container -> container.getLabels().get("io.gpurunner.job"))
         .toList();
   }
 

@@ -12,6 +12,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** What ARCHITECTURE.md says of the packages, checked. */
@@ -30,6 +31,25 @@ final class HouseRulesTest {
           .orShould()
           .callMethod(Future.class, "cancel", boolean.class)
           .because("an interrupt inside H2 closes the database for everyone");
+
+  @ArchTest
+  static final ArchRule FILES_ARE_TOUCHED_BY_PLATFORM_THREADS =
+      noClasses()
+          .that()
+          .doNotHaveFullyQualifiedName("io.gpurunner.agent.run.JobRunner$Loop")
+          .and()
+          .doNotHaveSimpleName("CallbackOutbox") // sends, and touches no file
+          .and()
+          .doNotHaveSimpleName("RequestWork")
+          .and()
+          .doNotHaveSimpleName("Rehearsal") // a client of the agent
+          .should()
+          .callMethod(Thread.class, "ofVirtual")
+          .orShould()
+          .callMethod(Thread.class, "startVirtualThread", Runnable.class)
+          .orShould()
+          .callMethod(Executors.class, "newVirtualThreadPerTaskExecutor")
+          .because("a file call holds the carrier of a virtual thread: see FileWork");
 
   @ArchTest
   static final ArchRule MODULES_KNOW_ONLY_WHAT_THEY_MAY =

@@ -1,5 +1,6 @@
 package io.gpurunner.agent;
 
+import static java.util.Map.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -12,14 +13,20 @@ import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The table of limits in ARCHITECTURE.md says what the constants and the configuration do. */
+/**
+ * The table of limits in ARCHITECTURE.md says what the constants and the configuration do, and each
+ * limit has a test that goes past it.
+ */
 final class LimitsTest {
   private static final Pattern NAMED =
       Pattern.compile("\\| .*`([A-Z][A-Za-z0-9]+)\\.([A-Z_0-9]+)` \\| ([^|]+) \\| [^|]+ \\|");
@@ -30,6 +37,102 @@ final class LimitsTest {
   private static final JavaClasses CLASSES =
       new ClassFileImporter(List.of(new ImportOption.DoNotIncludeTests()))
           .importPackages("io.gpurunner");
+
+  /** The test, in whatever module, that fails where the limit is not kept. */
+  private static final Map<String, String> KEPT_BY =
+      Map.ofEntries(
+          entry("ApiLimits.MAX_BODY_BYTES", "ApiServerTest.takesABodyOfExactlyTheLimitAndNoMore"),
+          entry(
+              "ApiLimits.MAX_BUFFERED_BODY_BYTES",
+              "BodyReaderTest.soManyBytesAreHeldAndWhatComesThenIsRefusedUntilSomeAreReleased"),
+          entry(
+              "JobDesk.LIVE_JOBS_PER_USER_LIMIT",
+              "JobDeskTest.aUserWithTooManyLiveJobsIsRefusedAnother"),
+          entry(
+              "JobDesk.LIVE_BYTES_PER_USER_LIMIT",
+              "JobDeskTest.aUserWhoseLiveRequestsAreTooLongIsRefusedAnother"),
+          entry(
+              "JobDesk.LIVE_BYTES_LIMIT",
+              "JobDeskTest.whereAllUsersLiveRequestsAreTooLongNobodyIsTakenAJobFrom"),
+          entry(
+              "CommitThread.WAITING_LIMIT",
+              "CommitThreadTest.whoeverComesWhileTooManyWaitIsToldThatTheLedgerIsBusy"),
+          entry(
+              "CommitThread.COMMIT_LIMIT_SECONDS",
+              "CommitThreadTest.aCommitThatWaitsTooLongIsToldThatItIsNotKnownAndMayStillCome"),
+          entry(
+              "CommitThread.LINGER_NANOS",
+              "CommitGroupsTest.soManyShareASyncAndOneThatComesAloneAfterwardsWaitsForNoOthers"),
+          entry("Placement.PLACED_LIMIT", "PlacementTest.placesAreLimited"),
+          entry("RunSettings.PULL_LIMIT", "JobStepsTest.aPullIsTriedThreeTimes"),
+          entry(
+              "RunSettings.RELEASE_LIMIT",
+              "JobStepsTest.aDeviceThatStaysInUseIsGivenUpAfterAWhileAndNotHandedOut"),
+          entry(
+              "RunSettings.OUTPUT_LIMIT",
+              "JobStepsTest.outputThatCannotBeKeptHoldsTheGpusForAWhileOnly"),
+          entry("LogLimits.SAVED_BYTES", "DockerOutputIT.theEngineKeepsABoundedLog"),
+          entry(
+              "HostSettings.PIDS_LIMIT",
+              "DockerConfinementIT.processesAreLimitedAndDieBeforeTheHosts"),
+          entry(
+              "VolumeWatch.MEASURING_LIMIT",
+              "VolumeWatchTest.soManyVolumesAreMeasuredAtATimeAndNoJobTwice"),
+          entry(
+              "ArtifactPublisher.AT_A_TIME",
+              "ArtifactPublisherTest.publishesOnlySoManyAtATimeInTheOrderTheyCame"),
+          entry(
+              "RunSettings.UPLOAD_PAUSE_LIMIT",
+              "UploadPauseTest.thePauseBetweenUploadsDoublesUpToItsLimit"),
+          entry(
+              "store.retry-for",
+              "JobStepsTest.anUploadIsTriedUntilItsWindowIsOverAndCanBeTakenUpAgain"),
+          entry(
+              "CallbackOutbox.SENDING_LIMIT",
+              "CallbackLimitsTest.soManyAreOnTheirWayAtATimeAndOneMoreForEachThatComesBack"),
+          entry(
+              "CallbackOutbox.RECEIVER_LIMIT",
+              "CallbackLimitsTest.soManyAreOnTheirWayToOneReceiverAndOthersAreNotHeldUp"),
+          entry(
+              "RetrySchedule.LONGEST_DELAY",
+              "RetryScheduleTest.fromSecondsToHoursUntilTheTimeIsUsedUp"),
+          entry(
+              "callbacks.retry-for",
+              "CallbackOutboxTest.itIsGivenUpAfterTheConfiguredTimeAndTheHistorySaysSo"),
+          entry(
+              "Orphans.GRACE",
+              "OrphansTest.aContainerOfAJobThatIsNotKnownIsRemovedAfterTheGracePeriod"),
+          entry("JobDesk.HISTORY_LIMIT", "HistoryLimitsTest.theNewestLinesAreAnswered"),
+          entry("JobRows.MESSAGE_LIMIT_CHARS", "HistoryLimitsTest.aLongLineIsCut"),
+          entry("JobRows.LINE_LIMIT", "JobLedgerTest.aJobKeepsSoManyLinesAndSaysThatOthersWent"),
+          entry(
+              "CommitThread.GROUP_LIMIT",
+              "CommitGroupsTest.soManyShareASyncAndOneThatComesAloneAfterwardsWaitsForNoOthers"),
+          entry(
+              "LedgerStore.COMPACT_GROWTH",
+              "LedgerReserveIT.aDatabaseThatHasGrownIsCompactedOnceThereIsRoom"),
+          entry("EndedStandings.LIMIT", "EndedStandingsTest.theOneAskedForLongestAgoGoesFirst"),
+          entry("LedgerJournal.BYTES", "LedgerJournalTest.itIsWrittenFromItsStartAgainAndAgain"),
+          entry(
+              "LedgerReserve.BYTES",
+              "LedgerReserveIT.endsOfJobsAreRecordedOnAFullDiskAndNoJobIsTakenUntilThereIsRoom"),
+          entry("LedgerBackups.KEPT", "LedgerBackupsTest.oneADayIsMadeAndSevenAreKept"),
+          entry("Retention.RECORD_LIMIT", "JobLedgerTest.recordsGoOnceNothingNeedsThem"),
+          entry(
+              "Retention.RECORD_KEPT_FOR",
+              "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
+          entry("jobs.retention", "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
+          entry("VolumeSettings.DEFAULT_RESERVE_BYTES", "JobVolumesContract.keepsTheReserveFree"));
+
+  /** Limits that no test goes past, and why. */
+  private static final Map<String, String> UNTESTED =
+      Map.of(
+          "Dispatcher.REST_TIMES",
+          "a share of the processor; what it is for, creates while many wait, make bench judges",
+          "DockerEvents.WAITING_LIMIT",
+          "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
+          "DockerEvents.LONGEST_PAUSE",
+          "half a minute of a real engine's absence; DockerEventsIT has a shorter one");
 
   record Row(String className, String constant, String value) {}
 
@@ -99,6 +202,49 @@ final class LimitsTest {
         assertThat(value.toSeconds()).as(line).isEqualTo(numberOf(row.group(2)));
       }
     }
+  }
+
+  private static List<String> names() throws IOException {
+    return table().stream()
+        .flatMap(line -> Stream.of(NAMED, CONFIGURED).map(form -> form.matcher(line)))
+        .filter(Matcher::matches)
+        .map(row -> row.pattern() == NAMED ? row.group(1) + "." + row.group(2) : row.group(1))
+        .toList();
+  }
+
+  @Test
+  void everyLimitHasATestThatGoesPastItOrAReasonWhyNot() throws IOException {
+    assertThat(names())
+        .containsExactlyInAnyOrderElementsOf(
+            Stream.of(KEPT_BY, UNTESTED).flatMap(map -> map.keySet().stream()).toList());
+  }
+
+  @Test
+  void theTestsThatKeepTheLimitsAreThere() throws IOException {
+    Map<String, String> sources = testSources();
+    KEPT_BY.forEach(
+        (limit, test) -> {
+          List<String> parts = List.of(test.split("\\.", 2));
+          assertThat(sources).as(limit).containsKey(parts.get(0));
+          assertThat(sources.get(parts.get(0)))
+              .as("%s is kept by %s", limit, test)
+              .containsPattern(
+                  "@(Test|ParameterizedTest)\\s(\\s*@.*\\n)*\\s*void " + parts.get(1) + "\\(");
+        });
+  }
+
+  /** Of all modules, by the name of the class. */
+  private static Map<String, String> testSources() throws IOException {
+    Map<String, String> sources = new HashMap<>();
+    for (String module : List.of("api", "gpu", "storage", "agent")) {
+      try (Stream<Path> files = Files.walk(Path.of("..", module, "src", "test", "java"))) {
+        for (Path file : files.filter(file -> file.toString().endsWith(".java")).toList()) {
+          String name = file.getFileName().toString().replace(".java", "");
+          sources.put(name, Files.readString(file));
+        }
+      }
+    }
+    return sources;
   }
 
   @Test

@@ -11,6 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -27,7 +29,8 @@ class MachineFaultsIT {
 
   private static JsonObject training() {
     return AgentUnderTest.body(
-        "/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done'");
+        "/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do"
+            + " sleep 0.1; done'");
   }
 
   private void letGo(AgentUnderTest agent, String jobId) throws IOException {
@@ -219,6 +222,76 @@ class MachineFaultsIT {
   }
 
   @Test
+  void aDriverThatIsOutOfOrderFromTheStartIsNoMachineWithoutGpus() throws Exception {
+    Path library = fakeNvml();
+    // 18 is NVML_ERROR_LIB_RM_VERSION_MISMATCH.
+    script(library, "error nvmlInit 18\n", "");
+    try (AgentUnderTest agent =
+        new AgentUnderTest(
+            directory, "{ type: local }", "{ nvml-library: " + library + " }", "boot-1")) {
+      JsonObject withoutGpus = AgentUnderTest.body("true").put("gpuNumber", 0);
+      HttpResponse<String> taken =
+          Awaitility.await("all but the GPUs to be ready")
+              .atMost(SOON)
+              .until(
+                  () -> agent.post("/api/userJob", withoutGpus),
+                  answer -> answer.statusCode() == 200);
+      String without = new JsonObject(taken.body()).getString("job_id");
+      assertThat(agent.awaitEnd(without, SOON).getString("status")).isEqualTo("success");
+      for (HttpResponse<String> refused :
+          List.of(agent.post("/api/userJob", training()), agent.get("/api/userJob/getGpuType"))) {
+        assertThat(refused.statusCode()).as(refused.body()).isEqualTo(503);
+        assertThat(refused.headers().firstValue("Retry-After")).contains("10");
+        assertThat(refused.body()).contains("the GPUs of this machine cannot be read now");
+      }
+      script(library, "");
+      agent.awaitReady();
+      String id = agent.create(training());
+      agent.awaitState(id, "RUNNING", SOON);
+      letGo(agent, id);
+      assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("success");
+    }
+  }
+
+  @Test
+  void aGpuThatSomebodyElseUsesHoldsUpOnlyTheJobThatNeedsIt() throws Exception {
+    Path library = fakeNvml();
+    fourGpus(library, "process 4711 1000000\n");
+    try (AgentUnderTest agent =
+        new AgentUnderTest(
+            directory,
+            "{ type: local }",
+            "{ provider: nvml, nvml-library: " + library + " }",
+            "boot-1")) {
+      agent.awaitReady();
+      String all = agent.create(training().put("gpuNumber", 4));
+      List<String> singles = new ArrayList<>();
+      for (int job = 0; job < 3; job++) {
+        singles.add(agent.create(training()));
+      }
+      for (String single : singles) {
+        agent.awaitState(single, "RUNNING", SOON);
+      }
+      assertThat(agent.detail(all).getString("reason"))
+          .contains("used by process 4711")
+          .contains("only 3 that it can hand out");
+      fourGpus(library, "");
+      String last = agent.create(training());
+      for (String single : singles) {
+        letGo(agent, single);
+        assertThat(agent.awaitEnd(single, SOON).getString("status")).isEqualTo("success");
+      }
+      agent.awaitState(all, "RUNNING", SOON);
+      assertThat(agent.detail(last).getString("state")).isEqualTo("QUEUED");
+      for (String job : List.of(all, last)) {
+        agent.awaitState(job, "RUNNING", SOON);
+        letGo(agent, job);
+        assertThat(agent.awaitEnd(job, SOON).getString("status")).isEqualTo("success");
+      }
+    }
+  }
+
+  @Test
   void jobsGoOnWhereTheDriverIsAwayWhenTheAgentIsStartedAgain() throws Exception {
     Path library = fakeNvml();
     script(library, "");
@@ -278,12 +351,25 @@ class MachineFaultsIT {
 
   /** The same, with a fault of the whole driver before it. */
   private static void script(Path library, String driverFault, String fault) throws IOException {
+    write(library, driverFault + DRIVER + device(1) + fault);
+  }
+
+  /** Four of them, and what is on the last. */
+  private static void fourGpus(Path library, String onTheLast) throws IOException {
+    write(library, DRIVER + device(1) + device(2) + device(3) + device(4) + onTheLast);
+  }
+
+  private static final String DRIVER = "driver 535.154.05\nnvml 12.535.154.05\n";
+
+  private static String device(int number) {
+    return "device GPU-00000000-0000-0000-0000-00000000000"
+        + number
+        + " NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n";
+  }
+
+  private static void write(Path library, String script) throws IOException {
     Path part = library.resolveSibling("script.part");
-    Files.writeString(
-        part,
-        driverFault
-            + "driver 535.154.05\nnvml 12.535.154.05\ndevice GPU-00000000-0000-0000-0000-000000000001 NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n"
-            + fault);
+    Files.writeString(part, script);
     Files.move(
         part,
         library.resolveSibling(library.getFileName() + ".script"),

@@ -6,6 +6,7 @@ import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.api.TokenIssuer;
 import io.vertx.core.json.JsonObject;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
@@ -18,7 +19,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -39,6 +42,7 @@ class ServeIT {
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final int port = TestEnvironment.freePort();
+  private final Map<String, String> environment = new HashMap<>();
   private final List<Process> started = new ArrayList<>();
   private final List<String> jobs = new ArrayList<>();
   private final Containers containers = new Containers();
@@ -77,7 +81,7 @@ class ServeIT {
       String classPath =
           Optional.ofNullable(System.getProperty("surefire.test.class.path"))
               .orElse(System.getProperty("java.class.path"));
-      Process process =
+      ProcessBuilder builder =
           new ProcessBuilder(
                   Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                   "--enable-native-access=ALL-UNNAMED",
@@ -89,8 +93,9 @@ class ServeIT {
                   "--config",
                   config.toString())
               .redirectErrorStream(true)
-              .redirectOutput(directory.resolve("agent-" + started.size() + ".log").toFile())
-              .start();
+              .redirectOutput(directory.resolve("agent-" + started.size() + ".log").toFile());
+      builder.environment().putAll(environment);
+      Process process = builder.start();
       started.add(process);
       return process;
     } catch (IOException e) {
@@ -186,7 +191,8 @@ class ServeIT {
     Process first = serveReady();
     String job =
         create(
-            "/bin/sh -c 'echo w > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done'",
+            "/bin/sh -c 'echo w > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep"
+                + " 0.1; done'",
             1);
     awaitState(job, "RUNNING");
     String container = containers.first(job);
@@ -230,6 +236,37 @@ class ServeIT {
     assertThat(containers.of(job)).hasSize(1);
     serveReady();
     assertThat(detail(job).getString("state")).isEqualTo("RUNNING");
+  }
+
+  private static final String RECEIVER =
+      """
+      import socket, sys
+      receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+      receiver.bind(sys.argv[1])
+      print("bound", flush=True)
+      while True:
+          print(receiver.recv(4096).decode(), flush=True)
+      """;
+
+  @Test
+  void aServiceManagerIsAskedForTimeAndToldOfStartAndEnd() throws Exception {
+    String address = directory.resolve("notify").toString();
+    Process receiver = new ProcessBuilder("python3", "-c", RECEIVER, address).start();
+    started.add(receiver);
+    try (BufferedReader received = receiver.inputReader()) {
+      assertThat(received.readLine()).isEqualTo("bound");
+      environment.put("NOTIFY_SOCKET", address);
+      Process agent = serve();
+      assertThat(received.readLine()).startsWith("EXTEND_TIMEOUT_USEC=");
+      List<String> messages = new ArrayList<>();
+      do {
+        messages.add(String.valueOf(received.readLine()));
+      } while (messages.getLast().startsWith("EXTEND_TIMEOUT_USEC=")); // on a slow machine
+      assertThat(messages.getLast()).isEqualTo("READY=1");
+      agent.destroy();
+      assertThat(agent.waitFor(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(received.readLine()).isEqualTo("STOPPING=1");
+    }
   }
 
   @Test

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.io.TempDirFactory;
 
 /** Directories in which a socket's path, of 107 characters at most, finds room. On a disk. */
-final class ShortTemporaryDirectory implements TempDirFactory {
+public final class ShortTemporaryDirectory implements TempDirFactory {
   @Override
   public Path createTempDirectory(AnnotatedElementContext element, ExtensionContext extension)
       throws java.io.IOException {

@@ -48,8 +48,14 @@ public final class ApiLimits {
   /** Wrong fields named in one answer; further ones are counted. */
   public static final int MAX_REPORTED_ERRORS = 50;
 
+  /** Pieces of files read at a time for those who download them; the others wait. */
+  static final int MAX_FILE_READS = 8;
+
   /** What 503 tells a client to wait. */
   static final Duration RETRY_AFTER = Duration.ofSeconds(1);
+
+  /** What 503 tells a client to wait while the GPUs cannot be read: a driver needs longer. */
+  static final Duration GPU_RETRY_AFTER = Duration.ofSeconds(10);
 
   private ApiLimits() {}
 }

@@ -17,8 +17,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The HTTP server of the agent; {@code gpurunner serve} starts one. Requests are parsed, verified
- * and answered on one event loop; whatever a port may block on runs on a virtual thread a request.
- * Thread-safe; one start, one stop.
+ * and answered on one event loop; whatever a port may block on runs on a virtual thread a request,
+ * and files are read for downloads on a few platform threads. Thread-safe; one start, one stop.
  */
 public final class ApiServer {
   private static final Logger log = LoggerFactory.getLogger(ApiServer.class);
@@ -42,6 +42,7 @@ public final class ApiServer {
                 new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
                 new BodyReader(vertx, waits.body()),
                 new RequestWork(vertx, waits.requests()),
+                RequestWork.forFiles(vertx, waits.connections()),
                 errors)
             .router(vertx);
     this.server = vertx.createHttpServer(options(settings));

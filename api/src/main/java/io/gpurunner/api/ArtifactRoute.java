@@ -33,15 +33,15 @@ final class ArtifactRoute {
   private static final Logger log = LoggerFactory.getLogger(ArtifactRoute.class);
 
   private final ArtifactDownloads downloads;
-  private final RequestWork work;
+  private final RequestWork files;
   private final ErrorAnswers errors;
 
   /** A file ready to be sent. */
   private record Opened(FileChannel channel, String name, long size, String tag, String modified) {}
 
-  ArtifactRoute(ArtifactDownloads downloads, RequestWork work, ErrorAnswers errors) {
+  ArtifactRoute(ArtifactDownloads downloads, RequestWork files, ErrorAnswers errors) {
     this.downloads = downloads;
-    this.work = work;
+    this.files = files;
     this.errors = errors;
   }
 
@@ -59,7 +59,7 @@ final class ArtifactRoute {
           .send(request);
       return;
     }
-    work.run(
+    files.run(
         () -> open(downloads.find(jobId, file, expires.get(), signature.get())),
         opened -> send(request, opened),
         failure -> errors.of(failure).send(request));
@@ -147,7 +147,7 @@ final class ArtifactRoute {
     return version.equals(opened.tag()) || version.equals(opened.modified());
   }
 
-  private static void send(HttpServerRequest request, Opened opened, long offset, long length) {
+  private void send(HttpServerRequest request, Opened opened, long offset, long length) {
     HttpServerResponse response = request.response();
     response
         .putHeader(HttpHeaders.ACCEPT_RANGES, "bytes")
@@ -165,7 +165,7 @@ final class ArtifactRoute {
       response.end();
       return;
     }
-    response.sendFile(opened.channel(), offset, length).onComplete(sent -> close(opened));
+    new FileSending(files, request, opened.channel(), offset, length).start();
   }
 
   private static String contentType(String name) {

@@ -28,6 +28,7 @@ final class Endpoints {
   private final TokenVerifier tokens;
   private final BodyReader bodies;
   private final RequestWork work;
+  private final RequestWork files;
   private final ErrorAnswers errors;
   private final JobRequestParser parser = new JobRequestParser();
 
@@ -54,7 +55,9 @@ final class Endpoints {
       TokenVerifier tokens,
       BodyReader bodies,
       RequestWork work,
+      RequestWork files,
       ErrorAnswers errors) {
+    this.files = files;
     this.ports = ports;
     this.tokens = tokens;
     this.bodies = bodies;
@@ -66,7 +69,7 @@ final class Endpoints {
   Router router(Vertx vertx) {
     Router router = Router.router(vertx);
     HealthRoute health = new HealthRoute(ports.health(), errors);
-    ArtifactRoute artifacts = new ArtifactRoute(ports.downloads(), work, errors);
+    ArtifactRoute artifacts = new ArtifactRoute(ports.downloads(), files, errors);
     add(router, "/api/userJob/job_status", Map.of(HttpMethod.POST, this::jobStatus));
     add(router, "/api/userJob", Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::list));
     add(router, "/api/userJob/job_del", Map.of(HttpMethod.POST, this::delete));
@@ -236,7 +239,17 @@ final class Endpoints {
 
   private void gpuTypes(RoutingContext context) {
     authenticated(
-        context.request(), caller -> Answer.ok(JobJson.gpuTypes(ports.facts().gpuAvailability())));
+        context.request(),
+        _ -> {
+          MachineFacts facts = ports.facts();
+          facts
+              .gpuFault()
+              .ifPresent(
+                  fault -> {
+                    throw GpuFields.unreadable(fault);
+                  });
+          return Answer.ok(JobJson.gpuTypes(facts.gpuAvailability()));
+        });
   }
 
   private void detail(RoutingContext context) {

@@ -17,22 +17,36 @@ final class GpuFields {
   record Choice(int number, String type) {}
 
   private final Fields fields;
+  private final MachineFacts facts;
   private final Map<String, Integer> machine;
 
-  GpuFields(Fields fields, Map<String, Integer> machine) {
+  GpuFields(Fields fields, MachineFacts facts) {
     this.fields = fields;
-    this.machine = machine;
+    this.facts = facts;
+    this.machine = facts.gpuTypes();
   }
 
-  /** The choice, or empty where either field was refused. */
+  /**
+   * The choice, or empty where either field was refused.
+   *
+   * @throws RequestRefusedException UNAVAILABLE where GPUs are asked for and cannot be read now:
+   *     nobody knows which there are
+   */
   Optional<Choice> read() {
-    OptionalLong number =
-        fields.requiredNumber(
-            NUMBER, "", 0, Integer.MAX_VALUE, " from 0 to %d (%s)".formatted(total(), inventory()));
+    Optional<String> fault = facts.gpuFault();
+    String range =
+        fault.isPresent() ? " from 0" : " from 0 to %d (%s)".formatted(total(), inventory());
+    OptionalLong number = fields.requiredNumber(NUMBER, "", 0, Integer.MAX_VALUE, range);
     Optional<String> sent =
         fields.requiredText(TYPE, "a GPU product name", JobRequestLimits.MAX_GPU_TYPE_CHARACTERS);
     if (number.isPresent() && number.getAsLong() == 0) {
       return sent.map(type -> new Choice(0, type));
+    }
+    if (fault.isPresent()) {
+      if (number.isPresent()) {
+        throw unreadable(fault.get());
+      }
+      return Optional.empty();
     }
     Optional<String> known = sent.flatMap(this::spelledByMachine);
     if (sent.isPresent() && known.isEmpty()) {
@@ -57,6 +71,16 @@ final class GpuFields {
       return Optional.empty();
     }
     return known.map(type -> new Choice((int) number.getAsLong(), type));
+  }
+
+  /** The answer to what needs GPUs that cannot be read now. */
+  static RequestRefusedException unreadable(String fault) {
+    return new RequestRefusedException(
+        RequestRefusedException.Kind.UNAVAILABLE,
+        "the GPUs of this machine cannot be read now: "
+            + fault
+            + "; try again later (jobs with gpuNumber 0 are taken)",
+        ApiLimits.GPU_RETRY_AFTER);
   }
 
   private int total() {

@@ -60,6 +60,8 @@ public final class JobRequestParser {
   /**
    * @param caller who asks; needed for {@code resumeFrom}
    * @param body at most {@link ApiLimits#MAX_BODY_BYTES}
+   * @throws RequestRefusedException UNAVAILABLE where the body asks for GPUs and they cannot be
+   *     read now
    */
   public Result parse(Caller caller, Buffer body, MachineFacts facts) {
     String source;
@@ -80,7 +82,7 @@ public final class JobRequestParser {
   /** Reads every field, also after the first wrong one; empty only if an error was collected. */
   private static Optional<JobRequest> read(Fields fields, Caller caller, MachineFacts facts) {
     List<String> notes = new ArrayList<>();
-    Optional<GpuFields.Choice> gpus = new GpuFields(fields, facts.gpuTypes()).read();
+    Optional<GpuFields.Choice> gpus = new GpuFields(fields, facts).read();
     ContainerPaths paths = new ContainerPaths(fields);
     Optional<String> ckptPath = paths.required("ckptPath");
     Optional<VolumeFields.Sizes> volumes = new VolumeFields(fields, facts).read();
@@ -91,10 +93,10 @@ public final class JobRequestParser {
 
     OptionalFields optional = new OptionalFields(fields, caller, facts);
     Optional<LibraryMount> dataset =
-        optional.library("datasetName", "datasetPath", "dataset", facts::datasets, paths, notes);
+        optional.library("datasetName", "datasetPath", "dataset", facts.datasets(), paths, notes);
     Optional<LibraryMount> model =
         optional.library(
-            "pretrainedModelName", "pretrainedModelPath", "model", facts::models, paths, notes);
+            "pretrainedModelName", "pretrainedModelPath", "model", facts.models(), paths, notes);
     paths.refuseCollisions();
     Optional<String> runCommand = optional.runCommand();
     Optional<URI> callbackUrl = optional.callbackUrl(notes);

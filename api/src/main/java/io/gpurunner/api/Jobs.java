@@ -54,7 +54,12 @@ public interface Jobs {
    */
   String retryUpload(Caller caller, JobId id);
 
-  /** One page of the caller's jobs (an admin: of all), newest first. {@code page} counts from 1. */
+  /**
+   * One page of the caller's jobs (an admin: of all), newest first. {@code page} counts from 1.
+   *
+   * @throws RequestRefusedException TOO_MANY while another list of this caller is put together,
+   *     UNAVAILABLE while too many others' are
+   */
   JobPage list(Caller caller, int page, int size);
 
   /**

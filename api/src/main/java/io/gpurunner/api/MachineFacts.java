@@ -4,7 +4,6 @@ import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedSet;
 
 /**
  * Inbound port: what a request is checked against besides its own form. The agent implements it;
@@ -12,6 +11,12 @@ import java.util.SortedSet;
  * Thread-safe.
  */
 public interface MachineFacts {
+  /**
+   * Why the GPUs cannot be read now, naming what is out of order; empty where they can. What the
+   * other methods say of GPUs counts only where this is empty.
+   */
+  Optional<String> gpuFault();
+
   /**
    * GPU product names as GPU Feature Discovery prints them (blanks as dashes), with how many of
    * each this machine has. Empty: no GPUs.
@@ -21,11 +26,11 @@ public interface MachineFacts {
   /** The same types, with how many of each are free now; for {@code getGpuType}. */
   List<GpuAvailability> gpuAvailability();
 
-  /** Names of the datasets in the configured directory. */
-  SortedSet<String> datasets();
+  /** The data sets in the configured directory. */
+  LibraryNames datasets();
 
-  /** Names of the models in the configured directory. */
-  SortedSet<String> models();
+  /** The models in the configured directory. */
+  LibraryNames models();
 
   /** Largest volume a job may ask for, in MB of 10^6 bytes. */
   long maxVolumeMegabytes();

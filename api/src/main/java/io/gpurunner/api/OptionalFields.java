@@ -7,8 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedSet;
-import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -37,7 +35,7 @@ final class OptionalFields {
       String nameField,
       String pathField,
       String what,
-      Supplier<SortedSet<String>> known,
+      LibraryNames known,
       ContainerPaths paths,
       List<String> notes) {
     Optional<JsonValue> sent = fields.find(nameField).filter(value -> !isBlank(value));
@@ -54,7 +52,7 @@ final class OptionalFields {
                 "a " + what + "'s name",
                 JobRequestLimits.MAX_LIBRARY_NAME_CHARACTERS,
                 sent.get())
-            .filter(text -> isKnown(nameField, what, text, known.get()));
+            .filter(text -> isKnown(nameField, what, text, known));
     if (fields.find(pathField).filter(value -> !isBlank(value)).isEmpty()) {
       fields.refuse(pathField, "is required with " + nameField);
       return Optional.empty();
@@ -63,20 +61,19 @@ final class OptionalFields {
     return name.flatMap(text -> path.map(place -> new LibraryMount(text, place)));
   }
 
-  private boolean isKnown(String field, String what, String name, SortedSet<String> known) {
-    if (known.contains(name)) {
+  private boolean isKnown(String field, String what, String name, LibraryNames known) {
+    if (known.has(name)) {
       return true;
     }
-    String listed =
-        known.stream()
-            .limit(JobRequestLimits.MAX_LISTED_NAMES)
+    LibraryNames.Listed listed = known.first(JobRequestLimits.MAX_LISTED_NAMES);
+    String names =
+        listed.names().stream()
             .map(text -> Shown.plain(text, JobRequestLimits.MAX_LIBRARY_NAME_CHARACTERS))
             .collect(Collectors.joining(", "));
-    int more = known.size() - JobRequestLimits.MAX_LISTED_NAMES;
     String there =
-        known.isEmpty()
+        listed.names().isEmpty()
             ? "this machine has no " + what + "s"
-            : "this machine has " + listed + (more > 0 ? " and " + more + " more" : "");
+            : "this machine has " + names + (listed.more() ? " and others" : "");
     fields.refuse(
         field,
         "must be a %s of this machine, was %s; %s".formatted(what, Shown.quoted(name), there));

@@ -2,24 +2,53 @@ package io.gpurunner.api;
 
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
-import java.util.concurrent.ExecutorService;
+import java.time.Duration;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Runs what may block, each call on a virtual thread of its own, so many at once and no more. Not
- * thread-safe: belongs to the server's event loop, where results come back too.
+ * Runs what may block beside the event loop, so many at once and no more. Not thread-safe: belongs
+ * to the server's event loop, where results come back too.
  */
 final class RequestWork {
+  private static final Duration IDLE_THREAD = Duration.ofSeconds(30);
+
   private final Vertx vertx;
   private final int limit;
-  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Executor threads;
   private int running;
 
+  /** Each call on a virtual thread of its own. */
   RequestWork(Vertx vertx, int limit) {
+    this(vertx, limit, Executors.newVirtualThreadPerTaskExecutor());
+  }
+
+  private RequestWork(Vertx vertx, int limit, Executor threads) {
     this.vertx = vertx;
     this.limit = limit;
+    this.threads = threads;
+  }
+
+  /**
+   * For reading files: a few platform threads, as a read of a file holds a virtual thread's
+   * carrier. They end when nothing is read for a while.
+   */
+  static RequestWork forFiles(Vertx vertx, int limit) {
+    ThreadPoolExecutor threads =
+        new ThreadPoolExecutor(
+            ApiLimits.MAX_FILE_READS,
+            ApiLimits.MAX_FILE_READS,
+            IDLE_THREAD.toSeconds(),
+            TimeUnit.SECONDS,
+            new ArrayBlockingQueue<>(limit), // no more are running
+            Thread.ofPlatform().name("download-", 1).daemon().factory());
+    threads.allowCoreThreadTimeOut(true);
+    return new RequestWork(vertx, limit, threads);
   }
 
   /** Runs the work; exactly one of the two is called, on the event loop. */

@@ -6,6 +6,10 @@ package io.gpurunner.api;
  */
 @FunctionalInterface
 public interface TokenRevocations {
-  /** Whether the token with this {@code jti} was revoked. */
+  /**
+   * Whether the token with this {@code jti} was revoked.
+   *
+   * @throws RequestRefusedException UNAVAILABLE where that cannot be looked up now
+   */
   boolean isRevoked(String tokenId);
 }

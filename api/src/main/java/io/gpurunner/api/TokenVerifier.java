@@ -88,7 +88,7 @@ final class TokenVerifier {
   /**
    * The second step; may block, on any thread.
    *
-   * @throws RequestRefusedException UNAUTHORIZED
+   * @throws RequestRefusedException UNAUTHORIZED; UNAVAILABLE where the register cannot be read
    */
   Caller requireNotRevoked(Verified verified) {
     if (revocations.isRevoked(verified.tokenId())) {

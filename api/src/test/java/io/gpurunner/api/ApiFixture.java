@@ -39,6 +39,7 @@ final class ApiFixture implements AutoCloseable {
   final JwtSecret secret = randomSecret();
   final int port;
 
+  volatile Optional<RequestRefusedException> registerFault = Optional.empty();
   volatile Health.Report health =
       new Health.Report(List.of(new Health.Part("docker", true, "20.10")));
   volatile ArtifactDownloads downloads =
@@ -60,7 +61,7 @@ final class ApiFixture implements AutoCloseable {
             jobs,
             facts,
             () -> health,
-            revoked::contains,
+            this::isRevoked,
             (job, file, expires, signature) -> downloads.find(job, file, expires, signature));
     server =
         new ApiServer(
@@ -72,6 +73,14 @@ final class ApiFixture implements AutoCloseable {
             .toCompletableFuture()
             .orTimeout(20, TimeUnit.SECONDS)
             .join();
+  }
+
+  private boolean isRevoked(String tokenId) {
+    registerFault.ifPresent(
+        fault -> {
+          throw fault;
+        });
+    return revoked.contains(tokenId);
   }
 
   /** Reads whatever clock the fixture holds now. */

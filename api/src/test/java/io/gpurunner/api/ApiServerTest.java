@@ -20,7 +20,6 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The routes over real HTTP: the contract's sections 1, 3, 4 and 6. */
@@ -232,15 +231,83 @@ final class ApiServerTest {
   }
 
   @ParameterizedTest
-  @EnumSource(RequestRefusedException.Kind.class)
-  void givesEveryRefusalItsStatus(RequestRefusedException.Kind kind) throws Exception {
+  @CsvSource({
+    "BAD_REQUEST,400",
+    "UNAUTHORIZED,401",
+    "FORBIDDEN,403",
+    "NOT_FOUND,404",
+    "METHOD_NOT_ALLOWED,405",
+    "TIMED_OUT,408",
+    "CONFLICT,409",
+    "TOO_LARGE,413",
+    "URI_TOO_LONG,414",
+    "RANGE_NOT_SATISFIABLE,416",
+    "TOO_MANY,429",
+    "HEADERS_TOO_LARGE,431",
+    "UNAVAILABLE,503"
+  })
+  void givesEveryRefusalItsStatus(RequestRefusedException.Kind kind, int status) throws Exception {
     api.jobs.failure.set(new RequestRefusedException(kind, "because"));
 
     HttpResponse<String> response = api.post("/api/userJob", GuideBodies.CREATE);
 
-    assertThat(ErrorBody.message(response, ErrorAnswers.status(kind))).isEqualTo("because");
-    assertThat(response.headers().firstValue("Retry-After").isPresent())
-        .isEqualTo(kind == RequestRefusedException.Kind.UNAVAILABLE);
+    assertThat(ErrorBody.message(response, status)).isEqualTo("because");
+    assertThat(response.headers().firstValue("Retry-After"))
+        .isEqualTo(status == 503 ? Optional.of("1") : Optional.empty());
+    assertThat(response.headers().firstValue("WWW-Authenticate"))
+        .isEqualTo(status == 401 ? Optional.of("Bearer") : Optional.empty());
+  }
+
+  /** So that a new kind is not forgotten above. */
+  @Test
+  void thereAreThirteenKindsOfRefusals() {
+    assertThat(RequestRefusedException.Kind.values()).hasSize(13);
+  }
+
+  @Test
+  void answers503WhereGpusAreAskedForAndCannotBeRead() throws Exception {
+    api.facts.types.clear(); // none was read since the agent was started
+    api.facts.gpuFault = Optional.of("NVML: the driver is of another version");
+    for (String number : List.of("1", "\"1\"", "4000000")) {
+      HttpResponse<String> refused = api.post("/api/userJob", withGpuNumber(number));
+      assertThat(ErrorBody.message(refused, 503))
+          .isEqualTo(
+              "the GPUs of this machine cannot be read now: NVML: the driver is of another version;"
+                  + " try again later (jobs with gpuNumber 0 are taken)");
+      assertThat(refused.headers().firstValue("Retry-After")).contains("10");
+    }
+    assertThat(api.jobs.stored).isEmpty();
+
+    HttpResponse<String> types = api.get("/api/userJob/getGpuType");
+    assertThat(ErrorBody.message(types, 503)).contains("the driver is of another version");
+    assertThat(types.headers().firstValue("Retry-After")).contains("10");
+
+    assertThat(api.post("/api/userJob", withGpuNumber("0")).statusCode()).isEqualTo(200);
+    assertThat(ErrorBody.message(api.post("/api/userJob", withGpuNumber("-1")), 400))
+        .isEqualTo("gpuNumber: must be a whole number from 0, was -1");
+
+    api.facts.gpuFault = Optional.empty();
+    assertThat(ErrorBody.message(api.post("/api/userJob", withGpuNumber("1")), 400))
+        .contains("this machine has no GPUs");
+  }
+
+  private static String withGpuNumber(String json) {
+    return GuideBodies.CREATE.replace("\"gpuNumber\": 1", "\"gpuNumber\": " + json);
+  }
+
+  @Test
+  void aTokenThatCannotBeLookedUpIsNoRevokedOne() throws Exception {
+    api.registerFault =
+        Optional.of(
+            new RequestRefusedException(RequestRefusedException.Kind.UNAVAILABLE, "unreadable"));
+
+    for (HttpResponse<String> response :
+        List.of(api.get("/api/userJob"), api.post("/api/userJob", GuideBodies.CREATE))) {
+      assertThat(ErrorBody.message(response, 503)).isEqualTo("unreadable");
+      assertThat(response.headers().firstValue("Retry-After")).contains("1");
+      assertThat(response.headers().firstValue("WWW-Authenticate")).isEmpty();
+    }
+    assertThat(api.jobs.stored).isEmpty();
   }
 
   @Test
@@ -278,15 +345,15 @@ final class ApiServerTest {
     assertThat(new JsonObject(api.send(api.as("bob", "/api/userJob").GET()).body()))
         .isEqualTo(new JsonObject("{\"content\":[],\"totalElements\":0}"));
     assertThat(api.jobs.lastPage).isEqualTo(1);
-    assertThat(api.jobs.lastSize).isEqualTo(ApiLimits.DEFAULT_PAGE_SIZE);
+    assertThat(api.jobs.lastSize).isEqualTo(10);
   }
 
   @Test
   void boundsPages() throws Exception {
     assertThat(ErrorBody.message(api.get("/api/userJob?current=0&size=101"), 400))
         .isEqualTo(
-            "current: must be one whole number from 1 to 1000000, was \"0\"; size: must be one whole"
-                + " number from 1 to 100, was \"101\"");
+            "current: must be one whole number from 1 to 1000000, was \"0\"; size: must be one"
+                + " whole number from 1 to 100, was \"101\"");
     for (String query :
         List.of("size=", "size=x", "size=1&size=2", "current=-1", "current=9999999999")) {
       ErrorBody.message(api.get("/api/userJob?" + query), 400);
@@ -385,7 +452,7 @@ final class ApiServerTest {
 
   @Test
   void takesABodyOfExactlyTheLimitAndNoMore() throws Exception {
-    byte[] body = new byte[ApiLimits.MAX_BODY_BYTES];
+    byte[] body = new byte[1_048_576];
     java.util.Arrays.fill(body, (byte) ' ');
     byte[] json = GuideBodies.CREATE.getBytes(java.nio.charset.StandardCharsets.UTF_8);
     System.arraycopy(json, 0, body, 0, json.length);

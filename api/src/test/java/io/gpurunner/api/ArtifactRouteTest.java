@@ -3,10 +3,14 @@ package io.gpurunner.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -73,6 +77,31 @@ final class ArtifactRouteTest {
             List.of("attachment; filename=\"ds_model.bin\"; filename*=UTF-8''ds_model.bin"))
         .containsKeys("etag", "last-modified", "content-security-policy");
     assertThat(asked).containsExactly("j|f|1|s");
+  }
+
+  /** A piece is read only when the client has taken the one before. */
+  @Test
+  void clientsThatTakeNothingHoldUpNobody() throws Exception {
+    write(20_000_000);
+    List<Socket> idle = new ArrayList<>();
+    try {
+      for (int client = 0; client < 2 * ApiLimits.MAX_FILE_READS; client++) {
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), api.port);
+        idle.add(socket);
+        socket
+            .getOutputStream()
+            .write(
+                ("GET /artifacts/j/f" + SIGNED + " HTTP/1.1\r\nHost: x\r\n\r\n")
+                    .getBytes(StandardCharsets.US_ASCII));
+        assertThat(socket.getInputStream().read()).isEqualTo('H');
+      }
+      assertThat(get().body()).isEqualTo(content);
+    } finally {
+      for (Socket socket : idle) {
+        socket.close();
+      }
+    }
+    assertThat(get().body()).isEqualTo(content);
   }
 
   @Test

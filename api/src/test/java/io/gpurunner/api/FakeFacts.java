@@ -18,8 +18,14 @@ final class FakeFacts implements MachineFacts {
   SortedSet<String> datasets = new TreeSet<>(List.of("train-dataset", "iris"));
   SortedSet<String> models = new TreeSet<>(List.of("chatglm3-6b"));
   CallbackVerdict callbackVerdict = new CallbackVerdict.Allowed();
+  volatile Optional<String> gpuFault = Optional.empty();
   Optional<String> volumesRefusal = Optional.empty();
   Optional<String> resumeRefusal = Optional.empty();
+
+  @Override
+  public Optional<String> gpuFault() {
+    return gpuFault;
+  }
 
   @Override
   public Map<String, Integer> gpuTypes() {
@@ -32,13 +38,25 @@ final class FakeFacts implements MachineFacts {
   }
 
   @Override
-  public SortedSet<String> datasets() {
-    return datasets;
+  public LibraryNames datasets() {
+    return new FakeNames(datasets);
   }
 
   @Override
-  public SortedSet<String> models() {
-    return models;
+  public LibraryNames models() {
+    return new FakeNames(models);
+  }
+
+  private record FakeNames(SortedSet<String> names) implements LibraryNames {
+    @Override
+    public boolean has(String name) {
+      return names.contains(name);
+    }
+
+    @Override
+    public Listed first(int count) {
+      return new Listed(names.stream().limit(count).toList(), names.size() > count);
+    }
   }
 
   @Override

@@ -386,7 +386,7 @@ final class JobRequestParserTest {
     for (int number = 0; number < 30; number++) {
       facts.datasets.add("set-" + number);
     }
-    assertThat(errors(full().encode())).singleElement().asString().endsWith(" and 10 more");
+    assertThat(errors(full().encode())).singleElement().asString().endsWith(" and others");
   }
 
   @Test

@@ -1,6 +1,6 @@
 package io.gpurunner.storage;
 
-import io.gpurunner.storage.StorageException.Kind;
+import io.gpurunner.storage.FileWork.Task;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -9,7 +9,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Puts what a job left in its model directory into the artifact store: one regular file as it is,
  * several as {@code data.zip}, and {@code manifest.json} last. Called when the job's container is
- * gone. Thread-safe; one for all jobs, because it lets only {@link #AT_A_TIME} publish at once.
+ * gone, by {@link #AT_A_TIME} jobs at once. Thread-safe.
  *
  * <p>What the job wrote is not trusted: links are not followed, only regular files are read, and
  * names are made safe (see {@link ArtifactNames}).
@@ -22,19 +22,20 @@ public final class ArtifactPublisher {
    * Jobs may end all at once. More uploads would make none of them faster, and what is known of a
    * hostile job's files takes 100 MB of an agent that has 512.
    */
-  static final int AT_A_TIME = 3;
+  public static final int AT_A_TIME = 3;
 
   private final ArtifactStore store;
-  private final Turns turns = new Turns(AT_A_TIME);
+  private final FileWork files;
 
-  public ArtifactPublisher(ArtifactStore store) {
+  public ArtifactPublisher(ArtifactStore store, FileWork files) {
     this.store = store;
+    this.files = files;
   }
 
   /**
-   * Publishes a model directory, when it is its turn: others that came before may take hours. May
-   * be called again after a crash or a failure: it then starts anew, because what an earlier call
-   * left cannot be told from what another directory left without reading all of it again.
+   * Publishes a model directory, which may take hours. May be called again after a crash or a
+   * failure: it then starts from the beginning, because what an earlier call left cannot be told
+   * from what another directory left without reading all of it again.
    *
    * @param modelDirectory nothing writes to it any more
    * @param limitBytes the most that is published: sparse files and further names of a file, which
@@ -44,22 +45,8 @@ public final class ArtifactPublisher {
    */
   public PublishedArtifacts publish(
       JobFolder folder, Path modelDirectory, long limitBytes, Cancellation cancellation) {
-    try {
-      turns.await(cancellation);
-    } catch (CancelledException cancelled) {
-      throw new StorageException(
-          Kind.CANCELLED, "publishing %s was cancelled".formatted(folder.name()), cancelled);
-    }
-    try {
-      return publishNow(folder, modelDirectory, limitBytes, cancellation);
-    } finally {
-      turns.end();
-    }
-  }
-
-  /** How many wait for their turn; for tests. */
-  int waiting() {
-    return turns.waiting();
+    return files.call(
+        Task.PUBLISH, () -> publishNow(folder, modelDirectory, limitBytes, cancellation));
   }
 
   private PublishedArtifacts publishNow(

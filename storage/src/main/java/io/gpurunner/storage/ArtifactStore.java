@@ -15,6 +15,9 @@ public interface ArtifactStore extends AutoCloseable {
    */
   String description();
 
+  /** Where it puts artifacts. */
+  ArtifactPlace place();
+
   /**
    * Checks that the store answers and would take objects.
    *

@@ -85,7 +85,8 @@ final class Command {
     }
     CompletableFuture<String> output =
         CompletableFuture.supplyAsync(
-            () -> read(process), task -> Thread.ofVirtual().name(words.getFirst()).start(task));
+            () -> read(process),
+            task -> Thread.ofPlatform().name(words.getFirst()).daemon().start(task));
     try {
       return process
           .onExit()

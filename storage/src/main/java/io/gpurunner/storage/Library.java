@@ -1,58 +1,112 @@
 package io.gpurunner.storage;
 
+import io.gpurunner.storage.StorageException.Kind;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
-import java.util.Collections;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.SortedSet;
+import java.util.Set;
 import java.util.TreeSet;
 
 /**
  * A directory of data sets or pre-trained models that jobs may mount read-only by name. Each entry,
- * a directory or a file, is one. Looked at anew at every call. Thread-safe.
+ * a directory or a file, is one. Looked at again at every call, within a limited time, for it is
+ * often a network mount. Thread-safe.
  */
 public final class Library {
+  /** Entries of the directory that are read to name some of them in a message. */
+  static final int READ_LIMIT = 10_000;
+
+  /** What the system says of a name that leads to nothing. */
+  private static final Set<String> ABSENT =
+      Set.of("Not a directory", "File name too long", "Invalid argument");
+
+  private final String setting;
   private final Path directory;
+  private final Lookups lookups;
 
   /**
+   * The names that a message shows.
+   *
+   * @param names in order
+   * @param more whether there are others
+   */
+  public record Names(List<String> names, boolean more) {}
+
+  /**
+   * @param setting the key of the configuration that names the directory, for messages to users
    * @param directory need not exist: the library is then empty
    */
-  public Library(Path directory) {
+  public Library(String setting, Path directory) {
+    this(setting, directory, new Lookups(setting, "the library " + setting));
+  }
+
+  Library(String setting, Path directory, Lookups lookups) {
+    this.setting = setting;
     this.directory = directory;
+    this.lookups = lookups;
   }
 
   /**
-   * The names jobs may give, but for hidden ones and links that lead out of the library.
+   * The first names that jobs may give, without hidden ones and links that lead out of the library.
    *
-   * @throws StorageException REFUSED where the directory is there and cannot be read
+   * @throws StorageException UNAVAILABLE where the directory does not answer or cannot be read
    */
-  public SortedSet<String> names() {
-    SortedSet<String> names = new TreeSet<>();
+  public Names first(int count) {
+    return lookups.look(() -> firstNow(count));
+  }
+
+  private Names firstNow(int count) {
+    TreeSet<String> read = new TreeSet<>();
+    boolean more;
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-      for (Path entry : entries) {
-        String name = entry.getFileName().toString();
-        if (find(name).isPresent()) {
-          names.add(name);
-        }
+      Iterator<Path> left = entries.iterator();
+      while (read.size() < READ_LIMIT && left.hasNext()) {
+        read.add(left.next().getFileName().toString());
       }
+      more = left.hasNext();
     } catch (NoSuchFileException missing) {
-      return Collections.emptySortedSet();
+      return new Names(List.of(), false);
+    } catch (DirectoryIteratorException failed) {
+      throw unreadable(Objects.requireNonNull(failed.getCause()));
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot read the library " + directory, failure);
+      throw unreadable(failure);
     }
-    return Collections.unmodifiableSortedSet(names);
+    List<String> names = new ArrayList<>();
+    for (String name : read) {
+      if (findNow(name).isPresent()) {
+        if (names.size() == count) {
+          return new Names(List.copyOf(names), true);
+        }
+        names.add(name);
+      }
+    }
+    return new Names(List.copyOf(names), more);
   }
 
   /**
    * Where the entry of exactly this name is, with all links resolved.
    *
    * @param name as a user gave it: unchecked
+   * @throws StorageException UNAVAILABLE where the directory does not answer or cannot be read
    */
   public Optional<Path> find(String name) {
+    return isPlain(name) ? lookups.look(() -> findNow(name)) : Optional.empty();
+  }
+
+  private Optional<Path> findNow(String name) {
     if (!isPlain(name)) {
       return Optional.empty();
     }
@@ -60,12 +114,44 @@ public final class Library {
       Path library = directory.toRealPath();
       Path entry = library.resolve(name).toRealPath();
       boolean isInside = entry.startsWith(library) && !entry.equals(library);
-      boolean isData = Files.isDirectory(entry) || Files.isRegularFile(entry);
-      return isInside && isData ? Optional.of(entry) : Optional.empty();
-    } catch (IOException | InvalidPathException unreachable) {
-      // Not there, a link that leads nowhere or in circles, or not to be read: nothing to mount.
+      return isInside && isData(entry) ? Optional.of(entry) : Optional.empty();
+    } catch (NoSuchFileException | AccessDeniedException | InvalidPathException nothing) {
+      // Not there, a link that leads nowhere, or not to be read: nothing to mount.
       return Optional.empty();
+    } catch (IOException failure) {
+      if (isAbsence(failure)) {
+        return Optional.empty();
+      }
+      throw unreadable(failure);
     }
+  }
+
+  private static boolean isData(Path entry) throws IOException {
+    BasicFileAttributes attributes = Files.readAttributes(entry, BasicFileAttributes.class);
+    return attributes.isDirectory() || attributes.isRegularFile();
+  }
+
+  /** Links that lead in circles are told from a disk that fails by the system's words alone. */
+  private static boolean isAbsence(IOException failure) {
+    return failure instanceof FileSystemException told
+        && told.getReason() != null
+        && (ABSENT.contains(told.getReason())
+            || told.getReason().startsWith("Too many levels of symbolic links"));
+  }
+
+  private StorageException unreadable(IOException failure) {
+    String reason =
+        switch (failure) {
+          case NotDirectoryException _ -> "it is no directory";
+          case AccessDeniedException _ -> "permission denied";
+          case FileSystemException told when told.getReason() != null -> told.getReason();
+          default -> failure.getClass().getSimpleName(); // other messages name the host's path
+        };
+    return new StorageException(
+        Kind.UNAVAILABLE,
+        "the library %s cannot be read: %s; try again later, and tell the administrator where it stays so"
+            .formatted(setting, reason),
+        failure);
   }
 
   private static boolean isPlain(String name) {

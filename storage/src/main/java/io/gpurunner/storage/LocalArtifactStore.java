@@ -106,6 +106,11 @@ public final class LocalArtifactStore implements ArtifactStore {
   }
 
   @Override
+  public ArtifactPlace place() {
+    return new ArtifactPlace.Local();
+  }
+
+  @Override
   public void probe() {
     try {
       makeRoot();

@@ -77,11 +77,7 @@ public final class S3ArtifactStore implements ArtifactStore {
 
   S3ArtifactStore(S3Settings settings, Duration callLimit) {
     this.settings = settings;
-    this.description =
-        "S3 bucket %s at %s"
-            .formatted(
-                settings.bucket(),
-                settings.endpoint().map(URI::toString).orElse("Amazon, " + settings.region()));
+    this.description = settings.place().description();
     this.credentials =
         AwsBasicCredentials.create(
             readKey("store.s3.access-key-file", settings.accessKeyFile()),
@@ -142,6 +138,11 @@ public final class S3ArtifactStore implements ArtifactStore {
   @Override
   public String description() {
     return description;
+  }
+
+  @Override
+  public ArtifactPlace place() {
+    return settings.place();
   }
 
   /**

@@ -23,7 +23,9 @@ final class S3Calls {
   /** A part that goes slower than this has failed. */
   private static final long SLOWEST_BYTES_PER_SECOND = 64 << 10;
 
-  private static final Executor VIRTUAL = task -> Thread.ofVirtual().name("s3").start(task);
+  /** Platform threads: what is sent is read from files, which would hold a carrier. */
+  private static final Executor THREADS =
+      task -> Thread.ofPlatform().name("s3").daemon().start(task);
 
   private static final Logger log = LoggerFactory.getLogger(S3Calls.class);
 
@@ -71,7 +73,7 @@ final class S3Calls {
 
   /** Starts a call. */
   <T> CompletableFuture<T> start(String action, Supplier<T> call) {
-    return CompletableFuture.supplyAsync(() -> explained(action, call), VIRTUAL);
+    return CompletableFuture.supplyAsync(() -> explained(action, call), THREADS);
   }
 
   /** Waits for a call's end; it has a limit of its own. */

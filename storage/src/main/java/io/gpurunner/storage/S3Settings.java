@@ -41,4 +41,9 @@ public record S3Settings(
     this(
         endpoint, region, bucket, pathStyle, accessKeyFile, secretKeyFile, Checksums.WHEN_REQUIRED);
   }
+
+  /** The bucket's place. */
+  public ArtifactPlace.Bucket place() {
+    return new ArtifactPlace.Bucket(endpoint, region, bucket);
+  }
 }

@@ -18,6 +18,11 @@ public abstract class DecoratedStore implements ArtifactStore {
   }
 
   @Override
+  public ArtifactPlace place() {
+    return real.place();
+  }
+
+  @Override
   public void probe() {
     real.probe();
   }

@@ -25,12 +25,15 @@ class LibraryTest {
     Files.createSymbolicLink(library.resolve("loop"), Path.of("loop"));
     Files.createSymbolicLink(library.resolve("dangling"), Path.of("nowhere"));
     HostileTree.shell(library, "mkfifo pipe; mkdir 'new\nline'");
-    return new Library(library);
+    return new Library("library.datasets", library);
   }
 
   @Test
   void namesWhatItHolds() throws Exception {
-    assertThat(library().names()).containsExactly("alias", "corpus.txt", "iris");
+    Library library = library();
+    assertThat(library.first(50))
+        .isEqualTo(new Library.Names(List.of("alias", "corpus.txt", "iris"), false));
+    assertThat(library.first(2)).isEqualTo(new Library.Names(List.of("alias", "corpus.txt"), true));
   }
 
   @Test
@@ -75,18 +78,38 @@ class LibraryTest {
 
   @Test
   void isEmptyWhereThereIsNone() {
-    Library none = new Library(directory.resolve("missing"));
+    Library none = new Library("library.datasets", directory.resolve("missing"));
 
-    assertThat(none.names()).isEmpty();
+    assertThat(none.first(50)).isEqualTo(new Library.Names(List.of(), false));
     assertThat(none.find("iris")).isEmpty();
   }
 
+  /** Its users learn which library it is, and not where it lies. */
   @Test
-  void saysThatItIsNoDirectory() throws Exception {
+  void saysThatItCannotBeRead() throws Exception {
     Path file = Files.writeString(directory.resolve("file"), "");
 
-    assertThatThrownBy(() -> new Library(file).names())
+    assertThatThrownBy(() -> new Library("library.datasets", file).first(50))
         .isInstanceOf(StorageException.class)
-        .hasMessageContaining(file.toString());
+        .hasMessageStartingWith("the library library.datasets cannot be read: it is no directory")
+        .hasMessageNotContaining(file.toString())
+        .extracting(thrown -> ((StorageException) thrown).kind())
+        .isEqualTo(StorageException.Kind.UNAVAILABLE);
+  }
+
+  /** A name is looked up alone: listing a large library takes long. */
+  @Test
+  void readsOnlySoManyEntriesForAMessage() throws Exception {
+    Path library = Files.createDirectory(directory.resolve("large"));
+    for (int entry = 0; entry <= Library.READ_LIMIT; entry++) {
+      Files.createFile(library.resolve("set-" + entry));
+    }
+    Library large = new Library("library.datasets", library);
+
+    Library.Names names = large.first(50);
+
+    assertThat(names.names()).hasSize(50).isSorted();
+    assertThat(names.more()).isTrue();
+    assertThat(large.find("set-" + Library.READ_LIMIT)).isPresent();
   }
 }

@@ -11,18 +11,23 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LocalArtifactStoreTest extends ArtifactStoreContract {
   private static final URI BASE = URI.create("https://gpu1.example.org/");
+  private static final Instant NOW = Instant.parse("2026-03-04T05:06:07Z");
 
   @TempDir Path directory;
   private LocalArtifactStore store = open(new byte[32]);
@@ -105,24 +110,98 @@ class LocalArtifactStoreTest extends ArtifactStoreContract {
     assertThatThrownBy(() -> open(new byte[31])).hasMessageContaining("32");
   }
 
+  /**
+   * A signature by this store's key, worked out apart from it, also of what it would never sign.
+   */
+  private static String signature(String folderName, String file, String expires)
+      throws GeneralSecurityException {
+    Mac mac = Mac.getInstance("HmacSHA256");
+    mac.init(new SecretKeySpec(new byte[32], "HmacSHA256"));
+    String text = "artifact\n" + folderName + "\n" + file + "\n" + expires;
+    return Base64.getUrlEncoder()
+        .withoutPadding()
+        .encodeToString(mac.doFinal(text.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  private Lookup findSigned(String folderName, String file, String expires) throws Exception {
+    return store.find(folderName, file, expires, signature(folderName, file, expires), NOW);
+  }
+
+  private void put(JobFolder ofJob, String file) {
+    store.put(new ObjectKey(ofJob, file), content(HELLO), Cancellation.NEVER);
+  }
+
   @Test
-  void refusesWhatIsNoUrlOfOurs() {
-    Instant now = Instant.now();
-    for (String folderName : List.of("..", "", ".incoming", "a/../b", "ai\u0000")) {
-      assertThat(store.find(folderName, "a", "1", "AAAA", now)).isInstanceOf(Lookup.Refused.class);
-    }
-    for (String file : List.of("..", "", ".", "a/b", "../../etc/passwd", "a\u0000", "a\nb")) {
-      assertThat(store.find(folder.name(), file, "1", "AAAA", now))
+  void aSignatureIsGoodForItsFolderFileAndTimeOnly() throws Exception {
+    JobFolder other = new JobFolder(folder.name() + "0");
+    put(folder, "a");
+    put(folder, "b");
+    put(other, "a");
+    String expires = Long.toString(NOW.plusSeconds(60).getEpochSecond());
+    String signature = signature(folder.name(), "a", expires);
+
+    assertThat(store.find(folder.name(), "a", expires, signature, NOW))
+        .isInstanceOf(Lookup.Found.class);
+    assertThat(store.find(folder.name(), "b", expires, signature, NOW))
+        .isInstanceOf(Lookup.Refused.class);
+    assertThat(store.find(other.name(), "a", expires, signature, NOW))
+        .isInstanceOf(Lookup.Refused.class);
+    assertThat(store.find(folder.name(), "a", expires + "0", signature, NOW))
+        .isInstanceOf(Lookup.Refused.class);
+    assertThat(store.find(folder.name(), "a", "0" + expires, signature, NOW))
+        .isInstanceOf(Lookup.Refused.class);
+    for (int at = 0; at < signature.length() - 1; at++) {
+      char changed = signature.charAt(at) == 'A' ? 'B' : 'A';
+      String forged = signature.substring(0, at) + changed + signature.substring(at + 1);
+      assertThat(store.find(folder.name(), "a", expires, forged, NOW))
           .isInstanceOf(Lookup.Refused.class);
     }
-    for (String expires : List.of("", "-1", "1e9", "99999999999999999999", " 1", "١")) {
-      assertThat(store.find(folder.name(), "a", expires, "AAAA", now))
+    for (String cut : List.of("", signature.substring(1), signature.substring(0, 40))) {
+      assertThat(store.find(folder.name(), "a", expires, cut, NOW))
           .isInstanceOf(Lookup.Refused.class);
+    }
+  }
+
+  @Test
+  void aUrlIsGoodUntilItExpires() throws Exception {
+    put(folder, "a");
+    String now = Long.toString(NOW.getEpochSecond());
+    String next = Long.toString(NOW.getEpochSecond() + 1);
+
+    assertThat(findSigned(folder.name(), "a", next)).isInstanceOf(Lookup.Found.class);
+    for (String over : List.of(now, "0", "1")) {
+      assertThat(findSigned(folder.name(), "a", over))
+          .isInstanceOfSatisfying(
+              Lookup.Refused.class,
+              refused -> assertThat(refused.message()).contains("expired at"));
+    }
+  }
+
+  @Test
+  void refusesWhatIsNoUrlOfOursHoweverWellSigned() throws Exception {
+    put(folder, "a");
+    String expires = Long.toString(NOW.plusSeconds(60).getEpochSecond());
+    for (String folderName : List.of("..", ".", "", ".incoming", "a/../b", "ai\u0000", "ai/")) {
+      assertNoUrl(folderName, "a", expires);
+    }
+    String up = "../" + folder.name() + "/a";
+    for (String file : List.of("..", "", ".", "a/b", up, "../../etc/passwd", "a\u0000", "a\nb")) {
+      assertNoUrl(folder.name(), file, expires);
+    }
+    for (String time : List.of("", "-1", "1e9", "99999999999999999999", " " + expires, "٩٩٩٩")) {
+      assertNoUrl(folder.name(), "a", time);
     }
     for (String signature : List.of("", "!", "====", "AA\n")) {
-      assertThat(store.find(folder.name(), "a", "1", signature, now))
+      assertThat(store.find(folder.name(), "a", expires, signature, NOW))
           .isInstanceOf(Lookup.Refused.class);
     }
+  }
+
+  private void assertNoUrl(String folderName, String file, String expires) throws Exception {
+    assertThat(findSigned(folderName, file, expires))
+        .isInstanceOfSatisfying(
+            Lookup.Refused.class,
+            refused -> assertThat(refused.message()).contains("signature is wrong"));
   }
 
   @Test

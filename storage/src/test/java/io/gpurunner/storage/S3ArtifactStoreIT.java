@@ -215,7 +215,7 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     assertDenied(() -> limited.exists(key("a")));
     limited.probe();
     limited.probe();
-    ArtifactPublisher publisher = new ArtifactPublisher(limited);
+    ArtifactPublisher publisher = new ArtifactPublisher(limited, new FileWork());
     Path model = Files.createDirectory(directory.resolve("model"));
     Files.write(model.resolve("a"), randomBytes(20 << 20));
     Files.writeString(model.resolve("b"), "b");

@@ -6,38 +6,73 @@ import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.gpurunner.storage.StorageException.Kind;
 import io.gpurunner.storage.VolumeSettings.Enforcement;
+import java.io.IOException;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class VolumesTest {
+  private static final int MB = 1 << 20;
+
   @TempDir Path state;
 
-  /** The file system of a test machine has no project quota, or has it: both are checked. */
-  @Test
-  void saysWhatProjectQuotaLacks() {
-    Optional<String> obstacle = ProjectQuota.obstacle(state);
-    VolumeSettings settings = new VolumeSettings(state, Enforcement.PROJECT_QUOTA);
-    if (obstacle.isEmpty()) {
-      Volumes.open(settings).close();
-      return;
-    }
-    assertThatThrownBy(() -> Volumes.open(settings))
-        .hasMessageContainingAll("volumes.enforcement", "project-quota", obstacle.get())
-        .asInstanceOf(type(StorageException.class))
-        .extracting(StorageException::kind)
-        .isEqualTo(Kind.REFUSED);
+  /** A file system in memory, which every Linux has, and which has no project quota. */
+  private static Path inMemory() throws IOException {
+    return Files.createTempDirectory(Path.of("/dev/shm"), "gpurunner-volumes");
+  }
+
+  private static void remove(Path directory) throws IOException {
+    Files.deleteIfExists(directory.resolve("jobs"));
+    Files.delete(directory);
   }
 
   @Test
-  void watchesWhereThereIsNoProjectQuota() {
-    try (JobVolumes volumes = Volumes.open(new VolumeSettings(state, Enforcement.AUTO))) {
-      assertThat(volumes.lookInterval()).isPositive();
-      assertThat(volumes.freeBytes()).isLessThanOrEqualTo(volumes.totalBytes());
+  void saysWhatProjectQuotaLacks() throws Exception {
+    Path memory = inMemory();
+    try {
+      assertThatThrownBy(() -> Volumes.open(new VolumeSettings(memory, Enforcement.PROJECT_QUOTA)))
+          .hasMessageContainingAll(
+              "volumes.enforcement", "project-quota", "or set auto, image or watch")
+          .hasMessageFindingMatch(
+              memory + "/jobs is on tmpfs, and only ext4 and XFS|setquota is not installed")
+          .asInstanceOf(type(StorageException.class))
+          .extracting(StorageException::kind)
+          .isEqualTo(Kind.REFUSED);
+    } finally {
+      remove(memory);
+    }
+  }
+
+  /** What only watching does: a volume that is over its limit could be filled, and is seen. */
+  @Test
+  void watchesWhereThereIsNoProjectQuota() throws Exception {
+    Path memory = inMemory();
+    JobFolder folder = new JobFolder("ai1");
+    try (JobVolumes volumes = Volumes.open(new VolumeSettings(memory, Enforcement.AUTO, 0))) {
+      JobPaths paths = volumes.prepare(folder, MB, MB);
+      assertThat(volumes.overrun(folder, MB, MB)).isEmpty();
+      Files.write(paths.model().resolve("model"), new byte[2 * MB]);
+
+      assertThat(volumes.overrun(folder, MB, MB))
+          .get(type(JobVolumes.Overrun.Bytes.class))
+          .satisfies(
+              overrun -> {
+                assertThat(overrun.volume()).isEqualTo(Volume.MODEL);
+                assertThat(overrun.limitBytes()).isEqualTo(MB);
+                assertThat(overrun.usedBytes()).isBetween(2L * MB, 3L * MB);
+              });
+      FileStore store = Files.getFileStore(memory);
+      assertThat(volumes.totalBytes()).isEqualTo(store.getTotalSpace());
+      assertThat(volumes.freeBytes())
+          .isCloseTo(store.getUsableSpace(), Offset.offset(64L * MB)); // others write there, too
+      volumes.delete(folder);
+    } finally {
+      remove(memory);
     }
   }
 

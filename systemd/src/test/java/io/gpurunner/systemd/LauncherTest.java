@@ -44,6 +44,10 @@ final class LauncherTest {
   void givesTheServerMoreThanACommand() throws Exception {
     assertThat(launch(launcher, Map.of(), "serve"))
         .contains("-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
+        .anyMatch(
+            option ->
+                option.matches(
+                    "-Djdk\\.virtualThreadScheduler\\.parallelism=(1[6-9]|[2-9][0-9]|[0-9]{3,})"))
         .doesNotContain("-XX:TieredStopAtLevel=1");
     assertThat(launch(launcher, Map.of(), "token", "list"))
         .contains("-XX:TieredStopAtLevel=1")

@@ -21,7 +21,7 @@ import java.util.UUID;
  * by several processes at once. What is made belongs to the owner of the directory it is made in:
  * root may issue a token before the service, under its own account, was ever started.
  */
-final class PrivateFiles {
+public final class PrivateFiles {
   private static final FileAttribute<Set<PosixFilePermission>> FILE_MODE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
   private static final FileAttribute<Set<PosixFilePermission>> DIRECTORY_MODE =
@@ -54,7 +54,7 @@ final class PrivateFiles {
    *
    * @throws FileAlreadyExistsException if there is one; it stays as it is
    */
-  static void createNew(Path file, byte[] content) throws IOException {
+  public static void createNew(Path file, byte[] content) throws IOException {
     Path directory = file.toAbsolutePath().getParent();
     if (directory == null) {
       throw new IOException("not the path of a file: " + file);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.api.TokenRevocations;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -14,12 +15,16 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The tokens issued and revoked: a directory with a file {@code <jti>.json} for each token, and a
@@ -30,8 +35,15 @@ public final class TokenRegistry implements TokenRevocations {
   private static final String SUFFIX = ".json";
   private static final ObjectMapper JSON = new ObjectMapper();
 
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
+
+  private static final Logger log = LoggerFactory.getLogger(TokenRegistry.class);
+
   private final Path directory;
   private final Path revoked;
+
+  /** Whether the last look at the revoked tokens failed. */
+  private final AtomicBoolean unreadable = new AtomicBoolean();
 
   /**
    * @param directory made when the first token is recorded
@@ -91,7 +103,7 @@ public final class TokenRegistry implements TokenRevocations {
       for (Path file : files) {
         // A draft of a record that a crash left behind starts with a dot and has no such suffix.
         IssuedToken token = read(file);
-        entries.add(new Entry(token, isRevoked(token.id().value())));
+        entries.add(new Entry(token, hasMarker(token.id())));
       }
     } catch (NoSuchFileException noneYet) {
       return List.of();
@@ -132,8 +144,8 @@ public final class TokenRegistry implements TokenRevocations {
    * {@inheritDoc}
    *
    * <p>One look at the directory for each call, no cache, so that a revocation counts from the next
-   * request on. Where the look fails, or the id is none that this agent gives out, the token does
-   * not count: what cannot be checked is not trusted.
+   * request on. A token whose id is none that this agent gives out does not count. Where the look
+   * fails, nobody knows: no token is trusted, and none is called revoked.
    */
   @Override
   public boolean isRevoked(String tokenId) {
@@ -141,16 +153,32 @@ public final class TokenRegistry implements TokenRevocations {
     if (id.isEmpty()) {
       return true;
     }
-    Path marker = revoked.resolve(id.get().value());
     try {
-      return marker
-              .getFileSystem()
-              .provider()
-              .readAttributesIfExists(marker, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
-          != null;
-    } catch (IOException unreadable) {
-      return true;
+      boolean found = hasMarker(id.get());
+      unreadable.set(false);
+      return found;
+    } catch (IOException failure) {
+      if (!unreadable.getAndSet(true)) { // once, not at every request
+        log.error(
+            "the register of revoked tokens {} cannot be read, so no token is accepted: {}",
+            revoked,
+            FileFault.words(failure, revoked));
+      }
+      throw new RequestRefusedException(
+          RequestRefusedException.Kind.UNAVAILABLE,
+          "whether the token was revoked cannot be looked up now; try again, and if that lasts,"
+              + " tell the administrator of this machine to look at the agent's log",
+          RETRY_AFTER);
     }
+  }
+
+  private boolean hasMarker(TokenId id) throws IOException {
+    Path marker = revoked.resolve(id.value());
+    return marker
+            .getFileSystem()
+            .provider()
+            .readAttributesIfExists(marker, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+        != null;
   }
 
   private Path file(TokenId id) {

@@ -6,7 +6,10 @@ public final class ContainerException extends RuntimeException {
 
   /** What went wrong, for callers that must decide. */
   public enum Kind {
-    /** The engine does not answer, or not in time. Worth another try, however often. */
+    /**
+     * The engine does not answer, or not in time, or the machine lacks what any container needs.
+     * Worth another try, however often.
+     */
     UNREACHABLE,
     /** The engine answered that it failed (5xx). Worth a few tries. */
     FAILED,

@@ -9,7 +9,7 @@ public interface ContainerOutput {
    * Writes standard output and error, interleaved as they came, to a file: whole or not at all
    * (temporary file, then renamed). An absent container leaves what the file holds.
    */
-  void save(ContainerName name, Path file);
+  void save(ContainerRef container, Path file);
 
   /**
    * Copies the last lines, and those that come while it follows, until the container ends or the

@@ -20,31 +20,30 @@ public interface ContainerRuntime {
    *     error here: the init process starts, and the container ends with exit code 127 (126: cannot
    *     be executed) and the reason in its output
    */
-  void start(ContainerName name);
+  void start(ContainerRef container);
 
   /**
-   * What the engine says of it now; empty where there is no such container, or one that somebody
-   * else made: such a one is never touched by any call.
+   * What the engine says of the container now; empty where there is none. A container that is not
+   * recorded and was created by somebody else is never touched by any call.
    */
-  Optional<Observation> inspect(ContainerName name);
+  Optional<Observation> inspect(ContainerRef container);
 
   /**
    * Sends a signal to its first process. A container that is absent or does not run is no error.
    */
-  void signal(ContainerName name, Signal signal);
+  void signal(ContainerRef container, Signal signal);
 
   /** Removes it, killed first where the engine knows that it runs. Absent is no error. */
-  void remove(ContainerName name);
+  void remove(ContainerRef container);
 
   /** All containers, in any state and of whatever name, that carry this agent's label. */
   List<LabelledContainer> list();
 
   /**
-   * Kills what runs in a container, whatever the engine knows of it, and returns once nothing does.
-   * That there is no such container is no error; one that the engine knows to be somebody else's is
-   * left alone.
+   * Kills what runs in a container of this agent, whatever the engine knows of it, and returns once
+   * nothing does. That there is no such container is no error.
    *
-   * @param containerId the engine's id, in full
+   * @param containerId the engine's id, in full, as it was recorded or listed
    * @throws ContainerException FAILED where something is still there
    */
   void endProcesses(String containerId);

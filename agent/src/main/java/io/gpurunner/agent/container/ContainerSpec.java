@@ -12,7 +12,7 @@ import java.util.Map;
  * @param mounts host directories
  * @param gpus what is attached
  * @param sharedMemoryBytes size of {@code /dev/shm}
- * @param labels ours; the adapter adds {@code io.gpurunner.job} and {@code io.gpurunner.state-dir}
+ * @param labels of the job; the adapter adds those by which this agent knows its containers
  */
 public record ContainerSpec(
     ContainerName name,

@@ -5,8 +5,8 @@ public interface EngineProbe {
   /**
    * Asks the engine who it is and how it hands out GPUs.
    *
-   * @throws ContainerException UNREACHABLE naming the address; REFUSED where a configured way to
-   *     attach GPUs is not there
+   * @throws ContainerException UNREACHABLE naming the address, also where it cannot be found out
+   *     which process the engine is; REFUSED where a configured way to attach GPUs is not there
    */
   EngineFacts probe();
 

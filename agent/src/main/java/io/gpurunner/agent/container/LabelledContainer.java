@@ -13,4 +13,12 @@ public record LabelledContainer(String containerId, String engineName) {
   public Optional<ContainerName> name() {
     return ContainerName.parse(engineName);
   }
+
+  /** Whether this is the container that is meant. */
+  public boolean is(ContainerRef meant) {
+    return meant
+        .recordedId()
+        .map(containerId::equals)
+        .orElseGet(() -> name().filter(meant.name()::equals).isPresent());
+  }
 }

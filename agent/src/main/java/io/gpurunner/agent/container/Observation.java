@@ -9,12 +9,13 @@ public sealed interface Observation {
   /** The engine's id of the container. */
   String containerId();
 
-  /** Made, never started. */
+  /** Created and never started: the engine that created it is the one that says so. */
   record Created(String containerId) implements Observation {}
 
   /**
-   * Never started as far as the engine knows, which does not remember to have made it: another one
-   * did, or it is long ago. It may have run, and may run still (docs/adr/010).
+   * Never started as far as this engine knows, which was started after the container was created.
+   * The engine before it may have started the container and died before it wrote that down, so the
+   * container may have run, and may run still (docs/adr/010).
    */
   record Doubtful(String containerId) implements Observation {}
 
@@ -48,7 +49,7 @@ public sealed interface Observation {
       Instant finishedAt,
       String error)
       implements Ran {
-    /** The same, of which the engine knows neither the exit code nor when it ended. */
+    /** This end where the engine knows neither the exit code nor the time of it. */
     public Exited lostByEngine() {
       return new Exited(
           containerId, run, ExitCodes.LOST_BY_ENGINE, outOfMemory, startedAt, startedAt, error);

@@ -54,6 +54,7 @@ public final class FaultPoints {
           "list",
           "copy",
           "description",
+          "place",
           "probe",
           "exists",
           "signedUrl",

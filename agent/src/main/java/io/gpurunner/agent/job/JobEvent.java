@@ -1,6 +1,7 @@
 package io.gpurunner.agent.job;
 
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -76,7 +77,7 @@ public sealed interface JobEvent {
   record UploadPostponed(String reason, Instant notBefore) implements JobEvent {}
 
   /** The artifacts are complete in the store. */
-  record Uploaded(Instant at, Optional<String> artifact) implements JobEvent {}
+  record Uploaded(Instant at, Optional<String> artifact, ArtifactPlace place) implements JobEvent {}
 
   /**
    * There will be no artifacts in the store; {@code retry-upload} can mend that only where what the

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
@@ -166,8 +167,14 @@ public sealed interface JobState {
    * Done, artifacts in the store.
    *
    * @param artifact the object clients fetch; empty where the model directory held no file
+   * @param place where the artifacts lie; empty in records of agents that did not note it, which
+   *     means the store that is configured
    */
-  record Succeeded(Instant finishedAt, Optional<Instant> startedAt, Optional<String> artifact)
+  record Succeeded(
+      Instant finishedAt,
+      Optional<Instant> startedAt,
+      Optional<String> artifact,
+      Optional<ArtifactPlace> place)
       implements Final {}
 
   /**

@@ -274,7 +274,8 @@ public final class JobTransitions {
               state.failedUploads() + 1,
               postponed.notBefore());
       case Uploaded uploaded when state.unsyncedUnder().isEmpty() ->
-          new Succeeded(uploaded.at(), state.startedAt(), uploaded.artifact());
+          new Succeeded(
+              uploaded.at(), state.startedAt(), uploaded.artifact(), Optional.of(uploaded.place()));
       case UploadGivenUp givenUp ->
           new Failed(
               givenUp.at(), state.startedAt(), givenUp.reason(), state.unsyncedUnder().isEmpty());

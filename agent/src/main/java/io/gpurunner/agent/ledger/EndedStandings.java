@@ -3,7 +3,9 @@ package io.gpurunner.agent.ledger;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobStatus;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -14,8 +16,11 @@ import java.util.function.Function;
  * for the same ones again and again. Holds nothing that a commit has changed since. Thread-safe.
  */
 final class EndedStandings {
-  /** Some 20 MB. */
+  /** Some 15 MB. */
   private static final int LIMIT = 50_000;
+
+  /** Users, file names and places that many jobs have in common are kept once, so many of them. */
+  private static final int SHARED_LIMIT = 1_000;
 
   private final Map<JobId, Standing> standings =
       new LinkedHashMap<>(16, 0.75f, true) {
@@ -26,6 +31,8 @@ final class EndedStandings {
           return size() > LIMIT;
         }
       };
+
+  private final Map<Object, Object> shared = new HashMap<>();
 
   /** Counts what was committed: what was read before need not hold any more. */
   private long commits;
@@ -46,9 +53,39 @@ final class EndedStandings {
   }
 
   private synchronized void keep(Standing standing, long before) {
-    if (commits == before && standing.state() instanceof JobState.Final) {
-      standings.put(standing.id(), standing);
+    if (commits == before && standing.phase() != JobStatus.Phase.WORKING) {
+      put(standing);
     }
+  }
+
+  private void put(Standing standing) {
+    standings.put(
+        standing.id(),
+        new Standing(
+            standing.id(),
+            share(standing.user()),
+            standing.phase(),
+            standing
+                .artifact()
+                .map(
+                    artifact ->
+                        new Standing.Published(
+                            share(artifact.file()),
+                            artifact.place().map(this::share),
+                            artifact.files()))));
+  }
+
+  /** An equal value that is kept already, or this one. */
+  @SuppressWarnings("unchecked") // what is equal is of the same type
+  private <T> T share(T value) {
+    Object known = shared.get(value);
+    if (known != null) {
+      return (T) known;
+    }
+    if (shared.size() < SHARED_LIMIT) {
+      shared.put(value, value);
+    }
+    return value;
   }
 
   /** A commit made these of jobs. */
@@ -56,7 +93,7 @@ final class EndedStandings {
     commits++;
     for (Job job : jobs) {
       switch (job.state()) {
-        case JobState.Final _ -> standings.put(job.id(), Standing.of(job));
+        case JobState.Final _ -> put(Standing.of(job));
         case JobState.Live _ -> standings.remove(job.id());
       }
     }

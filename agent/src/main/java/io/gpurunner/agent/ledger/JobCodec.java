@@ -11,6 +11,7 @@ import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.StopRule;
+import io.gpurunner.storage.ArtifactPlace;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -27,6 +28,7 @@ final class JobCodec {
           .addModule(new Jdk8Module())
           .addModule(new JavaTimeModule())
           .addMixIn(StopRule.class, StopRuleForm.class)
+          .addMixIn(ArtifactPlace.class, ArtifactPlaceForm.class)
           .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
           .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
           .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
@@ -41,6 +43,13 @@ final class JobCodec {
     @JsonSubTypes.Type(value = StopRule.After.class, name = "after")
   })
   private interface StopRuleForm {}
+
+  @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "store")
+  @JsonSubTypes({
+    @JsonSubTypes.Type(value = ArtifactPlace.Local.class, name = "local"),
+    @JsonSubTypes.Type(value = ArtifactPlace.Bucket.class, name = "s3")
+  })
+  private interface ArtifactPlaceForm {}
 
   static String write(JobState state) {
     return text(state);

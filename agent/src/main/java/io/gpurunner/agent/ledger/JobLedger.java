@@ -6,6 +6,7 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.JobTransitions;
+import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
@@ -50,6 +51,7 @@ public final class JobLedger implements AutoCloseable {
   private final Supplier<JobId> ids;
   private final JobRows rows = new JobRows();
   private final LiveJobs live = new LiveJobs();
+  private final JobCounts counts;
   private final EndedStandings ended = new EndedStandings();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
   private final CommitWatch watch;
@@ -93,6 +95,7 @@ public final class JobLedger implements AutoCloseable {
         rows.leases(store.writing()),
         LiveJobs.leasesOf(jobs.stream().map(JobRows.LiveRow::job).toList()));
     jobs.forEach(row -> live.put(row.job(), OptionalLong.of(row.requestBytes())));
+    this.counts = new JobCounts(rows.count(store.writing()));
     this.sequence = rows.newestSequence(store.rows());
     this.newestOnDisk = sequence;
     this.commits = committing.apply(changes);
@@ -146,9 +149,11 @@ public final class JobLedger implements AutoCloseable {
    * @param source the body as it was sent
    * @return once it is on disk
    * @throws LedgerException FILES_NOT_THERE where it is to resume from a job whose files are not
+   *     there, or that is none of the caller's
    */
   public Creation create(
-      String user, JobRequest request, String source, Optional<String> idempotencyKey) {
+      Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
+    String user = caller.user();
     // On the caller's thread: all creates share the ledger's.
     String requestJson = JobCodec.write(request);
     Optional<String> digest = idempotencyKey.flatMap(_ -> JobCodec.bodyDigest(source));
@@ -161,7 +166,10 @@ public final class JobLedger implements AutoCloseable {
               return earlier.get();
             }
           }
-          request.resumeFrom().map(this::current).ifPresent(JobLedger::requireFilesOfEnded);
+          request
+              .resumeFrom()
+              .map(from -> currentOf(caller, from))
+              .ifPresent(JobLedger::requireFilesOfEnded);
           Instant now = clock.instant();
           sequence++;
           Job job = Job.created(ids.get(), user, sequence, now, request);
@@ -176,6 +184,12 @@ public final class JobLedger implements AutoCloseable {
           changes.put(job, requestJson.length());
           return new Creation.Created(id);
         });
+  }
+
+  /** Records a new job of a user who is no admin. */
+  public Creation create(
+      String user, JobRequest request, String source, Optional<String> idempotencyKey) {
+    return create(new Caller(user, false), request, source, idempotencyKey);
   }
 
   /**
@@ -238,6 +252,16 @@ public final class JobLedger implements AutoCloseable {
     rows.addLine(writer(), rows.sequenceOf(writer(), id), line);
   }
 
+  /** A job that the caller may resume from; another user's is as good as none. */
+  private Job currentOf(Caller caller, JobId id) {
+    return findCurrent(id)
+        .filter(job -> caller.admin() || job.user().equals(caller.user()))
+        .orElseThrow(
+            () ->
+                new LedgerException(
+                    LedgerException.Kind.FILES_NOT_THERE, "resumeFrom: no such job: " + id));
+  }
+
   private static void requireFilesOfEnded(Job job) {
     if (!(job.state() instanceof JobState.Final) || job.files() != JobFiles.KEPT) {
       throw new LedgerException(
@@ -292,16 +316,15 @@ public final class JobLedger implements AutoCloseable {
         .ifPresent(
             url -> {
               switch (job.state()) {
-                case JobState.Succeeded succeeded ->
-                    rows.insertCallback(writer(), callback(job, true, succeeded.artifact()), now);
-                case JobState.Failed _ ->
-                    rows.insertCallback(writer(), callback(job, false, Optional.empty()), now);
+                case JobState.Succeeded _ ->
+                    rows.insertCallback(writer(), callback(job, true), now);
+                case JobState.Failed _ -> rows.insertCallback(writer(), callback(job, false), now);
                 case JobState.Deleted _, JobState.Live _ -> {}
               }
             });
   }
 
-  private static PendingCallback callback(Job job, boolean success, Optional<String> artifact) {
+  private static PendingCallback callback(Job job, boolean success) {
     // Named by what it tells, so that telling it again after a crash is no second callback.
     String told = job.id() + "/" + job.version();
     return new PendingCallback(
@@ -309,7 +332,6 @@ public final class JobLedger implements AutoCloseable {
         job.id(),
         job.request().callbackUrl().orElseThrow(),
         success,
-        artifact,
         0,
         Optional.empty());
   }
@@ -410,14 +432,14 @@ public final class JobLedger implements AutoCloseable {
   public int forget(Instant endedBefore, long newest, int limit) {
     return commits.commit(
         () -> {
-          long surplus = rows.count(writing(), Optional.empty()) - newest;
+          long surplus = rows.count(writing()) - newest;
           List<JobId> ids = rows.forgettable(writing(), endedBefore, limit);
           if (ids.size() < Math.min(surplus, limit)) {
             int more = (int) Math.min(surplus, limit);
             ids = rows.forgettable(writing(), Instant.ofEpochMilli(Long.MAX_VALUE), more);
           }
+          changes.forget(ids, rows.owners(writing(), ids));
           rows.forget(writer(), ids);
-          changes.forget(ids);
           return ids.size();
         });
   }
@@ -516,14 +538,36 @@ public final class JobLedger implements AutoCloseable {
         .toList();
   }
 
-  /** How many jobs there are, also those on their way to disk; of one user, or of all. */
+  /**
+   * How many jobs there are on disk; of one user, or of all. A user's are counted once, on the
+   * ledger's thread.
+   */
   public long count(Optional<String> user) {
-    return read(handle -> rows.count(handle, user));
+    return user.map(this::countOf).orElseGet(counts::total);
   }
 
-  /** Callbacks to send now, the longest due first; none whose job's end is not on disk yet. */
-  public List<PendingCallback> dueCallbacks(Instant now, int skip, int limit) {
-    return read(handle -> rows.dueCallbacks(handle, now, skip, limit)).stream()
+  private long countOf(String user) {
+    OptionalLong known = counts.of(user);
+    return known.isPresent()
+        ? known.getAsLong()
+        : commits.commit(() -> changes.count(user));
+  }
+
+  /**
+   * Receivers, in the order of their names, to which a callback is due.
+   *
+   * @param after only those whose name comes after this one's
+   */
+  public List<String> dueReceivers(Instant now, String after, int limit) {
+    return read(handle -> rows.dueReceivers(handle, now, after, limit));
+  }
+
+  /**
+   * Callbacks to send to a receiver now, the longest due first; none whose job's end is not on disk
+   * yet.
+   */
+  public List<PendingCallback> dueCallbacks(String receiver, Instant now, int limit) {
+    return read(handle -> rows.dueCallbacks(handle, receiver, now, limit)).stream()
         .filter(callback -> findLive(callback.job()).isEmpty())
         .toList();
   }
@@ -539,16 +583,27 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * Finished jobs whose files are still here though they ended before that time, the oldest end
-   * first.
+   * Finished jobs whose files are still here though they ended before that time: first those whose
+   * removal was begun, then the others, the oldest end first.
    *
    * @param after the last of the page before
    */
   public List<Job> sweepable(Instant endedBefore, Optional<Job> after, int limit) {
-    return read(handle -> rows.sweepable(handle, endedBefore, after, limit));
+    return read(handle -> sweepable(handle, endedBefore, after, limit));
   }
 
-  private <T> T read(Function<Handle, T> query) {
+  private List<Job> sweepable(Handle handle, Instant endedBefore, Optional<Job> after, int limit) {
+    Optional<Job> kept = after.filter(job -> job.files() == JobFiles.KEPT);
+    List<Job> jobs = new ArrayList<>();
+    if (kept.isEmpty()) {
+      jobs.addAll(rows.ended(handle, JobFiles.SWEEPING, endedBefore, after, limit));
+    }
+    jobs.addAll(rows.ended(handle, JobFiles.KEPT, endedBefore, kept, limit - jobs.size()));
+    return jobs;
+  }
+
+  /** Reads what is committed; the file is opened again where that fails. */
+  <T> T read(Function<Handle, T> query) {
     try {
       return store.read(query);
     } catch (RuntimeException e) { // of a record that is damaged, of any kind
@@ -601,11 +656,12 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private Job current(JobId id) {
-    return changes
-        .find(id)
-        .or(() -> findLive(id))
-        .or(() -> rows.find(writing(), id))
+    return findCurrent(id)
         .orElseThrow(() -> new LedgerException(LedgerException.Kind.ABSENT, "no such job: " + id));
+  }
+
+  private Optional<Job> findCurrent(JobId id) {
+    return changes.find(id).or(() -> findLive(id)).or(() -> rows.find(writing(), id));
   }
 
   /**
@@ -621,6 +677,11 @@ public final class JobLedger implements AutoCloseable {
     /** Also of a commit that was undone, which costs reading one again. */
     private final List<JobId> forgotten = new ArrayList<>();
 
+    /** Owners of jobs whose records go, one for each: of the commits kept, and of the last. */
+    private final List<String> ownersOfForgotten = new ArrayList<>();
+
+    private final List<String> ownersOfLast = new ArrayList<>();
+
     private List<Job> published = List.of();
 
     /** The number of the group that was begun; empty once it was published. */
@@ -630,9 +691,23 @@ public final class JobLedger implements AutoCloseable {
       last.put(job.id(), job);
     }
 
-    /** Their records go. */
-    void forget(List<JobId> ids) {
+    /**
+     * Their records go.
+     *
+     * @param owners of each of them
+     */
+    void forget(List<JobId> ids, List<String> owners) {
       forgotten.addAll(ids);
+      ownersOfLast.addAll(owners);
+    }
+
+    /** Counts a user's jobs as they are on disk: without what this group has changed so far. */
+    long count(String user) {
+      long jobs =
+          rows.countOf(writing(), user, newestOnDisk)
+              + ownersOfForgotten.stream().filter(user::equals).count();
+      counts.counted(user, jobs);
+      return jobs;
     }
 
     /** A new one. */
@@ -663,6 +738,8 @@ public final class JobLedger implements AutoCloseable {
       last.clear();
       requestBytes.clear();
       forgotten.clear();
+      ownersOfForgotten.clear();
+      ownersOfLast.clear();
       begun = OptionalLong.of(store.commits() + 1);
       return store.connection();
     }
@@ -670,6 +747,7 @@ public final class JobLedger implements AutoCloseable {
     @Override
     public void undoLast() {
       last.clear();
+      ownersOfLast.clear();
       writer().undo();
     }
 
@@ -677,6 +755,8 @@ public final class JobLedger implements AutoCloseable {
     public void keepLast() {
       kept.putAll(last);
       last.clear();
+      ownersOfForgotten.addAll(ownersOfLast);
+      ownersOfLast.clear();
       writer().keep();
     }
 
@@ -738,6 +818,9 @@ public final class JobLedger implements AutoCloseable {
       ended.forgotten(forgotten);
       forgotten.clear();
       changed.forEach(job -> live.put(job, requestBytes(job)));
+      changed.stream().filter(job -> requestBytes.containsKey(job.id())).forEach(counts::created);
+      ownersOfForgotten.forEach(counts::forgotten);
+      ownersOfForgotten.clear();
       kept.clear();
       last.clear();
       for (Job job : changed) {

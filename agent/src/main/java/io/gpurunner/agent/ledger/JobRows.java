@@ -11,6 +11,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLIntegrityConstraintViolationException;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,27 +31,32 @@ final class JobRows {
   static final int LINE_LIMIT = 1_000;
 
   private static final String JOB_COLUMNS =
-      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at, files";
+      "sequence, id, owner, version, created_at, state_json, request_json, deleted_by, deleted_at,"
+          + " files";
+
+  // Each statement is one constant text: JobRowsTest finds them all, and looks at H2's plan for
+  // each.
+  //
+  // H2 goes along an index, and stops, only where the order names all of the index's columns from
+  // the first on, also one that has but one value. A comparison of a bare column can make it choose
+  // another index: hence "+ 0" and "use index".
 
   // Files of a job that has not ended are kept, and the index begins with these.
   private static final String LIVE =
-      " from job where files = 'KEPT' and finished_at is null order by sequence";
+      " from job where files = 'KEPT' and finished_at is null order by files, finished_at, sequence";
 
-  // Of a million jobs, these take the first few. H2 goes along an index, and stops, only where the
-  // order names all of the index's columns from the first on, also one that has but one value.
-  // A comparison of a bare column would make it choose another index: hence "+ 0".
-
-  static final String FORGETTABLE =
+  private static final String FORGETTABLE =
       "select id from job where files = 'SWEPT' and finished_at < :before"
           + " and not exists (select 1 from callback where callback.job_id = job.id and status = 'PENDING')"
           + " order by files, finished_at, sequence limit :limit";
 
-  static final String PAGE =
+  private static final String PAGE =
       "select "
           + JOB_COLUMNS
-          + " from job where sequence + 0 <= :newest order by sequence desc limit :size offset :skip";
+          + " from job where sequence + 0 <= :newest order by sequence desc limit :size offset"
+          + " :skip";
 
-  static final String PAGE_OF_OWNER =
+  private static final String PAGE_OF_OWNER =
       "select "
           + JOB_COLUMNS
           + " from job where owner = :owner and sequence + 0 <= :newest"
@@ -112,7 +118,7 @@ final class JobRows {
         .bind("newest", newest)
         .map(
             (row, _) ->
-                new Standing(
+                Standing.of(
                     id,
                     row.getString("owner"),
                     JobCodec.readState(row.getString("state_json")),
@@ -127,8 +133,8 @@ final class JobRows {
 
   void insert(RowWriter writer, Job job, String requestJson, String source) {
     writer.change(
-        "insert into job (sequence, id, owner, version, created_at, live, state, state_json, request_json, source, files)"
-            + " values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?)",
+        "insert into job (sequence, id, owner, version, created_at, live, state, state_json,"
+            + " request_json, source, files) values (?, ?, ?, ?, ?, true, ?, ?, ?, ?, ?)",
         job.sequence(),
         job.id().value(),
         job.user(),
@@ -209,7 +215,7 @@ final class JobRows {
         writer.change(
             "delete from job_event where job = ?"
                 + " and number > (select min(number) from job_event where job = ?)"
-                + " and number <= (select number from job_event where job = ? order by number desc limit 1 offset ?)",
+                + " and number <= (select number from job_event where job = ? order by job desc, number desc limit 1 offset ?)",
             sequence,
             sequence,
             sequence,
@@ -253,7 +259,7 @@ final class JobRows {
         .createQuery(
             "select at, kind, message from job_event"
                 + " where job = (select sequence from job where id = :id and sequence <= :newest)"
-                + " order by number desc limit :limit")
+                + " order by job desc, number desc limit :limit")
         .bind("id", id.value())
         .bind("newest", newest)
         .bind("limit", limit)
@@ -310,19 +316,39 @@ final class JobRows {
         .list();
   }
 
-  long count(Handle handle, Optional<String> owner) {
+  /** H2 knows how many rows a table has. */
+  long count(Handle handle) {
+    return handle.createQuery("select count(*) from job").mapTo(Long.class).one();
+  }
+
+  /** How many of a user's jobs there are up to a sequence. */
+  long countOf(Handle handle, String owner, long newest) {
     return handle
-        .createQuery(
-            "select count(*) from job" + (owner.isPresent() ? " where owner = :owner" : ""))
-        .bindMap(owner.map(name -> Map.of("owner", name)).orElse(Map.of()))
+        .createQuery("select count(*) from job where owner = :owner and sequence <= :newest")
+        .bind("owner", owner)
+        .bind("newest", newest)
         .mapTo(Long.class)
         .one();
+  }
+
+  /** Whose these jobs are, one for each. */
+  List<String> owners(Handle handle, List<JobId> ids) {
+    return ids.stream()
+        .map(
+            id ->
+                handle
+                    .createQuery("select owner from job where id = :id")
+                    .bind("id", id.value())
+                    .mapTo(String.class)
+                    .one())
+        .toList();
   }
 
   Optional<Creation> findKey(Handle handle, String owner, String key, String digest) {
     return handle
         .createQuery(
-            "select body_sha256, job_id from idempotency_key where owner = :owner and idempotency_key = :key")
+            "select body_sha256, job_id from idempotency_key where owner = :owner and"
+                + " idempotency_key = :key")
         .bind("owner", owner)
         .bind("key", key)
         .map(
@@ -337,7 +363,8 @@ final class JobRows {
 
   void insertKey(RowWriter writer, String owner, String key, String digest, JobId id, Instant at) {
     writer.change(
-        "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at) values (?, ?, ?, ?, ?)",
+        "insert into idempotency_key (owner, idempotency_key, body_sha256, job_id, created_at)"
+            + " values (?, ?, ?, ?, ?)",
         owner,
         key,
         digest,
@@ -350,13 +377,13 @@ final class JobRows {
     writer.change(
         "delete from callback where job_id = ? and status <> 'PENDING'", callback.job().value());
     writer.change(
-        "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, next_try_at, status)"
+        "insert into callback (delivery_id, job_id, url, receiver, success, created_at, tries, next_try_at, status)"
             + " values (?, ?, ?, ?, ?, ?, 0, ?, 'PENDING')",
         callback.deliveryId(),
         callback.job().value(),
         callback.url().toString(),
+        callback.receiver(),
         callback.success(),
-        callback.artifact().orElse(null),
         at.toEpochMilli(),
         at.toEpochMilli());
   }
@@ -400,14 +427,46 @@ final class JobRows {
         == 1;
   }
 
-  List<PendingCallback> dueCallbacks(Handle handle, Instant now, int skip, int limit) {
+  /** When the first callback to a receiver falls due. */
+  private record Receiver(String name, Instant due) {}
+
+  List<String> dueReceivers(Handle handle, Instant now, String after, int limit) {
+    List<String> due = new ArrayList<>();
+    Optional<Receiver> next = receiverAfter(handle, after);
+    while (next.isPresent() && due.size() < limit) {
+      Receiver receiver = next.get();
+      if (!receiver.due.isAfter(now)) {
+        due.add(receiver.name);
+      }
+      next = receiverAfter(handle, receiver.name);
+    }
+    return due;
+  }
+
+  private static Optional<Receiver> receiverAfter(Handle handle, String receiver) {
     return handle
         .createQuery(
-            "select delivery_id, job_id, url, success, artifact, tries, first_try_at from callback"
-                + " where status = 'PENDING' and next_try_at <= :now order by next_try_at, delivery_id limit :limit offset :skip")
+            "select receiver, next_try_at from callback use index (callback_receiver)"
+                + " where status = 'PENDING' and receiver > :receiver"
+                + " order by status, receiver, next_try_at, delivery_id limit 1")
+        .bind("receiver", receiver)
+        .map(
+            (row, _) ->
+                new Receiver(
+                    row.getString("receiver"), Instant.ofEpochMilli(row.getLong("next_try_at"))))
+        .findOne();
+  }
+
+  List<PendingCallback> dueCallbacks(Handle handle, String receiver, Instant now, int limit) {
+    return handle
+        .createQuery(
+            "select delivery_id, job_id, url, success, tries, first_try_at"
+                + " from callback use index (callback_receiver)"
+                + " where status = 'PENDING' and receiver = :receiver and next_try_at <= :now"
+                + " order by status, receiver, next_try_at, delivery_id limit :limit")
+        .bind("receiver", receiver)
         .bind("now", now.toEpochMilli())
         .bind("limit", limit)
-        .bind("skip", skip)
         .map((row, _) -> callback(row))
         .list();
   }
@@ -416,7 +475,7 @@ final class JobRows {
     return handle
         .createQuery(
             "select next_try_at from callback where status = 'PENDING' and next_try_at > :now"
-                + " order by next_try_at limit 1")
+                + " order by status, next_try_at limit 1")
         .bind("now", now.toEpochMilli())
         .mapTo(Long.class)
         .findOne()
@@ -430,17 +489,24 @@ final class JobRows {
         latest.toEpochMilli());
   }
 
-  List<Job> sweepable(Handle handle, Instant endedBefore, Optional<Job> after, int limit) {
-    long afterEnd = after.map(JobRows::finishedAtMillis).orElse(Long.MIN_VALUE);
+  /**
+   * Ended jobs whose files are in that condition, the oldest end first.
+   *
+   * @param after the last of the page before
+   */
+  List<Job> ended(
+      Handle handle, JobFiles files, Instant endedBefore, Optional<Job> after, int limit) {
     return handle
         .createQuery(
             "select "
                 + JOB_COLUMNS
-                + " from job where files in ('KEPT', 'SWEEPING') and finished_at < :before"
-                + " and (finished_at > :afterEnd or finished_at = :afterEnd and sequence > :after)"
-                + " order by finished_at, sequence limit :limit")
+                + " from job use index (job_sweep)"
+                + " where files = :files and finished_at >= :from and finished_at < :before"
+                + " and (finished_at > :from or sequence > :after)"
+                + " order by files, finished_at, sequence limit :limit")
+        .bind("files", files.name())
         .bind("before", endedBefore.toEpochMilli())
-        .bind("afterEnd", afterEnd)
+        .bind("from", after.map(JobRows::finishedAtMillis).orElse(Long.MIN_VALUE))
         .bind("after", after.map(Job::sequence).orElse(0L))
         .bind("limit", limit)
         .map((row, _) -> job(row))
@@ -496,7 +562,6 @@ final class JobRows {
         new JobId(row.getString("job_id")),
         URI.create(row.getString("url")),
         row.getBoolean("success"),
-        Optional.ofNullable(row.getString("artifact")),
         row.getInt("tries"),
         triedFirst);
   }

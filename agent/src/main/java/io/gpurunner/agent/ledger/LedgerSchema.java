@@ -17,7 +17,7 @@ import org.h2.mvstore.MVStore;
  */
 final class LedgerSchema {
   /** The last of the scripts in {@code db/migration}. */
-  static final int NEWEST = 2;
+  static final int NEWEST = 3;
 
   /** The first that counts commits. */
   private static final int COUNTS_COMMITS = 2;

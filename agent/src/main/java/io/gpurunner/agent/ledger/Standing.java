@@ -4,11 +4,41 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobStatus;
+import io.gpurunner.storage.ArtifactPlace;
+import java.util.Optional;
 
-/** Whose a job is and where it stands: all that is asked often of jobs that ended long ago. */
-public record Standing(JobId id, String user, JobState state, JobFiles files) {
+/**
+ * Whose a job is and what is answered for its status: all that is asked often of jobs that ended
+ * long ago. Tens of thousands are kept in memory, so it holds no reason and no other long text.
+ *
+ * @param artifact what clients fetch; empty where the job has not succeeded, or left no file
+ */
+public record Standing(JobId id, String user, JobStatus.Phase phase, Optional<Published> artifact) {
+  /**
+   * What a success published.
+   *
+   * @param place empty where it was not recorded: in the store that is configured
+   * @param files what is left of the job's files on this machine
+   */
+  public record Published(String file, Optional<ArtifactPlace> place, JobFiles files) {}
+
   /** Of a job that was read whole. */
   public static Standing of(Job job) {
-    return new Standing(job.id(), job.user(), job.state(), job.files());
+    return of(job.id(), job.user(), job.state(), job.files());
+  }
+
+  static Standing of(JobId id, String user, JobState state, JobFiles files) {
+    return switch (state) {
+      case JobState.Live _ -> new Standing(id, user, JobStatus.Phase.WORKING, Optional.empty());
+      case JobState.Succeeded success ->
+          new Standing(
+              id,
+              user,
+              JobStatus.Phase.SUCCESS,
+              success.artifact().map(file -> new Published(file, success.place(), files)));
+      case JobState.Failed _, JobState.Deleted _ ->
+          new Standing(id, user, JobStatus.Phase.FAIL, Optional.empty());
+    };
   }
 }

@@ -2,7 +2,10 @@ package io.gpurunner.agent.os;
 
 import com.sun.jna.LastErrorException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,17 +15,48 @@ import org.slf4j.LoggerFactory;
  * that does not listen is no reason to stop working. Thread-safe.
  */
 public final class ServiceNotifier {
+  /**
+   * How long the message that the agent is ready waits for room in systemd's queue. Without it
+   * systemd takes the start for one that failed, and ends the agent.
+   */
+  static final Duration READY_LIMIT = Duration.ofSeconds(60);
+
+  /** How long the message that the agent is about to end waits; systemd can do without it. */
+  static final Duration STOPPING_LIMIT = Duration.ofSeconds(2);
+
+  /** How long a start may ask systemd for more time. */
+  static final Duration START_LIMIT = Duration.ofHours(1);
+
+  /** How much more time a start asks for, and how often: several messages may be lost. */
+  private static final Duration EXTENSION = Duration.ofMinutes(2);
+
+  private static final Duration EXTENSION_INTERVAL = Duration.ofSeconds(15);
+
   private static final Logger LOG = LoggerFactory.getLogger(ServiceNotifier.class);
   private static final int MAX_STATUS_LENGTH = 512;
 
   private final Optional<String> socket;
+  private final Duration readyLimit;
+  private final Duration extensionInterval;
+  private final Duration startLimit;
 
   /**
    * @param socket the value of {@code NOTIFY_SOCKET}: an absolute path, or {@code @} and the name
    *     of an abstract socket
    */
   public ServiceNotifier(Optional<String> socket) {
+    this(socket, READY_LIMIT, EXTENSION_INTERVAL, START_LIMIT);
+  }
+
+  ServiceNotifier(
+      Optional<String> socket,
+      Duration readyLimit,
+      Duration extensionInterval,
+      Duration startLimit) {
     this.socket = socket.filter(ServiceNotifier::isUsable);
+    this.readyLimit = readyLimit;
+    this.extensionInterval = extensionInterval;
+    this.startLimit = startLimit;
   }
 
   /** The notifier of this process. */
@@ -30,29 +64,75 @@ public final class ServiceNotifier {
     return new ServiceNotifier(Optional.ofNullable(System.getenv("NOTIFY_SOCKET")));
   }
 
-  /** The agent takes requests. */
+  /** A start that goes on. It is closed once the agent is ready, or cannot start. */
+  public interface Start extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * The agent starts. Until that is closed, systemd is asked again and again for more time than
+   * {@code TimeoutStartSec}: a large ledger may be brought to a new form. Past {@link #START_LIMIT}
+   * it is asked no more.
+   */
+  public Start starting() {
+    if (socket.isEmpty()) {
+      return () -> {};
+    }
+    CountDownLatch ended = new CountDownLatch(1);
+    Thread asking =
+        Thread.ofPlatform().name("start").daemon(true).start(() -> askForTimeUntil(ended));
+    return () -> {
+      ended.countDown();
+      awaitEnd(asking); // no extension follows READY=1
+    };
+  }
+
+  private void askForTimeUntil(CountDownLatch ended) {
+    // sd_notify(3): in microseconds; counts from when it is received.
+    String message = "EXTEND_TIMEOUT_USEC=" + TimeUnit.SECONDS.toMicros(EXTENSION.toSeconds());
+    long beganNanos = System.nanoTime();
+    try {
+      do {
+        send(message, Duration.ZERO);
+      } while (!ended.await(extensionInterval.toNanos(), TimeUnit.NANOSECONDS)
+          && System.nanoTime() - beganNanos < startLimit.toNanos());
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  private static void awaitEnd(Thread thread) {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  /** The agent takes requests. Waits until that has reached systemd, within a limit. */
   public void ready() {
-    send("READY=1");
+    send("READY=1", readyLimit);
   }
 
   /** The agent is about to end. */
   public void stopping() {
-    send("STOPPING=1");
+    send("STOPPING=1", STOPPING_LIMIT);
   }
 
   /** One line for {@code systemctl status}; what is longer is cut. */
   public void status(String line) {
     String flat = line.replaceAll("\\R", " ");
-    send("STATUS=" + flat.substring(0, Math.min(flat.length(), MAX_STATUS_LENGTH)));
+    send("STATUS=" + flat.substring(0, Math.min(flat.length(), MAX_STATUS_LENGTH)), Duration.ZERO);
   }
 
-  private void send(String message) {
-    socket.ifPresent(address -> send(address, message));
+  private void send(String message, Duration limit) {
+    socket.ifPresent(address -> send(address, message, limit));
   }
 
-  private static void send(String address, String message) {
+  private static void send(String address, String message, Duration limit) {
     try {
-      UnixDatagram.send(address, message.getBytes(StandardCharsets.UTF_8));
+      UnixDatagram.send(address, message.getBytes(StandardCharsets.UTF_8), limit);
     } catch (LastErrorException | LinkageError | IllegalArgumentException failure) {
       LOG.warn("systemd was not told {} at {}", message, address, failure);
     }

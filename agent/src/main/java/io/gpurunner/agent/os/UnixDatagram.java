@@ -5,6 +5,7 @@ import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 
 /** Sends datagrams to Unix sockets, which Java has only as streams. */
 final class UnixDatagram {
@@ -14,19 +15,27 @@ final class UnixDatagram {
   private static final int SOCK_CLOEXEC = 0x80000;
   private static final int MSG_DONTWAIT = 0x40;
   private static final int MSG_NOSIGNAL = 0x4000;
+  private static final int SOL_SOCKET = 1;
+  private static final int SO_SNDTIMEO = 21;
+  private static final int EINTR = 4;
   private static final int FAMILY_BYTES = 2;
+
+  /** {@code struct timeval}: two longs. */
+  private static final int TIMEVAL_BYTES = 16;
+
   private static final int MAX_PATH_BYTES = 107;
 
   private UnixDatagram() {}
 
   /**
-   * Sends without waiting for the receiver.
+   * Sends, and waits where the receiver's queue is full.
    *
    * @param address an absolute path, or {@code @} and the name of an abstract socket
-   * @throws LastErrorException with errno
+   * @param limit how long to wait; not at all where it is zero
+   * @throws LastErrorException with errno: EAGAIN where the queue was full for so long
    * @throws IllegalArgumentException for an address that is too long
    */
-  static void send(String address, byte[] message) {
+  static void send(String address, byte[] message, Duration limit) {
     byte[] path = address.getBytes(StandardCharsets.UTF_8);
     if (path.length > MAX_PATH_BYTES) {
       throw new IllegalArgumentException("a socket's path has at most 107 bytes: " + address);
@@ -39,11 +48,40 @@ final class UnixDatagram {
       target.write(FAMILY_BYTES, path, 0, path.length);
       int socket = LibC.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
       try {
-        int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-        LibC.sendto(socket, message, message.length, flags, target, (int) target.size());
+        sendWithin(limit, socket, message, target);
       } finally {
         LibC.close(socket);
       }
+    }
+  }
+
+  private static void sendWithin(Duration limit, int socket, byte[] message, Memory target) {
+    long endNanos = System.nanoTime() + limit.toNanos();
+    while (true) {
+      long leftNanos = endNanos - System.nanoTime();
+      int flags = MSG_NOSIGNAL;
+      if (leftNanos > 0) {
+        waitAtMost(Duration.ofNanos(leftNanos), socket);
+      } else {
+        flags |= MSG_DONTWAIT;
+      }
+      try {
+        LibC.sendto(socket, message, message.length, flags, target, (int) target.size());
+        return;
+      } catch (LastErrorException failure) {
+        if (failure.getErrorCode() != EINTR) {
+          throw failure;
+        }
+      }
+    }
+  }
+
+  private static void waitAtMost(Duration limit, int socket) {
+    try (Memory timeval = new Memory(TIMEVAL_BYTES)) {
+      timeval.setLong(0, limit.toSeconds());
+      // At least 1: zero is for ever.
+      timeval.setLong(Long.BYTES, Math.max(1, limit.toNanosPart() / 1_000));
+      LibC.setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, timeval, TIMEVAL_BYTES);
     }
   }
 
@@ -56,6 +94,9 @@ final class UnixDatagram {
     private LibC() {}
 
     static native int socket(int domain, int type, int protocol) throws LastErrorException;
+
+    static native int setsockopt(int socket, int level, int name, Pointer value, int length)
+        throws LastErrorException;
 
     // size_t and ssize_t are 64 bits wide on every machine this runs on.
     static native long sendto(

@@ -8,6 +8,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Wait;
 import io.gpurunner.storage.Cancellation;
+import io.gpurunner.storage.StorageException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -50,6 +51,12 @@ final class Answers {
     return new Wait(
         clock.instant().plus(RunSettings.ENGINE_PAUSE),
         Optional.of("waits for the container engine: " + e.getMessage()));
+  }
+
+  /** The files may be there later: no fault of the job. */
+  Wait waitForFiles(StorageException e) {
+    return new Wait(
+        clock.instant().plus(RunSettings.FILES_PAUSE), Optional.of("waits: " + e.getMessage()));
   }
 
   Wait waitFor(Duration pause) {

@@ -2,7 +2,7 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.ledger.Standing;
-import io.gpurunner.api.JobId;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.ObjectKey;
@@ -10,35 +10,76 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
- * URLs of artifacts, signed anew at every call, so that none comes back expired. Thread-safe;
- * touches neither network nor disk.
+ * URLs of artifacts, signed anew at every call, so that none comes back expired. An artifact is
+ * looked for where its job was published, whatever store is configured now. Thread-safe; no
+ * network.
  */
 public final class ArtifactUrls {
-  private final ArtifactStore store;
-  private final boolean local;
+  private final ArtifactStore configured;
+  private final Function<ArtifactPlace, Optional<ArtifactStore>> others;
   private final Duration expiry;
   private final Clock clock;
 
   /**
-   * @param local whether the store is a directory of this machine, which retention sweeps
+   * @param configured where jobs are published now
+   * @param others the store of another place; empty where its URLs cannot be signed
    */
-  public ArtifactUrls(ArtifactStore store, boolean local, Duration expiry, Clock clock) {
-    this.store = store;
-    this.local = local;
+  public ArtifactUrls(
+      ArtifactStore configured,
+      Function<ArtifactPlace, Optional<ArtifactStore>> others,
+      Duration expiry,
+      Clock clock) {
+    this.configured = configured;
+    this.others = others;
     this.expiry = expiry;
     this.clock = clock;
   }
 
-  /** Empty where retention has removed the object from this machine. */
-  Optional<URI> urlFor(Standing job, String file) {
-    return local && job.files() != JobFiles.KEPT
-        ? Optional.empty()
-        : Optional.of(urlFor(job.id(), file));
+  /**
+   * Empty where a job published nothing, where retention has removed it from this machine, and
+   * where it cannot be signed for.
+   */
+  Optional<URI> urlFor(Standing job) {
+    return job.artifact()
+        .filter(artifact -> !isRemoved(artifact))
+        .flatMap(
+            artifact ->
+                storeOf(placeOf(artifact))
+                    .map(
+                        store ->
+                            store.signedUrl(
+                                new ObjectKey(new JobFolder(job.id().value()), artifact.file()),
+                                clock.instant(),
+                                expiry)));
   }
 
-  URI urlFor(JobId id, String file) {
-    return store.signedUrl(new ObjectKey(new JobFolder(id.value()), file), clock.instant(), expiry);
+  /** Why there is no URL of what a job published to a store that is not configured any more. */
+  Optional<String> whyOutOfReach(Standing job) {
+    return job.artifact()
+        .map(this::placeOf)
+        .filter(ArtifactPlace.Bucket.class::isInstance)
+        .map(ArtifactPlace.Bucket.class::cast)
+        .filter(bucket -> storeOf(bucket).isEmpty())
+        .map(
+            bucket ->
+                "the artifacts are in "
+                    + bucket.description()
+                    + ", for which this agent has no keys: it makes URLs for them once store.s3 is configured"
+                    + " with that server and keys that may read the bucket");
+  }
+
+  private ArtifactPlace placeOf(Standing.Published artifact) {
+    return artifact.place().orElseGet(configured::place);
+  }
+
+  private boolean isRemoved(Standing.Published artifact) {
+    return placeOf(artifact) instanceof ArtifactPlace.Local && artifact.files() != JobFiles.KEPT;
+  }
+
+  private Optional<ArtifactStore> storeOf(ArtifactPlace place) {
+    return place.equals(configured.place()) ? Optional.of(configured) : others.apply(place);
   }
 }

@@ -14,9 +14,10 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -29,13 +30,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class CallbackOutbox implements AutoCloseable {
   /** Callbacks on their way at a time. */
-  private static final int SENDING_LIMIT = 16;
+  static final int SENDING_LIMIT = 16;
 
   /** Those to one receiver, so that one that hangs does not hold up the others. */
-  private static final int RECEIVER_LIMIT = 4;
-
-  /** Due callbacks read at a time, until enough are on their way. */
-  private static final int PAGE_SIZE = 1_000;
+  static final int RECEIVER_LIMIT = 4;
 
   /** Pause after a try whose outcome could not be recorded. */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
@@ -57,6 +55,9 @@ public final class CallbackOutbox implements AutoCloseable {
 
   /** Of the rounds only. */
   private boolean waitsLimited;
+
+  /** The receiver that was sent to last. Of the rounds only. */
+  private String lastReceiver = "";
 
   public CallbackOutbox(
       JobLedger ledger,
@@ -115,13 +116,7 @@ public final class CallbackOutbox implements AutoCloseable {
       ledger.limitCallbackWaits(now.plus(RetrySchedule.LONGEST_DELAY));
       waitsLimited = true;
     }
-    List<PendingCallback> page = ledger.dueCallbacks(now, 0, PAGE_SIZE);
-    for (int skip = PAGE_SIZE;
-        !page.isEmpty() && sending.size() < SENDING_LIMIT;
-        skip += PAGE_SIZE) {
-      page.forEach(this::sendIfMayGo);
-      page = ledger.dueCallbacks(now, skip, PAGE_SIZE);
-    }
+    sendDue(now);
     // Those that are due and did not go wait for one on its way to come back, which rings.
     return ledger
         .nextCallbackAfter(now)
@@ -130,17 +125,32 @@ public final class CallbackOutbox implements AutoCloseable {
         .orElse(LOOK_INTERVAL);
   }
 
-  private void sendIfMayGo(PendingCallback callback) {
-    String receiver = receiverOf(callback);
-    if (mayGo(callback.deliveryId(), receiver)) {
-      sending.put(callback.deliveryId(), receiver);
-      senders.execute(() -> sendAndForget(callback));
+  /**
+   * Receivers take turns, so that one to which thousands are due hides no other. Nothing more can
+   * go once as many of them as may be on their way were looked at: to each, some that can go are
+   * due, or all are on their way.
+   */
+  private void sendDue(Instant now) {
+    SequencedSet<String> receivers =
+        new LinkedHashSet<>(ledger.dueReceivers(now, lastReceiver, SENDING_LIMIT));
+    if (receivers.size() < SENDING_LIMIT) {
+      receivers.addAll(ledger.dueReceivers(now, "", SENDING_LIMIT));
+    }
+    for (String receiver : receivers) {
+      if (sending.size() >= SENDING_LIMIT) {
+        return;
+      }
+      ledger.dueCallbacks(receiver, now, RECEIVER_LIMIT).forEach(this::sendIfMayGo);
     }
   }
 
-  /** Host and port. */
-  private static String receiverOf(PendingCallback callback) {
-    return String.valueOf(callback.url().getRawAuthority());
+  private void sendIfMayGo(PendingCallback callback) {
+    String receiver = callback.receiver();
+    if (mayGo(callback.deliveryId(), receiver)) {
+      sending.put(callback.deliveryId(), receiver);
+      lastReceiver = receiver;
+      senders.execute(() -> sendAndForget(callback));
+    }
   }
 
   private boolean mayGo(String deliveryId, String receiver) {
@@ -173,14 +183,14 @@ public final class CallbackOutbox implements AutoCloseable {
 
   /** One try at one callback, and its record. */
   void send(PendingCallback callback) {
-    Optional<URI> url = callback.artifact().map(file -> urls.urlFor(callback.job(), file));
+    Optional<URI> url = ledger.standing(callback.job()).flatMap(urls::urlFor);
     String body = CallbackBody.of(callback.job().value(), callback.success(), url);
     switch (sender.send(new CallbackDelivery(callback.deliveryId(), callback.url(), body))) {
       case CallbackResult.Delivered delivered -> {
         log.info(
             "{} callback delivered to {} (HTTP {})",
             callback.job(),
-            receiverOf(callback),
+            callback.receiver(),
             delivered.status());
         ledger.callbackDelivered(callback, "callback answered with HTTP " + delivered.status());
       }

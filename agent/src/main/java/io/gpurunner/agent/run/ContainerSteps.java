@@ -2,6 +2,7 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime.Signal;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.Observation;
@@ -69,20 +70,43 @@ final class ContainerSteps {
   }
 
   private Look look(Job job, JobState.Placed state) {
-    Optional<Observation> observation = inspect(new ContainerName(job.id(), state.attempt()));
+    Optional<Observation> observation = inspect(containerOf(job, state));
     Seen seen = Seen.of(state, observation);
     return new Look(
         Recovery.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
   }
 
+  /** The container of a job's present attempt; empty where the job is in no state to have one. */
+  static Optional<ContainerRef> containerOf(Job job) {
+    return job.state() instanceof JobState.Placed placed
+        ? Optional.of(containerOf(job, placed))
+        : Optional.empty();
+  }
+
+  /** By its id once that is recorded, so that nobody's label or name can hide it. */
+  private static ContainerRef containerOf(Job job, JobState.Placed state) {
+    Optional<String> recordedId =
+        switch (state) {
+          case JobState.Preparing _, JobState.Pulling _ -> Optional.empty();
+          case JobState.Starting starting -> starting.containerId();
+          case JobState.Running running -> Optional.of(running.containerId());
+          case JobState.Stopping stopping -> stopping.containerId();
+        };
+    return new ContainerRef(new ContainerName(job.id(), state.attempt()), recordedId);
+  }
+
   /** An engine that only says no to a look has said nothing about the container. */
-  private Optional<Observation> inspect(ContainerName name) {
+  private Optional<Observation> inspect(ContainerRef container) {
     try {
-      return ports.containers().inspect(name);
+      return ports.containers().inspect(container);
     } catch (ContainerException e) {
-      throw new ContainerException(
-          ContainerException.Kind.UNREACHABLE, String.valueOf(e.getMessage()), e);
+      throw unanswered(e);
     }
+  }
+
+  private static ContainerException unanswered(ContainerException e) {
+    return new ContainerException(
+        ContainerException.Kind.UNREACHABLE, String.valueOf(e.getMessage()), e);
   }
 
   /** Before there should be a container: the end of the run where there is one. */
@@ -102,20 +126,20 @@ final class ContainerSteps {
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    ContainerName name = new ContainerName(job.id(), state.attempt());
+    ContainerRef container = containerOf(job, state);
     Look look = look(job, state);
     return switch (look.verdict()) {
       case RENEW_BOOT -> new Advance(new JobEvent.Pulled(settings.bootId()));
-      case CREATE -> create(job, state, name);
+      case CREATE -> create(job, state, container.name());
       case RECORD_MADE ->
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
-      case REMOVE -> { // made anew, by the engine that is to start it
+      case REMOVE -> { // and created again, by the engine that is to start it
         ports.ledger().confirm(job);
-        yield remove(name);
+        yield removeDoubtful(container);
       }
       case START -> {
         ports.ledger().confirm(job);
-        ports.containers().start(name);
+        ports.containers().start(container);
         yield new Again();
       }
       case RECORD_START -> started(job, look.ran());
@@ -130,11 +154,23 @@ final class ContainerSteps {
     };
   }
 
+  /** An engine that cannot remove it yet is no end of a run that has not begun. */
+  private StepOutcome removeDoubtful(ContainerRef container) {
+    try {
+      return remove(container);
+    } catch (ContainerException e) {
+      throw unanswered(e);
+    }
+  }
+
   private StepOutcome create(Job job, JobState.Starting state, ContainerName name) {
     ports.ledger().confirm(job);
     try {
       ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
     } catch (StorageException e) {
+      if (e.kind() == StorageException.Kind.UNAVAILABLE) {
+        return answers.waitForFiles(e);
+      }
       return answers.ended(
           new Ending.Broken("the container could not be made: " + e.getMessage(), false));
     }
@@ -301,6 +337,7 @@ final class ContainerSteps {
       sentUnrecorded.remove(name);
       return release(job, state, state.goneAt().get());
     }
+    ContainerRef container = containerOf(job, state);
     Look look = look(job, state);
     if (state.containerId().isEmpty() && look.observation().isPresent()) {
       // So that its processes are found whatever somebody makes of its name meanwhile.
@@ -312,26 +349,26 @@ final class ContainerSteps {
         state.containerId().ifPresent(ports.containers()::endProcesses);
         yield new Advance(new JobEvent.ContainerGone(clock.instant()));
       }
-      case REMOVE -> remove(name);
-      case SIGNAL -> signal(job, state, name);
-      case SAVE_AND_REMOVE -> removeWithOutput(job, state, name, look.exited());
+      case REMOVE -> remove(container);
+      case SIGNAL -> signal(job, state, container);
+      case SAVE_AND_REMOVE -> removeWithOutput(job, state, container, look.exited());
       case Verdict other -> throw unforeseen(state, other);
     };
   }
 
   private StepOutcome removeWithOutput(
-      Job job, JobState.Stopping state, ContainerName name, Observation.Exited exited) {
-    Optional<String> lost = saveOutput(job, state, name, exited);
-    StepOutcome outcome = remove(name);
+      Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
+    Optional<String> lost = saveOutput(job, state, container, exited);
+    StepOutcome outcome = remove(container);
     if (lost.isPresent() && outcome instanceof Again) {
       ports.ledger().note(job.id(), "output-lost", "its output could not be kept: " + lost.get());
     }
     return outcome;
   }
 
-  private StepOutcome remove(ContainerName name) {
-    ports.containers().remove(name);
-    return inspect(name).isEmpty() ? new Again() : answers.waitFor(RunSettings.STOP_INTERVAL);
+  private StepOutcome remove(ContainerRef container) {
+    ports.containers().remove(container);
+    return inspect(container).isEmpty() ? new Again() : answers.waitFor(RunSettings.STOP_INTERVAL);
   }
 
   /**
@@ -341,11 +378,12 @@ final class ContainerSteps {
    * @return why it is given up, if it is
    */
   private Optional<String> saveOutput(
-      Job job, JobState.Stopping state, ContainerName name, Observation.Exited exited) {
+      Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
     try {
       ports
           .output()
-          .save(name, JobSteps.outputFile(ports.volumes().paths(job.folder()), state.attempt()));
+          .save(
+              container, JobSteps.outputFile(ports.volumes().paths(job.folder()), state.attempt()));
       return Optional.empty();
     } catch (ContainerException e) {
       Instant ended =
@@ -359,10 +397,10 @@ final class ContainerSteps {
     }
   }
 
-  private StepOutcome signal(Job job, JobState.Stopping state, ContainerName name) {
+  private StepOutcome signal(Job job, JobState.Stopping state, ContainerRef container) {
     Instant now = clock.instant();
     if (state.killAt().isEmpty()) {
-      ports.containers().signal(name, Signal.TERM);
+      ports.containers().signal(container, Signal.TERM);
       // From here on: an engine that is busy may have taken long to send it.
       return new Advance(new JobEvent.StopSignalled(clock.instant().plus(gracePeriod(job))));
     }
@@ -370,7 +408,7 @@ final class ContainerSteps {
     boolean isThisBoots = state.bootId().filter(settings.bootId()::equals).isPresent();
     // Under this boot it stands, though the configured grace period be shorter by now.
     if (isThisBoots ? !now.isBefore(killAt) : answers.isOver(killAt, gracePeriod(job))) {
-      ports.containers().signal(name, Signal.KILL);
+      ports.containers().signal(container, Signal.KILL);
     }
     Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
     return new Wait(now.isBefore(killAt) && killAt.isBefore(nextLook) ? killAt : nextLook);
@@ -411,7 +449,7 @@ final class ContainerSteps {
       ContainerName name = new ContainerName(job.id(), state.attempt());
       Optional<Instant> killAt = killAt(job, state, name);
       boolean graceIsOver = killAt.filter(at -> !clock.instant().isBefore(at)).isPresent();
-      ports.containers().signal(name, graceIsOver ? Signal.KILL : Signal.TERM);
+      ports.containers().signal(containerOf(job, state), graceIsOver ? Signal.KILL : Signal.TERM);
       if (killAt.isEmpty()) {
         sentUnrecorded.put(name, clock.instant());
       }
@@ -468,8 +506,7 @@ final class ContainerSteps {
           "the container engine came down while it was to start the container; whether the job ran"
               + " is not known";
       case FAIL_LOST -> "the container engine lost the container while the job ran";
-      case FAIL_REPLACED ->
-          "the container was replaced or started again from outside while the job ran";
+      case FAIL_REPLACED -> "the container was started again from outside while the job ran";
       case FAIL_RESTARTING -> "the container was set from outside to restart by itself";
       case FAIL_REBOOTED -> "the host rebooted while the job ran";
       case Verdict other -> throw new IllegalArgumentException("no failure: " + other);

@@ -9,11 +9,11 @@ import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.JobVolumes;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiFunction;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -100,19 +100,21 @@ public final class Dispatcher implements AutoCloseable {
   }
 
   private List<Placement.Start> decide() {
-    Collection<Job> live = ledger.live();
-    List<Job> queued = live.stream().filter(job -> job.state() instanceof JobState.Queued).toList();
+    Map<Boolean, List<Job>> live =
+        ledger.live().stream()
+            .collect(Collectors.partitioningBy(job -> job.state() instanceof JobState.Queued));
+    List<Job> queued = live.getOrDefault(true, List.of());
     if (queued.isEmpty()) {
       waiting = Map.of();
       return List.of();
     }
-    long placed = live.stream().filter(job -> job.state() instanceof JobState.Placed).count();
+    // The look at the devices is taken after the jobs were read: a device that a job has given back
+    // was seen free before, so it is not mistaken for one that somebody else uses.
     Placement.Machine machine =
         new Placement.Machine(
             gpus.snapshot(),
-            ledger.leases(),
-            Math.toIntExact(placed),
-            DiskSpace.of(volumes.freeBytes(), live, artifactsHere));
+            live.getOrDefault(false, List.of()),
+            new DiskSpace(volumes.freeBytes(), artifactsHere));
     Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();
     return decision.starts();

@@ -8,6 +8,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.ledger.LiveLoad;
 import io.gpurunner.agent.ledger.Standing;
+import io.gpurunner.api.ApiLimits;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
@@ -19,12 +20,13 @@ import io.gpurunner.api.Jobs;
 import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.api.RequestRefusedException.Kind;
 import io.gpurunner.gpu.GpuUuid;
-import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -49,10 +51,20 @@ public final class JobDesk implements Jobs {
 
   private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
 
-  /** A page of the largest requests takes tens of MB while it is made. */
-  private static final int LISTS_AT_A_TIME = 2;
+  /**
+   * Rows of lists that are put together at a time, for all users: two pages of the largest size,
+   * which take tens of MB each where the requests are the longest.
+   */
+  static final int ROWS_LISTED_AT_A_TIME = 2 * ApiLimits.MAX_PAGE_SIZE;
 
-  private final Semaphore lists = new Semaphore(LISTS_AT_A_TIME, true);
+  /** A list is put together within milliseconds. */
+  private static final Duration LIST_RETRY_AFTER = Duration.ofSeconds(1);
+
+  private final Semaphore listedRows = new Semaphore(ROWS_LISTED_AT_A_TIME);
+
+  /** Users whose list is put together now: one at a time for each. */
+  private final Set<String> listing = ConcurrentHashMap.newKeySet();
+
   private final JobLedger ledger;
   private final Dispatcher dispatcher;
   private final Function<JobId, Optional<String>> missing;
@@ -93,9 +105,9 @@ public final class JobDesk implements Jobs {
   @Override
   public JobId create(
       Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
-    refuseWhereNotReady();
+    refuseWhereNotReady(request);
     refuseWhereOverLimit(caller);
-    return idOf(onLedger(() -> ledger.create(caller.user(), request, source, idempotencyKey)));
+    return idOf(onLedger(() -> ledger.create(caller, request, source, idempotencyKey)));
   }
 
   private static JobId idOf(Creation creation) {
@@ -111,14 +123,14 @@ public final class JobDesk implements Jobs {
     };
   }
 
-  private void refuseWhereNotReady() {
-    Health.Report report = health.report();
-    if (!report.ready()) {
-      String parts =
-          report.parts().stream()
-              .filter(part -> !part.ok())
-              .map(part -> part.name() + ": " + part.message())
-              .collect(Collectors.joining("; "));
+  private void refuseWhereNotReady(JobRequest request) {
+    String parts =
+        health.report().parts().stream()
+            .filter(part -> !part.ok())
+            .filter(part -> request.gpuNumber() > 0 || !part.name().equals(Readiness.GPUS))
+            .map(part -> part.name() + ": " + part.message())
+            .collect(Collectors.joining("; "));
+    if (!parts.isEmpty()) {
       throw new RequestRefusedException(
           Kind.UNAVAILABLE, "not ready to take jobs: " + parts, RETRY_AFTER);
     }
@@ -161,17 +173,7 @@ public final class JobDesk implements Jobs {
   }
 
   private JobStatus statusOf(Standing job) {
-    return switch (job.state()) {
-      case JobState.Live _ -> new JobStatus(JobStatus.Phase.WORKING, Optional.empty());
-      case JobState.Succeeded succeeded ->
-          new JobStatus(JobStatus.Phase.SUCCESS, artifactUrl(job, succeeded));
-      case JobState.Failed _, JobState.Deleted _ ->
-          new JobStatus(JobStatus.Phase.FAIL, Optional.empty());
-    };
-  }
-
-  private Optional<URI> artifactUrl(Standing job, JobState.Succeeded succeeded) {
-    return succeeded.artifact().flatMap(file -> urls.urlFor(job, file));
+    return new JobStatus(job.phase(), urls.urlFor(job));
   }
 
   @Override
@@ -212,11 +214,28 @@ public final class JobDesk implements Jobs {
 
   @Override
   public JobPage list(Caller caller, int page, int size) {
-    lists.acquireUninterruptibly();
+    if (!listing.add(caller.user())) {
+      throw new RequestRefusedException(
+          Kind.TOO_MANY,
+          "another list for " + caller.user() + " is being put together; ask again after it",
+          LIST_RETRY_AFTER);
+    }
     try {
-      return listNow(caller, page, size);
+      if (!listedRows.tryAcquire(size)) {
+        throw new RequestRefusedException(
+            Kind.UNAVAILABLE,
+            "lists of "
+                + ROWS_LISTED_AT_A_TIME
+                + " jobs are being put together for others, the most at a time; ask again",
+            LIST_RETRY_AFTER);
+      }
+      try {
+        return listNow(caller, page, size);
+      } finally {
+        listedRows.release(size);
+      }
     } finally {
-      lists.release();
+      listing.remove(caller.user());
     }
   }
 
@@ -224,7 +243,7 @@ public final class JobDesk implements Jobs {
     Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
     List<JobDetail> content =
         ledger.page(user, page, size).stream().map(job -> detailOf(job, List.of())).toList();
-    return new JobPage(content, ledger.count(user));
+    return new JobPage(content, onLedger(() -> ledger.count(user)));
   }
 
   @Override
@@ -267,11 +286,12 @@ public final class JobDesk implements Jobs {
         events);
   }
 
-  private static Optional<String> reason(Job job) {
+  private Optional<String> reason(Job job) {
     return switch (job.state()) {
       case JobState.Failed failed -> Optional.of(failed.reason());
       case JobState.Deleted deleted -> Optional.of("deleted by " + deleted.by());
-      case JobState.Live _, JobState.Succeeded _ -> Optional.empty();
+      case JobState.Succeeded _ -> urls.whyOutOfReach(Standing.of(job));
+      case JobState.Live _ -> Optional.empty();
     };
   }
 

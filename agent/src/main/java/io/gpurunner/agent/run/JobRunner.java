@@ -26,6 +26,7 @@ public final class JobRunner implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(JobRunner.class);
 
   private final JobLedger ledger;
+  private final JobSteps steps;
   private final Stepping stepping;
   private final Clock clock;
   private final Map<JobId, Loop> loops = new ConcurrentHashMap<>();
@@ -33,6 +34,7 @@ public final class JobRunner implements AutoCloseable {
 
   public JobRunner(JobLedger ledger, JobSteps steps, Clock clock) {
     this.ledger = ledger;
+    this.steps = steps;
     this.stepping =
         new Stepping(ledger, job -> whileOpen(steps.step(job)), steps::enforceUnrecorded, clock);
     this.clock = clock;
@@ -48,6 +50,7 @@ public final class JobRunner implements AutoCloseable {
 
   /** Takes up every job of the ledger that has left the queue, and from now on each that does. */
   public void start() {
+    steps.listen(this::wake);
     ledger.listen(this::heardOf);
     ledger.live().forEach(this::heardOf);
   }

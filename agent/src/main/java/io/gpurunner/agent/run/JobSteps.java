@@ -13,21 +13,27 @@ import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Idle;
 import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * One step of a job: reads where it stands, makes one effect through a port, and says what to
  * commit. Every effect can be repeated, so that after a crash the same step is simply made again:
- * this is all the recovery there is. Stateless; thread-safe; blocks for a bounded time.
+ * this is all the recovery there is. Holds who waits for a turn, and nothing else about a job.
+ * Thread-safe.
  */
 public final class JobSteps {
   private static final Logger log = LoggerFactory.getLogger(JobSteps.class);
@@ -38,6 +44,9 @@ public final class JobSteps {
   private final Answers answers;
   private final ContainerSteps containerSteps;
   private final UploadSteps uploadSteps;
+  private final Turns copying;
+  private final Turns syncing;
+  private final Turns uploading;
 
   /** What the steps act on. */
   public record Ports(
@@ -49,6 +58,7 @@ public final class JobSteps {
       JobVolumes volumes,
       VolumeWatch watch,
       ArtifactStore store,
+      ArtifactPublisher publisher,
       GpuInventory gpus) {}
 
   public JobSteps(Ports ports, RunSettings settings, Clock clock) {
@@ -57,11 +67,36 @@ public final class JobSteps {
     this.clock = clock;
     this.answers = new Answers(ports.ledger(), clock);
     this.containerSteps = new ContainerSteps(ports, settings, clock, answers);
-    this.uploadSteps = new UploadSteps(ports, settings.bootId(), clock, answers);
+    this.copying =
+        new Turns(FileWork.COPYING_LIMIT, "to copy the checkpoints it resumes from", clock);
+    this.syncing = new Turns(1, "to have its files written to disk", clock);
+    this.uploading = new Turns(ArtifactPublisher.AT_A_TIME, "to be uploaded", clock);
+    this.uploadSteps =
+        new UploadSteps(ports, settings.bootId(), clock, answers, syncing, uploading);
+  }
+
+  /**
+   * @param wake called with each job that has waited for a turn and need not any more; must not
+   *     block
+   */
+  void listen(Consumer<JobId> wake) {
+    turns().forEach(turns -> turns.listen(wake));
+  }
+
+  private List<Turns> turns() {
+    return List.of(copying, syncing, uploading);
   }
 
   /** Makes the next step of a job that was read from the ledger just now. */
   public StepOutcome step(Job job) {
+    try {
+      return stepNow(job);
+    } finally {
+      turns().forEach(turns -> turns.stepped(job.id()));
+    }
+  }
+
+  private StepOutcome stepNow(Job job) {
     try {
       return switch (job.state()) {
         case JobState.Queued _, JobState.Final _ -> new Idle();
@@ -111,25 +146,35 @@ public final class JobSteps {
     if (foreign.isPresent()) {
       return foreign.get();
     }
+    boolean copies = state.attempt() == 1 && job.request().resumeFrom().isPresent();
+    return copies
+        ? copying.take(job.id(), () -> prepareDirectories(job, job.request().resumeFrom()))
+        : prepareDirectories(job, Optional.empty());
+  }
+
+  private StepOutcome prepareDirectories(Job job, Optional<JobId> seed) {
     long checkpointLimit = VolumeLimits.checkpointBytes(job.request());
     long modelLimit = VolumeLimits.modelBytes(job.request());
     try {
       ports.volumes().prepare(job.folder(), checkpointLimit, modelLimit);
-      if (state.attempt() == 1 && job.request().resumeFrom().isPresent()) {
+      if (seed.isPresent()) {
         ports
             .volumes()
             .seedCheckpoint(
                 job.folder(),
                 checkpointLimit,
-                VolumeLimits.folderOf(job.request().resumeFrom().get()),
+                VolumeLimits.folderOf(seed.get()),
                 answers.deletionOf(job));
       }
     } catch (StorageException e) {
-      return e.kind() == StorageException.Kind.CANCELLED
-          ? new Again()
-          : answers.ended(
-              new Ending.Broken(
-                  "the job's directories could not be made: " + e.getMessage(), false));
+      return switch (e.kind()) {
+        case CANCELLED -> new Again();
+        case UNAVAILABLE -> answers.waitForFiles(e);
+        case FULL, REFUSED, UNFIT ->
+            answers.ended(
+                new Ending.Broken(
+                    "the job's directories could not be made: " + e.getMessage(), false));
+      };
     }
     return new Advance(new JobEvent.Prepared(clock.instant()));
   }

@@ -9,6 +9,7 @@ import io.gpurunner.api.JobType;
 import io.gpurunner.api.LibraryMount;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
@@ -27,13 +28,16 @@ public final class LocalSpecs implements SpecSource {
   private final Library models;
   private final GpuInventory gpus;
   private final long hostMemoryBytes;
+  private final FileWork files;
 
   public LocalSpecs(
       JobVolumes volumes,
       Library datasets,
       Library models,
       GpuInventory gpus,
-      long hostMemoryBytes) {
+      long hostMemoryBytes,
+      FileWork files) {
+    this.files = files;
     this.volumes = volumes;
     this.datasets = datasets;
     this.models = models;
@@ -46,7 +50,7 @@ public final class LocalSpecs implements SpecSource {
     // Not the paths alone: the machine may have been started anew since they were prepared.
     JobPaths paths = volumes.reveal(job.folder());
     if (job.request().jobType() == JobType.MPI) {
-      writeHostfile(paths, job.request().gpuNumber());
+      files.run(FileWork.Task.PREPARE, () -> writeHostfile(paths, job.request().gpuNumber()));
     }
     return ContainerSpecs.build(
         job.request(),
@@ -59,6 +63,9 @@ public final class LocalSpecs implements SpecSource {
         gpus.snapshot().devices().size());
   }
 
+  /**
+   * @throws StorageException UNAVAILABLE where the library does not answer: the job waits
+   */
   private static Path find(Library library, String what, LibraryMount mount) {
     Optional<Path> path = library.find(mount.name());
     return path.orElseThrow(

@@ -9,7 +9,9 @@ import io.gpurunner.api.CallbackVerdict;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuAvailability;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.LibraryNames;
 import io.gpurunner.api.MachineFacts;
+import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
@@ -17,19 +19,23 @@ import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
+import io.gpurunner.storage.StorageException;
 import java.net.URI;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What requests are checked against: this machine as it is now. Thread-safe. */
 public final class MachineView implements MachineFacts {
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
+
   private final GpuInventory gpus;
   private final JobLedger ledger;
   private final Library datasets;
@@ -60,6 +66,11 @@ public final class MachineView implements MachineFacts {
     this.models = models;
     this.callbacks = callbacks;
     this.maxVolumeMegabytes = maxVolumeMegabytes;
+  }
+
+  @Override
+  public Optional<String> gpuFault() {
+    return gpus.snapshot().fault();
   }
 
   @Override
@@ -101,13 +112,36 @@ public final class MachineView implements MachineFacts {
   }
 
   @Override
-  public SortedSet<String> datasets() {
-    return datasets.names();
+  public LibraryNames datasets() {
+    return new NamesOf(datasets);
   }
 
   @Override
-  public SortedSet<String> models() {
-    return models.names();
+  public LibraryNames models() {
+    return new NamesOf(models);
+  }
+
+  private record NamesOf(Library library) implements LibraryNames {
+    @Override
+    public boolean has(String name) {
+      return answered(() -> library.find(name).isPresent());
+    }
+
+    @Override
+    public Listed first(int count) {
+      Library.Names names = answered(() -> library.first(count));
+      return new Listed(names.names(), names.more());
+    }
+  }
+
+  /** A disk that does not answer says nothing of the request. */
+  private static <T> T answered(Supplier<T> look) {
+    try {
+      return look.get();
+    } catch (StorageException e) {
+      throw new RequestRefusedException(
+          RequestRefusedException.Kind.UNAVAILABLE, String.valueOf(e.getMessage()), RETRY_AFTER);
+    }
   }
 
   @Override
@@ -117,7 +151,7 @@ public final class MachineView implements MachineFacts {
 
   @Override
   public Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes) {
-    long disk = volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    long disk = answered(volumes::totalBytes) / VolumeLimits.BYTES_PER_MEGABYTE;
     long artifacts = artifactsHere ? modelVolumeMegabytes : 0;
     long need = ckptVolumeMegabytes + modelVolumeMegabytes + artifacts;
     return need <= disk

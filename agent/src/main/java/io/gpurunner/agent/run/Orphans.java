@@ -1,10 +1,9 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
-import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.LabelledContainer;
-import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.run.Recovery.Boot;
 import io.gpurunner.agent.run.Recovery.Phase;
@@ -20,9 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes containers that carry this agent's label and that no job of the ledger has: renamed by
- * somebody, or of a ledger of which an older copy was put in place. Only after a while, in which an
- * administrator can look. Containers without the label are never touched.
+ * Removes containers that carry this agent's label and that no job of the ledger has: those of a
+ * ledger of which an older copy was put in place. Only after a while, in which an administrator can
+ * look. Containers without the label are never touched.
  */
 public final class Orphans implements AutoCloseable {
   /** From the first look that found a container to belong to no job, to its removal. */
@@ -54,8 +53,10 @@ public final class Orphans implements AutoCloseable {
     Instant now = clock.instant();
     try {
       // First the containers, then the jobs: one that is made in between belongs to a job then.
+      List<LabelledContainer> listed = containers.list();
+      List<ContainerRef> wanted = wanted();
       List<LabelledContainer> orphans =
-          containers.list().stream().filter(this::belongsToNoJob).toList();
+          listed.stream().filter(found -> wanted.stream().noneMatch(found::is)).toList();
       Map<LabelledContainer, Instant> known = foundAt;
       Map<LabelledContainer, Instant> found = new LinkedHashMap<>();
       orphans.forEach(orphan -> found.put(orphan, foundBefore(known, orphan, now)));
@@ -98,20 +99,12 @@ public final class Orphans implements AutoCloseable {
     return before;
   }
 
-  private boolean belongsToNoJob(LabelledContainer container) {
-    return container.name().map(this::isOfNoAttempt).orElse(true);
-  }
-
-  private boolean isOfNoAttempt(ContainerName name) {
-    return ledger
-        .findLive(name.job())
-        .map(job -> !(job.state() instanceof JobState.Placed placed && has(placed, name.attempt())))
-        .orElse(true);
-  }
-
-  private static boolean has(JobState.Placed placed, int attempt) {
-    return placed.attempt() == attempt
-        && Recovery.of(Phase.of(placed), Seen.RUNNING, Boot.SAME) != Verdict.REAP;
+  /** The containers that jobs have, or are about to have. */
+  private List<ContainerRef> wanted() {
+    return ledger.live().stream()
+        .filter(job -> Recovery.of(Phase.of(job.state()), Seen.RUNNING, Boot.SAME) != Verdict.REAP)
+        .flatMap(job -> ContainerSteps.containerOf(job).stream())
+        .toList();
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.DeviceChoice;
 import io.gpurunner.gpu.DeviceFitness;
@@ -8,10 +9,12 @@ import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuType;
 import io.gpurunner.gpu.GpuUuid;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -22,16 +25,21 @@ import java.util.Set;
 
 /**
  * Which queued jobs start now, and why the others wait: a pure function. Order is priority, then
- * arrival. A job that waits holds back the jobs behind it for its GPU type and the disk space it
- * needs, so that it does not starve, and no others; one that cannot start whichever jobs end holds
- * back none.
+ * arrival.
+ *
+ * <p>What jobs can lack is of several kinds: the GPUs of each type, the disk, the places for jobs
+ * without GPUs. A job that waits never holds back a job that needs none of what it waits for, and a
+ * job that the ends of other jobs cannot let start holds back none (docs/adr/014).
  */
 final class Placement {
   /**
-   * Jobs that may be placed at a time, with or without GPUs: a limit on threads, connections and
-   * containers.
+   * How many jobs without GPUs may be placed at a time: a limit on threads, connections, containers
+   * and the load of the machine. Jobs with GPUs are limited by the devices.
    */
-  static final int PLACED_LIMIT = 256;
+  static final int CPU_PLACES = 64;
+
+  /** How many of these places one user gets, so that others' jobs start while his burst runs. */
+  static final int CPU_PLACES_PER_USER = 32;
 
   /** First in the queue first. */
   static final Comparator<Job> ORDER =
@@ -43,10 +51,9 @@ final class Placement {
   /**
    * The machine as the decision sees it.
    *
-   * @param leases who holds which device
-   * @param placedJobs jobs that hold a place now
+   * @param holding jobs that hold something: GPUs, a place, disk space
    */
-  record Machine(GpuSnapshot gpus, Map<GpuUuid, JobId> leases, int placedJobs, DiskSpace disk) {}
+  record Machine(GpuSnapshot gpus, Collection<Job> holding, DiskSpace disk) {}
 
   /** A job to start, and the devices it gets. */
   record Start(Job job, List<GpuUuid> gpus) {}
@@ -61,131 +68,230 @@ final class Placement {
     return new Round(machine).decide(queued.stream().sorted(ORDER).toList());
   }
 
+  private static boolean needsPlace(Job job) {
+    return job.request().gpuNumber() == 0;
+  }
+
   private static final class Round {
-    /** What there is to know of a GPU type; found out once for all jobs that ask for it. */
-    private record Wanted(GpuType type, String normalised, long working) {}
+    /**
+     * What there is to know of a GPU type; found out once for all jobs that ask for it.
+     *
+     * @param obtainable how many can be handed out once no job holds any: those that are fit now,
+     *     and those that jobs hold and that are sound
+     */
+    private record Wanted(GpuType type, String normalised, long obtainable) {}
 
     private final Machine machine;
+    private final Map<GpuUuid, JobId> leases = new HashMap<>();
     private final Map<String, Wanted> wanted = new HashMap<>();
     private final List<GpuDevice> free;
     private final Set<String> heldBackTypes = new HashSet<>();
-    private int places;
-    private long diskBytes;
+    private final Share disk;
+    private final Share places = new Share(CPU_PLACES);
+    private final Map<String, Share> placesOfUsers = new HashMap<>();
+
+    /**
+     * The jobs that hold something and are not ahead of the job that is looked at, in the order of
+     * the queue.
+     */
+    private final Deque<Job> holdersBehind;
 
     Round(Machine machine) {
       this.machine = machine;
-      this.places = PLACED_LIMIT - machine.placedJobs();
-      this.diskBytes = machine.disk().unpromisedBytes();
+      this.disk = new Share(machine.disk().freeBytes());
+      this.holdersBehind = new ArrayDeque<>(machine.holding().stream().sorted(ORDER).toList());
+      for (Job holder : holdersBehind) {
+        disk.hold(machine.disk().promisedTo(holder));
+        if (holder.state() instanceof JobState.Placed placed) {
+          placed.gpus().forEach(gpu -> leases.put(gpu, holder.id()));
+          if (needsPlace(holder)) {
+            places.hold(1);
+            placesOf(holder).hold(1);
+          }
+        }
+      }
       this.free =
           new ArrayList<>(
-              machine.gpus().fault().isPresent()
-                  ? List.of()
-                  : machine.gpus().devices().stream()
-                      .filter(device -> !machine.leases().containsKey(device.uuid()))
-                      .filter(device -> DeviceFitness.unfitReason(device).isEmpty())
-                      .toList());
+              DeviceFitness.fitDevices(machine.gpus()).stream()
+                  .filter(device -> !leases.containsKey(device.uuid()))
+                  .toList());
+    }
+
+    private Share placesOf(Job job) {
+      return placesOfUsers.computeIfAbsent(job.user(), _ -> new Share(CPU_PLACES_PER_USER));
     }
 
     Decision decide(List<Job> ordered) {
       List<Start> starts = new ArrayList<>();
       Map<JobId, Waiting> waiting = new LinkedHashMap<>();
       for (Job job : ordered) {
-        Optional<String> obstacle = obstacle(job);
-        if (obstacle.isEmpty()) {
+        passHoldersAheadOf(job);
+        List<String> obstacles = obstacles(job);
+        if (obstacles.isEmpty()) {
           starts.add(new Start(job, take(job)));
         } else {
-          waiting.put(job.id(), new Waiting(waiting.size() + 1, obstacle.get()));
-          if (machine.disk().everFits(job.request()) && everHasDevices(job)) {
-            holdBack(job);
-          }
+          waiting.put(job.id(), new Waiting(waiting.size() + 1, "waits for " + and(obstacles)));
+          holdBack(job);
         }
       }
       return new Decision(List.copyOf(starts), Collections.unmodifiableMap(waiting));
     }
 
-    /** Whether the end of jobs alone can make so many devices free: a lost one never comes free. */
-    private boolean everHasDevices(Job job) {
-      return job.request().gpuNumber() <= wanted(job).working();
+    private static String and(List<String> obstacles) {
+      return String.join("; and for ", obstacles);
     }
 
-    private Wanted wanted(Job job) {
-      return wanted.computeIfAbsent(
-          job.request().gpuType(),
-          name -> {
-            GpuType type = GpuType.ofProductName(name);
-            return new Wanted(type, type.normalised(), working(type));
-          });
+    private void passHoldersAheadOf(Job job) {
+      while (!holdersBehind.isEmpty() && ORDER.compare(holdersBehind.getFirst(), job) < 0) {
+        Job ahead = holdersBehind.removeFirst();
+        disk.passed(machine.disk().promisedTo(ahead));
+        if (ahead.state() instanceof JobState.Placed && needsPlace(ahead)) {
+          places.passed(1);
+          placesOf(ahead).passed(1);
+        }
+      }
     }
 
-    private long working(GpuType type) {
-      return machine.gpus().devices().stream()
-          .filter(device -> device.presence() != GpuDevice.Presence.LOST)
-          .filter(device -> device.type().matches(type))
-          .count();
+    /** What the job waits for; none where it starts. */
+    private List<String> obstacles(Job job) {
+      List<String> obstacles = new ArrayList<>();
+      if (needsPlace(job)) {
+        placeObstacle(job).ifPresent(obstacles::add);
+      } else {
+        gpuObstacle(job).ifPresent(obstacles::add);
+      }
+      diskObstacle(job).ifPresent(obstacles::add);
+      return obstacles;
     }
 
+    /**
+     * Keeps room for a job that waits, of each kind it needs, against the jobs behind it: also of
+     * those that it does not lack now, or two kinds could be short by turns for ever. GPUs only
+     * where it waits for them: they would be idle.
+     */
     private void holdBack(Job job) {
-      diskBytes -= machine.disk().need(job.request());
-      if (job.request().gpuNumber() > 0) {
+      if (!machine.disk().everFits(job.request())) {
+        return;
+      }
+      if (needsPlace(job)) {
+        placesOf(job).keepFor(1);
+        if (placesOf(job).free() <= 0) {
+          return; // It waits for jobs of its own user, and others go first.
+        }
+        places.keepFor(1);
+      } else if (!isObtainable(job)) {
+        return;
+      } else if (!areFree(job)) {
         heldBackTypes.add(wanted(job).normalised());
       }
+      disk.keepFor(machine.disk().need(job.request()));
     }
 
-    private Optional<String> obstacle(Job job) {
-      if (places <= 0) {
+    // ---- places
+
+    private Optional<String> placeObstacle(Job job) {
+      if (placesOf(job).free() <= 0) {
         return Optional.of(
-            "waits for a place: " + PLACED_LIMIT + " jobs are running, the most at a time");
+            "a place: "
+                + CPU_PLACES_PER_USER
+                + " jobs without GPUs of "
+                + job.user()
+                + " are running, the most of one user at a time");
       }
-      Optional<String> diskObstacle = diskObstacle(job);
-      return diskObstacle.isPresent() || job.request().gpuNumber() == 0
-          ? diskObstacle
-          : gpuObstacle(job);
+      if (places.free() <= 0) {
+        return Optional.of(
+            "a place: " + CPU_PLACES + " jobs without GPUs are running, the most at a time");
+      }
+      return placesOf(job).has(1) && places.has(1)
+          ? Optional.empty()
+          : Optional.of("a place behind a job without GPUs ahead of it");
     }
+
+    // ---- disk
 
     private Optional<String> diskObstacle(Job job) {
       long need = machine.disk().need(job.request());
-      if (need <= diskBytes) {
+      if (disk.has(need)) {
         return Optional.empty();
       }
-      String wants = "waits for disk space: it needs " + megabytes(need) + " MB, ";
+      String needs = "disk space: it needs " + megabytes(need) + " MB, ";
+      if (!machine.disk().everFits(job.request())) {
+        return Optional.of(
+            needs
+                + megabytes(machine.disk().freeBytes())
+                + " MB are free above the agent's reserve, whichever jobs end: files must be"
+                + " removed from the disk");
+      }
       return Optional.of(
-          machine.disk().everFits(job.request())
-              ? wants
-                  + megabytes(Math.max(0, diskBytes))
-                  + " MB are not promised to jobs ahead of it"
-              : wants
-                  + megabytes(machine.disk().freeBytes())
-                  + " MB are free above the agent's reserve, whichever jobs end: files must be removed from"
-                  + " the disk");
+          needs
+              + megabytes(Math.max(0, disk.available()))
+              + " MB are not promised to jobs that run or are ahead of it");
     }
 
     private static long megabytes(long bytes) {
       return bytes / VolumeLimits.BYTES_PER_MEGABYTE;
     }
 
-    private Optional<String> gpuObstacle(Job job) {
-      int count = job.request().gpuNumber();
-      if (machine.gpus().fault().isPresent()) {
-        return Optional.of("waits for the GPUs to be readable: " + machine.gpus().fault().get());
-      }
-      if (heldBackTypes.contains(wanted(job).normalised())) {
-        return Optional.of("waits behind a job ahead of it for " + typeOf(job).label());
-      }
-      if (DeviceChoice.choose(free, typeOf(job), count).isPresent()) {
-        return Optional.empty();
-      }
-      String never =
-          everHasDevices(job)
-              ? ""
-              : "; this machine has only "
-                  + wanted(job).working()
-                  + " that work, whichever jobs end";
-      return Optional.of(
-          "waits for " + count + " × " + typeOf(job).label() + ": " + census(typeOf(job)) + never);
+    // ---- GPUs
+
+    private Wanted wanted(Job job) {
+      return wanted.computeIfAbsent(
+          job.request().gpuType(),
+          name -> {
+            GpuType type = GpuType.ofProductName(name);
+            return new Wanted(type, type.normalised(), obtainable(type));
+          });
+    }
+
+    private long obtainable(GpuType type) {
+      return machine.gpus().devices().stream()
+          .filter(device -> device.type().matches(type))
+          .filter(device -> comesFree(device) || free.contains(device))
+          .count();
     }
 
     /**
-     * In words: how many of that type are free, which job holds which, and what is wrong with the
+     * Whether a device can be handed out again once the job that holds it has ended. Processes and
+     * memory on it are that job's.
+     */
+    private boolean comesFree(GpuDevice device) {
+      return leases.containsKey(device.uuid())
+          && device.fault().isEmpty()
+          && machine.gpus().fault().isEmpty();
+    }
+
+    /** Whether the ends of jobs alone can make so many devices free. */
+    private boolean isObtainable(Job job) {
+      return job.request().gpuNumber() <= wanted(job).obtainable();
+    }
+
+    private boolean areFree(Job job) {
+      return DeviceChoice.choose(free, typeOf(job), job.request().gpuNumber()).isPresent();
+    }
+
+    private Optional<String> gpuObstacle(Job job) {
+      if (machine.gpus().fault().isPresent()) {
+        return Optional.of("the GPUs to be readable: " + machine.gpus().fault().get());
+      }
+      if (!isObtainable(job)) {
+        return Optional.of(
+            lacking(job)
+                + "; this machine has only "
+                + wanted(job).obtainable()
+                + " that it can hand out, whichever jobs end, so jobs behind it go first");
+      }
+      if (heldBackTypes.contains(wanted(job).normalised())) {
+        return Optional.of(typeOf(job).label() + " behind a job ahead of it");
+      }
+      return areFree(job) ? Optional.empty() : Optional.of(lacking(job));
+    }
+
+    private String lacking(Job job) {
+      return job.request().gpuNumber() + " × " + typeOf(job).label() + ": " + census(typeOf(job));
+    }
+
+    /**
+     * In words: how many of that type are free, how many jobs hold, and what is wrong with the
      * rest.
      */
     private String census(GpuType type) {
@@ -193,14 +299,7 @@ final class Placement {
       Map<String, Integer> others = new LinkedHashMap<>();
       for (GpuDevice device : machine.gpus().devices()) {
         if (device.type().matches(type) && !free.contains(device)) {
-          JobId holder = machine.leases().get(device.uuid());
-          String why =
-              holder != null
-                  ? "held by another job"
-                  : DeviceFitness.unfitReason(device)
-                      .map(reason -> "unfit (" + reason + ")")
-                      .orElse("about to be handed to an earlier job");
-          others.merge(why, 1, Integer::sum);
+          others.merge(whyNotFree(device), 1, Integer::sum);
         }
       }
       StringBuilder words = new StringBuilder(freeCount + " free");
@@ -208,10 +307,29 @@ final class Placement {
       return words.toString();
     }
 
+    private String whyNotFree(GpuDevice device) {
+      if (comesFree(device)) {
+        return "held by another job";
+      }
+      if (leases.containsKey(device.uuid())) {
+        return "held by another job and unfit ("
+            + DeviceFitness.unfitReason(device).orElse("")
+            + ")";
+      }
+      return DeviceFitness.unfitReason(device)
+          .map(
+              reason ->
+                  device.fault().isPresent()
+                      ? "unfit (" + reason + ")"
+                      : "in use by others than this agent's jobs (" + reason + ")")
+          .orElse("about to be handed to an earlier job");
+    }
+
     private List<GpuUuid> take(Job job) {
-      places--;
-      diskBytes -= machine.disk().need(job.request());
-      if (job.request().gpuNumber() == 0) {
+      disk.take(machine.disk().need(job.request()));
+      if (needsPlace(job)) {
+        places.take(1);
+        placesOf(job).take(1);
         return List.of();
       }
       List<GpuDevice> chosen =
@@ -222,6 +340,65 @@ final class Placement {
 
     private GpuType typeOf(Job job) {
       return wanted(job).type();
+    }
+  }
+
+  /**
+   * Something that jobs hold an amount of: bytes of the disk, places. It is given out in the order
+   * of the queue. For each job that waits, so much is kept that it can start once the jobs ahead of
+   * it have ended; what is left beyond that may go to jobs behind it.
+   */
+  private static final class Share {
+    /** What there is once no job holds any. */
+    private final long whole;
+
+    /** What no job holds. */
+    private long free;
+
+    /** What jobs hold that are behind the one that is looked at. */
+    private long heldBehind;
+
+    /** What jobs behind all those that wait may still take. */
+    private long spare = Long.MAX_VALUE;
+
+    Share(long whole) {
+      this.whole = whole;
+      this.free = whole;
+    }
+
+    /** A job holds so much when the round begins. */
+    void hold(long amount) {
+      free -= amount;
+      heldBehind += amount;
+    }
+
+    /** A job that holds so much is ahead of all that are looked at from now on. */
+    void passed(long amount) {
+      heldBehind -= amount;
+    }
+
+    /** What the job that is looked at may take. */
+    long available() {
+      return Math.min(free, spare);
+    }
+
+    long free() {
+      return free;
+    }
+
+    boolean has(long need) {
+      return need <= available();
+    }
+
+    /** The job that is looked at starts. */
+    void take(long need) {
+      free -= need;
+      spare -= need;
+    }
+
+    /** The job that is looked at waits, and will need so much. */
+    void keepFor(long need) {
+      spare = Math.min(spare, whole - need - heldBehind);
     }
   }
 }

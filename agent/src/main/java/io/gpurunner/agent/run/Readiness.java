@@ -18,6 +18,9 @@ import org.slf4j.LoggerFactory;
  * Looks at every part the agent needs, again and again, and says which is not there. Thread-safe.
  */
 public final class Readiness implements Health, AutoCloseable {
+  /** The part that only jobs with GPUs need. */
+  static final String GPUS = "gpus";
+
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
 
   /** A store that was well is asked again every 20 s: each look costs requests, and may money. */
@@ -66,8 +69,8 @@ public final class Readiness implements Health, AutoCloseable {
   private Part gpuPart() {
     return gpus.snapshot()
         .fault()
-        .map(fault -> new Part("gpus", false, fault))
-        .orElseGet(() -> new Part("gpus", true, gpus.description()));
+        .map(fault -> new Part(GPUS, false, fault))
+        .orElseGet(() -> new Part(GPUS, true, gpus.description()));
   }
 
   private Part ledgerPart() {
@@ -121,8 +124,8 @@ public final class Readiness implements Health, AutoCloseable {
           : new Part(
               "disk",
               false,
-              "the disk of jobs' directories is full but for what is kept for the agent: remove files"
-                  + " from the file system of "
+              "the disk of jobs' directories is full but for what is kept for the agent: remove"
+                  + " files from the file system of "
                   + volumes.location());
     } catch (StorageException e) {
       return new Part("disk", false, String.valueOf(e.getMessage()));

@@ -52,13 +52,13 @@ final class Recovery {
     /** There is none: never made, or removed. */
     ABSENT,
     CREATED,
-    /** The engine does not know its past, so it may have run. */
+    /** Another engine created it, and this one does not know its past: it may have run. */
     DOUBTFUL,
     RUNNING,
     PAUSED,
     RESTARTING,
     EXITED,
-    /** Another one than was recorded, or the same one started again. */
+    /** The container was started again since its start was recorded. */
     REPLACED;
 
     static Seen of(JobState state, Optional<Observation> observation) {
@@ -81,21 +81,11 @@ final class Recovery {
           };
     }
 
+    /** The container is found by its id: another one of its name is none of this job's. */
     private static boolean isAnother(JobState state, Observation seen) {
-      return switch (state) {
-        case JobState.Starting starting ->
-            starting.containerId().filter(id -> !id.equals(seen.containerId())).isPresent();
-        case JobState.Running running ->
-            !seen.containerId().equals(running.containerId())
-                || (seen instanceof Observation.Ran ran && !ran.run().equals(running.run()));
-        case JobState.Queued _,
-            JobState.Preparing _,
-            JobState.Pulling _,
-            JobState.Stopping _,
-            JobState.Uploading _,
-            JobState.Final _ ->
-            false;
-      };
+      return state instanceof JobState.Running running
+          && seen instanceof Observation.Ran ran
+          && !ran.run().equals(running.run());
     }
   }
 

@@ -19,6 +19,9 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
   /** Pause after a container engine that did not answer. */
   static final Duration ENGINE_PAUSE = Duration.ofSeconds(2);
 
+  /** Pause after files, or a library, that could not be had now. */
+  static final Duration FILES_PAUSE = Duration.ofSeconds(5);
+
   /** Longest time between two looks at a container, whatever was heard of it. */
   static final Duration LOOK_INTERVAL = Duration.ofSeconds(10);
 

@@ -10,7 +10,6 @@ import io.gpurunner.agent.run.Recovery.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
-import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.PublishedArtifacts;
 import io.gpurunner.storage.StorageException;
@@ -18,28 +17,33 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 
-/**
- * The steps of a job whose artifacts are being put in the store. Stateless but for the publisher's
- * queue; thread-safe.
- */
+/** The steps of a job whose artifacts are being put in the store. Stateless; thread-safe. */
 final class UploadSteps {
   private static final String NOT_WRITTEN = "what the job left could not be written to disk";
 
   private final JobSteps.Ports ports;
   private final Clock clock;
   private final Answers answers;
-  private final ArtifactPublisher publisher;
   private final String bootId;
+  private final Turns syncing;
+  private final Turns uploading;
 
   /**
    * @param bootId the boot of this machine now
    */
-  UploadSteps(JobSteps.Ports ports, String bootId, Clock clock, Answers answers) {
+  UploadSteps(
+      JobSteps.Ports ports,
+      String bootId,
+      Clock clock,
+      Answers answers,
+      Turns syncing,
+      Turns uploading) {
     this.ports = ports;
     this.bootId = bootId;
     this.clock = clock;
     this.answers = answers;
-    this.publisher = new ArtifactPublisher(ports.store());
+    this.syncing = syncing;
+    this.uploading = uploading;
   }
 
   StepOutcome upload(Job job, JobState.Uploading state) {
@@ -50,19 +54,26 @@ final class UploadSteps {
       return new Wait(state.notBefore());
     }
     if (state.unsyncedUnder().isPresent()) {
-      return sync(job, state);
+      return syncing.take(job.id(), () -> sync(job, state));
     }
+    return uploading.take(job.id(), () -> publish(job, state));
+  }
+
+  private StepOutcome publish(Job job, JobState.Uploading state) {
     // Publishing begins by withdrawing what stands, and an earlier try may be recorded only now.
     ports.ledger().confirm(job);
     try {
       JobPaths paths = ports.volumes().reveal(job.folder());
       PublishedArtifacts published =
-          publisher.publish(
-              job.folder(),
-              paths.model(),
-              VolumeLimits.modelBytes(job.request()),
-              answers.deletionOf(job));
-      return new Advance(new JobEvent.Uploaded(clock.instant(), published.file()));
+          ports
+              .publisher()
+              .publish(
+                  job.folder(),
+                  paths.model(),
+                  VolumeLimits.modelBytes(job.request()),
+                  answers.deletionOf(job));
+      return new Advance(
+          new JobEvent.Uploaded(clock.instant(), published.file(), ports.store().place()));
     } catch (StorageException e) {
       return switch (e.kind()) {
         case CANCELLED -> new Again();

@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.RejectedExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,9 +21,6 @@ import org.slf4j.LoggerFactory;
  * wait. Holds measurements only, which the next start makes again. Thread-safe.
  */
 public final class VolumeWatch {
-  /** Volumes measured at a time: walking trees is work for the disk. */
-  private static final int MEASURING_LIMIT = 4;
-
   private static final Logger log = LoggerFactory.getLogger(VolumeWatch.class);
 
   private final JobVolumes volumes;
@@ -32,12 +29,12 @@ public final class VolumeWatch {
   private final Map<JobId, Measured> newest = new ConcurrentHashMap<>();
   private final Set<JobId> measuring = ConcurrentHashMap.newKeySet();
   private final Set<JobId> watched = ConcurrentHashMap.newKeySet();
-  private final Semaphore places = new Semaphore(MEASURING_LIMIT);
 
   private record Measured(Instant at, Optional<Overrun> overrun) {}
 
   /**
-   * @param executor where measurements are made; the caller's own thread in tests only
+   * @param executor platform threads where measurements are made; the caller's own thread in tests
+   *     only
    */
   public VolumeWatch(JobVolumes volumes, Executor executor, Clock clock) {
     this.volumes = volumes;
@@ -52,13 +49,20 @@ public final class VolumeWatch {
         known == null || !clock.instant().isBefore(known.at().plus(volumes.lookInterval()));
     watched.add(job.id());
     if (due && measuring.add(job.id())) {
-      executor.execute(() -> measureBeside(job));
+      begin(job);
     }
     return Optional.ofNullable(newest.get(job.id())).flatMap(Measured::overrun);
   }
 
+  private void begin(Job job) {
+    try {
+      executor.execute(() -> measureBeside(job));
+    } catch (RejectedExecutionException tooMany) {
+      measuring.remove(job.id()); // the next step asks again
+    }
+  }
+
   private void measureBeside(Job job) {
-    places.acquireUninterruptibly();
     try {
       Optional<Overrun> overrun = measure(job);
       newest.put(job.id(), new Measured(clock.instant(), overrun));
@@ -66,7 +70,6 @@ public final class VolumeWatch {
         newest.remove(job.id());
       }
     } finally {
-      places.release();
       measuring.remove(job.id());
     }
   }

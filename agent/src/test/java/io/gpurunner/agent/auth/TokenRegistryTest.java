@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.gpurunner.api.RequestRefusedException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,11 +69,30 @@ final class TokenRegistryTest {
   }
 
   @Test
-  void whatCannotBeLookedAtIsNotTrusted() throws IOException {
+  void whatCannotBeLookedAtIsNeitherTrustedNorCalledRevoked() throws IOException {
+    TokenRegistry registry = new TokenRegistry(directory);
+    registry.record(token("a", NOW, Optional.empty()));
     Path loop = directory.resolve("revoked");
     Files.createSymbolicLink(loop, loop);
-    assertThat(new TokenRegistry(directory).isRevoked("a")).isTrue();
-    assertThat(new TokenRegistry(directory).isRevoked("a".repeat(129))).isTrue();
+    for (int look = 0; look < 2; look++) {
+      assertThatExceptionOfType(RequestRefusedException.class)
+          .isThrownBy(() -> registry.isRevoked("a"))
+          .withMessageContaining("cannot be looked up now")
+          .satisfies(
+              refused -> {
+                assertThat(refused.kind()).isEqualTo(RequestRefusedException.Kind.UNAVAILABLE);
+                assertThat(refused.retryAfter()).isPresent();
+                assertThat(refused).message().doesNotContain(directory.toString());
+              });
+    }
+    // The command line names the file.
+    assertThatExceptionOfType(AuthException.class)
+        .isThrownBy(registry::list)
+        .withMessageContaining(directory.toString());
+    assertThat(registry.isRevoked("a".repeat(129))).as("no id of this agent's").isTrue();
+
+    Files.delete(loop);
+    assertThat(registry.isRevoked("a")).isFalse();
   }
 
   @Test

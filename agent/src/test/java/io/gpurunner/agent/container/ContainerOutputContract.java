@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -32,10 +33,10 @@ public abstract class ContainerOutputContract {
   void whatWasPrintedIsSavedAndAgainTheSame(@TempDir Path folder) throws IOException {
     ContainerName name = ended(List.of("loss 0.5", "loss 0.1"));
     Path file = folder.resolve("log");
-    output().save(name, file);
+    output().save(unrecorded(name), file);
     assertThat(file).hasContent("loss 0.5\nloss 0.1");
     // Again, after a crash: the same.
-    output().save(name, file);
+    output().save(unrecorded(name), file);
     assertThat(file).hasContent("loss 0.5\nloss 0.1");
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).containsExactly(file);
@@ -46,8 +47,8 @@ public abstract class ContainerOutputContract {
   void anAbsentContainerLeavesTheFileAsItIs(@TempDir Path folder) throws IOException {
     Path file = folder.resolve("log");
     Files.writeString(file, "before");
-    output().save(unknown(), file);
-    output().save(unknown(), folder.resolve("other"));
+    output().save(unrecorded(unknown()), file);
+    output().save(unrecorded(unknown()), folder.resolve("other"));
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).containsExactly(file);
     }
@@ -60,7 +61,7 @@ public abstract class ContainerOutputContract {
   @Test
   void aFolderThatIsNotThereIsNamed(@TempDir Path folder) {
     ContainerName name = ended(List.of("x"));
-    assertThatThrownBy(() -> output().save(name, folder.resolve("no/log")))
+    assertThatThrownBy(() -> output().save(unrecorded(name), folder.resolve("no/log")))
         .isInstanceOf(ContainerException.class)
         .hasMessageContaining(folder.resolve("no").toString());
   }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -50,7 +51,7 @@ public abstract class ContainerRuntimeContract {
   private ContainerName started(Program program) {
     ContainerSpec spec = spec(program);
     runtime().create(spec);
-    runtime().start(spec.name());
+    runtime().start(unrecorded(spec.name()));
     return spec.name();
   }
 
@@ -60,23 +61,23 @@ public abstract class ContainerRuntimeContract {
 
   @Test
   void anUnknownContainerIsAbsent() {
-    assertThat(runtime().inspect(unknown())).isEmpty();
-    assertThatThrownBy(() -> runtime().start(unknown()))
+    assertThat(runtime().inspect(unrecorded(unknown()))).isEmpty();
+    assertThatThrownBy(() -> runtime().start(unrecorded(unknown())))
         .isInstanceOfSatisfying(
             ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
-    runtime().signal(unknown(), Signal.TERM);
-    runtime().signal(unknown(), Signal.KILL);
-    runtime().remove(unknown());
+    runtime().signal(unrecorded(unknown()), Signal.TERM);
+    runtime().signal(unrecorded(unknown()), Signal.KILL);
+    runtime().remove(unrecorded(unknown()));
   }
 
   @Test
   void createdTwiceIsOneContainer() {
     ContainerSpec spec = spec(Program.untilSignalled());
     runtime().create(spec);
-    Optional<Observation> first = runtime().inspect(spec.name());
+    Optional<Observation> first = runtime().inspect(unrecorded(spec.name()));
     runtime().create(spec);
     assertThat(first).get().isInstanceOf(Observation.Created.class);
-    assertThat(runtime().inspect(spec.name())).isEqualTo(first);
+    assertThat(runtime().inspect(unrecorded(spec.name()))).isEqualTo(first);
     assertThat(names()).containsOnlyOnce(spec.name());
   }
 
@@ -90,25 +91,27 @@ public abstract class ContainerRuntimeContract {
               assertThat(e.kind()).isEqualTo(Kind.REFUSED);
               assertThat(e).hasMessageContaining(spec.image());
             });
-    assertThat(runtime().inspect(spec.name())).isEmpty();
+    assertThat(runtime().inspect(unrecorded(spec.name()))).isEmpty();
   }
 
   @Test
   void aCreatedContainerTakesSignalsWithoutError() {
     ContainerSpec spec = spec(Program.untilSignalled());
     runtime().create(spec);
-    runtime().signal(spec.name(), Signal.TERM);
-    runtime().signal(spec.name(), Signal.KILL);
-    assertThat(runtime().inspect(spec.name())).get().isInstanceOf(Observation.Created.class);
+    runtime().signal(unrecorded(spec.name()), Signal.TERM);
+    runtime().signal(unrecorded(spec.name()), Signal.KILL);
+    assertThat(runtime().inspect(unrecorded(spec.name())))
+        .get()
+        .isInstanceOf(Observation.Created.class);
   }
 
   @Test
   void startedTwiceRunsOnce() {
     ContainerName name = started(Program.untilSignalled());
-    Optional<Observation> first = runtime().inspect(name);
-    runtime().start(name);
+    Optional<Observation> first = runtime().inspect(unrecorded(name));
+    runtime().start(unrecorded(name));
     assertThat(first).get().isInstanceOf(Observation.Running.class);
-    assertThat(runtime().inspect(name)).isEqualTo(first);
+    assertThat(runtime().inspect(unrecorded(name))).isEqualTo(first);
   }
 
   @Test
@@ -124,18 +127,18 @@ public abstract class ContainerRuntimeContract {
   void aStartAfterTheEndDoesNotRunItAgain() {
     ContainerName name = started(Program.endsAfter(Duration.ZERO, 3));
     Observation.Exited exited = awaitExit(name);
-    runtime().start(name);
-    assertThat(runtime().inspect(name)).contains(exited);
-    runtime().signal(name, Signal.TERM);
-    runtime().signal(name, Signal.KILL);
-    assertThat(runtime().inspect(name)).contains(exited);
+    runtime().start(unrecorded(name));
+    assertThat(runtime().inspect(unrecorded(name))).contains(exited);
+    runtime().signal(unrecorded(name), Signal.TERM);
+    runtime().signal(unrecorded(name), Signal.KILL);
+    assertThat(runtime().inspect(unrecorded(name))).contains(exited);
   }
 
   @Test
   void sigtermEndsAProgramThatListens() {
     ContainerName name = started(Program.untilSignalled());
     awaitReady(name);
-    runtime().signal(name, Signal.TERM);
+    runtime().signal(unrecorded(name), Signal.TERM);
     assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.TERMINATED);
   }
 
@@ -143,9 +146,9 @@ public abstract class ContainerRuntimeContract {
   void sigkillEndsAProgramThatIgnoresSigterm() {
     ContainerName name = started(Program.untilSignalled().ignoringTerm());
     awaitReady(name);
-    runtime().signal(name, Signal.TERM);
-    assertThat(runtime().inspect(name)).get().isInstanceOf(Observation.Running.class);
-    runtime().signal(name, Signal.KILL);
+    runtime().signal(unrecorded(name), Signal.TERM);
+    assertThat(runtime().inspect(unrecorded(name))).get().isInstanceOf(Observation.Running.class);
+    runtime().signal(unrecorded(name), Signal.KILL);
     assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
   }
 
@@ -153,21 +156,21 @@ public abstract class ContainerRuntimeContract {
   void removingARunningContainerEndsIt() {
     ContainerName name = started(Program.untilSignalled());
     assertThat(names()).contains(name);
-    runtime().remove(name);
-    assertThat(runtime().inspect(name)).isEmpty();
+    runtime().remove(unrecorded(name));
+    assertThat(runtime().inspect(unrecorded(name))).isEmpty();
     assertThat(names()).doesNotContain(name);
-    runtime().remove(name);
+    runtime().remove(unrecorded(name));
   }
 
   @Test
   void whatRunsInItCanBeEndedByItsId() {
     ContainerName name = started(Program.untilSignalled().ignoringTerm());
     ContainerName other = started(Program.untilSignalled());
-    String id = runtime().inspect(name).orElseThrow().containerId();
+    String id = runtime().inspect(unrecorded(name)).orElseThrow().containerId();
     runtime().endProcesses(id);
     assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
-    assertThat(runtime().inspect(other)).get().isInstanceOf(Observation.Running.class);
-    runtime().remove(name);
+    assertThat(runtime().inspect(unrecorded(other))).get().isInstanceOf(Observation.Running.class);
+    runtime().remove(unrecorded(name));
     runtime().endProcesses(id);
   }
 
@@ -179,12 +182,12 @@ public abstract class ContainerRuntimeContract {
             .filter(found -> found.name().filter(name::equals).isPresent())
             .findFirst()
             .orElseThrow();
-    assertThat(runtime().inspect(name))
+    assertThat(runtime().inspect(unrecorded(name)))
         .get()
         .extracting(Observation::containerId)
         .isEqualTo(listed.containerId());
     runtime().discard(listed);
-    assertThat(runtime().inspect(name)).isEmpty();
+    assertThat(runtime().inspect(unrecorded(name))).isEmpty();
     runtime().discard(listed);
   }
 

@@ -40,9 +40,9 @@ public final class FakeContainerOutput implements ContainerOutput {
   }
 
   @Override
-  public synchronized void save(ContainerName name, Path file) {
+  public synchronized void save(ContainerRef container, Path file) {
     throwIfToFail();
-    String text = texts.get(name.toString());
+    String text = texts.get(container.name().toString());
     if (text == null) {
       return;
     }

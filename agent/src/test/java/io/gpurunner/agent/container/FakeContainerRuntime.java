@@ -103,6 +103,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     boolean outOfMemory;
     int runs = 1;
     boolean madeByAnother;
+    String error = "";
     Observation.Activity activity = Observation.Activity.ACTIVE;
 
     Box(String id, ContainerSpec spec, Program program) {
@@ -165,6 +166,16 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     Instant started = box.startedAt.orElseThrow();
     box.endsAt = Optional.of(started);
     box.exitCode = ExitCodes.LOST_BY_ENGINE;
+  }
+
+  /** Its start failed half-way, as the engine says of it afterwards. */
+  public synchronized void failStart(ContainerName name, String error) {
+    Box box = box(name);
+    Instant now = clock.instant();
+    box.startedAt = Optional.of(now);
+    box.endsAt = Optional.of(now);
+    box.exitCode = 127;
+    box.error = error;
   }
 
   /** Somebody else pauses it, thaws it, gives it a restart policy. */
@@ -241,12 +252,14 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   }
 
   @Override
-  public synchronized void start(ContainerName name) {
+  public synchronized void start(ContainerRef container) {
     Optional<Fault> fault = fault(Call.START);
-    Box box = boxes.get(name.toString());
-    if (box == null) {
-      throw new ContainerException(Kind.ABSENT, "No such container: " + name);
-    }
+    Box box =
+        find(container)
+            .orElseThrow(
+                () ->
+                    new ContainerException(
+                        Kind.ABSENT, "No such container: " + container.engineKey()));
     if (box.startedAt.isEmpty()) {
       box.program
           .startRefusal()
@@ -259,16 +272,22 @@ public final class FakeContainerRuntime implements ContainerRuntime {
       box.endsAt = box.program.runsFor().map(now::plus);
       box.exitCode = box.program.exitCode();
       box.outOfMemory = box.program.outOfMemory();
-      journal.add("start " + name);
+      journal.add("start " + container.name());
     }
     throwAfter(fault, Call.START);
   }
 
   @Override
-  public synchronized Optional<Observation> inspect(ContainerName name) {
+  public synchronized Optional<Observation> inspect(ContainerRef container) {
     Optional<Fault> fault = fault(Call.INSPECT);
     throwAfter(fault, Call.INSPECT);
-    return Optional.ofNullable(boxes.get(name.toString())).map(this::observe);
+    return find(container).map(this::observe);
+  }
+
+  private Optional<Box> find(ContainerRef container) {
+    return container.recordedId().isEmpty()
+        ? Optional.ofNullable(boxes.get(container.engineKey()))
+        : boxes.values().stream().filter(box -> box.id.equals(container.engineKey())).findFirst();
   }
 
   private Observation observe(Box box) {
@@ -285,7 +304,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
         box.outOfMemory,
         box.startedAt.get(),
         box.endsAt.orElseThrow(),
-        "");
+        box.error);
   }
 
   private static String runOf(Box box) {
@@ -293,26 +312,33 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   }
 
   @Override
-  public synchronized void signal(ContainerName name, Signal signal) {
+  public synchronized void signal(ContainerRef container, Signal signal) {
     Optional<Fault> fault = fault(Call.SIGNAL);
-    Box box = boxes.get(name.toString());
-    if (box != null && runs(box)) {
-      journal.add(signal + " " + name);
-      Instant now = clock.instant();
-      switch (signal) {
-        case KILL -> finish(box, now, KILLED);
-        case TERM ->
-            box.program.afterTerm().ifPresent(delay -> finish(box, now.plus(delay), TERMINATED));
-      }
-    }
+    find(container)
+        .filter(this::runs)
+        .ifPresent(
+            box -> {
+              journal.add(signal + " " + container.name());
+              signal(box, signal);
+            });
     throwAfter(fault, Call.SIGNAL);
   }
 
+  private void signal(Box box, Signal signal) {
+    Instant now = clock.instant();
+    switch (signal) {
+      case KILL -> finish(box, now, KILLED);
+      case TERM ->
+          box.program.afterTerm().ifPresent(delay -> finish(box, now.plus(delay), TERMINATED));
+    }
+  }
+
   @Override
-  public synchronized void remove(ContainerName name) {
+  public synchronized void remove(ContainerRef container) {
     Optional<Fault> fault = fault(Call.REMOVE);
-    if (boxes.remove(name.toString()) != null) {
-      journal.add("remove " + name);
+    Optional<Box> found = find(container);
+    if (found.isPresent() && boxes.values().remove(found.get())) {
+      journal.add("remove " + container.name());
     }
     throwAfter(fault, Call.REMOVE);
   }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -38,7 +39,7 @@ final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
 
   @Override
   protected Observation.Exited awaitExit(ContainerName name) {
-    return (Observation.Exited) fake.inspect(name).orElseThrow();
+    return (Observation.Exited) fake.inspect(unrecorded(name)).orElseThrow();
   }
 
   @Override
@@ -48,9 +49,9 @@ final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
   void timeAloneEndsAProgram() {
     ContainerSpec spec = spec(Program.endsAfter(Duration.ofMinutes(5), 0).killedForMemory());
     fake.create(spec);
-    fake.start(spec.name());
+    fake.start(unrecorded(spec.name()));
     now = now.plus(Duration.ofMinutes(5)).minusMillis(1);
-    assertThat(fake.inspect(spec.name())).get().isInstanceOf(Observation.Running.class);
+    assertThat(fake.inspect(unrecorded(spec.name()))).get().isInstanceOf(Observation.Running.class);
     now = now.plusMillis(1);
     Observation.Exited exited = awaitExit(spec.name());
     assertThat(exited.outOfMemory()).isTrue();
@@ -61,10 +62,10 @@ final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
   void aSlowEndAfterTermIsOvertakenByKill() {
     ContainerSpec spec = spec(Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(30)));
     fake.create(spec);
-    fake.start(spec.name());
-    fake.signal(spec.name(), Signal.TERM);
+    fake.start(unrecorded(spec.name()));
+    fake.signal(unrecorded(spec.name()), Signal.TERM);
     now = now.plusSeconds(10);
-    fake.signal(spec.name(), Signal.KILL);
+    fake.signal(unrecorded(spec.name()), Signal.KILL);
     assertThat(awaitExit(spec.name()).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
     assertThat(awaitExit(spec.name()).finishedAt()).isEqualTo(now);
   }
@@ -75,9 +76,9 @@ final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
     fake.failNext(Call.CREATE, Kind.FAILED, Moment.BEFORE_EFFECT);
     fake.failNext(Call.CREATE, Kind.UNREACHABLE, Moment.AFTER_EFFECT);
     assertThatThrownBy(() -> fake.create(spec)).isInstanceOf(ContainerException.class);
-    assertThat(fake.inspect(spec.name())).isEmpty();
+    assertThat(fake.inspect(unrecorded(spec.name()))).isEmpty();
     assertThatThrownBy(() -> fake.create(spec)).isInstanceOf(ContainerException.class);
-    assertThat(fake.inspect(spec.name())).isPresent();
+    assertThat(fake.inspect(unrecorded(spec.name()))).isPresent();
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Test;
 
 class JobTransitionsTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
+  private static final ArtifactPlace HERE = new ArtifactPlace.Local();
   private static final List<GpuUuid> GPUS = List.of(new GpuUuid("GPU-a"), new GpuUuid("GPU-b"));
 
   private static final Optional<String> MADE = Optional.of("c1");
@@ -38,7 +40,7 @@ class JobTransitionsTest {
               Optional.empty(),
               Optional.of(T)),
           new JobState.Uploading(Optional.of(T), Optional.empty(), T.plusSeconds(9), 0, T),
-          new JobState.Succeeded(T, Optional.of(T), Optional.of("ds_model.bin")),
+          new JobState.Succeeded(T, Optional.of(T), Optional.of("ds_model.bin"), Optional.of(HERE)),
           new JobState.Failed(T, Optional.of(T), "store down", true),
           new JobState.Deleted(T, Optional.empty(), "ann"));
 
@@ -57,7 +59,7 @@ class JobTransitionsTest {
           new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of()),
           new JobEvent.Synced(),
           new JobEvent.UploadPostponed("down", T),
-          new JobEvent.Uploaded(T, Optional.empty()),
+          new JobEvent.Uploaded(T, Optional.empty(), HERE),
           new JobEvent.UploadGivenUp(T, "down"),
           new JobEvent.Removed(T, "ann"),
           new JobEvent.UploadResumed(T, T.plusSeconds(9)));
@@ -183,7 +185,7 @@ class JobTransitionsTest {
     JobState unsynced = released(new Ending.Completed(), false);
     assertThat(unsynced)
         .isEqualTo(new JobState.Uploading(Optional.of(T), BOOT, T.plusSeconds(9), 0, T));
-    JobEvent uploaded = new JobEvent.Uploaded(T, Optional.empty());
+    JobEvent uploaded = new JobEvent.Uploaded(T, Optional.empty(), HERE);
     assertThatThrownBy(() -> JobTransitions.next(unsynced, uploaded))
         .isInstanceOf(IllegalTransitionException.class);
     JobState later = JobTransitions.next(unsynced, new JobEvent.UploadPostponed("down", T));

@@ -29,10 +29,11 @@ class CutDiskTest {
         JobLedger ledger = open(disk)) {
       LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
       for (int i = 0; i < COMMITS; i++) {
-        Job answered = story.next();
+        story.next();
+        LedgerStory.Content answered = LedgerStory.Content.of(ledger);
         try (CutDisk left = disk.afterWorstCut(disk.stepCount());
             JobLedger found = open(left)) {
-          assertThat(found.find(answered.id())).contains(answered);
+          assertThat(LedgerStory.Content.of(found)).isEqualTo(answered);
         }
       }
     }
@@ -43,7 +44,7 @@ class CutDiskTest {
     try (CutDisk disk = new CutDisk();
         JobLedger ledger = open(disk)) {
       disk.lieAboutSyncs();
-      Job answered = new LedgerStory(ledger, Map.of(), new Random(1)).next();
+      Job answered = new LedgerStory(ledger, Map.of(), new Random(1)).next().job().orElseThrow();
       try (CutDisk left = disk.afterWorstCut(disk.stepCount());
           JobLedger found = open(left)) {
         assertThat(found.find(answered.id())).isEmpty();

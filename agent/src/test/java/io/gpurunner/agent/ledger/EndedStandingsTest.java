@@ -7,7 +7,9 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
+import io.gpurunner.storage.ArtifactPlace;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -18,7 +20,9 @@ class EndedStandingsTest {
   private final EndedStandings ended = new EndedStandings();
   private final Job job = Job.created(JobId.random(), "ann", 1, T, Requests.simple().build());
   private final Job done =
-      job.moved(new JobState.Succeeded(T, Optional.of(T), Optional.of("model.zip")));
+      job.moved(
+          new JobState.Succeeded(
+              T, Optional.of(T), Optional.of("model.zip"), Optional.of(new ArtifactPlace.Local())));
   private int reads;
 
   private Optional<Standing> find(Optional<Job> inDatabase) {
@@ -43,7 +47,8 @@ class EndedStandingsTest {
     ended.changed(List.of(done));
     assertThat(find(Optional.empty())).contains(Standing.of(done));
     ended.changed(List.of(done.withFiles(JobFiles.SWEPT)));
-    assertThat(find(Optional.empty()).map(Standing::files)).contains(JobFiles.SWEPT);
+    assertThat(find(Optional.empty()).flatMap(Standing::artifact).map(Standing.Published::files))
+        .contains(JobFiles.SWEPT);
     assertThat(reads).isZero();
   }
 
@@ -68,6 +73,36 @@ class EndedStandingsTest {
             });
     assertThat(read).isPresent();
     assertThat(find(Optional.empty())).isEmpty();
+  }
+
+  @Test
+  void whatWentWrongIsNotKept() {
+    assertThat(Standing.of(job.moved(failed("x".repeat(2_000)))))
+        .isEqualTo(Standing.of(job.moved(failed("exit code 1"))));
+  }
+
+  private static JobState.Failed failed(String reason) {
+    return new JobState.Failed(T, Optional.of(T), reason, false);
+  }
+
+  @Test
+  void whatManyJobsHaveInCommonIsKeptOnce() {
+    List<Standing> kept = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      String user = String.join("", "a", "nn");
+      ArtifactPlace place = new ArtifactPlace.Bucket(Optional.empty(), "here", "models");
+      JobState state =
+          new JobState.Succeeded(
+              T, Optional.of(T), Optional.of(String.join(".", "model", "zip")), Optional.of(place));
+      Job other = Job.created(JobId.random(), user, i, T, job.request()).moved(state);
+      ended.changed(List.of(other));
+      kept.add(ended.find(other.id(), _ -> Optional.empty()).orElseThrow());
+    }
+    assertThat(kept.getFirst().user()).isSameAs(kept.getLast().user());
+    Standing.Published first = kept.getFirst().artifact().orElseThrow();
+    Standing.Published last = kept.getLast().artifact().orElseThrow();
+    assertThat(first.file()).isSameAs(last.file());
+    assertThat(first.place().orElseThrow()).isSameAs(last.place().orElseThrow());
   }
 
   @Test

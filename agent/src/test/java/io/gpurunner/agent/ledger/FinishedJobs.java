@@ -6,6 +6,7 @@ import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.net.URI;
@@ -113,8 +114,8 @@ final class FinishedJobs {
             prepare("insert into job_event (job, at, kind, message) values (?, ?, ?, ?)");
         PreparedStatement callback =
             prepare(
-                "insert into callback (delivery_id, job_id, url, success, artifact, created_at, tries, first_try_at, next_try_at, status)"
-                    + " values (?, ?, ?, true, 'model.zip', ?, 1, ?, ?, 'DELIVERED')")) {
+                "insert into callback (delivery_id, job_id, url, receiver, success, created_at, tries, first_try_at, next_try_at, status)"
+                    + " values (?, ?, ?, '203.0.113.1', true, ?, 1, ?, ?, 'DELIVERED')")) {
       for (int number = 0; number < count; number++) {
         String id = "ai" + randomUuid();
         Instant at = first.plusSeconds(number);
@@ -149,7 +150,11 @@ final class FinishedJobs {
       throws SQLException {
     Instant ended = at.plusSeconds(61);
     JobState state =
-        new JobState.Succeeded(ended, Optional.of(at.plusSeconds(1)), Optional.of("model.zip"));
+        new JobState.Succeeded(
+            ended,
+            Optional.of(at.plusSeconds(1)),
+            Optional.of("model.zip"),
+            Optional.of(new ArtifactPlace.Local()));
     job.setLong(1, sequence);
     job.setString(2, id);
     job.setString(3, owner);
@@ -176,7 +181,7 @@ final class FinishedJobs {
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
             new JobEvent.Synced(),
-            new JobEvent.Uploaded(ended, Optional.of("model.zip")));
+            new JobEvent.Uploaded(ended, Optional.of("model.zip"), new ArtifactPlace.Local()));
     for (JobEvent event : events) {
       addLine(line, job, JobHistory.describe(event, ended));
     }

@@ -13,6 +13,7 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import java.net.URI;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -82,7 +83,8 @@ class JobLedgerTest {
             new JobEvent.ContainerGone(T),
             new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
     return job.state() instanceof JobState.Uploading
-        ? ledger.apply(job, new JobEvent.Uploaded(T, Optional.of("ds_model.bin")))
+        ? ledger.apply(
+            job, new JobEvent.Uploaded(T, Optional.of("ds_model.bin"), new ArtifactPlace.Local()))
         : job;
   }
 
@@ -241,7 +243,7 @@ class JobLedgerTest {
     Job queued = submit(Requests.simple().callback(URI.create("http://127.0.0.1/cb")).build());
     assertThat(ledger.requestDeletion(queued.id(), "ann").state())
         .isInstanceOf(JobState.Deleted.class);
-    assertThat(ledger.dueCallbacks(T, 0, 10)).isEmpty();
+    assertThat(DueCallbacks.of(ledger, T)).isEmpty();
     Job done = finished(Requests.simple().build(), new Ending.Completed());
     assertThat(ledger.requestDeletion(done.id(), "ann")).isEqualTo(done);
     assertThatThrownBy(() -> ledger.requestDeletion(JobId.random(), "ann"))
@@ -259,15 +261,15 @@ class JobLedgerTest {
     finished(Requests.simple().callback(url).build(), new Ending.DeletedBy("ann"));
     finished(Requests.simple().build(), new Ending.Completed());
     reopen();
-    List<PendingCallback> due = ledger.dueCallbacks(T, 0, 10);
+    List<PendingCallback> due = DueCallbacks.of(ledger, T);
     assertThat(due).extracting(PendingCallback::job).containsExactlyInAnyOrder(good.id(), bad.id());
     assertThat(due).extracting(PendingCallback::success).containsExactlyInAnyOrder(true, false);
     ledger.callbackPostponed(due.get(0), T.plusSeconds(5), "HTTP 500");
     ledger.callbackDelivered(due.get(1), "HTTP 200");
     reopen();
-    assertThat(ledger.dueCallbacks(T, 0, 10)).isEmpty();
+    assertThat(DueCallbacks.of(ledger, T)).isEmpty();
     assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).contains(T.plusSeconds(5));
-    List<PendingCallback> again = ledger.dueCallbacks(T.plusSeconds(5), 0, 10);
+    List<PendingCallback> again = DueCallbacks.of(ledger, T.plusSeconds(5));
     assertThat(again)
         .singleElement()
         .extracting(PendingCallback::deliveryId)
@@ -395,14 +397,12 @@ class JobLedgerTest {
             new JobEvent.ContainerGone(T),
             new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
     Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
-    PendingCallback fail = ledger.dueCallbacks(T, 0, 10).getFirst();
+    PendingCallback fail = DueCallbacks.of(ledger, T).getFirst();
     Job again = ledger.apply(failed, new JobEvent.UploadResumed(T, T.plusSeconds(60)));
     assertThat(ledger.isPending(fail)).isFalse();
-    ledger.apply(again, new JobEvent.Uploaded(T, Optional.of("ds_model.bin")));
-    assertThat(ledger.dueCallbacks(T, 0, 10))
-        .singleElement()
-        .matches(callback -> callback.success());
-    assertThat(ledger.dueCallbacks(T, 1, 10)).isEmpty();
+    ledger.apply(
+        again, new JobEvent.Uploaded(T, Optional.of("ds_model.bin"), new ArtifactPlace.Local()));
+    assertThat(DueCallbacks.of(ledger, T)).singleElement().matches(PendingCallback::success);
   }
 
   /** What H2 does by itself where its file cannot be written. */
@@ -448,7 +448,7 @@ class JobLedgerTest {
     assertThat(ledger.forget(T, 3, 10)).isEqualTo(1);
     assertThat(ledger.find(older.id())).isEmpty();
     assertThat(ledger.forget(later, 0, 10)).isZero();
-    ledger.callbackDelivered(ledger.dueCallbacks(T, 0, 1).getFirst(), "HTTP 200");
+    ledger.callbackDelivered(DueCallbacks.of(ledger, T).getFirst(), "HTTP 200");
     assertThat(ledger.forget(later, 1_000, 10)).isEqualTo(1);
     assertThat(ledger.find(owing.id())).isEmpty();
     reopen();

@@ -15,6 +15,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
@@ -39,6 +41,9 @@ final class KillCampaign {
   /** Of five kinds of kills, what the others are. */
   private static final int WRITING = 4;
 
+  /** What commits change. */
+  private static final Set<String> KINDS = Set.of("job", "key", "callback", "removed");
+
   private static final int START_MILLIS = 1_500;
   private static final int READY_LIMIT_SECONDS = 300;
   private static final int WRITING_MILLIS = 500;
@@ -46,7 +51,8 @@ final class KillCampaign {
 
   private final Path root;
   private final Random random = new Random(Long.getLong("gpurunner.kills.seed", 1));
-  private final Map<String, Answer> answered = new HashMap<>();
+  private final Map<String, Integer> kinds = new TreeMap<>();
+  private Content answered = new Content();
   private Path directory;
   private int rounds;
   private int starting;
@@ -54,7 +60,33 @@ final class KillCampaign {
   private int longLives;
   private long commits;
 
-  private record Answer(long version, String state) {}
+  private record Job(long version, String state, String files) {}
+
+  private record Callback(String job, String status, int tries) {}
+
+  /** What was found in a ledger, and answered since. */
+  private static final class Content {
+    final Map<String, Job> jobs = new HashMap<>();
+    final Map<String, String> keys = new HashMap<>();
+    final Map<String, Callback> callbacks = new HashMap<>();
+    long removed;
+
+    /** A line of a writer's. */
+    void add(String... words) {
+      switch (words[1]) {
+        case "job" ->
+            jobs.merge(
+                words[2],
+                new Job(Long.parseLong(words[3]), words[4], words[5]),
+                (before, now) -> now.version > before.version ? now : before);
+        case "key" -> keys.put(words[2], words[3]);
+        case "callback" ->
+            callbacks.put(words[2], new Callback(words[3], words[4], Integer.parseInt(words[5])));
+        case "removed" -> removed += Long.parseLong(words[2]);
+        default -> throw new AssertionError(String.join(" ", words));
+      }
+    }
+  }
 
   KillCampaign(Path root) throws IOException {
     this.root = Files.createDirectories(root);
@@ -73,10 +105,11 @@ final class KillCampaign {
     assertThat(rounds < 10 || commits > rounds)
         .as("processes wrote before they were killed")
         .isTrue();
+    assertThat(rounds < 10 || kinds.keySet().equals(KINDS)).as("kinds: " + kinds).isTrue();
     System.out.printf(
         "%d kills: %d of starting processes, %d of closing ones, %d that had lived %d s;"
-            + " %d commits answered, none lost%n",
-        rounds, starting, closing, longLives, LONG_LIFE_MILLIS / 1000, commits);
+            + " %d commits answered (%s), none lost%n",
+        rounds, starting, closing, longLives, LONG_LIFE_MILLIS / 1000, commits, kinds);
   }
 
   void runTimes(int count) throws Exception {
@@ -90,7 +123,7 @@ final class KillCampaign {
   private void round() throws Exception {
     if (rounds % ROUNDS_A_FILE == 0) {
       directory = Files.createDirectories(root.resolve("file-" + rounds / ROUNDS_A_FILE));
-      answered.clear();
+      answered = new Content();
     }
     rounds++;
     Process process = start();
@@ -172,43 +205,80 @@ final class KillCampaign {
 
   /** What is found must be what was answered, and what was under way at the kill. */
   private void check(List<String> lines) {
-    Map<String, Answer> found = new HashMap<>();
+    Content found = new Content();
     for (String line : lines) {
       String[] words = line.split(" ", -1);
       switch (words[0]) {
-        case "found" -> found.put(words[1], new Answer(Long.parseLong(words[2]), words[3]));
+        case "found" -> found.add(words);
         case "ready" -> compare(found, Long.parseLong(words[1]));
         case "answered" -> {
-          commits++;
-          answered.merge(
-              words[1],
-              new Answer(Long.parseLong(words[2]), words[3]),
-              (before, now) -> now.version > before.version ? now : before);
+          commits += words[1].equals("key") ? 0 : 1; // its job has a line, too
+          kinds.merge(words[1], 1, Integer::sum);
+          answered.add(words);
         }
         default -> assertThat(line).isEqualTo("closing");
       }
     }
   }
 
-  private void compare(Map<String, Answer> found, long count) {
-    long surplus = count - answered.size();
-    assertThat(found).as("jobs found").hasSize(Math.toIntExact(count));
-    assertThat(found.keySet()).as("jobs found").containsAll(answered.keySet());
-    for (Map.Entry<String, Answer> one : found.entrySet()) {
-      Answer before = answered.get(one.getKey());
-      if (before != null) {
-        assertThat(one.getValue().version)
-            .as("version of " + one.getKey())
-            .isGreaterThanOrEqualTo(before.version);
-        surplus += one.getValue().version - before.version;
-        assertThat(one.getValue().version > before.version || one.getValue().equals(before))
-            .as("state of " + one.getKey())
-            .isTrue();
-      }
-      answered.put(one.getKey(), one.getValue());
-    }
+  private void compare(Content found, long count) {
+    assertThat(found.jobs).as("jobs found").hasSize(Math.toIntExact(count));
+    long surplus = surplusOfJobs(found) + surplusOfCallbacks(found);
+    answered.keys.forEach(
+        (key, job) -> {
+          if (found.jobs.containsKey(job)) {
+            assertThat(found.keys).containsEntry(key, job);
+          }
+        });
+    assertThat(found.jobs.keySet()).as("jobs of keys").containsAll(found.keys.values());
+    answered = found;
     assertThat(surplus)
         .as("commits that were under way, round " + rounds)
         .isBetween(0L, (long) LedgerWriter.THREADS);
+  }
+
+  private long surplusOfJobs(Content found) {
+    long surplus = -answered.removed;
+    for (Map.Entry<String, Job> one : answered.jobs.entrySet()) {
+      Job before = one.getValue();
+      Job now = found.jobs.get(one.getKey());
+      if (now == null) {
+        // That its files were removed may not have been answered yet.
+        assertThat(before.files).as(one.getKey() + " is gone").isNotEqualTo("KEPT");
+        surplus += before.files.equals("SWEPT") ? 1 : 2;
+      } else if (now.version == before.version) {
+        assertThat(now).as(one.getKey()).isEqualTo(before);
+      } else {
+        assertThat(now.version).as("version of " + one.getKey()).isGreaterThan(before.version);
+        surplus += now.version - before.version;
+      }
+    }
+    long created =
+        found.jobs.keySet().stream().filter(id -> !answered.jobs.containsKey(id)).count();
+    return surplus + created;
+  }
+
+  private long surplusOfCallbacks(Content found) {
+    long surplus = 0;
+    for (Map.Entry<String, Callback> one : answered.callbacks.entrySet()) {
+      Callback before = one.getValue();
+      Callback now = found.callbacks.get(one.getKey());
+      if (now == null) {
+        // The upload was resumed, and another end is told of in place of that one.
+        boolean replaced =
+            found.callbacks.values().stream().anyMatch(other -> other.job.equals(before.job));
+        assertThat(replaced || !found.jobs.containsKey(before.job)).as(before.toString()).isTrue();
+      } else {
+        surplus += now.tries - before.tries;
+        assertThat(now.tries).as(before.toString()).isGreaterThanOrEqualTo(before.tries);
+        assertThat(
+                now.tries > before.tries
+                    || now.status.equals(before.status)
+                    || now.status.equals("SUPERSEDED"))
+            .as(before + " is " + now)
+            .isTrue();
+      }
+    }
+    return surplus;
   }
 }

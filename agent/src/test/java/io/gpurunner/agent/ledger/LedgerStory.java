@@ -3,10 +3,12 @@ package io.gpurunner.agent.ledger;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Instant;
@@ -17,24 +19,94 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
- * Writes a ledger as an agent does, one commit after another, and keeps what it must hold after
- * each. One thread.
+ * Writes a ledger as an agent does, one commit after another: jobs with and without keys, runs that
+ * are retried, deletion requests, uploads that are resumed, tries of callbacks, and what retention
+ * does. One thread.
  */
 final class LedgerStory {
   static final Clock CLOCK = Clock.fixed(Instant.parse("2026-01-01T00:00:00Z"), ZoneOffset.UTC);
+
+  /** All has ended, and is due, by then, whatever clock the ledger goes by. */
+  private static final Instant LATER = Instant.parse("2100-01-01T00:00:00Z");
 
   private static final int GPUS = 3;
 
   /** Most jobs that have not ended. */
   private static final int LIVE = 10;
 
+  /** So few that the same key is sent again. */
+  private static final int KEYS = 20;
+
+  private static final int RECEIVERS = 3;
+  private static final int PAGE_SIZE = 50;
+  private static final long NO_LIMIT = 1_000_000;
+
   private final JobLedger ledger;
   private final Random random;
   private final Map<JobId, Job> jobs;
   private final int part;
   private final int parts;
+
+  /** A callback as recorded. */
+  record Callback(String delivery, JobId job, String status, int tries, long nextTryAt) {}
+
+  /**
+   * What a ledger holds.
+   *
+   * @param keys which job a user's key stands for
+   * @param callbacks by delivery id
+   */
+  record Content(Map<JobId, Job> jobs, Map<String, JobId> keys, Map<String, Callback> callbacks) {
+    static final Content EMPTY = new Content(Map.of(), Map.of(), Map.of());
+
+    static Content of(JobLedger ledger) {
+      Map<String, JobId> keys =
+          ledger.read(
+              handle ->
+                  handle
+                      .createQuery("select idempotency_key, job_id from idempotency_key")
+                      .map(
+                          (row, _) ->
+                              Map.entry(
+                                  row.getString("idempotency_key"),
+                                  new JobId(row.getString("job_id"))))
+                      .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue)));
+      return new Content(
+          jobsOf(ledger),
+          keys,
+          callbacksOf(ledger).stream()
+              .collect(Collectors.toMap(Callback::delivery, Function.identity())));
+    }
+  }
+
+  /** How many jobs were changed, created or removed between two looks. */
+  static long changedJobs(Map<JobId, Job> before, Map<JobId, Job> after) {
+    long removed = before.keySet().stream().filter(id -> !after.containsKey(id)).count();
+    long changed = after.values().stream().filter(job -> !job.equals(before.get(job.id()))).count();
+    return removed + changed;
+  }
+
+  /**
+   * What a commit was answered with.
+   *
+   * @param job as it is now, where it was changed
+   * @param key the key it was created with
+   * @param callback as it is after a try
+   * @param removed how many records were removed
+   */
+  record Answer(Optional<Job> job, Optional<String> key, Optional<Callback> callback, int removed) {
+    private static Answer of(Job job) {
+      return new Answer(Optional.of(job), Optional.empty(), Optional.empty(), 0);
+    }
+
+    private static Answer nothing() {
+      return new Answer(Optional.empty(), Optional.empty(), Optional.empty(), 0);
+    }
+  }
 
   /**
    * @param known what the ledger holds
@@ -61,39 +133,93 @@ final class LedgerStory {
   /** All jobs that a ledger holds. */
   static Map<JobId, Job> jobsOf(JobLedger ledger) {
     Map<JobId, Job> jobs = new HashMap<>();
-    ledger.page(Optional.empty(), 1, 10_000).forEach(job -> jobs.put(job.id(), job));
+    ledger.page(Optional.empty(), 1, 100_000).forEach(job -> jobs.put(job.id(), job));
     return jobs;
   }
 
-  /** One more commit; what it made of a job. */
-  Job next() {
-    List<Job> live =
-        ledger.live().stream()
-            .filter(job -> job.sequence() % parts == part)
-            .sorted(Comparator.comparingLong(Job::sequence))
-            .toList();
-    boolean create = live.size() < LIVE && (live.size() < 2 || random.nextInt(4) == 0);
-    Job job = create ? create() : move(live.get(random.nextInt(live.size())));
-    jobs.put(job.id(), job);
-    return job;
+  private static List<Callback> callbacksOf(JobLedger ledger) {
+    return ledger.read(
+        handle ->
+            handle
+                .createQuery("select delivery_id, job_id, status, tries, next_try_at from callback")
+                .map(
+                    (row, _) ->
+                        new Callback(
+                            row.getString("delivery_id"),
+                            new JobId(row.getString("job_id")),
+                            row.getString("status"),
+                            row.getInt("tries"),
+                            row.getLong("next_try_at")))
+                .list());
   }
 
-  private Job create() {
-    Requests request = Requests.simple();
-    if (random.nextBoolean()) {
-      request.callback(URI.create("http://127.0.0.1/cb"));
+  /** One more commit. */
+  Answer next() {
+    List<Job> live =
+        ledger.live().stream()
+            .filter(this::isOwn)
+            .sorted(Comparator.comparingLong(Job::sequence))
+            .toList();
+    Answer answer = live.size() < 2 ? create() : next(live);
+    answer.job().ifPresent(job -> jobs.put(job.id(), job));
+    if (answer.removed() > 0) {
+      jobs.keySet().removeIf(id -> ledger.find(id).isEmpty());
     }
-    String padding = "x".repeat(random.nextInt(6000));
-    Creation creation =
-        ledger.create(
-            "ann", request.build(), "{\"padding\":\"" + padding + "\"}", Optional.empty());
-    return switch (creation) {
-      case Creation.Created created -> ledger.find(created.id()).orElseThrow();
-      case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
+    return answer;
+  }
+
+  private boolean isOwn(Job job) {
+    return job.sequence() % parts == part;
+  }
+
+  private Answer next(List<Job> live) {
+    // Rather an old one, so that some end.
+    int one = random.nextInt(live.size());
+    int other = random.nextInt(live.size());
+    Job job = live.get(Math.min(one, other));
+    return switch (random.nextInt(18)) {
+      case 0, 1, 2 -> live.size() < LIVE ? create() : move(job);
+      case 3 -> Answer.of(ledger.requestDeletion(job.id(), "ann"));
+      case 4, 5 -> tryCallback().orElseGet(() -> move(job));
+      case 6, 7 -> sweep().orElseGet(() -> move(job));
+      case 8, 9 -> resumeUpload().orElseGet(() -> move(job));
+      case 10 -> part == 0 ? remove() : move(job);
+      default -> move(job);
     };
   }
 
-  private Job move(Job job) {
+  private Answer create() {
+    Requests request = Requests.simple().retries(random.nextInt(2));
+    if (random.nextBoolean()) {
+      int receiver = 1 + random.nextInt(RECEIVERS);
+      request.callback(URI.create("http://127.0.0.1:" + receiver + "/cb"));
+    }
+    if (random.nextBoolean()) {
+      return create(request, "key-" + part + "-" + random.nextInt(KEYS));
+    }
+    String padding = "x".repeat(random.nextInt(6000));
+    return created(request, "{\"padding\":\"" + padding + "\"}", Optional.empty());
+  }
+
+  private Answer create(Requests request, String key) {
+    return created(request, "{\"key\":\"" + key + "\"}", Optional.of(key));
+  }
+
+  private Answer created(Requests request, String source, Optional<String> key) {
+    return switch (ledger.create("ann", request.build(), source, key)) {
+      case Creation.Created created ->
+          new Answer(ledger.find(created.id()), key, Optional.empty(), 0);
+      case Creation.Existing existing -> {
+        if (ledger.find(existing.id()).isEmpty()) {
+          throw new AssertionError("a key stands for a job that is not there");
+        }
+        yield Answer.nothing();
+      }
+      case Creation.KeyReused _ -> throw new AssertionError("its body is the same");
+    };
+  }
+
+  private Answer move(Job job) {
     Instant now = CLOCK.instant();
     JobEvent event =
         switch (job.state()) {
@@ -101,22 +227,46 @@ final class LedgerStory {
               free()
                   .<JobEvent>map(gpu -> new JobEvent.Leased(List.of(gpu)))
                   .orElseGet(() -> new JobEvent.Removed(now, "ann"));
+          case JobState.Stopping stopping -> end(job, stopping);
+          case JobState.Placed _ when job.deletion().isPresent() ->
+              new JobEvent.RunEnded(new Ending.DeletedBy("ann"), now);
+          case JobState.Placed _ when random.nextInt(5) == 0 ->
+              new JobEvent.RunEnded(new Ending.Broken("exit code 1", true), now);
           case JobState.Preparing _ -> new JobEvent.Prepared(now);
           case JobState.Pulling _ -> new JobEvent.Pulled("boot");
           case JobState.Starting _ ->
               new JobEvent.Started(now, Optional.empty(), "boot", "c1", "c1@1");
           case JobState.Running _ -> new JobEvent.RunEnded(new Ending.Completed(), now);
-          case JobState.Stopping stopping ->
-              stopping.goneAt().isEmpty()
-                  ? new JobEvent.ContainerGone(now)
-                  : new JobEvent.GpusReleased(now, now.plusSeconds(60), false, List.of());
-          case JobState.Uploading uploading ->
-              uploading.unsyncedUnder().isPresent()
-                  ? new JobEvent.Synced()
-                  : new JobEvent.Uploaded(now, Optional.of("ds_model.bin"));
+          case JobState.Uploading uploading -> upload(job, uploading);
           case JobState.Final _ -> throw new AssertionError("it is live");
         };
-    return ledger.apply(job, event);
+    return Answer.of(ledger.apply(job, event));
+  }
+
+  private JobEvent end(Job job, JobState.Stopping stopping) {
+    Instant now = CLOCK.instant();
+    if (stopping.goneAt().isEmpty()) {
+      return stopping.killAt().isEmpty() && random.nextInt(3) == 0
+          ? new JobEvent.StopSignalled(now)
+          : new JobEvent.ContainerGone(now);
+    }
+    boolean retry = stopping.attempt() <= job.request().retries();
+    return new JobEvent.GpusReleased(now, now.plusSeconds(60), retry, List.of());
+  }
+
+  private JobEvent upload(Job job, JobState.Uploading uploading) {
+    Instant now = CLOCK.instant();
+    if (job.deletion().isPresent()) {
+      return new JobEvent.Removed(now, "ann");
+    }
+    if (uploading.unsyncedUnder().isPresent()) {
+      return new JobEvent.Synced();
+    }
+    return switch (random.nextInt(4)) {
+      case 0 -> new JobEvent.UploadPostponed("store is down", now);
+      case 1, 2 -> new JobEvent.UploadGivenUp(now, "store is down");
+      default -> new JobEvent.Uploaded(now, Optional.of("ds_model.bin"), new ArtifactPlace.Local());
+    };
   }
 
   private Optional<GpuUuid> free() {
@@ -127,5 +277,62 @@ final class LedgerStory {
       }
     }
     return Optional.empty();
+  }
+
+  private Optional<Answer> tryCallback() {
+    return DueCallbacks.of(ledger, LATER).stream()
+        .filter(callback -> ledger.find(callback.job()).filter(this::isOwn).isPresent())
+        .findFirst()
+        .map(this::tried);
+  }
+
+  private Answer tried(PendingCallback callback) {
+    switch (random.nextInt(3)) {
+      case 0 -> ledger.callbackPostponed(callback, CLOCK.instant().plusSeconds(5), "HTTP 500");
+      case 1 -> ledger.callbackDelivered(callback, "HTTP 200");
+      default -> ledger.callbackAbandoned(callback, "given up");
+    }
+    return new Answer(
+        Optional.empty(),
+        Optional.empty(),
+        callbacksOf(ledger).stream()
+            .filter(one -> one.delivery().equals(callback.deliveryId()))
+            .findFirst(),
+        0);
+  }
+
+  /** Ended jobs of its own whose files are there. */
+  private List<Job> ended() {
+    return ledger.sweepable(LATER, Optional.empty(), PAGE_SIZE).stream()
+        .filter(this::isOwn)
+        .toList();
+  }
+
+  private Optional<Answer> sweep() {
+    return ended().stream()
+        .findFirst()
+        .map(
+            job -> {
+              if (job.files() == JobFiles.SWEEPING) {
+                ledger.swept(job.id()); // from then on others may remove it
+                return Answer.of(job.withFiles(JobFiles.SWEPT));
+              }
+              ledger.giveFilesUp(job.id());
+              return Answer.of(job.withFiles(JobFiles.SWEEPING));
+            });
+  }
+
+  private Optional<Answer> resumeUpload() {
+    Instant now = CLOCK.instant();
+    return ended().stream()
+        .filter(job -> job.files() == JobFiles.KEPT)
+        .filter(job -> job.state() instanceof JobState.Failed failed && failed.uploadable())
+        .findFirst()
+        .map(job -> Answer.of(ledger.apply(job, new JobEvent.UploadResumed(now, now))));
+  }
+
+  private Answer remove() {
+    int removed = ledger.forget(LATER, NO_LIMIT, 1);
+    return new Answer(Optional.empty(), Optional.empty(), Optional.empty(), removed);
   }
 }

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
 import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -22,18 +23,20 @@ import java.util.stream.Collectors;
  * says what it found and then, line by line, what was answered.
  *
  * <pre>
- * found ID VERSION STATE   one of the jobs
- * ready COUNT              how many there are
- * answered ID VERSION STATE
+ * found job ID VERSION STATE FILES         one of the jobs
+ * found key KEY ID                         a key, and the job it stands for
+ * found callback DELIVERY ID STATUS TRIES  a callback of a job
+ * ready COUNT                              how many jobs there are
+ * answered job ID VERSION STATE FILES
+ * answered key KEY ID
+ * answered callback DELIVERY ID STATUS TRIES
+ * answered removed COUNT
  * closing
  * </pre>
  */
 final class LedgerWriter {
   /** Commits share a group only where there is more than one at a time. */
   static final int THREADS = 3;
-
-  /** More than one file ever has. */
-  private static final int TOLD = 100_000;
 
   private LedgerWriter() {}
 
@@ -49,9 +52,10 @@ final class LedgerWriter {
         new LedgerSizes(Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
     JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), sizes);
     StringBuilder text = new StringBuilder();
-    for (Job job : ledger.page(Optional.empty(), 1, TOLD)) {
-      text.append(line("found", job));
-    }
+    LedgerStory.Content content = LedgerStory.Content.of(ledger);
+    content.jobs().values().forEach(job -> text.append(line("found", job)));
+    content.keys().forEach((key, job) -> text.append(line("found", key, job)));
+    content.callbacks().values().forEach(callback -> text.append(line("found", callback)));
     say(out, text + "ready " + ledger.count(Optional.empty()) + "\n");
     for (int i = 0; i < THREADS; i++) {
       LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(seed + i), i, THREADS);
@@ -60,7 +64,7 @@ final class LedgerWriter {
           .start(
               () -> {
                 while (true) {
-                  say(out, line("answered", story.next()));
+                  say(out, line(story.next()));
                 }
               });
     }
@@ -101,8 +105,45 @@ final class LedgerWriter {
         .orElse(System.getProperty("java.class.path"));
   }
 
+  private static String line(LedgerStory.Answer answer) {
+    StringBuilder lines = new StringBuilder();
+    answer
+        .key()
+        .ifPresent(key -> lines.append(line("answered", key, answer.job().orElseThrow().id())));
+    answer.job().ifPresent(job -> lines.append(line("answered", job)));
+    answer.callback().ifPresent(callback -> lines.append(line("answered", callback)));
+    if (answer.removed() > 0) {
+      lines.append("answered removed ").append(answer.removed()).append('\n');
+    }
+    return lines.toString();
+  }
+
   private static String line(String what, Job job) {
-    return what + " " + job.id() + " " + job.version() + " " + job.state().label() + "\n";
+    return String.join(
+            " ",
+            what,
+            "job",
+            job.id().value(),
+            String.valueOf(job.version()),
+            job.state().label(),
+            job.files().name())
+        + "\n";
+  }
+
+  private static String line(String what, String key, JobId job) {
+    return String.join(" ", what, "key", key, job.value()) + "\n";
+  }
+
+  private static String line(String what, LedgerStory.Callback callback) {
+    return String.join(
+            " ",
+            what,
+            "callback",
+            callback.delivery(),
+            callback.job().value(),
+            callback.status(),
+            String.valueOf(callback.tries()))
+        + "\n";
   }
 
   /** In one write, so that lines of threads do not mix. */

@@ -9,11 +9,15 @@ import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.DueCallbacks;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.ledger.LargeLedger;
 import io.gpurunner.agent.ledger.PendingCallback;
 import io.gpurunner.api.JobId;
 import io.vertx.core.json.JsonObject;
 import java.net.URI;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -21,8 +25,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
@@ -84,7 +90,7 @@ class CallbackOutboxTest {
     return new CallbackOutbox(
         run.ledger,
         sender,
-        new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
+        new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
         new RetrySchedule(RETRY_FOR, new Random(1)),
         run.clock);
   }
@@ -110,7 +116,7 @@ class CallbackOutboxTest {
 
   /** Sends what is due, as the rounds do. */
   private void sendDue(CallbackOutbox outbox) {
-    for (PendingCallback callback : run.ledger.dueCallbacks(run.clock.instant(), 0, 10)) {
+    for (PendingCallback callback : DueCallbacks.of(run.ledger, run.clock.instant())) {
       outbox.send(callback);
     }
   }
@@ -137,7 +143,7 @@ class CallbackOutboxTest {
     answers.add(new CallbackResult.Rejected(500, "HTTP 500"));
     answers.add(new CallbackResult.Failed("connection refused"));
     sendDue(outbox());
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10)).isEmpty();
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant())).isEmpty();
     run.restart("boot-1");
     run.clock.moveTo(nextCallback().orElseThrow());
     sendDue(outbox());
@@ -197,6 +203,88 @@ class CallbackOutboxTest {
     }
   }
 
+  /** A receiver that answers nothing, and one that has a callback due after all of those. */
+  @Test
+  void oneToWhichThousandsAreDueHidesNoOther() throws Exception {
+    URI sound = URI.create("http://127.0.0.1:2/answers");
+    JobId last = ended(1, sound);
+    owe(20_000, URI.create("http://127.0.0.1:1/dead"), run.clock.instant().minusSeconds(100));
+    List<Runnable> tries = new ArrayList<>();
+    try (CallbackOutbox outbox = outbox(_ -> new CallbackResult.Failed("no route"), tries)) {
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT + 1);
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT + 1);
+      tries.forEach(Runnable::run);
+      assertThat(run.ledger.history(last, 1))
+          .extracting(JobHistory.Line::kind)
+          .containsExactly("callback-failed");
+    }
+  }
+
+  @Test
+  void noMoreAreOnTheirWayThanMayBeAndReceiversTakeTurns() throws Exception {
+    int receivers = CallbackOutbox.SENDING_LIMIT * 2;
+    for (int i = 0; i < receivers; i++) {
+      owe(10, URI.create("http://host-" + i + ".example/cb"), run.clock.instant());
+    }
+    Map<String, Integer> received = new TreeMap<>();
+    CallbackSender sender =
+        delivery -> {
+          received.merge(delivery.url().getHost(), 1, Integer::sum);
+          return new CallbackResult.Delivered(200);
+        };
+    List<Runnable> tries = new ArrayList<>();
+    try (CallbackOutbox outbox = outbox(sender, tries)) {
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.SENDING_LIMIT);
+      outbox.round();
+      assertThat(tries).as("while all are on their way").hasSize(CallbackOutbox.SENDING_LIMIT);
+      int perReceiver = CallbackOutbox.RECEIVER_LIMIT;
+      for (int sent = 0; sent < receivers * perReceiver; sent += tries.size()) {
+        tries.forEach(Runnable::run);
+        tries.clear();
+        outbox.round();
+        assertThat(tries).hasSizeLessThanOrEqualTo(CallbackOutbox.SENDING_LIMIT);
+      }
+      assertThat(received).hasSize(receivers);
+      assertThat(received.values()).allMatch(count -> count <= 2 * perReceiver);
+    }
+  }
+
+  @Test
+  void noMoreAreOnTheirWayToOneReceiverThanMayBe() throws Exception {
+    owe(20, URI.create("http://127.0.0.1:1/cb"), run.clock.instant());
+    List<Runnable> tries = new ArrayList<>();
+    try (CallbackOutbox outbox = outbox(_ -> new CallbackResult.Delivered(200), tries)) {
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT);
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT);
+      tries.removeFirst().run();
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT);
+    }
+  }
+
+  /** One whose tries wait until the test makes them. */
+  private CallbackOutbox outbox(CallbackSender sender, List<Runnable> tries) {
+    return new CallbackOutbox(
+        run.ledger,
+        sender,
+        new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
+        new RetrySchedule(RETRY_FOR, new Random(1)),
+        run.clock,
+        tries::add,
+        _ -> {});
+  }
+
+  private void owe(int count, URI callback, Instant endedAt) throws SQLException {
+    run.ledger.close();
+    LargeLedger.addOwing(directory.resolve("ledger"), count, callback, endedAt);
+    run.ledger = JobLedger.open(directory.resolve("ledger"), run.clock);
+  }
+
   private static void await(CountDownLatch latch) {
     try {
       latch.await();
@@ -208,11 +296,11 @@ class CallbackOutboxTest {
   @Test
   void whatWasRecordedMeanwhileIsNotRecordedTwice() {
     JobId id = ended(1);
-    PendingCallback read = run.ledger.dueCallbacks(run.clock.instant(), 0, 1).getFirst();
+    PendingCallback read = DueCallbacks.of(run.ledger, run.clock.instant()).getFirst();
     run.ledger.callbackDelivered(read, "HTTP 200");
     assertThat(run.ledger.isPending(read)).isFalse();
     run.ledger.callbackPostponed(read, run.clock.instant(), "late news");
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 1)).isEmpty();
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant())).isEmpty();
     assertThat(run.ledger.history(id, 1))
         .extracting(JobHistory.Line::kind)
         .containsExactly("callback-delivered");
@@ -228,7 +316,7 @@ class CallbackOutboxTest {
               delivered.countDown();
               return new CallbackResult.Delivered(204);
             },
-            new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
+            new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             new RetrySchedule(RETRY_FOR, new Random(1)),
             run.clock)) {
       outbox.start();

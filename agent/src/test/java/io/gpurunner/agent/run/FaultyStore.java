@@ -9,11 +9,13 @@ import io.gpurunner.storage.StorageException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 
-/** A real store that fails when a test says so. Used by one thread at a time. */
+/** A real store that fails when a test says so. Faults are for one thread at a time. */
 final class FaultyStore extends DecoratedStore {
   private final Deque<StorageException.Kind> faults = new ArrayDeque<>();
   private Runnable during = () -> {};
+  private volatile CountDownLatch held = new CountDownLatch(0);
 
   FaultyStore(ArtifactStore real) {
     super(real);
@@ -24,13 +26,28 @@ final class FaultyStore extends DecoratedStore {
     faults.addAll(List.of(kinds));
   }
 
+  /** No more writes fail. */
+  void heal() {
+    faults.clear();
+  }
+
   /** What happens in the midst of the next write. */
   void duringNext(Runnable event) {
     during = event;
   }
 
+  /** Writes of all threads wait until then. */
+  void holdUntil(CountDownLatch pass) {
+    held = pass;
+  }
+
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+    try {
+      held.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
+    }
     Runnable event = during;
     during = () -> {};
     event.run();

@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobPage;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobStatus;
 import io.gpurunner.api.RequestRefusedException;
@@ -19,8 +21,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -33,7 +39,7 @@ class JobDeskTest {
   private static final String BODY = "{}";
   private static final int CLIENTS = 50;
 
-  private Optional<String> missing = Optional.empty();
+  private Function<JobId, Optional<String>> whatIsMissing = _ -> Optional.empty();
   private static final Caller ANN = new Caller("ann", false);
   private static final Caller BOB = new Caller("bob", false);
   private static final Caller ROOT = new Caller("root", true);
@@ -56,8 +62,8 @@ class JobDeskTest {
         new JobDesk(
             run.ledger,
             new Dispatcher(run.ledger, run.gpus, run.volumes, true),
-            _ -> missing,
-            new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
+            id -> whatIsMissing.apply(id),
+            new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             () -> health,
             new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
             run.clock,
@@ -102,12 +108,95 @@ class JobDeskTest {
   }
 
   @Test
+  void whileTheGpusCannotBeReadJobsWithoutThemAreTaken() {
+    health =
+        new Health.Report(
+            List.of(
+                new Health.Part("docker", true, "Docker 20.10"),
+                new Health.Part("gpus", false, "driver not loaded")));
+    assertRefused(
+        Kind.UNAVAILABLE,
+        "gpus: driver not loaded",
+        () -> desk.create(ANN, Requests.simple().build(), BODY, Optional.empty()));
+    JobId id = desk.create(ANN, Requests.simple().gpus(0).build(), BODY, Optional.empty());
+    assertThat(run.ledger.live()).extracting(Job::id).containsExactly(id);
+  }
+
+  /** The request was checked before; what changed since is seen when it is recorded. */
+  @Test
+  void nobodyResumesFromWhatIsNotHisOrNotThere() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    JobRequest resuming = Requests.simple().resumeFrom(id).build();
+    assertRefused(
+        Kind.CONFLICT,
+        id + " has not ended yet",
+        () -> desk.create(ANN, resuming, BODY, Optional.empty()));
+    run.toTheEnd(id);
+    assertRefused(
+        Kind.CONFLICT,
+        "resumeFrom: no such job: " + id,
+        () -> desk.create(BOB, resuming, BODY, Optional.empty()));
+    assertThat(run.ledger.live()).isEmpty();
+    JobRequest fromNone = Requests.simple().resumeFrom(JobId.random()).build();
+    assertRefused(
+        Kind.CONFLICT,
+        "resumeFrom: no such job: ",
+        () -> desk.create(ROOT, fromNone, BODY, Optional.empty()));
+    for (Caller caller : List.of(ANN, ROOT)) {
+      desk.delete(caller, desk.create(caller, resuming, BODY, Optional.empty()));
+    }
+    run.ledger.giveFilesUp(id);
+    for (Caller caller : List.of(ANN, ROOT)) {
+      assertRefused(
+          Kind.CONFLICT,
+          "the files of " + id + " were removed",
+          () -> desk.create(caller, resuming, BODY, Optional.empty()));
+    }
+    assertThat(run.ledger.live()).isEmpty();
+  }
+
+  @Test
+  void aSecondListOfAUserAndOneTooManyAreRefusedAtOnce() throws Exception {
+    JobId id = desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    whatIsMissing =
+        _ -> {
+          begun.countDown();
+          awaitQuietly(goOn);
+          return Optional.empty();
+        };
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<JobPage> first = threads.submit(() -> desk.list(ANN, 1, 100));
+      assertThat(begun.await(20, TimeUnit.SECONDS)).isTrue();
+      assertRefused(Kind.TOO_MANY, "another list for ann", () -> desk.list(ANN, 1, 1));
+      // 100 of 200 rows are taken: another page of 100 goes, and one of 101 does not.
+      assertThat(desk.list(BOB, 1, 100).totalElements()).isZero();
+      assertRefused(Kind.UNAVAILABLE, "lists of 200 jobs", () -> desk.list(BOB, 1, 101));
+      goOn.countDown();
+      assertThat(first.get(20, TimeUnit.SECONDS).content())
+          .extracting(JobDetail::id)
+          .containsExactly(id);
+    }
+    assertThat(desk.list(ANN, 1, 200).totalElements()).isEqualTo(1);
+    assertThat(desk.list(BOB, 1, 200).totalElements()).isZero();
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
+    }
+  }
+
+  @Test
   void aJobThatCannotGoOnSaysWhatItWaitsFor() {
     JobId id = desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
     run.whenQueuedDispatch();
     assertThat(desk.detail(ANN, id).reason()).isEmpty();
-    missing = Optional.of("waits for the container engine: no answer");
-    assertThat(desk.detail(ANN, id).reason()).isEqualTo(missing);
+    whatIsMissing = _ -> Optional.of("waits for the container engine: no answer");
+    assertThat(desk.detail(ANN, id).reason()).contains("waits for the container engine: no answer");
   }
 
   @Test

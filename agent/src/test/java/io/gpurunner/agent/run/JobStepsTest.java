@@ -1,5 +1,6 @@
 package io.gpurunner.agent.run;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -10,9 +11,11 @@ import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
@@ -73,7 +76,7 @@ class JobStepsTest {
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isTrue();
     assertThat(run.containers.list()).isEmpty();
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
     assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1)))
@@ -114,7 +117,7 @@ class JobStepsTest {
                 assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
     assertThat(run.volumes.paths(job.folder()).model().resolve("half.bin")).exists();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
   }
@@ -207,7 +210,7 @@ class JobStepsTest {
         .isInstanceOfSatisfying(
             JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10)).isEmpty();
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant())).isEmpty();
     assertThat(run.containers.list()).isEmpty();
   }
 
@@ -263,9 +266,21 @@ class JobStepsTest {
         .contains("local store")
         .contains("made to fail")
         .contains("gpurunner retry-upload");
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
+    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isFalse();
+
+    run.store.heal();
+    Instant now = run.clock.instant();
+    run.ledger.apply(run.job(id), new JobEvent.UploadResumed(now, now.plusSeconds(60)));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
+    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isTrue();
+    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+        .singleElement()
+        .matches(callback -> callback.success());
   }
 
   @Test
@@ -398,7 +413,7 @@ class JobStepsTest {
               assertThat(failed.uploadable()).isFalse();
             });
     assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
   }
@@ -518,7 +533,7 @@ class JobStepsTest {
   void aContainerThatWasThereBeforeTheAgentMadeItFailsTheRunAndIsRemoved() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
     run.containers.create(RunHarness.specOf(container(id, 1)));
-    run.containers.start(container(id, 1));
+    run.containers.start(unrecorded(container(id, 1)));
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Failed.class,
@@ -530,13 +545,15 @@ class JobStepsTest {
   void aContainerFoundWhileItsRunStopsIsEndedAlsoUnderAnotherName() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled().ignoringTerm());
     run.containers.create(RunHarness.specOf(container(id, 1)));
-    run.containers.start(container(id, 1));
+    run.containers.start(unrecorded(container(id, 1)));
     run.until(id, JobState.Stopping.class);
     run.settle(id);
     assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
     run.containers.rename(container(id, 1), "mine");
+    run.clock.advance(Duration.ofSeconds(30));
     run.until(id, JobState.Failed.class);
-    assertThat(run.containers.journal()).endsWith("end mine");
+    assertThat(run.containers.journal()).contains("KILL " + container(id, 1));
+    assertThat(run.containers.list()).isEmpty();
   }
 
   @Test
@@ -544,16 +561,35 @@ class JobStepsTest {
     JobId again = running(Requests.simple(), Program.untilSignalled());
     run.clock.advance(Duration.ofMinutes(1));
     run.containers.startAgain(container(again, 1));
+    requireFailed(again, "started again from outside");
     JobId replaced = running(Requests.simple(), Program.untilSignalled());
     run.containers.replace(container(replaced, 1));
-    for (JobId id : List.of(again, replaced)) {
-      assertThat(run.toTheEnd(id).state())
-          .isInstanceOfSatisfying(
-              JobState.Failed.class,
-              failed ->
-                  assertThat(failed.reason()).contains("replaced or started again from outside"));
-    }
+    requireFailed(replaced, "removed from outside");
+  }
+
+  private void requireFailed(JobId id, String reason) {
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains(reason));
+  }
+
+  @Test
+  void aContainerThatSomebodyRenamedIsFoundAllTheSame() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(1), 0));
+    run.until(id, JobState.Running.class);
+    run.containers.rename(container(id, 1), "mine");
+    run.clock.advance(Duration.ofMinutes(1));
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
     assertThat(run.containers.list()).isEmpty();
+  }
+
+  @Test
+  void whatTheEngineSaysOfAStartThatFailedIsTheReason() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.until(id, JobState.Starting.class);
+    untilMade(id);
+    run.containers.failStart(container(id, 1), "the device is on fire");
+    requireFailed(id, "could not be started: the device is on fire");
   }
 
   @Test
@@ -650,6 +686,24 @@ class JobStepsTest {
     run.stepWithoutLedger(id);
     assertThat(run.containers.journal()).endsWith("KILL " + container(id, 1));
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Deleted.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 7, 90})
+  void aJobsOwnGracePeriodCountsAndNotTheConfiguredOne(int seconds) {
+    Duration own = Duration.ofSeconds(seconds);
+    JobId id = running(Requests.simple().gracePeriod(own), Program.untilSignalled().ignoringTerm());
+    run.ledger.requestDeletion(id, "ann");
+    run.settle(id);
+    if (!own.isZero()) {
+      run.clock.advance(own.minusMillis(1));
+      run.settle(id);
+      assertThat(run.containers.journal()).endsWith("TERM " + container(id, 1));
+      run.clock.advance(Duration.ofMillis(1));
+      run.settle(id);
+    }
+    assertThat(run.containers.journal())
+        .containsSubsequence("TERM " + container(id, 1), "KILL " + container(id, 1));
   }
 
   @Test

@@ -9,6 +9,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.NoGpuInventory;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
@@ -34,9 +35,10 @@ class LocalSpecsTest {
     try (JobVolumes volumes =
         Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
       Files.createDirectories(directory.resolve("library/train-dataset"));
-      Library library = new Library(directory.resolve("library"));
+      Library library = new Library("library.datasets", directory.resolve("library"));
       LocalSpecs specs =
-          new LocalSpecs(volumes, library, library, new NoGpuInventory(clock), 1L << 30);
+          new LocalSpecs(
+              volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
       JobPaths paths = volumes.prepare(job.folder(), 1 << 20, 1 << 20);
       assertThat(specs.specFor(job, name, List.of()).mounts())
           .extracting(Mount::hostPath)

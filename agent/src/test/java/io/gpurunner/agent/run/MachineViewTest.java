@@ -1,16 +1,25 @@
 package io.gpurunner.agent.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.callback.AddressPolicy;
 import io.gpurunner.agent.callback.HostResolver;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.CallbackVerdict;
+import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.storage.Library;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,7 +44,7 @@ class MachineViewTest {
   }
 
   private MachineView view(HostResolver resolver) {
-    Library library = new Library(directory);
+    Library library = new Library("library.datasets", directory);
     return new MachineView(
         run.gpus,
         run.ledger,
@@ -71,6 +80,66 @@ class MachineViewTest {
             new CallbackVerdict.NotJudged(
                 "the host hooks.lan does not resolve: no answer; the job was taken, and the host is"
                     + " resolved and judged at every try"));
+  }
+
+  /** 503: it says nothing of the request. */
+  @Test
+  void aLibraryThatCannotBeReadIsNoUnknownName() throws Exception {
+    Path file = Files.createFile(directory.resolve("no-directory"));
+    Library broken = new Library("library.models", file);
+    MachineView view =
+        new MachineView(
+            run.gpus,
+            run.ledger,
+            broken,
+            broken,
+            new AddressPolicy(List.of(), List.of(), host -> List.of()),
+            1_000,
+            run.volumes,
+            true);
+    assertThatThrownBy(() -> view.models().first(50))
+        .isInstanceOfSatisfying(
+            RequestRefusedException.class,
+            refusal -> {
+              assertThat(refusal.kind()).isEqualTo(RequestRefusedException.Kind.UNAVAILABLE);
+              assertThat(refusal.retryAfter()).isPresent();
+              assertThat(refusal).hasMessageContaining("library.models cannot be read");
+            });
+  }
+
+  @Test
+  void aJobIsResumedFromByItsOwnerAndAdminsOnlyOnceItHasEndedAndWhileItsFilesAreThere() {
+    MachineView view = view(host -> List.of());
+    Caller ann = new Caller("ann", false);
+    Caller admin = new Caller("root", true);
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    for (Caller caller : List.of(ann, admin)) {
+      assertThat(view.resumeRefusal(caller, id))
+          .contains("job " + id + " has not ended yet: its checkpoints still change");
+    }
+    run.toTheEnd(id);
+    assertThat(view.resumeRefusal(ann, id)).isEmpty();
+    assertThat(view.resumeRefusal(admin, id)).isEmpty();
+    // The same words as for a job that there is not: it is none of the other user's business.
+    assertThat(view.resumeRefusal(new Caller("bob", false), id)).contains("no such job: " + id);
+    JobId absent = JobId.random();
+    assertThat(view.resumeRefusal(ann, absent)).contains("no such job: " + absent);
+
+    run.ledger.giveFilesUp(id);
+    assertThat(view.resumeRefusal(ann, id))
+        .contains(
+            "the files of job " + id + " were removed: it ended longer ago than jobs.retention");
+    run.ledger.swept(id);
+    assertThat(view.resumeRefusal(ann, id)).isPresent();
+  }
+
+  @Test
+  void gpusThatCannotBeReadAreNoGpusThatAreNotThere() {
+    MachineView view = view(host -> List.of());
+    assertThat(view.gpuFault()).isEmpty();
+    assertThat(view.gpuTypes()).containsExactly(Map.entry("NVIDIA-GeForce-RTX-3090", 2));
+    run.gpus.fail("driver not loaded");
+    assertThat(view.gpuFault()).contains("driver not loaded");
   }
 
   @Test

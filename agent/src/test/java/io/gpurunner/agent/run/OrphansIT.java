@@ -58,7 +58,7 @@ final class OrphansIT {
   @Test
   void onlyContainersWithThisAgentsLabelThatBelongToNoLiveJobAreRemoved() {
     JobId live = run.submit(Requests.simple(), Program.untilSignalled());
-    run.until(live, JobState.Running.class);
+    run.until(live, JobState.Starting.class);
     String ofLiveJob = start(ours, live).toString();
     String ofNoJob = start(ours, JobId.random()).toString();
     ContainerName before = start(ours, JobId.random());

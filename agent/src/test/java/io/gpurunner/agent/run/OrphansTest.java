@@ -1,5 +1,6 @@
 package io.gpurunner.agent.run;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.container.ContainerException;
@@ -38,7 +39,7 @@ final class OrphansTest {
   private ContainerName stray(JobId job, int attempt) {
     ContainerName name = new ContainerName(job, attempt);
     run.containers.create(RunHarness.specOf(name));
-    run.containers.start(name);
+    run.containers.start(unrecorded(name));
     return name;
   }
 
@@ -55,7 +56,7 @@ final class OrphansTest {
   void aContainerOfAJobThatIsNotKnownIsRemovedAfterTheGracePeriod() {
     ContainerName stray = stray(JobId.random(), 1);
     afterGrace();
-    assertThat(run.containers.inspect(stray)).isEmpty();
+    assertThat(run.containers.inspect(unrecorded(stray))).isEmpty();
   }
 
   @Test
@@ -69,20 +70,41 @@ final class OrphansTest {
     ContainerName ofAnotherAttempt = stray(running, 2);
     ContainerName ofEnded = stray(ended, 1);
     ContainerName ofQueued = stray(queued, 1);
+    String ofRunning = new ContainerName(running, 1).toString();
+    assertThat(run.containers.list())
+        .extracting(LabelledContainer::engineName)
+        .containsExactlyInAnyOrder(
+            ofRunning, ofAnotherAttempt.toString(), ofEnded.toString(), ofQueued.toString());
     afterGrace();
     assertThat(run.containers.list())
         .extracting(LabelledContainer::engineName)
-        .containsExactly(new ContainerName(running, 1).toString())
-        .doesNotContain(ofAnotherAttempt.toString(), ofEnded.toString(), ofQueued.toString());
+        .containsExactly(ofRunning);
   }
 
   @Test
-  void aContainerThatSomebodyRenamedIsRemoved() {
+  void aContainerThatSomebodyRenamedIsRemovedWhereNoJobHasIt() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
     run.until(id, JobState.Running.class);
     run.containers.rename(new ContainerName(id, 1), "mine");
+    run.containers.rename(stray(JobId.random(), 1), "also-mine");
     afterGrace();
-    assertThat(run.containers.list()).isEmpty();
+    assertThat(run.containers.list())
+        .extracting(LabelledContainer::engineName)
+        .containsExactly("mine");
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Wait.class);
+  }
+
+  @Test
+  void anotherContainerOfARecordedOnesNameIsRemoved() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.until(id, JobState.Running.class);
+    ContainerName name = new ContainerName(id, 1);
+    run.containers.rename(name, "mine");
+    stray(id, 1);
+    afterGrace();
+    assertThat(run.containers.list())
+        .extracting(LabelledContainer::engineName)
+        .containsExactly("mine");
   }
 
   @Test
@@ -91,7 +113,7 @@ final class OrphansTest {
     run.until(id, JobState.Running.class);
     afterGrace();
     afterGrace();
-    assertThat(run.containers.inspect(new ContainerName(id, 1))).isPresent();
+    assertThat(run.containers.inspect(unrecorded(new ContainerName(id, 1)))).isPresent();
   }
 
   @Test
@@ -104,8 +126,8 @@ final class OrphansTest {
     run.clock.advance(Orphans.GRACE);
     run.containers.failNext(Call.REMOVE, ContainerException.Kind.UNREACHABLE, Moment.BEFORE_EFFECT);
     orphans.round();
-    assertThat(run.containers.inspect(stray)).isPresent();
+    assertThat(run.containers.inspect(unrecorded(stray))).isPresent();
     orphans.round();
-    assertThat(run.containers.inspect(stray)).isEmpty();
+    assertThat(run.containers.inspect(unrecorded(stray))).isEmpty();
   }
 }

@@ -159,14 +159,10 @@ final class RecoveryTest {
         List.of(RUNNING, exited("c1@1"), Seen.EXITED),
         List.of(RUNNING, exited("c1@2"), Seen.REPLACED),
         List.of(RUNNING, new Observation.Created("c1"), Seen.CREATED),
-        List.of(RUNNING, new Observation.Created("c2"), Seen.REPLACED),
         List.of(MADE, new Observation.Created("c1"), Seen.CREATED),
-        List.of(MADE, new Observation.Created("c2"), Seen.REPLACED),
         List.of(RUNNING, new Observation.Doubtful("c1"), Seen.DOUBTFUL),
-        List.of(RUNNING, new Observation.Doubtful("c2"), Seen.REPLACED),
         List.of(MADE, new Observation.Doubtful("c1"), Seen.DOUBTFUL),
-        List.of(MADE, running("c1@1", Activity.ACTIVE), Seen.RUNNING),
-        List.of(MADE, running("c2@1", Activity.ACTIVE), Seen.REPLACED));
+        List.of(MADE, running("c1@1", Activity.ACTIVE), Seen.RUNNING));
   }
 
   @ParameterizedTest

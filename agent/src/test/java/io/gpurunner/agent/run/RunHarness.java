@@ -12,12 +12,17 @@ import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.SimulatedGpuInventory;
+import io.gpurunner.storage.ArtifactPublisher;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.LocalArtifactStore;
+import io.gpurunner.storage.StorageException;
 import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,13 +52,20 @@ final class RunHarness implements AutoCloseable {
   private final Path directory;
   private String bootId = "boot-1";
   private Duration gracePeriod = Duration.ofSeconds(30);
+
+  /** Why no container can be described now. */
+  Optional<StorageException> specFault = Optional.empty();
+
+  Runnable duringNextSeed = () -> {};
+  private Duration uploadRetryFor = Duration.ofMinutes(1);
   JobLedger ledger;
   private JobSteps steps;
   private Dispatcher dispatcher;
 
   RunHarness(Path directory) {
     this.directory = directory;
-    this.volumes = Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH));
+    this.volumes =
+        watchedSeeds(Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH)));
     this.store =
         new FaultyStore(
             new LocalArtifactStore(
@@ -70,13 +82,43 @@ final class RunHarness implements AutoCloseable {
             containers,
             images,
             output,
-            RunHarness::spec,
+            this::specOrFault,
             volumes,
             new VolumeWatch(volumes, Runnable::run, clock),
             store,
+            new ArtifactPublisher(store, new FileWork()),
             gpus),
-        new RunSettings(gracePeriod, Duration.ofMinutes(1), bootId),
+        new RunSettings(gracePeriod, uploadRetryFor, bootId),
         clock);
+  }
+
+  private ContainerSpec specOrFault(
+      Job job, ContainerName name, List<io.gpurunner.gpu.GpuUuid> gpus) {
+    specFault.ifPresent(
+        fault -> {
+          throw fault;
+        });
+    return spec(job, name, gpus);
+  }
+
+  /** The volumes, but for what happens in the midst of the next copy of checkpoints. */
+  private JobVolumes watchedSeeds(JobVolumes real) {
+    return (JobVolumes)
+        Proxy.newProxyInstance(
+            JobVolumes.class.getClassLoader(),
+            new Class<?>[] {JobVolumes.class},
+            (_, method, arguments) -> {
+              if (method.getName().equals("seedCheckpoint")) {
+                Runnable event = duringNextSeed;
+                duringNextSeed = () -> {};
+                event.run();
+              }
+              try {
+                return method.invoke(real, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getTargetException();
+              }
+            });
   }
 
   private static ContainerSpec spec(
@@ -118,6 +160,12 @@ final class RunHarness implements AutoCloseable {
   /** The agent is started again under the same boot, with that configured. */
   void restartWithGracePeriod(Duration configured) {
     gracePeriod = configured;
+    restart(bootId);
+  }
+
+  /** The agent is started again under the same boot, with that configured. */
+  void restartWithUploadsRetriedFor(Duration configured) {
+    uploadRetryFor = configured;
     restart(bootId);
   }
 

@@ -11,7 +11,9 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.Jobs;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import java.time.Clock;
 import java.time.Duration;
@@ -74,8 +76,10 @@ public final class RunParts {
    * @param senders where callbacks are tried
    * @param measuring where volumes are measured
    * @param pause waits, with others going on
+   * @param wake makes a job's next turn come now
    */
-  public record Threads(Executor senders, Executor measuring, Consumer<Duration> pause) {}
+  public record Threads(
+      Executor senders, Executor measuring, Consumer<Duration> pause, Consumer<JobId> wake) {}
 
   /**
    * Decisions of the parts, each given the one of production.
@@ -99,7 +103,7 @@ public final class RunParts {
       RandomGenerator random,
       Decisions decisions) {
     ArtifactUrls urls =
-        new ArtifactUrls(machine.store(), settings.artifactsHere(), Duration.ofHours(1), wall);
+        new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
     JobSteps.Ports ports =
         new JobSteps.Ports(
             ledger,
@@ -110,8 +114,10 @@ public final class RunParts {
             machine.volumes(),
             new VolumeWatch(machine.volumes(), threads.measuring(), clock),
             machine.store(),
+            new ArtifactPublisher(machine.store(), new FileWork()),
             machine.gpus());
     JobSteps made = new JobSteps(ports, settings.run(), clock);
+    made.listen(threads.wake());
     this.stepping =
         new Stepping(ledger, decisions.steps().apply(made::step), made::enforceUnrecorded, clock);
     this.orphans = new Orphans(ledger, machine.containers(), clock);

@@ -8,6 +8,7 @@ import io.gpurunner.gpu.GpuUuid;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Devices on which processes are, when a test says so. Used by one thread. */
 final class UsedGpus implements GpuInventory {
@@ -15,6 +16,7 @@ final class UsedGpus implements GpuInventory {
 
   private final GpuInventory free;
   private final Map<GpuUuid, GpuProcess> users = new HashMap<>();
+  private Optional<String> fault = Optional.empty();
 
   UsedGpus(GpuInventory free) {
     this.free = free;
@@ -30,11 +32,21 @@ final class UsedGpus implements GpuInventory {
     users.remove(device);
   }
 
+  /** From now on looks fail, and say so. */
+  void fail(String words) {
+    fault = Optional.of(words);
+  }
+
+  /** Looks succeed again. */
+  void recover() {
+    fault = Optional.empty();
+  }
+
   @Override
   public GpuSnapshot snapshot() {
     GpuSnapshot look = free.snapshot();
     return new GpuSnapshot(
-        look.at(), look.devices().stream().map(this::withUser).toList(), look.fault());
+        look.at(), look.devices().stream().map(this::withUser).toList(), fault.or(look::fault));
   }
 
   private GpuDevice withUser(GpuDevice device) {

@@ -88,8 +88,11 @@ final class Box {
     this.engineLife = engineLife;
   }
 
-  /** Somebody took it from the agent: it is found by its label only. */
+  /** Somebody took it from the agent before it was recorded: it is found by its label only. */
   boolean foreign;
+
+  /** The engine is removing it. */
+  boolean removing;
 
   /** How long it was there, with agent and engine up, and belonged to no job. */
   long orphaned;

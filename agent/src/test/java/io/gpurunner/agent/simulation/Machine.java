@@ -2,6 +2,8 @@ package io.gpurunner.agent.simulation;
 
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
@@ -56,6 +58,10 @@ final class Machine {
   private int made;
   private int engineLives = 1;
   boolean engineUp = true;
+
+  /** The engine starts containers one after another. */
+  long startsBusyUntil;
+
   boolean machineUp = true;
 
   /** The driver lets no look at the devices come back before. */
@@ -255,8 +261,27 @@ final class Machine {
   void rename(Box box) {
     boxes.remove(box.name.toString());
     boxes.put("renamed-" + box.id, box);
-    box.foreign = true;
+    box.foreign = !isRecorded(box);
     say("somebody renamed " + nameOf(box.name));
+  }
+
+  /** Whether the ledger has the container's id, so that the agent finds it by that. */
+  private boolean isRecorded(Box box) {
+    return simulation
+        .truth(box.name.job())
+        .seen
+        .map(Job::state)
+        .filter(
+            state ->
+                switch (state) {
+                  case JobState.Starting starting ->
+                      starting.containerId().filter(box.id::equals).isPresent();
+                  case JobState.Running running -> running.containerId().equals(box.id);
+                  case JobState.Stopping stopping ->
+                      stopping.containerId().filter(box.id::equals).isPresent();
+                  case JobState.Live _, JobState.Final _ -> false;
+                })
+        .isPresent();
   }
 
   /** Whether the engine that is up, or comes up, made it: the same as ever since. */
@@ -434,6 +459,7 @@ final class Machine {
     engineUp = false;
     say("the engine goes down" + (containersLive ? "" : ", and its containers"));
     engineLives++;
+    startsBusyUntil = 0;
     for (Box box : boxes.values()) {
       endRestarts(box);
       if (box.stage == Box.Stage.CREATED) {

@@ -112,13 +112,7 @@ final class Mischief {
                 blame(box, Cause.STARTED_AGAIN);
                 box.restarts = true;
               });
-      case RENAME_CONTAINER ->
-          anyBox(
-              false,
-              box -> {
-                blame(box, Cause.RENAMED);
-                machine.rename(box);
-              });
+      case RENAME_CONTAINER -> anyBox(false, machine::rename);
       case LOSE_GPU -> {
         Machine.Device device = dice.pick(machine.devices);
         if (!device.lost) {

@@ -6,6 +6,7 @@ import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.LabelledContainer;
@@ -35,7 +36,9 @@ import io.gpurunner.storage.ObjectKey;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -151,7 +154,7 @@ enum PlantedBugs implements Plant {
             && job.state() instanceof JobState.Placed placed) {
           ContainerName name = new ContainerName(job.id(), placed.attempt());
           machine.containers().create(machine.specs().specFor(job, name, placed.gpus()));
-          machine.containers().start(name);
+          machine.containers().start(ContainerRef.unrecorded(name));
         }
         return outcome;
       };
@@ -224,9 +227,9 @@ enum PlantedBugs implements Plant {
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
-        public void signal(ContainerName name, Signal signal) {
+        public void signal(ContainerRef container, Signal signal) {
           if (signal == Signal.TERM) {
-            super.signal(name, signal);
+            super.signal(container, signal);
           }
         }
       };
@@ -239,8 +242,8 @@ enum PlantedBugs implements Plant {
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
-        public Optional<Observation> inspect(ContainerName name) {
-          return super.inspect(name)
+        public Optional<Observation> inspect(ContainerRef container) {
+          return super.inspect(container)
               .map(
                   seen ->
                       seen instanceof Observation.Doubtful(String id)
@@ -319,7 +322,11 @@ enum PlantedBugs implements Plant {
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
       return job ->
           job.state() instanceof JobState.Starting starting && starting.containerId().isPresent()
-              ? startAtOnce(new ContainerName(job.id(), starting.attempt()), machine, simulation)
+              ? startAtOnce(
+                  new ContainerRef(
+                      new ContainerName(job.id(), starting.attempt()), starting.containerId()),
+                  machine,
+                  simulation)
               : steps.apply(job);
     }
   },
@@ -510,6 +517,14 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** Which engine created a container is judged by its newest events, which other jobs push out. */
+  CREATIONS_FORGOTTEN("failed, and nothing was wrong with it: the container engine came down") {
+    @Override
+    public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
+      return new Forgetful(engine);
+    }
+  },
+
   /** A removed container is taken for the end of what ran in it. */
   STRAYS_UNNOTICED("was released, and it runs") {
     @Override
@@ -535,10 +550,10 @@ enum PlantedBugs implements Plant {
   }
 
   private static StepOutcome startAtOnce(
-      ContainerName name, RunParts.Machine machine, Simulation simulation) {
+      ContainerRef container, RunParts.Machine machine, Simulation simulation) {
     Instant now = simulation.machine.agentTime();
     try {
-      Optional<Observation> seen = machine.containers().inspect(name);
+      Optional<Observation> seen = machine.containers().inspect(container);
       if (seen.orElse(null) instanceof Observation.Ran ran) {
         return new StepOutcome.Advance(
             new JobEvent.Started(
@@ -548,7 +563,7 @@ enum PlantedBugs implements Plant {
                 ran.containerId(),
                 ran.run()));
       }
-      machine.containers().start(name);
+      machine.containers().start(container);
       return new StepOutcome.Again();
     } catch (ContainerException e) {
       return e.kind() == ContainerException.Kind.UNREACHABLE
@@ -680,23 +695,23 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
-    public void start(ContainerName name) {
-      real.start(name);
+    public void start(ContainerRef container) {
+      real.start(container);
     }
 
     @Override
-    public Optional<Observation> inspect(ContainerName name) {
-      return real.inspect(name);
+    public Optional<Observation> inspect(ContainerRef container) {
+      return real.inspect(container);
     }
 
     @Override
-    public void signal(ContainerName name, Signal signal) {
-      real.signal(name, signal);
+    public void signal(ContainerRef container, Signal signal) {
+      real.signal(container, signal);
     }
 
     @Override
-    public void remove(ContainerName name) {
-      real.remove(name);
+    public void remove(ContainerRef container) {
+      real.remove(container);
     }
 
     @Override
@@ -712,6 +727,53 @@ enum PlantedBugs implements Plant {
     @Override
     public void discard(LabelledContainer container) {
       real.discard(container);
+    }
+  }
+
+  /** Remembers its newest events only, and few: few jobs are simulated at a time. */
+  private static final class Forgetful extends DecoratedEngine {
+    private static final int EVENTS = 4;
+
+    private final Deque<String> events = new ArrayDeque<>();
+
+    Forgetful(ContainerRuntime real) {
+      super(real);
+    }
+
+    private void note(String event) {
+      events.addLast(event);
+      if (events.size() > EVENTS) {
+        events.removeFirst();
+      }
+    }
+
+    @Override
+    public void create(ContainerSpec spec) {
+      super.create(spec);
+      note("create " + spec.name());
+    }
+
+    @Override
+    public void start(ContainerRef container) {
+      super.start(container);
+      note("start " + container.name());
+    }
+
+    @Override
+    public void remove(ContainerRef container) {
+      super.remove(container);
+      note("destroy " + container.name());
+    }
+
+    @Override
+    public Optional<Observation> inspect(ContainerRef container) {
+      return super.inspect(container)
+          .map(
+              seen ->
+                  seen instanceof Observation.Created(String id)
+                          && !events.contains("create " + container.name())
+                      ? new Observation.Doubtful(id)
+                      : seen);
     }
   }
 

@@ -55,16 +55,19 @@ final class QueueOrder {
   /** A round begins. */
   void deciding(JobLedger ledger, GpuSnapshot look) {
     started.clear();
+    List<Job> queued =
+        ledger.live().stream()
+            .filter(job -> job.state() instanceof JobState.Queued)
+            .sorted(ORDER)
+            .toList();
+    // A commit of which nobody knows may be a lease.
     picture =
-        simulation.hasUnsettled()
-            ? Optional.empty() // one of them may be a lease
+        queued.isEmpty() || simulation.hasUnsettled()
+            ? Optional.empty()
             : Optional.of(
                 new Picture(
                     simulation.timeline.now(),
-                    ledger.live().stream()
-                        .filter(job -> job.state() instanceof JobState.Queued)
-                        .sorted(ORDER)
-                        .toList(),
+                    queued,
                     look,
                     Set.copyOf(ledger.leases().keySet()),
                     unpromised(ledger)));

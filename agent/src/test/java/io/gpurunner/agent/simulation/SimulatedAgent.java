@@ -173,7 +173,10 @@ final class SimulatedAgent implements MemoryLedger.Faults {
             simulation.plant.keepFor(simulation.keepFor),
             time -> time.plus(simulation.machine.wallAhead())),
         new RunParts.Threads(
-            this::sender, this::measurement, pause -> port.take(Timeline.micros(pause))),
+            this::sender,
+            this::measurement,
+            pause -> port.take(Timeline.micros(pause)),
+            this::wake),
         clock,
         Timeline.clock(timeline::wall),
         simulation.dice.generator(),
@@ -241,10 +244,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
           job.id(),
           id -> timeline.add("job " + id.value().substring(2, 10), true, 0, () -> turnOf(id)));
     }
-    Actor loop = loops.get(job.id());
-    if (loop != null) {
-      timeline.ring(loop);
-    }
+    wake(job.id());
   }
 
   private OptionalLong turnOf(JobId id) {
@@ -302,7 +302,12 @@ final class SimulatedAgent implements MemoryLedger.Faults {
 
   /** A hint from the engine. */
   void hint(ContainerName name) {
-    Actor loop = loops.get(name.job());
+    wake(name.job());
+  }
+
+  /** That job's next turn is now. */
+  private void wake(JobId id) {
+    Actor loop = loops.get(id);
     if (loop != null) {
       timeline.ring(loop);
     }

@@ -4,6 +4,7 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.EngineProbe;
@@ -65,11 +66,34 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void start(ContainerName name) {
+  public void start(ContainerRef container) {
     // By id, as Docker's adapter does: late, it is this container or none.
-    Optional<Box> meant = machine.find(name);
-    effect("start", name, START, true, _ -> startNow(name, meant));
+    Optional<Box> meant = find(container);
+    effect(
+        "start",
+        container.name(),
+        START,
+        true,
+        late -> {
+          if (!late) {
+            awaitTurn();
+          }
+          startNow(container.name(), meant);
+        });
     meant.ifPresent(box -> box.startTold = true);
+  }
+
+  /** The engine starts one after another, and some starts take their time. */
+  private void awaitTurn() {
+    long begin = Math.max(simulation.timeline.now(), machine.startsBusyUntil);
+    long takes =
+        port.fails(simulation.weather.slow) ? simulation.dice.seconds(1, 20) : Timeline.MILLI;
+    machine.startsBusyUntil = begin + takes;
+    int life = machine.engineLife();
+    port.take(machine.startsBusyUntil - simulation.timeline.now());
+    if (machine.engineLife() != life) {
+      throw new ContainerException(Kind.UNREACHABLE, "the engine went down");
+    }
   }
 
   private void startNow(ContainerName name, Optional<Box> meant) {
@@ -77,8 +101,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         meant
             .filter(machine::has)
             .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
-    if (box.foreign || !box.isUnstarted()) {
-      return; // what is done to a container that somebody took away is that person's doing
+    if (!box.isUnstarted()) {
+      return;
     }
     if (box.program.refusesToStart()) {
       blame(name, Cause.ENGINE);
@@ -88,8 +112,16 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public Optional<Observation> inspect(ContainerName name) {
-    return ask("inspect", name, QUICK, () -> machine.find(name).map(this::observe));
+  public Optional<Observation> inspect(ContainerRef container) {
+    return ask("inspect", container.name(), QUICK, () -> find(container).map(this::observe));
+  }
+
+  private Optional<Box> find(ContainerRef container) {
+    return container.recordedId().isEmpty()
+        ? machine.find(container.name())
+        : machine.boxes.values().stream()
+            .filter(box -> box.id.equals(container.engineKey()))
+            .findFirst();
   }
 
   private Observation observe(Box box) {
@@ -117,18 +149,50 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void signal(ContainerName name, Signal signal) {
+  public void signal(ContainerRef container, Signal signal) {
     effect(
         signal.name(),
-        name,
+        container.name(),
         QUICK,
         false,
-        _ -> machine.find(name).ifPresent(box -> machine.signal(box, signal == Signal.KILL)));
+        _ -> find(container).ifPresent(box -> machine.signal(box, signal == Signal.KILL)));
   }
 
   @Override
-  public void remove(ContainerName name) {
-    effect("remove", name, REMOVE, false, _ -> machine.find(name).ifPresent(machine::remove));
+  public void remove(ContainerRef container) {
+    effect(
+        "remove",
+        container.name(),
+        REMOVE,
+        false,
+        _ -> find(container).ifPresent(box -> removeSlowly(container.name(), box)));
+  }
+
+  /**
+   * Some removals outlast the call. Until such a one is done the container is there, and who asks
+   * again is told nothing more: "already in progress".
+   */
+  private void removeSlowly(ContainerName name, Box box) {
+    if (box.removing) {
+      return;
+    }
+    if (!port.fails(simulation.weather.slow)) {
+      machine.remove(box);
+      return;
+    }
+    say("removes " + Machine.nameOf(name) + " slowly");
+    box.removing = true;
+    int life = machine.engineLife();
+    simulation.timeline.once(
+        "engine",
+        false,
+        simulation.dice.seconds(1, 60),
+        () -> {
+          box.removing = false;
+          if (machine.engineLife() == life && machine.has(box)) {
+            machine.remove(box);
+          }
+        });
   }
 
   /** The kernel's doing: it is up whenever the agent is. */
@@ -210,8 +274,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void save(ContainerName name, Path file) {
-    ask("save output", name, SAVE_OUTPUT, () -> true);
+  public void save(ContainerRef container, Path file) {
+    ask("save output", container.name(), SAVE_OUTPUT, () -> true);
   }
 
   @Override

@@ -1,5 +1,7 @@
 package io.gpurunner.agent.simulation;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
+
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerRuntimeContract;
@@ -67,7 +69,7 @@ final class SimulatedEngineTest extends ContainerRuntimeContract {
   @Override
   protected Observation.Exited awaitExit(ContainerName name) {
     simulation.timeline.run(simulation.timeline.now() + Timeline.SECOND, () -> false);
-    return (Observation.Exited) engine.inspect(name).orElseThrow();
+    return (Observation.Exited) engine.inspect(unrecorded(name)).orElseThrow();
   }
 
   @Override

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactContent;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.Cancellation;
 import io.gpurunner.storage.JobFolder;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** The store as the agent meets it. Its objects outlive the agent. */
@@ -38,6 +40,13 @@ final class SimulatedStore implements ArtifactStore {
   @Override
   public String description() {
     return "simulated store";
+  }
+
+  @Override
+  public ArtifactPlace place() {
+    return simulation.artifactsHere
+        ? new ArtifactPlace.Local()
+        : new ArtifactPlace.Bucket(Optional.empty(), "nowhere", "simulated");
   }
 
   @Override

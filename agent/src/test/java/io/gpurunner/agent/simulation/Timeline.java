@@ -22,7 +22,7 @@ final class Timeline {
   static final long SECOND = 1_000_000;
   static final long MINUTE = 60 * SECOND;
 
-  /** Turns within turns. More than three at a time would wait for each other in the publisher. */
+  /** Turns within turns. */
   static final int DEPTH_LIMIT = 3;
 
   /** More turns than any seed needs. */

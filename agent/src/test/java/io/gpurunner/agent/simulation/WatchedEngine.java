@@ -1,7 +1,7 @@
 package io.gpurunner.agent.simulation;
 
 import io.gpurunner.agent.container.ContainerException;
-import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.LabelledContainer;
@@ -29,24 +29,24 @@ final class WatchedEngine implements ContainerRuntime {
   }
 
   @Override
-  public void start(ContainerName name) {
-    simulation.invariants.decided(name.job(), "has its container started");
-    call(() -> real.start(name));
+  public void start(ContainerRef container) {
+    simulation.invariants.decided(container.name().job(), "has its container started");
+    call(() -> real.start(container));
   }
 
   @Override
-  public Optional<Observation> inspect(ContainerName name) {
-    return ask(() -> real.inspect(name));
+  public Optional<Observation> inspect(ContainerRef container) {
+    return ask(() -> real.inspect(container));
   }
 
   @Override
-  public void signal(ContainerName name, Signal signal) {
-    call(() -> real.signal(name, signal));
+  public void signal(ContainerRef container, Signal signal) {
+    call(() -> real.signal(container, signal));
   }
 
   @Override
-  public void remove(ContainerName name) {
-    call(() -> real.remove(name));
+  public void remove(ContainerRef container) {
+    call(() -> real.remove(container));
   }
 
   @Override

@@ -11,11 +11,13 @@ import com.github.dockerjava.api.model.Container;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -23,12 +25,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /** Containers of a Docker engine. Thread-safe. */
 final class DockerContainers implements ContainerRuntime {
-  /** A name that is taken, and free again when we look, is tried once more; then it is an error. */
-  private static final int CREATE_TRIES = 2;
+  /** Creations that the engine may fail, or whose name is taken by what cannot be seen. */
+  private static final int CREATE_TRIES = 3;
+
+  private static final Duration CREATE_PAUSE = Duration.ofSeconds(1);
 
   private static final int HTTP_CONFLICT = 409;
 
@@ -37,67 +42,91 @@ final class DockerContainers implements ContainerRuntime {
 
   private final EngineConnection connection;
   private final DockerProbe probe;
+  private final EngineIdentity identity;
   private final OurLabels labels;
-
   private final ObservedState observed;
-  private final EngineMemory memory;
 
   DockerContainers(
-      EngineConnection connection, DockerProbe probe, OurLabels labels, ObservedState observed) {
-    this.observed = observed;
+      EngineConnection connection,
+      DockerProbe probe,
+      EngineIdentity identity,
+      OurLabels labels,
+      ObservedState observed) {
     this.connection = connection;
     this.probe = probe;
+    this.identity = identity;
     this.labels = labels;
-    this.memory = new EngineMemory(connection);
+    this.observed = observed;
   }
 
   @Override
   public void create(ContainerSpec spec) {
     EngineDescription engine = probe.describe();
     GpuRequest gpus = GpuRequest.of(spec.gpus(), probe.gpuAccess(engine), engine);
+    // Before it is asked: should another engine come to it, the container is doubtful, not wrong.
+    String creator = identity.now();
     for (int tries = 1; ; tries++) {
-      Optional<ContainerException> taken = tryCreate(spec, gpus);
-      if (taken.isEmpty()) {
+      try {
+        requestCreation(spec, gpus, creator);
         return;
+      } catch (ConflictException taken) {
+        Optional<InspectContainerResponse> present = look(spec.name().toString());
+        if (present.filter(this::isOurs).isPresent()) {
+          return;
+        }
+        if (present.isPresent()) {
+          throw takenByAnother(spec.name());
+        }
+        if (tries == CREATE_TRIES) {
+          // A request that was given up here may be on its way there, and hold the name.
+          throw new ContainerException(
+              Kind.UNREACHABLE, creating(spec) + ": " + EngineErrors.text(taken), taken);
+        }
+      } catch (ContainerException e) {
+        if (e.kind() != Kind.FAILED || tries == CREATE_TRIES) {
+          throw e;
+        }
       }
-      Optional<InspectContainerResponse> present = look(spec.name().toString());
-      if (present.filter(this::isOurs).isPresent()) {
-        return;
-      }
-      if (present.isPresent()) {
-        throw takenByAnother(spec.name());
-      }
-      if (tries == CREATE_TRIES) {
-        throw taken.get();
-      }
+      LockSupport.parkNanos(CREATE_PAUSE.toNanos());
     }
   }
 
-  /** Empty when it was made; the error where the name is taken. */
-  private Optional<ContainerException> tryCreate(ContainerSpec spec, GpuRequest gpus) {
-    String what = "making the container " + spec.name();
-    return connection.call(
-        what,
-        CallLimits.CREATE,
-        docker -> {
-          try {
-            creation(docker, spec, gpus).exec();
-            return Optional.empty();
-          } catch (ConflictException e) {
-            return Optional.of(EngineErrors.of(connection.host(), what, e));
-          } catch (NotFoundException e) {
-            throw new ContainerException(Kind.REFUSED, what + ": " + EngineErrors.text(e), e);
-          }
-        });
+  private static String creating(ContainerSpec spec) {
+    return "making the container " + spec.name();
   }
 
-  private CreateContainerCmd creation(DockerClient docker, ContainerSpec spec, GpuRequest gpus) {
+  /**
+   * @throws ConflictException where the name is taken
+   */
+  private void requestCreation(ContainerSpec spec, GpuRequest gpus, String creator) {
+    String what = creating(spec);
+    Optional<ConflictException> taken =
+        connection.call(
+            what,
+            CallLimits.CREATE,
+            docker -> {
+              try {
+                creation(docker, spec, gpus, creator).exec();
+                return Optional.empty();
+              } catch (ConflictException e) {
+                return Optional.of(e);
+              } catch (NotFoundException e) {
+                throw new ContainerException(Kind.REFUSED, what + ": " + EngineErrors.text(e), e);
+              }
+            });
+    if (taken.isPresent()) {
+      throw taken.get();
+    }
+  }
+
+  private CreateContainerCmd creation(
+      DockerClient docker, ContainerSpec spec, GpuRequest gpus, String creator) {
     CreateContainerCmd creation =
         docker
             .createContainerCmd(spec.image())
             .withName(spec.name().toString())
             .withEnv(environment(spec.environment(), gpus))
-            .withLabels(labels.of(spec))
+            .withLabels(labels.of(spec, creator))
             // The engine's own stop (docker stop, and the engine's end without live restore) must
             // not let a job end by exit code 0 that did not come to its end (docs/adr/006).
             .withStopSignal("SIG" + Signal.KILL)
@@ -124,22 +153,27 @@ final class DockerContainers implements ContainerRuntime {
         Kind.REFUSED,
         "making the container "
             + name
-            + ": the name is taken by a container that does not belong to this agent's state"
-            + " directory ("
-            + labels.stateLabel()
+            + ": the name is taken by a container of another agent, or of nobody (it lacks the label "
+            + OurLabels.INSTANCE
+            + "="
+            + labels.instance()
             + "); remove it or rename it");
   }
 
   private boolean isOurs(InspectContainerResponse present) {
+    return labels.areOn(labelsOf(present));
+  }
+
+  private static Map<String, String> labelsOf(InspectContainerResponse present) {
     Map<String, String> found = present.getConfig().getLabels();
-    return found != null && labels.areOn(found);
+    return found == null ? Map.of() : found;
   }
 
   @Override
-  public void start(ContainerName name) {
-    String what = "starting the container " + name;
+  public void start(ContainerRef container) {
+    String what = "starting the container " + container.name();
     InspectContainerResponse present =
-        lookAtOurs(name)
+        look(container)
             .orElseThrow(
                 () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
     // The engine would run one that has ended, or that it lost as it started it, a second time.
@@ -160,17 +194,15 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   @Override
-  public Optional<Observation> inspect(ContainerName name) {
-    return lookAtOurs(name).map(this::observe);
+  public Optional<Observation> inspect(ContainerRef container) {
+    return look(container).map(this::observe);
   }
 
   private Observation observe(InspectContainerResponse present) {
-    String id = present.getId();
-    if (ObservedState.neverRan(present)) {
-      return memory.hasMade(id) && !ContainerProcesses.exist(id)
-          ? observed.of(present)
-          : new Observation.Doubtful(id);
-    }
+    return ObservedState.neverRan(present) ? observeUnstarted(present) : observeRan(present);
+  }
+
+  private Observation observeRan(InspectContainerResponse present) {
     Observation seen = observed.of(present);
     return seen instanceof Observation.Exited exited
             && MADE_UP_CODES.contains(exited.exitCode())
@@ -179,27 +211,55 @@ final class DockerContainers implements ContainerRuntime {
         : seen;
   }
 
+  /** The engine that created it heard of all that followed. */
   private boolean isVouchedFor(InspectContainerResponse present) {
     Instant started = ObservedState.startedAt(present).orElseThrow();
-    return memory.vouchesForEnd(
-        present.getId(), started, ObservedState.finishedAt(present).orElse(started));
+    Instant finished = ObservedState.finishedAt(present).orElse(started);
+    return isOfThisEngine(present) || identity.heardOfEnd(started, finished);
   }
 
-  /** One that has the name and not our label is none of this agent's, and never touched. */
-  private Optional<InspectContainerResponse> lookAtOurs(ContainerName name) {
-    return look(name.toString()).filter(this::isOurs);
+  /**
+   * Which engine it is is found out last: an answer of the one before would not count. An engine
+   * answers a look at a container when no start of that container is under way, so that a process
+   * of a container that never ran is what a start has left that failed half-way.
+   */
+  private Observation observeUnstarted(InspectContainerResponse present) {
+    String id = present.getId();
+    boolean hasProcesses = ContainerProcesses.exist(id);
+    if (hasProcesses) {
+      // A start that was given up here may have begun after that answer.
+      Optional<InspectContainerResponse> later = look(id);
+      if (later.filter(answer -> !ObservedState.neverRan(answer)).isPresent()) {
+        return observeRan(later.get());
+      }
+      hasProcesses = ContainerProcesses.exist(id);
+    }
+    return !hasProcesses && isOfThisEngine(present)
+        ? new Observation.Created(id)
+        : new Observation.Doubtful(id);
+  }
+
+  private boolean isOfThisEngine(InspectContainerResponse present) {
+    return OurLabels.engineOf(labelsOf(present)).filter(identity.now()::equals).isPresent();
+  }
+
+  private Optional<InspectContainerResponse> look(ContainerRef container) {
+    Optional<InspectContainerResponse> found = look(container.engineKey());
+    return container.recordedId().isPresent() ? found : found.filter(this::isOurs);
   }
 
   private Optional<InspectContainerResponse> look(String nameOrId) {
-    return connection.inspect(
-        "inspecting the container " + nameOrId,
-        "/containers/" + nameOrId + "/json",
-        ObservedState::read);
+    return identity.asking(
+        () ->
+            connection.inspect(
+                "inspecting the container " + nameOrId,
+                "/containers/" + nameOrId + "/json",
+                ObservedState::read));
   }
 
   @Override
-  public void signal(ContainerName name, Signal signal) {
-    lookAtOurs(name).ifPresent(present -> signal(name, present.getId(), signal));
+  public void signal(ContainerRef container, Signal signal) {
+    look(container).ifPresent(present -> signal(container.name(), present.getId(), signal));
   }
 
   private void signal(ContainerName name, String id, Signal signal) {
@@ -216,15 +276,13 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   @Override
-  public void remove(ContainerName name) {
-    lookAtOurs(name).ifPresent(present -> remove(present.getId()));
+  public void remove(ContainerRef container) {
+    look(container).ifPresent(present -> remove(present.getId()));
   }
 
   @Override
   public void endProcesses(String containerId) {
-    if (look(containerId).filter(present -> !isOurs(present)).isEmpty()) {
-      ContainerProcesses.kill(containerId);
-    }
+    ContainerProcesses.kill(containerId);
   }
 
   @Override

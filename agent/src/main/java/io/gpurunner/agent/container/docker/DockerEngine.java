@@ -22,10 +22,12 @@ public final class DockerEngine implements AutoCloseable {
   private final DockerEvents events;
 
   private DockerEngine(DockerSettings settings, UnaryOperator<Instant> agentTime) {
-    OurLabels labels = new OurLabels(settings.stateLabel());
+    OurLabels labels = new OurLabels(settings.instance());
     this.connection = new EngineConnection(settings.host());
-    this.probe = new DockerProbe(connection, settings.gpuAccess());
-    this.containers = new DockerContainers(connection, probe, labels, new ObservedState(agentTime));
+    EngineIdentity identity = new EngineIdentity(connection);
+    this.probe = new DockerProbe(connection, identity, settings.gpuAccess());
+    this.containers =
+        new DockerContainers(connection, probe, identity, labels, new ObservedState(agentTime));
     this.images = new DockerImages(connection);
     this.output = new DockerOutput(connection);
     this.events = new DockerEvents(connection, containers, labels);

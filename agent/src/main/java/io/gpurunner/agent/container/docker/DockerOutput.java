@@ -7,6 +7,7 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRef;
 import java.io.BufferedOutputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -38,15 +39,15 @@ final class DockerOutput implements ContainerOutput {
   }
 
   @Override
-  public void save(ContainerName name, Path file) {
-    String what = "saving the output of " + name + " to " + file;
+  public void save(ContainerRef container, Path file) {
+    String what = "saving the output of " + container.name() + " to " + file;
     try {
       // Of one name: what a kill has left of it is written over.
       Path part = file.resolveSibling(file.getFileName() + ".part");
       Files.deleteIfExists(part);
       Files.createFile(part, OWNER_ONLY);
       try {
-        if (copyToDisk(name, part, what)) {
+        if (copyToDisk(container.engineKey(), part, what)) {
           Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
         }
       } finally {
@@ -58,12 +59,12 @@ final class DockerOutput implements ContainerOutput {
   }
 
   /** False where there is no such container. */
-  private boolean copyToDisk(ContainerName name, Path part, String what) throws IOException {
+  private boolean copyToDisk(String nameOrId, Path part, String what) throws IOException {
     try (FileOutputStream file = new FileOutputStream(part.toFile());
         BufferedOutputStream buffer = new BufferedOutputStream(file)) {
       Sink sink = new Sink(buffer, LogLimits.SAVED_BYTES);
       boolean present =
-          copy(name, what, CallLimits.SAVE_OUTPUT, sink, LogContainerCmd::withTailAll);
+          copy(nameOrId, what, CallLimits.SAVE_OUTPUT, sink, LogContainerCmd::withTailAll);
       sink.finish();
       file.getFD().sync();
       return present;
@@ -76,7 +77,7 @@ final class DockerOutput implements ContainerOutput {
     Sink sink = new Sink(to, Long.MAX_VALUE);
     boolean present =
         copy(
-            name,
+            name.toString(),
             what,
             follow ? CallLimits.FOLLOW : CallLimits.SAVE_OUTPUT,
             sink,
@@ -87,14 +88,14 @@ final class DockerOutput implements ContainerOutput {
   }
 
   private boolean copy(
-      ContainerName name,
+      String nameOrId,
       String what,
       Duration limit,
       Sink sink,
       UnaryOperator<LogContainerCmd> options) {
     try (EngineCall call = connection.open(limit)) {
       options
-          .apply(call.docker().logContainerCmd(name.toString()).withStdOut(true).withStdErr(true))
+          .apply(call.docker().logContainerCmd(nameOrId).withStdOut(true).withStdErr(true))
           .exec(sink);
       while (!sink.awaitEnd(FLUSH_INTERVAL) && sink.flush()) {
         // Each turn hands on what came; the stream's own limit ends the wait at last.

@@ -24,10 +24,12 @@ final class DockerProbe implements EngineProbe {
   private static final String HOOK = "nvidia-container-runtime-hook";
 
   private final EngineConnection connection;
+  private final EngineIdentity identity;
   private final GpuAccessMode mode;
 
-  DockerProbe(EngineConnection connection, GpuAccessMode mode) {
+  DockerProbe(EngineConnection connection, EngineIdentity identity, GpuAccessMode mode) {
     this.connection = connection;
+    this.identity = identity;
     this.mode = mode;
   }
 
@@ -46,13 +48,18 @@ final class DockerProbe implements EngineProbe {
                       + engine.version()
                       + why);
             });
+    identity.now(); // no container is created by an engine that is not known
     return new EngineFacts(engine.version(), gpuAccess(engine));
   }
 
   EngineDescription describe() {
     Info info =
-        connection.call(
-            "asking the engine who it is", CallLimits.QUICK, docker -> docker.infoCmd().exec());
+        identity.asking(
+            () ->
+                connection.call(
+                    "asking the engine who it is",
+                    CallLimits.QUICK,
+                    docker -> docker.infoCmd().exec()));
     return EngineDescription.of(info);
   }
 

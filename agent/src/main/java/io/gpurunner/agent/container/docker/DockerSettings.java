@@ -7,10 +7,10 @@ import java.net.URI;
  *
  * @param host {@code unix:///path/of/the/socket} or {@code tcp://host:port}
  * @param gpuAccess how GPUs are to reach containers
- * @param stateLabel tells this agent's containers from those of another agent on the same engine:
- *     the state directory's path
+ * @param instance tells this agent's containers from those of another agent on the same engine: the
+ *     random id in its state directory
  */
-public record DockerSettings(URI host, GpuAccessMode gpuAccess, String stateLabel) {
+public record DockerSettings(URI host, GpuAccessMode gpuAccess, String instance) {
   /**
    * @throws IllegalArgumentException naming what is wrong with the address
    */
@@ -28,8 +28,8 @@ public record DockerSettings(URI host, GpuAccessMode gpuAccess, String stateLabe
       }
       case null, default -> throw unacceptable(host, "the scheme is neither unix nor tcp");
     }
-    if (stateLabel.isBlank()) {
-      throw new IllegalArgumentException("the label of the state directory must not be blank");
+    if (instance.isBlank()) {
+      throw new IllegalArgumentException("the agent's instance id must not be blank");
     }
   }
 

@@ -32,6 +32,18 @@ final class EngineErrors {
           "executable file not found",
           "no such device");
 
+  /**
+   * What the engine says, under status 500 too, when the machine lacks what any container needs,
+   * and before anything of this one runs: it passes, or an administrator mends it. (Texts of moby's
+   * daemon and libnetwork.)
+   */
+  private static final List<String> MACHINE_LACKS =
+      List.of(
+          "failed to create endpoint",
+          "failed to set up container networking",
+          "no available ipv4 addresses",
+          "no space left on device");
+
   /** What the engine says of an image without entrypoint and command (moby, in both spellings). */
   private static final String NO_COMMAND = "no command specified";
 
@@ -91,15 +103,18 @@ final class EngineErrors {
       return Kind.ABSENT;
     }
     // 409: the thing is in another state than the call needs, which may pass.
-    if (status == 409 || status == 429 || (status >= 500 && !cannotRun(text(answer)))) {
+    if (status == 409 || status == 429) {
       return Kind.FAILED;
     }
-    return Kind.REFUSED;
+    if (status < 500 || says(CANNOT_RUN, text(answer))) {
+      return Kind.REFUSED;
+    }
+    return says(MACHINE_LACKS, text(answer)) ? Kind.UNREACHABLE : Kind.FAILED;
   }
 
-  private static boolean cannotRun(String message) {
+  private static boolean says(List<String> texts, String message) {
     String lower = message.toLowerCase(Locale.ROOT);
-    return CANNOT_RUN.stream().anyMatch(lower::contains);
+    return texts.stream().anyMatch(lower::contains);
   }
 
   /** With what to do, where the engine's words do not say it and the job's author can. */

@@ -1,112 +1,78 @@
 package io.gpurunner.agent.container.docker;
 
 import java.io.IOException;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Comparator;
-import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
- * The engine as a process of this machine: the youngest of those that hold the socket it is asked
- * at, since a service manager may hold it, too. Sources: proc_net_unix(5), proc_pid_fd(5),
- * proc_pid_stat(5), proc_uptime(5). Stateless.
+ * The engine as a process of this machine: which one it is, and that it is still there. Sources:
+ * proc_pid_fd(5), proc_pid_stat(5), proc_uptime(5). Immutable; what it reads is the kernel's.
+ *
+ * @param pid its number, which another process may get after it
+ * @param startTicks when it began, in ticks since the boot
+ * @param socket the link in /proc that shows the socket it listens on
+ * @param socketTarget where that link leads
+ * @param address what is on disk at the socket's path, which another engine replaces; empty for TCP
  */
-final class EngineProcess {
+record EngineProcess(
+    long pid, long startTicks, Path socket, Path socketTarget, Optional<Object> address) {
   private static final Path PROC = Path.of("/proc");
 
-  /** Columns of /proc/net/unix. */
-  private static final int INODE = 6;
-
-  private static final int PATH = 7;
-
-  /** Of /proc/pid/stat, counted from the one after the name: in ticks since the boot. */
+  /** Field of /proc/pid/stat, counted from the one after the name. */
   private static final int START_TIME = 19;
 
   /** USER_HZ is 100 on every architecture that Docker runs on. */
   private static final long MILLIS_A_TICK = 10;
 
-  private EngineProcess() {}
+  /**
+   * Names this process among all of this machine's, also after the machine was started again: the
+   * boot's id, the process' number and its start.
+   *
+   * @throws IOException where the kernel does not tell which boot this is
+   */
+  String identity() throws IOException {
+    String boot = Files.readString(PROC.resolve("sys/kernel/random/boot_id")).strip();
+    return boot + "/" + pid + "/" + startTicks;
+  }
 
   /**
-   * When it began, by the wall clock; empty where it cannot be told: no unix socket, no process.
+   * When it began, by the wall clock.
+   *
+   * @throws IOException where the kernel does not tell its uptime
    */
-  static Optional<Instant> startedAt(URI host) {
-    if (!"unix".equals(host.getScheme())) {
-      return Optional.empty();
-    }
-    try {
-      Set<String> sockets = socketsAt(Path.of(host.getPath()).toRealPath());
-      List<Path> processes;
-      try (Stream<Path> all = Files.list(PROC)) {
-        processes =
-            all.filter(process -> process.getFileName().toString().matches("[0-9]+"))
-                .filter(process -> holds(process, sockets))
-                .toList();
-      }
-      Instant now = Instant.now();
-      Duration up = uptime();
-      return processes.stream()
-          .flatMap(process -> sinceBoot(process).stream())
-          .max(Comparator.naturalOrder())
-          .map(sinceBoot -> now.minus(up.minus(sinceBoot)));
-    } catch (IOException e) {
-      return Optional.empty();
-    }
+  Instant began() throws IOException {
+    String seconds = Files.readString(PROC.resolve("uptime")).split(" ", 2)[0];
+    Duration up = Duration.ofMillis(Math.round(Double.parseDouble(seconds) * 1_000));
+    return Instant.now().minus(up.minusMillis(startTicks * MILLIS_A_TICK));
   }
 
-  private static Set<String> socketsAt(Path socket) throws IOException {
-    try (Stream<String> lines = Files.lines(PROC.resolve("net/unix"))) {
-      return lines
-          .map(line -> line.strip().split(" +", PATH + 1))
-          .filter(columns -> columns.length > PATH && isAt(columns[PATH], socket))
-          .map(columns -> "socket:[" + columns[INODE] + "]")
-          .collect(Collectors.toSet());
-    }
-  }
-
-  private static boolean isAt(String path, Path socket) {
+  /**
+   * Whether it runs and is the one that listens there.
+   *
+   * @param path of the socket; empty for TCP
+   */
+  boolean isStillThere(Optional<Path> path) {
     try {
-      return path.startsWith("/") && Path.of(path).toRealPath().equals(socket);
+      return startTicksOf(pid) == startTicks
+          && Files.readSymbolicLink(socket).equals(socketTarget)
+          && addressAt(path).equals(address);
     } catch (IOException gone) {
       return false;
     }
   }
 
-  private static boolean holds(Path process, Set<String> sockets) {
-    try (Stream<Path> files = Files.list(process.resolve("fd"))) {
-      return files.anyMatch(file -> sockets.contains(target(file)));
-    } catch (IOException ended) {
-      return false;
-    }
+  static Optional<Object> addressAt(Optional<Path> path) throws IOException {
+    return path.isEmpty()
+        ? Optional.empty()
+        : Optional.of(Files.readAttributes(path.get(), "unix:dev,ino,ctime"));
   }
 
-  private static String target(Path file) {
-    try {
-      return Files.readSymbolicLink(file).toString();
-    } catch (IOException closed) {
-      return "";
-    }
-  }
-
-  private static Optional<Duration> sinceBoot(Path process) {
-    try {
-      String stat = Files.readString(process.resolve("stat"));
-      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", START_TIME + 2);
-      return Optional.of(Duration.ofMillis(Long.parseLong(fields[START_TIME]) * MILLIS_A_TICK));
-    } catch (IOException ended) {
-      return Optional.empty();
-    }
-  }
-
-  private static Duration uptime() throws IOException {
-    String seconds = Files.readString(PROC.resolve("uptime")).split(" ", 2)[0];
-    return Duration.ofMillis(Math.round(Double.parseDouble(seconds) * 1_000));
+  static long startTicksOf(long pid) throws IOException {
+    String stat = Files.readString(PROC.resolve(Long.toString(pid)).resolve("stat"));
+    String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", START_TIME + 2);
+    return Long.parseLong(fields[START_TIME]);
   }
 }

@@ -3,30 +3,44 @@ package io.gpurunner.agent.container.docker;
 import io.gpurunner.agent.container.ContainerSpec;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The labels by which this agent knows its containers.
  *
- * @param stateLabel value of {@link #STATE_DIRECTORY}
+ * @param instance value of {@link #INSTANCE}
  */
-record OurLabels(String stateLabel) {
+record OurLabels(String instance) {
   static final String JOB = "io.gpurunner.job";
-  static final String STATE_DIRECTORY = "io.gpurunner.state-dir";
+
+  /** Which agent created the container: the random id in its state directory. */
+  static final String INSTANCE = "io.gpurunner.instance";
+
+  /** Which engine created the container: {@link EngineProcess#identity}. */
+  static final String ENGINE = "io.gpurunner.engine";
 
   /** The labels of a new container; ours cannot be replaced by the caller's. */
-  Map<String, String> of(ContainerSpec spec) {
+  Map<String, String> of(ContainerSpec spec, String engine) {
     Map<String, String> labels = new HashMap<>(spec.labels());
     labels.put(JOB, spec.name().job().value());
-    labels.put(STATE_DIRECTORY, stateLabel);
+    labels.put(INSTANCE, instance);
+    labels.put(ENGINE, engine);
     return Map.copyOf(labels);
   }
 
   /** What the engine's lists and events are filtered by. */
   Map<String, String> filter() {
-    return Map.of(STATE_DIRECTORY, stateLabel);
+    return Map.of(INSTANCE, instance);
   }
 
   boolean areOn(Map<String, String> labels) {
-    return stateLabel.equals(labels.get(STATE_DIRECTORY));
+    return instance.equals(labels.get(INSTANCE));
+  }
+
+  /**
+   * The engine that created a container; empty where an older version of the agent asked for it.
+   */
+  static Optional<String> engineOf(Map<String, String> labels) {
+    return Optional.ofNullable(labels.get(ENGINE));
   }
 }

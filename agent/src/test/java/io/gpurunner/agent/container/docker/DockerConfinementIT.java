@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.container.ContainerName;
@@ -127,7 +128,7 @@ final class DockerConfinementIT {
                 Map.of(),
                 List.of()));
     engine.awaitOutput(name, "ready");
-    engine.engine().containers().signal(name, Signal.TERM);
+    engine.engine().containers().signal(unrecorded(name), Signal.TERM);
     assertThat(engine.awaitExit(name).exitCode()).isEqualTo(143);
     if (!form.contains("|")) {
       // In a pipe the reader dies of the signal first, as in any shell.

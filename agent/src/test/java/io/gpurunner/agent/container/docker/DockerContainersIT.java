@@ -1,11 +1,14 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.recorded;
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerRuntimeContract;
 import io.gpurunner.agent.container.ContainerSpec;
@@ -83,7 +86,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
             "renaming",
             CallLimits.QUICK,
             docker -> docker.renameContainerCmd(name.toString()).withName(other).exec());
-    assertThat(runtime().inspect(name)).isEmpty();
+    assertThat(runtime().inspect(unrecorded(name))).isEmpty();
     LabelledContainer found = runtime().list().getFirst();
     assertThat(found.engineName()).isEqualTo(other);
     assertThat(found.name()).isEmpty();
@@ -94,14 +97,14 @@ final class DockerContainersIT extends ContainerRuntimeContract {
   @Test
   void aContainerThatSomebodyStartsAgainHasAnotherRun() {
     ContainerName name = engine.start(spec(Program.untilSignalled()));
-    String first = ((Observation.Ran) runtime().inspect(name).orElseThrow()).run();
+    String first = ((Observation.Ran) runtime().inspect(unrecorded(name)).orElseThrow()).run();
     engine
         .connection()
         .run(
             "restarting",
             CallLimits.REMOVE,
             docker -> docker.restartContainerCmd(name.toString()).withTimeout(0).exec());
-    assertThat(runtime().inspect(name))
+    assertThat(runtime().inspect(unrecorded(name)))
         .get()
         .isInstanceOfSatisfying(
             Observation.Running.class, again -> assertThat(again.run()).isNotEqualTo(first));
@@ -134,7 +137,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
                 assertThat(e.kind()).isEqualTo(Kind.REFUSED);
                 assertThat(e)
                     .hasMessageContaining(theirs.name().toString())
-                    .hasMessageContaining(engine.settings().stateLabel());
+                    .hasMessageContaining(engine.settings().instance());
               });
     }
   }
@@ -144,15 +147,32 @@ final class DockerContainersIT extends ContainerRuntimeContract {
     try (TestEngine other = new TestEngine()) {
       ContainerName theirs = other.start(spec(Program.untilSignalled()));
       other.awaitOutput(theirs, "ready");
-      Observation before = other.engine().containers().inspect(theirs).orElseThrow();
-      assertThat(runtime().inspect(theirs)).isEmpty();
-      assertThatThrownBy(() -> runtime().start(theirs))
+      Observation before = other.engine().containers().inspect(unrecorded(theirs)).orElseThrow();
+      assertThat(runtime().inspect(unrecorded(theirs))).isEmpty();
+      assertThatThrownBy(() -> runtime().start(unrecorded(theirs)))
           .isInstanceOfSatisfying(
               ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
-      runtime().signal(theirs, ContainerRuntime.Signal.KILL);
-      runtime().endProcesses(before.containerId());
-      runtime().remove(theirs);
-      assertThat(other.engine().containers().inspect(theirs)).contains(before);
+      runtime().signal(unrecorded(theirs), ContainerRuntime.Signal.KILL);
+      runtime().remove(unrecorded(theirs));
+      assertThat(other.engine().containers().inspect(unrecorded(theirs))).contains(before);
+    }
+  }
+
+  /** As an agent has it whose containers were created by an older version. */
+  @Test
+  void aRecordedContainerIsFoundWhateverItsLabelAndItsName() {
+    try (TestEngine other = new TestEngine()) {
+      ContainerName name = other.start(spec(Program.untilSignalled()));
+      other.awaitOutput(name, "ready");
+      Observation seen = other.engine().containers().inspect(unrecorded(name)).orElseThrow();
+      other.rename(name, "renamed-" + name);
+      ContainerRef container = recorded(name, seen.containerId());
+      assertThat(runtime().inspect(container)).contains(seen);
+      runtime().start(container);
+      runtime().signal(container, ContainerRuntime.Signal.KILL);
+      runtime().remove(container);
+      assertThat(runtime().inspect(container)).isEmpty();
+      assertThat(other.engine().containers().list()).isEmpty();
     }
   }
 
@@ -170,7 +190,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
               assertThat(e).hasMessageContaining(missing.toString());
             });
     assertThat(missing).doesNotExist();
-    assertThat(runtime().inspect(spec.name())).isEmpty();
+    assertThat(runtime().inspect(unrecorded(spec.name()))).isEmpty();
   }
 
   @Test
@@ -201,7 +221,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
             List.of(new Mount(Path.of("/tmp"), "/etc/hostname", true)));
     runtime().create(spec);
     for (int tries = 0; tries < 2; tries++) {
-      assertThatThrownBy(() -> runtime().start(spec.name()))
+      assertThatThrownBy(() -> runtime().start(unrecorded(spec.name())))
           .isInstanceOfSatisfying(
               ContainerException.class,
               e -> {
@@ -210,7 +230,9 @@ final class DockerContainersIT extends ContainerRuntimeContract {
                     .hasMessageContaining(spec.name().toString())
                     .hasMessageContaining("not a directory");
               });
-      assertThat(runtime().inspect(spec.name())).get().isInstanceOf(Observation.Created.class);
+      assertThat(runtime().inspect(unrecorded(spec.name())))
+          .get()
+          .isInstanceOf(Observation.Created.class);
     }
   }
 
@@ -229,7 +251,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
                     .withMemory(32L << 20)
                     .withMemorySwap(32L << 20)
                     .exec());
-    runtime().start(spec.name());
+    runtime().start(unrecorded(spec.name()));
     Observation.Exited exited = engine.awaitExit(spec.name());
     assertThat(exited.exitCode()).isEqualTo(137);
     assertThat(exited.outOfMemory()).isTrue();
@@ -245,13 +267,13 @@ final class DockerContainersIT extends ContainerRuntimeContract {
             "pausing",
             CallLimits.QUICK,
             docker -> docker.pauseContainerCmd(name.toString()).exec());
-    assertThat(runtime().inspect(name))
+    assertThat(runtime().inspect(unrecorded(name)))
         .get()
         .isInstanceOfSatisfying(
             Observation.Running.class,
             paused -> assertThat(paused.activity()).isEqualTo(Observation.Activity.PAUSED));
-    runtime().signal(name, ContainerRuntime.Signal.TERM);
-    runtime().signal(name, ContainerRuntime.Signal.KILL);
+    runtime().signal(unrecorded(name), ContainerRuntime.Signal.TERM);
+    runtime().signal(unrecorded(name), ContainerRuntime.Signal.KILL);
     assertThat(engine.awaitExit(name).exitCode()).isIn(137, 143);
   }
 }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -37,7 +38,7 @@ final class DockerEventsIT {
     ContainerName name = engine.start(TestEngine.shell("read x"));
     awaitHint(name);
     engine.awaitExit(name);
-    engine.engine().containers().remove(name);
+    engine.engine().containers().remove(unrecorded(name));
     awaitHint(name);
   }
 

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -95,7 +96,7 @@ final class DockerImagesIT extends ImagesContract {
     pull(image);
     ContainerSpec spec = TestEngine.spec(image, List.of(), Map.of(), List.of());
     engine.engine().containers().create(spec);
-    assertThat(engine.engine().containers().inspect(spec.name()))
+    assertThat(engine.engine().containers().inspect(unrecorded(spec.name())))
         .get()
         .isInstanceOf(Observation.Created.class);
     engine.removeContainers();

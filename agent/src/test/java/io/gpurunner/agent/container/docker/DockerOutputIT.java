@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -53,7 +54,7 @@ final class DockerOutputIT extends ContainerOutputContract {
     engine.awaitExit(name);
     Path file = folder.resolve("log");
     Files.writeString(folder.resolve("log.part"), "what a kill has left of the same");
-    output.save(name, file);
+    output.save(unrecorded(name), file);
     assertThat(file).hasContent("out1\nerr1\nout2\nerr2\nout3\nerr3");
     assertThat(folder)
         .isDirectoryContaining("glob:**/log")
@@ -71,14 +72,14 @@ final class DockerOutputIT extends ContainerOutputContract {
     try {
       Path file = folder.resolve("log");
       Files.writeString(file, "before");
-      assertThatThrownBy(() -> output.save(name, file))
+      assertThatThrownBy(() -> output.save(unrecorded(name), file))
           .isInstanceOf(ContainerException.class)
           .hasMessageContainingAll(file.toString(), "No space left on device");
       assertThat(file).hasContent("before");
       assertThat(folder).isDirectoryNotContaining("glob:**.part");
 
       shell("mount -o remount,size=1m " + folder);
-      output.save(name, file);
+      output.save(unrecorded(name), file);
       assertThat(file).hasSize(20 * 12_001);
     } finally {
       shell("umount " + folder);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.core.JsonParseException;
 import com.github.dockerjava.api.exception.BadRequestException;
+import com.github.dockerjava.api.exception.InternalServerErrorException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
@@ -11,6 +12,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What users read of the engine's errors. */
@@ -40,6 +42,28 @@ final class EngineErrorsTest {
         .hasMessageContaining("Unexpected end-of-input")
         .extracting(ContainerException::kind)
         .isEqualTo(Kind.FAILED);
+  }
+
+  /**
+   * A machine that lacks something is no reason for a job to fail; a container that cannot run is.
+   */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "failed to create endpoint x on network bridge: adding interface failed | UNREACHABLE",
+        "no available IPv4 addresses on this network's address pools: bridge | UNREACHABLE",
+        "mkdir /var/lib/docker/overlay2/x: no space left on device | UNREACHABLE",
+        "OCI runtime create failed: write x: no space left on device | REFUSED",
+        "could not select device driver | REFUSED",
+        "context deadline exceeded | FAILED"
+      })
+  void whatTheMachineLacksIsWaitedFor(String words, Kind kind) {
+    assertThat(
+            EngineErrors.of(
+                HOST, "x", new InternalServerErrorException("{\"message\":\"" + words + "\"}")))
+        .extracting(ContainerException::kind)
+        .isEqualTo(kind);
   }
 
   @Test

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -157,7 +158,7 @@ final class NvidiaHookIT {
     try {
       ContainerSpec spec = spec(new GpuAttachment.Devices(LEASED), Map.of());
       engine.engine().containers().create(spec);
-      assertThatThrownBy(() -> engine.engine().containers().start(spec.name()))
+      assertThatThrownBy(() -> engine.engine().containers().start(unrecorded(spec.name())))
           .isInstanceOfSatisfying(
               ContainerException.class,
               e -> {

@@ -147,6 +147,28 @@ public final class PrivateEngine implements AutoCloseable {
     return host;
   }
 
+  /** What it has on its disk of each container. */
+  public List<Path> containerDirectories() {
+    try (Stream<Path> all = Files.list(folder.resolve("data/containers"))) {
+      return all.toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * What its containerd ({@link #onBridge}) has of a container until the engine has fetched the
+   * exit code.
+   */
+  public Path taskOf(String containerId) {
+    return folder.resolve("c-state/io.containerd.runtime.v2.task/moby").resolve(containerId);
+  }
+
+  /** Whether the kernel has a process of a container. */
+  public static boolean hasProcesses(String containerId) {
+    return ContainerProcesses.exist(containerId);
+  }
+
   /** Copies an image from the engine at that address. */
   public void copyImage(URI from, String image) {
     try (EngineConnection connection = new EngineConnection(from)) {

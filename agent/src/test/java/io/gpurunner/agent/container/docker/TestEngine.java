@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -83,7 +84,7 @@ public final class TestEngine implements AutoCloseable {
 
   public ContainerName start(ContainerSpec spec) {
     engine.containers().create(spec);
-    engine.containers().start(spec.name());
+    engine.containers().start(unrecorded(spec.name()));
     return spec.name();
   }
 
@@ -122,7 +123,7 @@ public final class TestEngine implements AutoCloseable {
                 .atMost(EXIT_LIMIT)
                 .pollInterval(Duration.ofMillis(50))
                 .until(
-                    () -> engine.containers().inspect(name).orElseThrow(),
+                    () -> engine.containers().inspect(unrecorded(name)).orElseThrow(),
                     Observation.Exited.class::isInstance)
             instanceof Observation.Exited exited
         ? exited

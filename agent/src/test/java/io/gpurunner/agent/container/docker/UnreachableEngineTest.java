@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -37,7 +38,8 @@ final class UnreachableEngineTest {
                 assertThat(e.kind()).isEqualTo(Kind.UNREACHABLE);
                 assertThat(e).hasMessageContaining(host.toString());
               });
-      assertThatThrownBy(() -> engine.containers().inspect(new ContainerName(JobId.random(), 1)))
+      assertThatThrownBy(
+              () -> engine.containers().inspect(unrecorded(new ContainerName(JobId.random(), 1))))
           .isInstanceOf(ContainerException.class);
     }
   }

@@ -1,0 +1,57 @@
+package io.gpurunner.agent;
+
+import io.gpurunner.agent.auth.PrivateFiles;
+import io.gpurunner.agent.os.FileFault;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.UUID;
+
+/**
+ * The random id of the agent whose state directory this is. Containers carry it as a label: the
+ * directory's path would not do, since it can be spelled in several ways, and two agents that see
+ * different file systems can have the same (docs/adr/012). Stateless.
+ */
+final class InstanceId {
+  /** Below the state directory: one line, mode 0600. */
+  static final String FILE = "instance";
+
+  private InstanceId() {}
+
+  /**
+   * The id in a state directory; where there is none, a new one is created, on disk when this
+   * returns.
+   *
+   * @throws AgentStartException naming the file, where it cannot be read or created, or holds no id
+   */
+  static String loadOrCreate(Path stateDirectory) {
+    Path file = stateDirectory.resolve(FILE);
+    try {
+      if (Files.notExists(file)) {
+        create(file);
+      }
+      return UUID.fromString(Files.readString(file).strip()).toString();
+    } catch (IOException e) {
+      throw new AgentStartException(
+          "the agent's id " + file + " cannot be read or created: " + FileFault.words(e, file), e);
+    } catch (IllegalArgumentException e) {
+      throw new AgentStartException(
+          "the agent's id "
+              + file
+              + " holds no id: restore it from a backup of the state directory, or remove it, and"
+              + " the next start creates another (containers that no job has recorded are then the"
+              + " administrator's to remove)",
+          e);
+    }
+  }
+
+  private static void create(Path file) throws IOException {
+    try {
+      PrivateFiles.createNew(file, (UUID.randomUUID() + "\n").getBytes(StandardCharsets.US_ASCII));
+    } catch (FileAlreadyExistsException another) {
+      // Another process was quicker; its id is the id.
+    }
+  }
+}

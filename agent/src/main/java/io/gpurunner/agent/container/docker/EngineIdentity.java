@@ -1,0 +1,139 @@
+package io.gpurunner.agent.container.docker;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Knows which process the engine is. An engine knows what happened to a container only since it was
+ * started itself (docs/adr/010), so what it says counts for what happened under it. The process
+ * that was found is kept, and only looked at whether it is still there. Thread-safe.
+ */
+final class EngineIdentity {
+  /** An engine has looked through all its containers so long after it began. */
+  private static final Duration RESTORE_LIMIT = Duration.ofMinutes(5);
+
+  private static final Logger log = LoggerFactory.getLogger(EngineIdentity.class);
+
+  private final EngineSearch search;
+  private final Object finding = new Object();
+  private volatile Optional<Known> known = Optional.empty();
+
+  /**
+   * The engine that was found last.
+   *
+   * @param answered the wall clock's time after its first answer to this agent; empty before
+   */
+  private record Known(EngineProcess process, String identity, Optional<Instant> answered) {}
+
+  EngineIdentity(EngineConnection connection) {
+    this.search = new EngineSearch(connection.host());
+  }
+
+  /**
+   * The identity of the engine that is there now.
+   *
+   * @throws ContainerException UNREACHABLE where it cannot be found out, saying why
+   */
+  String now() {
+    return current().identity();
+  }
+
+  /**
+   * Puts a question to the engine, and notes which engine answered: the one that was known before
+   * and is there still.
+   */
+  <T> T asking(Supplier<T> question) {
+    Optional<Known> before = known;
+    T answer = question.get();
+    before.ifPresent(this::noteAnswer);
+    return answer;
+  }
+
+  private void noteAnswer(Known asked) {
+    if (!isStillThere(asked)) {
+      findAgain();
+    } else if (asked.answered().isEmpty()) {
+      synchronized (finding) {
+        if (known.filter(asked::equals).isPresent()) {
+          known =
+              Optional.of(new Known(asked.process(), asked.identity(), Optional.of(Instant.now())));
+        }
+      }
+    }
+  }
+
+  /** Another engine is there: the sooner it is known, the more of what it says counts. */
+  private void findAgain() {
+    try {
+      current();
+    } catch (ContainerException e) {
+      log.debug("which process the engine is will be looked for again", e);
+    }
+  }
+
+  /**
+   * Whether exit code 0, or 255, of a container that another engine created is to be believed. An
+   * engine that finds at its start that a container has ended whose exit code its predecessor had
+   * fetched and not written down says 0, or 255, and that it ended just now. It answers nobody
+   * before it has looked through all containers. So an end before it began, after its first answer,
+   * or long after it began, is one that an engine heard of; and so is every end of a container that
+   * was started after it began.
+   *
+   * @param started by the engine's clock
+   * @param finished by the engine's clock
+   * @throws ContainerException UNREACHABLE where the engine's process cannot be found out
+   */
+  boolean heardOfEnd(Instant started, Instant finished) {
+    Known engine = current();
+    Instant began;
+    try {
+      began = engine.process().began();
+    } catch (IOException e) {
+      throw untold(e);
+    }
+    return began.isBefore(started)
+        || finished.isBefore(began)
+        || finished.isAfter(began.plus(RESTORE_LIMIT))
+        || engine.answered().filter(finished::isAfter).isPresent();
+  }
+
+  private Known current() {
+    Optional<Known> before = known.filter(this::isStillThere);
+    if (before.isPresent()) {
+      return before.get();
+    }
+    synchronized (finding) {
+      Optional<Known> other = known.filter(this::isStillThere);
+      if (other.isPresent()) {
+        return other.get();
+      }
+      known = Optional.empty();
+      EngineProcess process = search.find();
+      try {
+        Known found = new Known(process, process.identity(), Optional.empty());
+        known = Optional.of(found);
+        return found;
+      } catch (IOException e) {
+        throw untold(e);
+      }
+    }
+  }
+
+  private boolean isStillThere(Known engine) {
+    return engine.process().isStillThere(search.path());
+  }
+
+  private static ContainerException untold(IOException e) {
+    return new ContainerException(
+        Kind.UNREACHABLE,
+        "the kernel does not tell which process the container engine is: " + e,
+        e);
+  }
+}

@@ -1,0 +1,97 @@
+package io.gpurunner.agent;
+
+import com.sun.jna.LastErrorException;
+import com.sun.jna.Memory;
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * A real file system that hangs, as a network mount does whose server is gone: the kernel asks this
+ * process for what is in it, by the protocol of {@code /dev/fuse}, and gets no answer but to its
+ * first question. Whoever looks at the directory waits until it is closed. Needs root.
+ */
+final class HangingFileSystem implements AutoCloseable {
+  private static final int READ_WRITE_CLOSE_ON_EXEC = 02 | 02000000;
+  private static final int LEAVE_AT_ONCE = 2; // MNT_DETACH
+  private static final int BUFFER_BYTES = 1 << 20;
+
+  /** Sizes and versions of struct fuse_out_header and fuse_init_out, see linux/fuse.h. */
+  private static final int OUT_HEADER_BYTES = 16;
+
+  private static final int INIT_OUT_BYTES = 64;
+  private static final int MAJOR = 7;
+  private static final int MINOR = 31;
+
+  private final Path directory;
+  private final int device;
+
+  /**
+   * @param directory made where it is not there; what is in it is hidden meanwhile
+   */
+  HangingFileSystem(Path directory) {
+    this.directory = directory;
+    try {
+      Files.createDirectories(directory);
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+    device = LibC.open("/dev/fuse", READ_WRITE_CLOSE_ON_EXEC);
+    LibC.mount(
+        "hangs",
+        directory.toString(),
+        "fuse",
+        0,
+        "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other".formatted(device));
+    answerInit();
+  }
+
+  /** The kernel sends nothing else before it knows with whom it speaks. */
+  private void answerInit() {
+    try (Memory buffer = new Memory(BUFFER_BYTES)) {
+      LibC.read(device, buffer, BUFFER_BYTES);
+      long request = buffer.getLong(8);
+      int bytes = OUT_HEADER_BYTES + INIT_OUT_BYTES;
+      buffer.clear(bytes);
+      buffer.setInt(0, bytes);
+      buffer.setLong(8, request);
+      buffer.setInt(OUT_HEADER_BYTES, MAJOR);
+      buffer.setInt(OUT_HEADER_BYTES + 4, MINOR);
+      buffer.setInt(OUT_HEADER_BYTES + 8, 1 << 16); // read ahead at most
+      buffer.setInt(OUT_HEADER_BYTES + 20, 1 << 16); // write at most
+      buffer.setInt(OUT_HEADER_BYTES + 24, 1); // nanoseconds
+      LibC.write(device, buffer, bytes);
+    }
+  }
+
+  /** Whoever hangs is let go with an error, and the directory shows what it held before. */
+  @Override
+  public void close() {
+    LibC.close(device);
+    LibC.umount2(directory.toString(), LEAVE_AT_ONCE);
+  }
+
+  /** Raw mapping. */
+  private static final class LibC {
+    static {
+      Native.register(LibC.class, "c");
+    }
+
+    private LibC() {}
+
+    static native int open(String path, int flags) throws LastErrorException;
+
+    static native int mount(String what, String where, String type, long flags, String options)
+        throws LastErrorException;
+
+    static native int umount2(String where, int flags) throws LastErrorException;
+
+    static native long read(int file, Pointer buffer, long bytes) throws LastErrorException;
+
+    static native long write(int file, Pointer buffer, long bytes) throws LastErrorException;
+
+    static native int close(int file) throws LastErrorException;
+  }
+}

@@ -1,0 +1,87 @@
+package io.gpurunner.agent.container.docker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.github.dockerjava.api.model.BindOptions;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.Mount;
+import com.github.dockerjava.api.model.RestartPolicy;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
+import io.gpurunner.agent.container.EngineProbe.GpuAccess;
+import io.gpurunner.api.JobId;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+/** What keeps a job from its host is asked of the engine. */
+final class HostSettingsTest {
+  private static HostConfig settings() {
+    ContainerSpec spec =
+        new ContainerSpec(
+            new ContainerName(JobId.random(), 1),
+            "busybox",
+            List.of(),
+            Map.of(),
+            List.of(
+                new ContainerSpec.Mount(Path.of("/jobs/1/model"), "/model", false),
+                new ContainerSpec.Mount(Path.of("/library/set"), "/set", true)),
+            new GpuAttachment.None(),
+            1 << 26,
+            Map.of());
+    EngineDescription engine =
+        new EngineDescription("20.10.24", Map.of(), "runc", List.of(), List.of());
+    return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine));
+  }
+
+  @Test
+  void aJobGetsNoPrivilegeAndCannotGainOne() {
+    assertThat(settings().getPrivileged()).isFalse();
+    assertThat(settings().getSecurityOpts()).containsExactly("no-new-privileges");
+    assertThat(settings().getCapDrop()).containsExactly(Capability.ALL);
+    assertThat(settings().getCapAdd())
+        .containsExactlyInAnyOrder(
+            Capability.CHOWN,
+            Capability.DAC_OVERRIDE,
+            Capability.FOWNER,
+            Capability.FSETID,
+            Capability.SETUID,
+            Capability.SETGID,
+            Capability.KILL);
+  }
+
+  @Test
+  void aJobCannotTakeAllProcessesOfTheHost() {
+    assertThat(settings().getPidsLimit()).isEqualTo(16_384);
+    assertThat(settings().getOomScoreAdj()).isEqualTo(500);
+  }
+
+  @Test
+  void aJobSeesNeitherTheHostsNetworkNorItsSharedMemory() {
+    assertThat(settings().getNetworkMode()).isEqualTo("default");
+    assertThat(settings().getIpcMode()).isEqualTo("private");
+    assertThat(settings().getShmSize()).isEqualTo(1 << 26);
+  }
+
+  @Test
+  void aContainerIsStartedByTheAgentOnly() {
+    assertThat(settings().getRestartPolicy()).isEqualTo(RestartPolicy.noRestart());
+    assertThat(settings().getAutoRemove()).isFalse();
+    assertThat(settings().getInit()).isTrue();
+  }
+
+  @Test
+  void aLibraryIsReadOnlyAndWithoutWhatIsMountedBelowIt() {
+    List<Mount> mounts = Objects.requireNonNull(settings().getMounts());
+    assertThat(mounts)
+        .extracting(Mount::getSource)
+        .containsExactly("/jobs/1/model", "/library/set");
+    assertThat(mounts).extracting(Mount::getReadOnly).containsExactly(false, true);
+    BindOptions library = Objects.requireNonNull(mounts.getLast().getBindOptions());
+    assertThat(library.getRawValues()).containsEntry("NonRecursive", true);
+  }
+}

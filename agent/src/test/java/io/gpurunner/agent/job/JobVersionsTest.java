@@ -1,0 +1,79 @@
+package io.gpurunner.agent.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuUuid;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** What a job's versions, counts and history lines say, whatever its state. */
+final class JobVersionsTest {
+  private static final Instant T = Instant.parse("2026-03-04T05:06:07Z");
+  private static final Job NEW =
+      Job.created(JobId.random(), "ann", 7, T, Requests.simple().build());
+
+  @Test
+  void everyChangeIsOneVersionOn() {
+    assertThat(NEW.version()).isEqualTo(1);
+    Job moved = NEW.moved(new JobState.Queued(2));
+    assertThat(moved.version()).isEqualTo(2);
+    Job wished = moved.withDeletion(new Job.Deletion("ann", T));
+    assertThat(wished.version()).isEqualTo(3);
+    assertThat(wished.withFiles(JobFiles.SWEPT).version()).isEqualTo(4);
+  }
+
+  @Test
+  void aJobHasStartedOnceAContainerWasSeenRunning() {
+    Optional<Instant> started = Optional.of(T.plusSeconds(5));
+    assertThat(NEW.startedAt()).isEmpty();
+    assertThat(NEW.moved(new JobState.Preparing(1, List.of())).startedAt()).isEmpty();
+    assertThat(
+            NEW.moved(new JobState.Running(1, List.of(), "b", "c", "r", T, Optional.empty()))
+                .startedAt())
+        .contains(T);
+    for (JobState state :
+        List.of(
+            new JobState.Succeeded(T, started, Optional.empty()),
+            new JobState.Failed(T, started, "exit code 3", false),
+            new JobState.Deleted(T, started, "ann"))) {
+      assertThat(NEW.moved(state).startedAt()).isEqualTo(started);
+    }
+  }
+
+  @Test
+  void pullsThatFailAreCounted() {
+    JobState state = new JobState.Pulling(1, List.of(), 0, T);
+    for (int pull = 1; pull <= 3; pull++) {
+      state = JobTransitions.next(state, new JobEvent.PullPostponed("no route", T));
+      int failed = pull;
+      assertThat(state)
+          .isInstanceOfSatisfying(
+              JobState.Pulling.class,
+              pulling -> assertThat(pulling.failedPulls()).isEqualTo(failed));
+    }
+  }
+
+  private static String line(JobEvent event) {
+    return JobHistory.describe(event, T).message();
+  }
+
+  @Test
+  void historyIsInWords() {
+    assertThat(line(new JobEvent.Leased(List.of()))).isEqualTo("starts without GPUs");
+    assertThat(line(new JobEvent.Leased(List.of(new GpuUuid("GPU-1"), new GpuUuid("GPU-2")))))
+        .isEqualTo("GPUs GPU-1, GPU-2");
+    assertThat(line(new JobEvent.Started(T, Optional.of(T.plusSeconds(60)), "boot", "c", "r")))
+        .isEqualTo(
+            "container started at 2026-03-04T05:06:07Z, to be stopped at 2026-03-04T05:07:07Z");
+    assertThat(line(new JobEvent.Uploaded(T, Optional.of("data.zip")))).contains("data.zip");
+    assertThat(line(new JobEvent.Uploaded(T, Optional.empty()))).contains("held no file");
+    assertThat(line(new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T)))
+        .isEqualTo("deleted by ann");
+    assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of()))).contains("GPUs are free");
+    assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of("GPU-1 is in use"))))
+        .contains("GPU-1 is in use");
+  }
+}

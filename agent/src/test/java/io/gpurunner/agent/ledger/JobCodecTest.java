@@ -1,0 +1,44 @@
+package io.gpurunner.agent.ledger;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.storage.ArtifactPlace;
+import java.net.URI;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class JobCodecTest {
+  private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
+
+  static Stream<ArtifactPlace> places() {
+    return Stream.of(
+        new ArtifactPlace.Local(),
+        new ArtifactPlace.Bucket(Optional.empty(), "eu-west-1", "models"),
+        new ArtifactPlace.Bucket(
+            Optional.of(URI.create("https://s3.example.org")), "us-east-1", "models"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("places")
+  void thePlaceOfArtifactsIsReadBack(ArtifactPlace place) {
+    JobState state =
+        new JobState.Succeeded(T, Optional.of(T), Optional.of("model.zip"), Optional.of(place));
+    assertThat(JobCodec.readState(JobCodec.write(state))).isEqualTo(state);
+  }
+
+  /** As agents wrote it that knew one store only. */
+  @Test
+  void anOlderSuccessHasNoPlace() {
+    String older =
+        """
+        {"state":"SUCCEEDED","finishedAt":"2026-01-01T00:00:00Z","startedAt":"2026-01-01T00:00:00Z","artifact":"model.zip"}""";
+    assertThat(JobCodec.readState(older))
+        .isEqualTo(
+            new JobState.Succeeded(T, Optional.of(T), Optional.of("model.zip"), Optional.empty()));
+  }
+}

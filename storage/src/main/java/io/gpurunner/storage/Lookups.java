@@ -1,0 +1,133 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.StorageException.Kind;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+
+/**
+ * Looks at one file system that may hang, as a network mount does whose server is gone. Each look
+ * is made on a platform thread of its own, and its caller waits for a limited time. Where as many
+ * looks hang as there are threads, callers are answered at once until one of them returns.
+ * Thread-safe.
+ */
+final class Lookups {
+  /** How long a caller waits. */
+  static final Duration LIMIT = Duration.ofSeconds(5);
+
+  /** Looks at a time, and the most that may hang. */
+  static final int HANGING_LIMIT = 4;
+
+  /** Looks that wait for a thread. */
+  private static final int WAITING_LIMIT = 256;
+
+  private final String subject;
+  private final Duration limit;
+  private final ThreadPoolExecutor threads;
+  private final AtomicInteger hanging = new AtomicInteger();
+
+  /**
+   * @param threadName for the threads' names
+   * @param subject what is looked at, for messages
+   */
+  Lookups(String threadName, String subject) {
+    this(threadName, subject, LIMIT);
+  }
+
+  Lookups(String threadName, String subject, Duration limit) {
+    this.subject = subject;
+    this.limit = limit;
+    this.threads = FileWork.pool(threadName, HANGING_LIMIT, WAITING_LIMIT);
+  }
+
+  /**
+   * Looks, and returns what the look returned or throws what it threw.
+   *
+   * @throws StorageException UNAVAILABLE where the file system does not answer in time
+   */
+  <T> T look(Supplier<T> work) {
+    if (hanging.get() >= HANGING_LIMIT) {
+      throw unanswered("earlier looks at it have not returned");
+    }
+    Look<T> look = new Look<>(work);
+    try {
+      threads.execute(look);
+    } catch (RejectedExecutionException full) {
+      throw unanswered("too many looks at it wait already");
+    }
+    try {
+      return look.answer.orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS).join();
+    } catch (CompletionException failed) {
+      switch (failed.getCause()) {
+        case TimeoutException _ -> {
+          look.giveUp();
+          throw unanswered("no answer within %d ms".formatted(limit.toMillis()));
+        }
+        case RuntimeException thrown -> throw thrown;
+        case Error thrown -> throw thrown;
+        case null, default -> throw failed;
+      }
+    }
+  }
+
+  /** How many looks hang; for tests. */
+  int hanging() {
+    return hanging.get();
+  }
+
+  private StorageException unanswered(String why) {
+    return new StorageException(
+        Kind.UNAVAILABLE,
+        "%s does not answer (%s): its file system hangs; try again later, and tell the administrator where it stays so"
+            .formatted(subject, why));
+  }
+
+  private enum Progress {
+    WAITING,
+    LOOKING,
+    HANGING,
+    GIVEN_UP,
+    DONE
+  }
+
+  private final class Look<T> implements Runnable {
+    private final Supplier<T> work;
+    private final AtomicReference<Progress> progress = new AtomicReference<>(Progress.WAITING);
+    final CompletableFuture<T> answer = new CompletableFuture<>();
+
+    Look(Supplier<T> work) {
+      this.work = work;
+    }
+
+    @Override
+    public void run() {
+      if (!progress.compareAndSet(Progress.WAITING, Progress.LOOKING)) {
+        return;
+      }
+      try {
+        answer.complete(work.get());
+      } catch (RuntimeException | Error thrown) {
+        answer.completeExceptionally(thrown);
+      } finally {
+        if (progress.getAndSet(Progress.DONE) == Progress.HANGING) {
+          hanging.decrementAndGet();
+        }
+      }
+    }
+
+    /** Nobody waits for it any more. */
+    void giveUp() {
+      if (!progress.compareAndSet(Progress.WAITING, Progress.GIVEN_UP)
+          && progress.compareAndSet(Progress.LOOKING, Progress.HANGING)) {
+        hanging.incrementAndGet();
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.FileWork.Task;
+import java.net.URI;
+import java.time.Duration;
+import java.time.Instant;
+
+/**
+ * A store in a directory of this machine, whose files are touched on the threads of {@link
+ * FileWork}. Thread-safe.
+ */
+final class StoreOnThreads implements ArtifactStore {
+  private final ArtifactStore real;
+  private final FileWork files;
+
+  StoreOnThreads(ArtifactStore real, FileWork files) {
+    this.real = real;
+    this.files = files;
+  }
+
+  @Override
+  public String description() {
+    return real.description();
+  }
+
+  @Override
+  public ArtifactPlace place() {
+    return real.place();
+  }
+
+  @Override
+  public void probe() {
+    real.probe();
+  }
+
+  @Override
+  public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+    files.run(Task.PUBLISH, () -> real.put(key, content, cancellation));
+  }
+
+  @Override
+  public boolean exists(ObjectKey key) {
+    return files.call(Task.PREPARE, () -> real.exists(key));
+  }
+
+  @Override
+  public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
+    return real.signedUrl(key, now, expiry);
+  }
+
+  @Override
+  public void deleteAll(JobFolder folder) {
+    files.run(Task.REMOVE, () -> real.deleteAll(folder));
+  }
+
+  @Override
+  public void withdraw(JobFolder folder) {
+    files.run(Task.REMOVE, () -> real.withdraw(folder));
+  }
+
+  @Override
+  public void close() {
+    real.close();
+  }
+}

@@ -1,0 +1,84 @@
+package io.gpurunner.storage;
+
+import io.gpurunner.storage.FileWork.Task;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/** Volumes whose files are touched on the threads of {@link FileWork} only. Thread-safe. */
+final class VolumesOnThreads implements JobVolumes {
+  private final JobVolumes real;
+  private final FileWork files;
+  private final Lookups disk;
+
+  VolumesOnThreads(JobVolumes real, FileWork files) {
+    this.real = real;
+    this.files = files;
+    this.disk = new Lookups("disk", "the disk of jobs' directories");
+  }
+
+  @Override
+  public JobPaths prepare(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {
+    return files.call(
+        Task.PREPARE, () -> real.prepare(folder, checkpointLimitBytes, modelLimitBytes));
+  }
+
+  @Override
+  public void seedCheckpoint(
+      JobFolder to, long checkpointLimitBytes, JobFolder from, Cancellation cancellation) {
+    files.run(Task.COPY, () -> real.seedCheckpoint(to, checkpointLimitBytes, from, cancellation));
+  }
+
+  @Override
+  public JobPaths reveal(JobFolder folder) {
+    return files.call(Task.PREPARE, () -> real.reveal(folder));
+  }
+
+  @Override
+  public void sync(JobFolder folder) {
+    files.run(Task.SYNC, () -> real.sync(folder));
+  }
+
+  @Override
+  public JobPaths paths(JobFolder folder) {
+    return real.paths(folder);
+  }
+
+  /** While its job runs, it is measured on a platform thread already: {@code VolumeWatch}. */
+  @Override
+  public Optional<Overrun> overrun(
+      JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {
+    return files.call(
+        Task.MEASURE_ENDED, () -> real.overrun(folder, checkpointLimitBytes, modelLimitBytes));
+  }
+
+  @Override
+  public Duration lookInterval() {
+    return real.lookInterval();
+  }
+
+  @Override
+  public Path location() {
+    return real.location();
+  }
+
+  @Override
+  public long freeBytes() {
+    return disk.look(real::freeBytes);
+  }
+
+  @Override
+  public long totalBytes() {
+    return disk.look(real::totalBytes);
+  }
+
+  @Override
+  public void delete(JobFolder folder) {
+    files.run(Task.REMOVE, () -> real.delete(folder));
+  }
+
+  @Override
+  public void close() {
+    real.close();
+  }
+}

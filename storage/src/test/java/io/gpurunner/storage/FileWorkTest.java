@@ -1,0 +1,110 @@
+package io.gpurunner.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.gpurunner.storage.FileWork.Task;
+import io.gpurunner.storage.StorageException.Kind;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FileWorkTest {
+  private static final Duration LIMIT = Duration.ofSeconds(20);
+
+  @TempDir Path directory;
+  private final FileWork files = new FileWork();
+
+  @AfterEach
+  void close() {
+    files.close();
+  }
+
+  /** A pipe that nobody writes to hangs whoever opens it, as a file on a dead disk does. */
+  private void open(Path pipe) {
+    try {
+      Files.newInputStream(pipe).close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Where virtual threads opened the pipe themselves, as many as there are processors would stop
+   * all the others.
+   */
+  @Test
+  void filesThatHangHoldUpNoVirtualThread() throws Exception {
+    HostileTree.shell(directory, "mkfifo pipe");
+    Path pipe = directory.resolve("pipe");
+    List<Thread> hanging = new ArrayList<>();
+    for (Task task : Task.values()) {
+      for (int thread = 0; thread <= Runtime.getRuntime().availableProcessors(); thread++) {
+        hanging.add(Thread.ofVirtual().start(() -> files.run(task, () -> open(pipe))));
+      }
+    }
+
+    Thread free = Thread.ofVirtual().start(() -> {});
+    assertThat(free.join(LIMIT)).isTrue();
+
+    // Whoever hangs is let go: a writer is there, again and again until the last has seen it.
+    CompletableFuture<Void> writer =
+        CompletableFuture.runAsync(
+            () -> {
+              while (hanging.stream().anyMatch(Thread::isAlive)) {
+                try {
+                  Files.newOutputStream(pipe).close();
+                } catch (IOException e) {
+                  throw new UncheckedIOException(e);
+                }
+              }
+            },
+            task -> Thread.ofPlatform().daemon().start(task));
+    for (Thread thread : hanging) {
+      assertThat(thread.join(LIMIT)).isTrue();
+    }
+    assertThat(writer).isNotNull();
+  }
+
+  @Test
+  void aPlatformThreadWorksItselfAndAVirtualOneGetsResultAndFault() throws Exception {
+    assertThat(files.call(Task.COPY, Thread::currentThread)).isSameAs(Thread.currentThread());
+    onVirtualThread(
+        () -> {
+          assertThat(files.call(Task.COPY, () -> Thread.currentThread().getName()))
+              .startsWith("copy-");
+          assertThatThrownBy(
+                  () ->
+                      files.run(
+                          Task.COPY,
+                          () -> {
+                            throw new StorageException(Kind.FULL, "no room");
+                          }))
+              .isInstanceOf(StorageException.class)
+              .hasMessage("no room");
+        });
+  }
+
+  @Test
+  void startsNothingOnceItIsClosed() throws Exception {
+    files.close();
+    onVirtualThread(
+        () ->
+            assertThatThrownBy(() -> files.call(Task.COPY, () -> 1))
+                .isInstanceOf(StorageException.class)
+                .extracting(thrown -> ((StorageException) thrown).kind())
+                .isEqualTo(Kind.UNAVAILABLE));
+  }
+
+  private static void onVirtualThread(Runnable work) {
+    CompletableFuture.runAsync(work, task -> Thread.ofVirtual().start(task)).join();
+  }
+}
