@@ -30,18 +30,26 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
  * The steps of a job that has a container, or is about to: asks {@link Recovery} what to do, and
- * does it. Stateless; thread-safe.
+ * does it. Keeps nothing that a crash may not take. Thread-safe.
  */
 final class ContainerSteps {
   private final JobSteps.Ports ports;
   private final RunSettings settings;
   private final Clock clock;
   private final Answers answers;
+
+  /**
+   * When SIGTERM was first sent to a container though that could not be recorded. Lost with the
+   * agent: the next one sends it again, and waits again.
+   */
+  private final Map<ContainerName, Instant> sentUnrecorded = new ConcurrentHashMap<>();
 
   ContainerSteps(JobSteps.Ports ports, RunSettings settings, Clock clock, Answers answers) {
     this.ports = ports;
@@ -324,7 +332,9 @@ final class ContainerSteps {
     if (job.deletion().isPresent() && !(state.ending() instanceof Ending.DeletedBy)) {
       return answers.ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
+    ContainerName name = new ContainerName(job.id(), state.attempt());
     if (state.goneAt().isPresent()) {
+      sentUnrecorded.remove(name);
       return release(job, state, state.goneAt().get());
     }
     ContainerRef container = containerOf(job, state);
@@ -391,7 +401,8 @@ final class ContainerSteps {
     Instant now = clock.instant();
     if (state.killAt().isEmpty()) {
       ports.containers().signal(container, Signal.TERM);
-      return new Advance(new JobEvent.StopSignalled(now.plus(gracePeriod(job))));
+      // From here on: an engine that is busy may have taken long to send it.
+      return new Advance(new JobEvent.StopSignalled(clock.instant().plus(gracePeriod(job))));
     }
     Instant killAt = state.killAt().get();
     boolean isThisBoots = state.bootId().filter(settings.bootId()::equals).isPresent();
@@ -429,38 +440,46 @@ final class ContainerSteps {
 
   /**
    * A stop that the ledger has cause for (a stop time, a wish to delete) is enforced also while it
-   * cannot be recorded: what is found of the container later tells the same story.
+   * cannot be recorded: what is found of the container later tells the same story. SIGKILL follows
+   * the first SIGTERM that was sent so after the grace period, however long ago the cause is.
    */
   void enforceUnrecorded(Job job, JobEvent event) {
-    stopSince(job, event)
-        .ifPresent(
-            since ->
-                ports
-                    .containers()
-                    .signal(
-                        containerOf(job, (JobState.Placed) job.state()),
-                        clock.instant().isBefore(since.plus(gracePeriod(job)))
-                            ? Signal.TERM
-                            : Signal.KILL));
+    if (isStop(job, event)) {
+      JobState.Placed state = (JobState.Placed) job.state();
+      ContainerName name = new ContainerName(job.id(), state.attempt());
+      Optional<Instant> killAt = killAt(job, state, name);
+      boolean graceIsOver = killAt.filter(at -> !clock.instant().isBefore(at)).isPresent();
+      ports.containers().signal(containerOf(job, state), graceIsOver ? Signal.KILL : Signal.TERM);
+      if (killAt.isEmpty()) {
+        sentUnrecorded.put(name, clock.instant());
+      }
+    }
   }
 
-  private Optional<Instant> stopSince(Job job, JobEvent event) {
+  /** Empty where no SIGTERM was sent yet, as far as this agent knows. */
+  private Optional<Instant> killAt(Job job, JobState.Placed state, ContainerName name) {
+    Optional<Instant> recorded =
+        state instanceof JobState.Stopping stopping ? stopping.killAt() : Optional.empty();
+    return recorded.or(
+        () ->
+            Optional.ofNullable(sentUnrecorded.get(name)).map(sent -> sent.plus(gracePeriod(job))));
+  }
+
+  private boolean isStop(Job job, JobEvent event) {
     return switch (job.state()) {
       case JobState.Starting _ when event instanceof JobEvent.Started started ->
-          started.deadline().filter(deadline -> !clock.instant().isBefore(deadline));
-      case JobState.Starting _ when isDeletion(event) -> job.deletion().map(Job.Deletion::at);
-      case JobState.Running running when event instanceof JobEvent.RunEnded(Ending ending, _) ->
+          started.deadline().filter(deadline -> !clock.instant().isBefore(deadline)).isPresent();
+      case JobState.Starting _ -> isDeletion(event);
+      case JobState.Running _ when event instanceof JobEvent.RunEnded(Ending ending, _) ->
           switch (ending) {
-            case Ending.TimeUp _ -> running.deadline();
-            case Ending.DeletedBy _ -> job.deletion().map(Job.Deletion::at);
-            case Ending.Completed _, Ending.Broken _ -> Optional.empty();
+            case Ending.TimeUp _, Ending.DeletedBy _ -> true;
+            case Ending.Completed _, Ending.Broken _ -> false;
           };
-      case JobState.Stopping stopping
-          when event instanceof JobEvent.StopSignalled
+      case JobState.Stopping _ ->
+          event instanceof JobEvent.StopSignalled
               || event instanceof JobEvent.Found
-              || isDeletion(event) ->
-          Optional.of(stopping.since());
-      case JobState.Live _, JobState.Final _ -> Optional.empty();
+              || isDeletion(event);
+      case JobState.Live _, JobState.Final _ -> false;
     };
   }
 

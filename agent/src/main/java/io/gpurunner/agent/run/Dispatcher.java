@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +37,7 @@ public final class Dispatcher implements AutoCloseable {
   private final GpuInventory gpus;
   private final JobVolumes volumes;
   private final boolean artifactsHere;
+  private final BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement;
   private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
   private volatile Duration decided = Duration.ZERO;
@@ -45,6 +47,19 @@ public final class Dispatcher implements AutoCloseable {
    */
   public Dispatcher(
       JobLedger ledger, GpuInventory gpus, JobVolumes volumes, boolean artifactsHere) {
+    this(ledger, gpus, volumes, artifactsHere, Placement::decide);
+  }
+
+  /**
+   * @param placement decides which queued jobs start
+   */
+  Dispatcher(
+      JobLedger ledger,
+      GpuInventory gpus,
+      JobVolumes volumes,
+      boolean artifactsHere,
+      BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
+    this.placement = placement;
     this.artifactsHere = artifactsHere;
     this.ledger = ledger;
     this.gpus = gpus;
@@ -100,7 +115,7 @@ public final class Dispatcher implements AutoCloseable {
             gpus.snapshot(),
             live.getOrDefault(false, List.of()),
             new DiskSpace(volumes.freeBytes(), artifactsHere));
-    Placement.Decision decision = Placement.decide(queued, machine);
+    Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();
     return decision.starts();
   }

@@ -3,6 +3,7 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
@@ -12,6 +13,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +46,7 @@ public final class Retention implements AutoCloseable {
   private final Duration keepFor;
   private final Clock clock;
   private final InstantSource wall;
+  private final Predicate<JobId> givingUp;
   private final Rounds rounds = new Rounds("retention", this::round);
 
   /**
@@ -57,6 +60,22 @@ public final class Retention implements AutoCloseable {
       Duration keepFor,
       Clock clock,
       InstantSource wall) {
+    this(ledger, volumes, localStore, keepFor, clock, wall, ledger::giveFilesUp);
+  }
+
+  /**
+   * @param givingUp records that the files of a job are about to be removed, and answers whether
+   *     they may be
+   */
+  Retention(
+      JobLedger ledger,
+      JobVolumes volumes,
+      Optional<ArtifactStore> localStore,
+      Duration keepFor,
+      Clock clock,
+      InstantSource wall,
+      Predicate<JobId> givingUp) {
+    this.givingUp = givingUp;
     this.ledger = ledger;
     this.volumes = volumes;
     this.localStore = localStore;
@@ -107,7 +126,7 @@ public final class Retention implements AutoCloseable {
 
   private void sweep(Job job) {
     try {
-      if (!ledger.giveFilesUp(job.id())) {
+      if (!givingUp.test(job.id())) {
         return;
       }
       volumes.delete(job.folder());

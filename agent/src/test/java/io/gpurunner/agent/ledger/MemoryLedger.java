@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.flywaydb.core.Flyway;
@@ -61,6 +62,18 @@ public final class MemoryLedger implements AutoCloseable {
 
     /** A group is settled, and the caller goes on with what came of it. */
     void afterCommit();
+
+    /**
+     * Whether the disk takes so long for this commit that its caller is not told what came of it.
+     */
+    boolean isLate();
+
+    /**
+     * A caller was told that it is not known whether its commit is recorded.
+     *
+     * @param settled whether it is known by now
+     */
+    void toldUnknown(BooleanSupplier settled);
 
     /** Something is about to be read from the database. */
     void beforeRead();
@@ -147,6 +160,14 @@ public final class MemoryLedger implements AutoCloseable {
     return new TreeMap<>(rows.leases(handle));
   }
 
+  /** The bodies of all jobs as recorded, each as often as a job was made of it. */
+  public List<String> sources() {
+    return handle
+        .createQuery("select source from job order by sequence")
+        .mapTo(String.class)
+        .list();
+  }
+
   /** All callbacks as recorded. */
   public List<Callback> callbacks() {
     return handle
@@ -177,6 +198,7 @@ public final class MemoryLedger implements AutoCloseable {
     private final GroupCommit groups;
     private final Faults faults;
     private final Deque<Commit<?>> waiting = new ArrayDeque<>();
+    private long groupsOnDisk;
 
     DirectCommits(GroupCommit.Group group, Faults faults) {
       this.groups = new GroupCommit(group);
@@ -189,15 +211,25 @@ public final class MemoryLedger implements AutoCloseable {
       Commit<T> commit = new Commit<>(work);
       waiting.add(commit);
       faults.whileWaiting();
-      if (!commit.isSettled() && writing) {
-        // Its caller is called while a group is written, and cannot wait for the next.
+      if (!commit.isSettled() && (writing || faults.isLate())) {
+        // Its caller is called while a group is written, and cannot wait for the next; or the disk
+        // hangs for longer than callers wait, and takes what was handed in before what comes next.
+        faults.toldUnknown(commit::isSettled);
         throw new LedgerException(
             LedgerException.Kind.UNKNOWN, "the disk did not take it in time; it still will");
       }
       writeWaiting();
       faults.requireAlive();
       faults.afterCommit();
-      return commit.await(0);
+      try {
+        return commit.await(0);
+      } catch (LedgerException e) {
+        if (e.kind() == LedgerException.Kind.UNKNOWN) {
+          long before = groupsOnDisk;
+          faults.toldUnknown(() -> groupsOnDisk > before);
+        }
+        throw e;
+      }
     }
 
     private void writeWaiting() {
@@ -209,6 +241,9 @@ public final class MemoryLedger implements AutoCloseable {
           groups.write(group);
         } finally {
           writing = false;
+        }
+        if (groups.fault().isEmpty()) {
+          groupsOnDisk++;
         }
         faults.requireAlive();
       }

@@ -634,6 +634,18 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
+  /** Found by the simulation: SIGKILL came at once. */
+  @Test
+  void aStopThatIsLongOverdueBeginsWithSigtermAlsoWhileTheLedgerCannotBeWritten() {
+    JobId id =
+        running(
+            Requests.simple().stopAfter(Duration.ofMinutes(5)),
+            Program.untilSignalled().ignoringTerm());
+    run.restart("boot-1");
+    run.clock.advance(Duration.ofMinutes(10));
+    requireStoppedWithoutLedger(id);
+  }
+
   @Test
   void aStopTimeIsEnforcedWhereTheStartCouldNotBeRecorded() {
     Requests fiveMinutes = Requests.simple().stopAfter(Duration.ofMinutes(5));

@@ -18,10 +18,12 @@ import io.gpurunner.storage.JobVolumes;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 
@@ -80,8 +82,17 @@ public final class RunParts {
       Executor senders, Executor measuring, Consumer<Duration> pause, Consumer<JobId> wake) {}
 
   /**
-   * @param steps put round the steps of a job; the identity where nothing is planted
+   * Decisions of the parts, each given the one of production.
+   *
+   * @param steps makes a step of a job
+   * @param queue what the queue is taken for when it is decided which of its jobs start
+   * @param givingUp whether the files of a job that ended may be removed
    */
+  public record Decisions(
+      UnaryOperator<Function<Job, StepOutcome>> steps,
+      UnaryOperator<List<Job>> queue,
+      UnaryOperator<Predicate<JobId>> givingUp) {}
+
   public RunParts(
       JobLedger ledger,
       Machine machine,
@@ -90,7 +101,7 @@ public final class RunParts {
       Clock clock,
       Clock wall,
       RandomGenerator random,
-      UnaryOperator<Function<Job, StepOutcome>> steps) {
+      Decisions decisions) {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
     JobSteps.Ports ports =
@@ -107,10 +118,16 @@ public final class RunParts {
             machine.gpus());
     JobSteps made = new JobSteps(ports, settings.run(), clock);
     made.listen(threads.wake());
-    this.stepping = new Stepping(ledger, steps.apply(made::step), made::enforceUnrecorded, clock);
+    this.stepping =
+        new Stepping(ledger, decisions.steps().apply(made::step), made::enforceUnrecorded, clock);
     this.orphans = new Orphans(ledger, machine.containers(), clock);
     this.dispatcher =
-        new Dispatcher(ledger, machine.gpus(), machine.volumes(), settings.artifactsHere());
+        new Dispatcher(
+            ledger,
+            machine.gpus(),
+            machine.volumes(),
+            settings.artifactsHere(),
+            (queued, now) -> Placement.decide(decisions.queue().apply(queued), now));
     this.outbox =
         new CallbackOutbox(
             ledger,
@@ -127,7 +144,8 @@ public final class RunParts {
             settings.artifactsHere() ? Optional.of(machine.store()) : Optional.empty(),
             settings.keepFor(),
             clock,
-            clock);
+            wall,
+            decisions.givingUp().apply(ledger::giveFilesUp));
     this.readiness =
         new Readiness(machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
     this.desk =

@@ -3,8 +3,10 @@ package io.gpurunner.agent.simulation;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
+import io.gpurunner.agent.container.Observation.Activity;
 import java.time.Instant;
 import java.util.List;
+import java.util.OptionalLong;
 
 /** A container as it really is. One thread. */
 final class Box {
@@ -36,6 +38,15 @@ final class Box {
 
   int endsWith;
   boolean endsByItself;
+
+  /** Somebody had the engine start it again whenever it ends. */
+  boolean restarts;
+
+  /** It ended, and the engine is about to start it again. */
+  boolean restarting;
+
+  /** When it was first sent SIGTERM in this run. */
+  OptionalLong termAt = OptionalLong.empty();
 
   /** For how long it ran though its time was up, with agent, engine and ledger all there. */
   long overdue;
@@ -93,6 +104,8 @@ final class Box {
     runs++;
     stage = Stage.RUNNING;
     lost = false;
+    restarting = false;
+    termAt = OptionalLong.empty();
     startedAtMicros = nowMicros;
     startedAt = now;
     endsAt = program.runsFor() == Long.MAX_VALUE ? Long.MAX_VALUE : nowMicros + program.runsFor();
@@ -110,7 +123,17 @@ final class Box {
   }
 
   boolean isAlive() {
-    return stage == Stage.RUNNING;
+    return stage == Stage.RUNNING && !restarting;
+  }
+
+  /** Whether it was started more than once. */
+  boolean wasStartedAgain() {
+    return runs > 1;
+  }
+
+  /** As the engine tells it while it does not say that the container has ended. */
+  Activity activity() {
+    return restarting ? Activity.RESTARTING : paused ? Activity.PAUSED : Activity.ACTIVE;
   }
 
   List<String> gpus() {

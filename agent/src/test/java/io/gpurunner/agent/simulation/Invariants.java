@@ -1,10 +1,9 @@
 package io.gpurunner.agent.simulation;
 
-import io.gpurunner.agent.callback.CallbackDelivery;
+import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.ledger.MemoryLedger;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.JobId;
@@ -12,14 +11,13 @@ import io.gpurunner.api.JobStatus;
 import io.gpurunner.api.StopRule;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ObjectKey;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
+import java.util.OptionalLong;
+import java.util.function.BooleanSupplier;
 
 /**
  * What must hold whatever happens. Checked at the very moment of each event, and after each turn;
@@ -49,11 +47,14 @@ final class Invariants {
 
   private final Simulation simulation;
   private Optional<String> broken = Optional.empty();
-  private final Map<String, JobId> jobOfDelivery = new HashMap<>();
-  private final Map<String, Long> firstSent = new HashMap<>();
-  private final Map<String, Long> lastSent = new HashMap<>();
-  private final Set<String> hung = new HashSet<>();
-  private final Map<String, Integer> accepted = new HashMap<>();
+  final QueueOrder queue;
+  final StopTimes stops;
+  final KeptFiles files;
+  final Callbacks callbacks;
+
+  /** Which job a body with a key became. */
+  private final Map<String, JobId> jobOfSource = new HashMap<>();
+
   private int requestsSent;
   private int requestsRefused;
   private long checkedAt;
@@ -61,6 +62,10 @@ final class Invariants {
 
   Invariants(Simulation simulation) {
     this.simulation = simulation;
+    this.queue = new QueueOrder(simulation);
+    this.stops = new StopTimes(simulation);
+    this.files = new KeptFiles(simulation);
+    this.callbacks = new Callbacks(simulation);
   }
 
   /** What was broken first. */
@@ -92,6 +97,26 @@ final class Invariants {
         simulation.ledger.find(id).isPresent(),
         "job " + truth.name() + " was answered and is not recorded");
     require(truth.seen.isPresent(), "job " + truth.name() + " was answered before it was on disk");
+  }
+
+  /** A request with a key was answered. */
+  void keyAnswered(String source, JobId id) {
+    JobId before = jobOfSource.putIfAbsent(source, id);
+    require(
+        before == null || before.equals(id),
+        "the same key and body were answered " + before + " and then " + id);
+  }
+
+  private void requireOneJobAKey() {
+    Map<String, Integer> jobs = new HashMap<>();
+    simulation.ledger.sources().forEach(source -> jobs.merge(source, 1, Integer::sum));
+    jobOfSource
+        .keySet()
+        .forEach(
+            source ->
+                require(
+                    jobs.getOrDefault(source, 0) == 1,
+                    "one key made " + jobs.get(source) + " jobs of " + source));
   }
 
   void told(JobId id, JobStatus status) {
@@ -165,14 +190,43 @@ final class Invariants {
               + job.state()
               + job.deletion().map(_ -> ", to be deleted").orElse(""));
     }
-    truth.seen.ifPresent(before -> moved(truth, before, job));
+    Optional<JobState> before = truth.seen.map(Job::state);
+    truth.seen.ifPresent(earlier -> moved(truth, earlier, job));
     truth.seen = Optional.of(job);
+    noteAttempt(truth, job.state());
+    noteStop(truth, job);
+    if (job.state() instanceof JobState.Final ended
+        && !before.filter(JobState.Final.class::isInstance).isPresent()) {
+      files.ended(truth, ended);
+    }
     switch (job.state()) {
       case JobState.Succeeded succeeded -> succeeded(truth, job, succeeded);
-      case JobState.Failed failed -> failed(truth, failed);
+      case JobState.Failed failed -> failed(truth, before, failed);
       case JobState.Deleted _ ->
           require(truth.deletionAsked, truth.name() + " is deleted, and nobody asked for it");
       case JobState.Live _ -> {}
+    }
+  }
+
+  private void noteAttempt(JobTruth truth, JobState state) {
+    switch (state) {
+      case JobState.Queued queued -> truth.causes.moveTo(queued.attempt());
+      case JobState.Placed placed -> truth.causes.moveTo(placed.attempt());
+      case JobState.Uploading _, JobState.Final _ -> {}
+    }
+  }
+
+  private void noteStop(JobTruth truth, Job job) {
+    boolean stops =
+        job.state() instanceof JobState.Stopping
+            || (job.state() instanceof JobState.Placed && job.deletion().isPresent());
+    if (!stops) {
+      truth.stopRecorded = OptionalLong.empty();
+    } else if (truth.stopRecorded.isEmpty()) {
+      truth.stopRecorded = OptionalLong.of(simulation.timeline.now());
+    }
+    if (job.state() instanceof JobState.Stopping stopping) {
+      stopping.killAt().ifPresent(killAt -> this.stops.killRecorded(truth, job, killAt));
     }
   }
 
@@ -187,6 +241,27 @@ final class Invariants {
               && truth.uploadResumed;
       require(
           resumed, truth.name() + " had ended as " + before.state() + " and is " + after.state());
+    }
+    if (before.state() instanceof JobState.Queued
+        && after.state() instanceof JobState.Preparing preparing) {
+      queue.leased(truth.id, preparing.gpus());
+    }
+    if (before.files() == JobFiles.KEPT && after.files() != JobFiles.KEPT) {
+      files.givenUp(truth);
+    }
+    if (before.state() instanceof JobState.Failed && after.state() instanceof JobState.Uploading) {
+      truth.causes.forget(Cause.STORE);
+      truth.storeRefused = false;
+    }
+    if (after.state() instanceof JobState.Queued queued) {
+      require(
+          queued.attempt() <= after.request().retries() + 1,
+          truth.name()
+              + " is queued for run "
+              + queued.attempt()
+              + ", with "
+              + after.request().retries()
+              + " retries");
     }
     boolean hadLease = before.state() instanceof JobState.Placed;
     if (hadLease && !(after.state() instanceof JobState.Placed)) {
@@ -208,9 +283,12 @@ final class Invariants {
     // Set both before an end and after it, before anybody looked, the clock leaves no trace of when
     // that end was; and a start that is seen only after it was set is told by it as it is then.
     boolean timeIsLost = truth.clockSetInRun && truth.clockSetAfterEnd;
+    // The engine's times are converted by whole seconds.
+    long rounded = simulation.timeline.clockWasSet() ? Timeline.SECOND : 0;
     boolean timeWasUp =
         limitOf(truth)
-            .filter(limit -> truth.longestRun + truth.clockSetUnseen >= limit || timeIsLost)
+            .filter(
+                limit -> truth.longestRun + truth.clockSetUnseen + rounded >= limit || timeIsLost)
             .isPresent();
     require(
         truth.completed || timeWasUp,
@@ -233,16 +311,46 @@ final class Invariants {
         truth.name() + " succeeded, and the store holds " + objects.keySet());
   }
 
-  private void failed(JobTruth truth, JobState.Failed state) {
-    boolean store = truth.causes.contains(Cause.STORE);
-    boolean clock = state.reason().contains("exit code") && truth.causes.contains(Cause.CLOCK);
-    boolean run =
-        clock
-            || truth.causes.stream()
-                .anyMatch(cause -> cause != Cause.STORE && cause != Cause.CLOCK);
+  private void failed(JobTruth truth, Optional<JobState> before, JobState.Failed state) {
     require(
-        state.uploadable() ? store : run,
-        truth.name() + " failed, and nothing was wrong with it: " + state.reason());
+        truth.causes.explain(state.reason()),
+        truth.name()
+            + " failed, and nothing was wrong with it: "
+            + state.reason()
+            + "; it met "
+            + truth.causes);
+    if (before.isPresent() && before.get() instanceof JobState.Stopping stopping) {
+      int retries = truth.seen.map(job -> job.request().retries()).orElse(0);
+      boolean again =
+          stopping.ending() instanceof Ending.Broken broken && broken.retryable()
+              || truth.causes.allowRetry();
+      require(
+          stopping.attempt() > retries || !again,
+          truth.name()
+              + " failed at run "
+              + stopping.attempt()
+              + " and had "
+              + retries
+              + " retries: "
+              + state.reason());
+    }
+    if (before.isPresent()
+        && before.get() instanceof JobState.Uploading uploading
+        && state.uploadable()) {
+      require(
+          truth.storeRefused || !state.finishedAt().isBefore(uploading.giveUpAt()),
+          "the upload of " + truth.name() + " was given up before its time: " + state.reason());
+    }
+  }
+
+  /** Something is done for a job: all that was decided about it before must be settled. */
+  void decided(JobId id, String what) {
+    JobTruth truth = simulation.truth(id);
+    boolean isActing =
+        simulation.agent().flatMap(SimulatedAgent::acting).filter(truth::equals).isPresent();
+    require(
+        !isActing || truth.undecided.map(BooleanSupplier::getAsBoolean).orElse(true),
+        truth.name() + " " + what + ", and whether that was decided is not known");
   }
 
   // ---- containers
@@ -339,57 +447,6 @@ final class Invariants {
     }
   }
 
-  // ---- callbacks
-
-  void sending(CallbackDelivery delivery) {
-    JobId id = SimulatedReceiver.jobOf(delivery.body());
-    JobTruth truth = simulation.truth(id);
-    Optional<JobState> state = truth.seen.map(Job::state);
-    boolean success = SimulatedReceiver.isSuccess(delivery.body());
-    boolean swept =
-        simulation.artifactsHere
-            && truth.seen.map(job -> job.files() != JobFiles.KEPT).orElse(false);
-    if (success) {
-      require(
-          state.filter(JobState.Succeeded.class::isInstance).isPresent(),
-          "success of " + truth.name() + " is told, and it is " + state);
-      require(
-          swept
-              || simulation
-                  .objects
-                  .getOrDefault(id.value(), Map.of())
-                  .containsKey(SimulatedStore.MANIFEST),
-          "success of " + truth.name() + " is told, and there is no manifest");
-    } else {
-      require(
-          truth.uploadResumed || state.filter(JobState.Failed.class::isInstance).isPresent(),
-          "failure of " + truth.name() + " is told, and it is " + state);
-    }
-    long now = simulation.timeline.now();
-    firstSent.putIfAbsent(delivery.deliveryId(), now);
-    lastSent.put(delivery.deliveryId(), now);
-    hung.remove(delivery.deliveryId());
-    JobId known = jobOfDelivery.putIfAbsent(delivery.deliveryId(), id);
-    require(known == null || known.equals(id), "one delivery id for two jobs");
-    if (known == null) {
-      truth.deliveries.add(delivery.deliveryId());
-      require(
-          truth.deliveries.size() == 1 || truth.uploadResumed,
-          truth.name() + " ended once and has two delivery ids");
-    }
-  }
-
-  /** The last try at it was given up when its time was up. */
-  void hung(CallbackDelivery delivery) {
-    hung.add(delivery.deliveryId());
-  }
-
-  void received(JobId id, CallbackDelivery delivery, boolean taken) {
-    if (taken) {
-      accepted.merge(delivery.deliveryId(), 1, Integer::sum);
-    }
-  }
-
   // ---- after each turn
 
   void afterTurn() {
@@ -404,6 +461,10 @@ final class Invariants {
     wasWatched = watched;
     for (JobTruth truth : simulation.truths()) {
       requireReleased(truth, watched && !machine.diskFails, passed);
+    }
+    stops.look();
+    if (simulation.isCalm()) {
+      files.look(watched, passed);
     }
     if (machine.boxes.isEmpty() && machine.strays.isEmpty()) {
       return;
@@ -542,48 +603,7 @@ final class Invariants {
     require(
         simulation.machine.boxes.isEmpty(),
         "containers are left: " + simulation.machine.boxes.keySet());
-    callbacks(jobs);
-  }
-
-  private void requireTriedForLong(MemoryLedger.Callback callback) {
-    if (callback.status().equals("ABANDONED") && !simulation.timeline.clockWasSet()) {
-      String id = callback.deliveryId();
-      long triedFor = lastSent.getOrDefault(id, 0L) - firstSent.getOrDefault(id, 0L);
-      // A try that hangs over the end of the window is the last, however long before it began.
-      long lastTry = hung.contains(id) ? Timeline.micros(SimulatedReceiver.TRY_LIMIT) : 0;
-      require(
-          triedFor + lastTry >= Timeline.micros(simulation.callbackRetryFor) - Timeline.MINUTE,
-          "given up after " + triedFor / Timeline.SECOND + " s: " + callback);
-    }
-  }
-
-  private void callbacks(List<Job> jobs) {
-    Map<JobId, List<MemoryLedger.Callback>> owed = new HashMap<>();
-    for (MemoryLedger.Callback callback : simulation.ledger.callbacks()) {
-      owed.computeIfAbsent(callback.job(), _ -> new ArrayList<>()).add(callback);
-      require(!callback.status().equals("PENDING"), "a callback is still owed: " + callback);
-      requireTriedForLong(callback);
-      if (callback.status().equals("DELIVERED")) {
-        require(
-            accepted.containsKey(callback.deliveryId()),
-            "recorded as delivered, and never heard of: " + callback);
-      }
-    }
-    for (Job job : jobs) {
-      List<MemoryLedger.Callback> of = owed.getOrDefault(job.id(), List.of());
-      long standing = of.stream().filter(each -> !each.status().equals("SUPERSEDED")).count();
-      boolean wanted = job.request().callbackUrl().isPresent();
-      String name = simulation.truth(job.id()).name();
-      boolean resumed = simulation.truth(job.id()).uploadResumed;
-      switch (job.state()) {
-        case JobState.Succeeded _, JobState.Failed _ ->
-            require(
-                resumed ? standing >= (wanted ? 1 : 0) : standing == (wanted ? 1 : 0),
-                name + " has callbacks " + of);
-        case JobState.Deleted _ ->
-            require(resumed || of.isEmpty(), name + " was deleted and has callbacks " + of);
-        case JobState.Live _ -> {}
-      }
-    }
+    callbacks.settled(jobs);
+    requireOneJobAKey();
   }
 }

@@ -32,6 +32,17 @@ final class Machine {
   /** It takes the engine at most so long to record a start. */
   private static final long UNRECORDED = Timeline.SECOND;
 
+  /** As jobs ask for it. */
+  static final long MEGABYTE = 1_000_000;
+
+  private static final long LARGE_DISK = 1L << 40;
+
+  /** What a job wrote into its directories. */
+  private static final long WRITTEN_BYTES = 5 * MEGABYTE;
+
+  /** A container that restarts by itself does so after at most so long. */
+  private static final long LONGEST_RESTART = 10 * Timeline.SECOND;
+
   private final Simulation simulation;
   private final Dice dice;
   private final Timeline timeline;
@@ -62,18 +73,28 @@ final class Machine {
   boolean storeUp = true;
   boolean receiverUp = true;
 
+  /** The disk of jobs' directories, and what others wrote to it. */
+  final long diskBytes;
+
+  long filledBytes;
+
   /** A GPU. */
   static final class Device {
     final String uuid;
     final int ordinal;
+    final String product;
     boolean lost;
 
     /** Processes that outlive their container. */
     long occupiedUntil;
 
-    Device(String uuid, int ordinal) {
+    /** A process that is of no job. */
+    long foreignUntil;
+
+    Device(String uuid, int ordinal, String product) {
       this.uuid = uuid;
       this.ordinal = ordinal;
+      this.product = product;
     }
   }
 
@@ -82,8 +103,12 @@ final class Machine {
     this.dice = simulation.dice;
     this.timeline = simulation.timeline;
     for (int i = 0; i < gpuCount; i++) {
-      devices.add(new Device("GPU-0000000" + i, i));
+      boolean other = i > 0 && dice.percent(20);
+      devices.add(
+          new Device(
+              "GPU-0000000" + i, i, other ? SimulatedGpus.OTHER_PRODUCT : SimulatedGpus.PRODUCT));
     }
+    this.diskBytes = dice.percent(30) ? dice.between(450, 1_500) * MEGABYTE : LARGE_DISK;
   }
 
   /** The agent's clock began here under this boot: its own time, and since when. */
@@ -91,6 +116,11 @@ final class Machine {
 
   long clockBeganAt;
   int clockOfBoot;
+
+  /** Whether that was a time of the boot that the agent is at. */
+  boolean isOfThisBoot(Instant agentTime) {
+    return !agentTime.isBefore(clockBegan);
+  }
 
   /** As SteadyClock: the wall clock's time at the first start under this boot, and what passed. */
   void openClock() {
@@ -105,9 +135,20 @@ final class Machine {
     return clockBegan.plus(timeline.now() - clockBeganAt, ChronoUnit.MICROS);
   }
 
-  /** By whole seconds, as SteadyClock has it. */
+  /** When that was, or will be, by a time of the agent's under this boot. */
+  long microsAt(Instant agentTime) {
+    return clockBeganAt + ChronoUnit.MICROS.between(clockBegan, agentTime);
+  }
+
+  /** What is left for jobs and their artifacts. */
+  long freeBytes() {
+    return diskBytes - filledBytes - simulation.volumes.directories().size() * WRITTEN_BYTES;
+  }
+
+  /** By whole seconds, the nearest, as SteadyClock has it. */
   Duration wallAhead() {
-    return Duration.ofSeconds(Duration.between(agentTime(), timeline.wall()).toSeconds());
+    Duration ahead = Duration.between(agentTime(), timeline.wall());
+    return Duration.ofSeconds(ahead.plusMillis(500).toSeconds());
   }
 
   String bootId() {
@@ -120,7 +161,7 @@ final class Machine {
   }
 
   boolean isUsed(Device device) {
-    if (device.occupiedUntil > timeline.now()) {
+    if (device.occupiedUntil > timeline.now() || device.foreignUntil > timeline.now()) {
       return true;
     }
     for (Box box : alive()) {
@@ -197,7 +238,7 @@ final class Machine {
     box.begin(timeline.now(), timeline.wall());
     endInTime(box);
     if (devices.stream().anyMatch(device -> device.lost && box.gpus().contains(device.uuid))) {
-      truth.causes.add(Cause.LOST_GPU);
+      truth.causes.add(box.name.attempt(), Cause.LOST_GPU);
     }
     truth.starts.merge(box.name.attempt(), 1, Integer::sum);
     say("started " + nameOf(box.name) + (box.gpus().isEmpty() ? "" : " on " + box.gpus()));
@@ -288,7 +329,8 @@ final class Machine {
     if (byItself) {
       box.outOfMemory = box.program.outOfMemory();
       if (exitCode != 0) {
-        truth.causes.add(box.outOfMemory ? Cause.OUT_OF_MEMORY : Cause.EXIT_CODE);
+        truth.causes.add(
+            box.name.attempt(), box.outOfMemory ? Cause.OUT_OF_MEMORY : Cause.EXIT_CODE);
       }
     }
     if (exitCode == 0 && machineUp) {
@@ -307,7 +349,31 @@ final class Machine {
         device.occupiedUntil = Math.max(device.occupiedUntil, timeline.now() + lingers);
       }
     }
+    if (byItself && box.restarts && engineUp) {
+      box.stage = Box.Stage.RUNNING;
+      box.restarting = true;
+      timeline.once("engine", false, dice.micros(0, LONGEST_RESTART), () -> restart(box));
+    }
     changed(box.name);
+  }
+
+  private void restart(Box box) {
+    if (box.restarting && has(box)) {
+      say("the engine starts " + nameOf(box.name) + " again");
+      box.begin(timeline.now(), timeline.wall());
+      endInTime(box);
+      timeline.add("container " + nameOf(box.name), false, 0, () -> watchEnd(box));
+      changed(box.name);
+    }
+  }
+
+  /** The engine starts it again no more. */
+  private static void endRestarts(Box box) {
+    box.restarts = false;
+    if (box.restarting) {
+      box.restarting = false;
+      box.stage = Box.Stage.EXITED;
+    }
   }
 
   /** Remembers for how long it ran. */
@@ -317,9 +383,11 @@ final class Machine {
   }
 
   void signal(Box box, boolean kill) {
+    endRestarts(box); // as Docker has it, whatever the signal
     if (!box.isAlive() || box.lost) {
       return;
     }
+    simulation.invariants.stops.signalled(box, kill);
     box.paused = false; // the engine lets a paused container go on when it is signalled
     say((kill ? "SIGKILL to " : "SIGTERM to ") + nameOf(box.name));
     if (kill) {
@@ -393,12 +461,13 @@ final class Machine {
     engineLives++;
     startsBusyUntil = 0;
     for (Box box : boxes.values()) {
+      endRestarts(box);
       if (box.stage == Box.Stage.CREATED) {
-        simulation.truth(box.name.job()).causes.add(Cause.ENGINE);
+        simulation.truth(box.name.job()).causes.add(box.name.attempt(), Cause.ENGINE);
       }
       boolean unrecorded = !box.startTold && timeline.now() - box.startedAtMicros < UNRECORDED;
       if (box.isAlive() && unrecorded) {
-        simulation.truth(box.name.job()).causes.add(Cause.ENGINE);
+        simulation.truth(box.name.job()).causes.add(box.name.attempt(), Cause.ENGINE);
         box.lost = true;
         say("and does not know that it started " + nameOf(box.name));
       }
@@ -411,7 +480,7 @@ final class Machine {
   private void endAll(Cause cause) {
     for (Box box : alive()) {
       if (!(box.lost && machineUp)) {
-        simulation.truth(box.name.job()).causes.add(cause);
+        simulation.truth(box.name.job()).causes.add(box.name.attempt(), cause);
         end(box, cause == Cause.REBOOT ? dice.pick(List.of(0, 137, 255)) : 137, false);
       }
     }
@@ -431,8 +500,11 @@ final class Machine {
     engineUp = false;
     engineLives++;
     say("the power is cut");
+    boxes.values().forEach(Machine::endRestarts);
     for (JobTruth truth : simulation.truths()) {
-      truth.causes.add(Cause.REBOOT);
+      if (truth.feelsReboot()) {
+        truth.causes.add(Cause.REBOOT);
+      }
     }
     endAll(Cause.REBOOT);
     for (Box box : List.copyOf(boxes.values())) {
@@ -443,7 +515,11 @@ final class Machine {
         say("the engine forgot " + nameOf(box.name));
       }
     }
-    devices.forEach(device -> device.occupiedUntil = 0);
+    devices.forEach(
+        device -> {
+          device.occupiedUntil = 0;
+          device.foreignUntil = 0;
+        });
     simulation.volumes.cutPower(() -> dice.percent(50));
   }
 

@@ -17,9 +17,12 @@ final class Mischief {
     REMOVE_CONTAINER,
     PAUSE_CONTAINER,
     START_CONTAINER_AGAIN,
+    RESTART_CONTAINER_ALWAYS,
     RENAME_CONTAINER,
     LOSE_GPU,
+    OCCUPY_GPU,
     FAIL_DISK,
+    FILL_DISK,
     STOP_STORE,
     STOP_RECEIVER,
     FORGET_IMAGES
@@ -72,7 +75,7 @@ final class Mischief {
               true,
               box -> {
                 timeline.tell("somebody", "kills " + Machine.nameOf(box.name));
-                simulation.truth(box.name.job()).causes.add(Cause.KILLED);
+                blame(box, Cause.KILLED);
                 machine.end(box, dice.pick(List.of(137, 143, 1)), false);
               });
       case REMOVE_CONTAINER ->
@@ -80,7 +83,7 @@ final class Mischief {
               false,
               box -> {
                 timeline.tell("somebody", "removes " + Machine.nameOf(box.name));
-                simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
+                blame(box, Cause.REMOVED);
                 machine.remove(box);
               });
       case PAUSE_CONTAINER ->
@@ -96,9 +99,18 @@ final class Mischief {
               false,
               box -> {
                 if (box.stage == Box.Stage.EXITED && !box.lost) {
-                  simulation.truth(box.name.job()).causes.add(Cause.REMOVED);
+                  blame(box, Cause.STARTED_AGAIN);
                   machine.startAgain(box);
                 }
+              });
+      case RESTART_CONTAINER_ALWAYS ->
+          anyBox(
+              true,
+              box -> {
+                timeline.tell(
+                    "somebody", "has " + Machine.nameOf(box.name) + " restart when it ends");
+                blame(box, Cause.STARTED_AGAIN);
+                box.restarts = true;
               });
       case RENAME_CONTAINER -> anyBox(false, machine::rename);
       case LOSE_GPU -> {
@@ -108,6 +120,17 @@ final class Mischief {
           SimulatedGpus.lose(simulation, device);
           later(dice.seconds(30, 300), () -> device.lost = false);
         }
+      }
+      case OCCUPY_GPU -> {
+        Machine.Device device = dice.pick(machine.devices);
+        timeline.tell("GPU", "a process of no job is on " + device.uuid);
+        device.foreignUntil = timeline.now() + dice.seconds(5, 300);
+      }
+      case FILL_DISK -> {
+        long left = dice.between(-100, 700) * Machine.MEGABYTE;
+        machine.filledBytes = Math.max(0, machine.diskBytes - left);
+        timeline.tell("disk", "has only " + left + " bytes left for jobs");
+        later(dice.seconds(5, 300), () -> machine.filledBytes = 0);
       }
       case FAIL_DISK -> {
         timeline.tell("disk", "is full");
@@ -142,7 +165,7 @@ final class Mischief {
         }
         truth.clockSetInRun |= box.isAlive();
         truth.clockSetAfterEnd |= box.stage == Box.Stage.EXITED;
-        truth.causes.add(Cause.CLOCK);
+        truth.causes.add(box.name.attempt(), Cause.CLOCK);
       }
     }
   }
@@ -159,6 +182,10 @@ final class Mischief {
     if (!boxes.isEmpty() && machine.engineUp) {
       what.with(dice.pick(boxes));
     }
+  }
+
+  private void blame(Box box, Cause cause) {
+    simulation.truth(box.name.job()).causes.add(box.name.attempt(), cause);
   }
 
   private void later(long delay, Runnable what) {

@@ -5,8 +5,15 @@ import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.Jobs;
+import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.JobVolumes;
+import java.time.Duration;
+import java.util.List;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /** A bug put into the agent from outside, to see that it is found. Here: none. */
 interface Plant {
@@ -25,6 +32,14 @@ interface Plant {
     return receiver;
   }
 
+  default GpuInventory gpus(GpuInventory gpus) {
+    return gpus;
+  }
+
+  default JobVolumes volumes(Simulation simulation, Port port) {
+    return new SimulatedVolumes(simulation, port);
+  }
+
   default String bootId(String bootId) {
     return bootId;
   }
@@ -32,6 +47,26 @@ interface Plant {
   /** Whether commits are synced before anybody is told. */
   default boolean syncs(Simulation simulation) {
     return true;
+  }
+
+  /** What users call. */
+  default Jobs desk(Jobs desk, Simulation simulation) {
+    return desk;
+  }
+
+  /** For how long files of jobs that ended are kept. */
+  default Duration keepFor(Duration keepFor) {
+    return keepFor;
+  }
+
+  /** What the queue is taken for when it is decided which of its jobs start. */
+  default List<Job> queue(List<Job> queued, Simulation simulation) {
+    return queued;
+  }
+
+  /** Whether the files of a job that ended may be removed. */
+  default Predicate<JobId> givingUp(Predicate<JobId> givingUp) {
+    return givingUp;
   }
 
   default Function<Job, StepOutcome> steps(

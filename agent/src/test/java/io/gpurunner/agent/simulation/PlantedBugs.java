@@ -2,7 +2,9 @@ package io.gpurunner.agent.simulation;
 
 import io.gpurunner.agent.callback.CallbackBody;
 import io.gpurunner.agent.callback.CallbackDelivery;
+import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.callback.CallbackSender;
+import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
@@ -15,18 +17,32 @@ import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
+import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobDetail;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobPage;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.JobStatus;
+import io.gpurunner.api.Jobs;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.storage.ArtifactContent;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.Cancellation;
 import io.gpurunner.storage.DecoratedStore;
+import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.ObjectKey;
+import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /** Bugs that the simulation must find. */
 enum PlantedBugs implements Plant {
@@ -238,6 +254,269 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** Keys are not looked at. */
+  KEYS_IGNORED("the same key and body were answered") {
+    @Override
+    public Jobs desk(Jobs desk, Simulation simulation) {
+      return new DecoratedJobs(desk) {
+        @Override
+        public Optional<JobId> createdBefore(Caller caller, String key, String source) {
+          return Optional.empty();
+        }
+
+        @Override
+        public JobId create(
+            Caller caller, JobRequest request, String source, Optional<String> key) {
+          return super.create(caller, request, source, Optional.empty());
+        }
+      };
+    }
+  },
+
+  /** The last retry is not used. */
+  RETRY_UNUSED("retries: ") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return releasing(steps, (job, attempt) -> attempt < job.request().retries());
+    }
+  },
+
+  /** A job runs once more than it has retries. */
+  RETRY_TOO_MANY("is queued for run") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return releasing(steps, (job, attempt) -> attempt <= job.request().retries() + 1);
+    }
+  },
+
+  /** Retention acts at half the time. */
+  FILES_REMOVED_EARLY("they are to be kept for") {
+    @Override
+    public Duration keepFor(Duration keepFor) {
+      return keepFor.dividedBy(2);
+    }
+  },
+
+  /** Retention acts much later than it is to. */
+  FILES_REMOVED_LATE("after they were to be removed") {
+    @Override
+    public Duration keepFor(Duration keepFor) {
+      return keepFor.multipliedBy(6);
+    }
+  },
+
+  /** Retention asks whether a job that waits needs the files, and does not listen. */
+  RESUMED_FILES_REMOVED("needs them") {
+    @Override
+    public Predicate<JobId> givingUp(Predicate<JobId> givingUp) {
+      return id -> givingUp.test(id) || true;
+    }
+  },
+
+  /** A container is started without waiting for what was decided before. */
+  STARTED_UNCONFIRMED("has its container started, and whether that was decided is not known") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          job.state() instanceof JobState.Starting starting && starting.containerId().isPresent()
+              ? startAtOnce(
+                  new ContainerRef(
+                      new ContainerName(job.id(), starting.attempt()), starting.containerId()),
+                  machine,
+                  simulation)
+              : steps.apply(job);
+    }
+  },
+
+  /** A running job is looked at every ten seconds, whenever its time is up. */
+  STOPPED_LATE("and its loop slept on") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          switch (steps.apply(job)) {
+            case StepOutcome.Wait wait when job.state() instanceof JobState.Running ->
+                new StepOutcome.Wait(
+                    simulation.machine.agentTime().plusSeconds(10), wait.missing());
+            case StepOutcome outcome -> outcome;
+          };
+    }
+  },
+
+  /** A job is stopped some seconds before its time. */
+  STOPPED_EARLY("and its time was not up") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          job.state() instanceof JobState.Running running
+                  && running
+                      .deadline()
+                      .filter(at -> simulation.machine.agentTime().isAfter(at.minusSeconds(5)))
+                      .isPresent()
+              ? new StepOutcome.Advance(
+                  new JobEvent.RunEnded(new Ending.TimeUp(), simulation.machine.agentTime()))
+              : steps.apply(job);
+    }
+  },
+
+  /** A job's own grace period is not looked at. */
+  GRACE_IGNORED("without its grace period") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          switch (steps.apply(job)) {
+            case StepOutcome.Advance(JobEvent.StopSignalled _) ->
+                new StepOutcome.Advance(
+                    new JobEvent.StopSignalled(
+                        simulation.machine.agentTime().plus(StopTimes.GRACE)));
+            case StepOutcome outcome -> outcome;
+          };
+    }
+  },
+
+  /** The grace period is counted from when the container is seen stopping the second time. */
+  KILLED_LATE("its grace period ends before") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          switch (steps.apply(job)) {
+            case StepOutcome.Advance(JobEvent.StopSignalled(Instant killAt)) ->
+                new StepOutcome.Advance(new JobEvent.StopSignalled(killAt.plusSeconds(5)));
+            case StepOutcome outcome -> outcome;
+          };
+    }
+  },
+
+  /** The first in the queue is forgotten while others wait behind it. */
+  HEAD_PASSED_OVER("is ahead of it and could start") {
+    @Override
+    public List<Job> queue(List<Job> queued, Simulation simulation) {
+      return queued.size() < 2 ? queued : QueueOrder.sorted(queued).subList(1, queued.size());
+    }
+  },
+
+  /** Jobs for several GPUs give way to all others, so that they starve. */
+  LARGE_JOBS_STARVE("which waits for devices that jobs hold") {
+    @Override
+    public List<Job> queue(List<Job> queued, Simulation simulation) {
+      List<Job> small = queued.stream().filter(job -> job.request().gpuNumber() < 2).toList();
+      return small.isEmpty() ? queued : small;
+    }
+  },
+
+  /** Nobody goes before the first in the queue, whatever it waits for. */
+  ALL_WAIT_FOR_THE_HEAD("waits for nothing") {
+    @Override
+    public List<Job> queue(List<Job> queued, Simulation simulation) {
+      return QueueOrder.sorted(queued).subList(0, Math.min(1, queued.size()));
+    }
+  },
+
+  /** Nobody looks whether processes of others are on a device. */
+  FOREIGN_PROCESSES_UNSEEN("was placed on") {
+    @Override
+    public GpuInventory gpus(GpuInventory gpus) {
+      return new BlindGpus(gpus);
+    }
+  },
+
+  /** Nobody looks how much room the disk has. */
+  FULL_DISK_UNSEEN("and the disk has only") {
+    @Override
+    public JobVolumes volumes(Simulation simulation, Port port) {
+      return new SimulatedVolumes(simulation, port) {
+        @Override
+        public long freeBytes() {
+          return Long.MAX_VALUE / 2;
+        }
+      };
+    }
+  },
+
+  /** What befalls the engine is taken for a fault of the image. */
+  FAULT_OF_OTHERS("failed, and nothing was wrong with it: image") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job -> {
+        StepOutcome outcome = steps.apply(job);
+        return job.state() instanceof JobState.Pulling
+                && outcome instanceof StepOutcome.Wait wait
+                && wait.missing().isPresent()
+            ? new StepOutcome.Advance(
+                new JobEvent.RunEnded(
+                    new Ending.Broken("image busybox could not be pulled", false),
+                    simulation.machine.agentTime()))
+            : outcome;
+      };
+    }
+  },
+
+  /** An upload is tried once. */
+  UPLOAD_TRIED_ONCE("was given up before its time") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          switch (steps.apply(job)) {
+            case StepOutcome.Advance(JobEvent.UploadPostponed postponed)
+                when job.state() instanceof JobState.Uploading uploading
+                    && uploading.unsyncedUnder().isEmpty() ->
+                new StepOutcome.Advance(
+                    new JobEvent.UploadGivenUp(
+                        simulation.machine.agentTime(),
+                        "artifacts could not be uploaded: " + postponed.reason()));
+            case StepOutcome outcome -> outcome;
+          };
+    }
+  },
+
+  /** All callbacks go to the URL of the first. */
+  CALLBACK_TO_ANOTHER("is told to") {
+    @Override
+    public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
+      List<URI> first = new ArrayList<>();
+      return delivery -> {
+        first.add(delivery.url());
+        return receiver.send(
+            new CallbackDelivery(delivery.deliveryId(), first.getFirst(), delivery.body()));
+      };
+    }
+  },
+
+  /** A success is told without its artifact. */
+  CALLBACK_WITHOUT_ARTIFACT("its artifact is") {
+    @Override
+    public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
+      return delivery ->
+          receiver.send(
+              new CallbackDelivery(
+                  delivery.deliveryId(),
+                  delivery.url(),
+                  CallbackBody.of(
+                      SimulatedReceiver.jobOf(delivery.body()).value(),
+                      SimulatedReceiver.isSuccess(delivery.body()),
+                      Optional.empty())));
+    }
+  },
+
+  /** The answer of a receiver that took a callback is taken for a failure. */
+  CALLBACK_SENT_AGAIN("and it is sent again") {
+    @Override
+    public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
+      return delivery ->
+          receiver.send(delivery) instanceof CallbackResult.Failed failed
+              ? failed
+              : new CallbackResult.Failed("it said nothing");
+    }
+  },
+
   /** Which engine created a container is judged by its newest events, which other jobs push out. */
   CREATIONS_FORGOTTEN("failed, and nothing was wrong with it: the container engine came down") {
     @Override
@@ -268,6 +547,139 @@ enum PlantedBugs implements Plant {
   /** What the invariant says that is there to find it. */
   String words() {
     return words;
+  }
+
+  private static StepOutcome startAtOnce(
+      ContainerRef container, RunParts.Machine machine, Simulation simulation) {
+    Instant now = simulation.machine.agentTime();
+    try {
+      Optional<Observation> seen = machine.containers().inspect(container);
+      if (seen.orElse(null) instanceof Observation.Ran ran) {
+        return new StepOutcome.Advance(
+            new JobEvent.Started(
+                ran.startedAt(),
+                Optional.empty(),
+                simulation.machine.bootId(),
+                ran.containerId(),
+                ran.run()));
+      }
+      machine.containers().start(container);
+      return new StepOutcome.Again();
+    } catch (ContainerException e) {
+      return e.kind() == ContainerException.Kind.UNREACHABLE
+          ? new StepOutcome.Wait(now.plusSeconds(2), Optional.empty())
+          : new StepOutcome.Advance(
+              new JobEvent.RunEnded(
+                  new Ending.Broken("the container could not be started", false), now));
+    }
+  }
+
+  private interface Retries {
+    boolean isLeft(Job job, int attempt);
+  }
+
+  /** Steps that decide anew whether a run that failed is tried again. */
+  private static Function<Job, StepOutcome> releasing(
+      Function<Job, StepOutcome> steps, Retries retries) {
+    return job ->
+        switch (steps.apply(job)) {
+          case StepOutcome.Advance(JobEvent.GpusReleased released)
+              when job.state() instanceof JobState.Stopping stopping ->
+              new StepOutcome.Advance(
+                  new JobEvent.GpusReleased(
+                      released.at(),
+                      released.uploadUntil(),
+                      retries.isLeft(job, stopping.attempt()),
+                      released.stillBusy()));
+          case StepOutcome outcome -> outcome;
+        };
+  }
+
+  /** Shows devices, and nothing that is on them. */
+  private static final class BlindGpus implements GpuInventory {
+    private final GpuInventory real;
+
+    BlindGpus(GpuInventory real) {
+      this.real = real;
+    }
+
+    @Override
+    public GpuSnapshot snapshot() {
+      GpuSnapshot look = real.snapshot();
+      return new GpuSnapshot(
+          look.at(), look.devices().stream().map(BlindGpus::withoutUse).toList(), look.fault());
+    }
+
+    private static GpuDevice withoutUse(GpuDevice device) {
+      return new GpuDevice(
+          device.uuid(),
+          device.ordinal(),
+          device.name(),
+          device.memoryTotalBytes(),
+          0,
+          List.of(),
+          device.fault(),
+          device.presence());
+    }
+
+    @Override
+    public void requestLook() {
+      real.requestLook();
+    }
+
+    @Override
+    public String description() {
+      return real.description();
+    }
+
+    @Override
+    public void close() {
+      real.close();
+    }
+  }
+
+  private static class DecoratedJobs implements Jobs {
+    private final Jobs real;
+
+    DecoratedJobs(Jobs real) {
+      this.real = real;
+    }
+
+    @Override
+    public Optional<JobId> createdBefore(Caller caller, String idempotencyKey, String source) {
+      return real.createdBefore(caller, idempotencyKey, source);
+    }
+
+    @Override
+    public JobId create(
+        Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
+      return real.create(caller, request, source, idempotencyKey);
+    }
+
+    @Override
+    public JobStatus status(Caller caller, JobId id) {
+      return real.status(caller, id);
+    }
+
+    @Override
+    public String delete(Caller caller, JobId id) {
+      return real.delete(caller, id);
+    }
+
+    @Override
+    public String retryUpload(Caller caller, JobId id) {
+      return real.retryUpload(caller, id);
+    }
+
+    @Override
+    public JobPage list(Caller caller, int page, int size) {
+      return real.list(caller, page, size);
+    }
+
+    @Override
+    public JobDetail detail(Caller caller, JobId id) {
+      return real.detail(caller, id);
+    }
   }
 
   private static class DecoratedEngine implements ContainerRuntime {

@@ -50,6 +50,10 @@ final class Port {
   }
 
   boolean fails(int percent) {
-    return simulation.dice.percent(percent);
+    boolean fails = simulation.dice.percent(percent);
+    if (fails) {
+      agent.metFault();
+    }
+    return fails;
   }
 }

@@ -15,11 +15,14 @@ import io.gpurunner.storage.ArtifactStore;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.BooleanSupplier;
 
 /**
  * One life of the agent, from its start to its death: the parts of production, with actors in place
@@ -37,6 +40,17 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private final Port port;
   private final Clock clock;
   private final Map<JobId, Actor> loops = new LinkedHashMap<>();
+
+  /** Steps that are being made, the innermost last. */
+  private final Deque<Acting> acting = new ArrayDeque<>();
+
+  /**
+   * A step that is being made.
+   *
+   * @param depth of the turn that makes it; deeper ones are made while it waits
+   */
+  private record Acting(JobTruth job, int depth) {}
+
   private boolean dead;
   private Optional<Jobs> desk = Optional.empty();
   private Optional<JobLedger> ledger = Optional.empty();
@@ -103,13 +117,14 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     port.between("start: parts made");
     Actor readiness = rounds("readiness", made::look);
     timeline.ring(readiness);
-    desk = Optional.of(made.desk());
+    desk = Optional.of(simulation.plant.desk(made.desk(), simulation));
     port.between("start: API up");
     opened.listen(this::heardOf);
     opened.live().forEach(this::heardOf);
     parts = Optional.of(made);
+    simulation.truths().forEach(truth -> truth.loopBegins(timeline.now()));
     port.between("start: runner up");
-    Actor dispatcher = rounds("dispatcher", made::dispatch);
+    Actor dispatcher = rounds("dispatcher", () -> dispatch(made, opened, looks));
     opened.listen(_ -> timeline.ring(dispatcher));
     Actor outbox = rounds("outbox", made::sendCallbacks);
     outboxLoop = Optional.of(outbox);
@@ -123,19 +138,26 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     rounds("orphans", made::reap);
   }
 
+  private Duration dispatch(RunParts made, JobLedger opened, SimulatedGpus looks) {
+    simulation.invariants.queue.deciding(opened, looks.snapshot());
+    Duration pause = made.dispatch();
+    simulation.invariants.queue.decided();
+    return pause;
+  }
+
   private RunParts parts(JobLedger opened, SimulatedGpus looks) {
     SimulatedEngine engine =
         new SimulatedEngine(simulation, port, time -> time.minus(simulation.machine.wallAhead()));
     ArtifactStore store = simulation.plant.store(new SimulatedStore(simulation, port), simulation);
     RunParts.Machine machine =
         new RunParts.Machine(
-            simulation.plant.engine(engine, simulation),
+            new WatchedEngine(simulation.plant.engine(engine, simulation), simulation, this),
             engine,
             engine,
             SimulatedAgent::spec,
-            new SimulatedVolumes(simulation, port),
+            simulation.plant.volumes(simulation, port),
             store,
-            looks,
+            simulation.plant.gpus(looks),
             engine,
             simulation.plant.sender(new SimulatedReceiver(simulation, port), simulation));
     return new RunParts(
@@ -148,7 +170,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
                 simulation.plant.bootId(simulation.machine.bootId())),
             simulation.artifactsHere,
             simulation.callbackRetryFor,
-            simulation.keepFor,
+            simulation.plant.keepFor(simulation.keepFor),
             time -> time.plus(simulation.machine.wallAhead())),
         new RunParts.Threads(
             this::sender,
@@ -158,7 +180,10 @@ final class SimulatedAgent implements MemoryLedger.Faults {
         clock,
         Timeline.clock(timeline::wall),
         simulation.dice.generator(),
-        steps -> simulation.plant.steps(steps, simulation, machine));
+        new RunParts.Decisions(
+            steps -> simulation.plant.steps(steps, simulation, machine),
+            queued -> simulation.plant.queue(queued, simulation),
+            simulation.plant::givingUp));
   }
 
   private void sender(Runnable send) {
@@ -226,15 +251,47 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     if (parts.isEmpty()) {
       return OptionalLong.of(0); // its thread is not on yet
     }
-    Optional<Duration> pause = parts.get().step(id);
+    Optional<Duration> pause = step(parts.get(), simulation.truth(id));
     requireAlive();
     if (pause.isPresent()) {
-      return OptionalLong.of(Math.min(Timeline.micros(pause.get()), WAIT_LIMIT));
+      long wait = Math.min(Timeline.micros(pause.get()), WAIT_LIMIT);
+      simulation.truth(id).wakesAt = timeline.now() + Math.max(0, wait);
+      return OptionalLong.of(wait);
     }
     loops.remove(id);
     // The job may have left the queue again since the last look: then the loop goes on.
     ledger.orElseThrow().findLive(id).ifPresent(this::heardOf);
     return OptionalLong.empty();
+  }
+
+  private Optional<Duration> step(RunParts running, JobTruth truth) {
+    simulation.invariants.stops.wakes(truth);
+    truth.turnBegan = timeline.now();
+    acting.addLast(new Acting(truth, timeline.depth()));
+    try {
+      return running.step(truth.id);
+    } finally {
+      acting.removeLast();
+      truth.turnEnded = timeline.now();
+    }
+  }
+
+  /** The job whose step is being made now; empty where somebody else has its turn. */
+  Optional<JobTruth> acting() {
+    return Optional.ofNullable(acting.peekLast())
+        .filter(step -> step.depth() == timeline.depth())
+        .map(Acting::job);
+  }
+
+  /** A call met a fault: whoever made it pauses, perhaps. */
+  void metFault() {
+    acting().ifPresent(truth -> truth.faultAt = timeline.now());
+  }
+
+  /** Whether that job's loop waits for a time that has not come. */
+  boolean isAsleep(JobId id) {
+    Actor loop = loops.get(id);
+    return loop != null && !loop.running && loop.nextAt > timeline.now();
   }
 
   /** Whether that job's loop waits, and no look at the GPUs is being made that it waits for. */
@@ -276,6 +333,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     port.between("sync");
     if (simulation.machine.diskFails || port.fails(simulation.weather.ledgerVoid)) {
       timeline.tell("disk", "takes nothing");
+      simulation.ledgerFailed();
       throw new SQLException("no space left on device");
     }
   }
@@ -288,6 +346,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     requireAlive();
     if (port.fails(simulation.weather.ledgerUnknown)) {
       timeline.tell("disk", "took it, and fails");
+      simulation.ledgerFailed();
       throw new SQLException("the answer was lost");
     }
   }
@@ -303,10 +362,26 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   }
 
   @Override
+  public boolean isLate() {
+    return port.fails(simulation.weather.ledgerLate);
+  }
+
+  @Override
+  public void toldUnknown(BooleanSupplier settled) {
+    timeline.tell("disk", "takes longer than a caller waits");
+    simulation.ledgerFailed();
+    simulation.toldUnknown(settled);
+    acting().ifPresent(truth -> truth.undecided = Optional.of(settled));
+    ledger.ifPresent(
+        open -> timeline.once("ledger", true, simulation.dice.seconds(0, 20), open::probe));
+  }
+
+  @Override
   public void beforeRead() {
     requireAlive();
     if (port.fails(simulation.weather.ledgerReads)) {
       timeline.tell("disk", "would not be read");
+      metFault();
       throw MemoryLedger.failed("it cannot be read");
     }
   }
@@ -316,6 +391,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     requireAlive();
     if (simulation.machine.diskFails && simulation.dice.percent(50)) {
       timeline.tell("disk", "cannot be opened");
+      simulation.ledgerFailed();
       throw MemoryLedger.failed("it cannot be opened");
     }
   }

@@ -11,7 +11,6 @@ import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
-import io.gpurunner.agent.container.Observation.Activity;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.storage.Cancellation;
 import java.io.OutputStream;
@@ -136,10 +135,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       case CREATED -> throw new AssertionError("it is unstarted");
       case RUNNING ->
           new Observation.Running(
-              box.id,
-              box.run(),
-              agentTime.apply(box.startedAt),
-              box.paused ? Activity.PAUSED : Activity.ACTIVE);
+              box.id, box.run(), agentTime.apply(box.startedAt), box.activity());
       case EXITED ->
           new Observation.Exited(
               box.id,
@@ -253,7 +249,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       Kind kind =
           simulation.dice.pick(List.of(Kind.FAILED, Kind.FAILED, Kind.REFUSED, Kind.UNREACHABLE));
       if (kind != Kind.UNREACHABLE) {
-        simulation.truths().forEach(truth -> truth.causes.add(Cause.IMAGE));
+        simulation.blameActing(Cause.IMAGE);
       }
       say("pull fails: " + kind);
       throw new ContainerException(kind, "the registry says no");
@@ -272,7 +268,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     if (machine.engineLife() != life) {
       throw new ContainerException(Kind.UNREACHABLE, "the engine went down");
     }
-    simulation.truths().forEach(truth -> truth.causes.add(Cause.IMAGE));
+    simulation.blameActing(Cause.IMAGE);
     say("pull is given up");
     throw new ContainerException(Kind.FAILED, "no progress");
   }
@@ -386,7 +382,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   private void blame(ContainerName name, Cause cause) {
-    simulation.truth(name.job()).causes.add(cause);
+    simulation.truth(name.job()).causes.add(name.attempt(), cause);
   }
 
   private void say(String what) {

@@ -18,6 +18,7 @@ import java.util.OptionalLong;
 /** The devices as looks at them show them: late, failing, or seeing less than there is. */
 final class SimulatedGpus implements GpuInventory {
   static final String PRODUCT = "NVIDIA GeForce RTX 3090";
+  static final String OTHER_PRODUCT = "NVIDIA A100-SXM4-80GB";
 
   /** As NVML's inventory: a look is worth nothing any more after so long. */
   private static final Duration STALE = Duration.ofSeconds(31);
@@ -102,7 +103,7 @@ final class SimulatedGpus implements GpuInventory {
     return new GpuDevice(
         new GpuUuid(device.uuid),
         device.ordinal,
-        PRODUCT,
+        device.product,
         24L << 30,
         used ? 4L << 30 : 0,
         used ? List.of(new GpuProcess(4711, 4L << 30)) : List.of(),
@@ -136,6 +137,10 @@ final class SimulatedGpus implements GpuInventory {
   /** A device falls off the bus. */
   static void lose(Simulation simulation, Machine.Device device) {
     device.lost = true;
-    simulation.truths().forEach(truth -> truth.causes.add(Cause.LOST_GPU));
+    for (Box box : simulation.machine.alive()) {
+      if (box.gpus().contains(device.uuid)) {
+        simulation.truth(box.name.job()).causes.add(box.name.attempt(), Cause.LOST_GPU);
+      }
+    }
   }
 }

@@ -4,13 +4,15 @@ import io.gpurunner.agent.callback.CallbackDelivery;
 import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.api.JobId;
+import java.net.URI;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 
 /** The receiver of callbacks as the agent meets it. */
 final class SimulatedReceiver implements CallbackSender {
-  /** A receiver that says no to everything. */
-  static final String DEAF = "http://deaf/callback";
+  /** The host of a receiver that says no to everything. */
+  static final String DEAF = "deaf";
 
   /**
    * How long a try may hang: as CallbackLimits, for a host with four addresses of which none but
@@ -28,7 +30,7 @@ final class SimulatedReceiver implements CallbackSender {
 
   @Override
   public CallbackResult send(CallbackDelivery delivery) {
-    simulation.invariants.sending(delivery);
+    simulation.invariants.callbacks.sending(delivery);
     port.between("call back");
     if (!simulation.machine.receiverUp || port.fails(simulation.weather.receiver)) {
       say("is not reached");
@@ -38,9 +40,9 @@ final class SimulatedReceiver implements CallbackSender {
       return hung(delivery);
     }
     JobId job = jobOf(delivery.body());
-    boolean deaf = delivery.url().toString().equals(DEAF);
+    boolean deaf = DEAF.equals(delivery.url().getHost());
     say("hears of " + job.value().substring(2, 10) + (deaf ? " and says no" : ""));
-    simulation.invariants.received(job, delivery, !deaf);
+    simulation.invariants.callbacks.received(job, delivery, !deaf);
     port.between("called back");
     if (deaf) {
       return new CallbackResult.Rejected(500, "HTTP 500");
@@ -52,13 +54,14 @@ final class SimulatedReceiver implements CallbackSender {
       say("has its answer lost");
       return new CallbackResult.Failed("the answer was lost");
     }
+    simulation.invariants.callbacks.answered(delivery);
     return new CallbackResult.Delivered(200);
   }
 
   private CallbackResult hung(CallbackDelivery delivery) {
     say("keeps a caller waiting");
     port.hang(TRY_LIMIT, () -> false);
-    simulation.invariants.hung(delivery);
+    simulation.invariants.callbacks.hung(delivery);
     say("is given up");
     return new CallbackResult.Failed("no answer in time");
   }
@@ -66,6 +69,13 @@ final class SimulatedReceiver implements CallbackSender {
   static JobId jobOf(String body) {
     int at = body.indexOf("\"job_id\":\"") + "\"job_id\":\"".length();
     return new JobId(body.substring(at, at + 38));
+  }
+
+  /** The path of the object that the body names; empty where it names none. */
+  static Optional<String> artifactOf(String body) {
+    int at = body.indexOf("\"url\":\"") + "\"url\":\"".length();
+    String url = body.substring(at, body.indexOf('"', at));
+    return url.isEmpty() ? Optional.empty() : Optional.of(URI.create(url).getPath());
   }
 
   static boolean isSuccess(String body) {

@@ -60,6 +60,7 @@ final class SimulatedStore implements ArtifactStore {
 
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
+    simulation.invariants.decided(new JobId(key.folder().name()), "is uploaded");
     port.between("put " + key.file());
     failMaybe(key.folder(), "put " + key.file());
     String text = read(content);
@@ -97,6 +98,8 @@ final class SimulatedStore implements ArtifactStore {
 
   @Override
   public boolean exists(ObjectKey key) {
+    port.between("look for " + key.file());
+    failMaybe(key.folder(), "look for " + key.file());
     return simulation.objects.getOrDefault(key.folder().name(), Map.of()).containsKey(key.file());
   }
 
@@ -151,6 +154,7 @@ final class SimulatedStore implements ArtifactStore {
                       Kind.FULL,
                       Kind.REFUSED))
               : Kind.UNAVAILABLE;
+      simulation.truth(new JobId(folder.name())).storeRefused |= kind == Kind.REFUSED;
       say(what + " fails: " + kind);
       throw new StorageException(kind, what + " was made to fail");
     }

@@ -24,8 +24,14 @@ final class SimulatedUser {
   private final int wants;
   private int sent;
 
+  /** With those that were refused. */
+  private int orders;
+
   /** A request whose answer was lost. */
   private Optional<Order> open = Optional.empty();
+
+  /** Orders with a key that were answered. */
+  private final List<Order> answered = new ArrayList<>();
 
   private record Order(JobRequest request, String source, Optional<String> key) {}
 
@@ -62,10 +68,14 @@ final class SimulatedUser {
   private void act(Jobs desk) {
     if (open.isPresent()) {
       send(desk, open.get());
+    } else if (!answered.isEmpty() && dice.percent(5)) {
+      send(desk, dice.pick(answered)); // to be sure
     } else if (sent < wants && !simulation.isCalm() && dice.percent(60)) {
       sent++;
-      Optional<String> key = dice.percent(50) ? Optional.of("key-" + sent) : Optional.empty();
-      send(desk, new Order(request(), "{\"order\":\"" + caller.user() + sent + "\"}", key));
+      orders++;
+      Optional<String> key = dice.percent(50) ? Optional.of("key-" + orders) : Optional.empty();
+      String source = "{\"order\":\"%d of %s\"}".formatted(orders, caller.user());
+      send(desk, new Order(request(), source, key));
     } else if (!jobs.isEmpty()) {
       List<JobId> live = jobs.stream().filter(id -> !simulation.truth(id).isFinal()).toList();
       JobId id = dice.pick(live.isEmpty() || dice.percent(20) ? jobs : live);
@@ -83,17 +93,30 @@ final class SimulatedUser {
   }
 
   private JobRequest request() {
+    String product = dice.pick(simulation.machine.devices).product;
+    long count =
+        simulation.machine.devices.stream()
+            .filter(device -> device.product.equals(product))
+            .count();
     Requests request =
         Requests.simple()
-            .gpus(dice.below(simulation.machine.devices.size() + 1))
+            .type(product.replace(' ', '-'))
+            .gpus(dice.below((int) count + 1))
+            .volumes(dice.pick(List.of(50L, 100L, 100L, 150L)))
             .retries(dice.percent(50) ? 0 : dice.between(1, 2))
             .priority(dice.below(3));
+    if (dice.percent(40)) {
+      request.gracePeriod(Duration.ofSeconds(dice.between(0, 90)));
+    }
     if (dice.percent(30)) {
       request.stopAfter(Duration.ofMinutes(dice.between(1, 2)));
     }
     if (dice.percent(70)) {
       request.callback(
-          URI.create(dice.percent(10) ? SimulatedReceiver.DEAF : "http://hears/callback"));
+          URI.create(
+              "http://%s/of-%s-%d"
+                  .formatted(
+                      dice.percent(10) ? SimulatedReceiver.DEAF : "hears", caller.user(), orders)));
     }
     List<JobId> ended = jobs.stream().filter(id -> simulation.truth(id).isFinal()).toList();
     if (!ended.isEmpty() && dice.percent(30)) {
@@ -108,7 +131,7 @@ final class SimulatedUser {
     simulation.invariants.sent();
     JobId id;
     try {
-      id = desk.create(caller, order.request(), order.source(), order.key());
+      id = createdBefore(desk, order).orElseGet(() -> create(desk, order));
     } catch (RequestRefusedException e) {
       if (e.kind() == RequestRefusedException.Kind.CONFLICT
           || e.kind() == RequestRefusedException.Kind.UNAVAILABLE) {
@@ -125,7 +148,22 @@ final class SimulatedUser {
     if (!jobs.contains(id)) {
       jobs.add(id);
     }
+    if (order.key().isPresent()) {
+      answered.add(order);
+      simulation.invariants.keyAnswered(order.source(), id);
+    }
     simulation.invariants.answered(id);
+  }
+
+  /** As the API, which looks for a key before it looks at the request. */
+  private Optional<JobId> createdBefore(Jobs desk, Order order) {
+    return dice.percent(50)
+        ? order.key().flatMap(key -> desk.createdBefore(caller, key, order.source()))
+        : Optional.empty();
+  }
+
+  private JobId create(Jobs desk, Order order) {
+    return desk.create(caller, order.request(), order.source(), order.key());
   }
 
   private void ask(Jobs desk, JobId id) {

@@ -15,9 +15,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** Jobs' directories as the agent meets them. */
-final class SimulatedVolumes implements JobVolumes {
-  private static final long DISK_BYTES = 1L << 40;
-
+class SimulatedVolumes implements JobVolumes {
   private final Simulation simulation;
   private final Port port;
 
@@ -36,6 +34,7 @@ final class SimulatedVolumes implements JobVolumes {
             .directories()
             .computeIfAbsent(folder.name(), _ -> new Volumes.Directory());
     directory.hidden = false;
+    simulation.truth(job(folder)).hadDirectories = true;
     port.between("prepared");
     return paths(folder);
   }
@@ -48,6 +47,7 @@ final class SimulatedVolumes implements JobVolumes {
     if (!simulation.volumes.directories().containsKey(from.name())) {
       // Checked when the job was made, and retention lets them be from then on; but a job that was
       // deleted in the queue never had any.
+      simulation.invariants.files.seededFromNothing(job(to), job(from));
       simulation.truth(job(to)).causes.add(Cause.VOLUMES);
       throw new StorageException(Kind.REFUSED, from.name() + " has no directories");
     }
@@ -97,7 +97,7 @@ final class SimulatedVolumes implements JobVolumes {
       if (box.name.job().value().equals(folder.name())
           && box.program.overruns()
           && box.stage != Box.Stage.CREATED) {
-        simulation.truth(box.name.job()).causes.add(Cause.OVERRUN);
+        simulation.truth(box.name.job()).causes.add(box.name.attempt(), Cause.OVERRUN);
         return Optional.of(new Overrun.Bytes(Volume.MODEL, modelLimitBytes + 1, modelLimitBytes));
       }
     }
@@ -116,16 +116,17 @@ final class SimulatedVolumes implements JobVolumes {
 
   @Override
   public long freeBytes() {
-    return DISK_BYTES;
+    return simulation.machine.freeBytes();
   }
 
   @Override
   public long totalBytes() {
-    return DISK_BYTES;
+    return simulation.machine.diskBytes;
   }
 
   @Override
   public void delete(JobFolder folder) {
+    simulation.invariants.files.removed(job(folder));
     port.between("delete directories");
     if (port.fails(simulation.weather.volumes)) {
       throw new StorageException(Kind.REFUSED, "it cannot be deleted");

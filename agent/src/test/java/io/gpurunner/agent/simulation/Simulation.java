@@ -1,5 +1,6 @@
 package io.gpurunner.agent.simulation;
 
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.MemoryLedger;
 import io.gpurunner.api.JobId;
@@ -43,6 +44,16 @@ final class Simulation {
   final Duration uploadRetryFor;
   final Duration callbackRetryFor;
   final Duration keepFor;
+
+  /** Whether it ends only once retention has removed the files of all jobs. */
+  final boolean waitsForRetention;
+
+  /** When the ledger last failed a commit. */
+  long ledgerFaultAt = -1;
+
+  /** Commits of which it is not known whether they are recorded. */
+  private final List<BooleanSupplier> unsettled = new ArrayList<>();
+
   private final long seed;
   private final Map<JobId, JobTruth> truths = new LinkedHashMap<>();
   private final List<SimulatedUser> users = new ArrayList<>();
@@ -75,7 +86,8 @@ final class Simulation {
     this.artifactsHere = dice.percent(50);
     this.uploadRetryFor = Duration.ofSeconds(dice.between(5, 300));
     this.callbackRetryFor = Duration.ofSeconds(dice.between(30, 400));
-    this.keepFor = Duration.ofMinutes(dice.between(2, 20));
+    this.waitsForRetention = dice.percent(15);
+    this.keepFor = Duration.ofMinutes(dice.between(2, waitsForRetention ? 6 : 20));
   }
 
   /** Runs one seed. */
@@ -171,6 +183,8 @@ final class Simulation {
   void agentDied() {
     agent = Optional.empty();
     mustRollBack = true;
+    unsettled.clear();
+    truths.values().forEach(truth -> truth.undecided = Optional.empty());
     if (machine.machineUp) {
       startAgent(calm ? Timeline.SECOND : dice.seconds(1, dice.percent(80) ? 10 : 180));
     }
@@ -201,7 +215,12 @@ final class Simulation {
     machine.storeUp = true;
     machine.receiverUp = true;
     machine.images.add("busybox");
-    machine.devices.forEach(device -> device.lost = false);
+    machine.filledBytes = 0;
+    machine.devices.forEach(
+        device -> {
+          device.lost = false;
+          device.foreignUntil = 0;
+        });
     for (Box box : machine.alive()) {
       box.paused = false;
       machine.endInTime(box);
@@ -227,11 +246,35 @@ final class Simulation {
     settled =
         idle
             && ledger.callbacks().stream()
-                .noneMatch(callback -> callback.status().equals("PENDING"));
+                .noneMatch(callback -> callback.status().equals("PENDING"))
+            && (!waitsForRetention
+                || ledger.all().stream().allMatch(job -> job.files() == JobFiles.SWEPT));
     return settled;
   }
 
+  // ---- the ledger
+
+  /** A commit failed, or a caller was not told what came of it. */
+  void ledgerFailed() {
+    ledgerFaultAt = timeline.now();
+  }
+
+  void toldUnknown(BooleanSupplier isSettled) {
+    unsettled.add(isSettled);
+  }
+
+  /** Whether a commit may be on its way to the disk whose caller goes on already. */
+  boolean hasUnsettled() {
+    unsettled.removeIf(BooleanSupplier::getAsBoolean);
+    return !unsettled.isEmpty();
+  }
+
   // ---- what really happened
+
+  /** Something befell the job whose step is being made. */
+  void blameActing(JobTruth.Cause cause) {
+    agent.flatMap(SimulatedAgent::acting).ifPresent(truth -> truth.causes.add(cause));
+  }
 
   Collection<JobTruth> truths() {
     return truths.values();

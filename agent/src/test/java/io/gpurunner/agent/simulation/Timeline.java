@@ -42,6 +42,7 @@ final class Timeline {
   private long now;
   private long wallOffset;
   private boolean clockWasSet;
+  private long setForward;
   private int depth;
   private long turns;
 
@@ -75,6 +76,11 @@ final class Timeline {
     return clockWasSet;
   }
 
+  /** By how many microseconds the machine's clock was set forward, all times together. */
+  long setForward() {
+    return setForward;
+  }
+
   Instant wall() {
     return START.plus(now + wallOffset, ChronoUnit.MICROS);
   }
@@ -82,6 +88,7 @@ final class Timeline {
   void jump(long micros) {
     wallOffset += micros;
     clockWasSet = true;
+    setForward += Math.max(0, micros);
   }
 
   void tell(String who, String what) {

@@ -30,6 +30,9 @@ final class Weather {
   int ledgerUnknown;
   int ledgerReads;
 
+  /** Of commits: the disk takes so long that the caller is not told what came of it. */
+  int ledgerLate;
+
   /** Of ten thousand points between two steps. */
   int deaths;
 
@@ -54,6 +57,7 @@ final class Weather {
     ledgerVoid = some(dice, 6);
     ledgerUnknown = some(dice, 6);
     ledgerReads = some(dice, 3);
+    ledgerLate = dice.percent(30) ? dice.between(1, 8) : 0;
     deaths = some(dice, 60);
     for (Mischief.Kind kind : Mischief.Kind.values()) {
       if (dice.percent(35)) {
@@ -85,6 +89,7 @@ final class Weather {
     ledgerVoid = 0;
     ledgerUnknown = 0;
     ledgerReads = 0;
+    ledgerLate = 0;
     deaths = 0;
     mischief.clear();
   }

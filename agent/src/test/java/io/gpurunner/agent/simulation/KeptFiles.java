@@ -1,0 +1,119 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.api.JobId;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * Files of jobs that ended stay for as long as configured, and for as long as a job that has not
+ * ended resumes from them, and not much longer. One thread.
+ */
+final class KeptFiles {
+  /** A round every ten minutes, and what it takes. */
+  private static final long LATE_LIMIT = 11 * Timeline.MINUTE;
+
+  private final Simulation simulation;
+
+  KeptFiles(Simulation simulation) {
+    this.simulation = simulation;
+  }
+
+  /** A job is recorded as ended. */
+  void ended(JobTruth truth, JobState.Final state) {
+    Machine machine = simulation.machine;
+    truth.endedAt =
+        machine.isOfThisBoot(state.finishedAt())
+            ? OptionalLong.of(machine.microsAt(state.finishedAt()))
+            : OptionalLong.empty();
+    // By how much the machine's clock is ahead of the agent's, that one jumps at the next boot.
+    long ahead = ChronoUnit.MICROS.between(machine.agentTime(), simulation.timeline.wall());
+    truth.clockSetForwardByEnd = simulation.timeline.setForward() - Math.max(0, ahead);
+    truth.kept.forget();
+  }
+
+  /** It is recorded that the files of a job are about to be removed. */
+  void givenUp(JobTruth truth) {
+    if (truth.endedAt.isPresent()) {
+      long sinceEnd = simulation.timeline.now() - truth.endedAt.getAsLong();
+      long clocksSay = sinceEnd + simulation.timeline.setForward() - truth.clockSetForwardByEnd;
+      simulation.invariants.require(
+          clocksSay >= Timeline.micros(simulation.keepFor) - Timeline.SECOND,
+          "the files of "
+              + truth.name()
+              + " are removed "
+              + sinceEnd / Timeline.SECOND
+              + " s after its end, they are to be kept for "
+              + simulation.keepFor.toSeconds());
+    }
+  }
+
+  /** Its directories are being removed. */
+  void removed(JobId id) {
+    JobTruth truth = simulation.truth(id);
+    simulation.invariants.require(
+        truth.isFinal(), "the files of " + truth.name() + " are removed, and it has not ended");
+    resumer(id)
+        .ifPresent(
+            other ->
+                simulation.invariants.require(
+                    false,
+                    "the files of " + truth.name() + " are removed, and " + other + " needs them"));
+  }
+
+  private Optional<String> resumer(JobId id) {
+    return simulation.truths().stream()
+        .filter(
+            truth ->
+                truth
+                    .seen
+                    .filter(job -> job.state() instanceof JobState.Live)
+                    .flatMap(job -> job.request().resumeFrom())
+                    .filter(id::equals)
+                    .isPresent())
+        .map(JobTruth::name)
+        .findFirst();
+  }
+
+  /** A job finds nothing to resume from. */
+  void seededFromNothing(JobId job, JobId from) {
+    simulation.invariants.require(
+        !simulation.truth(from).hadDirectories,
+        simulation.truth(job).name()
+            + " resumes from "
+            + simulation.truth(from).name()
+            + ", whose files are gone");
+  }
+
+  /** Called after each turn, once nothing fails any more. */
+  void look(boolean watched, long passed) {
+    Instant steady = simulation.machine.agentTime();
+    Instant wall = simulation.timeline.wall();
+    Instant now = wall.isBefore(steady) ? wall : steady;
+    for (JobTruth truth : simulation.truths()) {
+      boolean overdue =
+          truth
+              .seen
+              .filter(job -> job.files() != JobFiles.SWEPT && isOver(job, now))
+              .filter(job -> resumer(job.id()).isEmpty())
+              .isPresent();
+      truth.kept.pass(watched && overdue, passed);
+      simulation.invariants.require(
+          truth.kept.sum() <= LATE_LIMIT,
+          "the files of "
+              + truth.name()
+              + " are there "
+              + truth.kept.sum() / Timeline.SECOND
+              + " s after they were to be removed");
+    }
+  }
+
+  private boolean isOver(Job job, Instant now) {
+    return job.state() instanceof JobState.Final ended
+        && ended.finishedAt().plus(simulation.keepFor).isBefore(now);
+  }
+}

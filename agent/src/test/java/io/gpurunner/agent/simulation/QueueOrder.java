@@ -1,0 +1,271 @@
+package io.gpurunner.agent.simulation;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuDevice.Presence;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuType;
+import io.gpurunner.gpu.GpuUuid;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What must hold of each round of the queue, judged by what there was when the round began: nobody
+ * gets what is not there; among jobs that want the same thing the order is kept; and what nobody
+ * ahead can have goes to the next who can use it. One thread.
+ */
+final class QueueOrder {
+  private static final Comparator<Job> ORDER =
+      Comparator.comparingInt((Job job) -> -job.request().priority())
+          .thenComparingLong(Job::sequence);
+
+  private final Simulation simulation;
+  private Optional<Picture> picture = Optional.empty();
+  private final Map<JobId, List<GpuUuid>> started = new LinkedHashMap<>();
+
+  QueueOrder(Simulation simulation) {
+    this.simulation = simulation;
+  }
+
+  /**
+   * The machine when a round began.
+   *
+   * @param queued first in the queue first
+   * @param leased devices that jobs hold, and that may come free when those end
+   */
+  private record Picture(
+      long began, List<Job> queued, GpuSnapshot look, Set<GpuUuid> leased, long diskBytes) {}
+
+  /** First in the queue first. */
+  static List<Job> sorted(List<Job> queued) {
+    return queued.stream().sorted(ORDER).toList();
+  }
+
+  /** A round begins. */
+  void deciding(JobLedger ledger, GpuSnapshot look) {
+    started.clear();
+    List<Job> queued =
+        ledger.live().stream()
+            .filter(job -> job.state() instanceof JobState.Queued)
+            .sorted(ORDER)
+            .toList();
+    // A commit of which nobody knows may be a lease.
+    picture =
+        queued.isEmpty() || simulation.hasUnsettled()
+            ? Optional.empty()
+            : Optional.of(
+                new Picture(
+                    simulation.timeline.now(),
+                    queued,
+                    look,
+                    Set.copyOf(ledger.leases().keySet()),
+                    unpromised(ledger)));
+  }
+
+  private long unpromised(JobLedger ledger) {
+    long promised = 0;
+    for (Job job : ledger.live()) {
+      promised +=
+          switch (job.state()) {
+            case JobState.Placed _ -> need(job.request());
+            case JobState.Uploading _ -> artifacts(job.request());
+            case JobState.Queued _, JobState.Final _ -> 0;
+          };
+    }
+    return simulation.machine.freeBytes() - promised;
+  }
+
+  private long need(JobRequest request) {
+    return (request.ckptVolumeMegabytes() + request.modelVolumeMegabytes()) * Machine.MEGABYTE
+        + artifacts(request);
+  }
+
+  private long artifacts(JobRequest request) {
+    return simulation.artifactsHere ? request.modelVolumeMegabytes() * Machine.MEGABYTE : 0;
+  }
+
+  /** A job left the queue. */
+  void leased(JobId job, List<GpuUuid> gpus) {
+    started.put(job, gpus);
+  }
+
+  /** The round is over, and all its leases are recorded. */
+  void decided() {
+    Optional<Picture> round = picture;
+    picture = Optional.empty();
+    // A lease that could not be recorded leaves a gap, and others go on.
+    round
+        .filter(taken -> simulation.ledgerFaultAt < taken.began())
+        .ifPresent(taken -> new Judge(taken).judge());
+  }
+
+  /** A job that waits on, and what was free for it when it was its turn. */
+  private record Waiter(Job job, boolean hasGpus, boolean hasDisk) {
+    boolean couldStart() {
+      return hasGpus && hasDisk;
+    }
+  }
+
+  /** Goes through one round in the order of the queue. */
+  private final class Judge {
+    private final Picture round;
+    private final Set<GpuUuid> free = new HashSet<>();
+    private final Map<GpuUuid, String> types = new HashMap<>();
+    private final List<Waiter> waiters = new ArrayList<>();
+    private long diskBytes;
+
+    /** Who waits for nothing; told last, since somebody else may have got what he could have. */
+    private Optional<String> idle = Optional.empty();
+
+    Judge(Picture round) {
+      this.round = round;
+      this.diskBytes = round.diskBytes();
+      for (GpuDevice device : round.look().devices()) {
+        types.put(device.uuid(), device.type().normalised());
+        if (round.look().fault().isEmpty() && isFree(device)) {
+          free.add(device.uuid());
+        }
+      }
+    }
+
+    private boolean isFree(GpuDevice device) {
+      return device.presence() == Presence.READABLE
+          && device.fault().isEmpty()
+          && device.computeProcesses().isEmpty()
+          && !round.leased().contains(device.uuid());
+    }
+
+    void judge() {
+      for (Job job : round.queued()) {
+        List<GpuUuid> gpus = started.get(job.id());
+        if (gpus != null) {
+          start(job, gpus);
+        } else if (simulation.truth(job.id()).seen.filter(job::equals).isPresent()) {
+          wait(job);
+        }
+      }
+      idle.ifPresent(words -> require(false, words));
+    }
+
+    private void start(Job job, List<GpuUuid> gpus) {
+      String name = simulation.truth(job.id()).name();
+      require(free.containsAll(gpus), name + " was placed on " + gpus + ", free are " + free);
+      require(
+          need(job.request()) <= diskBytes,
+          name + " was placed, and the disk has only " + diskBytes + " bytes for it");
+      for (Waiter waiter : waiters) {
+        String other = simulation.truth(waiter.job().id()).name();
+        long left = diskBytes - need(job.request());
+        boolean compete = wantSameGpus(waiter.job(), job) || need(waiter.job().request()) > left;
+        require(
+            !(waiter.couldStart() && compete),
+            name
+                + " was placed before "
+                + other
+                + ", which is ahead of it and could start; queued were "
+                + queue());
+        require(
+            !(wantSameGpus(waiter.job(), job) && waiter.hasDisk() && waitsForLeases(waiter.job())),
+            name
+                + " was placed before "
+                + other
+                + ", which waits for devices that jobs hold; queued were "
+                + queue());
+      }
+      free.removeAll(gpus);
+      diskBytes -= need(job.request());
+    }
+
+    private void wait(Job job) {
+      // Those ahead of it may have all they want kept for them.
+      long kept = waiters.stream().mapToLong(earlier -> need(earlier.job().request())).sum();
+      Waiter waiter =
+          new Waiter(
+              job,
+              job.request().gpuNumber() <= count(free, job),
+              need(job.request()) <= diskBytes - kept);
+      boolean heldBack =
+          waiters.stream()
+              .anyMatch(earlier -> wantSameGpus(earlier.job(), job) && mayCome(earlier.job()));
+      if (waiter.couldStart() && !heldBack && idle.isEmpty()) {
+        idle =
+            Optional.of(
+                simulation.truth(job.id()).name()
+                    + " waits for nothing: "
+                    + free
+                    + " are free, and nobody ahead of it can have them; queued were "
+                    + queue());
+      }
+      waiters.add(waiter);
+    }
+
+    /** For people: the queue, with what each wants. */
+    private String queue() {
+      return round.queued().stream()
+          .map(
+              job ->
+                  simulation.truth(job.id()).name()
+                      + " for "
+                      + job.request().gpuNumber()
+                      + " × "
+                      + typeOf(job)
+                      + " and "
+                      + need(job.request())
+                      + " of "
+                      + round.diskBytes()
+                      + " bytes")
+          .toList()
+          .toString();
+    }
+
+    private long count(Set<GpuUuid> devices, Job job) {
+      return devices.stream().filter(uuid -> typeOf(job).equals(types.get(uuid))).count();
+    }
+
+    /** Whether all it waits for is held by jobs, for all that the look shows. */
+    private boolean waitsForLeases(Job job) {
+      boolean sound =
+          round.look().fault().isEmpty()
+              && round.look().devices().stream()
+                  .filter(device -> typeOf(job).equals(types.get(device.uuid())))
+                  .allMatch(
+                      device ->
+                          device.presence() == Presence.READABLE
+                              && (isFree(device) || round.leased().contains(device.uuid())));
+      return sound && job.request().gpuNumber() > count(free, job) && mayCome(job);
+    }
+
+    /** Whether the end of jobs can make enough devices free. */
+    private boolean mayCome(Job job) {
+      Set<GpuUuid> coming = new HashSet<>(free);
+      coming.addAll(round.leased());
+      started.values().forEach(coming::addAll);
+      return job.request().gpuNumber() <= count(coming, job);
+    }
+  }
+
+  private static boolean wantSameGpus(Job one, Job other) {
+    return one.request().gpuNumber() > 0
+        && other.request().gpuNumber() > 0
+        && typeOf(one).equals(typeOf(other));
+  }
+
+  private static String typeOf(Job job) {
+    return GpuType.ofProductName(job.request().gpuType()).normalised();
+  }
+
+  private void require(boolean holds, String what) {
+    simulation.invariants.require(holds, what);
+  }
+}
