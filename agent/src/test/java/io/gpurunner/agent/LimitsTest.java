@@ -96,8 +96,7 @@ final class LimitsTest {
               "Lookups.HANGING_LIMIT",
               "LookupsTest.answersAtOnceWhereSoManyHangAndLooksAgainOnceTheyReturn"),
           entry("Library.READ_LIMIT", "LibraryTest.readsOnlySoManyEntriesForAMessage"),
-          entry(
-              "ApiLimits.MAX_FILE_READS", "ArtifactRouteTest.clientsThatTakeNothingHoldUpNobody"),
+          entry("ApiLimits.MAX_FILE_READS", "ArtifactRouteTest.clientsThatTakeNothingHoldUpNobody"),
           entry(
               "ServiceNotifier.READY_LIMIT", "ServiceNotifierTest.waitsForRoomInAQueueThatIsFull"),
           entry(

@@ -61,7 +61,8 @@ final class VolumeWatchTest {
       for (int job = 0; job < JOBS; job++) {
         jobs.add(run.settle(run.submit(Requests.simple().gpus(0), Program.untilSignalled())));
       }
-      VolumeWatch watch = new VolumeWatch(slow(run.volumes), files.executor(FileWork.Task.MEASURE), run.clock);
+      VolumeWatch watch =
+          new VolumeWatch(slow(run.volumes), files.executor(FileWork.Task.MEASURE), run.clock);
       jobs.forEach(watch::newest);
       jobs.forEach(watch::newest);
       Awaitility.await().until(() -> measuring.get() == MEASURING_LIMIT);
