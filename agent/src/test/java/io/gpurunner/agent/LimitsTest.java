@@ -110,10 +110,10 @@ final class LimitsTest {
               "JobStepsTest.anUploadIsTriedUntilItsWindowIsOverAndCanBeTakenUpAgain"),
           entry(
               "CallbackOutbox.SENDING_LIMIT",
-              "CallbackLimitsTest.soManyAreOnTheirWayAtATimeAndOneMoreForEachThatComesBack"),
+              "CallbackOutboxTest.noMoreAreOnTheirWayThanMayBeAndReceiversTakeTurns"),
           entry(
               "CallbackOutbox.RECEIVER_LIMIT",
-              "CallbackLimitsTest.soManyAreOnTheirWayToOneReceiverAndOthersAreNotHeldUp"),
+              "CallbackOutboxTest.noMoreAreOnTheirWayToOneReceiverThanMayBe"),
           entry(
               "RetrySchedule.LONGEST_DELAY",
               "RetryScheduleTest.fromSecondsToHoursUntilTheTimeIsUsedUp"),

@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
@@ -22,7 +24,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class FileWorkTest {
   private static final Duration LIMIT = Duration.ofSeconds(20);
@@ -44,18 +46,22 @@ class FileWorkTest {
     }
   }
 
+  private static Map<Task, Integer> limits() {
+    return Map.of(
+        Task.PUBLISH, 3,
+        Task.COPY, 2,
+        Task.REMOVE, 2,
+        Task.MEASURE, 4,
+        Task.MEASURE_ENDED, 4,
+        Task.SYNC, 1,
+        Task.PREPARE, 16,
+        Task.SAVE, 16);
+  }
+
   @ParameterizedTest
-  @CsvSource({
-    "PUBLISH, 3",
-    "COPY, 2",
-    "REMOVE, 2",
-    "MEASURE, 4",
-    "MEASURE_ENDED, 4",
-    "SYNC, 1",
-    "PREPARE, 16",
-    "SAVE, 16"
-  })
-  void eachKindHasSoManyThreadsAndSoLongAQueue(Task task, int limit) {
+  @EnumSource
+  void eachKindHasSoManyThreadsAndSoLongAQueue(Task task) {
+    int limit = Objects.requireNonNull(limits().get(task));
     int queue = 1_024;
     AtomicInteger working = new AtomicInteger();
     AtomicInteger most = new AtomicInteger();
