@@ -548,9 +548,7 @@ public final class JobLedger implements AutoCloseable {
 
   private long countOf(String user) {
     OptionalLong known = counts.of(user);
-    return known.isPresent()
-        ? known.getAsLong()
-        : commits.commit(() -> changes.count(user));
+    return known.isPresent() ? known.getAsLong() : commits.commit(() -> changes.count(user));
   }
 
   /**

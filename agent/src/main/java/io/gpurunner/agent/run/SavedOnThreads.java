@@ -1,8 +1,8 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerName;
-import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.storage.FileWork;
 import java.io.OutputStream;
 import java.nio.file.Path;

@@ -166,6 +166,20 @@ final class SimulatedUser {
     return desk.create(caller, order.request(), order.source(), order.key());
   }
 
+  /**
+   * Sends all again that was answered and has a key: nothing may come of it but the same answer.
+   */
+  void sendAllAgain(Jobs desk) {
+    for (Order order : answered) {
+      try {
+        simulation.invariants.keyAnswered(order.source(), create(desk, order));
+      } catch (RequestRefusedException | LedgerException e) {
+        simulation.invariants.require(
+            false, "the same key and body were answered, and then refused: " + e.getMessage());
+      }
+    }
+  }
+
   private void ask(Jobs desk, JobId id) {
     simulation.invariants.told(id, desk.status(caller, id));
   }
