@@ -255,22 +255,45 @@ class FileWorkIT {
     }
   }
 
-  /** From the stop time to the moment at which the job had its SIGTERM. */
+  /** From the stop time to what tells of the SIGTERM first: both come after it. */
   private Duration stopDelay(String job) throws IOException {
-    Instant deadline =
-        Instant.parse(detail(job).getString("startedAt")).plus(Duration.ofMinutes(1));
-    Path term = agent.jobDirectory(job).resolve("model/term");
-    return Duration.between(deadline, Files.getLastModifiedTime(term).toInstant());
+    Duration seen = sinceStopTime(job, termSeen(job));
+    Duration recorded = sinceStopTime(job, eventAt(job, "stop-signalled"));
+    return seen.compareTo(recorded) < 0 ? seen : recorded;
+  }
+
+  private Duration sinceStopTime(String job, Instant time) {
+    Instant started = Instant.parse(detail(job).getString("startedAt"));
+    return Duration.between(started.plus(Duration.ofMinutes(1)), time);
+  }
+
+  /** What the job itself wrote when it had its SIGTERM, where the disk took it at once. */
+  private Instant termSeen(String job) throws IOException {
+    return Files.getLastModifiedTime(agent.jobDirectory(job).resolve("model/term")).toInstant();
+  }
+
+  private Instant eventAt(String job, String kind) {
+    return detail(job).getJsonArray("events").stream()
+        .map(JsonObject.class::cast)
+        .filter(event -> event.getString("kind").equals(kind))
+        .map(event -> Instant.parse(event.getString("at")))
+        .findFirst()
+        .orElseThrow();
   }
 
   private void report(List<Duration> took, List<String> stopped, int refusals) throws IOException {
     StringBuilder delays = new StringBuilder();
     for (String job : stopped) {
-      delays.append(' ').append(stopDelay(job).toMillis());
+      delays.append(
+          " (decided %d, SIGTERM recorded %d, seen %d)"
+              .formatted(
+                  sinceStopTime(job, eventAt(job, "ending")).toMillis(),
+                  sinceStopTime(job, eventAt(job, "stop-signalled")).toMillis(),
+                  sinceStopTime(job, termSeen(job)).toMillis()));
     }
     System.out.printf(
-        "file work of %d MB: %d times job_status, p50 %d us, p99 %d us, longest %d ms; SIGTERM after"
-            + " the stop time, ms:%s; %d submissions refused%n",
+        "file work of %d MB: %d times job_status, p50 %d us, p99 %d us, longest %d ms; ms after the"
+            + " stop time:%s; %d submissions refused%n",
         MEGABYTES,
         took.size(),
         percentile(took, 50).toNanos() / 1_000,

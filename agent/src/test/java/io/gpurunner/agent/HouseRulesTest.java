@@ -43,6 +43,8 @@ final class HouseRulesTest {
           .doNotHaveSimpleName("RequestWork")
           .and()
           .doNotHaveSimpleName("Rehearsal") // a client of the agent
+          .and()
+          .doNotHaveSimpleName("FaultProxy") // of the tests' own jar
           .should()
           .callMethod(Thread.class, "ofVirtual")
           .orShould()

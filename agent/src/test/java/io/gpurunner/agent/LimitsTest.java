@@ -63,7 +63,12 @@ final class LimitsTest {
           entry(
               "CommitThread.LINGER_NANOS",
               "CommitGroupsTest.soManyShareASyncAndOneThatComesAloneAfterwardsWaitsForNoOthers"),
-          entry("Placement.PLACED_LIMIT", "PlacementTest.placesAreLimited"),
+          entry(
+              "Placement.CPU_PLACES", "PlacementTest.jobsWithoutGpusLeaveEveryPlaceToJobsWithGpus"),
+          entry("Placement.CPU_PLACES_PER_USER", "PlacementTest.aUsersBurstLeavesPlacesToOthers"),
+          entry(
+              "JobDesk.ROWS_LISTED_AT_A_TIME",
+              "JobDeskTest.aSecondListOfAUserAndOneTooManyAreRefusedAtOnce"),
           entry("RunSettings.PULL_LIMIT", "JobStepsTest.aPullIsTriedThreeTimes"),
           entry(
               "RunSettings.RELEASE_LIMIT",
@@ -76,11 +81,27 @@ final class LimitsTest {
               "HostSettings.PIDS_LIMIT",
               "DockerConfinementIT.processesAreLimitedAndDieBeforeTheHosts"),
           entry(
-              "VolumeWatch.MEASURING_LIMIT",
+              "FileWork.MEASURING_LIMIT",
               "VolumeWatchTest.soManyVolumesAreMeasuredAtATimeAndNoJobTwice"),
           entry(
               "ArtifactPublisher.AT_A_TIME",
-              "ArtifactPublisherTest.publishesOnlySoManyAtATimeInTheOrderTheyCame"),
+              "ArtifactPublisherTest.virtualThreadsPublishOnlySoManyAtATimeOnPlatformThreads"),
+          entry("FileWork.COPYING_LIMIT", "FileWorkTest.eachKindHasSoManyThreadsAndSoLongAQueue"),
+          entry("FileWork.REMOVING_LIMIT", "FileWorkTest.eachKindHasSoManyThreadsAndSoLongAQueue"),
+          entry(
+              "FileWork.SMALL_WORK_LIMIT", "FileWorkTest.eachKindHasSoManyThreadsAndSoLongAQueue"),
+          entry("FileWork.WAITING_LIMIT", "FileWorkTest.eachKindHasSoManyThreadsAndSoLongAQueue"),
+          entry("Lookups.LIMIT", "FileWorkIT.aJobWhoseLibraryHangsWaitsAndRunsOnceItIsBack"),
+          entry(
+              "Lookups.HANGING_LIMIT",
+              "LookupsTest.answersAtOnceWhereSoManyHangAndLooksAgainOnceTheyReturn"),
+          entry("Library.READ_LIMIT", "LibraryTest.readsOnlySoManyEntriesForAMessage"),
+          entry("ApiLimits.MAX_FILE_READS", "ArtifactRouteTest.clientsThatTakeNothingHoldUpNobody"),
+          entry(
+              "ServiceNotifier.READY_LIMIT", "ServiceNotifierTest.waitsForRoomInAQueueThatIsFull"),
+          entry(
+              "ServiceNotifier.START_LIMIT",
+              "ServiceNotifierTest.aStartThatNeverEndsAsksForMoreTimeNoMore"),
           entry(
               "RunSettings.UPLOAD_PAUSE_LIMIT",
               "UploadPauseTest.thePauseBetweenUploadsDoublesUpToItsLimit"),
@@ -132,7 +153,13 @@ final class LimitsTest {
           "DockerEvents.WAITING_LIMIT",
           "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
           "DockerEvents.LONGEST_PAUSE",
-          "half a minute of a real engine's absence; DockerEventsIT has a shorter one");
+          "half a minute of a real engine's absence; DockerEventsIT has a shorter one",
+          "DockerContainers.CREATE_TRIES",
+          "no engine here fails creations by order; EngineErrorsTest has which errors are waited for",
+          "EndedStandings.SHARED_LIMIT",
+          "past it a value is kept twice, which changes nothing but memory",
+          "ServiceNotifier.STOPPING_LIMIT",
+          "the same wait as READY_LIMIT's, whose end nobody can see");
 
   record Row(String className, String constant, String value) {}
 

@@ -13,9 +13,16 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class FileWorkTest {
   private static final Duration LIMIT = Duration.ofSeconds(20);
@@ -34,6 +41,51 @@ class FileWorkTest {
       Files.newInputStream(pipe).close();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "PUBLISH, 3",
+    "COPY, 2",
+    "REMOVE, 2",
+    "MEASURE, 4",
+    "MEASURE_ENDED, 4",
+    "SYNC, 1",
+    "PREPARE, 16",
+    "SAVE, 16"
+  })
+  void eachKindHasSoManyThreadsAndSoLongAQueue(Task task, int limit) {
+    int queue = 1_024;
+    AtomicInteger working = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    CountDownLatch begun = new CountDownLatch(limit);
+    CountDownLatch done = new CountDownLatch(limit + queue);
+    CountDownLatch mayEnd = new CountDownLatch(1);
+    Runnable work =
+        () -> {
+          most.accumulateAndGet(working.incrementAndGet(), Math::max);
+          begun.countDown();
+          awaitUninterrupted(mayEnd);
+          working.decrementAndGet();
+          done.countDown();
+        };
+    Executor threads = files.executor(task);
+    for (int piece = 0; piece < limit + queue; piece++) {
+      threads.execute(work);
+    }
+    assertThatThrownBy(() -> threads.execute(work)).isInstanceOf(RejectedExecutionException.class);
+    awaitUninterrupted(begun);
+    mayEnd.countDown();
+    awaitUninterrupted(done);
+    assertThat(most).hasValue(limit);
+  }
+
+  private static void awaitUninterrupted(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test", e);
     }
   }
 

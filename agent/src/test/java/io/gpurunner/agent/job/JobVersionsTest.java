@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -12,6 +13,7 @@ import org.junit.jupiter.api.Test;
 /** What a job's versions, counts and history lines say, whatever its state. */
 final class JobVersionsTest {
   private static final Instant T = Instant.parse("2026-03-04T05:06:07Z");
+  private static final ArtifactPlace HERE = new ArtifactPlace.Local();
   private static final Job NEW =
       Job.created(JobId.random(), "ann", 7, T, Requests.simple().build());
 
@@ -36,7 +38,7 @@ final class JobVersionsTest {
         .contains(T);
     for (JobState state :
         List.of(
-            new JobState.Succeeded(T, started, Optional.empty()),
+            new JobState.Succeeded(T, started, Optional.empty(), Optional.empty()),
             new JobState.Failed(T, started, "exit code 3", false),
             new JobState.Deleted(T, started, "ann"))) {
       assertThat(NEW.moved(state).startedAt()).isEqualTo(started);
@@ -68,8 +70,8 @@ final class JobVersionsTest {
     assertThat(line(new JobEvent.Started(T, Optional.of(T.plusSeconds(60)), "boot", "c", "r")))
         .isEqualTo(
             "container started at 2026-03-04T05:06:07Z, to be stopped at 2026-03-04T05:07:07Z");
-    assertThat(line(new JobEvent.Uploaded(T, Optional.of("data.zip")))).contains("data.zip");
-    assertThat(line(new JobEvent.Uploaded(T, Optional.empty()))).contains("held no file");
+    assertThat(line(new JobEvent.Uploaded(T, Optional.of("data.zip"), HERE))).contains("data.zip");
+    assertThat(line(new JobEvent.Uploaded(T, Optional.empty(), HERE))).contains("held no file");
     assertThat(line(new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T)))
         .isEqualTo("deleted by ann");
     assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of()))).contains("GPUs are free");

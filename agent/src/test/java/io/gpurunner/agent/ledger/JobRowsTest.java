@@ -37,7 +37,8 @@ class JobRowsTest {
   /** Reading these is their purpose: jobs that have not ended, of all or of a user. */
   private static final String LIVE_JOBS = "finished_at is null";
 
-  private static final String COUNT_OF_OWNER = "select count(*) from job where owner = :owner";
+  private static final String COUNT_OF_OWNER =
+      "select count(*) from job where owner = :owner and sequence <= :newest";
 
   private static final Pattern PARAMETER = Pattern.compile(":[a-zA-Z]+");
 

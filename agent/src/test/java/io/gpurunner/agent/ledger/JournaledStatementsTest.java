@@ -20,6 +20,7 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,8 +43,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * recorded once here, and the journal alone must bring it back.
  */
 class JournaledStatementsTest {
-  private static final Clock CLOCK = LedgerStory.CLOCK;
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
+  private static final Clock CLOCK = Clock.fixed(T, ZoneOffset.UTC);
   private static final Instant LATER = T.plus(Duration.ofDays(1));
   private static final URI RECEIVER = URI.create("http://127.0.0.1:1/cb");
   private static final GpuUuid GPU = new GpuUuid("GPU-a");

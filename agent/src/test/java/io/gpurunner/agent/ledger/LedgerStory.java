@@ -174,9 +174,7 @@ final class LedgerStory {
 
   private Answer next(List<Job> live) {
     // Rather an old one, so that some end.
-    int one = random.nextInt(live.size());
-    int other = random.nextInt(live.size());
-    Job job = live.get(Math.min(one, other));
+    Job job = live.get(random.nextInt(1 + random.nextInt(live.size())));
     return switch (random.nextInt(18)) {
       case 0, 1, 2 -> live.size() < LIVE ? create() : move(job);
       case 3 -> Answer.of(ledger.requestDeletion(job.id(), "ann"));
@@ -190,7 +188,7 @@ final class LedgerStory {
 
   private Answer create() {
     Requests request = Requests.simple().retries(random.nextInt(2));
-    if (random.nextBoolean()) {
+    if (random.nextInt(4) > 0) {
       int receiver = 1 + random.nextInt(RECEIVERS);
       request.callback(URI.create("http://127.0.0.1:" + receiver + "/cb"));
     }
@@ -232,6 +230,8 @@ final class LedgerStory {
               new JobEvent.RunEnded(new Ending.DeletedBy("ann"), now);
           case JobState.Placed _ when random.nextInt(5) == 0 ->
               new JobEvent.RunEnded(new Ending.Broken("exit code 1", true), now);
+          case JobState.Placed _ when random.nextInt(3) == 0 ->
+              new JobEvent.RunEnded(new Ending.TimeUp(), now);
           case JobState.Preparing _ -> new JobEvent.Prepared(now);
           case JobState.Pulling _ -> new JobEvent.Pulled("boot");
           case JobState.Starting _ ->
@@ -310,6 +310,7 @@ final class LedgerStory {
 
   private Optional<Answer> sweep() {
     return ended().stream()
+        .filter(job -> job.files() == JobFiles.SWEEPING || !isResumable(job) || rarely())
         .findFirst()
         .map(
             job -> {
@@ -325,10 +326,19 @@ final class LedgerStory {
   private Optional<Answer> resumeUpload() {
     Instant now = CLOCK.instant();
     return ended().stream()
-        .filter(job -> job.files() == JobFiles.KEPT)
-        .filter(job -> job.state() instanceof JobState.Failed failed && failed.uploadable())
+        .filter(LedgerStory::isResumable)
         .findFirst()
         .map(job -> Answer.of(ledger.apply(job, new JobEvent.UploadResumed(now, now))));
+  }
+
+  private static boolean isResumable(Job job) {
+    return job.files() == JobFiles.KEPT
+        && job.state() instanceof JobState.Failed failed
+        && failed.uploadable();
+  }
+
+  private boolean rarely() {
+    return random.nextInt(4) == 0;
   }
 
   private Answer remove() {

@@ -6,11 +6,13 @@ import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.DueCallbacks;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,7 +40,7 @@ final class CallbackLimitsTest {
         new CallbackOutbox(
             run.ledger,
             _ -> new CallbackResult.Delivered(200),
-            new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
+            new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             new RetrySchedule(Duration.ofDays(3), new Random(1)),
             run.clock,
             onTheirWay::add,
@@ -76,7 +78,7 @@ final class CallbackLimitsTest {
       onTheirWay.remove().run();
       outbox.round();
     }
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 100)).isEmpty();
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant())).isEmpty();
   }
 
   @Test

@@ -59,7 +59,7 @@ final class HistoryLimitsTest {
         run.ledger,
         new Dispatcher(run.ledger, run.gpus, run.volumes, true),
         _ -> Optional.empty(),
-        new ArtifactUrls(run.store, true, Duration.ofDays(7), run.clock),
+        new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
         () -> new Health.Report(List.of()),
         new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
         run.clock,

@@ -278,7 +278,7 @@ class JobStepsTest {
         .isInstanceOfSatisfying(
             JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
     assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isTrue();
-    assertThat(run.ledger.dueCallbacks(run.clock.instant(), 0, 10))
+    assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
   }

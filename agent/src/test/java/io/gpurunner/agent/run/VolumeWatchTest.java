@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -12,8 +13,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -57,12 +56,13 @@ final class VolumeWatchTest {
   @Test
   void soManyVolumesAreMeasuredAtATimeAndNoJobTwice() {
     try (RunHarness run = new RunHarness(directory);
-        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        FileWork files = new FileWork()) {
       List<Job> jobs = new ArrayList<>();
       for (int job = 0; job < JOBS; job++) {
         jobs.add(run.settle(run.submit(Requests.simple().gpus(0), Program.untilSignalled())));
       }
-      VolumeWatch watch = new VolumeWatch(slow(run.volumes), threads, run.clock);
+      VolumeWatch watch =
+          new VolumeWatch(slow(run.volumes), files.executor(FileWork.Task.MEASURE), run.clock);
       jobs.forEach(watch::newest);
       jobs.forEach(watch::newest);
       Awaitility.await().until(() -> measuring.get() == MEASURING_LIMIT);
