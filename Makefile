@@ -41,13 +41,11 @@ simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one
 
 soak: ## let 200 jobs wait for their upload for N=60 minutes and see that memory stays flat; not part of `make test`
 	dev/prepare
-	dev/maven -q verify -pl agent -am -Dtest=None -Dit.test=UploadSoakCampaign -Dsurefire.failIfNoSpecifiedTests=false \
-	  -Dfailsafe.failIfNoSpecifiedTests=false -Dgpurunner.soak-minutes=$(or $(N),60)
+	dev/one-test --it UploadSoakCampaign -Dgpurunner.soak-minutes=$(or $(N),60)
 
 file-work: ## ask an agent while it publishes 3 x 4 GB, copies 4 x 4 GB, removes 200,000 files and a library hangs; needs 45 GB
 	dev/prepare
-	dev/as-root dev/with-docker dev/maven -q verify -pl agent -am -Dtest=None -Dit.test=FileWorkIT \
-	  -Dsurefire.failIfNoSpecifiedTests=false -Dfailsafe.failIfNoSpecifiedTests=false \
+	dev/as-root dev/with-docker dev/one-test --it FileWorkIT \
 	  -Dgpurunner.file-work.megabytes=4000 -Dgpurunner.file-work.files=200000 -Dgpurunner.file-work.ahead=12
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; half an hour

@@ -324,7 +324,7 @@ final class Invariants {
     if (before.isPresent() && before.get() instanceof JobState.Stopping stopping) {
       int retries = truth.seen.map(job -> job.request().retries()).orElse(0);
       boolean again =
-          stopping.ending() instanceof Ending.Broken broken && broken.retryable()
+          (stopping.ending() instanceof Ending.Broken broken && broken.retryable())
               || truth.causes.allowRetry();
       require(
           stopping.attempt() > retries || !again,
