@@ -225,9 +225,6 @@ final class Invariants {
     } else if (truth.stopRecorded.isEmpty()) {
       truth.stopRecorded = OptionalLong.of(simulation.timeline.now());
     }
-    if (job.state() instanceof JobState.Stopping stopping) {
-      stopping.killAt().ifPresent(killAt -> this.stops.killRecorded(truth, job, killAt));
-    }
   }
 
   private void moved(JobTruth truth, Job before, Job after) {
@@ -241,6 +238,11 @@ final class Invariants {
               && truth.uploadResumed;
       require(
           resumed, truth.name() + " had ended as " + before.state() + " and is " + after.state());
+    }
+    if (before.state() instanceof JobState.Stopping earlier
+        && earlier.killAt().isEmpty()
+        && after.state() instanceof JobState.Stopping stopping) {
+      stopping.killAt().ifPresent(killAt -> stops.killRecorded(truth, after, killAt));
     }
     if (before.state() instanceof JobState.Queued
         && after.state() instanceof JobState.Preparing preparing) {

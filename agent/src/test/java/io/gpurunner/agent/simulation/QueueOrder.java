@@ -147,15 +147,23 @@ final class QueueOrder {
     }
 
     void judge() {
+      if (!round.queued().stream().allMatch(this::isSettled)) {
+        return; // what was decided for a job that was deleted meanwhile is not known
+      }
       for (Job job : round.queued()) {
         List<GpuUuid> gpus = started.get(job.id());
         if (gpus != null) {
           start(job, gpus);
-        } else if (simulation.truth(job.id()).seen.filter(job::equals).isPresent()) {
+        } else {
           wait(job);
         }
       }
       idle.ifPresent(words -> require(false, words));
+    }
+
+    private boolean isSettled(Job job) {
+      return started.containsKey(job.id())
+          || simulation.truth(job.id()).seen.filter(job::equals).isPresent();
     }
 
     private void start(Job job, List<GpuUuid> gpus) {

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.simulation;
 
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuDevice.Presence;
@@ -137,9 +138,18 @@ final class SimulatedGpus implements GpuInventory {
   /** A device falls off the bus. */
   static void lose(Simulation simulation, Machine.Device device) {
     device.lost = true;
-    for (Box box : simulation.machine.alive()) {
-      if (box.gpus().contains(device.uuid)) {
-        simulation.truth(box.name.job()).causes.add(box.name.attempt(), Cause.LOST_GPU);
+    // Also where the container has ended, and nobody has looked yet.
+    for (JobTruth truth : simulation.truths()) {
+      boolean uses =
+          truth
+              .seen
+              .filter(
+                  job ->
+                      job.state() instanceof JobState.Placed placed
+                          && placed.gpus().contains(new GpuUuid(device.uuid)))
+              .isPresent();
+      if (uses) {
+        truth.causes.add(Cause.LOST_GPU);
       }
     }
   }

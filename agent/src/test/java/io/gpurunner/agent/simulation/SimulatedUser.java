@@ -166,6 +166,22 @@ final class SimulatedUser {
     return desk.create(caller, order.request(), order.source(), order.key());
   }
 
+  /**
+   * Sends all again that was answered and has a key: nothing may come of it but the same answer.
+   */
+  void sendAllAgain(Jobs desk) {
+    for (Order order : answered) {
+      try {
+        simulation.invariants.keyAnswered(order.source(), create(desk, order));
+      } catch (RequestRefusedException e) {
+        // What failed in the storm may not have been looked at since.
+        simulation.invariants.require(
+            String.valueOf(e.getMessage()).startsWith("not ready to take jobs"),
+            "the same key and body were answered, and then refused: " + e.getMessage());
+      }
+    }
+  }
+
   private void ask(Jobs desk, JobId id) {
     simulation.invariants.told(id, desk.status(caller, id));
   }

@@ -97,7 +97,7 @@ class SimulatedVolumes implements JobVolumes {
       if (box.name.job().value().equals(folder.name())
           && box.program.overruns()
           && box.stage != Box.Stage.CREATED) {
-        simulation.truth(box.name.job()).causes.add(box.name.attempt(), Cause.OVERRUN);
+        simulation.truth(box.name.job()).causes.add(Cause.OVERRUN);
         return Optional.of(new Overrun.Bytes(Volume.MODEL, modelLimitBytes + 1, modelLimitBytes));
       }
     }

@@ -122,6 +122,9 @@ final class Simulation {
       if (agent.filter(SimulatedAgent::isWatching).isEmpty()) {
         invariants.require(false, "the agent does not come up");
       }
+      agent
+          .flatMap(SimulatedAgent::desk)
+          .ifPresent(desk -> users.forEach(user -> user.sendAllAgain(desk)));
       invariants.settled();
     }
     return new Result(
