@@ -110,10 +110,14 @@ final class QueueOrder {
         .ifPresent(taken -> new Judge(taken).judge());
   }
 
-  /** A job that waits on, and what was free for it when it was its turn. */
-  private record Waiter(Job job, boolean hasGpus, boolean hasDisk) {
+  /**
+   * A job that waits on, and what was free for it when it was its turn.
+   *
+   * @param isHeldBack whether a job ahead of it waits for the same GPUs, and may get them
+   */
+  private record Waiter(Job job, boolean hasGpus, boolean hasDisk, boolean isHeldBack) {
     boolean couldStart() {
-      return hasGpus && hasDisk;
+      return hasGpus && hasDisk && !isHeldBack;
     }
   }
 
@@ -198,15 +202,16 @@ final class QueueOrder {
     private void wait(Job job) {
       // Those ahead of it may have all they want kept for them.
       long kept = waiters.stream().mapToLong(earlier -> need(earlier.job().request())).sum();
+      boolean heldBack =
+          waiters.stream()
+              .anyMatch(earlier -> wantSameGpus(earlier.job(), job) && mayCome(earlier.job()));
       Waiter waiter =
           new Waiter(
               job,
               job.request().gpuNumber() <= count(free, job),
-              need(job.request()) <= diskBytes - kept);
-      boolean heldBack =
-          waiters.stream()
-              .anyMatch(earlier -> wantSameGpus(earlier.job(), job) && mayCome(earlier.job()));
-      if (waiter.couldStart() && !heldBack && idle.isEmpty()) {
+              need(job.request()) <= diskBytes - kept,
+              heldBack);
+      if (waiter.couldStart() && idle.isEmpty()) {
         idle =
             Optional.of(
                 simulation.truth(job.id()).name()
