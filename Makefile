@@ -46,7 +46,8 @@ soak: ## let 200 jobs wait for their upload for N=60 minutes and see that memory
 file-work: ## ask an agent while it publishes 3 x 4 GB, copies 4 x 4 GB, removes 200,000 files and a library hangs; needs 45 GB
 	dev/prepare
 	dev/as-root dev/with-docker dev/one-test --it FileWorkIT \
-	  -Dgpurunner.file-work.megabytes=4000 -Dgpurunner.file-work.files=200000 -Dgpurunner.file-work.ahead=12
+	  -Dgpurunner.file-work.megabytes=4000 -Dgpurunner.file-work.files=200000 -Dgpurunner.file-work.ahead=12 \
+	  -Dgpurunner.file-work.status-millis=50 -Dgpurunner.file-work.stop-millis=1000
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; half an hour
 	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(or $(N),1000)
