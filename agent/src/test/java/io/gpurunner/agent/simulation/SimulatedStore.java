@@ -60,7 +60,7 @@ final class SimulatedStore implements ArtifactStore {
 
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
-    simulation.invariants.decided(new JobId(key.folder().name()), "is uploaded");
+    simulation.invariants.decided(key.folder().name(), "is uploaded");
     port.between("put " + key.file());
     failMaybe(key.folder(), "put " + key.file());
     String text = read(content);
