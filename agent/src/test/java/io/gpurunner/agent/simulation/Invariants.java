@@ -345,14 +345,17 @@ final class Invariants {
     }
   }
 
-  /** Something is done for a job: all that was decided about it before must be settled. */
-  void decided(JobId id, String what) {
-    JobTruth truth = simulation.truth(id);
-    boolean isActing =
-        simulation.agent().flatMap(SimulatedAgent::acting).filter(truth::equals).isPresent();
-    require(
-        !isActing || truth.undecided.map(BooleanSupplier::getAsBoolean).orElse(true),
-        truth.name() + " " + what + ", and whether that was decided is not known");
+  /** Something is done for a job: all that its loop decided about it before must be settled. */
+  void decided(String job, String what) {
+    simulation
+        .agent()
+        .flatMap(SimulatedAgent::acting)
+        .filter(truth -> truth.id.value().equals(job))
+        .ifPresent(
+            truth ->
+                require(
+                    truth.undecided.map(BooleanSupplier::getAsBoolean).orElse(true),
+                    truth.name() + " " + what + ", and whether that was decided is not known"));
   }
 
   // ---- containers

@@ -28,6 +28,11 @@ interface Plant {
     return engine;
   }
 
+  /** Whether the engine's adapter looks at a container once more before it starts it. */
+  default boolean looksBeforeStart() {
+    return true;
+  }
+
   default CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
     return receiver;
   }

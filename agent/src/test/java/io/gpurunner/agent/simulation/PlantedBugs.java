@@ -239,6 +239,11 @@ enum PlantedBugs implements Plant {
   /** What an engine that was started anew says of earlier starts is believed. */
   LOST_STARTS_UNNOTICED("was started twice") {
     @Override
+    public boolean looksBeforeStart() {
+      return false;
+    }
+
+    @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override

@@ -310,6 +310,8 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     Actor loop = loops.get(id);
     if (loop != null) {
       timeline.ring(loop);
+      JobTruth truth = simulation.truth(id);
+      truth.wakesAt = Math.min(truth.wakesAt, timeline.now());
     }
   }
 

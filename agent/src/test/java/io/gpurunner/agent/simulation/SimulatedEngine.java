@@ -101,7 +101,9 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         meant
             .filter(machine::has)
             .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
-    if (!box.isUnstarted()) {
+    // As Docker's adapter, which looks again: one that another engine created may have run.
+    boolean mayHaveRun = simulation.plant.looksBeforeStart() && !machine.madeByThisEngine(box);
+    if (!box.isUnstarted() || mayHaveRun) {
       return;
     }
     if (box.program.refusesToStart()) {

@@ -248,6 +248,7 @@ final class Simulation {
             .isPresent();
     settled =
         idle
+            && !hasUnsettled()
             && ledger.callbacks().stream()
                 .noneMatch(callback -> callback.status().equals("PENDING"))
             && (!waitsForRetention

@@ -24,13 +24,13 @@ final class WatchedEngine implements ContainerRuntime {
 
   @Override
   public void create(ContainerSpec spec) {
-    simulation.invariants.decided(spec.name().job(), "has a container made");
+    simulation.invariants.decided(spec.name().job().value(), "has a container made");
     call(() -> real.create(spec));
   }
 
   @Override
   public void start(ContainerRef container) {
-    simulation.invariants.decided(container.name().job(), "has its container started");
+    simulation.invariants.decided(container.name().job().value(), "has its container started");
     call(() -> real.start(container));
   }
 
