@@ -260,7 +260,7 @@ final class LimitsTest {
         });
   }
 
-  /** Of all modules, by the name of the class. */
+  /** The sources of the tests of all modules, by the name of the class. */
   private static Map<String, String> testSources() throws IOException {
     Map<String, String> sources = new HashMap<>();
     for (String module : List.of("api", "gpu", "storage", "agent")) {

@@ -48,7 +48,7 @@ import org.junit.jupiter.api.io.TempDir;
  * server.
  */
 class LoadIT {
-  /** As many connections as a busy platform holds. */
+  /** The number of connections that a busy platform keeps open. */
   private static final int CLIENTS = 16;
 
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);

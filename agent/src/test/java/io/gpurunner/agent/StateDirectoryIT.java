@@ -14,8 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * An agent is killed, and its state directory is then given by another path to the same place. Real
- * agents, as processes, and a real engine.
+ * A state directory by another path, and another state directory at the same path: both while jobs
+ * run. Real agents, as processes, and a real engine.
  */
 class StateDirectoryIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -92,6 +92,47 @@ class StateDirectoryIT {
       await(after, waiting, "RUNNING");
       go(after, waiting);
       await(after, waiting, "SUCCEEDED");
+    }
+  }
+
+  /** Another state directory is put at the path of the first, while a job of each agent runs. */
+  @Test
+  void agentsOfTheSamePathLeaveEachOthersContainersAlone() throws Exception {
+    Path first = directory.resolve("first");
+    Path second = directory.resolve("second");
+    Containers containers = new Containers();
+    try (AgentProcess agent =
+        new AgentProcess(directory.resolve("agent"), config(directory), List.of())) {
+      agent.start();
+      String ofFirst = create(agent);
+      await(agent, ofFirst, "RUNNING");
+      agent.kill();
+      Files.move(agent.stateDirectory(), first);
+
+      agent.start();
+      String ofSecond = create(agent);
+      await(agent, ofSecond, "RUNNING");
+      assertThat(containers.running(ofFirst)).hasSize(1);
+      assertThat(agent.log()).doesNotContain("belongs to no job");
+      agent.kill();
+      Files.move(agent.stateDirectory(), second);
+      Files.move(first, agent.stateDirectory());
+
+      agent.start();
+      assertThat(state(agent, ofFirst)).isEqualTo("RUNNING");
+      go(agent, ofFirst);
+      await(agent, ofFirst, "SUCCEEDED");
+      assertThat(containers.running(ofSecond)).hasSize(1);
+      assertThat(agent.log()).doesNotContain("belongs to no job");
+      agent.kill();
+      Files.move(agent.stateDirectory(), first);
+      Files.move(second, agent.stateDirectory());
+
+      agent.start();
+      go(agent, ofSecond);
+      await(agent, ofSecond, "SUCCEEDED");
+      assertThat(checkpoint(agent, ofSecond).resolve("runs")).hasContent("run");
+      assertThat(checkpoint(agent, ofSecond).resolve("ended")).hasContent("end");
     }
   }
 }

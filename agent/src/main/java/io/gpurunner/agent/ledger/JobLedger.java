@@ -186,12 +186,6 @@ public final class JobLedger implements AutoCloseable {
         });
   }
 
-  /** Records a new job of a user who is no admin. */
-  public Creation create(
-      String user, JobRequest request, String source, Optional<String> idempotencyKey) {
-    return create(new Caller(user, false), request, source, idempotencyKey);
-  }
-
   /**
    * Moves a job by an event decided on this version of it.
    *

@@ -331,7 +331,7 @@ final class JobRows {
         .one();
   }
 
-  /** Whose these jobs are, one for each. */
+  /** The users of these jobs, in the same order. */
   List<String> owners(Handle handle, List<JobId> ids) {
     return ids.stream()
         .map(
@@ -389,22 +389,23 @@ final class JobRows {
   }
 
   /**
-   * Records what came of a try.
+   * Records what came of a try. That it was delivered is recorded whatever was recorded since.
    *
    * @param tried the callback as it was before the try
-   * @return false where it is not as it was: somebody else has recorded a try
+   * @return false where nothing was recorded: it is owed no more, or another try was recorded
    */
   boolean updateCallback(
       RowWriter writer, PendingCallback tried, String status, Instant triedAt, Instant nextTryAt) {
     return writer.change(
             "update callback set status = ?, tries = tries + 1, next_try_at = ?,"
                 + " first_try_at = coalesce(first_try_at, ?)"
-                + " where delivery_id = ? and status = 'PENDING' and tries = ?",
+                + " where delivery_id = ? and status = 'PENDING' and (tries = ? or ? = 'DELIVERED')",
             status,
             nextTryAt.toEpochMilli(),
             triedAt.toEpochMilli(),
             tried.deliveryId(),
-            tried.tries())
+            tried.tries(),
+            status)
         == 1;
   }
 

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.job;
 
+import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobType;
@@ -13,6 +14,11 @@ import java.util.Optional;
 
 /** Requests for tests: one sound request, and ways to vary it. One thread. */
 public final class Requests {
+  /** Two users who are no admins. */
+  public static final Caller ANN = new Caller("ann", false);
+
+  public static final Caller BOB = new Caller("bob", false);
+
   private int gpuNumber = 1;
   private String gpuType = "NVIDIA-GeForce-RTX-3090";
   private long volumeMegabytes = 100;

@@ -84,7 +84,7 @@ class CutDiskTest {
   }
 
   private static JobId create(JobLedger ledger) {
-    return ledger.create("ann", Requests.simple().build(), "{}", Optional.empty()).id();
+    return ledger.create(Requests.ANN, Requests.simple().build(), "{}", Optional.empty()).id();
   }
 
   private static void requireMarkIsNeeded(CutDisk disk, Set<JobId> answered, LedgerSizes sizes) {

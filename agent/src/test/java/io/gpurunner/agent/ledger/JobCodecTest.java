@@ -31,7 +31,7 @@ class JobCodecTest {
     assertThat(JobCodec.readState(JobCodec.write(state))).isEqualTo(state);
   }
 
-  /** As agents wrote it that knew one store only. */
+  /** Older agents, which knew one store only, wrote it like this. */
   @Test
   void anOlderSuccessHasNoPlace() {
     String older =

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -25,7 +26,7 @@ class JobCountsTest {
     return JobLedger.open(directory.resolve("ledger"), CLOCK);
   }
 
-  private static JobId create(JobLedger ledger, String user) {
+  private static JobId create(JobLedger ledger, Caller user) {
     return ledger.create(user, Requests.simple().build(), "{}", Optional.empty()).id();
   }
 
@@ -43,23 +44,26 @@ class JobCountsTest {
   void theyAreThoseOfTheRows() {
     try (JobLedger ledger = open()) {
       assertCounts(ledger, 0, 0);
-      JobId first = create(ledger, "ann");
-      create(ledger, "ann");
-      create(ledger, "bob");
-      ledger.create("ann", Requests.simple().build(), "{}", Optional.of("key"));
-      ledger.create("ann", Requests.simple().build(), "{}", Optional.of("key"));
+      JobId first = create(ledger, Requests.ANN);
+      create(ledger, Requests.ANN);
+      create(ledger, Requests.BOB);
+      ledger.create(Requests.ANN, Requests.simple().build(), "{}", Optional.of("key"));
+      ledger.create(Requests.ANN, Requests.simple().build(), "{}", Optional.of("key"));
       assertCounts(ledger, 3, 1);
       assertThatThrownBy(
               () ->
                   ledger.create(
-                      "bob", Requests.simple().resumeFrom(first).build(), "{}", Optional.empty()))
+                      Requests.BOB,
+                      Requests.simple().resumeFrom(first).build(),
+                      "{}",
+                      Optional.empty()))
           .isInstanceOf(LedgerException.class);
       ledger.requestDeletion(first, "ann"); // an end changes no count
       assertCounts(ledger, 3, 1);
     }
     try (JobLedger ledger = open()) {
       assertCounts(ledger, 3, 1);
-      create(ledger, "bob");
+      create(ledger, Requests.BOB);
       assertCounts(ledger, 3, 2);
     }
   }
@@ -68,12 +72,12 @@ class JobCountsTest {
   void aRecordThatIsRemovedIsNotCounted() {
     try (JobLedger ledger = open()) {
       for (String user : List.of("ann", "bob", "ann")) {
-        JobId id = create(ledger, user);
+        JobId id = create(ledger, new Caller(user, false));
         ledger.requestDeletion(id, user);
         ledger.giveFilesUp(id);
         ledger.swept(id);
       }
-      create(ledger, "bob");
+      create(ledger, Requests.BOB);
       assertCounts(ledger, 2, 2);
       assertThat(ledger.forget(CLOCK.instant().plusSeconds(1), 1_000, 2)).isEqualTo(2);
       assertCounts(ledger, 1, 1);

@@ -10,6 +10,7 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
@@ -60,7 +61,7 @@ class JobLedgerTest {
   }
 
   private Job submit(JobRequest request) {
-    return switch (ledger.create("ann", request, "{}", Optional.empty())) {
+    return switch (ledger.create(Requests.ANN, request, "{}", Optional.empty())) {
       case Creation.Created created -> ledger.find(created.id()).orElseThrow();
       case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
     };
@@ -123,7 +124,7 @@ class JobLedgerTest {
                 changed.forEach(_ -> during.add(ledger.findKey("ann", "k", "{}")));
               }
             });
-    Creation created = createWithKey("ann", "{}");
+    Creation created = createWithKey(Requests.ANN, "{}");
     assertThat(during).containsExactly(Optional.empty());
     assertThat(ledger.findKey("ann", "k", "{}")).contains(new Creation.Existing(created.id()));
     ledger.requestDeletion(created.id(), "ann");
@@ -164,20 +165,22 @@ class JobLedgerTest {
 
   @Test
   void theSameKeyAndBodyGiveTheSameJobAlsoAfterARestart() {
-    Creation first = createWithKey("ann", "{\"a\":1,\"b\":2}");
+    Creation first = createWithKey(Requests.ANN, "{\"a\":1,\"b\":2}");
     reopen();
     JobId id = ledger.live().iterator().next().id();
     assertThat(first).isEqualTo(new Creation.Created(id));
-    assertThat(createWithKey("ann", "{ \"b\":2, \"a\":1 }")).isEqualTo(new Creation.Existing(id));
-    assertThat(createWithKey("ann", "{\"a\":1,\"b\":3}")).isEqualTo(new Creation.KeyReused(id));
+    assertThat(createWithKey(Requests.ANN, "{ \"b\":2, \"a\":1 }"))
+        .isEqualTo(new Creation.Existing(id));
+    assertThat(createWithKey(Requests.ANN, "{\"a\":1,\"b\":3}"))
+        .isEqualTo(new Creation.KeyReused(id));
     assertThat(ledger.findKey("ann", "k", "{\"a\":1,\"b\":2}")).contains(new Creation.Existing(id));
     assertThat(ledger.findKey("ann", "other", "{}")).isEmpty();
-    assertThat(createWithKey("bob", "{}")).isInstanceOf(Creation.Created.class);
+    assertThat(createWithKey(Requests.BOB, "{}")).isInstanceOf(Creation.Created.class);
     assertThat(ledger.live()).hasSize(2);
     assertThat(ledger.source(id)).contains("{\"a\":1,\"b\":2}");
   }
 
-  private Creation createWithKey(String user, String body) {
+  private Creation createWithKey(Caller user, String body) {
     return ledger.create(user, Requests.simple().build(), body, Optional.of("k"));
   }
 
@@ -279,6 +282,19 @@ class JobLedgerTest {
     assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).isEmpty();
   }
 
+  /** The commit of an earlier try, of which its thread was not told, may come in between. */
+  @Test
+  void aDeliveredCallbackIsOwedNoMoreThoughAnotherTryWasRecordedSince() {
+    finished(
+        Requests.simple().callback(URI.create("http://127.0.0.1/cb")).build(), new Ending.TimeUp());
+    PendingCallback due = DueCallbacks.of(ledger, T).getFirst();
+    ledger.callbackPostponed(due, T.plusSeconds(5), "HTTP 500");
+    ledger.callbackDelivered(due, "HTTP 200");
+    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).isEmpty();
+    ledger.callbackPostponed(due, T.plusSeconds(5), "HTTP 500");
+    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).isEmpty();
+  }
+
   @Test
   void theHistoryTellsEverythingInOrder() {
     Job done = finished(Requests.simple().build(), new Ending.Broken("exit code 1", true));
@@ -296,7 +312,7 @@ class JobLedgerTest {
     for (int i = 0; i < 5; i++) {
       ids.add(submit(Requests.simple().build()).id());
     }
-    ledger.create("bob", Requests.simple().build(), "{}", Optional.empty());
+    ledger.create(Requests.BOB, Requests.simple().build(), "{}", Optional.empty());
     assertThat(ledger.count(Optional.empty())).isEqualTo(6);
     assertThat(ledger.count(Optional.of("ann"))).isEqualTo(5);
     assertThat(ledger.page(Optional.of("ann"), 2, 2))
@@ -465,11 +481,11 @@ class JobLedgerTest {
 
   @Test
   void aKeyGoesWithItsJob() {
-    JobId id = ((Creation.Created) createWithKey("ann", "{}")).id();
+    JobId id = ((Creation.Created) createWithKey(Requests.ANN, "{}")).id();
     ledger.requestDeletion(id, "ann");
     sweep(ledger.find(id).orElseThrow());
     assertThat(ledger.forget(T.plusSeconds(1), 1_000, 10)).isEqualTo(1);
-    assertThat(createWithKey("ann", "{}")).isInstanceOf(Creation.Created.class);
+    assertThat(createWithKey(Requests.ANN, "{}")).isInstanceOf(Creation.Created.class);
   }
 
   @Test

@@ -208,7 +208,7 @@ class JournaledStatementsTest {
     }
 
     private Job create(Requests request, Optional<String> key) {
-      Creation creation = ledger.create("ann", request.build(), "{}", key);
+      Creation creation = ledger.create(Requests.ANN, request.build(), "{}", key);
       return ledger.find(creation.id()).orElseThrow();
     }
 

@@ -78,7 +78,7 @@ class LedgerKillIT {
   }
 
   private static JobId create(JobLedger ledger) {
-    return switch (ledger.create("ann", Requests.simple().build(), "{}", Optional.empty())) {
+    return switch (ledger.create(Requests.ANN, Requests.simple().build(), "{}", Optional.empty())) {
       case Creation.Created created -> created.id();
       case Creation.Existing _, Creation.KeyReused _ -> throw new AssertionError("no key was sent");
     };

@@ -204,7 +204,7 @@ final class LedgerStory {
   }
 
   private Answer created(Requests request, String source, Optional<String> key) {
-    return switch (ledger.create("ann", request.build(), source, key)) {
+    return switch (ledger.create(Requests.ANN, request.build(), source, key)) {
       case Creation.Created created ->
           new Answer(ledger.find(created.id()), key, Optional.empty(), 0);
       case Creation.Existing existing -> {

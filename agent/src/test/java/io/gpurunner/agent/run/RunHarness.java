@@ -170,7 +170,7 @@ final class RunHarness implements AutoCloseable {
   }
 
   JobId submit(Requests request, FakeContainerRuntime.Program program) {
-    return switch (ledger.create("ann", request.build(), "{}", Optional.empty())) {
+    return switch (ledger.create(Requests.ANN, request.build(), "{}", Optional.empty())) {
       case Creation.Created created -> {
         containers.program(created.id(), program);
         yield created.id();

@@ -21,9 +21,6 @@ import org.jspecify.annotations.Nullable;
  * is; under one delivery id, until the receiver has taken it, and then no more. One thread.
  */
 final class Callbacks {
-  /** The record of an earlier try, of which nobody knows, may get in the way for so long. */
-  private static final long RECORD_LIMIT = 2 * Timeline.MINUTE;
-
   private final Simulation simulation;
   private final Map<String, JobId> jobOfDelivery = new HashMap<>();
   private final Map<String, Long> firstSent = new HashMap<>();
@@ -111,7 +108,7 @@ final class Callbacks {
     require(
         last == null
             || last.by() != simulation.agent().orElse(null)
-            || simulation.ledgerFaultAt >= last.at() - RECORD_LIMIT,
+            || simulation.ledgerFaultAt >= last.at(),
         "the receiver took " + delivery.deliveryId() + ", and it is sent again");
   }
 

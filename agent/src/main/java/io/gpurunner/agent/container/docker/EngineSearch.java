@@ -126,7 +126,9 @@ final class EngineSearch {
     }
   }
 
-  /** Also this process, where it plays the engine: {@code prepare-start} and tests do that. */
+  /**
+   * The engines that run here. This process may be one: {@code prepare-start} and tests play it.
+   */
   private static List<Path> engines() throws IOException {
     String self = Long.toString(ProcessHandle.current().pid());
     try (Stream<Path> all = Files.list(PROC)) {
@@ -171,7 +173,7 @@ final class EngineSearch {
     }
   }
 
-  /** As the process' own network namespace has them, which need not be the agent's. */
+  /** The sockets of the process' own network namespace, which may differ from the agent's. */
   private static Set<Path> unixSockets(Path process, Path path) throws IOException {
     Path socket = path.toRealPath();
     try (Stream<String> lines = Files.lines(process.resolve("net/unix"))) {

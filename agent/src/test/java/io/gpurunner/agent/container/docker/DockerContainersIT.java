@@ -158,7 +158,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
     }
   }
 
-  /** As an agent has it whose containers were created by an older version. */
+  /** An agent meets this where an older version created its containers. */
   @Test
   void aRecordedContainerIsFoundWhateverItsLabelAndItsName() {
     try (TestEngine other = new TestEngine()) {
