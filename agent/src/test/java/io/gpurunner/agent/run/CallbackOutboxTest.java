@@ -252,6 +252,20 @@ class CallbackOutboxTest {
     }
   }
 
+  /** With the one to the first receiver, the last may only have a part of its own limit. */
+  @Test
+  void theLastReceiverFillsUpWhatMayBeOnItsWayAndNoMore() throws Exception {
+    owe(1, URI.create("http://a.example/cb"), run.clock.instant());
+    for (int i = 0; i < CallbackOutbox.SENDING_LIMIT; i++) {
+      owe(10, URI.create("http://host-" + i + ".example/cb"), run.clock.instant());
+    }
+    List<Runnable> tries = new ArrayList<>();
+    try (CallbackOutbox outbox = outbox(_ -> new CallbackResult.Delivered(200), tries)) {
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.SENDING_LIMIT);
+    }
+  }
+
   @Test
   void noMoreAreOnTheirWayToOneReceiverThanMayBe() throws Exception {
     owe(20, URI.create("http://127.0.0.1:1/cb"), run.clock.instant());
