@@ -63,7 +63,7 @@ import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** All parts of the agent, put together: opened one by one, closed in reverse. */
+/** All parts of the agent. They are opened one by one and closed in the opposite order. */
 final class Agent implements AutoCloseable {
   private static final long VERTX_LIMIT_SECONDS = 20;
 
@@ -83,16 +83,16 @@ final class Agent implements AutoCloseable {
   }
 
   /**
-   * Starts the agent. Docker and the store may be down: that is readiness' business, not the
-   * start's.
+   * Starts the agent. Docker and the store may be down: readiness reports that, and the start goes
+   * on.
    *
-   * @throws AgentStartException naming what cannot be had: the state directory, the address
+   * @throws AgentStartException naming what is missing: the state directory, the address
    */
   static Agent start(AgentConfig config) {
     return start(config, new HostFacts().bootId(), FaultPoints.ofThisProcess());
   }
 
-  /** The same, under a given boot id and with these fault points. */
+  /** Starts the agent under a given boot id and with these fault points. */
   static Agent start(AgentConfig config, String bootId, FaultPoints faults) {
     Agent agent = new Agent(config, bootId, faults);
     try {
@@ -105,7 +105,7 @@ final class Agent implements AutoCloseable {
   }
 
   private void open() {
-    // Takes a tenth of a second, in which other parts are opened.
+    // This takes a tenth of a second. Other parts are opened meanwhile.
     CompletableFuture<Vertx> vertxSoon =
         CompletableFuture.supplyAsync(
             () -> Vertx.vertx(new VertxOptions().setPreferNativeTransport(false)));
@@ -219,7 +219,7 @@ final class Agent implements AutoCloseable {
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     readiness.start();
-    // First, so that an address that cannot be had leaves no job touched.
+    // The address is claimed first. If that fails, no job was touched.
     await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
     keep("api", () -> await("stop the API", api.stop()));
     runner.start();
@@ -237,7 +237,7 @@ final class Agent implements AutoCloseable {
       Files.createDirectories(
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      if (isNew) { // or a power cut may take it, with all that is synced in it
+      if (isNew) { // otherwise a power cut may take it, with everything in it
         try (FileChannel parent =
             FileChannel.open(directory.toAbsolutePath().resolveSibling("."))) {
           parent.force(true);
@@ -276,7 +276,7 @@ final class Agent implements AutoCloseable {
     }
   }
 
-  /** Closes the parts in reverse. Containers run on. */
+  /** Closes the parts in the opposite order. Containers run on. */
   @Override
   public void close() {
     while (!parts.isEmpty()) {

@@ -14,7 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The stores that jobs were published to before another one was configured: the local store, and
+ * The stores that jobs were published to before another store was configured: the local store, and
  * buckets of the S3 server whose keys are configured. Thread-safe.
  */
 final class EarlierStores implements AutoCloseable {
@@ -23,18 +23,19 @@ final class EarlierStores implements AutoCloseable {
   private final LocalArtifactStore local;
   private final Optional<Function<String, S3Settings>> s3;
 
-  /** One for each bucket that was ever configured, once it is asked for. */
+  /** The stores by bucket. A store is opened when it is asked for. */
   private final Map<ArtifactPlace.Bucket, ArtifactStore> buckets = new ConcurrentHashMap<>();
 
   /**
-   * @param s3 how a bucket of the configured server is reached; empty where no keys are configured
+   * @param s3 gives the settings of a bucket of the configured server; empty if no keys are
+   *     configured
    */
   EarlierStores(LocalArtifactStore local, Optional<Function<String, S3Settings>> s3) {
     this.local = local;
     this.s3 = s3;
   }
 
-  /** The store of a place; empty where this agent has no keys for it. */
+  /** Returns the store of a place. It is empty if this agent has no keys for it. */
   Optional<ArtifactStore> at(ArtifactPlace place) {
     return switch (place) {
       case ArtifactPlace.Local _ -> Optional.of(local);

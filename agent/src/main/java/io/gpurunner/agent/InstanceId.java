@@ -10,21 +10,21 @@ import java.nio.file.Path;
 import java.util.UUID;
 
 /**
- * The random id of the agent whose state directory this is. Containers carry it as a label: the
- * directory's path would not do, since it can be spelled in several ways, and two agents that see
- * different file systems can have the same (docs/adr/012). Stateless.
+ * The random id of an agent, kept in its state directory. Containers carry it as a label. The
+ * directory's path would not do: it can be spelled in several ways, and two agents that see
+ * different file systems can have the same path (docs/adr/012). Stateless.
  */
 final class InstanceId {
-  /** Below the state directory: one line, mode 0600. */
+  /** The file below the state directory: one line, mode 0600. */
   static final String FILE = "instance";
 
   private InstanceId() {}
 
   /**
-   * The id in a state directory; where there is none, a new one is created, on disk when this
-   * returns.
+   * Returns the id of a state directory. If there is none, a new one is created and is on disk when
+   * this returns.
    *
-   * @throws AgentStartException naming the file, where it cannot be read or created, or holds no id
+   * @throws AgentStartException naming the file, if it cannot be read or created, or holds no id
    */
   static String loadOrCreate(Path stateDirectory) {
     Path file = stateDirectory.resolve(FILE);
@@ -51,7 +51,7 @@ final class InstanceId {
     try {
       PrivateFiles.createNew(file, (UUID.randomUUID() + "\n").getBytes(StandardCharsets.US_ASCII));
     } catch (FileAlreadyExistsException another) {
-      // Another process was quicker; its id is the id.
+      // Another process was quicker. Its id counts.
     }
   }
 }

@@ -29,14 +29,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * What {@code gpurunner prepare-start} has Java watch, to write down what a start takes: the agent
- * in an empty directory, on loopback, beside an engine that is played, asked the usual things for a
- * moment. Touches nothing of the real agent's.
+ * The run that Java watches for {@code gpurunner prepare-start}, to write down what a start needs:
+ * the agent in an empty directory, on loopback, beside a played engine, answers the usual requests
+ * for a moment. Touches nothing of the real agent.
  */
 final class Rehearsal {
   /**
-   * Java goes by what it sees here: with a hundred, what is asked for thousands of times was
-   * compiled late and badly, and a start took a tenth longer.
+   * Java decides by what it sees here. With only a hundred jobs, code that runs thousands of times
+   * was compiled late and badly, and a start took a tenth longer.
    */
   private static final int JOBS = 5_000;
 
@@ -65,7 +65,7 @@ final class Rehearsal {
     this.enginePort = enginePort;
   }
 
-  /** {@code Rehearsal DIRECTORY}: an empty one, to be removed afterwards. */
+  /** {@code Rehearsal DIRECTORY}: the directory is empty and is removed afterwards. */
   public static void main(String[] arguments) {
     try {
       rehearse(Path.of(arguments[0]));
@@ -105,7 +105,9 @@ final class Rehearsal {
     }
   }
 
-  /** The last part of the path says what is asked; the engine's version comes before it. */
+  /**
+   * Answers as an engine. The last part of the path says what is asked, after the engine's version.
+   */
   private static void answer(HttpExchange exchange) throws IOException {
     String path = exchange.getRequestURI().getPath();
     Optional<String> known =
@@ -129,7 +131,7 @@ final class Rehearsal {
       }
       askAboutJobs(token);
     }
-    // Once more, with jobs in the ledger.
+    // The second start finds jobs in the ledger.
     try (Agent _ = Agent.start(effective)) {
       ask("/health/live", Optional.empty(), token);
     }

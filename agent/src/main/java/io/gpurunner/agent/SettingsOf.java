@@ -17,7 +17,7 @@ import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
 import java.util.Optional;
 
-/** The configuration in each module's own terms. */
+/** Translates the configuration to the settings of each module. */
 final class SettingsOf {
   private final AgentConfig config;
 
@@ -60,7 +60,7 @@ final class SettingsOf {
     return Volumes.open(new VolumeSettings(config.stateDir(), enforcement));
   }
 
-  /** The local store, which serves what it holds also while another one is configured. */
+  /** Returns the local store. It serves its artifacts even if another store is configured. */
   LocalArtifactStore localStore(byte[] signingKey) {
     return new LocalArtifactStore(
         config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);
@@ -70,7 +70,7 @@ final class SettingsOf {
     return config.store().type() == StoreConfig.Type.LOCAL;
   }
 
-  /** The store that jobs are published to. */
+  /** Opens the store that jobs are published to. */
   ArtifactStore openStore(ArtifactStore local) {
     return switch (config.store().type()) {
       case LOCAL -> local;
@@ -78,7 +78,7 @@ final class SettingsOf {
     };
   }
 
-  /** The stores that jobs may have been published to before. */
+  /** Returns the stores that jobs may have been published to before. */
   EarlierStores earlierStores(LocalArtifactStore local) {
     StoreConfig.S3Config s3 = config.store().s3();
     boolean keys = s3.accessKeyFile().isPresent() && s3.secretKeyFile().isPresent();

@@ -4,8 +4,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Names of the variables that the agent sets in a job's container (contract section 2, "What a job
- * gets"). A job's own value for one of them does not count. Immutable.
+ * The names of the variables that the agent sets in a job's container (contract section 2, "What a
+ * job gets"). A job's own values for them are ignored. Immutable.
  */
 public final class AgentVariables {
   private static final Set<String> ALL_JOBS = Set.of("JOB_ID", "CKPT_PATH", "MODEL_PATH");
@@ -26,7 +26,7 @@ public final class AgentVariables {
 
   private AgentVariables() {}
 
-  /** What a job of this type gets, besides those that no job may even name. */
+  /** Returns the variables that a job of this type gets, besides those that no job may name. */
   public static Set<String> namesFor(JobType type) {
     Set<String> names = new TreeSet<>(ALL_JOBS);
     names.addAll(

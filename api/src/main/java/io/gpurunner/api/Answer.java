@@ -9,7 +9,7 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.Map;
 
-/** What a request is answered with: always JSON. Immutable. */
+/** An answer to a request. It is always JSON. Immutable. */
 record Answer(int status, Map<String, String> headers, Buffer body) {
   private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
   private static final CharSequence NO_STORE = HttpHeaders.createOptimized("no-store");
@@ -22,7 +22,10 @@ record Answer(int status, Map<String, String> headers, Buffer body) {
     return new Answer(200, Map.of(), body.toBuffer());
   }
 
-  /** Sends it, unless the client has gone or was answered already. On the event loop. */
+  /**
+   * Sends the answer, unless the client has gone or has got an answer already. Runs on the event
+   * loop.
+   */
   void send(HttpServerRequest request) {
     HttpServerResponse response = request.response();
     if (response.ended() || response.closed() || response.headWritten()) {

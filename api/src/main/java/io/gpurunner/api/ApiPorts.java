@@ -1,6 +1,8 @@
 package io.gpurunner.api;
 
-/** Everything the API asks of the rest of the agent. Immutable; the ports are thread-safe. */
+/**
+ * The ports through which the API uses the rest of the agent. Immutable; the ports are thread-safe.
+ */
 public record ApiPorts(
     Jobs jobs,
     MachineFacts facts,

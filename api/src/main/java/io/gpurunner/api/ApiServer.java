@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP server of the agent; {@code gpurunner serve} starts one. Requests are parsed, verified
- * and answered on one event loop; whatever a port may block on runs on a virtual thread a request,
- * and files are read for downloads on a few platform threads. Thread-safe; one start, one stop.
+ * The HTTP server of the agent. Requests are parsed, verified and answered on one event loop. A
+ * call of a port that may block runs on a virtual thread of its own, and files for downloads are
+ * read on a few platform threads. Thread-safe; one start, one stop.
  */
 public final class ApiServer {
   private static final Logger log = LoggerFactory.getLogger(ApiServer.class);
@@ -49,9 +49,9 @@ public final class ApiServer {
   }
 
   /**
-   * Binds and serves.
+   * Binds the address and serves.
    *
-   * @return the bound port; fails where the address is taken or the TLS files are no good
+   * @return the bound port; fails if the address is taken or the TLS files are not usable
    */
   public Future<Integer> start() {
     server.connectionHandler(connections::opened);
@@ -63,7 +63,7 @@ public final class ApiServer {
     return port.future();
   }
 
-  /** Takes no new requests, lets those in flight end for a while, closes the rest. */
+  /** Takes no new requests, lets those in flight end for a while, and closes the rest. */
   public Future<Void> stop() {
     connections.stop(vertx);
     return server.shutdown(settings.waits().stop().toMillis(), TimeUnit.MILLISECONDS);
@@ -126,7 +126,7 @@ public final class ApiServer {
             });
   }
 
-  /** What still arrives of an answered request's body is thrown away, up to a limit. */
+  /** Discards what still arrives of an answered request's body, up to a limit. */
   private static void discardRest(HttpServerRequest request) {
     if (request.isEnded()) {
       return;
@@ -141,7 +141,7 @@ public final class ApiServer {
         });
   }
 
-  /** What Netty's decoder could not read as HTTP. */
+  /** Answers a request that Netty's decoder could not read as HTTP. */
   private void handleInvalid(HttpServerRequest request) {
     Throwable cause = request.decoderResult().cause();
     RequestRefusedException refusal =

@@ -5,15 +5,15 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * How the API is served. Immutable.
+ * The settings of the API's server. Immutable.
  *
  * @param port 0 for any free one
- * @param tls plain HTTP where empty
+ * @param tls empty for plain HTTP
  */
 public record ApiSettings(
     String host, int port, Optional<TlsFiles> tls, JwtSecret jwtSecret, Waits waits) {
 
-  /** PEM files of the server's certificate chain and of its private key. */
+  /** The PEM files of the server's certificate chain and of its private key. */
   public record TlsFiles(Path certificate, Path key) {}
 
   /**
@@ -34,7 +34,7 @@ public record ApiSettings(
       Duration stop,
       int connections,
       int requests) {
-    /** What production uses. */
+    /** The waits that production uses. */
     public static final Waits DEFAULT =
         new Waits(
             Duration.ofSeconds(30),

@@ -3,8 +3,8 @@ package io.gpurunner.api;
 import java.nio.file.Path;
 
 /**
- * Inbound port: artifacts of the local store behind signed URLs. May block; called on virtual
- * threads. Thread-safe.
+ * Port: artifacts of the local store behind signed URLs. May block; called on virtual threads.
+ * Thread-safe.
  */
 public interface ArtifactDownloads {
   /**
@@ -18,15 +18,15 @@ public interface ArtifactDownloads {
    */
   Download find(String jobId, String file, String expires, String signature);
 
-  /** What such a URL leads to. */
+  /** The file that such a URL leads to, or why there is none. */
   sealed interface Download {
     /** The file to send. */
     record Found(Path path, String fileName) implements Download {}
 
-    /** Wrong or expired signature; answered with 403. */
+    /** The signature is wrong or has expired. Answered with 403. */
     record Refused(String message) implements Download {}
 
-    /** Signed correctly, but there is no such file (any more); answered with 404. */
+    /** The URL is signed correctly, but there is no such file any more. Answered with 404. */
     record Missing(String message) implements Download {}
   }
 }

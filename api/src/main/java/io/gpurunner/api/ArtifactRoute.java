@@ -36,7 +36,7 @@ final class ArtifactRoute {
   private final RequestWork files;
   private final ErrorAnswers errors;
 
-  /** A file ready to be sent. */
+  /** A file that is ready to be sent. */
   private record Opened(FileChannel channel, String name, long size, String tag, String modified) {}
 
   ArtifactRoute(ArtifactDownloads downloads, RequestWork files, ErrorAnswers errors) {
@@ -136,7 +136,7 @@ final class ArtifactRoute {
     }
   }
 
-  /** The range, unless the client holds a part of another version of the file. */
+  /** Returns the wanted range, unless the client holds a part of another version of the file. */
   private static Optional<String> wantedRange(HttpServerRequest request, Opened opened) {
     Optional<String> known = Optional.ofNullable(request.getHeader("If-Range"));
     return Optional.ofNullable(request.getHeader("Range"))
@@ -172,7 +172,10 @@ final class ArtifactRoute {
     return name.endsWith(".zip") ? "application/zip" : "application/octet-stream";
   }
 
-  /** {@code attachment} with the name in ASCII and, for whoever reads it, exactly (RFC 6266). */
+  /**
+   * Returns {@code attachment} with the name in ASCII and, for clients that read it, the exact name
+   * (RFC 6266).
+   */
   static String disposition(String name) {
     StringBuilder plain = new StringBuilder();
     name.codePoints()

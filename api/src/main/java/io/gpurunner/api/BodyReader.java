@@ -9,9 +9,9 @@ import java.time.Duration;
 import java.util.function.Consumer;
 
 /**
- * Reads request bodies whole, within a size, a time and a total of memory. Vert.x Web's own body
- * handler is not used: it takes bodies apart by their Content-Type, and here every body is JSON.
- * Not thread-safe: belongs to the server's event loop.
+ * Reads whole request bodies, within a size, a time and a total of memory. Vert.x Web's own body
+ * handler is not used: it parses bodies by their Content-Type, and here every body is JSON. Not
+ * thread-safe: belongs to the server's event loop.
  */
 final class BodyReader {
   private static final String CONTINUE = "100-continue";
@@ -26,7 +26,7 @@ final class BodyReader {
   }
 
   /**
-   * Reads the body; exactly one of the two is called, or none where the client goes away.
+   * Reads the body. Calls exactly one of the two handlers, or none if the client goes away.
    *
    * @param whole takes the body, which counts as held in memory until {@link #release}
    */
@@ -41,7 +41,7 @@ final class BodyReader {
     new Reading(request, whole, refused).start();
   }
 
-  /** To be called once for every body handed out, when it is no longer needed. */
+  /** Releases a body. Called once for every body that was passed to a handler. */
   void release(Buffer body) {
     bufferedBytes -= body.length();
   }

@@ -4,7 +4,7 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Optional;
 
-/** The form a callback URL must have; where it may lead is {@link MachineFacts}' to judge. */
+/** The form of a callback URL. {@link MachineFacts} judges where it may lead. */
 final class CallbackUrl {
   static final String ACCEPTED =
       "an absolute http or https URL in ASCII, with a host (letters, digits, dots, dashes,"

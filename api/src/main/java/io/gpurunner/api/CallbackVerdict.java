@@ -1,19 +1,19 @@
 package io.gpurunner.api;
 
-/** What the machine says of a callback URL when a job is submitted. Immutable. */
+/** The machine's verdict on a callback URL when a job is submitted. Immutable. */
 public sealed interface CallbackVerdict {
-  /** It may be called. */
+  /** The URL may be called. */
   record Allowed() implements CallbackVerdict {}
 
   /**
-   * It cannot be judged now; it is judged at every try, and the job is taken.
+   * The URL cannot be judged now. The job is taken, and the URL is judged at every try.
    *
    * @param note why, for the job's events
    */
   record NotJudged(String note) implements CallbackVerdict {}
 
   /**
-   * It may not be called.
+   * The URL may not be called.
    *
    * @param reason the rule, the address, and how an administrator allows it
    */

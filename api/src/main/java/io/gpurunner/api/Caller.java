@@ -1,7 +1,7 @@
 package io.gpurunner.api;
 
 /**
- * Who sent a request, as its verified token says.
+ * The user who sent a request, as the verified token says.
  *
  * @param user the user's name (claims {@code user} and {@code sub})
  * @param admin whether the token carries {@code role: admin}; an admin sees every user's jobs

@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The open connections: how many there may be, and how long one may take to send a request's head.
- * (An idle timeout alone is defeated by a byte now and then.) Not thread-safe: belongs to the
+ * Limits the open connections: their number, and the time that one may take to send a request's
+ * head. (An idle timeout alone is defeated by a byte now and then.) Not thread-safe: belongs to the
  * server's event loop.
  */
 final class Connections {
-  /** Checks in one wait; a connection is closed at most one interval late. */
+  /** The number of checks in one wait. A connection is closed at most one interval late. */
   private static final int CHECKS_A_WAIT = 4;
 
   private final int limit;

@@ -9,16 +9,16 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The places inside a container where a request wants directories mounted: each checked alone, then
- * all against one another. Not thread-safe.
+ * The paths inside a container at which a request wants directories mounted. Each is checked alone,
+ * then all against one another. Not thread-safe.
  */
 final class ContainerPaths {
-  /** Neither these nor anything below them: the kernel's. */
+  /** The trees of the kernel. Nothing is mounted on them or below them. */
   private static final List<String> KERNEL_TREES = List.of("/proc", "/sys", "/dev");
 
   /**
-   * A directory mounted here would hide what the image's programs need to start, or what Docker
-   * puts there itself. Directories below them are allowed.
+   * Directories of the system. A mount on one of them would hide what the image's programs need to
+   * start, or what Docker puts there. Directories below them are allowed.
    */
   private static final Set<String> SYSTEM_DIRECTORIES =
       Set.of(
@@ -55,7 +55,7 @@ final class ContainerPaths {
     this.fields = fields;
   }
 
-  /** The field's path, normalised; empty where it was refused. */
+  /** Returns the field's normalised path. It is empty if the path was refused. */
   Optional<String> required(String field) {
     Optional<String> path =
         fields
@@ -65,7 +65,7 @@ final class ContainerPaths {
     return path;
   }
 
-  /** Refuses every path that is the same as, or lies inside, another one. */
+  /** Refuses every path that equals another one or lies inside it. */
   void refuseCollisions() {
     List<Map.Entry<String, String>> paths = List.copyOf(accepted.entrySet());
     for (int later = 1; later < paths.size(); later++) {
@@ -125,7 +125,7 @@ final class ContainerPaths {
     return Optional.empty();
   }
 
-  /** Whether {@code path} is {@code tree} or lies in it; both normalised. */
+  /** Returns whether {@code path} is {@code tree} or lies in it. Both are normalised. */
   private static boolean within(String path, String tree) {
     return path.equals(tree) || path.startsWith(tree + "/");
   }

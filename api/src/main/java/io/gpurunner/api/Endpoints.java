@@ -17,10 +17,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/**
- * The routes: which method of which path does what. Not thread-safe: belongs to the server's event
- * loop.
- */
+/** The routes of the server. Not thread-safe: belongs to the server's event loop. */
 final class Endpoints {
   private static final String IDEMPOTENCY_KEY = "Idempotency-Key";
 
@@ -32,19 +29,19 @@ final class Endpoints {
   private final ErrorAnswers errors;
   private final JobRequestParser parser = new JobRequestParser();
 
-  /** What a caller's request with a body comes to; may block. */
+  /** Handles a caller's request with a body. May block. */
   @FunctionalInterface
   private interface BodyWork {
     Answer answer(Caller caller, Buffer body);
   }
 
-  /** What a caller's request comes to; may block. */
+  /** Handles a caller's request. May block. */
   @FunctionalInterface
   private interface CallerWork {
     Answer answer(Caller caller);
   }
 
-  /** What is asked of one job; may block. */
+  /** Handles a request about one job. May block. */
   @FunctionalInterface
   private interface JobWork {
     Answer answer(Caller caller, JobId id);
@@ -65,7 +62,7 @@ final class Endpoints {
     this.errors = errors;
   }
 
-  /** All routes; exact paths stand before the ones with parameters. */
+  /** Makes all routes. Exact paths come before those with parameters. */
   Router router(Vertx vertx) {
     Router router = Router.router(vertx);
     HealthRoute health = new HealthRoute(ports.health(), errors);
@@ -185,7 +182,9 @@ final class Endpoints {
         });
   }
 
-  /** The job that a body {@code {"job_id":"…"}} names. Text that is no id is no job's. */
+  /**
+   * Returns the job that a body {@code {"job_id":"…"}} names. A text that is no id names no job.
+   */
   private static JobId namedJob(Buffer body) {
     Fields fields;
     try {
@@ -273,7 +272,10 @@ final class Endpoints {
             token -> answer(request, () -> todo.answer(tokens.requireNotRevoked(token)), () -> {}));
   }
 
-  /** The token comes before the body: a stranger's is not kept. */
+  /**
+   * Handles a request with a body. The token is checked first, so that a stranger's body is not
+   * kept.
+   */
   private void withBody(RoutingContext context, BodyWork todo) {
     HttpServerRequest request = context.request();
     verified(request)
@@ -289,7 +291,7 @@ final class Endpoints {
                     refusal -> fail(request, refusal)));
   }
 
-  /** Whose token it is; empty where that was answered with 401 already. */
+  /** Verifies the token. The result is empty if the request was answered with 401. */
   private Optional<TokenVerifier.Verified> verified(HttpServerRequest request) {
     try {
       return Optional.of(tokens.verify(request.headers().getAll(HttpHeaders.AUTHORIZATION)));

@@ -22,7 +22,7 @@ final class EnvironmentField {
     return fields.find(FIELD).map(this::read).orElse(Map.of());
   }
 
-  /** Tells of variables that the agent sets itself, whatever the job says. */
+  /** Notes the variables that the agent sets itself and whose values in the job are ignored. */
   static void noteIgnored(Map<String, String> env, JobType type, List<String> notes) {
     List<String> ignored = AgentVariables.namesFor(type).stream().filter(env::containsKey).toList();
     if (!ignored.isEmpty()) {
@@ -99,7 +99,7 @@ final class EnvironmentField {
     }
   }
 
-  /** The variable's text; numbers as they were written. */
+  /** Returns the variable's text. Numbers are kept as they were written. */
   private String value(String name, JsonValue value) {
     String text =
         switch (value) {

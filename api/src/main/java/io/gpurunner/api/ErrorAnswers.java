@@ -8,7 +8,7 @@ import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Turns whatever went wrong into an answer; the one place that knows status codes. Thread-safe. */
+/** Turns every failure into an answer. It is the one place that knows status codes. Thread-safe. */
 final class ErrorAnswers {
   private static final Logger log = LoggerFactory.getLogger(ErrorAnswers.class);
 
@@ -53,7 +53,7 @@ final class ErrorAnswers {
     return answer(status(refusal.kind()), all, refusal.getMessage());
   }
 
-  /** The fields every error body has. */
+  /** Returns the fields that every error body has. */
   JsonObject body(int status, String message) {
     return new JsonObject()
         .put("status", status)

@@ -1,7 +1,7 @@
 package io.gpurunner.api;
 
 /**
- * One wrong field of a request.
+ * A wrong field of a request.
  *
  * @param field its JSON key, {@code body} for the whole
  * @param message what is accepted and what was sent

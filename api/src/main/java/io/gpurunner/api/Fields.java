@@ -8,17 +8,17 @@ import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /**
- * The members of a request's JSON object, read one by one; what is wrong with each is collected.
+ * The members of a request's JSON object. They are read one by one, and every fault is collected.
  * JSON null counts as absent. Not thread-safe.
  */
 final class Fields {
   /**
-   * A whole number in text: ASCII digits and nothing else. No sign but minus, no blanks, no
-   * fraction, no exponent.
+   * A whole number in text: ASCII digits, with a minus sign or without. No blanks, no fraction, no
+   * exponent.
    */
   private static final Pattern WHOLE_NUMBER = Pattern.compile("-?[0-9]+");
 
-  /** Longest text of digits that always fits a long. */
+  /** The longest text of digits that always fits a long. */
   private static final int MAX_DIGITS = 18;
 
   private final Map<String, JsonValue> members;
@@ -53,12 +53,12 @@ final class Fields {
     refuse(field, "must be " + accepted + ", was " + was.shown());
   }
 
-  /** A required text without control characters. */
+  /** Reads a required text without control characters. */
   Optional<String> requiredText(String field, String what, int maxCharacters) {
     return required(field).flatMap(value -> text(field, what, maxCharacters, value));
   }
 
-  /** An optional text without control characters; blank counts as absent. */
+  /** Reads an optional text without control characters. A blank text counts as absent. */
   Optional<String> optionalText(String field, String what, int maxCharacters) {
     return find(field)
         .flatMap(value -> text(field, what, maxCharacters, value))
@@ -107,7 +107,7 @@ final class Fields {
   }
 
   /**
-   * A whole number, as a JSON number or as text.
+   * Reads a whole number, from a JSON number or a text.
    *
    * @param unit what follows "a whole number", for example {@code " of MB"}, or nothing
    */

@@ -12,9 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends a part of a file, piece by piece, as the client takes them. A piece is read by {@link
- * RequestWork}, so that the event loop never waits for a disk, and a slow client holds no thread.
- * Not thread-safe: belongs to the server's event loop.
+ * Sends a part of a file, piece by piece, as fast as the client takes them. {@link RequestWork}
+ * reads each piece, so that the event loop never waits for a disk and a slow client holds no
+ * thread. Not thread-safe: belongs to the server's event loop.
  */
 final class FileSending {
   private static final int PIECE_BYTES = 256 << 10;
@@ -43,7 +43,7 @@ final class FileSending {
     this.left = length;
   }
 
-  /** Begins; the response's head is complete but for being sent. */
+  /** Begins to send. The response's head is complete and not yet sent. */
   void start() {
     response.closeHandler(gone -> end());
     response.exceptionHandler(failure -> end());
@@ -95,7 +95,10 @@ final class FileSending {
     }
   }
 
-  /** The head with the length is sent: only the end of the connection tells the client. */
+  /**
+   * Ends the connection after a failure. The head with the length was sent already, so only the end
+   * of the connection tells the client.
+   */
   private void fail(Throwable failure) {
     reading = false;
     log.warn("an artifact could not be read to its end", failure);
@@ -107,7 +110,10 @@ final class FileSending {
     }
   }
 
-  /** Nothing more is sent. A channel that is read from is closed after that: closing would wait. */
+  /**
+   * Ends the sending. A channel that is being read is closed after the read, because closing it now
+   * would wait.
+   */
   private void end() {
     if (over) {
       return;

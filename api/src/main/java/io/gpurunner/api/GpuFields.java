@@ -12,7 +12,7 @@ final class GpuFields {
   private static final String TYPE = "gpuType";
 
   /**
-   * @param type as the machine spells it; as sent where the number is 0
+   * @param type as the machine spells it, or as it was sent if the number is 0
    */
   record Choice(int number, String type) {}
 
@@ -27,10 +27,10 @@ final class GpuFields {
   }
 
   /**
-   * The choice, or empty where either field was refused.
+   * Reads both fields. The result is empty if one of them was refused.
    *
-   * @throws RequestRefusedException UNAVAILABLE where GPUs are asked for and cannot be read now:
-   *     nobody knows which there are
+   * @throws RequestRefusedException UNAVAILABLE if GPUs are asked for and cannot be read now, so
+   *     that nobody knows which there are
    */
   Optional<Choice> read() {
     Optional<String> fault = facts.gpuFault();
@@ -73,7 +73,7 @@ final class GpuFields {
     return known.map(type -> new Choice((int) number.getAsLong(), type));
   }
 
-  /** The answer to what needs GPUs that cannot be read now. */
+  /** Returns the refusal of a request that needs GPUs while they cannot be read. */
   static RequestRefusedException unreadable(String fault) {
     return new RequestRefusedException(
         RequestRefusedException.Kind.UNAVAILABLE,
@@ -92,7 +92,10 @@ final class GpuFields {
     return machine.keySet().stream().filter(type -> normalised(type).equals(wanted)).findFirst();
   }
 
-  /** Clients write a product with blanks, dashes or underscores, in any case. */
+  /**
+   * Returns the form to compare by. Clients write a product with blanks, dashes or underscores, in
+   * any case.
+   */
   private static String normalised(String type) {
     return type.toLowerCase(Locale.ROOT).replaceAll("[\\s_-]", "");
   }

@@ -3,11 +3,10 @@ package io.gpurunner.api;
 import java.util.List;
 
 /**
- * Inbound port: whether the agent can take jobs now. Never blocks; called on the event loop.
- * Thread-safe.
+ * Port: whether the agent can take jobs now. Never blocks; called on the event loop. Thread-safe.
  */
 public interface Health {
-  /** The newest observation of every part the agent needs. */
+  /** Returns the newest observation of every part that the agent needs. */
   Report report();
 
   /**

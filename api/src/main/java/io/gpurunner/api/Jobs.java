@@ -3,9 +3,9 @@ package io.gpurunner.api;
 import java.util.Optional;
 
 /**
- * Inbound port: what can be asked of jobs. The agent implements it; methods may block and are
- * called on virtual threads only, except where marked. Thread-safe. A refusal is a {@link
- * RequestRefusedException}; anything else thrown is an internal error (501).
+ * Port: what clients can ask of jobs. The agent implements it. Methods may block and are called on
+ * virtual threads only, except where marked. Thread-safe. A refusal is a {@link
+ * RequestRefusedException}; any other exception is an internal error (501).
  */
 public interface Jobs {
   /**
@@ -20,29 +20,30 @@ public interface Jobs {
   JobId create(Caller caller, JobRequest request, String source, Optional<String> idempotencyKey);
 
   /**
-   * The job that the same request made before. Asked before the request is judged in any other way:
-   * a client that repeats it, because the answer was lost, gets its job's id although by now a
-   * dataset is gone, a limit is reached or the machine takes no new jobs.
+   * Returns the job that the same request created before. It is asked before the request is judged
+   * in any other way. A client repeats a request because the answer was lost, and gets its job's id
+   * even if a data set is gone by now, a limit is reached, or the machine takes no new jobs.
    *
    * @param source the body's text, which need not be a request that parses
-   * @return empty where the key is new; {@link #create} asks again, at once with the recording
+   * @return empty if the key is new; {@link #create} asks again when it records the job
    * @throws RequestRefusedException CONFLICT (key used before with another body)
    */
   Optional<JobId> createdBefore(Caller caller, String idempotencyKey, String source);
 
   /**
-   * The status as the guide knows it, with a freshly signed URL where there is a model to fetch.
+   * Returns the status as the guide defines it, with a newly signed URL if there is a model to
+   * fetch.
    *
-   * @throws RequestRefusedException NOT_FOUND for no such job or another user's
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's job
    */
   JobStatus status(Caller caller, JobId id);
 
   /**
-   * Asks for the job's end. Idempotent; a finished job stays finished. Returns once the wish is on
-   * disk, not once the container is gone.
+   * Requests the deletion of the job. Idempotent; a finished job stays finished. Returns when the
+   * request is on disk, not when the container is gone.
    *
    * @return a sentence for the user saying what happens now
-   * @throws RequestRefusedException NOT_FOUND for no such job or another user's
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's job
    */
   String delete(Caller caller, JobId id);
 
@@ -63,9 +64,9 @@ public interface Jobs {
   JobPage list(Caller caller, int page, int size);
 
   /**
-   * Everything known about one job.
+   * Returns everything that is known about one job.
    *
-   * @throws RequestRefusedException NOT_FOUND for no such job or another user's
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's job
    */
   JobDetail detail(Caller caller, JobId id);
 }

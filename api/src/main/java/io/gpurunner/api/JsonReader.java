@@ -24,7 +24,7 @@ import java.util.Map;
 final class JsonReader {
   private static final char BYTE_ORDER_MARK = '\uFEFF';
 
-  /** Of the text on either side of a fault, for the message. */
+  /** The number of characters on either side of a fault that a message shows. */
   private static final int SHOWN_AROUND_FAULT = 10;
 
   private static final JsonFactory FACTORY =
@@ -52,8 +52,8 @@ final class JsonReader {
   }
 
   /**
-   * The text of a body. Always UTF-8, whatever the headers say; a UTF-8 byte order mark, which some
-   * Windows tools write, is dropped.
+   * Returns the text of a body. It is always read as UTF-8, and headers are ignored. A UTF-8 byte
+   * order mark, which some Windows tools write, is dropped.
    */
   static String text(byte[] body) throws MalformedJsonException {
     String text;
@@ -65,7 +65,7 @@ final class JsonReader {
     return !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK ? text.substring(1) : text;
   }
 
-  /** The one JSON object that the text consists of. */
+  /** Returns the JSON object that the text consists of. */
   static JsonValue.Obj object(String text) throws MalformedJsonException {
     if (text.isBlank()) {
       throw new MalformedJsonException("must be a JSON object, was empty");
@@ -90,7 +90,7 @@ final class JsonReader {
     }
   }
 
-  /** What is wrong, without the parser's own terms. */
+  /** Returns what is wrong, without the parser's own terms. */
   private static String words(String text, JsonProcessingException failure) {
     if (failure instanceof JsonEOFException) {
       return "must be JSON, ended too early: a brace, bracket or quote is not closed";
@@ -107,7 +107,10 @@ final class JsonReader {
     return "must be JSON, was not at %s, near %s".formatted(place(at), Shown.quoted(around));
   }
 
-  /** The value whose first token is the current one. Recursion ends at {@code MAX_JSON_DEPTH}. */
+  /**
+   * Reads the value whose first token is the current one. The recursion ends at {@code
+   * MAX_JSON_DEPTH}.
+   */
   private JsonValue value() throws IOException, MalformedJsonException {
     if (++values > ApiLimits.MAX_JSON_VALUES) {
       throw new MalformedJsonException(

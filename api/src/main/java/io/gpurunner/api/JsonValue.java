@@ -21,7 +21,7 @@ sealed interface JsonValue {
 
   record Arr(List<JsonValue> items) implements JsonValue {}
 
-  /** The value for an error message; a text in quotes. */
+  /** Returns the value for an error message, a text in quotes. */
   default String shown() {
     return switch (this) {
       case Text(String value) -> Shown.quoted(value);

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The key that signs and verifies tokens. Immutable; never printed. */
 public final class JwtSecret {
-  /** HS512 wants a key at least as long as its output (RFC 7518, section 3.2). */
+  /** HS512 needs a key at least as long as its output (RFC 7518, section 3.2). */
   public static final int MINIMUM_BYTES = 64;
 
   static final String ALGORITHM = "HS512";
@@ -29,7 +29,7 @@ public final class JwtSecret {
     this.bytes = bytes.clone();
   }
 
-  /** Signs and verifies with this key by HS512, and with nothing else. */
+  /** Makes a provider that signs and verifies with this key by HS512, and with nothing else. */
   JWTAuth provider() {
     JWTAuthOptions options =
         new JWTAuthOptions()

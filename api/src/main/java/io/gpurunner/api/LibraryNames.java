@@ -3,19 +3,19 @@ package io.gpurunner.api;
 import java.util.List;
 
 /**
- * Inbound port: the names of a library that jobs may mount entries of. May block for a limited
- * time; thread-safe. Each method throws {@link RequestRefusedException} of the kind UNAVAILABLE
- * where the library does not answer.
+ * Port: the names in a library whose entries jobs may mount. May block for a limited time;
+ * thread-safe. Each method throws {@link RequestRefusedException} of the kind UNAVAILABLE if the
+ * library does not answer.
  */
 public interface LibraryNames {
   /**
-   * Whether there is an entry of exactly this name.
+   * Returns whether there is an entry with exactly this name.
    *
    * @param name as a user gave it: unchecked
    */
   boolean has(String name);
 
-  /** The first names in order, to be shown to a user who gave another. */
+  /** Returns the first names in order. They are shown to a user who gave another name. */
   Listed first(int count);
 
   /**

@@ -1,6 +1,6 @@
 package io.gpurunner.api;
 
-/** Text that is not the JSON this API takes. */
+/** The text is not JSON that this API takes. */
 final class MalformedJsonException extends Exception {
   private static final long serialVersionUID = 1L;
 
@@ -16,7 +16,7 @@ final class MalformedJsonException extends Exception {
     this.reason = reason;
   }
 
-  /** What is accepted and what was there; fits behind "body: ". */
+  /** Returns what is accepted and what was there, to follow "body: ". */
   String reason() {
     return reason;
   }

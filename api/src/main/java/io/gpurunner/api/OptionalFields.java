@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Reads the fields a job may leave out. In every optional text, blank counts as absent. */
+/** Reads the fields that a job may leave out. In every optional text, blank counts as absent. */
 final class OptionalFields {
   private static final Pattern LABEL_KEY =
       Pattern.compile("[A-Za-z0-9](?:[A-Za-z0-9._/-]*+(?<=[A-Za-z0-9]))?+");
@@ -26,7 +26,7 @@ final class OptionalFields {
   }
 
   /**
-   * A library's entry to mount.
+   * Reads an entry of a library to mount.
    *
    * @param what the library's word for messages, {@code dataset} or {@code model}
    * @param notes takes what was ignored

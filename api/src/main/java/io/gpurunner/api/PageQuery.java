@@ -12,7 +12,7 @@ final class PageQuery {
   private PageQuery() {}
 
   /**
-   * The parameter's number from 1 to {@code max}; {@code absent} where it was not sent.
+   * Returns the parameter's number from 1 to {@code max}, or {@code absent} if it was not sent.
    *
    * @param wrong takes what is wrong with it
    */

@@ -3,14 +3,11 @@ package io.gpurunner.api;
 import java.time.Duration;
 import java.util.Optional;
 
-/**
- * A request that is refused for a reason the client should read. The root of this module's
- * exceptions.
- */
+/** A request is refused for a reason that the client should read. The exception of this module. */
 public final class RequestRefusedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** What kind of refusal; {@code ErrorAnswers} alone turns it into an HTTP status. */
+  /** The kind of refusal. {@code ErrorAnswers} alone turns it into an HTTP status. */
   public enum Kind {
     BAD_REQUEST,
     UNAUTHORIZED,
@@ -39,7 +36,7 @@ public final class RequestRefusedException extends RuntimeException {
   }
 
   /**
-   * @param retryAfter when it is worth trying again
+   * @param retryAfter the time after which a retry may help
    */
   public RequestRefusedException(Kind kind, String message, Duration retryAfter) {
     this(kind, message, Optional.of(retryAfter));

@@ -12,8 +12,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Runs what may block beside the event loop, so many at once and no more. Not thread-safe: belongs
- * to the server's event loop, where results come back too.
+ * Runs work that may block beside the event loop, up to a number of calls at once. Not thread-safe:
+ * belongs to the server's event loop, where results come back too.
  */
 final class RequestWork {
   private static final Duration IDLE_THREAD = Duration.ofSeconds(30);
@@ -23,7 +23,7 @@ final class RequestWork {
   private final Executor threads;
   private int running;
 
-  /** Each call on a virtual thread of its own. */
+  /** Runs each call on a virtual thread of its own. */
   RequestWork(Vertx vertx, int limit) {
     this(vertx, limit, Executors.newVirtualThreadPerTaskExecutor());
   }
@@ -35,8 +35,8 @@ final class RequestWork {
   }
 
   /**
-   * For reading files: a few platform threads, as a read of a file holds a virtual thread's
-   * carrier. They end when nothing is read for a while.
+   * Makes one for reading files, with a few platform threads, because a read of a file holds the
+   * carrier of a virtual thread. The threads end when nothing is read for a while.
    */
   static RequestWork forFiles(Vertx vertx, int limit) {
     ThreadPoolExecutor threads =
@@ -51,7 +51,7 @@ final class RequestWork {
     return new RequestWork(vertx, limit, threads);
   }
 
-  /** Runs the work; exactly one of the two is called, on the event loop. */
+  /** Runs the work. Calls exactly one of the two handlers, on the event loop. */
   <T> void run(Supplier<T> work, Consumer<T> done, Consumer<Throwable> failed) {
     if (running >= limit) {
       failed.accept(

@@ -3,8 +3,8 @@ package io.gpurunner.api;
 import java.util.Set;
 
 /**
- * Variables that decide which GPUs a process sees, or how its container is run. A job that sets one
- * is refused; whoever makes containers takes them out too, where it counts.
+ * The variables that decide which GPUs a process sees, or how its container runs. A job that sets
+ * one is refused. The code that creates containers also removes them, and that is what counts.
  */
 public final class ReservedVariables {
   private static final Set<String> NAMES =
@@ -16,17 +16,18 @@ public final class ReservedVariables {
           "TINI_KILL_PROCESS_GROUP");
 
   /**
-   * The container tools' own family (VISIBLE_DEVICES, DRIVER_CAPABILITIES, MIG_*, REQUIRE_*,
-   * DISABLE_REQUIRE, IMEX_CHANNELS, GDS …), refused whole because it grows with their releases.
+   * The prefix of the container tools' own variables (VISIBLE_DEVICES, DRIVER_CAPABILITIES, MIG_*,
+   * REQUIRE_*, DISABLE_REQUIRE, IMEX_CHANNELS, GDS …). All of them are refused, because their
+   * number grows with each release.
    */
   private static final String PREFIX = "NVIDIA_";
 
-  /** Of that prefix, yet only a switch of cuBLAS's arithmetic. */
+  /** A variable with that prefix that is only a switch of cuBLAS's arithmetic. */
   private static final String NOT_RESERVED = "NVIDIA_TF32_OVERRIDE";
 
   private ReservedVariables() {}
 
-  /** Whether no job may set this variable. */
+  /** Returns whether this variable is reserved, so that no job may set it. */
   public static boolean isReserved(String name) {
     return NAMES.contains(name) || (name.startsWith(PREFIX) && !name.equals(NOT_RESERVED));
   }

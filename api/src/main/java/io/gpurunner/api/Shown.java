@@ -1,17 +1,19 @@
 package io.gpurunner.api;
 
-/** How text from outside appears in messages: in quotes, short, and without raw control bytes. */
+/** Shows text from outside in messages: in quotes, short, and without raw control bytes. */
 final class Shown {
   private static final int MAX_CHARACTERS = 80;
 
   private Shown() {}
 
-  /** The text in double quotes, cut after 80 characters, control characters escaped. */
+  /**
+   * Returns the text in double quotes, cut after 80 characters, with control characters escaped.
+   */
   static String quoted(String text) {
     return '"' + plain(text, MAX_CHARACTERS) + '"';
   }
 
-  /** The text cut after {@code maxCharacters}, control characters escaped. */
+  /** Returns the text, cut after {@code maxCharacters}, with control characters escaped. */
   static String plain(String text, int maxCharacters) {
     StringBuilder shown = new StringBuilder();
     int count = 0;

@@ -2,7 +2,7 @@ package io.gpurunner.api;
 
 import java.time.Duration;
 
-/** When a job is to end ({@code stopType}, {@code stopTime} of the guide). */
+/** The rule for a job's stop ({@code stopType}, {@code stopTime} of the guide). */
 public sealed interface StopRule {
   /** {@code stopType} 0: the job ends by itself. */
   record NaturalEnd() implements StopRule {}

@@ -7,8 +7,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * Makes the tokens that the API accepts; the command line's {@code token create} calls it. Needs no
- * running Vert.x. Thread-safe.
+ * Issues the tokens that the API accepts. The command line's {@code token create} calls it. Needs
+ * no running Vert.x. Thread-safe.
  */
 public final class TokenIssuer {
   private final JWTAuth provider;

@@ -1,15 +1,15 @@
 package io.gpurunner.api;
 
 /**
- * Inbound port: which tokens no longer count. Asked for every request, on its virtual thread: it
- * may look at files. Thread-safe.
+ * Port: the tokens that were revoked. It is asked at every request, on the request's virtual
+ * thread, and may look at files. Thread-safe.
  */
 @FunctionalInterface
 public interface TokenRevocations {
   /**
-   * Whether the token with this {@code jti} was revoked.
+   * Returns whether the token with this {@code jti} was revoked.
    *
-   * @throws RequestRefusedException UNAVAILABLE where that cannot be looked up now
+   * @throws RequestRefusedException UNAVAILABLE if that cannot be looked up now
    */
   boolean isRevoked(String tokenId);
 }

@@ -15,11 +15,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds out who a request is from, in two steps: {@link #verify} on the event loop, to which it
- * belongs, never blocks; {@link #requireNotRevoked} asks the register of tokens and may.
+ * Finds out who sent a request, in two steps. {@link #verify} runs on the event loop, to which it
+ * belongs, and never blocks. {@link #requireNotRevoked} asks the register of tokens and may block.
  *
- * <p>A verified token is remembered, so that its signature is computed once; its expiry and its
- * revocation are looked at every time.
+ * <p>A verified token is remembered, so that its signature is computed once. Its expiry and its
+ * revocation are checked every time.
  */
 final class TokenVerifier {
   private static final String HINT =
@@ -27,10 +27,10 @@ final class TokenVerifier {
           + " machine gave you";
   private static final String SCHEME = "Bearer ";
 
-  /** Thirty million years: as good as never, and within what an Instant holds. */
+  /** Thirty million years: it is as good as never, and an Instant can hold it. */
   private static final double FARTHEST_SECOND = 1e15;
 
-  /** Three parts of base64url, none empty: what the JWT library takes must be exactly that. */
+  /** Three parts of base64url, none empty. The JWT library takes exactly that. */
   private static final Pattern FORM =
       Pattern.compile("[A-Za-z0-9_-]++\\.[A-Za-z0-9_-]++\\.[A-Za-z0-9_-]++");
 
@@ -47,7 +47,7 @@ final class TokenVerifier {
         }
       };
 
-  /** A token with a right signature and right claims, whatever the time. */
+  /** A token with a right signature and right claims. Its times are not checked yet. */
   record Verified(
       Caller caller, String tokenId, Optional<Instant> notBefore, Optional<Instant> expires) {}
 
@@ -86,9 +86,9 @@ final class TokenVerifier {
   }
 
   /**
-   * The second step; may block, on any thread.
+   * The second step. May block; runs on any thread.
    *
-   * @throws RequestRefusedException UNAUTHORIZED; UNAVAILABLE where the register cannot be read
+   * @throws RequestRefusedException UNAUTHORIZED; UNAVAILABLE if the register cannot be read
    */
   Caller requireNotRevoked(Verified verified) {
     if (revocations.isRevoked(verified.tokenId())) {
@@ -97,7 +97,7 @@ final class TokenVerifier {
     return verified.caller();
   }
 
-  /** Whether a text can be a user's name or a token's id. */
+  /** Returns whether a text can be a user's name or a token's id. */
   static boolean isClaim(String text, int maxCharacters) {
     return !text.isBlank()
         && text.length() <= maxCharacters

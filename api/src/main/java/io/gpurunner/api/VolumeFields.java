@@ -9,7 +9,7 @@ final class VolumeFields {
   private static final String MODEL = "modelVol";
   private static final String UNIT = " of MB";
 
-  /** Sizes in MB of 10^6 bytes. */
+  /** The sizes in MB of 10^6 bytes. */
   record Sizes(long checkpointMegabytes, long modelMegabytes) {}
 
   private final Fields fields;
@@ -20,7 +20,7 @@ final class VolumeFields {
     this.facts = facts;
   }
 
-  /** The sizes, or empty where either was refused. */
+  /** Reads both sizes. The result is empty if one of them was refused. */
   Optional<Sizes> read() {
     long most = facts.maxVolumeMegabytes();
     OptionalLong checkpoint = fields.requiredNumber(CHECKPOINT, UNIT, 1, most);

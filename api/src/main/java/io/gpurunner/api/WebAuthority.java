@@ -7,16 +7,16 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Host and port of an http or https URL. {@link URI} knows no host with an underscore in it, and
- * machines of a local network are called so. Immutable.
+ * The host and port of an http or https URL. {@link URI} knows no host with an underscore, but
+ * machines of a local network have such names. Immutable.
  *
  * @param host as it was written; an IPv6 address in its brackets
- * @param port as it was written, 0 and too large ones too
+ * @param port as it was written, also 0 and numbers that are too large
  */
 public record WebAuthority(String host, OptionalInt port) {
   private static final String LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?+";
 
-  /** Only what {@link URI} leaves to us: names with an underscore. */
+  /** The names that {@link URI} does not read: those with an underscore. */
   private static final Pattern UNDERSCORED =
       Pattern.compile(
           "(?=[^:]{1,253}(?::|$))(?=[^:]*_)("
@@ -25,7 +25,10 @@ public record WebAuthority(String host, OptionalInt port) {
               + LABEL
               + ")*+\\.?)(?::([0-9]{1,9}))?");
 
-  /** Empty where the URL has no host, or a user name or password beside it. */
+  /**
+   * Reads the authority of a URL. The result is empty if the URL has no host, or a user name or
+   * password.
+   */
   public static Optional<WebAuthority> of(URI url) {
     if (url.getRawUserInfo() != null || url.getRawAuthority() == null) {
       return Optional.empty();

@@ -4,7 +4,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
-/** Which devices a job gets. Pure; thread-safe. */
+/** Chooses the devices that a job gets. Pure; thread-safe. */
 public final class DeviceChoice {
   private DeviceChoice() {}
 

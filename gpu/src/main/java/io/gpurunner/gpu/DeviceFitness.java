@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Whether a device may be handed out, and whether one that was handed out may be taken back. Pure;
+ * Judges whether a device may be handed out, and whether a leased one may be taken back. Pure;
  * thread-safe.
  */
 public final class DeviceFitness {
@@ -25,8 +25,9 @@ public final class DeviceFitness {
   private DeviceFitness() {}
 
   /**
-   * The devices of a snapshot that may be handed out to somebody: healthy, with nobody on them.
-   * None where the look failed: what it carries is old. Leases are the caller's to subtract.
+   * Returns the devices of a snapshot that may be handed out: healthy, and used by nobody. There
+   * are none if the look failed, because its content is old. The caller has to subtract the leased
+   * ones.
    */
   public static List<GpuDevice> fitDevices(GpuSnapshot snapshot) {
     return snapshot.fault().isPresent()
@@ -34,7 +35,9 @@ public final class DeviceFitness {
         : snapshot.devices().stream().filter(device -> unfitReason(device).isEmpty()).toList();
   }
 
-  /** Why this device, leased to nobody, must not be handed out; empty for one that may be. */
+  /**
+   * Returns why this device, which has no lease, must not be handed out. It is empty if it may be.
+   */
   public static Optional<String> unfitReason(GpuDevice device) {
     return device.fault().isPresent()
         ? Optional.of(name(device) + ": " + device.fault().get())

@@ -26,21 +26,21 @@ public record GpuDevice(
     Optional<String> fault,
     Presence presence) {
 
-  /** How much a look could see of a device. */
+  /** How much of a device a look could see. */
   public enum Presence {
-    /** It was read: memory and processes are those of this look. */
+    /** The device was read. Memory and processes are those of this look. */
     READABLE,
-    /** It is there and would not be read: memory and processes are the last ones known. */
+    /** The device is there and could not be read. Memory and processes are the last ones known. */
     UNREADABLE,
     /**
-     * It fell off the bus, is no longer listed, or waits for a reset: nothing can run on it, and it
-     * will say nothing more until somebody resets it or the machine.
+     * The device fell off the bus, is no longer listed, or waits for a reset. Nothing can run on
+     * it, and it does not answer until somebody resets it or boots the machine.
      */
     LOST
   }
 
   /**
-   * @throws IllegalArgumentException if it is not readable and gives no reason
+   * @throws IllegalArgumentException if the device is not readable and gives no reason
    */
   public GpuDevice {
     computeProcesses = List.copyOf(computeProcesses);
@@ -49,7 +49,7 @@ public record GpuDevice(
     }
   }
 
-  /** A device that was read. */
+  /** Describes a device that was read. */
   public GpuDevice(
       GpuUuid uuid,
       int ordinal,
@@ -69,7 +69,7 @@ public record GpuDevice(
         Presence.READABLE);
   }
 
-  /** Its type for scheduling. */
+  /** Returns its type for scheduling. */
   public GpuType type() {
     return GpuType.ofProductName(name);
   }

@@ -1,9 +1,9 @@
 package io.gpurunner.gpu;
 
 /**
- * The root of this module's exceptions. Its message names the function, the device and the
- * library's own words, and says what to do. Callers of {@link GpuInventory} meet it only as the
- * text of a {@code fault}.
+ * The exception of this module. Its message names the function, the device and the library's own
+ * words, and says what to do. Callers of {@link GpuInventory} see it only as the text of a {@code
+ * fault}.
  */
 public final class GpuException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -12,7 +12,7 @@ public final class GpuException extends RuntimeException {
   public enum Kind {
     /** There is no such library: no NVIDIA driver on this machine. */
     LIBRARY_NOT_FOUND(false),
-    /** There is one, but it cannot be loaded or is not NVML. */
+    /** There is a library, but it cannot be loaded or is not NVML. */
     LIBRARY_UNUSABLE(false),
     /** The library is there and the kernel's driver is not loaded. */
     DRIVER_NOT_LOADED(true),
@@ -22,13 +22,13 @@ public final class GpuException extends RuntimeException {
     NO_PERMISSION(false),
     /** NVML works and lists no device. */
     NO_DEVICES(true),
-    /** NVML forgot that it was initialised: it must be opened anew. */
+    /** NVML forgot that it was initialised, and must be opened again. */
     SESSION_LOST(true),
     /** This device is off the bus or waits for a reset. */
     DEVICE_LOST(false),
     /** This device or driver does not have the function. */
     NOT_SUPPORTED(false),
-    /** Anything else. */
+    /** Any other failure. */
     FAILED(true);
 
     private final boolean retry;
@@ -37,7 +37,7 @@ public final class GpuException extends RuntimeException {
       this.retry = retry;
     }
 
-    /** Whether another try may succeed without anybody doing something. */
+    /** Returns whether a retry may succeed without anybody's help. */
     public boolean retry() {
       return retry;
     }
@@ -60,7 +60,7 @@ public final class GpuException extends RuntimeException {
     return kind;
   }
 
-  /** Whether the whole session with NVML is void, not only what was asked of one device. */
+  /** Returns whether the whole session with NVML is void, and not only the call for one device. */
   boolean endsSession() {
     return switch (kind) {
       case LIBRARY_NOT_FOUND,

@@ -85,14 +85,14 @@ public final class GpuInventories {
         : new SimulatedGpuInventory(settings.simulated(), clock);
   }
 
-  /** Those of the devices that an inventory does not have. */
+  /** Returns the devices that an inventory does not have. */
   private static Set<GpuUuid> missing(GpuInventory inventory, Set<GpuUuid> devices) {
     Set<GpuUuid> missing = new TreeSet<>(devices);
     inventory.snapshot().devices().forEach(device -> missing.remove(device.uuid()));
     return missing;
   }
 
-  /** Whether a failure of this kind comes from a driver that runs here. */
+  /** Returns whether a failure of this kind comes from a driver that runs here. */
   private static boolean showsGpus(GpuException.Kind kind) {
     return switch (kind) {
       case LIBRARY_NOT_FOUND, LIBRARY_UNUSABLE, DRIVER_NOT_LOADED, NO_DEVICES -> false;

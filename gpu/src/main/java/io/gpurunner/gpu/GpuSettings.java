@@ -10,24 +10,24 @@ import java.util.List;
  * @param simulated product names of simulated devices, by ordinal
  */
 public record GpuSettings(Provider provider, String nvmlLibrary, List<String> simulated) {
-  /** What the driver's package calls NVML. */
+  /** The name of NVML in the driver's package. */
   public static final String DEFAULT_NVML_LIBRARY = "libnvidia-ml.so.1";
 
-  /** More simulated devices than this are refused. */
+  /** The largest number of simulated devices. */
   public static final int MOST_SIMULATED = 256;
 
-  /** Where GPUs come from. */
+  /** The sources of GPUs. */
   public enum Provider {
     /**
-     * NVML where it loads and finds a device, else the simulated ones, else none; NVML, waited for,
-     * where jobs hold devices that the others do not have.
+     * NVML if it loads and finds a device, otherwise the simulated devices, otherwise none. If jobs
+     * hold devices that the others do not have, NVML is waited for.
      */
     AUTO,
-    /** NVML, waited for where it does not work yet. */
+    /** NVML. If it does not work yet, it is waited for. */
     NVML,
-    /** The simulated ones. */
+    /** The simulated devices. */
     SIMULATED,
-    /** None. */
+    /** No GPUs. */
     NONE
   }
 
@@ -61,7 +61,7 @@ public record GpuSettings(Provider provider, String nvmlLibrary, List<String> si
     }
   }
 
-  /** What an empty configuration means. */
+  /** Returns the settings of an empty configuration. */
   public static GpuSettings defaults() {
     return new GpuSettings(Provider.AUTO, DEFAULT_NVML_LIBRARY, List.of());
   }

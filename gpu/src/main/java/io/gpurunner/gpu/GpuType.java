@@ -13,17 +13,17 @@ public record GpuType(String label) {
   private static final Pattern BLANKS = Pattern.compile("\\s+");
   private static final Pattern IGNORED = Pattern.compile("[\\s_-]+");
 
-  /** The type of a device with this product name. */
+  /** Returns the type of a device with this product name. */
   public static GpuType ofProductName(String productName) {
     return new GpuType(BLANKS.matcher(productName.strip()).replaceAll("-"));
   }
 
-  /** Whether both name the same product. */
+  /** Returns whether both name the same product. */
   public boolean matches(GpuType other) {
     return normalised().equals(other.normalised());
   }
 
-  /** The form to compare by. */
+  /** Returns the form to compare by. */
   public String normalised() {
     return IGNORED.matcher(label.toLowerCase(Locale.ROOT)).replaceAll("");
   }

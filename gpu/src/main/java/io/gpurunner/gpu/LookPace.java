@@ -5,12 +5,12 @@ import java.time.Duration;
 /**
  * How often the NVML thread looks.
  *
- * @param interval between two looks that nobody asked for
- * @param shortest between any two looks, however often somebody asks
+ * @param interval between two looks that nobody requested
+ * @param shortest between any two looks, even if somebody requests one
  * @param longestBackoff between two tries to open NVML; the first comes after {@code interval},
  *     each later one after twice the time
  * @param reopenLost how long a session with a lost device is kept; NVML finds a device that came
- *     back only when it is opened anew
+ *     back only when it is opened again
  */
 record LookPace(
     Duration interval, Duration shortest, Duration longestBackoff, Duration reopenLost) {

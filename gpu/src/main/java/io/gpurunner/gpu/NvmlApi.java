@@ -9,7 +9,7 @@ import com.sun.jna.ptr.PointerByReference;
 import java.util.List;
 
 /**
- * Raw mapping of the part of NVML that is used. Names, types, layouts and numbers are those of
+ * The raw mapping of the part of NVML that is used. Names, types, layouts and numbers are those of
  * NVIDIA's published {@code nvml.h} (API version 13). Every function returns a {@code
  * nvmlReturn_t}.
  */
@@ -33,10 +33,10 @@ interface NvmlApi extends Library {
   /** {@code NVML_VALUE_NOT_AVAILABLE}, in a 64-bit field. */
   long VALUE_NOT_AVAILABLE = -1L;
 
-  /** Came with driver 510. */
+  /** This function came with driver 510. */
   String MEMORY_V2 = "nvmlDeviceGetMemoryInfo_v2";
 
-  /** Came with driver 450. */
+  /** This function came with driver 450. */
   String MIG_MODE = "nvmlDeviceGetMigMode";
 
   /**
@@ -49,7 +49,7 @@ interface NvmlApi extends Library {
           "nvmlDeviceGetComputeRunningProcesses_v2",
           "nvmlDeviceGetComputeRunningProcesses");
 
-  /** What every driver since 367 has. */
+  /** The functions that every driver since 367 has. */
   List<String> REQUIRED =
       List.of(
           "nvmlInit_v2",
@@ -68,7 +68,7 @@ interface NvmlApi extends Library {
 
   int nvmlShutdown();
 
-  /** Needs no initialisation; the text is the library's. */
+  /** Returns the library's own text. Needs no initialisation. */
   String nvmlErrorString(int code);
 
   int nvmlSystemGetDriverVersion(byte[] version, int lengthBytes);

@@ -13,17 +13,17 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * What a look through NVML means. It remembers every device that told its UUID once, so that one
- * that cannot be read, or is gone, keeps its identity. Not thread-safe: it belongs to the NVML
- * thread.
+ * Interprets a look through NVML. It remembers every device that has reported its UUID once, so
+ * that a device that cannot be read, or is gone, keeps its identity. Not thread-safe: it belongs to
+ * the NVML thread.
  */
 final class NvmlDevices {
   private static final String UNNAMED = "unidentified GPU";
 
-  /** Every device that ever told its UUID, as last observed. */
+  /** Every device that ever reported its UUID, as last observed. */
   private Map<GpuUuid, GpuDevice> known = Map.of();
 
-  /** Which of them each ordinal was in the last look, and how many devices were listed then. */
+  /** The device of each ordinal in the last look, and how many devices were listed then. */
   private Map<Integer, GpuUuid> ordinals = Map.of();
 
   private int count;
@@ -116,8 +116,8 @@ final class NvmlDevices {
   }
 
   /**
-   * The device that had this ordinal in the last look. NVML numbers devices by their place on the
-   * bus, so an ordinal means the same device for as long as their number stays the same.
+   * Returns the device that had this ordinal in the last look. NVML numbers devices by their place
+   * on the bus, so an ordinal means the same device as long as their number stays the same.
    */
   private Optional<GpuDevice> lastHolder(int ordinal, int countNow) {
     return countNow == count
@@ -139,7 +139,7 @@ final class NvmlDevices {
     count = countNow;
   }
 
-  /** Stands in for a device that never told its UUID; never remembered. */
+  /** Describes a device that never reported its UUID. It is not remembered. */
   private static GpuDevice stranger(int ordinal) {
     return stranger(new GpuUuid("GPU-unidentified-" + ordinal), ordinal);
   }
@@ -160,7 +160,7 @@ final class NvmlDevices {
         device.presence());
   }
 
-  /** Listed, and would not be read. */
+  /** Describes a device that is listed and could not be read. */
   private static GpuDevice unread(GpuDevice before, int ordinal, GpuException reason) {
     boolean lost = reason.kind() == GpuException.Kind.DEVICE_LOST;
     return new GpuDevice(
@@ -174,7 +174,7 @@ final class NvmlDevices {
         lost ? Presence.LOST : Presence.UNREADABLE);
   }
 
-  /** Not listed, though every device that is listed is known by its UUID. */
+  /** Describes a device that is not listed, while every listed device is known by its UUID. */
   private static GpuDevice gone(GpuDevice device) {
     return new GpuDevice(
         device.uuid(),
@@ -189,7 +189,10 @@ final class NvmlDevices {
         Presence.LOST);
   }
 
-  /** Not listed by its UUID, while another device does not tell its own: it may be that one. */
+  /**
+   * Describes a device whose UUID is not listed, while another device does not report its own. That
+   * one may be this device.
+   */
   private static GpuDevice missing(GpuDevice device) {
     return device.presence() == Presence.LOST
         ? device

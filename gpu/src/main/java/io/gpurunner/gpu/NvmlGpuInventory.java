@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * opened is a fault of the snapshot, and is tried again with growing pauses. Thread-safe.
  */
 final class NvmlGpuInventory implements GpuInventory {
-  /** How long {@link #close} waits for a native call under way. */
+  /** How long {@link #close} waits for a native call. */
   static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
 
   /**
@@ -31,7 +31,7 @@ final class NvmlGpuInventory implements GpuInventory {
    */
   static final Duration FIRST_LOOK_LIMIT = Duration.ofSeconds(30);
 
-  /** A look is worth nothing any more when the next has been due for this long. */
+  /** How late a look may be. After that the last look no longer counts. */
   static final Duration STALL_LIMIT = Duration.ofSeconds(30);
 
   private static final Logger log = LoggerFactory.getLogger(NvmlGpuInventory.class);
@@ -69,7 +69,7 @@ final class NvmlGpuInventory implements GpuInventory {
     this.description = "NVML (" + libraryName + "), not available yet";
   }
 
-  /** Starts looking; returns at once. */
+  /** Starts the looks. Returns at once. */
   static NvmlGpuInventory start(String libraryName, LookPace pace, Clock clock) {
     NvmlGpuInventory inventory = new NvmlGpuInventory(libraryName, pace, clock);
     Thread.ofPlatform().daemon().name("nvml").start(inventory::run);
@@ -158,7 +158,7 @@ final class NvmlGpuInventory implements GpuInventory {
     }
   }
 
-  /** Looks once and publishes what was seen; returns the time until the next look. */
+  /** Looks once and publishes the result. Returns the time until the next look. */
   private Duration look() {
     Instant at = beginLook();
     try {
@@ -180,7 +180,7 @@ final class NvmlGpuInventory implements GpuInventory {
     }
   }
 
-  /** From here on, a request is one for a look after this one. */
+  /** Begins a look. A request that comes from now on is for another look. */
   private Instant beginLook() {
     lock.lock();
     try {
@@ -260,7 +260,7 @@ final class NvmlGpuInventory implements GpuInventory {
     }
   }
 
-  /** Waits; returns whether there is to be another look. */
+  /** Waits. Returns whether another look follows. */
   private boolean awaitNextLook(Duration pause) throws InterruptedException {
     lock.lock();
     try {

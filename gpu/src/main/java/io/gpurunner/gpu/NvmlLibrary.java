@@ -20,10 +20,13 @@ import java.util.function.ToIntBiFunction;
  * thread-safe: one thread opens, uses and closes it.
  */
 final class NvmlLibrary implements AutoCloseable {
-  /** More than any machine has; beyond it the library's answer is not believed. */
+  /**
+   * The largest number of devices. No machine has more, and the library's answer is not believed
+   * beyond it.
+   */
   static final int MOST_DEVICES = 256;
 
-  /** Beyond it a process list is given up. */
+  /** The largest number of processes. A longer list is given up. */
   static final int MOST_PROCESSES = 65_536;
 
   private static final int FIRST_PROCESS_CAPACITY = 64;

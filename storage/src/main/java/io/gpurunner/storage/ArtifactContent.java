@@ -5,22 +5,22 @@ import java.io.InputStream;
 import java.io.OutputStream;
 
 /**
- * Bytes of known length that can be produced more than once and from any offset, so that a store
- * sends them in parallel parts, and a failed part again, without keeping any of them in memory.
+ * Bytes of known length that can be read more than once and from any offset. So a store can send
+ * them in parallel parts, and send a failed part again, without keeping them in memory.
  * Thread-safe.
  */
 public interface ArtifactContent {
-  /** How many bytes there are. */
+  /** Returns the number of bytes. */
   long lengthBytes();
 
-  /** The media type, {@code application/zip} say. */
+  /** Returns the media type, for example {@code application/zip}. */
   String mediaType();
 
   /**
-   * Opens the bytes from an offset on: the same ones at every call.
+   * Opens the bytes from an offset on. Every call gives the same bytes.
    *
    * @param offset 0 to {@link #lengthBytes}
-   * @throws IOException also where the bytes cannot be had any more as they were announced
+   * @throws IOException also if the bytes are no longer those that were announced
    */
   InputStream open(long offset) throws IOException;
 

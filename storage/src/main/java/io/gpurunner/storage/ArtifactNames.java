@@ -8,19 +8,22 @@ import java.util.HexFormat;
 import java.util.regex.Pattern;
 
 /**
- * Turns file names as a job wrote them (any bytes but a slash and a zero) into names that are safe
- * to publish: valid UTF-8, nothing a terminal or an unpacker on any system could take for more than
- * a name. What is not safe is written as {@code %XX}, byte by byte.
+ * Makes file names safe to publish. A job writes any bytes but a slash and a zero. The result is
+ * valid UTF-8, and no terminal or unpacker on any system takes it for more than a name. What is not
+ * safe is written as {@code %XX}, byte by byte.
  */
 final class ArtifactNames {
   private static final HexFormat HEX = HexFormat.of().withUpperCase();
 
-  /** {@code C:} at the front would be a drive on Windows. */
+  /** {@code C:} at the front, which is a drive on Windows. */
   private static final Pattern DRIVE = Pattern.compile("^([A-Za-z]):");
 
   private ArtifactNames() {}
 
-  /** A path below the model directory, with slashes; equal paths give equal text. */
+  /**
+   * Returns the published form of a path below the model directory, with slashes. Equal paths give
+   * equal text.
+   */
   static String readable(Path relative) {
     StringBuilder text = new StringBuilder();
     for (Path segment : relative) {
@@ -29,7 +32,7 @@ final class ArtifactNames {
     return DRIVE.matcher(text).replaceFirst("$1%3A");
   }
 
-  /** Whether an object can bear the file's own name. */
+  /** Returns whether an object can have the file's own name. */
   static boolean isPlain(Path name) {
     byte[] raw = rawBytes(name);
     String text = new String(raw, StandardCharsets.UTF_8);
@@ -57,10 +60,10 @@ final class ArtifactNames {
 
   private static boolean isSafe(byte[] raw, int at, int length, String character) {
     if (length == 1 && raw[at] < 0) {
-      return false; // no UTF-8
+      return false; // it is not UTF-8
     }
     return switch (Character.getType(character.codePointAt(0))) {
-      // FORMAT holds the marks that turn text around, so that exe.txt reads txt.exe.
+      // FORMAT holds the marks that turn text around: with them exe.txt reads txt.exe.
       case Character.CONTROL,
           Character.FORMAT,
           Character.LINE_SEPARATOR,
@@ -71,7 +74,7 @@ final class ArtifactNames {
     };
   }
 
-  /** The length of the valid UTF-8 character that starts here; 1 where none does. */
+  /** Returns the length of the valid UTF-8 character that starts here, or 1 if none starts here. */
   private static int characterLength(byte[] raw, int at) {
     int lead = raw[at] & 0xff;
     int length = lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -87,11 +90,11 @@ final class ArtifactNames {
   }
 
   /**
-   * The bytes the file system knows the name by. The JDK keeps them, whatever the locale, but shows
+   * Returns the bytes of the name in the file system. The JDK keeps them in any locale, but shows
    * them only percent-encoded in a path's URI.
    */
   private static byte[] rawBytes(Path name) {
-    // Below a directory that cannot exist, so that nothing is looked up under the name itself.
+    // The directory cannot exist, so nothing is looked up under the name itself.
     String uri = Path.of("/dev/null/x").resolve(name).toUri().getRawPath();
     String encoded = uri.substring("/dev/null/x/".length());
     byte[] bytes = new byte[encoded.length()];

@@ -4,11 +4,11 @@ import java.net.URI;
 import java.util.Optional;
 
 /**
- * Where a store puts artifacts. It is recorded with each job, so that they are found also once
- * another store is configured.
+ * The place where a store puts artifacts. It is recorded with each job, so that its artifacts are
+ * found even if another store is configured later.
  */
 public sealed interface ArtifactPlace {
-  /** The local store's directory, of the agent that recorded it. */
+  /** The directory of the local store of the agent that recorded it. */
   record Local() implements ArtifactPlace {}
 
   /**
@@ -17,13 +17,13 @@ public sealed interface ArtifactPlace {
    * @param endpoint empty: Amazon's own for the region
    */
   record Bucket(Optional<URI> endpoint, String region, String name) implements ArtifactPlace {
-    /** Whether another bucket is on the same server, where the same keys are known. */
+    /** Returns whether another bucket is on the same server, where the same keys are known. */
     public boolean sharesServerWith(Bucket other) {
       return endpoint.equals(other.endpoint)
           && (endpoint.isPresent() || region.equals(other.region));
     }
 
-    /** A word for people: {@code S3 bucket models at https://s3.example.org}. */
+    /** Returns a name for messages: {@code S3 bucket models at https://s3.example.org}. */
     public String description() {
       return "S3 bucket %s at %s"
           .formatted(name, endpoint.map(URI::toString).orElse("Amazon, " + region));

@@ -7,9 +7,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Puts what a job left in its model directory into the artifact store: one regular file as it is,
- * several as {@code data.zip}, and {@code manifest.json} last. Called when the job's container is
- * gone, by {@link #AT_A_TIME} jobs at once. Thread-safe.
+ * Uploads what a job left in its model directory to the artifact store: one regular file as it is,
+ * several files as {@code data.zip}, and {@code manifest.json} last. It is called when the job's
+ * container is gone, by {@link #AT_A_TIME} jobs at once. Thread-safe.
  *
  * <p>What the job wrote is not trusted: links are not followed, only regular files are read, and
  * names are made safe (see {@link ArtifactNames}).
@@ -19,8 +19,8 @@ public final class ArtifactPublisher {
   private static final String ARCHIVE = "data.zip";
 
   /**
-   * Jobs may end all at once. More uploads would make none of them faster, and what is known of a
-   * hostile job's files takes 100 MB of an agent that has 512.
+   * The largest number of uploads at a time. All jobs may end at once. More uploads would make none
+   * of them faster, and the list of a hostile job's files takes 100 MB of an agent that has 512.
    */
   public static final int AT_A_TIME = 3;
 
@@ -33,15 +33,15 @@ public final class ArtifactPublisher {
   }
 
   /**
-   * Publishes a model directory, which may take hours. May be called again after a crash or a
-   * failure: it then starts from the beginning, because what an earlier call left cannot be told
-   * from what another directory left without reading all of it again.
+   * Publishes a model directory, which may take hours. It may be called again after a crash or a
+   * failure. It then starts from the beginning: it would have to read all objects to know whether
+   * an earlier call left them.
    *
    * @param modelDirectory nothing writes to it any more
-   * @param limitBytes the most that is published: sparse files and further names of a file, which
-   *     take no room in the directory, take it in the store
-   * @throws StorageException naming what was wrong, UNFIT where it is what the job left; without a
-   *     manifest the folder is incomplete
+   * @param limitBytes the most bytes that are published: sparse files and second names of a file
+   *     take no room in the directory, but in the store they do
+   * @throws StorageException naming what was wrong, UNFIT if the job's files are to blame; without
+   *     a manifest the folder is incomplete
    */
   public PublishedArtifacts publish(
       JobFolder folder, Path modelDirectory, long limitBytes, Cancellation cancellation) {
@@ -51,8 +51,8 @@ public final class ArtifactPublisher {
 
   private PublishedArtifacts publishNow(
       JobFolder folder, Path modelDirectory, long limitBytes, Cancellation cancellation) {
-    // The old manifest goes first, so that at no moment it stands for objects that are not its own;
-    // and a store that is down is found out before all is read.
+    // The old manifest is removed first, so that it never describes objects of another upload. It
+    // also shows early whether the store is down, before all files are read.
     store.withdraw(folder);
     ModelDirectory model = ModelDirectory.measure(modelDirectory, limitBytes, cancellation);
     if (model.skippedCount() > 0) {
@@ -64,7 +64,7 @@ public final class ArtifactPublisher {
           model.skippedCount() > model.skipped().size() ? ", …" : "");
     }
     Optional<String> artifact = artifactName(model);
-    // Before anything is sent: a list of files that is too long fails here.
+    // This comes before anything is sent, because a list of files that is too long fails here.
     ArtifactContent manifest = Manifest.of(artifact, model);
     if (artifact.isPresent()) {
       ArtifactContent content =
@@ -84,7 +84,7 @@ public final class ArtifactPublisher {
     return Optional.of(isSingle(model) ? ownName(model) : ARCHIVE);
   }
 
-  /** One file goes as it is, unless no object can bear its name. */
+  /** Returns whether one file is published as it is, under its own name. */
   private static boolean isSingle(ModelDirectory model) {
     if (model.files().size() != 1) {
       return false;

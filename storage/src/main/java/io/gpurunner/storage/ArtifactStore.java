@@ -5,17 +5,17 @@ import java.time.Duration;
 import java.time.Instant;
 
 /**
- * Where finished jobs' artifacts are put: a directory of this machine, or an S3 bucket. Blocking;
- * thread-safe; every call is bounded in time.
+ * A store for the artifacts of finished jobs: a directory of this machine, or an S3 bucket.
+ * Blocking; thread-safe; every call is bounded in time.
  */
 public interface ArtifactStore extends AutoCloseable {
   /**
-   * A word for people: {@code local store /var/lib/gpurunner/artifacts}, {@code S3 bucket models at
-   * https://s3.example.org}.
+   * Returns a name for messages: {@code local store /var/lib/gpurunner/artifacts}, {@code S3 bucket
+   * models at https://s3.example.org}.
    */
   String description();
 
-  /** Where it puts artifacts. */
+  /** Returns the place where it puts artifacts. */
   ArtifactPlace place();
 
   /**
@@ -26,36 +26,36 @@ public interface ArtifactStore extends AutoCloseable {
   void probe();
 
   /**
-   * Writes one object, whole or not at all: until this returns there is no new object under the
-   * key, also through a crash. An existing one is replaced.
+   * Writes one object, whole or not at all. Until this returns there is no new object under the
+   * key, also through a crash. An existing object is replaced.
    *
-   * @throws StorageException also when the content turned out other than announced
+   * @throws StorageException also if the content is not what was announced
    */
   void put(ObjectKey key, ArtifactContent content, Cancellation cancellation);
 
-  /** Whether an object is there. */
+  /** Returns whether an object is there. */
   boolean exists(ObjectKey key);
 
   /**
-   * A URL that fetches the object by plain GET, with byte ranges, until it expires. Signs locally:
-   * no network, no disk.
+   * Returns a URL that fetches the object by plain GET, with byte ranges, until it expires. Signs
+   * locally, without network or disk.
    *
-   * @param now the time it is signed at
+   * @param now the time of the signature
    * @param expiry at most seven days for S3 (the limit of AWS Signature Version 4)
    */
   URI signedUrl(ObjectKey key, Instant now, Duration expiry);
 
   /**
-   * Removes every object of the folder and every unfinished upload to it. Nothing there is no
-   * error.
+   * Removes every object of the folder and every unfinished upload to it. If there is nothing,
+   * nothing happens.
    */
   void deleteAll(JobFolder folder);
 
   /**
-   * Sees to it that no manifest stands in a folder that is about to be written anew, and removes
-   * what else is there as far as that is allowed.
+   * Removes the manifest of a folder that will be written again, and the other objects as far as
+   * that is allowed.
    *
-   * @throws StorageException where a manifest still stands
+   * @throws StorageException if there is still a manifest
    */
   default void withdraw(JobFolder folder) {
     deleteAll(folder);

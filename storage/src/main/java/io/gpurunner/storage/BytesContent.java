@@ -3,7 +3,7 @@ package io.gpurunner.storage;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 
-/** A small content that is held in memory. Immutable; the array is not to be changed. */
+/** A small content that is held in memory. Immutable; callers must not change the array. */
 final class BytesContent implements ArtifactContent {
   private final byte[] bytes;
   private final String mediaType;

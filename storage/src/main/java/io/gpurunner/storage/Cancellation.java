@@ -1,14 +1,14 @@
 package io.gpurunner.storage;
 
 /**
- * How a caller ends a long call early without interrupting its thread: the call asks between pieces
+ * Lets a caller end a long call early without interrupting its thread. The call asks between pieces
  * of work.
  */
 @FunctionalInterface
 public interface Cancellation {
-  /** Never cancelled. */
+  /** A cancellation that never comes. */
   Cancellation NEVER = () -> false;
 
-  /** Whether the call should stop now. */
+  /** Returns whether the call should stop now. */
   boolean isCancelled();
 }

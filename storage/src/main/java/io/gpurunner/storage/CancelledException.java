@@ -2,7 +2,7 @@ package io.gpurunner.storage;
 
 import java.io.IOException;
 
-/** Ends a stream in the middle because the caller cancelled. */
+/** Thrown in the middle of a stream because the caller cancelled. */
 final class CancelledException extends IOException {
   private static final long serialVersionUID = 1L;
 

@@ -23,7 +23,7 @@ final class Command {
   private Command() {}
 
   /**
-   * How a program ended.
+   * The end of a program.
    *
    * @param output standard output and error together, its first 64 KiB
    */
@@ -32,19 +32,19 @@ final class Command {
       return exitStatus == 0;
     }
 
-    /** Whether a signal ended it, by which Java tells of it. */
+    /** Returns whether a signal ended it, judged by the exit status that Java reports. */
     boolean wasKilled() {
       return exitStatus > SIGNALLED;
     }
 
-    /** The output on one line. */
+    /** Returns the output on one line. */
     String words() {
       String words = output.strip().replaceAll("\\s*\\R\\s*", "; ");
       return words.isEmpty() ? "(it said nothing)" : words;
     }
   }
 
-  /** Whether a program of this name is installed. */
+  /** Returns whether a program of this name is installed. */
   static boolean exists(String program) {
     return DIRECTORIES.stream().anyMatch(directory -> new File(directory, program).canExecute());
   }
@@ -63,7 +63,7 @@ final class Command {
   /**
    * Runs a program to its end.
    *
-   * @throws StorageException REFUSED where there is no such program, UNAVAILABLE past the limit
+   * @throws StorageException REFUSED if there is no such program, UNAVAILABLE after the limit
    */
   static Result run(Duration limit, List<String> words) {
     ProcessBuilder builder =

@@ -19,12 +19,15 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
- * Jobs' directories at {@code <jobs>/<folder>/{checkpoint,model,logs}}; how the first two are kept
- * within their sizes is the {@link VolumeLimit}'s. Thread-safe for different jobs, and for looking
- * at one while it is changed.
+ * The directories of jobs at {@code <jobs>/<folder>/{checkpoint,model,logs}}. A {@link VolumeLimit}
+ * keeps the first two within their sizes. Thread-safe for different jobs, and for a look at one job
+ * while it is changed.
  */
 final class DirectoryJobVolumes implements JobVolumes {
-  /** Of a machine whose whole memory is to be written to a slow disk. */
+  /**
+   * The limit of a sync. It is long enough for a machine whose whole memory has to be written to a
+   * slow disk.
+   */
   private static final Duration SYNC_LIMIT = Duration.ofMinutes(30);
 
   private final Path jobs;
@@ -34,7 +37,7 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   private final Lock oneSync = new ReentrantLock();
 
-  /** Names of folders of which something may not be on disk, though a sync of them passes. */
+  /** The folders of which some data may not be on disk, even if a sync of them succeeds. */
   private final Set<String> unsynced = ConcurrentHashMap.newKeySet();
 
   /**
@@ -84,7 +87,7 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   private void requireSpace(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {
     long free = freeBytes();
-    // Not by adding the two up, which may be too large a number.
+    // The two are not added, because the sum may be too large a number.
     if (checkpointLimitBytes > free || modelLimitBytes > free - checkpointLimitBytes) {
       throw new StorageException(
           Kind.FULL,
@@ -152,10 +155,10 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   /**
-   * A disk that fails to write tells it to one sync, of whomever; what it failed to write is
-   * nobody's business any more, and the next sync passes. So it counts for all that had a directory
-   * on that file system then, as long as this process lives; and there is one sync at a time, as
-   * one that begins when another has been told would pass.
+   * Syncs the files of a job. A disk reports a failed write to one sync only, whoever makes it. The
+   * data is lost, and the next sync succeeds. So a failure counts for all jobs that had a directory
+   * on that file system then, as long as this process lives. Only one sync runs at a time, because
+   * a second one that began after the report would succeed.
    */
   @Override
   public void sync(JobFolder folder) {
@@ -177,7 +180,8 @@ final class DirectoryJobVolumes implements JobVolumes {
     }
     Command.Result result;
     try {
-      // By file system: the tree is a job's, and to open each of its files would be slower, too.
+      // The whole file system is synced. The tree belongs to a job, and to open each of its files
+      // would be slower, too.
       result =
           syncing.apply(
               List.of(
@@ -210,7 +214,7 @@ final class DirectoryJobVolumes implements JobVolumes {
         Kind.UNFIT, "the file system of %s: %s".formatted(paths.root(), reason));
   }
 
-  /** The names of all that share a file system with it, or of which that is not known. */
+  /** Returns the folders that share a file system with this one, or for which that is not known. */
   private List<String> foldersBeside(Path root) {
     Set<Object> devices = devices(root);
     String[] names = jobs.toFile().list();
@@ -223,7 +227,10 @@ final class DirectoryJobVolumes implements JobVolumes {
         .toList();
   }
 
-  /** Of the file systems that a job's volumes are on; empty where one cannot be asked. */
+  /**
+   * Returns the devices of the file systems that hold a job's volumes. It is empty if one of them
+   * cannot be asked.
+   */
   private static Set<Object> devices(Path root) {
     Set<Object> devices = new HashSet<>();
     for (Volume volume : Volume.values()) {
@@ -266,7 +273,7 @@ final class DirectoryJobVolumes implements JobVolumes {
       }
       return Optional.empty();
     } catch (NoSuchFileException vanished) {
-      return Optional.empty(); // deleted while it was looked at
+      return Optional.empty(); // it was deleted during the look
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot measure the volumes of " + folder.name(), failure);
     }
@@ -305,7 +312,7 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   @Override
   public long totalBytes() {
-    // Asked for every job that is submitted: Files.getFileStore would read the table of mounts.
+    // This is asked for every submitted job. Files.getFileStore would read the table of mounts.
     long bytes = jobs.toFile().getTotalSpace();
     if (bytes == 0) {
       throw DiskErrors.explain(
@@ -333,6 +340,6 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   @Override
   public void close() {
-    // Mounts and quotas stay, as the containers do that use them.
+    // Mounts and quotas stay, because the containers that use them stay.
   }
 }

@@ -6,12 +6,12 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
-/** Turns what the file system says into this module's exception. */
+/** Translates errors of the file system to this module's exception. */
 final class DiskErrors {
   private DiskErrors() {}
 
   /**
-   * @param what what could not be done, as the beginning of a sentence: {@code cannot write …}
+   * @param what what failed, as the beginning of a sentence: {@code cannot write …}
    */
   static StorageException explain(String what, IOException cause) {
     if (cause instanceof UnfitContentException unfit) {
@@ -25,7 +25,7 @@ final class DiskErrors {
     return new StorageException(Kind.REFUSED, what + ": " + reason, cause);
   }
 
-  /** Whether it says that the disk, or the job's share of it, is full. */
+  /** Returns whether the error says that the disk, or the job's share of it, is full. */
   static boolean isFull(IOException cause) {
     return isFull(reason(cause));
   }

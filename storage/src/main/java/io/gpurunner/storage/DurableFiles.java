@@ -16,16 +16,19 @@ import java.util.Set;
 final class DurableFiles {
   static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
 
-  /** So that containers that do not run as root can write; the directory above keeps others out. */
+  /**
+   * The permissions that let containers write which do not run as root. The directory above keeps
+   * others out.
+   */
   static final Set<PosixFilePermission> EVERYONE = PosixFilePermissions.fromString("rwxrwxrwx");
 
   private DurableFiles() {}
 
   /**
-   * Makes a directory, or finds it, with just these permissions (whatever the umask), and sees to
-   * it that its parent knows of it after a crash.
+   * Creates a directory, or finds it, with exactly these permissions (whatever the umask is), and
+   * syncs its parent.
    *
-   * @return whether it was made
+   * @return whether it was created
    */
   static boolean directory(Path path, Set<PosixFilePermission> permissions) throws IOException {
     boolean made = false;

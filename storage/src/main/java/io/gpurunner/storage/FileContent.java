@@ -3,7 +3,7 @@ package io.gpurunner.storage;
 import java.io.IOException;
 import java.io.InputStream;
 
-/** One model file, as it is. */
+/** The content of one model file. */
 record FileContent(ModelFile file) implements ArtifactContent {
   @Override
   public long lengthBytes() {

@@ -21,42 +21,53 @@ import java.util.function.Supplier;
  * whole agent.
  */
 public final class FileWork implements AutoCloseable {
-  /** Checkpoints copied at a time. More would make none of them faster. */
+  /**
+   * The largest number of checkpoints that are copied at a time. More would make none of them
+   * faster.
+   */
   public static final int COPYING_LIMIT = 2;
 
-  /** Folders removed at a time. */
+  /** The largest number of folders that are removed at a time. */
   static final int REMOVING_LIMIT = 2;
 
-  /** Volumes measured at a time while their jobs run: walking trees is work for the disk. */
+  /**
+   * The largest number of volumes that are measured at a time while their jobs run. A walk through
+   * a tree is work for the disk.
+   */
   static final int MEASURING_LIMIT = 4;
 
-  /** Outputs of ended containers saved at a time, and directories prepared or mounted. */
+  /**
+   * The largest number of outputs of ended containers that are saved at a time, and of directories
+   * that are prepared or mounted.
+   */
   static final int SMALL_WORK_LIMIT = 16;
 
-  /** Pieces of work of one kind that wait for a thread. There is at most one a job. */
+  /**
+   * The largest number of pieces of one kind of work that wait for a thread. A job has at most one.
+   */
   static final int WAITING_LIMIT = 1_024;
 
   private static final Duration IDLE_THREAD = Duration.ofSeconds(30);
 
   private final Map<Task, ThreadPoolExecutor> threads = new EnumMap<>(Task.class);
 
-  /** What is done, each kind on threads of its own: none waits for one that takes longer. */
+  /** The kinds of work. Each has threads of its own, so none waits for one that takes longer. */
   public enum Task {
-    /** Reads a model directory and sends it to the store. */
+    /** Reading a model directory and sending it to the store. */
     PUBLISH("publish", ArtifactPublisher.AT_A_TIME),
-    /** Copies checkpoints. */
+    /** Copying checkpoints. */
     COPY("copy", COPYING_LIMIT),
-    /** Removes what a job left. */
+    /** Removing what a job left. */
     REMOVE("remove", REMOVING_LIMIT),
-    /** Measures the volumes of jobs that run. */
+    /** Measuring the volumes of running jobs. */
     MEASURE("measure", MEASURING_LIMIT),
-    /** Measures the volumes of jobs that have ended, which hold their GPUs until then. */
+    /** Measuring the volumes of ended jobs, which hold their GPUs until then. */
     MEASURE_ENDED("measure-ended", MEASURING_LIMIT),
-    /** Writes what a job left to disk. One at a time: see {@link JobVolumes#sync}. */
+    /** Syncing what a job left. One at a time: see {@link JobVolumes#sync}. */
     SYNC("sync", 1),
-    /** Prepares or mounts a job's directories. */
+    /** Preparing or mounting a job's directories. */
     PREPARE("prepare", SMALL_WORK_LIMIT),
-    /** Saves a container's output. */
+    /** Saving a container's output. */
     SAVE("save", SMALL_WORK_LIMIT);
 
     private final String threadName;
@@ -68,14 +79,20 @@ public final class FileWork implements AutoCloseable {
     }
   }
 
-  /** Threads begin when there is work for them, and end when there is none for a while. */
+  /**
+   * Opens the thread pools. A thread begins when there is work for it, and ends when there is none
+   * for a while.
+   */
   public FileWork() {
     for (Task task : Task.values()) {
       threads.put(task, pool(task.threadName, task.limit, WAITING_LIMIT));
     }
   }
 
-  /** Daemon threads {@code name-1}, {@code name-2}, … that end when nothing is to be done. */
+  /**
+   * Makes a pool of daemon threads {@code name-1}, {@code name-2}, … that end when they have
+   * nothing to do.
+   */
   static ThreadPoolExecutor pool(String name, int limit, int waiting) {
     ThreadPoolExecutor pool =
         new ThreadPoolExecutor(
@@ -90,15 +107,15 @@ public final class FileWork implements AutoCloseable {
   }
 
   /**
-   * Does the work and returns its result, or throws what it threw.
+   * Does the work on its thread, and returns its result or throws its exception.
    *
-   * @throws StorageException UNAVAILABLE where too much waits already
+   * @throws StorageException UNAVAILABLE if too much work waits already
    */
   public <T> T call(Task task, Supplier<T> work) {
     return Thread.currentThread().isVirtual() ? join(start(task, work)) : work.get();
   }
 
-  /** Does work that returns nothing; see {@link #call}. */
+  /** Does work without a result; see {@link #call}. */
   public void run(Task task, Runnable work) {
     call(
         task,
@@ -133,8 +150,8 @@ public final class FileWork implements AutoCloseable {
   }
 
   /**
-   * The threads of one kind, for work that nobody waits for. Rejects work past the limit with
-   * {@link RejectedExecutionException}.
+   * Returns the threads of one kind, for work that nobody waits for. It rejects work beyond the
+   * limit with {@link RejectedExecutionException}.
    */
   public Executor executor(Task task) {
     ThreadPoolExecutor pool = threads.get(task);
@@ -144,17 +161,17 @@ public final class FileWork implements AutoCloseable {
     return pool;
   }
 
-  /** The volumes with their work done on these threads. */
+  /** Returns the volumes with their work on these threads. */
   public JobVolumes around(JobVolumes volumes) {
     return new VolumesOnThreads(volumes, this);
   }
 
-  /** A store in a directory of this machine, with its work done on these threads. */
+  /** Returns a store in a directory of this machine with its work on these threads. */
   public ArtifactStore around(ArtifactStore store) {
     return new StoreOnThreads(store, this);
   }
 
-  /** Starts no more work; what is under way ends by itself, or with the process. */
+  /** Starts no more work. Work under way ends by itself, or with the process. */
   @Override
   public void close() {
     threads.values().forEach(ThreadPoolExecutor::shutdown);

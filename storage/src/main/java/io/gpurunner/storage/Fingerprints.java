@@ -3,8 +3,8 @@ package io.gpurunner.storage;
 import java.util.Arrays;
 
 /**
- * What stands for the bytes of a file's blocks of {@link MeasuredBlocks#BLOCK_BYTES}, four bytes a
- * block. Filled by one thread, then read by any.
+ * The fingerprints of a file's blocks of {@link MeasuredBlocks#BLOCK_BYTES}, four bytes a block.
+ * Filled by one thread, then read by any.
  */
 final class Fingerprints {
   private int[] sums = new int[1];

@@ -3,10 +3,10 @@ package io.gpurunner.storage;
 import java.nio.file.Path;
 
 /**
- * A job's directories on this machine.
+ * The directories of a job on this machine.
  *
- * @param root everything of the job; mode 0700, so what is below can be open to any container user
- *     without being open to the machine's
+ * @param root everything of the job; its mode is 0700, so what is below can be open to any
+ *     container user without being open to the machine's users
  * @param checkpoint mounted read-write at the job's ckptPath
  * @param model mounted read-write at the job's modelPath
  * @param logs the container's output after its end; never mounted

@@ -21,15 +21,15 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * A directory of data sets or pre-trained models that jobs may mount read-only by name. Each entry,
- * a directory or a file, is one. Looked at again at every call, within a limited time, for it is
- * often a network mount. Thread-safe.
+ * A directory of data sets or pretrained models that jobs may mount read-only by name. Each entry,
+ * a directory or a file, is one of them. Every call looks at the directory again, within a limited
+ * time, because it is often a network mount. Thread-safe.
  */
 public final class Library {
-  /** Entries of the directory that are read to name some of them in a message. */
+  /** The largest number of entries that are read to name some of them in a message. */
   static final int READ_LIMIT = 10_000;
 
-  /** What the system says of a name that leads to nothing. */
+  /** The words of the system for a name that leads to nothing. */
   private static final Set<String> ABSENT =
       Set.of("Not a directory", "File name too long", "Invalid argument");
 
@@ -47,7 +47,7 @@ public final class Library {
 
   /**
    * @param setting the key of the configuration that names the directory, for messages to users
-   * @param directory need not exist: the library is then empty
+   * @param directory if it does not exist, the library is empty
    */
   public Library(String setting, Path directory) {
     this(setting, directory, new Lookups(setting, "the library " + setting));
@@ -60,9 +60,10 @@ public final class Library {
   }
 
   /**
-   * The first names that jobs may give, without hidden ones and links that lead out of the library.
+   * Returns the first names that jobs may give, without hidden ones and without links that lead out
+   * of the library.
    *
-   * @throws StorageException UNAVAILABLE where the directory does not answer or cannot be read
+   * @throws StorageException UNAVAILABLE if the directory does not answer or cannot be read
    */
   public Names first(int count) {
     return lookups.look(() -> firstNow(count));
@@ -97,10 +98,10 @@ public final class Library {
   }
 
   /**
-   * Where the entry of exactly this name is, with all links resolved.
+   * Returns the path of the entry with exactly this name, with all links resolved.
    *
    * @param name as a user gave it: unchecked
-   * @throws StorageException UNAVAILABLE where the directory does not answer or cannot be read
+   * @throws StorageException UNAVAILABLE if the directory does not answer or cannot be read
    */
   public Optional<Path> find(String name) {
     return isPlain(name) ? lookups.look(() -> findNow(name)) : Optional.empty();
@@ -116,7 +117,8 @@ public final class Library {
       boolean isInside = entry.startsWith(library) && !entry.equals(library);
       return isInside && isData(entry) ? Optional.of(entry) : Optional.empty();
     } catch (NoSuchFileException | AccessDeniedException | InvalidPathException nothing) {
-      // Not there, a link that leads nowhere, or not to be read: nothing to mount.
+      // It is not there, is a link that leads nowhere, or cannot be read. There is nothing to
+      // mount.
       return Optional.empty();
     } catch (IOException failure) {
       if (isAbsence(failure)) {
@@ -131,7 +133,10 @@ public final class Library {
     return attributes.isDirectory() || attributes.isRegularFile();
   }
 
-  /** Links that lead in circles are told from a disk that fails by the system's words alone. */
+  /**
+   * Returns whether there is no such entry. Only the system's words tell links in a circle from a
+   * disk that fails.
+   */
   private static boolean isAbsence(IOException failure) {
     return failure instanceof FileSystemException told
         && told.getReason() != null

@@ -33,11 +33,11 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * Artifacts in a directory of this machine, at {@code <root>/<folder>/<file>}, handed out by signed
- * URLs that the agent serves itself. Thread-safe.
+ * Keeps artifacts in a directory of this machine, at {@code <root>/<folder>/<file>}. The agent
+ * itself serves them at signed URLs. Thread-safe.
  *
- * <p>An object is written under another name, forced to disk and then renamed, so that it is there
- * whole or not at all.
+ * <p>An object is written under another name, synced and then renamed, so that it is there whole or
+ * not at all.
  */
 public final class LocalArtifactStore implements ArtifactStore {
   /** No folder's name begins with a dot. */
@@ -47,13 +47,16 @@ public final class LocalArtifactStore implements ArtifactStore {
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
   private static final int BUFFER_BYTES = 256 << 10;
 
-  /** After so many bytes the free space is looked at again: others write to the disk, too. */
+  /**
+   * The number of bytes after which the free space is looked at again. Others write to the disk,
+   * too.
+   */
   private static final long LOOK_BYTES = 8L << 20;
 
   private static final int MIN_KEY_BYTES = 32;
   private static final String MAC = "HmacSHA256";
 
-  /** Up to the year 318857; anything longer is no time. */
+  /** A time, up to the year 318857. A longer number is not a time. */
   private static final Pattern EPOCH_SECONDS = Pattern.compile("[0-9]{1,13}");
 
   private final Path root;
@@ -61,20 +64,17 @@ public final class LocalArtifactStore implements ArtifactStore {
   private final SecretKeySpec signingKey;
   private final long reserveBytes;
 
-  /**
-   * With the usual reserve.
-   *
-   * @see #LocalArtifactStore(Path, URI, byte[], long)
-   */
+  /** Opens a store with the usual reserve. @see #LocalArtifactStore(Path, URI, byte[], long) */
   public LocalArtifactStore(Path root, URI publicBaseUrl, byte[] signingKey) {
     this(root, publicBaseUrl, signingKey, VolumeSettings.DEFAULT_RESERVE_BYTES);
   }
 
   /**
-   * @param root made when it is first needed; its parent must exist
+   * @param root created when it is first needed; its parent must exist
    * @param publicBaseUrl what the URLs start with, {@code https://gpu1.example.org}
-   * @param signingKey at least 32 bytes; a new one makes the URLs of the old one worthless
-   * @param reserveBytes kept free on the file system: the agent's own database may lie on it
+   * @param signingKey at least 32 bytes; with a new key the old URLs are worthless
+   * @param reserveBytes kept free on the file system, because the agent's own database may lie on
+   *     it
    */
   public LocalArtifactStore(Path root, URI publicBaseUrl, byte[] signingKey, long reserveBytes) {
     if (signingKey.length < MIN_KEY_BYTES) {
@@ -88,7 +88,7 @@ public final class LocalArtifactStore implements ArtifactStore {
     this.signingKey = new SecretKeySpec(signingKey, MAC);
   }
 
-  /** What a signed URL leads to. */
+  /** The object that a signed URL leads to, or why there is none. */
   public sealed interface Lookup {
     /** The file to send. */
     record Found(Path path) implements Lookup {}
@@ -96,7 +96,7 @@ public final class LocalArtifactStore implements ArtifactStore {
     /** The signature is wrong, or the URL has expired. */
     record Refused(String message) implements Lookup {}
 
-    /** Signed correctly, but there is no such object (any more). */
+    /** The URL is signed correctly, but there is no such object any more. */
     record Missing(String message) implements Lookup {}
   }
 
@@ -144,7 +144,7 @@ public final class LocalArtifactStore implements ArtifactStore {
       throw new StorageException(Kind.REFUSED, what + ": " + failure.getMessage(), failure);
     } catch (IOException failure) {
       if (DiskErrors.isFull(failure)) {
-        // The space went between two looks.
+        // The space was used up between two looks.
         throw new StorageException(
             Kind.FULL, full(key, content.lengthBytes(), freeBytes()), failure);
       }
@@ -225,7 +225,7 @@ public final class LocalArtifactStore implements ArtifactStore {
   }
 
   /**
-   * Checks the pieces of a signed URL, none of which need be well-formed, and finds the object.
+   * Checks the parts of a signed URL, which may be malformed, and finds the object.
    *
    * @param folder first path segment after {@code /artifacts}
    * @param file second path segment, percent-decoded
@@ -267,7 +267,10 @@ public final class LocalArtifactStore implements ArtifactStore {
     }
   }
 
-  /** The manifest goes first: no moment in between has one that stands for removed objects. */
+  /**
+   * Removes a folder. The manifest is removed first, so that it never describes objects that are
+   * gone.
+   */
   @Override
   public void deleteAll(JobFolder folder) {
     Path directory = directory(folder);

@@ -13,19 +13,18 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
 /**
- * Looks at one file system that may hang, as a network mount does whose server is gone. Each look
- * is made on a platform thread of its own, and its caller waits for a limited time. Where as many
- * looks hang as there are threads, callers are answered at once until one of them returns.
- * Thread-safe.
+ * Looks at one file system that may hang, for example a network mount whose server is gone. Each
+ * look runs on a platform thread of its own, and its caller waits for a limited time. When all
+ * threads hang, callers get an answer at once until one of the threads returns. Thread-safe.
  */
 final class Lookups {
-  /** How long a caller waits. */
+  /** The longest time that a caller waits. */
   static final Duration LIMIT = Duration.ofSeconds(5);
 
-  /** Looks at a time, and the most that may hang. */
+  /** The largest number of looks at a time, and so of looks that hang. */
   static final int HANGING_LIMIT = 4;
 
-  /** Looks that wait for a thread. */
+  /** The largest number of looks that wait for a thread. */
   private static final int WAITING_LIMIT = 256;
 
   private final String subject;
@@ -48,9 +47,9 @@ final class Lookups {
   }
 
   /**
-   * Looks, and returns what the look returned or throws what it threw.
+   * Makes a look and returns its result or throws its exception.
    *
-   * @throws StorageException UNAVAILABLE where the file system does not answer in time
+   * @throws StorageException UNAVAILABLE if the file system does not answer in time
    */
   <T> T look(Supplier<T> work) {
     if (hanging.get() >= HANGING_LIMIT) {
@@ -77,7 +76,7 @@ final class Lookups {
     }
   }
 
-  /** How many looks hang; for tests. */
+  /** Returns how many looks hang. Used by tests. */
   int hanging() {
     return hanging.get();
   }
@@ -122,7 +121,7 @@ final class Lookups {
       }
     }
 
-    /** Nobody waits for it any more. */
+    /** Notes that nobody waits for it any more. */
     void giveUp() {
       if (!progress.compareAndSet(Progress.WAITING, Progress.GIVEN_UP)
           && progress.compareAndSet(Progress.LOOKING, Progress.HANGING)) {

@@ -14,10 +14,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Gives each volume an ext4 file system of its own in a sparse file, mounted through a loop device:
- * a write past the limit fails, and so does one file more than its inodes. Needs root.
+ * Gives each volume an ext4 file system of its own in a sparse file, mounted through a loop device.
+ * A write beyond the limit fails, and so does one file more than its inodes. Needs root.
  *
- * <p>The mounts outlive the agent as the containers do; after a restart of the machine {@link
+ * <p>The mounts outlive the agent, as the containers do. After a boot of the machine {@link
  * #prepare} mounts again.
  */
 final class LoopImages implements VolumeLimit {
@@ -25,9 +25,9 @@ final class LoopImages implements VolumeLimit {
   private static final Duration FORMAT_LIMIT = Duration.ofMinutes(5);
 
   /**
-   * What the file system itself takes: inode tables (256 bytes for each of {@link
+   * The share that the file system itself takes: inode tables (256 bytes for each of {@link
    * VolumeLimit#maxFiles}) and the journal (up to 1 GiB), see mke2fs(8) and mke2fs.conf. Too much
-   * costs nothing, the file is sparse.
+   * costs nothing, because the file is sparse.
    */
   private static final long OVERHEAD_DIVISOR = 32;
 
@@ -39,7 +39,7 @@ final class LoopImages implements VolumeLimit {
     this.mounts = mounts;
   }
 
-  /** What images need that is not here. */
+  /** Returns what images need and this machine lacks. */
   static Optional<String> obstacle() {
     for (String program : List.of("mkfs.ext4", "mount", "umount", "nsenter")) {
       if (!Command.exists(program)) {
@@ -67,7 +67,7 @@ final class LoopImages implements VolumeLimit {
     try {
       Files.deleteIfExists(directory.resolve("lost+found"));
     } catch (DirectoryNotEmptyException inUse) {
-      // The job's own, or the file system's after a repair: either way it stays.
+      // It is the job's own, or the file system's after a repair. In both cases it stays.
     }
     DurableFiles.directory(directory, DurableFiles.EVERYONE);
   }
@@ -97,7 +97,7 @@ final class LoopImages implements VolumeLimit {
   private void mount(Path jobRoot, Path image, Path directory) throws IOException {
     boolean made = !mounts.isMounted(directory);
     if (made) {
-      // discard: what a job deletes is given back to the machine's disk.
+      // discard: the room of deleted files goes back to the machine's disk.
       mounts.mount("loop,nosuid,nodev,noatime,discard", image, directory);
     }
     if (!mounts.isMounted(directory)) {
@@ -118,7 +118,7 @@ final class LoopImages implements VolumeLimit {
     }
   }
 
-  /** Whether the agent itself sees the volume in its directory. */
+  /** Returns whether the agent itself sees the volume in its directory. */
   private static boolean isSeen(Path jobRoot, Path directory) throws IOException {
     return Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)
         && !device(directory).equals(device(jobRoot));
@@ -138,10 +138,10 @@ final class LoopImages implements VolumeLimit {
   }
 
   /**
-   * Where volumes are kept in another way now: what a volume holds may be in an image all the same,
-   * of which the directory shows nothing unless it is mounted.
+   * Checks that a volume's content is visible, if volumes are now kept in another way. The content
+   * may still be in an image, and the directory shows nothing of it unless the image is mounted.
    *
-   * @throws StorageException REFUSED where it is not
+   * @throws StorageException REFUSED if it is not mounted
    */
   static void requireShown(Path jobRoot, Volume volume) throws IOException {
     Path image = image(jobRoot, volume);

@@ -10,15 +10,15 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * Mounts file systems where the whole machine sees them, Docker above all. A hardened unit gives
- * the agent a mount namespace of its own, out of which no mount comes; so mount and umount run in
- * that of the machine's first process, from where mounts come into the agent's, too (systemd.exec,
+ * Mounts file systems where the whole machine sees them, above all Docker. A hardened unit gives
+ * the agent a mount namespace of its own, and no mount leaves it. So mount and umount run in the
+ * namespace of the machine's first process, from which mounts also reach the agent (systemd.exec,
  * "MountFlags="; mount_namespaces(7), "slave").
  */
 final class MachineMounts {
   private static final Duration LIMIT = Duration.ofMinutes(1);
 
-  /** mountinfo's field of the mount point, see proc_pid_mountinfo(5). */
+  /** The field of mountinfo with the mount point, see proc_pid_mountinfo(5). */
   private static final int MOUNT_POINT = 4;
 
   private final Path process;
@@ -28,7 +28,7 @@ final class MachineMounts {
   }
 
   /**
-   * @param process whose namespace is the machine's, as a directory of /proc
+   * @param process the process whose namespace is the machine's, as a directory of /proc
    */
   MachineMounts(Path process) {
     this.process = process;
@@ -50,7 +50,7 @@ final class MachineMounts {
     }
   }
 
-  /** Whether something is mounted on the directory for the whole machine. */
+  /** Returns whether something is mounted on the directory for the whole machine. */
   boolean isMounted(Path directory) throws IOException {
     if (!Files.exists(directory)) {
       return false;
@@ -66,7 +66,7 @@ final class MachineMounts {
     return Files.isReadable(machine) ? machine : Path.of("/proc/self/mountinfo");
   }
 
-  /** As mountinfo writes it: blanks, tabs, line feeds and backslashes in octal. */
+  /** Returns the path as mountinfo writes it: blanks, tabs, line feeds and backslashes in octal. */
   private static String escaped(Path path) {
     return path.toString()
         .replace("\\", "\\134")
@@ -90,8 +90,8 @@ final class MachineMounts {
       return Files.readSymbolicLink(namespace)
           .equals(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")));
     } catch (IOException hidden) {
-      // Who may not look may not enter either. Whether the mount is the machine's, its mountinfo
-      // tells, which anyone may read.
+      // An account that may not look may not enter either. Its mountinfo, which everybody may read,
+      // tells whether the mount is the machine's.
       return true;
     }
   }

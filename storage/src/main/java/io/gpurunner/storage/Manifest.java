@@ -11,13 +11,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /**
- * The last object of a job's artifacts: while it is not there, they are not complete. A line of
- * JSON for each file, made when it is read: of hundreds of thousands, none is kept.
+ * The last object of a job's artifacts. Until it is there, the artifacts are not complete. It has a
+ * line of JSON for each file. The lines are made when they are read, so none of the hundreds of
+ * thousands is kept.
  */
 final class Manifest implements ArtifactContent {
   static final String FILE = "manifest.json";
 
-  /** Whoever reads it will want it in memory. */
+  /** The largest manifest. Its readers will keep it in memory. */
   static final long MAX_BYTES = 128L << 20;
 
   private static final JsonMapper JSON = JsonMapper.builder().build();
@@ -40,8 +41,8 @@ final class Manifest implements ArtifactContent {
   private record File(String path, long bytes, String sha256) {}
 
   /**
-   * @param artifact the object that holds the files; empty where there are none
-   * @throws StorageException UNFIT where it would be too large
+   * @param artifact the object that holds the files; empty if there are none
+   * @throws StorageException UNFIT if it would be too large
    */
   static ArtifactContent of(Optional<String> artifact, ModelDirectory model) {
     return of(artifact, model, MAX_BYTES);
@@ -58,7 +59,7 @@ final class Manifest implements ArtifactContent {
     return manifest;
   }
 
-  /** One for each file, and what stands before and behind them. */
+  /** Returns the number of pieces: one for each file, and one before and one after them. */
   private int pieces() {
     return model.files().size() + 2;
   }

@@ -7,8 +7,8 @@ import java.nio.channels.SeekableByteChannel;
 import java.util.zip.CRC32C;
 
 /**
- * Reads a file block by block and hands on only blocks whose fingerprint is the measured one, so
- * that what is published is what its manifest says, from whatever offset it is read.
+ * Reads a file block by block and passes on only blocks with the measured fingerprint. So what is
+ * published is what its manifest says, from any offset.
  */
 final class MeasuredBlocks extends InputStream {
   static final int BLOCK_BYTES = 1 << 20;
@@ -27,18 +27,18 @@ final class MeasuredBlocks extends InputStream {
     this.block = new byte[(int) Math.min(BLOCK_BYTES, file.bytes())];
   }
 
-  /** What stands for a block's bytes. */
+  /** Returns the fingerprint of a block's bytes. */
   static int fingerprint(byte[] bytes, int length) {
     CRC32C sum = new CRC32C();
     sum.update(bytes, 0, length);
     return (int) sum.getValue();
   }
 
-  /** Fills the buffer as far as the file goes. */
+  /** Fills the buffer with what is left of the file. */
   static int fill(SeekableByteChannel channel, byte[] buffer) throws IOException {
     ByteBuffer target = ByteBuffer.wrap(buffer);
     while (target.hasRemaining() && channel.read(target) >= 0) {
-      // More to come.
+      // There is more to read.
     }
     return target.position();
   }

@@ -17,35 +17,39 @@ import java.util.Map;
 import java.util.zip.CRC32;
 
 /**
- * What a job left in its model directory: its regular files, measured, and what is not published.
+ * What a job left in its model directory: its regular files, measured, and the entries that are not
+ * published.
  *
  * @param files in the order of their paths' bytes
- * @param skipped the first {@link #MAX_SKIPPED_NAMED} of what is neither file nor directory
- * @param skippedCount how many there are in all
+ * @param skipped the first {@link #MAX_SKIPPED_NAMED} entries that are neither file nor directory
+ * @param skippedCount how many of those there are in all
  */
 record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skippedCount) {
-  /** What may be published at most, beside the bounds of every tree. */
+  /** The limits of what is published, beside the bounds of every tree. */
   record Bounds(TreeBounds tree, int files, long totalBytes) {}
 
   /**
-   * About 250 bytes a file, and its path, are kept in memory while an archive is sent. The total is
-   * what S3 takes as one object; what a job writes sparsely is published in full.
+   * The usual limits. About 250 bytes a file, and its path, are kept in memory while an archive is
+   * sent. The total is what S3 takes as one object. A sparse file is published in full length.
    */
   static final Bounds USUAL_BOUNDS =
       new Bounds(TreeBounds.USUAL, 200_000, PartPlan.MAX_OBJECT_BYTES);
 
   static final int MAX_SKIPPED_NAMED = 100;
 
-  /** Twice what the kernel takes as a path, and far below the 65,535 of a zip archive. */
+  /**
+   * The longest published name. It is twice what the kernel takes as a path, and far below the
+   * 65,535 of a zip archive.
+   */
   static final int MAX_NAME_BYTES = 8192;
 
-  /** An entry that is not published, and why. */
+  /** An entry that is not published, and the reason. */
   record Skipped(String path, String reason) {}
 
   /**
    * Reads every file once.
    *
-   * @param limitBytes the most that its files may make together
+   * @param limitBytes the most bytes that its files may have together
    * @throws StorageException UNFIT, REFUSED, CANCELLED
    */
   static ModelDirectory measure(Path root, long limitBytes, Cancellation cancellation) {
@@ -81,7 +85,7 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
     private final List<ModelFile> files = new ArrayList<>();
     private final List<Skipped> skipped = new ArrayList<>();
 
-    /** How many files share a published name that had to be escaped, or looks as if it had been. */
+    /** The number of files for each published name that was escaped, or looks as if it was. */
     private final Map<String, Integer> escapedNames = new HashMap<>();
 
     private final byte[] block = new byte[MeasuredBlocks.BLOCK_BYTES];
@@ -151,7 +155,7 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
           crc32.update(block, 0, length);
           fingerprints.add(MeasuredBlocks.fingerprint(block, length));
           bytes += length;
-          requireTotal(bytes); // it may still grow
+          requireTotal(bytes); // the file may still grow
           length = MeasuredBlocks.fill(channel, block);
         }
       }
@@ -167,8 +171,8 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
     }
 
     /**
-     * Two names may become one where one of them had to be escaped; no others are looked at, so
-     * that few are kept.
+     * Returns the number of this file among those with the same published name. Two names can
+     * become one only if one of them was escaped. No other names are counted, so that few are kept.
      */
     private int sameNamed(Path relative) throws UnfitContentException {
       String readable = ArtifactNames.readable(relative);
@@ -196,7 +200,7 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
     }
   }
 
-  /** For a log line. */
+  /** Returns the names of skipped entries, for a log line. */
   String skippedNames() {
     return String.join(
         ", ", skipped.stream().map(entry -> entry.path() + " (" + entry.reason() + ")").toList());

@@ -9,9 +9,9 @@ import java.time.Instant;
  * A regular file of a model directory as it was measured before anything was sent.
  *
  * @param relative its path below the directory
- * @param sameNamed which of the files that are published under the same name it is, from 1
+ * @param sameNamed its number among the files with the same published name, from 1
  * @param sha256 in hexadecimal
- * @param crc32 of the whole, as zip archives want it
+ * @param crc32 of the whole file, for zip archives
  * @param fingerprints one for each block of {@link MeasuredBlocks#BLOCK_BYTES}
  */
 record ModelFile(
@@ -25,8 +25,8 @@ record ModelFile(
     Fingerprints fingerprints) {
 
   /**
-   * The path as it is published. Made anew at each call: a job may leave more names than the agent
-   * should keep twice.
+   * Returns the published path. Every call makes it again, because a job may leave more names than
+   * the agent can keep twice.
    */
   String name() {
     String readable = ArtifactNames.readable(relative);
@@ -36,7 +36,7 @@ record ModelFile(
   /**
    * Opens the file's bytes from an offset on.
    *
-   * @throws IOException where they are not, or no longer, the ones that were measured
+   * @throws IOException if they are not those that were measured
    */
   InputStream open(long offset) throws IOException {
     return new MeasuredBlocks(this, SafeTree.read(root, relative), offset);

@@ -3,16 +3,19 @@ package io.gpurunner.storage;
 import io.gpurunner.storage.StorageException.Kind;
 
 /**
- * How an object is cut into parts. Limits: Amazon S3 user guide, "Multipart upload limits".
+ * The parts of an object. Limits: Amazon S3 user guide, "Multipart upload limits".
  *
- * @param partBytes every part's size but the last one's
- * @param parts at least one, though that may be empty
+ * @param partBytes the size of every part but the last
+ * @param parts at least one, which may be empty
  */
 record PartPlan(long lengthBytes, long partBytes, int parts) {
   static final long MAX_OBJECT_BYTES = 5L << 40;
   static final int MAX_PARTS = 10_000;
 
-  /** Large enough to fill a fast line, small enough to send again. */
+  /**
+   * The usual size of a part. It is large enough to fill a fast line, and small enough to send
+   * again.
+   */
   static final long USUAL_PART_BYTES = 16L << 20;
 
   private static final long STEP_BYTES = 1L << 20;
@@ -30,7 +33,7 @@ record PartPlan(long lengthBytes, long partBytes, int parts) {
         lengthBytes, partBytes, Math.max(1, (int) Math.ceilDiv(lengthBytes, partBytes)));
   }
 
-  /** Where a part begins; they are counted from zero. */
+  /** Returns where a part begins. Parts are counted from zero. */
   long offset(int part) {
     return part * partBytes;
   }

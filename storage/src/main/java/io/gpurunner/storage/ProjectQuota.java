@@ -19,18 +19,18 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Gives each volume a project of its own in the file system's quota (ext4 or XFS mounted with
- * {@code prjquota}): a write past the limit fails. But the owner of a file may take it out of its
- * project (FS_IOC_FSSETXATTR, {@code chattr -p}), so the use is measured as where nothing stops it.
- * Needs root, and the programs {@code findmnt}, {@code chattr} and {@code setquota}.
+ * {@code prjquota}). A write beyond the limit fails. But the owner of a file may take it out of its
+ * project (FS_IOC_FSSETXATTR, {@code chattr -p}), so the use is also measured. Needs root, and the
+ * programs {@code findmnt}, {@code chattr} and {@code setquota}.
  */
 final class ProjectQuota implements VolumeLimit {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(15);
   private static final Duration COMMAND_LIMIT = Duration.ofSeconds(30);
 
-  /** Project ids below are for whoever runs the machine. */
+  /** The first project id that is used. Lower ones are for the machine's administrator. */
   private static final long FIRST_PROJECT = 1_000_000;
 
-  /** Lets a volume get over its limit far enough to be seen there. */
+  /** How far a volume may exceed its limit, so that the excess can be seen. */
   private static final long MARGIN_BYTES = 1 << 20;
 
   private static final List<String> FILE_SYSTEMS = List.of("ext4", "xfs");
@@ -47,7 +47,7 @@ final class ProjectQuota implements VolumeLimit {
     this.mountPoint = Path.of(mountOf(jobs).path("target").asText());
   }
 
-  /** What project quota needs that is not here. */
+  /** Returns what project quota needs and this machine lacks. */
   static Optional<String> obstacle(Path jobs) {
     for (String program : List.of("findmnt", "chattr", "setquota")) {
       if (!Command.exists(program)) {
@@ -94,7 +94,7 @@ final class ProjectQuota implements VolumeLimit {
     LoopImages.requireShown(jobRoot, volume);
     Path directory = VolumeLimit.directory(jobRoot, volume);
     String project = Long.toString(project(jobRoot, volume));
-    // The project first, so that no file is ever made outside it.
+    // The project is set first, so that no file is ever created outside it.
     DurableFiles.directory(directory, DurableFiles.OWNER_ONLY);
     Command.require(
         COMMAND_LIMIT, List.of("chattr", "-p", project, "+P", "--", directory.toString()));
@@ -117,7 +117,7 @@ final class ProjectQuota implements VolumeLimit {
             mountPoint.toString()));
   }
 
-  /** The volume's project, chosen and on disk before it is used. */
+  /** Returns the volume's project. It is chosen and on disk before it is used. */
   private long project(Path jobRoot, Volume volume) throws IOException {
     choosing.lock();
     try {

@@ -3,11 +3,11 @@ package io.gpurunner.storage;
 import java.util.Optional;
 
 /**
- * What was put in the store for a job.
+ * The artifacts of a job in the store.
  *
- * @param file the object clients fetch ({@code ds_model.bin}, {@code data.zip}); empty where the
+ * @param file the object that clients fetch ({@code ds_model.bin}, {@code data.zip}); empty if the
  *     model directory held no regular file
- * @param fileCount regular files published
+ * @param fileCount number of published regular files
  * @param totalBytes their size in all
  */
 public record PublishedArtifacts(Optional<String> file, long fileCount, long totalBytes) {}

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 
 /**
- * Exactly so many bytes of a stream: fails where the stream ends early, and where the caller
+ * Passes on an exact number of bytes of a stream. It fails if the stream ends early or the caller
  * cancelled. Every read asks, so a cancelled transfer stops within one buffer.
  */
 final class RangeStream extends FilterInputStream {

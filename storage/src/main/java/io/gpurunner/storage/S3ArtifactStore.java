@@ -37,11 +37,12 @@ import software.amazon.awssdk.services.s3.model.NoSuchUploadException;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
 /**
- * Artifacts in an S3 bucket, Amazon's or a compatible one, under {@code <folder>/<file>}.
+ * Keeps artifacts in an S3 bucket, Amazon's or a compatible one, under {@code <folder>/<file>}.
  * Thread-safe.
  *
  * <p>Memory does not grow with the object: parts are read while they are sent. Every request is
- * bounded in time and tried {@link S3Calls#ATTEMPTS} times at most; longer waiting is the caller's.
+ * bounded in time and tried {@link S3Calls#ATTEMPTS} times at most. The caller decides whether to
+ * wait longer.
  */
 public final class S3ArtifactStore implements ArtifactStore {
   /** The limit of AWS Signature Version 4. */
@@ -50,13 +51,19 @@ public final class S3ArtifactStore implements ArtifactStore {
   private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
   private static final Duration SILENCE_LIMIT = Duration.ofSeconds(60);
 
-  /** Enough for every job of a large machine to upload at once. */
+  /**
+   * The largest number of connections. It is enough for every job of a large machine to upload at
+   * once.
+   */
   private static final int MAX_CONNECTIONS = 256;
 
   private static final int PAGE = 1000;
   private static final int MAX_PAGES = 100;
 
-  /** Outside every job's folder: no job folder's name begins with a dot. */
+  /**
+   * The key of the probe object. It is outside every job's folder, because no folder's name begins
+   * with a dot.
+   */
   private static final String PROBE_KEY = ".gpurunner-probe";
 
   private final S3Settings settings;
@@ -67,9 +74,9 @@ public final class S3ArtifactStore implements ArtifactStore {
   private final AtomicBoolean mayAbort = new AtomicBoolean(true);
 
   /**
-   * Opens the store; nothing is sent yet.
+   * Opens the store. Nothing is sent yet.
    *
-   * @throws StorageException REFUSED where a key file cannot be read
+   * @throws StorageException REFUSED if a key file cannot be read
    */
   public S3ArtifactStore(S3Settings settings) {
     this(settings, S3Calls.CALL_LIMIT);
@@ -91,8 +98,8 @@ public final class S3ArtifactStore implements ArtifactStore {
         S3Client.builder()
             .region(Region.of(settings.region()))
             .credentialsProvider(StaticCredentialsProvider.create(credentials))
-            // Plain bodies: the chunks that the SDK else signs over http are refused by some stores
-            // (empty ones by Ceph 16), and over https nothing is gained by them.
+            // Bodies are plain. The chunks that the SDK would sign over http are refused by some
+            // stores (empty ones by Ceph 16), and over https they gain nothing.
             .serviceConfiguration(
                 S3Configuration.builder()
                     .pathStyleAccessEnabled(settings.pathStyle())
@@ -146,9 +153,9 @@ public final class S3ArtifactStore implements ArtifactStore {
   }
 
   /**
-   * Lists, where that is allowed, and begins an upload that it aborts: proves the right to write
-   * and leaves no object. Where aborting is not allowed, puts an empty object instead, always the
-   * same.
+   * Probes the store. It lists the bucket, if that is allowed. Then it begins an upload and aborts
+   * it: that proves the right to write and leaves no object. If aborting is not allowed, it puts an
+   * empty object instead, always the same one.
    */
   @Override
   public void probe() {
@@ -181,7 +188,7 @@ public final class S3ArtifactStore implements ArtifactStore {
     new S3Upload(client, calls, settings.bucket(), key, content, cancellation).run();
   }
 
-  /** By listing, because the answer to HEAD has no words about what was wrong. */
+  /** Looks for an object by listing, because the answer to HEAD does not say what is wrong. */
   @Override
   public boolean exists(ObjectKey key) {
     return list(key.path()).contents().stream().anyMatch(found -> found.key().equals(key.path()));
@@ -214,7 +221,10 @@ public final class S3ArtifactStore implements ArtifactStore {
         .getUri();
   }
 
-  /** The manifest goes first: no moment in between has one that stands for removed objects. */
+  /**
+   * Removes a folder. The manifest is removed first, so that it never describes objects that are
+   * gone.
+   */
   @Override
   public void deleteAll(JobFolder folder) {
     String prefix = folder.name() + "/";
@@ -238,8 +248,9 @@ public final class S3ArtifactStore implements ArtifactStore {
   }
 
   /**
-   * Needs no right but to get and put: a manifest that may not be deleted is overwritten by an
-   * empty one, which stands for nothing. What else stays is in no later manifest.
+   * Withdraws a folder with only the rights to get and put. A manifest that may not be deleted is
+   * overwritten by an empty one, which announces nothing. Objects that stay are in no later
+   * manifest.
    */
   @Override
   public void withdraw(JobFolder folder) {
@@ -255,8 +266,8 @@ public final class S3ArtifactStore implements ArtifactStore {
   }
 
   /**
-   * By HEAD. Without the right to list, S3 answers 403 for what is not there; and who may neither
-   * list nor get can be told nothing.
+   * Returns whether an object is there, by HEAD. Without the right to list, S3 answers 403 for an
+   * absent object. Without both rights nothing can be known.
    */
   private boolean isThere(String key) {
     try {

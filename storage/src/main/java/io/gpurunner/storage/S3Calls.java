@@ -13,23 +13,25 @@ import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
 
 /**
  * Makes calls to S3, each on a thread of its own and bounded in time. The SDK ends a call that
- * takes too long by interrupting its thread; that must never be a caller's, who may be about to
- * touch the database.
+ * takes too long by interrupting its thread. That must never be the caller's thread, which may be
+ * about to use the database.
  */
 final class S3Calls {
   static final Duration CALL_LIMIT = Duration.ofSeconds(30);
   static final int ATTEMPTS = 3;
 
-  /** A part that goes slower than this has failed. */
+  /** The slowest speed of a part. A slower one has failed. */
   private static final long SLOWEST_BYTES_PER_SECOND = 64 << 10;
 
-  /** Platform threads: what is sent is read from files, which would hold a carrier. */
+  /**
+   * Platform threads, because what is sent is read from files, which would hold a carrier thread.
+   */
   private static final Executor THREADS =
       task -> Thread.ofPlatform().name("s3").daemon().start(task);
 
   private static final Logger log = LoggerFactory.getLogger(S3Calls.class);
 
-  /** For {@link #whereAllowed}. */
+  /** The right for {@link #whereAllowed} to list and abort leftovers. */
   static final String LEFTOVERS =
       "list and abort unfinished uploads, so they stay; let a lifecycle rule of the bucket remove them";
 
@@ -38,7 +40,7 @@ final class S3Calls {
   private final Set<String> denied = ConcurrentHashMap.newKeySet();
 
   /**
-   * @param callLimit of one attempt of a call that carries nothing
+   * @param callLimit the time limit of one attempt of a call without content
    */
   S3Calls(String store, Duration callLimit) {
     this.store = store;
@@ -51,10 +53,10 @@ final class S3Calls {
   }
 
   /**
-   * Makes a call that can be done without.
+   * Makes a call that is not necessary.
    *
-   * @param right what the key may not, and what comes of it; said once
-   * @return whether it was allowed
+   * @param right the right that the key may lack, and what follows from that; it is logged once
+   * @return whether the call was allowed
    */
   boolean whereAllowed(String right, Runnable call) {
     try {
@@ -76,7 +78,7 @@ final class S3Calls {
     return CompletableFuture.supplyAsync(() -> explained(action, call), THREADS);
   }
 
-  /** Waits for a call's end; it has a limit of its own. */
+  /** Waits for the end of a call, which has a time limit of its own. */
   static <T> T wait(CompletableFuture<T> call) {
     try {
       return call.join();
@@ -95,12 +97,13 @@ final class S3Calls {
     } catch (StorageException explained) {
       throw explained;
     } catch (RuntimeException failure) {
-      // Not SdkException alone: what the content throws comes out of the SDK as it is, or wrapped.
+      // This is not only SdkException, because an exception of the content comes out of the SDK as
+      // it is, or wrapped.
       throw S3Errors.explain(store, action, failure);
     }
   }
 
-  /** The limits of a call that carries so many bytes. */
+  /** Returns the limits of a call that carries this many bytes. */
   AwsRequestOverrideConfiguration limits(long bytes) {
     Duration attempt = callLimit.plusSeconds(bytes / SLOWEST_BYTES_PER_SECOND);
     return AwsRequestOverrideConfiguration.builder()

@@ -8,9 +8,12 @@ import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.SdkException;
 
-/** Turns what S3 or the way to it says into this module's exception, in S3's own words. */
+/** Translates errors of S3, or on the way to it, to this module's exception, in S3's own words. */
 final class S3Errors {
-  /** Temporary by their meaning, though some stores send them with a 4xx status. */
+  /**
+   * Error codes that are temporary by their meaning, though some stores send them with a 4xx
+   * status.
+   */
   private static final Set<String> TEMPORARY =
       Set.of(
           "SlowDown",
@@ -52,14 +55,16 @@ final class S3Errors {
           "%s: %s: %s%s".formatted(store, action, words(answer, code), advice(code)),
           failure);
     }
-    // What is neither an answer nor from the way there (a bucket name no URL can hold, say, or a
-    // file that cannot be read) will be the same next time.
+    // An error that is neither an answer nor of the network (a bucket name that no URL can hold, or
+    // a file that cannot be read) will be the same next time.
     Kind kind = failure instanceof SdkException ? Kind.UNAVAILABLE : Kind.REFUSED;
     return new StorageException(
         kind, "%s: %s: %s".formatted(store, action, rootMessage(failure)), failure);
   }
 
-  /** Whether S3 knows who asks and does not allow it, or has no such call at all. */
+  /**
+   * Returns whether S3 knows the caller and does not allow the call, or has no such call at all.
+   */
   static boolean isDenied(StorageException failure) {
     return cause(failure, AwsServiceException.class)
         .filter(

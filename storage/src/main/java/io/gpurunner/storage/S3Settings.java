@@ -5,9 +5,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * Where the S3 bucket is and how to talk to it.
+ * The S3 bucket and how to reach it.
  *
- * @param endpoint empty: Amazon's own for the region
+ * @param endpoint empty for Amazon's own endpoint of the region
  * @param pathStyle whether the bucket is named in the path (most S3-compatible stores) rather than
  *     in the host name
  * @param accessKeyFile holds the access key id; read once, when the store is opened
@@ -22,15 +22,15 @@ public record S3Settings(
     Path secretKeyFile,
     Checksums checksums) {
 
-  /** When the newer checksum headers of Amazon's S3 are sent. */
+  /** When to send the newer checksum headers of Amazon's S3. */
   public enum Checksums {
-    /** Only where the protocol demands one; what S3-compatible stores understand. */
+    /** Only if the protocol demands a checksum. S3-compatible stores understand that. */
     WHEN_REQUIRED,
     /** With every upload; Ceph before 18 and other older stores refuse them. */
     WHEN_SUPPORTED
   }
 
-  /** With the checksums that every store understands. */
+  /** Makes settings with the checksums that every store understands. */
   public S3Settings(
       Optional<URI> endpoint,
       String region,
@@ -42,7 +42,7 @@ public record S3Settings(
         endpoint, region, bucket, pathStyle, accessKeyFile, secretKeyFile, Checksums.WHEN_REQUIRED);
   }
 
-  /** The bucket's place. */
+  /** Returns the bucket's place. */
   public ArtifactPlace.Bucket place() {
     return new ArtifactPlace.Bucket(endpoint, region, bucket);
   }

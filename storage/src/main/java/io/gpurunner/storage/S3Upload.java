@@ -20,17 +20,19 @@ import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 
 /**
- * One object on its way to S3. An object of one part goes by a single request, a larger one as a
- * multipart upload: its parts are read and sent by a few threads at once, straight from the
- * content, so that none is kept in memory.
+ * Uploads one object to S3. An object of one part goes by a single request, a larger one as a
+ * multipart upload. Some threads read and send its parts at once, straight from the content, so
+ * that none is kept in memory.
  */
 final class S3Upload {
   private static final Logger log = LoggerFactory.getLogger(S3Upload.class);
 
-  /** Parts of one object that are sent at once. */
+  /** The number of parts of one object that are sent at once. */
   static final int PARALLEL_PARTS = 4;
 
-  /** An upload leaves one leftover when the agent dies in it. */
+  /**
+   * The largest number of leftovers that are aborted. An upload leaves one if the agent dies in it.
+   */
   private static final int MAX_LEFTOVERS = 1000;
 
   private final S3Client client;
@@ -135,7 +137,7 @@ final class S3Upload {
       try {
         S3Calls.wait(worker);
       } catch (StorageException raised) {
-        // The others stop because of the first; theirs would say only "cancelled".
+        // The others stop because of the first failure. Theirs would only say "cancelled".
         if (failure.isEmpty() || failure.get().kind() == Kind.CANCELLED) {
           failure = Optional.of(raised);
         }
@@ -192,7 +194,8 @@ final class S3Upload {
   }
 
   /**
-   * An agent that died in the middle left its parts, which are paid for until someone removes them.
+   * Aborts what earlier uploads left. The parts of an agent that died are paid for until someone
+   * removes them.
    */
   private void abortLeftovers() {
     calls.whereAllowed(
@@ -227,7 +230,7 @@ final class S3Upload {
                       client.abortMultipartUpload(
                           request -> request.bucket(bucket).key(key.path()).uploadId(uploadId))));
     } catch (StorageException failure) {
-      // The next upload to this key, or the folder's removal, aborts it.
+      // The next upload to this key, or the removal of the folder, aborts it.
       log.warn("{}", failure.getMessage());
     }
   }
@@ -242,7 +245,7 @@ final class S3Upload {
     }
   }
 
-  /** A range of the content as the SDK reads it, opened again where it tries again. */
+  /** A range of the content for the SDK, which opens it again for each retry. */
   private final class Source implements ContentStreamProvider, AutoCloseable {
     private final long offset;
     private final long length;

@@ -22,11 +22,11 @@ import java.util.Set;
 
 /**
  * Reads a directory tree that an untrusted job wrote. Every step is relative to an open directory
- * and refuses links ({@code openat} with {@code O_NOFOLLOW}), so that no name in the tree, nor one
- * exchanged while it is read, leads out of it.
+ * and refuses links ({@code openat} with {@code O_NOFOLLOW}). So no name in the tree leads out of
+ * it, even if it is exchanged while it is read.
  */
 final class SafeTree {
-  /** Characters of a path in a message. */
+  /** The largest number of characters of a path in a message. */
   private static final int MAX_SHOWN = 200;
 
   private static final Set<OpenOption> READ =
@@ -34,7 +34,7 @@ final class SafeTree {
 
   private SafeTree() {}
 
-  /** What an entry is. */
+  /** The kind of an entry. */
   enum Type {
     DIRECTORY,
     FILE,
@@ -55,7 +55,7 @@ final class SafeTree {
         PosixFileAttributes attributes)
         throws IOException;
 
-    /** Called for each directory after all that is in it. */
+    /** Called for each directory after everything in it. */
     default void left(Path relative, PosixFileAttributes attributes) throws IOException {}
   }
 
@@ -73,7 +73,7 @@ final class SafeTree {
     throw new IOException("this file system has no directory handles: " + directory);
   }
 
-  /** The attributes of an entry itself, be it a link. */
+  /** Returns the attributes of an entry itself, even if it is a link. */
   static BasicFileAttributes attributes(DirectoryStream<Path> parent, Path name)
       throws IOException {
     return ((SecureDirectoryStream<Path>) parent)
@@ -82,10 +82,10 @@ final class SafeTree {
   }
 
   /**
-   * Visits everything below a directory. What vanishes while it is walked is passed over.
+   * Visits everything below a directory. An entry that vanishes during the walk is skipped.
    *
-   * @throws UnfitContentException where the tree is larger than the bounds
-   * @throws CancelledException where the caller cancelled
+   * @throws UnfitContentException if the tree is larger than the bounds
+   * @throws CancelledException if the caller cancelled
    */
   static void walk(Path root, TreeBounds bounds, Cancellation cancellation, Visitor visitor)
       throws IOException {
@@ -122,7 +122,7 @@ final class SafeTree {
         try {
           entry(directory, path, depth);
         } catch (NoSuchFileException vanished) {
-          // Removed since its directory was read: as if it had never been there.
+          // It was removed since its directory was read, and counts as if it had never been there.
         }
       }
     }
@@ -178,7 +178,7 @@ final class SafeTree {
     }
   }
 
-  /** The beginning of a path that may be as long as a job likes. */
+  /** Returns the beginning of a path, which may be very long. */
   private static String shortened(Path relative) {
     String text = ArtifactNames.readable(relative.subpath(0, Math.min(3, relative.getNameCount())));
     return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "…";

@@ -1,28 +1,26 @@
 package io.gpurunner.storage;
 
 /**
- * The root of this module's exceptions. Its message names the directory, file or store, what was
- * wrong, and what to do next.
+ * The exception of this module. Its message names the directory, file or store, what was wrong, and
+ * what to do next.
  */
 public final class StorageException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /** What went wrong, for callers that must decide. */
   public enum Kind {
-    /** Worth another try: the store is down, slow, or says so. */
+    /** A retry may help: the store is down or slow, or says so. */
     UNAVAILABLE,
-    /**
-     * Another try will not help: refused credentials, no such bucket, a file that cannot be read.
-     */
+    /** A retry does not help: refused credentials, no such bucket, a file that cannot be read. */
     REFUSED,
     /**
-     * What a job wrote cannot be taken as it is: too many files, too deep, too large for where it
-     * should go; or the disk did not take it. Neither another try nor another store helps.
+     * The job's files cannot be taken as they are: too many files, too deep, too large for the
+     * target; or the disk did not take them. Neither a retry nor another store helps.
      */
     UNFIT,
-    /** No space left. */
+    /** There is no space left. */
     FULL,
-    /** The caller cancelled. */
+    /** The caller cancelled the call. */
     CANCELLED
   }
 
@@ -42,7 +40,7 @@ public final class StorageException extends RuntimeException {
     return kind;
   }
 
-  /** Whether the same call may succeed later. */
+  /** Returns whether the same call may succeed later. */
   public boolean retryable() {
     return switch (kind) {
       case UNAVAILABLE, FULL -> true;

@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.time.Instant;
 
 /**
- * A store in a directory of this machine, whose files are touched on the threads of {@link
+ * A store in a directory of this machine that does its file work on the threads of {@link
  * FileWork}. Thread-safe.
  */
 final class StoreOnThreads implements ArtifactStore {

@@ -1,14 +1,17 @@
 package io.gpurunner.storage;
 
 /**
- * How large a tree that a job wrote may be for it to be walked. An agent has half a gigabyte of
- * memory, and a hostile job all the names it likes.
+ * The largest tree of a job that is walked. An agent has half a gigabyte of memory, and a hostile
+ * job may use any number of names.
  *
  * @param depth directories inside one another: each costs an open file while its inside is visited
- * @param entries files, directories, links and the rest, all counted
+ * @param entries all entries: files, directories, links and others
  * @param nameBytes of the paths of all entries together, below the root
  */
 record TreeBounds(int depth, int entries, long nameBytes) {
-  /** Far more than trainings leave, and about 100 MB of the agent's memory at worst. */
+  /**
+   * The usual bounds: far more than trainings leave, and about 100 MB of the agent's memory at
+   * worst.
+   */
   static final TreeBounds USUAL = new TreeBounds(200, 500_000, 16L << 20);
 }

@@ -15,8 +15,8 @@ import java.util.Set;
 
 /**
  * Copies a tree that an untrusted job wrote into a directory that nothing else writes to. Links are
- * copied as links; pipes, sockets and devices are left out; owners, permissions (but no setuid) and
- * times are kept. On disk when it returns.
+ * copied as links. Pipes, sockets and devices are left out. Owners, permissions (but no setuid) and
+ * times are kept. The copy is on disk when the call returns.
  */
 final class TreeCopy implements SafeTree.Visitor {
   private static final int BUFFER_BYTES = 1 << 20;
@@ -39,11 +39,11 @@ final class TreeCopy implements SafeTree.Visitor {
   }
 
   /**
-   * Makes the target's content what the source's is.
+   * Replaces the content of the target by a copy of the source.
    *
    * @param maxBytes size limit of the volume that holds the target
-   * @throws UnfitContentException where the source is larger, or than {@link TreeBounds#USUAL};
-   *     what was copied so far is removed
+   * @throws UnfitContentException if the source is larger than that, or than {@link
+   *     TreeBounds#USUAL}; what was copied so far is removed
    */
   static void replace(Path source, Path target, long maxBytes, Cancellation cancellation)
       throws IOException {
@@ -83,15 +83,18 @@ final class TreeCopy implements SafeTree.Visitor {
         keepAttributes(copy, attributes);
       }
       case LINK -> {
-        // Directory handles cannot read links. By its path: the worst that an exchanged directory
-        // above it could do is to give another link's text.
+        // Directory handles cannot read links, so the path is used. If somebody exchanges a
+        // directory above it, the worst result is another link's text.
         Files.createSymbolicLink(copy, Files.readSymbolicLink(source.resolve(relative)));
       }
       case SPECIAL -> {}
     }
   }
 
-  /** Only now: copying into a directory changes its time, and it may forbid writing. */
+  /**
+   * Sets the attributes of a directory after its content was copied, because copying changes its
+   * time, and its permissions may forbid writing.
+   */
   @Override
   public void left(Path relative, PosixFileAttributes attributes) throws IOException {
     Path copy = target.resolve(relative);

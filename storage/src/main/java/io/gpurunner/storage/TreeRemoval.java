@@ -13,22 +13,22 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Removes a directory tree that an untrusted job wrote. Follows no link, and needs neither
- * recursion nor memory nor more than three open directories, however deep, wide or numerous its
- * directories are: each is emptied by moving the directories in it up beside the tree's own
- * entries, where the next pass finds them. May be called again after a crash in the middle of it.
+ * Removes a directory tree that an untrusted job wrote. Follows no link. However deep, wide or
+ * numerous its directories are, it needs no recursion, little memory and at most three open
+ * directories: it moves the directories inside a directory up beside the tree's own entries, where
+ * the next pass finds them. May be called again after a crash.
  */
 final class TreeRemoval {
   /**
-   * Each pass removes every entry that it found. Where nothing adds to the tree any more, no more
-   * passes are needed than there are directories, and no file system has so many inodes that this
-   * were too few.
+   * The largest number of passes. Each pass removes every entry that it found. If nothing adds to
+   * the tree, there are at most as many passes as directories, and no file system has that many
+   * inodes.
    */
   private static final int MAX_PASSES = Integer.MAX_VALUE;
 
   private TreeRemoval() {}
 
-  /** Removes the tree; none there is no error. */
+  /** Removes the tree. If there is none, nothing happens. */
   static void remove(Path root) throws IOException {
     if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
       return;
@@ -41,7 +41,7 @@ final class TreeRemoval {
 
   /** Removes everything in a directory, not the directory itself. */
   static void empty(Path root) throws IOException {
-    String movedPrefix = ".removing-" + UUID.randomUUID() + "-"; // no name a job could have used
+    String movedPrefix = ".removing-" + UUID.randomUUID() + "-"; // a name that no job can have used
     AtomicLong moved = new AtomicLong();
     try {
       for (int pass = 0; pass < MAX_PASSES; pass++) {
@@ -55,7 +55,9 @@ final class TreeRemoval {
     throw new IOException("something goes on making directories in " + root);
   }
 
-  /** Removes the entries of a directory, whose own directories come to lie in it instead. */
+  /**
+   * Removes the entries of a directory. The directories inside its directories are moved into it.
+   */
   private static boolean emptyOnce(Path root, String movedPrefix, AtomicLong moved)
       throws IOException {
     boolean any = false;
@@ -108,11 +110,14 @@ final class TreeRemoval {
     try {
       parent.deleteFile(name);
     } catch (NoSuchFileException vanished) {
-      // Somebody else removed it, which is what was wanted.
+      // Somebody else removed it, which is fine.
     }
   }
 
-  /** A directory without write permission keeps even its owner, unless root, from emptying it. */
+  /**
+   * Makes a directory writable. Without write permission even its owner, unless root, cannot empty
+   * it.
+   */
   private static void makeWritable(PosixFileAttributeView view) throws IOException {
     var permissions = view.readAttributes().permissions();
     if (!permissions.containsAll(DurableFiles.OWNER_ONLY)) {

@@ -2,7 +2,9 @@ package io.gpurunner.storage;
 
 import java.io.IOException;
 
-/** What a job wrote cannot be taken as it is; the message says why, and nobody else is to blame. */
+/**
+ * The files of a job cannot be taken as they are. The message says why; only the job is to blame.
+ */
 final class UnfitContentException extends IOException {
   private static final long serialVersionUID = 1L;
 

@@ -1,6 +1,6 @@
 package io.gpurunner.storage;
 
-/** The two directories a job writes to. */
+/** The two directories that a job writes to. */
 public enum Volume {
   CHECKPOINT,
   MODEL

@@ -7,49 +7,48 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * One way to keep a volume within its size. Thread-safe; every step may be taken again after a
- * crash in the middle of it.
+ * A way to keep a volume within its size. Thread-safe; every step may be repeated after a crash.
  */
 interface VolumeLimit {
   /**
-   * A file system has only so many inodes, and a job may make empty files without end. One for so
-   * many bytes is what ext4 itself has (mke2fs.conf), so that volumes which fit the disk by their
-   * sizes do so by their files, too.
+   * The volume size for each file that is allowed. A file system has a limited number of inodes,
+   * and a job may create any number of empty files. One file for this many bytes is the ratio of
+   * ext4 itself (mke2fs.conf). So volumes that fit the disk by their sizes also fit by their files.
    */
   long BYTES_PER_FILE = 16 << 10;
 
-  /** Room for a small volume's many small files. */
+  /** The number of files that even a small volume may hold. */
   long MIN_FILES = 100_000;
 
-  /** How many files, directories and links a volume of this size may hold. */
+  /** Returns how many files, directories and links a volume of this size may hold. */
   static long maxFiles(long limitBytes) {
     return Math.max(MIN_FILES, limitBytes / BYTES_PER_FILE);
   }
 
-  /** Makes the volume's directory, empty and open to every container user, or finds it. */
+  /** Creates the volume's directory, empty and open to every container user, or finds it. */
   void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException;
 
-  /** Sees to it that what is in the volume can be read, also after the machine was started anew. */
+  /** Makes the volume's content readable, also after the machine was booted. */
   void reveal(Path jobRoot, Volume volume) throws IOException;
 
-  /** Bytes the volume takes on disk; none where there is no such volume (any more). */
+  /** Returns the bytes that the volume takes on disk; 0 if there is no such volume. */
   long usedBytes(Path jobRoot, Volume volume) throws IOException;
 
   /**
-   * Files, directories and links in the volume, where only looking keeps them within {@link
-   * #maxFiles}; empty where the kernel refuses more by itself.
+   * Returns the number of files, directories and links in the volume, if only looks keep it within
+   * {@link #maxFiles}. It is empty if the kernel itself refuses more.
    */
   default Optional<Long> countFiles(Path jobRoot, Volume volume) throws IOException {
     return Optional.empty();
   }
 
-  /** Gives back everything but the files. */
+  /** Releases everything but the files. */
   void release(Path jobRoot, Volume volume) throws IOException;
 
   /** See {@link JobVolumes#lookInterval}. */
   Duration lookInterval();
 
-  /** The volume's directory. */
+  /** Returns the volume's directory. */
   static Path directory(Path jobRoot, Volume volume) {
     return jobRoot.resolve(volume.name().toLowerCase(Locale.ROOT));
   }

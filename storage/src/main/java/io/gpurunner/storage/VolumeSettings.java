@@ -3,29 +3,29 @@ package io.gpurunner.storage;
 import java.nio.file.Path;
 
 /**
- * Where jobs' directories are, and how their size limits are enforced.
+ * The place of jobs' directories, and how their size limits are enforced.
  *
- * @param stateDirectory the agent's; jobs are kept below it in {@code jobs}
+ * @param stateDirectory of the agent; jobs are kept below it in {@code jobs}
  * @param reserveBytes kept free on that file system for the agent itself
  */
 public record VolumeSettings(Path stateDirectory, Enforcement enforcement, long reserveBytes) {
-  /** What the agent needs for its database and logs. */
+  /** The reserve that the agent needs for its database and logs. */
   public static final long DEFAULT_RESERVE_BYTES = 1L << 30;
 
-  /** With the usual reserve. */
+  /** Makes settings with the usual reserve. */
   public VolumeSettings(Path stateDirectory, Enforcement enforcement) {
     this(stateDirectory, enforcement, DEFAULT_RESERVE_BYTES);
   }
 
-  /** How a volume is kept within its limit. */
+  /** The ways to keep a volume within its limit. */
   public enum Enforcement {
-    /** Project quota where the file system has it, else watching. */
+    /** Project quota if the file system has it, otherwise watching. */
     AUTO,
-    /** The kernel's project quota: a write past the limit fails. */
+    /** The kernel's project quota: a write beyond the limit fails. */
     PROJECT_QUOTA,
-    /** A file system of its own in a file, for each volume: a write past the limit fails. */
+    /** A file system of its own in a file for each volume: a write beyond the limit fails. */
     IMAGE,
-    /** Looking every few seconds; a job that writes fast gets past its limit for that long. */
+    /** A look every few seconds. A fast job gets beyond its limit until the next look. */
     WATCH
   }
 }

@@ -8,14 +8,14 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Opens the machine's job volumes as they are configured. Called once, at the agent's start. */
+/** Opens the machine's volumes of jobs as configured. Called once, at the agent's start. */
 public final class Volumes {
   private static final Logger log = LoggerFactory.getLogger(Volumes.class);
 
   private Volumes() {}
 
   /**
-   * @throws StorageException REFUSED where the configured enforcement is not to be had here, saying
+   * @throws StorageException REFUSED if the configured enforcement is not possible here, saying
    *     what it lacks
    */
   public static JobVolumes open(VolumeSettings settings) {
@@ -50,8 +50,8 @@ public final class Volumes {
   }
 
   /**
-   * Images are never chosen unasked: they take loop devices and mounts, which whoever runs the
-   * machine should have decided on.
+   * Chooses the way to limit volumes. Images are never chosen by themselves: they need loop devices
+   * and mounts, which the administrator must decide on.
    */
   private static VolumeLimit automatic(Path jobs) {
     Optional<String> obstacle = ProjectQuota.obstacle(jobs);

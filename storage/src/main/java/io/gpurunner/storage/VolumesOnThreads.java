@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 
-/** Volumes whose files are touched on the threads of {@link FileWork} only. Thread-safe. */
+/** Volumes that do their file work on the threads of {@link FileWork} only. Thread-safe. */
 final class VolumesOnThreads implements JobVolumes {
   private final JobVolumes real;
   private final FileWork files;
@@ -44,7 +44,7 @@ final class VolumesOnThreads implements JobVolumes {
     return real.paths(folder);
   }
 
-  /** While its job runs, it is measured on a platform thread already: {@code VolumeWatch}. */
+  /** A running job is measured on a platform thread already: {@code VolumeWatch}. */
   @Override
   public Optional<Overrun> overrun(
       JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {

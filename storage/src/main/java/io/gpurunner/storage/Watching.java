@@ -12,18 +12,18 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Looks how large a volume is; stops nothing by itself.
+ * Measures volumes, and stops nothing by itself.
  *
- * <p>By {@code du}, because the JDK does not tell a file's blocks: only its length, which for a
- * sparse file says nothing. {@code du} counts a file with several names once, follows no link and
- * goes on when files vanish.
+ * <p>It uses {@code du}, because the JDK does not report a file's blocks. It reports only the
+ * length, which says nothing of a sparse file. {@code du} counts a file with several names once,
+ * follows no link, and goes on when files vanish.
  */
 final class Watching implements VolumeLimit {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
   private static final Duration DU_LIMIT = Duration.ofMinutes(2);
   private static final Pattern TOTAL = Pattern.compile("(?m)^([0-9]{1,15})\\s");
 
-  /** Of jobs that were prepared while the volumes were images. */
+  /** The images of jobs that were prepared while volumes were images. */
   private final LoopImages images = new LoopImages(new MachineMounts());
 
   @Override
@@ -51,7 +51,7 @@ final class Watching implements VolumeLimit {
     if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
       return 0;
     }
-    // The exit status is 1 also where only a file vanished meanwhile.
+    // The exit status is 1 also if only a file vanished meanwhile.
     Command.Result result =
         Command.run(DU_LIMIT, List.of("du", unit, "-s", "-x", "--", directory.toString()));
     Matcher total = TOTAL.matcher(result.output());

@@ -7,19 +7,19 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A zip archive of model files that exists nowhere: any range of it is made when it is read.
- * Entries are stored as they are, with size and CRC in front of the data (java.util.zip's
- * ZipInputStream refuses stored entries that name them behind), so the archive's length and layout
- * are known beforehand.
+ * A zip archive of model files that exists nowhere as a whole: any range of it is made when it is
+ * read. Entries are stored as they are, with size and CRC in front of the data (java.util.zip's
+ * ZipInputStream refuses stored entries with these after the data). So the archive's length and
+ * layout are known before it is made.
  *
- * <p>The layout is local header and data of each file, the central directory, the end record; zip64
- * where a number needs it.
+ * <p>The layout is the local header and data of each file, the central directory, and the end
+ * record; zip64 if a number needs it.
  */
 final class ZipContent implements ArtifactContent {
   private final List<ModelFile> files;
 
   /**
-   * Where each segment starts: header and data of file i at 2i and 2i + 1, then the central
+   * The start of each segment: header and data of file i at 2i and 2i + 1, then the central
    * directory's entry of each file, then the end record, and last the whole length.
    */
   private final long[] starts;
@@ -87,7 +87,8 @@ final class ZipContent implements ArtifactContent {
     Reader(long offset) {
       position = offset;
       int found = Arrays.binarySearch(starts, offset);
-      // One before the segment that holds the offset: reading goes on from there, past empty files.
+      // The segment before the one that holds the offset. Reading goes on from there, over empty
+      // files.
       segment = (found >= 0 ? found : -found - 2) - 1;
     }
 

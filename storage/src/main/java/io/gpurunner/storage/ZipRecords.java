@@ -26,7 +26,10 @@ final class ZipRecords {
   private static final short UTF8_NAMES = 0x0800;
   private static final short STORED = 0;
 
-  /** A regular file, rw-r--r--: what a job set is not carried to where it is unpacked. */
+  /**
+   * The mode of every entry: a regular file, rw-r--r--. The job's own modes are not carried to
+   * where it is unpacked.
+   */
   private static final int UNIX_MODE = 0100644;
 
   private ZipRecords() {}
@@ -117,8 +120,8 @@ final class ZipRecords {
   }
 
   /**
-   * Seconds halved, from 1980 to 2107: what the format can say. In UTC, so that it is the same
-   * everywhere.
+   * Returns the time in the archive's format: steps of two seconds, from 1980 to 2107. It is in
+   * UTC, so that it is the same everywhere.
    */
   private static int dosTime(ModelFile file) {
     LocalDateTime time = LocalDateTime.ofInstant(file.modified(), ZoneOffset.UTC);
@@ -132,7 +135,7 @@ final class ZipRecords {
     return date << 16 | clock;
   }
 
-  /** Names are limited where they are made, see {@link ModelDirectory}. */
+  /** Returns the name. {@link ModelDirectory} limits its length. */
   private static byte[] name(ModelFile file) {
     return file.name().getBytes(StandardCharsets.UTF_8);
   }

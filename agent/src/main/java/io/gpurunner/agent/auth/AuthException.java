@@ -1,6 +1,6 @@
 package io.gpurunner.agent.auth;
 
-/** The root of this package's exceptions: a secret or token record that cannot be used. */
+/** The exception of this package: a secret or a token record cannot be used. */
 public final class AuthException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -17,9 +17,9 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Files that only the agent's account reads, written whole or not at all, also through a crash and
- * by several processes at once. What is made belongs to the owner of the directory it is made in:
- * root may issue a token before the service, under its own account, was ever started.
+ * Writes files that only the agent's account reads. Each is written whole or not at all, also
+ * through a crash and with several processes at once. A file belongs to the owner of its directory:
+ * root may issue a token before the service was ever started under its own account.
  */
 public final class PrivateFiles {
   private static final FileAttribute<Set<PosixFilePermission>> FILE_MODE =
@@ -29,7 +29,7 @@ public final class PrivateFiles {
 
   private PrivateFiles() {}
 
-  /** Makes a directory, and those above it, with mode 0700 where they are missing. */
+  /** Creates a directory, and the missing ones above it, with mode 0700. */
   static void createDirectories(Path directory) throws IOException {
     if (Files.isDirectory(directory)) {
       return;
@@ -50,7 +50,7 @@ public final class PrivateFiles {
   }
 
   /**
-   * Makes a file, on disk when this returns.
+   * Creates a file, which is on disk when this returns.
    *
    * @throws FileAlreadyExistsException if there is one; it stays as it is
    */
@@ -64,7 +64,7 @@ public final class PrivateFiles {
     try {
       write(draft, content);
       inheritOwner(draft);
-      // A link, unlike a rename, never replaces what another process has just made.
+      // A link, unlike a rename, never replaces a file that another process has just created.
       Files.createLink(file, draft);
     } finally {
       Files.deleteIfExists(draft);
@@ -84,7 +84,7 @@ public final class PrivateFiles {
     }
   }
 
-  /** Makes the directory's new entry last through a power loss. */
+  /** Makes the directory's new entry survive a power cut. */
   private static void sync(Path directory) throws IOException {
     try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
       channel.force(true);
@@ -98,7 +98,7 @@ public final class PrivateFiles {
     }
     UserPrincipal owner = Files.getOwner(parent);
     UserPrincipal self = Files.getOwner(created, LinkOption.NOFOLLOW_LINKS);
-    // Only root can give files away; anybody else who may write here keeps what they made.
+    // Only root can give files away. Other accounts keep the files that they create.
     if (!owner.equals(self) && self.getName().equals("root")) {
       Files.setOwner(created, owner);
     }

@@ -36,10 +36,10 @@ public final class SecretFiles {
   private SecretFiles() {}
 
   /**
-   * The key in a file; where there is none, a new one is made first, with mode 0600.
+   * Returns the key in a file. If there is none, a new one is created with mode 0600.
    *
-   * @throws AuthException naming the file, if it cannot be read or made, others than its owner can
-   *     read it, or the key is too short
+   * @throws AuthException naming the file, if it cannot be read or created, if others than its
+   *     owner can read it, or if the key is too short
    */
   public static byte[] loadOrCreate(Path file) {
     try {
@@ -56,8 +56,8 @@ public final class SecretFiles {
   }
 
   /**
-   * Finds out what {@link #loadOrCreate} would refuse, and makes nothing. Whether an absent file
-   * could be made is not looked at.
+   * Checks what {@link #loadOrCreate} would refuse, and creates nothing. It does not check whether
+   * an absent file could be created.
    *
    * @throws AuthException as {@link #loadOrCreate}
    */
@@ -74,7 +74,7 @@ public final class SecretFiles {
     try {
       PrivateFiles.createNew(file, line.getBytes(StandardCharsets.US_ASCII));
     } catch (FileAlreadyExistsException another) {
-      // Another process was quicker; its secret is the secret.
+      // Another process was quicker. Its secret counts.
     }
   }
 

@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.regex.Pattern;
 
-/** A token's {@code jti}; safe as a file name. Immutable. */
+/** The {@code jti} of a token, which is safe as a file name. Immutable. */
 public record TokenId(String value) {
   private static final Pattern FORM =
       Pattern.compile(
@@ -23,12 +23,12 @@ public record TokenId(String value) {
     }
   }
 
-  /** An id no token has. */
+  /** Returns an id that no token has. */
   public static TokenId random() {
     return new TokenId(UUID.randomUUID().toString().replace("-", ""));
   }
 
-  /** The id a text stands for, or empty where it cannot be one. */
+  /** Parses an id. It is empty if the text cannot be one. */
   public static Optional<TokenId> parse(String text) {
     return FORM.matcher(text).matches() ? Optional.of(new TokenId(text)) : Optional.empty();
   }

@@ -27,9 +27,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The tokens issued and revoked: a directory with a file {@code <jti>.json} for each token, and a
- * file {@code revoked/<jti>} for each that no longer counts. Nothing is held in memory, so the
- * command line and a running agent see each other's doing at once. Thread-safe.
+ * The issued and revoked tokens: a directory with a file {@code <jti>.json} for each token, and a
+ * file {@code revoked/<jti>} for each revoked one. Nothing is held in memory, so the command line
+ * and a running agent see each other's changes at once. Thread-safe.
  */
 public final class TokenRegistry implements TokenRevocations {
   private static final String SUFFIX = ".json";
@@ -46,18 +46,18 @@ public final class TokenRegistry implements TokenRevocations {
   private final AtomicBoolean unreadable = new AtomicBoolean();
 
   /**
-   * @param directory made when the first token is recorded
+   * @param directory is created when the first token is recorded
    */
   public TokenRegistry(Path directory) {
     this.directory = directory;
     this.revoked = directory.resolve("revoked");
   }
 
-  /** What a wish to revoke came to. */
+  /** The outcome of a revocation. */
   public enum Revocation {
     REVOKED,
     ALREADY_REVOKED,
-    /** No such token on record; nothing was done. */
+    /** There is no such token on record, and nothing was done. */
     UNKNOWN
   }
 
@@ -69,10 +69,10 @@ public final class TokenRegistry implements TokenRevocations {
   public record Entry(IssuedToken token, boolean revoked) {}
 
   /**
-   * Puts a token on record; on disk when this returns. Done before the token is given out, as one
-   * that is not on record could not be found to be revoked.
+   * Records a token. The record is on disk when this returns. A token is recorded before it is
+   * given out, because a token that is not on record cannot be found to be revoked.
    *
-   * @throws AuthException if it cannot be written
+   * @throws AuthException if the record cannot be written
    */
   public void record(IssuedToken token) {
     ObjectNode content =
@@ -93,7 +93,7 @@ public final class TokenRegistry implements TokenRevocations {
   }
 
   /**
-   * All tokens on record, the newest first.
+   * Returns all tokens on record, the newest first.
    *
    * @throws AuthException naming the record that cannot be read
    */
@@ -120,9 +120,9 @@ public final class TokenRegistry implements TokenRevocations {
   }
 
   /**
-   * Makes a token count no longer, from now on and for good.
+   * Revokes a token for good.
    *
-   * @throws AuthException if it cannot be written
+   * @throws AuthException if the revocation cannot be written
    */
   public Revocation revoke(TokenId id) {
     if (Files.notExists(file(id))) {

@@ -4,11 +4,11 @@ import io.gpurunner.api.ApiLimits;
 import java.util.regex.Pattern;
 
 /**
- * Who a token speaks for, as it goes into the token, the ledger and every log line: 1 to {@link
+ * The user of a token, as it is written into the token, the ledger and every log line: 1 to {@link
  * ApiLimits#MAX_USER_CHARACTERS} printable characters, no blank at either end. Immutable.
  */
 public record UserName(String value) {
-  /** What is accepted, for messages. */
+  /** The accepted form, for messages. */
   public static final String ACCEPTED =
       "1 to "
           + ApiLimits.MAX_USER_CHARACTERS

@@ -28,18 +28,18 @@ public sealed interface AddressPattern {
   }
 
   /**
-   * Whether a receiver is meant.
+   * Returns whether the entry means a receiver.
    *
    * @param host the host of the callback's URL, as the user wrote it
-   * @param address what it resolved to, or an IPv4 address that one carries inside
+   * @param address what it resolved to, or an IPv4 address inside that address
    */
   boolean matches(String host, InetAddress address);
 
-  /** The entry as the configuration file writes it. */
+  /** Returns the entry as the configuration file writes it. */
   @Override
   String toString();
 
-  /** An address is a network of one. */
+  /** A network. A single address is a network of one. */
   record Network(InetAddress address, int prefixBits) implements AddressPattern {
     private static final Pattern FORM =
         Pattern.compile(
@@ -84,7 +84,7 @@ public sealed interface AddressPattern {
       return name.equals(canonical(host));
     }
 
-    /** A dot at the end only says that the name is complete. */
+    /** Returns the name without a dot at the end, which only says that the name is complete. */
     private static String canonical(String name) {
       String lower = name.toLowerCase(Locale.ROOT);
       return lower.endsWith(".") ? lower.substring(0, lower.length() - 1) : lower;

@@ -10,17 +10,18 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Who may be called back (contract section 5), so that a job's author cannot make the agent reach
- * what only the agent can reach. Asked at submission and again at every try. Blocks for name
- * resolution; thread-safe.
+ * Decides which receivers may be called (contract section 5), so that a job's author cannot use the
+ * agent to reach what only the agent can reach. It is asked at submission and again at every try.
+ * Blocks for name resolution; thread-safe.
  */
 public final class AddressPolicy {
   private static final int MAX_URL_LENGTH = 2048;
   private static final int MAX_PORT = 65_535;
 
   /**
-   * Where clouds serve a machine's credentials, beyond the link-local ranges: EC2 over IPv6, Google
-   * over IPv6, Alibaba Cloud, Oracle Cloud, Azure (each from the cloud's own documentation).
+   * The addresses at which clouds serve a machine's credentials, beyond the link-local ranges: EC2
+   * over IPv6, Google over IPv6, Alibaba Cloud, Oracle Cloud, Azure (each from the cloud's own
+   * documentation).
    */
   private static final List<AddressPattern> METADATA =
       List.of(
@@ -41,7 +42,7 @@ public final class AddressPolicy {
   private final HostResolver resolver;
 
   /**
-   * @param allow loopback receivers that may be called all the same
+   * @param allow loopback receivers that may be called
    * @param deny receivers that may not be called; counts before {@code allow}
    */
   public AddressPolicy(
@@ -102,7 +103,7 @@ public final class AddressPolicy {
     return Optional.empty();
   }
 
-  /** The host as resolvers take it: an IPv6 literal without its brackets. */
+  /** Returns the host in the form for resolvers: an IPv6 literal without its brackets. */
   private static String host(URI url) {
     String host = WebAuthority.of(url).orElseThrow().host();
     return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
@@ -148,17 +149,19 @@ public final class AddressPolicy {
     return host + " resolves to " + literal + (itself ? ", which" : carried);
   }
 
-  /** What came of judging a URL. */
+  /** The verdict on a URL. */
   public sealed interface Verdict {
     /**
-     * @param addresses what the host resolved to, without names: to be connected to as they are
+     * @param addresses the host's addresses, without names; connections go to exactly these
      */
     record Allowed(List<InetAddress> addresses) implements Verdict {}
 
-    /** Not now and not later, as long as name and configuration stay what they are. */
+    /**
+     * The receiver may not be called, now or later, unless its name or the configuration changes.
+     */
     record Refused(String reason) implements Verdict {}
 
-    /** Nothing to judge; may change by itself. */
+    /** There is no address to judge. That may change by itself. */
     record Unresolved(String reason) implements Verdict {}
   }
 }

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.net.URI;
 import java.util.Optional;
 
-/** The text a callback carries. */
+/** The body of a callback. */
 public final class CallbackBody {
   private CallbackBody() {}
 

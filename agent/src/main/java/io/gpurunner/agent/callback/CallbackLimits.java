@@ -3,13 +3,13 @@ package io.gpurunner.agent.callback;
 import java.time.Duration;
 
 /**
- * What one try may cost.
+ * The limits of one try.
  *
- * @param connect to be connected to one address, TLS included
- * @param response from connected to the answer's last header
- * @param drain to read what is left of the answer, which nobody needs
- * @param drainBytes of the answer that are read before the connection is closed on it
- * @param addresses of one host that are tried in turn
+ * @param connect time to connect to one address, with TLS
+ * @param response time from the connection to the answer's last header
+ * @param drain time to read the rest of the answer, which nobody needs
+ * @param drainBytes how much of the answer is read before the connection is closed
+ * @param addresses how many addresses of one host are tried in turn
  */
 record CallbackLimits(
     Duration connect, Duration response, Duration drain, long drainBytes, int addresses) {

@@ -1,8 +1,8 @@
 package io.gpurunner.agent.callback;
 
 /**
- * Outbound port: one try at one callback. Blocks, bounded in time; called on virtual threads.
- * Thread-safe. Trying again is the caller's business ({@link RetrySchedule}).
+ * Port: makes one try at a callback. Blocks for a bounded time; called on virtual threads.
+ * Thread-safe. Retries are the caller's work ({@link RetrySchedule}).
  */
 @FunctionalInterface
 public interface CallbackSender {

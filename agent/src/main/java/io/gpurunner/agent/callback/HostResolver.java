@@ -4,7 +4,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.List;
 
-/** Outbound port: names to addresses. Blocking, bounded in time; thread-safe. */
+/** Port: resolves names to addresses. Blocks for a bounded time; thread-safe. */
 @FunctionalInterface
 public interface HostResolver {
   /**

@@ -50,7 +50,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   }
 
   /**
-   * @param base what tests bring along: whom to trust
+   * @param base options that tests set: whom to trust
    */
   HttpCallbackSender(
       Vertx vertx,
@@ -75,7 +75,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
         vertx
             .httpClientBuilder()
             .with(options)
-            // What breaks a connection is told by its request's result; the log is not for every
+            // The result of the request tells what broke the connection. The log is not for every
             // receiver's faults.
             .withConnectHandler(connection -> connection.exceptionHandler(broken -> {}))
             .build();
@@ -95,7 +95,10 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     client.close();
   }
 
-  /** Goes on to the next address only where the one before took no connection. */
+  /**
+   * Tries the addresses in turn. It goes on to the next one only if it could not connect to the one
+   * before.
+   */
   private CallbackResult sendToAny(CallbackDelivery delivery, List<InetAddress> addresses) {
     Optional<String> refused = Optional.empty();
     for (InetAddress address :
@@ -104,7 +107,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
       try {
         return exchange(await(connecting, limits.connect()), delivery.body());
       } catch (CompletionException failure) {
-        // Where it connects after all, nobody waits for it any more.
+        // If it connects later, nobody waits for it.
         connecting.onSuccess(HttpCallbackSender::hangUp);
         refused =
             Optional.of(
@@ -120,7 +123,8 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private CallbackResult exchange(HttpClientRequest request, String body) {
     try {
       Promise<Void> drained = Promise.promise();
-      // Asked for before sending: on a machine under load the answer may else be over before.
+      // This is requested before sending. On a busy machine the answer may otherwise be over
+      // already.
       Future<Integer> answered = request.response().map(answer -> drain(answer, drained));
       request.send(body);
       int status = await(answered, limits.response());
@@ -151,9 +155,9 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   }
 
   /**
-   * Takes in a small answer whole, because some receivers give up their work when the caller hangs
-   * up on them; a long or slow one is not waited for. Runs on the event loop, before the answer's
-   * first byte.
+   * Reads a small answer whole, because some receivers stop their work when the caller closes the
+   * connection. A long or slow answer is not waited for. Runs on the event loop, before the
+   * answer's first byte.
    */
   private int drain(HttpClientResponse answer, Promise<Void> drained) {
     AtomicLong bytes = new AtomicLong();

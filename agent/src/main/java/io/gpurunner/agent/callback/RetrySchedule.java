@@ -5,17 +5,17 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /**
- * When a callback is tried again: after seconds at first, doubling up to hours, each time a random
- * part earlier so that many callbacks to one receiver spread out. Pure but for the generator;
- * thread-safe if the generator is.
+ * Decides when a callback is retried: after seconds at first, then after twice the time, up to
+ * hours. Each time is earlier by a random part, so that many callbacks to one receiver spread out.
+ * Pure except for the generator; thread-safe if the generator is.
  */
 public final class RetrySchedule {
   private static final Duration FIRST_DELAY = Duration.ofSeconds(5);
 
-  /** Between two tries. */
+  /** The longest time between two tries. */
   public static final Duration LONGEST_DELAY = Duration.ofHours(6);
 
-  /** Five seconds doubled this often is past the longest delay. */
+  /** Five seconds, doubled this many times, is more than the longest delay. */
   private static final int MAX_DOUBLINGS = 13;
 
   private final Duration retryFor;
@@ -30,12 +30,12 @@ public final class RetrySchedule {
   }
 
   /**
-   * How long to wait before the next try: half to the whole of the doubled delay. The last try
-   * falls on the end of the time allowed.
+   * Returns the time until the next try: between half and the whole of the doubled delay. The last
+   * try is at the end of the allowed time.
    *
    * @param triesMade at least 1
    * @param sinceFirstTry time since the first try
-   * @return empty where the time is used up and the callback is given up
+   * @return empty if the time is used up and the callback is given up
    */
   public Optional<Duration> delayAfter(int triesMade, Duration sinceFirstTry) {
     Duration left = retryFor.minus(sinceFirstTry);

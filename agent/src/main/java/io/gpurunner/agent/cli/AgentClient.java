@@ -19,7 +19,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** Speaks to the agent that runs on this machine under the same configuration. */
+/** Calls the agent that runs on this machine under the same configuration. */
 final class AgentClient {
   private static final Duration CONNECT_LIMIT = Duration.ofSeconds(5);
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
@@ -36,8 +36,8 @@ final class AgentClient {
         new HttpClientOptions()
             .setKeepAlive(false)
             .setConnectTimeout(Math.toIntExact(CONNECT_LIMIT.toMillis()));
-    // The certificate names the public host, not the loopback address the agent is reached at; so
-    // its own certificate is trusted, and no other.
+    // The certificate names the public host, not the loopback address at which the agent is
+    // reached. So its own certificate is trusted, and no other.
     config
         .tls()
         .ifPresent(
@@ -64,7 +64,8 @@ final class AgentClient {
             .setPort(config.port())
             .setURI(path)
             .putHeader("Authorization", "Bearer " + token);
-    // Nested, so that the body is asked for on the event loop before it can have passed.
+    // The calls are nested, so that the body is requested on the event loop before it can have
+    // passed.
     Future<String> answer =
         client
             .request(request)
@@ -122,7 +123,10 @@ final class AgentClient {
     }
   }
 
-  /** An agent that listens on every address is reached over loopback. */
+  /**
+   * Returns the host at which the agent is reached. An agent that listens on every address is
+   * reached over loopback.
+   */
   private String reachableHost() {
     return switch (config.host()) {
       case "0.0.0.0" -> "127.0.0.1";

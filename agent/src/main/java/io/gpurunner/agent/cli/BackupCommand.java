@@ -10,7 +10,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code gpurunner backup}: copies the ledger's file itself, whether the agent runs or not. */
+/** {@code gpurunner backup}: copies the ledger. The agent may run or not. */
 @Command(
     name = "backup",
     description = {

@@ -1,6 +1,6 @@
 package io.gpurunner.agent.cli;
 
-/** A command that could not do what it was asked, for a reason its user should read. */
+/** A command has failed for a reason that its user should read. */
 final class CommandFailedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -11,7 +11,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code gpurunner config check}: says what is wrong, or what holds with every default filled in.
+ * {@code gpurunner config check}: shows what is wrong, or the whole configuration with every
+ * default.
  */
 @Command(
     name = "check",

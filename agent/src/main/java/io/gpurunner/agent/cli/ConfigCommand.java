@@ -4,7 +4,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** {@code gpurunner config}: the group of what is below it. */
+/** {@code gpurunner config}: the group of its subcommands. */
 @Command(
     name = "config",
     description = "Check the configuration.",

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** {@code --config F}, which every command takes. */
+/** The option {@code --config F}, which every command has. */
 final class ConfigOption {
   @Option(
       names = "--config",
@@ -18,7 +18,7 @@ final class ConfigOption {
     return ConfigFile.loadOrDefaults(file);
   }
 
-  /** The file that {@link #load} reads. */
+  /** Returns the file that {@link #load} reads. */
   Path file() {
     return file.orElse(ConfigFile.DEFAULT_PATH);
   }

@@ -6,7 +6,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The command without a subcommand: nothing to do. */
+/** The command without a subcommand, which does nothing. */
 @Command(
     name = "gpurunner",
     description = "Runs training jobs on the GPUs of this machine.",

@@ -23,7 +23,7 @@ import java.util.stream.Stream;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.X509KeyManager;
 
-/** Whether the API's certificate and key can be served with. Pure but for reading them. */
+/** Checks whether the API can use its certificate and key. Pure except that it reads them. */
 final class PemFiles {
   private static final String CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 
@@ -32,14 +32,15 @@ final class PemFiles {
 
   private PemFiles() {}
 
-  /** What is wrong, naming the key of the configuration and the file. */
+  /** Returns what is wrong, naming the key of the configuration and the file. */
   static List<String> faults(TlsConfig tls) {
     Optional<String> certificate =
         certificateFault(tls.certificate())
             .map(why -> "http.tls.certificate: " + tls.certificate() + " " + why);
     Optional<String> key =
         unreadable(tls.key())
-            // Read by the library that serves with it, which needs the certificate too.
+            // The library that serves with it reads it here too, and needs the certificate for
+            // that.
             .or(() -> certificate.isPresent() ? Optional.empty() : keyFault(tls))
             .map(why -> "http.tls.key: " + tls.key() + " " + why);
     return Stream.of(certificate, key).flatMap(Optional::stream).toList();
@@ -116,7 +117,7 @@ final class PemFiles {
         }
       }
     }
-    return true; // a kind of key that is not known here is left to the handshake
+    return true; // a kind of key that is unknown here is left to the handshake
   }
 
   private static boolean signs(PrivateKey key, PublicKey certified)

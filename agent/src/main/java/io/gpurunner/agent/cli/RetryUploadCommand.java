@@ -19,7 +19,10 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code gpurunner retry-upload}: asks the running agent, as an admin for one minute. */
+/**
+ * {@code gpurunner retry-upload}: asks the running agent, as an admin whose token is good for a
+ * minute.
+ */
 @Command(
     name = "retry-upload",
     description = "Upload a finished job's artifacts that could not be uploaded before.",

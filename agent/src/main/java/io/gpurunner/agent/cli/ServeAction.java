@@ -2,7 +2,7 @@ package io.gpurunner.agent.cli;
 
 import io.gpurunner.agent.config.AgentConfig;
 
-/** What {@code gpurunner serve} does; given to the command line by {@code Main}. */
+/** The action of {@code gpurunner serve}, which {@code Main} gives to the command line. */
 @FunctionalInterface
 public interface ServeAction {
   /**

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The files that {@code serve} needs, looked at before it starts and by {@code config check}, as
- * the user that runs the command. Makes and changes nothing. Not thread-safe: one look.
+ * Checks the files that {@code serve} needs, before it starts and for {@code config check}, as the
+ * user that runs the command. Creates and changes nothing. Not thread-safe: one check.
  */
 final class ServeFiles {
   private static final int MAX_KEY_FILE_BYTES = 4096;
@@ -46,7 +46,7 @@ final class ServeFiles {
     }
   }
 
-  /** A directory that is there, or can be made below the nearest one that is. */
+  /** Checks a directory that exists, or can be created below the nearest one that does. */
   private void creatable(String key, Path directory) {
     Path nearest = directory;
     while (Files.notExists(nearest)) {
@@ -70,7 +70,10 @@ final class ServeFiles {
     }
   }
 
-  /** An absent secret is made; below the state directory that was looked at already. */
+  /**
+   * Checks the place of a secret. An absent secret is created later. The state directory was
+   * checked already.
+   */
   private void roomForSecret(AgentConfig config) {
     Path file = config.auth().secretFile();
     if (Files.notExists(file) && !file.startsWith(config.stateDir())) {
@@ -82,7 +85,7 @@ final class ServeFiles {
     faults.addAll(PemFiles.faults(tls));
   }
 
-  /** As the store reads it when it is opened. */
+  /** Reads a key file as the store reads it. */
   private void key(String key, Path file) {
     byte[] content;
     try (var in = Files.newInputStream(file)) {

@@ -4,7 +4,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** {@code gpurunner token}: the group of the three below it. */
+/** {@code gpurunner token}: the group of its subcommands. */
 @Command(
     name = "token",
     description = "Issue, list and revoke API tokens.",

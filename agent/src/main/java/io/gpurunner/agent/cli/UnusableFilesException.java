@@ -2,7 +2,10 @@ package io.gpurunner.agent.cli;
 
 import java.util.List;
 
-/** Files that the configuration names and {@code serve} cannot work with: all of them at once. */
+/**
+ * Files that the configuration names cannot be used by {@code serve}. The exception names all of
+ * them.
+ */
 final class UnusableFilesException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

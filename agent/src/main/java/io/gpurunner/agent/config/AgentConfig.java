@@ -3,10 +3,10 @@ package io.gpurunner.agent.config;
 import java.nio.file.Path;
 
 /**
- * Everything an administrator can set, complete and checked: a value of this type never holds a
- * default left to be filled in. Made by {@link ConfigFile}; immutable.
+ * Everything that an administrator can set, complete and checked, with every default filled in.
+ * Made by {@link ConfigFile}; immutable.
  *
- * @param stateDir where the agent keeps everything it must not lose; absolute
+ * @param stateDir where the agent keeps everything that it must not lose; absolute
  */
 public record AgentConfig(
     Path stateDir,
@@ -20,27 +20,27 @@ public record AgentConfig(
     StoreConfig store,
     CallbacksConfig callbacks) {
 
-  /** The configuration of an empty file. */
+  /** Returns the configuration of an empty file. */
   public static AgentConfig defaults() {
     return ConfigFile.parse("defaults", "");
   }
 
-  /** The record of jobs: a database's path, without the suffix of its file. */
+  /** Returns the path of the ledger's database, without the suffix of its file. */
   public Path ledger() {
     return stateDir.resolve("ledger");
   }
 
-  /** The directory of the secrets that are not named one by one in the file. */
+  /** Returns the directory of the secrets that the file does not name. */
   public Path secretsDirectory() {
     return stateDir.resolve("secrets");
   }
 
-  /** The key callbacks are signed with. */
+  /** Returns the file of the key that signs callbacks. */
   public Path callbackKeyFile() {
     return secretsDirectory().resolve("callback.key");
   }
 
-  /** Where issued and revoked tokens are on record. */
+  /** Returns the directory of the records of issued and revoked tokens. */
   public Path tokensDirectory() {
     return stateDir.resolve("tokens");
   }

@@ -5,10 +5,10 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Whom callbacks may reach, and for how long delivery is tried.
+ * The receivers that callbacks may reach, and how long delivery is tried.
  *
  * @param retryFor time from the first try to the last
- * @param allow loopback receivers that may be called all the same
+ * @param allow loopback receivers that may be called
  * @param deny receivers that may not be called; counts before {@code allow}
  */
 public record CallbacksConfig(

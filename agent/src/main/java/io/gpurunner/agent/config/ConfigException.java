@@ -2,7 +2,7 @@ package io.gpurunner.agent.config;
 
 import java.util.List;
 
-/** A configuration that cannot be used, with everything that is wrong with it. */
+/** The configuration cannot be used. The exception names everything that is wrong with it. */
 public final class ConfigException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -16,7 +16,7 @@ public final class ConfigException extends RuntimeException {
     this.errors = List.copyOf(errors);
   }
 
-  /** What is wrong, in the order of the file; one line each. */
+  /** Returns what is wrong, one line each, in the order of the file. */
   public List<String> errors() {
     return errors;
   }

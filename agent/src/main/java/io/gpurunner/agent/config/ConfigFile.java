@@ -27,7 +27,7 @@ import org.snakeyaml.engine.v2.schema.CoreSchema;
 
 /** Reads {@code gpurunner.yaml}. Stateless; called once at the start of every command. */
 public final class ConfigFile {
-  /** Read where the command line names no other file. */
+  /** The file that is read if the command line names no other. */
   public static final Path DEFAULT_PATH = Path.of("/etc/gpurunner/gpurunner.yaml");
 
   private static final int MAX_FILE_BYTES = 256 * 1024;
@@ -80,7 +80,7 @@ public final class ConfigFile {
   }
 
   private static Optional<MappingNode> root(String name, String yaml) {
-    // Keys that are no words are allowed here and refused by Section, which names their line.
+    // Keys that are not words are allowed here. Section refuses them and names their line.
     LoadSettings settings =
         LoadSettings.builder()
             .setLabel(name)
@@ -106,7 +106,7 @@ public final class ConfigFile {
     }
   }
 
-  /** The composer recurses: what is nested without end must not reach it. */
+  /** Refuses deep nesting. The composer recurses, so endless nesting must not reach it. */
   private static void requireShallow(String name, Iterable<Event> events) {
     int depth = 0;
     for (Event event : events) {

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 
-/** The schema: every key with its default and its form, then what keys demand of one another. */
+/** The schema: every key with its default and its form, and the rules between keys. */
 final class ConfigReader {
   /** Amazon's limit for a URL signed with AWS Signature Version 4. */
   private static final Duration MAX_S3_URL_EXPIRY = Duration.ofDays(7);
@@ -215,8 +215,8 @@ final class ConfigReader {
   }
 
   /**
-   * A file that somebody else must have put there. What cannot be looked at (no permission) passes
-   * here and is reported by whoever opens it.
+   * Reads the path of a file that somebody else provides. A file that cannot be looked at (no
+   * permission) passes here, and its reader reports it.
    */
   private static Optional<Path> existingFile(Section section, String key) {
     Optional<Path> file = section.optional(key, ValueForms.ABSOLUTE_PATH);

@@ -8,9 +8,9 @@ import java.net.URI;
  * @param host {@code unix:///path} or {@code tcp://host:port}
  */
 public record DockerConfig(URI host, GpuAccess gpuAccess) {
-  /** How GPUs reach a container. */
+  /** How a container gets GPUs. */
   public enum GpuAccess {
-    /** Found out from the engine. */
+    /** The way is found out from the engine. */
     AUTO,
     /** The NVIDIA container runtime's device request. */
     RUNTIME,

@@ -10,7 +10,10 @@ import java.util.stream.Collectors;
 public final class EffectiveConfig {
   private EffectiveConfig() {}
 
-  /** The text; holds no secret, as secrets are files and only their paths are configuration. */
+  /**
+   * Returns the text. It holds no secret, because secrets are files and the configuration has only
+   * their paths.
+   */
   public static String render(AgentConfig config) {
     HttpConfig http = config.http();
     S3Config s3 = config.store().s3();

@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.snakeyaml.engine.v2.exceptions.Mark;
 
-/** What is wrong with a file, gathered while it is read. */
+/** Collects what is wrong with a file while it is read. */
 final class Findings {
   private static final int MAX_FINDINGS = 100;
 
@@ -50,7 +50,7 @@ final class Findings {
     if (findings.isEmpty()) {
       return;
     }
-    // What has no line (a key that is missing) comes last; sorting keeps the order within a line.
+    // A finding without a line (a missing key) comes last. Sorting keeps the order within a line.
     findings.sort(Comparator.comparingInt(found -> found.line.orElse(Integer.MAX_VALUE)));
     List<String> lines =
         new ArrayList<>(findings.stream().limit(MAX_FINDINGS).map(this::text).toList());
@@ -71,7 +71,10 @@ final class Findings {
         .orElseGet(() -> "unknown key; accepted: " + String.join(", ", unknown.siblings));
   }
 
-  /** The near miss of the same section, or the same word at its right place in the file. */
+  /**
+   * Returns a key that may be meant: a similar one of the same section, or the same word at its
+   * right place in the file.
+   */
   private Optional<String> meant(Unknown unknown) {
     String name = unknown.name.toLowerCase(Locale.ROOT).replace('_', '-');
     int tolerance = Math.max(1, Math.min(name.length(), 9) / 3);
@@ -86,8 +89,8 @@ final class Findings {
   }
 
   /**
-   * How many letters were added, left out, mistaken or swapped with their neighbour (optimal string
-   * alignment).
+   * Returns how many letters were added, left out, mistaken or swapped with their neighbour
+   * (optimal string alignment).
    */
   static int distance(String left, String right) {
     int[][] cost = new int[left.length() + 1][right.length() + 1];

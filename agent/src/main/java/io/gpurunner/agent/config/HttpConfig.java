@@ -13,7 +13,10 @@ import java.util.Optional;
  * @param tls TLS when present, plain HTTP otherwise
  */
 public record HttpConfig(String host, int port, URI publicUrl, Optional<TlsConfig> tls) {
-  /** The public URL of an agent that is told none: {@code http(s)://<host>:<port>}. */
+  /**
+   * Returns the public URL of an agent whose configuration names none: {@code
+   * http(s)://<host>:<port>}.
+   */
   static URI derivedPublicUrl(String host, int port, boolean tls) {
     String bracketed = host.contains(":") ? "[" + host + "]" : host;
     return URI.create((tls ? "https://" : "http://") + bracketed + ":" + port);

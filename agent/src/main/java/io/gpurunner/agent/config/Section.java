@@ -18,10 +18,10 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
 
 /**
- * One mapping of the file while it is read. Each key is asked for once; what nobody asked for is
- * unknown. A bad value is reported and its default goes on in its place, so that one reading finds
- * every error. Aliases need no limit of their own: each names a node that is read as often as the
- * fixed schema asks for it, never expanded.
+ * A mapping of the file while it is read. Each key is asked for once, and a key that nobody asks
+ * for is unknown. A bad value is reported and replaced by its default, so that one reading finds
+ * every error. Aliases need no limit of their own: the schema is fixed, and each alias is read only
+ * as often as the schema asks for it.
  */
 final class Section {
   private static final int MAX_LIST_LENGTH = 1024;
@@ -65,7 +65,7 @@ final class Section {
     return optional(key, form).orElse(fallback);
   }
 
-  /** For a default that follows from other keys. */
+  /** Reads a key whose default follows from other keys. */
   <T> T value(String key, Supplier<T> fallback, ValueForm<T> form) {
     return optional(key, form).orElseGet(fallback);
   }
@@ -106,25 +106,30 @@ final class Section {
     return new Section(prefix + key + ".", mapping, findings);
   }
 
-  /** Whether the key's own value was found bad, so that nothing more need be said of it. */
+  /**
+   * Returns whether the key's own value is wrong already. Then nothing more has to be said of it.
+   */
   boolean hasError(String key) {
     return bad.contains(key);
   }
 
-  /** Reports what is wrong with a key in view of other keys, at its line where the file has it. */
+  /** Reports a conflict of a key with other keys, at the key's line if the file has it. */
   void error(String key, String message) {
     Optional<Mark> mark = Optional.ofNullable(marks.get(key));
     findings.add(mark, prefix + key, message);
   }
 
-  /** Reports the keys that nobody asked for. */
+  /** Reports the unknown keys. */
   void close() {
     for (String name : unread.keySet()) {
       findings.unknown(Optional.ofNullable(marks.get(name)), prefix, name, known);
     }
   }
 
-  /** The key's node, or empty where the key is absent or has no value: both mean the default. */
+  /**
+   * Returns the key's node. It is empty if the key is absent or has no value. Both mean the
+   * default.
+   */
   private Optional<Node> take(String key) {
     known.add(key);
     findings.know(prefix + key);
@@ -168,7 +173,10 @@ final class Section {
         .orElseThrow(() -> new IllegalStateException("the parser keeps marks"));
   }
 
-  /** Text of the file as a message may show it: one line, bounded, nothing a terminal acts on. */
+  /**
+   * Returns text of the file for a message: one line, bounded, without anything that a terminal
+   * acts on.
+   */
   static String shown(String text) {
     String start = text.length() <= MAX_SHOWN_LENGTH ? text : text.substring(0, MAX_SHOWN_LENGTH);
     String clean = start.replaceAll("[\\p{Cntrl}\\p{Cf}\\p{Cs}]", "?");

@@ -6,11 +6,11 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * Where finished jobs' artifacts go.
+ * The store for the artifacts of finished jobs.
  *
  * @param urlExpiry how long a signed URL works; at most seven days with {@link Type#S3}
- * @param retryFor how long an upload is tried before the job fails for it
- * @param s3 what is known of the bucket; complete (bucket and both key files) with {@link Type#S3}
+ * @param retryFor how long an upload is tried before the job fails
+ * @param s3 the settings of the bucket; complete (bucket and both key files) with {@link Type#S3}
  */
 public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Config s3) {
   /** The kinds of stores. */
@@ -19,11 +19,11 @@ public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Co
     S3
   }
 
-  /** When request bodies carry a checksum, and answers' checksums are verified. */
+  /** When request bodies carry a checksum, and the checksums of answers are verified. */
   public enum Checksums {
-    /** Only where the operation demands one; the choice that older S3 servers understand. */
+    /** Only if the operation demands one. Older S3 servers understand this choice. */
     WHEN_REQUIRED,
-    /** Wherever the operation can carry one. */
+    /** Whenever the operation can carry one. */
     WHEN_SUPPORTED
   }
 

@@ -1,7 +1,7 @@
 package io.gpurunner.agent.config;
 
 /**
- * What one kind of value looks like.
+ * The form of one kind of value.
  *
  * @param accepted what is accepted, for the message: {@code a whole number from 1 to 65535}
  * @param reader turns the file's text into the value, or throws {@link IllegalArgumentException}

@@ -142,7 +142,7 @@ final class ValueForms {
         });
   }
 
-  /** The constants of an enum, written in lower case with dashes. */
+  /** Makes the form of an enum, whose constants are written in lower case with dashes. */
   static <E extends Enum<E>> ValueForm<E> word(Class<E> type) {
     E[] constants = type.getEnumConstants();
     String words =
@@ -156,7 +156,7 @@ final class ValueForms {
                 .orElseThrow(IllegalArgumentException::new));
   }
 
-  /** A duration as the file writes it, in the largest unit that keeps it whole. */
+  /** Writes a duration as the file does, in the largest unit that keeps it whole. */
   static String write(Duration duration) {
     long seconds = duration.toSeconds();
     if (seconds == 0) {
@@ -171,12 +171,12 @@ final class ValueForms {
     return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
   }
 
-  /** A constant as the file writes it. */
+  /** Writes a constant as the file does. */
   static String write(Enum<?> constant) {
     return constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  /** A size as the file writes it, in the largest decimal unit that keeps it whole. */
+  /** Writes a size as the file does, in the largest decimal unit that keeps it whole. */
   static String writeMegabytes(long megabytes) {
     if (megabytes % 1_000_000 == 0) {
       return megabytes / 1_000_000 + "TB";

@@ -1,16 +1,19 @@
 package io.gpurunner.agent.config;
 
-/** How a volume's size limit is kept. */
+/** How the size limit of a volume is enforced. */
 public record VolumesConfig(Enforcement enforcement) {
   /** The ways to keep a size limit. */
   public enum Enforcement {
-    /** Project quotas where the file system has them, else watching; never images unasked. */
+    /**
+     * Project quotas if the file system has them, otherwise watching. Images are never chosen by
+     * themselves.
+     */
     AUTO,
     /** Project quotas of the file system. */
     PROJECT_QUOTA,
     /** A loop-mounted file system image for each volume. */
     IMAGE,
-    /** Looking at the size from time to time. */
+    /** A look at the size from time to time. */
     WATCH
   }
 }

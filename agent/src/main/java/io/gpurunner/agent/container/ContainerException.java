@@ -1,26 +1,26 @@
 package io.gpurunner.agent.container;
 
-/** The root of this package's exceptions. Its message carries the engine's own words. */
+/** The exception of this package. Its message carries the engine's own words. */
 public final class ContainerException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /** What went wrong, for callers that must decide. */
   public enum Kind {
     /**
-     * The engine does not answer, or not in time, or the machine lacks what any container needs.
-     * Worth another try, however often.
+     * The engine does not answer, or not in time, or the machine lacks what every container needs.
+     * A retry may help, at any later time.
      */
     UNREACHABLE,
-    /** The engine answered that it failed (5xx). Worth a few tries. */
+    /** The engine answered that it failed (5xx). Some retries may help. */
     FAILED,
     /**
-     * The engine refused: a bad request, an image that does not exist or may not be read, a command
-     * that cannot be executed. Another try will not help.
+     * The engine refused the call: a bad request, an image that does not exist or may not be read,
+     * a command that cannot be executed. A retry does not help.
      */
     REFUSED,
-    /** No such container. */
+    /** There is no such container. */
     ABSENT,
-    /** The caller cancelled. */
+    /** The caller cancelled the call. */
     CANCELLED
   }
 

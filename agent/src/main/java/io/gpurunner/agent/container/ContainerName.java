@@ -7,17 +7,17 @@ import java.util.regex.Pattern;
 
 /**
  * The name of the container of one attempt at a job: {@code gpurunner-<job id>-<attempt>}. It
- * follows from the job alone, so that after a crash the same container is found again, and a second
- * one cannot be made.
+ * follows from the job alone. After a crash the same container is found again, and a second one
+ * cannot be created.
  *
- * @param attempt 1 for the first run; a retry counts on
+ * @param attempt 1 for the first run; each retry adds one
  */
 public record ContainerName(JobId job, int attempt) {
   private static final Pattern FORM = Pattern.compile("gpurunner-(ai[0-9a-f-]{36})-([0-9]{1,6})");
 
   /**
-   * The name a text stands for, or empty where it is none of ours. A leading slash, as the engine
-   * prints it, is allowed.
+   * Parses a name. It is empty if the text is not a name of this form. A leading slash, as the
+   * engine prints it, is allowed.
    */
   public static Optional<ContainerName> parse(String text) {
     Matcher matcher = FORM.matcher(text.startsWith("/") ? text.substring(1) : text);

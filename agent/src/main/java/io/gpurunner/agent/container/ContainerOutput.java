@@ -3,11 +3,12 @@ package io.gpurunner.agent.container;
 import java.io.OutputStream;
 import java.nio.file.Path;
 
-/** Port: what containers print. Blocking; thread-safe. */
+/** Port: reads what containers print. Blocking; thread-safe. */
 public interface ContainerOutput {
   /**
-   * Writes standard output and error, interleaved as they came, to a file: whole or not at all
-   * (temporary file, then renamed). An absent container leaves what the file holds.
+   * Writes standard output and error, in the order they came, to a file. The file is written whole
+   * or not at all: under a temporary name first, then renamed. If the container is absent, the file
+   * keeps its content.
    */
   void save(ContainerRef container, Path file);
 

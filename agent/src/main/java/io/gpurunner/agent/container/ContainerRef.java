@@ -3,25 +3,25 @@ package io.gpurunner.agent.container;
 import java.util.Optional;
 
 /**
- * Which container a call is about. One that the ledger has recorded is found by the engine's id,
- * whatever name and labels it has. One that is not recorded is found by its name, and only if it
- * carries this agent's label.
+ * Names the container of a call. If the ledger has recorded it, it is found by the engine's id,
+ * whatever its name and labels are. If not, it is found by its name, and only if it carries this
+ * agent's label.
  *
  * @param name of the job's attempt
- * @param recordedId the engine's id, in full, as the ledger has it; empty where it has none
+ * @param recordedId the engine's full id, as the ledger has it; empty if the ledger has none
  */
 public record ContainerRef(ContainerName name, Optional<String> recordedId) {
-  /** A container that no record has yet. */
+  /** Names a container that the ledger has not recorded. */
   public static ContainerRef unrecorded(ContainerName name) {
     return new ContainerRef(name, Optional.empty());
   }
 
-  /** A container that is recorded under this id. */
+  /** Names a container that the ledger has recorded under this id. */
   public static ContainerRef recorded(ContainerName name, String id) {
     return new ContainerRef(name, Optional.of(id));
   }
 
-  /** What the engine is asked for. */
+  /** Returns the key for the engine's calls: the id, or the name if there is no id. */
   public String engineKey() {
     return recordedId.orElseGet(name::toString);
   }

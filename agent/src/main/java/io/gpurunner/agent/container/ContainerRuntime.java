@@ -4,54 +4,62 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Port: containers of this machine. Every call blocks for a bounded time, can be repeated, and
+ * Port: the containers of this machine. Every call blocks for a bounded time, can be repeated, and
  * throws only {@link ContainerException}. Thread-safe.
  */
 public interface ContainerRuntime {
-  /** Makes the container without starting it; one that has this name already is left as it is. */
+  /**
+   * Creates the container and does not start it. A container with the same name is left as it is.
+   */
   void create(ContainerSpec spec);
 
   /**
-   * Starts a container that was made. One that runs, or ran and ended, or may have done so, is left
+   * Starts a container that was created. A container that runs, or ran, or may have run, is left
    * alone: a start that is repeated after a crash must not run the job twice.
    *
-   * @throws ContainerException REFUSED with the engine's message where a device is missing or the
-   *     container cannot be run; ABSENT where there is none. A command that the image lacks is no
-   *     error here: the init process starts, and the container ends with exit code 127 (126: cannot
-   *     be executed) and the reason in its output
+   * @throws ContainerException REFUSED with the engine's message if a device is missing or the
+   *     container cannot be run; ABSENT if there is no such container. A command that the image
+   *     lacks is no error here: the init process starts, and the container ends with exit code 127
+   *     (126: cannot be executed) and the reason in its output
    */
   void start(ContainerRef container);
 
   /**
-   * What the engine says of the container now; empty where there is none. A container that is not
-   * recorded and was created by somebody else is never touched by any call.
+   * Returns what the engine says of the container now. It is empty if there is none. No call
+   * touches a container that is not recorded and was created by another program.
    */
   Optional<Observation> inspect(ContainerRef container);
 
   /**
-   * Sends a signal to its first process. A container that is absent or does not run is no error.
+   * Sends a signal to the container's first process. If the container is absent or does not run,
+   * nothing happens.
    */
   void signal(ContainerRef container, Signal signal);
 
-  /** Removes it, killed first where the engine knows that it runs. Absent is no error. */
+  /**
+   * Removes the container. A container that runs is killed first. If it is absent, nothing happens.
+   */
   void remove(ContainerRef container);
 
-  /** All containers, in any state and of whatever name, that carry this agent's label. */
+  /** Lists all containers that carry this agent's label, in any state and with any name. */
   List<LabelledContainer> list();
 
   /**
-   * Kills what runs in a container of this agent, whatever the engine knows of it, and returns once
-   * nothing does. That there is no such container is no error.
+   * Kills all processes of a container of this agent, even if the engine does not know them, and
+   * returns once none is left. If there is no such container, nothing happens.
    *
-   * @param containerId the engine's id, in full, as it was recorded or listed
-   * @throws ContainerException FAILED where something is still there
+   * @param containerId the engine's full id, as it was recorded or listed
+   * @throws ContainerException FAILED if a process is still there
    */
   void endProcesses(String containerId);
 
-  /** Removes one of {@link #list}, whatever runs in it killed first. Absent is no error. */
+  /**
+   * Removes a container of {@link #list}. Its processes are killed first. If it is absent, nothing
+   * happens.
+   */
   void discard(LabelledContainer container);
 
-  /** The two signals a job gets. */
+  /** The two signals that a job gets. */
   enum Signal {
     TERM,
     KILL

@@ -5,12 +5,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A container to make, in our own words; the adapter turns it into the engine's.
+ * Describes a container to create. The adapter translates it for the engine.
  *
- * @param command replaces the image's entrypoint and command; empty: the image's own
- * @param environment complete, but for what the image itself sets
+ * @param command replaces the image's entrypoint and command; if it is empty, the image's own are
+ *     used
+ * @param environment all variables except those that the image itself sets
  * @param mounts host directories
- * @param gpus what is attached
+ * @param gpus the GPUs that are attached
  * @param sharedMemoryBytes size of {@code /dev/shm}
  * @param labels of the job; the adapter adds those by which this agent knows its containers
  */
@@ -27,12 +28,14 @@ public record ContainerSpec(
   /** A bind mount. */
   public record Mount(Path hostPath, String containerPath, boolean readOnly) {}
 
-  /** Which GPUs a container gets. */
+  /** The GPUs that a container gets. */
   public sealed interface GpuAttachment {
-    /** None, whatever the image asks for. */
+    /** The container gets no GPU, even if the image asks for GPUs. */
     record None() implements GpuAttachment {}
 
-    /** These devices, by UUID, through whatever way the engine has. */
+    /**
+     * The container gets these devices, named by UUID, in whatever way the engine attaches them.
+     */
     record Devices(List<String> uuids) implements GpuAttachment {}
   }
 }

@@ -17,22 +17,23 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Turns a job into the container it runs in: section 2, "What a job gets", of the contract. Pure:
- * the same job gives the same container, so that it can be made again after a crash.
+ * Describes the container of a job, as section 2 of the contract ("What a job gets") says. Pure:
+ * the same job gives the same description, so the container can be created again after a crash.
  */
 public final class ContainerSpecs {
-  /** The port of torch's own default; each container has its own network, so it is always free. */
+  /** The default port of torch. Each container has its own network, so the port is always free. */
   private static final String MASTER_PORT = "29500";
 
   private ContainerSpecs() {}
 
   /**
-   * @param gpuUuids the leased devices; as many as the job asked for
-   * @param datasetPath host directory of the job's dataset, present exactly if the job names one
-   * @param modelPath host directory of the job's pretrained model, likewise
+   * @param gpuUuids the leased devices, as many as the job asked for
+   * @param datasetPath host directory of the job's data set; present only if the job names one
+   * @param modelPath host directory of the job's pretrained model; present only if the job names
+   *     one
    * @param hostMemoryBytes memory of this machine
    * @param hostGpuCount GPUs of this machine
-   * @throws IllegalArgumentException where the arguments do not fit one another
+   * @throws IllegalArgumentException if the arguments do not fit one another
    */
   public static ContainerSpec build(
       JobRequest request,
@@ -67,7 +68,10 @@ public final class ContainerSpecs {
     }
   }
 
-  /** The job's own, and over it what is ours ({@link AgentVariables}) and no job may choose. */
+  /**
+   * Returns the job's own variables, and the agent's ({@link AgentVariables}), which replace the
+   * job's.
+   */
   private static Map<String, String> environment(JobRequest request, ContainerName name) {
     Map<String, String> environment = new TreeMap<>(request.env());
     environment.keySet().removeIf(ReservedVariables::isReserved);

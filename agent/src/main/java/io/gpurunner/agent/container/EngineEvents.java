@@ -3,13 +3,13 @@ package io.gpurunner.agent.container;
 import java.util.function.Consumer;
 
 /**
- * Port: hints that a container changed. Hints only: they may be late, doubled or lost, and the
- * listener looks for itself.
+ * Port: hints that a container changed. Hints may be late, doubled or lost, so the listener looks
+ * at the container itself.
  */
 public interface EngineEvents extends AutoCloseable {
   /**
-   * Calls the listener, on a thread of its own, for every container of ours that starts, ends or
-   * goes; reconnects when the engine comes back.
+   * Calls the listener on a thread of its own when a container of this agent starts, ends or is
+   * removed. Reconnects when the engine comes back.
    */
   void listen(Consumer<ContainerName> changed);
 

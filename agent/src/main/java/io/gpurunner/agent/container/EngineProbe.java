@@ -3,10 +3,10 @@ package io.gpurunner.agent.container;
 /** Port: whether the container engine can take jobs. Blocking; thread-safe. */
 public interface EngineProbe {
   /**
-   * Asks the engine who it is and how it hands out GPUs.
+   * Asks the engine for its version and how it attaches GPUs.
    *
-   * @throws ContainerException UNREACHABLE naming the address, also where it cannot be found out
-   *     which process the engine is; REFUSED where a configured way to attach GPUs is not there
+   * @throws ContainerException UNREACHABLE naming the address, also if the engine's process cannot
+   *     be found; REFUSED if the configured way to attach GPUs is missing
    */
   EngineFacts probe();
 
@@ -16,13 +16,13 @@ public interface EngineProbe {
    */
   record EngineFacts(String version, GpuAccess gpuAccess) {}
 
-  /** The ways a GPU reaches a container. */
+  /** The ways in which a container gets a GPU. */
   enum GpuAccess {
-    /** Device request to the NVIDIA runtime hook. */
+    /** A device request to the NVIDIA runtime hook. */
     RUNTIME,
-    /** Device request by CDI name. */
+    /** A device request by CDI name. */
     CDI,
-    /** No way, or none wanted (simulated GPUs). */
+    /** There is no way, or none is wanted (simulated GPUs). */
     NONE
   }
 }

@@ -8,9 +8,7 @@ import java.util.Optional;
  * init process, and of Linux's signals. Pure.
  */
 public final class ExitCodes {
-  /**
-   * A process killed by signal n ends, for whoever waits for it in a shell or init, with 128 + n.
-   */
+  /** A shell or init reports a process that was killed by signal n with exit code 128 + n. */
   private static final int SIGNAL_BASE = 128;
 
   private static final int HIGHEST_SIGNAL = 64;
@@ -18,11 +16,12 @@ public final class ExitCodes {
   private static final int NOT_FOUND = 127;
 
   /**
-   * What Docker tells of a container that ended while it was killed itself (moby, on restoring).
+   * The exit code that Docker reports for a container that ended while Docker itself was down
+   * (moby, when it restores containers).
    */
   public static final int LOST_BY_ENGINE = 255;
 
-  /** Numbers of x86 and Arm Linux (signal(7)). */
+  /** The signal numbers of Linux on x86 and Arm (signal(7)). */
   private static final Map<Integer, String> SIGNALS =
       Map.ofEntries(
           Map.entry(1, "SIGHUP"),
@@ -39,7 +38,7 @@ public final class ExitCodes {
 
   private ExitCodes() {}
 
-  /** The code with its meaning, for messages: {@code 127 (command not found)}. */
+  /** Returns the code with its meaning, for messages: {@code 127 (command not found)}. */
   public static String describe(int code) {
     return code + meaning(code).map(words -> " (" + words + ")").orElse("");
   }

@@ -2,13 +2,13 @@ package io.gpurunner.agent.container;
 
 import io.gpurunner.storage.Cancellation;
 
-/** Port: images of this machine. Blocking; thread-safe. */
+/** Port: the images of this machine. Blocking; thread-safe. */
 public interface Images {
   /**
-   * Has the image on this machine, pulled if it is absent.
+   * Makes sure that the image is on this machine, and pulls it if it is absent.
    *
    * @throws ContainerException REFUSED with the registry's own message (no such image, no
-   *     permission); FAILED or UNREACHABLE where another try may help
+   *     permission); FAILED or UNREACHABLE if a retry may help
    */
   void ensurePresent(String image, Cancellation cancellation);
 }

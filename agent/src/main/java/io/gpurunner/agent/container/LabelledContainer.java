@@ -6,15 +6,18 @@ import java.util.Optional;
  * A container that carries this agent's label.
  *
  * @param containerId the engine's id
- * @param engineName its name now, without the slash; somebody may have changed it
+ * @param engineName its present name, without the slash; somebody may have changed it
  */
 public record LabelledContainer(String containerId, String engineName) {
-  /** Whose it is; empty where the name is none of ours. */
+  /**
+   * Returns the job and attempt that its name tells. It is empty if the name is not one of this
+   * agent's.
+   */
   public Optional<ContainerName> name() {
     return ContainerName.parse(engineName);
   }
 
-  /** Whether this is the container that is meant. */
+  /** Returns whether this is the container that is meant. */
   public boolean is(ContainerRef meant) {
     return meant
         .recordedId()

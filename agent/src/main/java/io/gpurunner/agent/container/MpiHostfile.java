@@ -11,24 +11,25 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The hostfiles of an MPI job: one node with as many slots as the job has GPUs. They lie in the
- * job's own directory on the host and are mounted read-only, each at the same place in every
- * container. Called by the job's runner before the container is made.
+ * The hostfiles of an MPI job: one node with one slot for each GPU of the job. They lie in the
+ * job's own directory on the host. Every container has them mounted read-only at the same place.
+ * They are written before the container is created.
  *
- * <p>Two files, for two grammars: Open MPI reads {@code localhost slots=2}, MPICH's Hydra {@code
- * localhost:2}.
+ * <p>There are two files because there are two grammars: Open MPI reads {@code localhost slots=2},
+ * MPICH's Hydra reads {@code localhost:2}.
  */
 public final class MpiHostfile {
-  /** Where the container finds Open MPI's. */
+  /** The path of Open MPI's file in the container. */
   static final String OPEN_MPI_PATH = "/etc/gpurunner/hostfile";
 
-  /** Where the container finds MPICH's. */
+  /** The path of MPICH's file in the container. */
   static final String MPICH_PATH = "/etc/gpurunner/hostfile.mpich";
 
   private MpiHostfile() {}
 
   /**
-   * Writes both, each whole or not at all; the same files again where they are there already.
+   * Writes both files, each whole or not at all. If they are there already, they are written again
+   * with the same content.
    *
    * @param gpuNumber the job's GPUs; 0 gives one slot
    * @throws IOException naming the file
@@ -42,7 +43,7 @@ public final class MpiHostfile {
   private static void replace(Path file, String content) throws IOException {
     Path part = file.resolveSibling(file.getFileName() + ".part");
     Files.writeString(part, content);
-    // The job's user need not be root; the directory above is closed to everybody else.
+    // The job may run as another user than root. The directory above is closed to everybody else.
     Files.setPosixFilePermissions(part, PosixFilePermissions.fromString("rw-r--r--"));
     try {
       Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
@@ -63,7 +64,10 @@ public final class MpiHostfile {
     return Math.max(1, gpuNumber);
   }
 
-  /** What makes every usual MPI find the file, and run although the job is root. */
+  /**
+   * Returns the variables that make every usual MPI find the file, and run although the job is
+   * root.
+   */
   static Map<String, String> environment() {
     Map<String, String> environment = new LinkedHashMap<>();
     // Open MPI up to 4 (ORTE), and 5 (PRRTE).

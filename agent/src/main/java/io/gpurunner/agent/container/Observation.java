@@ -2,43 +2,41 @@ package io.gpurunner.agent.container;
 
 import java.time.Instant;
 
-/**
- * What the engine says of a container. Times are by the agent's clock, whatever the engine's says.
- */
+/** What the engine says of a container. Its times are converted to the agent's clock. */
 public sealed interface Observation {
   /** The engine's id of the container. */
   String containerId();
 
-  /** Created and never started: the engine that created it is the one that says so. */
+  /** The container was created and never started. The engine that created it says so. */
   record Created(String containerId) implements Observation {}
 
   /**
-   * Never started as far as this engine knows, which was started after the container was created.
-   * The engine before it may have started the container and died before it wrote that down, so the
-   * container may have run, and may run still (docs/adr/010).
+   * This engine does not know of a start, but another engine created the container. That engine may
+   * have started it and died before it wrote that down. So the container may have run, and may
+   * still run (docs/adr/010).
    */
   record Doubtful(String containerId) implements Observation {}
 
-  /** It was started. */
+  /** The container was started. */
   sealed interface Ran extends Observation {
     /**
-     * Names this run of this container: another one has another name, be it another container or
-     * the same one that somebody started again.
+     * The name of this run of this container. Another run has another name: a run of another
+     * container, or of the same container if somebody started it again.
      */
     String run();
 
     Instant startedAt();
   }
 
-  /** Its processes exist. */
+  /** The container runs. */
   record Running(String containerId, String run, Instant startedAt, Activity activity)
       implements Ran {}
 
   /**
-   * Ended.
+   * The container has ended.
    *
-   * @param outOfMemory the kernel killed it for memory
-   * @param error the engine's own error, where starting failed; empty text otherwise
+   * @param outOfMemory whether the kernel killed it because memory ran out
+   * @param error the engine's own error if starting failed; an empty text otherwise
    */
   record Exited(
       String containerId,
@@ -49,19 +47,25 @@ public sealed interface Observation {
       Instant finishedAt,
       String error)
       implements Ran {
-    /** This end where the engine knows neither the exit code nor the time of it. */
+    /** Returns this end with unknown exit code and time, because the engine lost them. */
     public Exited lostByEngine() {
       return new Exited(
           containerId, run, ExitCodes.LOST_BY_ENGINE, outOfMemory, startedAt, startedAt, error);
     }
   }
 
-  /** How a container runs; a job's is only ever made otherwise than ACTIVE by somebody else. */
+  /**
+   * How a container runs. Only somebody else than the agent brings it into another state than
+   * ACTIVE.
+   */
   enum Activity {
     ACTIVE,
-    /** Frozen; neither its processes nor SIGTERM move until somebody thaws it. */
+    /**
+     * The container is frozen: its processes do not run and do not get SIGTERM until somebody thaws
+     * it.
+     */
     PAUSED,
-    /** Between two of the runs that a restart policy makes. */
+    /** The container waits between two runs of a restart policy. */
     RESTARTING
   }
 }

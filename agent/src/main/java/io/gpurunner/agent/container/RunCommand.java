@@ -4,34 +4,35 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * How the contract's {@code runCommand} becomes a program and its arguments. Pure.
+ * Turns {@code runCommand} of the contract into a program and its arguments. Pure.
  *
- * <p>Plain words run directly, so that the program is the one that gets the signals and no shell is
- * needed in the image. Anything a shell would read otherwise than as plain words is given to {@code
+ * <p>Plain words run directly. Then the program itself gets the signals, and the image needs no
+ * shell. Anything that a shell would read in another way than as plain words is given to {@code
  * /bin/sh -c}.
  */
 public final class RunCommand {
-  /** Every character that means nothing to a POSIX shell anywhere in a word. */
+  /** The characters that have no meaning to a POSIX shell anywhere in a word. */
   private static final Pattern PLAIN_WORD = Pattern.compile("[\\p{L}\\p{M}\\p{N}_./:,@%+=-]+");
 
-  /** {@code NAME=value} before the first word of a command is an assignment. */
+  /** An assignment: {@code NAME=value} before the first word of a command. */
   private static final Pattern ASSIGNMENT = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*\\+?=.*");
 
   private static final Pattern BLANKS = Pattern.compile("[ \\t]+");
 
   /**
-   * SIGTERM goes to all processes of a job at once. A shell would die of it before the program it
-   * waits for has written its checkpoint, and the container with it. With a trap it waits for what
-   * it runs, in the foreground and in the background, and then ends without running what follows.
-   * The job's own trap, where it sets one, takes its place. On the same line as the command: line
-   * numbers in the shell's messages stay right.
+   * SIGTERM goes to all processes of a job at once. Without a trap, the shell would die before the
+   * program that it waits for has written its checkpoint, and the container would end with the
+   * shell. With this trap the shell waits for what it runs, in the foreground and in the
+   * background, and then ends without running the rest. If the job sets its own trap, that one
+   * counts. The trap is on the same line as the command, so that line numbers in the shell's
+   * messages stay right.
    */
   private static final String WAIT_FOR_CHILDREN = "trap 'wait; exit 143' TERM; ";
 
   private RunCommand() {}
 
   /**
-   * Program and arguments.
+   * Returns the program and its arguments.
    *
    * @param text not blank
    * @throws IllegalArgumentException if blank

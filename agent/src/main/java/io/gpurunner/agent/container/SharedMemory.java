@@ -1,18 +1,24 @@
 package io.gpurunner.agent.container;
 
-/** How large a job's {@code /dev/shm} is. Pure. */
+/** Computes the size of a job's {@code /dev/shm}. Pure. */
 final class SharedMemory {
-  /** Of host memory, for all GPUs together; what the kernel gives a tmpfs by default. */
+  /**
+   * The share of the host's memory that all GPUs together get: a half, as the kernel gives a tmpfs
+   * by default.
+   */
   private static final long HOST_SHARE_DIVISOR = 2;
 
-  /** Enough for data loaders of a job without GPUs, and on a machine whose GPUs are many. */
+  /**
+   * The smallest size. It is enough for the data loaders of a job without GPUs, or on a machine
+   * with many GPUs.
+   */
   private static final long LEAST_BYTES = 1L << 30;
 
   private SharedMemory() {}
 
   /**
-   * The job's part, by its GPUs, of half the host's memory; at least 1 GiB, but never more than
-   * that half.
+   * Returns the size: half of the host's memory, divided by the host's GPUs, for each GPU of the
+   * job. It is at least 1 GiB, and at most half of the host's memory.
    */
   static long bytes(int gpuNumber, long hostMemoryBytes, int hostGpuCount) {
     long pool = hostMemoryBytes / HOST_SHARE_DIVISOR;

@@ -2,10 +2,10 @@ package io.gpurunner.agent.container;
 
 import java.util.Set;
 
-/** Words that only a shell can run: there is no such program in an image. */
+/** The words that only a shell can run, because no image has such a program. */
 final class ShellWords {
   /**
-   * POSIX reserved words and those built-in utilities that exist in no file (XCU 2.4, 2.14 and
+   * The reserved words of POSIX, the built-in utilities that exist in no file (XCU 2.4, 2.14 and
    * "intrinsic" utilities of POSIX.1-2017), and {@code source}, which bash and busybox know.
    */
   private static final Set<String> BUILT_IN =

@@ -47,7 +47,7 @@ public final class FaultPoints {
           CallbackSender.class, "callbacks",
           Jobs.class, "api");
 
-  /** Methods that only look; every other one of a port is an effect. */
+  /** The methods that only look. Every other method of a port is an effect. */
   private static final Set<String> LOOKS =
       Set.of(
           "inspect",
@@ -75,19 +75,21 @@ public final class FaultPoints {
     this.reached = reached;
   }
 
-  /** Those this process was started with: none, unless the property is set. */
+  /** Returns the fault points of this process. There are none unless the property is set. */
   public static FaultPoints ofThisProcess() {
     return new FaultPoints(
         Optional.ofNullable(System.getProperty(PROPERTY))
             .map(file -> new FaultTrigger(Path.of(file), OwnProcess::kill)::reached));
   }
 
-  /** Such that tell a listener instead, which may do something else at them. */
+  /**
+   * Returns fault points that call a listener, which may do something else than end the process.
+   */
   public static FaultPoints telling(Consumer<String> reached) {
     return new FaultPoints(Optional.of(reached));
   }
 
-  /** The names of all points, sorted. */
+  /** Returns the names of all points, sorted. */
   public static List<String> names() {
     Stream<String> effects =
         PORTS.keySet().stream()
@@ -127,7 +129,10 @@ public final class FaultPoints {
     return "ledger." + state + "." + boundary.name().toLowerCase(Locale.ROOT);
   }
 
-  /** The port with points round its effects; without points, the port itself. */
+  /**
+   * Returns the port with points before and after its effects. Without points it is the port
+   * itself.
+   */
   public <T> T around(Class<T> port, T real) {
     return reached.map(listener -> surrounded(port, real, listener)).orElse(real);
   }
@@ -157,7 +162,7 @@ public final class FaultPoints {
     }
   }
 
-  /** What the ledger is to tell of its commits. */
+  /** Returns the watch that the ledger calls at its commits. */
   public CommitWatch commits() {
     return reached
         .<CommitWatch>map(

@@ -3,7 +3,7 @@ package io.gpurunner.agent.job;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 
-/** Why a run is being ended, and with it how the job goes on once its container is gone. */
+/** Why a run ends. It also decides how the job goes on once its container is gone. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "ending")
 @JsonSubTypes({
   @JsonSubTypes.Type(value = Ending.Completed.class, name = "completed"),
@@ -19,13 +19,13 @@ public sealed interface Ending {
   record TimeUp() implements Ending {}
 
   /**
-   * It failed.
+   * The run failed.
    *
    * @param reason for the user
-   * @param retryable whether a job with retries left is started again
+   * @param retryable whether the job is started again if it has retries left
    */
   record Broken(String reason, boolean retryable) implements Ending {}
 
-  /** {@code job_del}. */
+  /** A user deleted the job ({@code job_del}). */
   record DeletedBy(String user) implements Ending {}
 }

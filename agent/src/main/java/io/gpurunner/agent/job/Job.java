@@ -8,11 +8,11 @@ import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 
 /**
- * A job as committed. Immutable; a newer one has a higher version.
+ * A job as it was committed. Immutable; a newer one has a higher version.
  *
  * @param sequence order of arrival
- * @param version counts the commits to this job; a commit names the version it was decided on
- * @param deletion the wish to delete it, which the runner carries out
+ * @param version counts the commits to this job; a commit names the version that it was decided on
+ * @param deletion the deletion request, which the runner carries out
  * @param files what is left of its directories and local artifacts
  */
 public record Job(
@@ -26,14 +26,14 @@ public record Job(
     Optional<Deletion> deletion,
     JobFiles files) {
 
-  /** Who wished it deleted, and when. */
+  /** A deletion request: who asked, and when. */
   public record Deletion(String by, Instant at) {
     public Deletion {
       at = at.truncatedTo(ChronoUnit.MILLIS); // as the ledger keeps it
     }
   }
 
-  /** A new one, which is queued. */
+  /** Creates a queued job. */
   public static Job created(JobId id, String user, long sequence, Instant at, JobRequest request) {
     return new Job(
         id,
@@ -47,28 +47,28 @@ public record Job(
         JobFiles.KEPT);
   }
 
-  /** The one name of all its data. */
+  /** Returns the name that all its data has. */
   public JobFolder folder() {
     return new JobFolder(id.value());
   }
 
-  /** This job in another state, one version on. */
+  /** Returns this job in another state, with the next version. */
   public Job moved(JobState next) {
     return new Job(id, user, sequence, version + 1, createdAt, request, next, deletion, files);
   }
 
-  /** This job with a wish to delete it, one version on. */
+  /** Returns this job with a deletion request, with the next version. */
   public Job withDeletion(Deletion wish) {
     return new Job(
         id, user, sequence, version + 1, createdAt, request, state, Optional.of(wish), files);
   }
 
-  /** This job with its files in another condition, one version on. */
+  /** Returns this job with its files in another condition, with the next version. */
   public Job withFiles(JobFiles next) {
     return new Job(id, user, sequence, version + 1, createdAt, request, state, deletion, next);
   }
 
-  /** When it had started, if it had. */
+  /** Returns when the job's run started, if it did. */
   public Optional<Instant> startedAt() {
     return switch (state) {
       case JobState.Queued _, JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->

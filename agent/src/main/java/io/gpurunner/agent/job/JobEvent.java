@@ -6,46 +6,41 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
-/**
- * What can happen to a job. Committed by the ledger, one at a time; the job's history is the list
- * of them.
- */
+/** An event of a job. The ledger commits events one at a time, and they are the job's history. */
 public sealed interface JobEvent {
-  /** The queue gave it these devices. */
+  /** The dispatcher leased these devices to the job. */
   record Leased(List<GpuUuid> gpus) implements JobEvent {
     public Leased {
       gpus = List.copyOf(gpus);
     }
   }
 
-  /** Its directories are there. */
+  /** The job's directories are there. */
   record Prepared(Instant at) implements JobEvent {}
 
-  /** A pull failed and will be tried again. */
+  /** A pull failed and will be retried. */
   record PullPostponed(String reason, Instant notBefore) implements JobEvent {}
 
-  /** The image is there; the container may be made under this boot. */
+  /** The image is there. The container may be created under this boot. */
   record Pulled(String bootId) implements JobEvent {}
 
-  /** The container is made; it is started next, and from here on may have run. */
+  /** The container is created. It is started next, and may have run from here on. */
   record Made(String containerId) implements JobEvent {}
 
-  /** A container is there of a run that ends, of which none was recorded. */
+  /** A container of an ending run was found, and the ledger had recorded none. */
   record Found(String containerId) implements JobEvent {}
 
   /**
-   * The container was seen to have started.
+   * The container has started.
    *
-   * @param bootId the boot of this machine under which it was seen
-   * @param run which run of that container (Observation)
+   * @param bootId the boot of this machine under which that was seen
+   * @param run the run of that container (Observation)
    */
   record Started(
       Instant startedAt, Optional<Instant> deadline, String bootId, String containerId, String run)
       implements JobEvent {}
 
-  /**
-   * The run is to end, or has ended. Also during STOPPING, where only a deletion changes anything.
-   */
+  /** The run must end, or has ended. In STOPPING only a deletion changes anything. */
   record RunEnded(Ending ending, Instant at) implements JobEvent {}
 
   /** SIGTERM was sent. */

@@ -12,15 +12,18 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What was wrong with a file, for messages: the message of Java's own exceptions is its path. */
+/**
+ * Says in words what is wrong with a file, for messages. The message of Java's own exceptions is
+ * only the path.
+ */
 public final class FileFault {
   private FileFault() {}
 
   /**
-   * The reason in words, with the file it is about where that is another one than the message names
-   * already.
+   * Returns the reason in words. If it is about another file than the one in the message, that file
+   * is named too.
    *
-   * @param named the file that the message names
+   * @param named the file that the message names already
    */
   public static String words(IOException failure, Path named) {
     if (!(failure instanceof FileSystemException about)) {

@@ -10,8 +10,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What the kernel says about this host (proc(5)). Read anew at each call; thread-safe. Every method
- * throws {@link UncheckedIOException} naming the file where the kernel does not answer.
+ * What the kernel says about this host (proc(5)). Each call reads it again. Thread-safe. Every
+ * method throws {@link UncheckedIOException} naming the file if the kernel does not answer.
  */
 public final class HostFacts {
   private static final Pattern MEM_TOTAL =
@@ -28,12 +28,12 @@ public final class HostFacts {
     this.proc = proc;
   }
 
-  /** A UUID that is new at every boot. */
+  /** Returns a UUID that is new at every boot. */
   public String bootId() {
     return read("sys/kernel/random/boot_id").strip();
   }
 
-  /** Time since this boot, to a hundredth of a second. */
+  /** Returns the time since this boot, to a hundredth of a second. */
   public Duration uptime() {
     String seconds = read("uptime").split(" ", 2)[0];
     try {
@@ -44,7 +44,10 @@ public final class HostFacts {
     }
   }
 
-  /** Memory the kernel manages, in bytes; a little less than what is built in. */
+  /**
+   * Returns the memory that the kernel manages, in bytes. It is a little less than what is built
+   * in.
+   */
   public long totalMemoryBytes() {
     Matcher matcher = MEM_TOTAL.matcher(read("meminfo"));
     if (!matcher.find()) {
@@ -54,7 +57,7 @@ public final class HostFacts {
     return Long.parseLong(matcher.group(1)) * BYTES_PER_KIB;
   }
 
-  /** The name of this host, without the domain on most. */
+  /** Returns the name of this host, on most hosts without the domain. */
   public String hostName() {
     return read("sys/kernel/hostname").strip();
   }

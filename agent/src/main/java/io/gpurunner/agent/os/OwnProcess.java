@@ -18,7 +18,7 @@ public final class OwnProcess {
     throw new AssertionError("the kernel did not end this process");
   }
 
-  /** Raw mapping; loaded at the first call. */
+  /** The raw mapping. It is loaded at the first call. */
   private static final class LibC {
     static {
       Native.register(LibC.class, "c");

@@ -10,24 +10,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells systemd how the service is doing (sd_notify(3)). Without a {@code NOTIFY_SOCKET}, that is
- * when systemd did not start the agent, every call does nothing. Never throws: a service manager
- * that does not listen is no reason to stop working. Thread-safe.
+ * Reports the state of the service to systemd (sd_notify(3)). Without {@code NOTIFY_SOCKET}, which
+ * means that systemd did not start the agent, every call does nothing. Never throws: the agent
+ * works on if systemd does not listen. Thread-safe.
  */
 public final class ServiceNotifier {
   /**
-   * How long the message that the agent is ready waits for room in systemd's queue. Without it
-   * systemd takes the start for one that failed, and ends the agent.
+   * How long the message READY waits for room in systemd's queue. If systemd does not get it, it
+   * takes the start for failed and ends the agent.
    */
   static final Duration READY_LIMIT = Duration.ofSeconds(60);
 
-  /** How long the message that the agent is about to end waits; systemd can do without it. */
+  /** How long the message STOPPING waits. systemd can do without it. */
   static final Duration STOPPING_LIMIT = Duration.ofSeconds(2);
 
-  /** How long a start may ask systemd for more time. */
+  /** How long a start may go on asking systemd for more time. */
   static final Duration START_LIMIT = Duration.ofHours(1);
 
-  /** How much more time a start asks for, and how often: several messages may be lost. */
+  /**
+   * How much more time a start asks for. It asks several times within that, because messages may be
+   * lost.
+   */
   private static final Duration EXTENSION = Duration.ofMinutes(2);
 
   private static final Duration EXTENSION_INTERVAL = Duration.ofSeconds(15);
@@ -59,21 +62,21 @@ public final class ServiceNotifier {
     this.startLimit = startLimit;
   }
 
-  /** The notifier of this process. */
+  /** Returns the notifier of this process. */
   public static ServiceNotifier fromEnvironment() {
     return new ServiceNotifier(Optional.ofNullable(System.getenv("NOTIFY_SOCKET")));
   }
 
-  /** A start that goes on. It is closed once the agent is ready, or cannot start. */
+  /** A start that is under way. It is closed when the agent is ready or cannot start. */
   public interface Start extends AutoCloseable {
     @Override
     void close();
   }
 
   /**
-   * The agent starts. Until that is closed, systemd is asked again and again for more time than
-   * {@code TimeoutStartSec}: a large ledger may be brought to a new form. Past {@link #START_LIMIT}
-   * it is asked no more.
+   * Begins a start. Until it is closed, systemd is asked again and again for more time than {@code
+   * TimeoutStartSec}, because the migration of a large ledger takes long. It is asked no more after
+   * {@link #START_LIMIT}.
    */
   public Start starting() {
     if (socket.isEmpty()) {
@@ -89,7 +92,7 @@ public final class ServiceNotifier {
   }
 
   private void askForTimeUntil(CountDownLatch ended) {
-    // sd_notify(3): in microseconds; counts from when it is received.
+    // The unit is microseconds, counted from when the message arrives (sd_notify(3)).
     String message = "EXTEND_TIMEOUT_USEC=" + TimeUnit.SECONDS.toMicros(EXTENSION.toSeconds());
     long beganNanos = System.nanoTime();
     try {
@@ -110,17 +113,17 @@ public final class ServiceNotifier {
     }
   }
 
-  /** The agent takes requests. Waits until that has reached systemd, within a limit. */
+  /** Reports that the agent takes requests. Waits until systemd has the message, within a limit. */
   public void ready() {
     send("READY=1", readyLimit);
   }
 
-  /** The agent is about to end. */
+  /** Reports that the agent is about to end. */
   public void stopping() {
     send("STOPPING=1", STOPPING_LIMIT);
   }
 
-  /** One line for {@code systemctl status}; what is longer is cut. */
+  /** Reports one line for {@code systemctl status}. A longer text is cut. */
   public void status(String line) {
     String flat = line.replaceAll("\\R", " ");
     send("STATUS=" + flat.substring(0, Math.min(flat.length(), MAX_STATUS_LENGTH)), Duration.ZERO);

@@ -17,10 +17,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The time the agent goes by: the wall clock's at the agent's first start under this boot, and from
- * then on what has passed since, over restarts of the agent too. Setting the machine's clock does
- * not move it, so no stop time comes early and no retry waits for ever. What is told to people, and
- * what other machines check, is converted or taken from the wall clock itself. Thread-safe.
+ * The agent's clock. It has the time of the wall clock at the agent's first start under this boot,
+ * plus what has passed since, also across restarts of the agent. Setting the machine's clock does
+ * not move it. So no stop time comes early, and no retry waits for ever. Times for users and for
+ * other machines are converted to the wall clock. Thread-safe.
  */
 public final class SteadyClock extends Clock {
   private static final Logger log = LoggerFactory.getLogger(SteadyClock.class);
@@ -40,12 +40,12 @@ public final class SteadyClock extends Clock {
   }
 
   /**
-   * Takes up this boot's time, or begins it.
+   * Continues the clock of this boot, or begins it.
    *
-   * @param file where it is kept; one that cannot be read is made anew, one that cannot be written
-   *     is done without
+   * @param file where it is kept; if it cannot be read, it is written again; if it cannot be
+   *     written, the clock works without it
    * @param bootId the present boot
-   * @throws java.io.UncheckedIOException where the kernel does not tell its uptime
+   * @throws java.io.UncheckedIOException if the kernel does not tell its uptime
    */
   public static SteadyClock open(Path file, String bootId, HostFacts host) {
     return open(file, bootId, host, Clock.systemUTC(), System::nanoTime);
@@ -70,7 +70,7 @@ public final class SteadyClock extends Clock {
     return clock;
   }
 
-  /** Two lines: the boot's id, and the time it began. */
+  /** Reads the file, which has two lines: the boot's id, and the time it began. */
   private static Optional<Instant> read(Path file, String bootId) {
     try {
       List<String> lines = Files.readAllLines(file);
@@ -82,7 +82,10 @@ public final class SteadyClock extends Clock {
     }
   }
 
-  /** A full disk must not keep the agent from starting: there are stop times to enforce. */
+  /**
+   * Writes the file. A full disk does not keep the agent from starting, because stop times must be
+   * enforced.
+   */
   private static void write(Path file, String bootId, Instant boot) {
     Path next = file.resolveSibling(file.getFileName() + ".new");
     try {
@@ -102,25 +105,25 @@ public final class SteadyClock extends Clock {
     return atOpening.plusNanos(nanos.getAsLong() - nanosAtOpening);
   }
 
-  /** The clock on the wall. */
+  /** Returns the wall clock. */
   public Clock wall() {
     return wall;
   }
 
-  /** What the wall clock, as it is set now, has for a time of this clock. */
+  /** Converts a time of this clock to the wall clock as it is set now. */
   public Instant toWall(Instant time) {
     return time.plus(wallAhead());
   }
 
-  /** The time of this clock at a time that the wall clock, as it is set now, has. */
+  /** Converts a time of the wall clock, as it is set now, to this clock. */
   public Instant ofWall(Instant time) {
     return time.minus(wallAhead());
   }
 
   /**
-   * In whole seconds, so that a time is told as the same time twice. The nearest: the kernel tells
-   * its uptime in hundredths, so that an agent that starts again is off by some milliseconds, to
-   * either side.
+   * Returns how far the wall clock is ahead, in whole seconds, so that a time is always shown as
+   * the same time. It is the nearest second: the kernel tells its uptime in hundredths, so an agent
+   * that starts again is off by some milliseconds in either direction.
    */
   private Duration wallAhead() {
     Duration ahead = Duration.between(instant(), wall.instant());

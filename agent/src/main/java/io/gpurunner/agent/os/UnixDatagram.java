@@ -7,7 +7,7 @@ import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
-/** Sends datagrams to Unix sockets, which Java has only as streams. */
+/** Sends datagrams to Unix sockets. Java itself has only streams for them. */
 final class UnixDatagram {
   // linux/socket.h, asm-generic/socket.h, unix(7); the same on every architecture but MIPS.
   private static final int AF_UNIX = 1;
@@ -20,7 +20,7 @@ final class UnixDatagram {
   private static final int EINTR = 4;
   private static final int FAMILY_BYTES = 2;
 
-  /** {@code struct timeval}: two longs. */
+  /** The size of {@code struct timeval}, two longs. */
   private static final int TIMEVAL_BYTES = 16;
 
   private static final int MAX_PATH_BYTES = 107;
@@ -28,11 +28,11 @@ final class UnixDatagram {
   private UnixDatagram() {}
 
   /**
-   * Sends, and waits where the receiver's queue is full.
+   * Sends a datagram. If the receiver's queue is full, it waits for room.
    *
    * @param address an absolute path, or {@code @} and the name of an abstract socket
-   * @param limit how long to wait; not at all where it is zero
-   * @throws LastErrorException with errno: EAGAIN where the queue was full for so long
+   * @param limit how long to wait; zero means not at all
+   * @throws LastErrorException with errno: EAGAIN if the queue was full for that long
    * @throws IllegalArgumentException for an address that is too long
    */
   static void send(String address, byte[] message, Duration limit) {
@@ -79,13 +79,13 @@ final class UnixDatagram {
   private static void waitAtMost(Duration limit, int socket) {
     try (Memory timeval = new Memory(TIMEVAL_BYTES)) {
       timeval.setLong(0, limit.toSeconds());
-      // At least 1: zero is for ever.
+      // The value is at least 1, because zero means for ever.
       timeval.setLong(Long.BYTES, Math.max(1, limit.toNanosPart() / 1_000));
       LibC.setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, timeval, TIMEVAL_BYTES);
     }
   }
 
-  /** Raw mapping; loaded at the first call, so that nothing native happens without systemd. */
+  /** The raw mapping. It is loaded at the first call, so nothing native happens without systemd. */
   private static final class LibC {
     static {
       Native.register(LibC.class, "c");
@@ -98,7 +98,7 @@ final class UnixDatagram {
     static native int setsockopt(int socket, int level, int name, Pointer value, int length)
         throws LastErrorException;
 
-    // size_t and ssize_t are 64 bits wide on every machine this runs on.
+    // size_t and ssize_t have 64 bits on every machine that the agent runs on.
     static native long sendto(
         int socket, byte[] message, long length, int flags, Pointer address, int addressLength)
         throws LastErrorException;

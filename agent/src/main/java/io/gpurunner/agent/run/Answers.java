@@ -14,7 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 
-/** What steps of all kinds answer. Stateless. */
+/** The answers that steps of all kinds share. Stateless. */
 final class Answers {
   private final JobLedger ledger;
   private final Clock clock;
@@ -24,7 +24,7 @@ final class Answers {
     this.clock = clock;
   }
 
-  /** The run is over, whether or not its container is. */
+  /** The answer that the run is over, even if its container still exists. */
   StepOutcome ended(Ending ending) {
     return new Advance(new JobEvent.RunEnded(ending, clock.instant()));
   }
@@ -33,14 +33,14 @@ final class Answers {
     return job.deletion().map(wish -> ended(new Ending.DeletedBy(wish.by())));
   }
 
-  /** Set once somebody wishes the job deleted. */
+  /** A cancellation that is set as soon as a deletion of the job is requested. */
   Cancellation deletionOf(Job job) {
     return () -> ledger.findLive(job.id()).flatMap(Job::deletion).isPresent();
   }
 
   /**
-   * Whether a wait is over that was never to be longer than that. One that is was begun under a
-   * boot whose clock was ahead of this one's.
+   * Returns whether a wait is over. A wait that would last longer than {@code longest} is over at
+   * once: it began under a boot whose clock was ahead of the clock of this boot.
    */
   boolean isOver(Instant until, Duration longest) {
     Instant now = clock.instant();
@@ -53,7 +53,7 @@ final class Answers {
         Optional.of("waits for the container engine: " + e.getMessage()));
   }
 
-  /** The files may be there later: no fault of the job. */
+  /** The answer that the job waits for its files. They may come back, so the job does not fail. */
   Wait waitForFiles(StorageException e) {
     return new Wait(
         clock.instant().plus(RunSettings.FILES_PAUSE), Optional.of("waits: " + e.getMessage()));

@@ -13,9 +13,9 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * URLs of artifacts, signed anew at every call, so that none comes back expired. An artifact is
- * looked for where its job was published, whatever store is configured now. Thread-safe; no
- * network.
+ * The URLs of artifacts. Each call signs a new one, so no caller gets an expired URL. The store of
+ * an artifact is the one where its job published it, even if another store is configured now.
+ * Thread-safe; no network.
  */
 public final class ArtifactUrls {
   private final ArtifactStore configured;
@@ -39,8 +39,8 @@ public final class ArtifactUrls {
   }
 
   /**
-   * Empty where a job published nothing, where retention has removed it from this machine, and
-   * where it cannot be signed for.
+   * Returns a URL of the job's artifact. It is empty if the job published nothing, if retention has
+   * removed the artifact from this machine, or if no URL can be signed for its store.
    */
   Optional<URI> urlFor(Standing job) {
     return job.artifact()
@@ -56,7 +56,7 @@ public final class ArtifactUrls {
                                 expiry)));
   }
 
-  /** Why there is no URL of what a job published to a store that is not configured any more. */
+  /** Returns why an artifact has no URL, if it lies in a store that is no longer configured. */
   Optional<String> whyOutOfReach(Standing job) {
     return job.artifact()
         .map(this::placeOf)

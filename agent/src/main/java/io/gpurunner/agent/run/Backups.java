@@ -6,7 +6,7 @@ import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Has the ledger copied once a day. Thread-safe. */
+/** Makes a copy of the ledger once a day. Thread-safe. */
 public final class Backups implements AutoCloseable {
   private static final Duration LOOK_INTERVAL = Duration.ofHours(1);
 
@@ -19,7 +19,7 @@ public final class Backups implements AutoCloseable {
     this.ledger = ledger;
   }
 
-  /** Starts looking whether a copy is due. Called once. */
+  /** Starts to look from time to time whether a copy is due. Called once. */
   public void start() {
     rounds.start();
   }

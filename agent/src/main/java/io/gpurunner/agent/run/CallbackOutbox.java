@@ -25,20 +25,23 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends the callbacks that the ledger owes, until each was delivered or its time is used up.
+ * Sends the callbacks that the ledger owes, each until it is delivered or its time is used up.
  * Thread-safe.
  */
 public final class CallbackOutbox implements AutoCloseable {
-  /** Callbacks on their way at a time. */
+  /** The largest number of callbacks on their way at a time. */
   static final int SENDING_LIMIT = 16;
 
-  /** Those to one receiver, so that one that hangs does not hold up the others. */
+  /**
+   * The largest number of callbacks on their way to one receiver. A receiver that hangs does not
+   * hold up the others.
+   */
   static final int RECEIVER_LIMIT = 4;
 
-  /** Pause after a try whose outcome could not be recorded. */
+  /** The pause after a try whose outcome could not be recorded. */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
-  /** Longest time between two looks. */
+  /** The longest time between two looks at the ledger. */
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(30);
 
   private static final Logger log = LoggerFactory.getLogger(CallbackOutbox.class);
@@ -53,10 +56,10 @@ public final class CallbackOutbox implements AutoCloseable {
   private final Consumer<Duration> pause;
   private final Rounds rounds = new Rounds("callbacks", this::round);
 
-  /** Of the rounds only. */
+  /** Whether the waits of an earlier boot were limited. Only rounds use it. */
   private boolean waitsLimited;
 
-  /** The receiver that was sent to last. Of the rounds only. */
+  /** The receiver of the latest callback. Only rounds use it. */
   private String lastReceiver = "";
 
   public CallbackOutbox(
@@ -112,12 +115,12 @@ public final class CallbackOutbox implements AutoCloseable {
   Duration round() {
     Instant now = clock.instant();
     if (!waitsLimited) {
-      // The clock of the boot before may have been ahead of this one's.
+      // An earlier boot may have had a clock that was ahead of this one.
       ledger.limitCallbackWaits(now.plus(RetrySchedule.LONGEST_DELAY));
       waitsLimited = true;
     }
     sendDue(now);
-    // Those that are due and did not go wait for one on its way to come back, which rings.
+    // A due callback that was not sent waits until another one comes back, which rings.
     return ledger
         .nextCallbackAfter(now)
         .map(next -> Duration.between(clock.instant(), next))
@@ -126,9 +129,9 @@ public final class CallbackOutbox implements AutoCloseable {
   }
 
   /**
-   * Receivers take turns, so that one to which thousands are due hides no other. Nothing more can
-   * go once as many of them as may be on their way were looked at: to each, some that can go are
-   * due, or all are on their way.
+   * Sends what is due. Receivers take turns, so that a receiver with thousands of due callbacks
+   * does not hide the others. A round looks at as many receivers as callbacks may be on their way:
+   * each of them has a callback that can go, or has all its callbacks on their way already.
    */
   private void sendDue(Instant now) {
     SequencedSet<String> receivers =
@@ -161,7 +164,7 @@ public final class CallbackOutbox implements AutoCloseable {
 
   private void sendAndForget(PendingCallback callback) {
     try {
-      // It was read before the round came to it; a try may have ended in between.
+      // A try may have ended since this callback was read.
       if (ledger.isPending(callback)) {
         send(callback);
       }
@@ -181,7 +184,7 @@ public final class CallbackOutbox implements AutoCloseable {
     }
   }
 
-  /** One try at one callback, and its record. */
+  /** Makes one try at a callback and records its outcome. */
   void send(PendingCallback callback) {
     Optional<URI> url = ledger.standing(callback.job()).flatMap(urls::urlFor);
     String body = CallbackBody.of(callback.job().value(), callback.success(), url);

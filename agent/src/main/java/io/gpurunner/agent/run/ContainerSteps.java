@@ -36,8 +36,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
- * The steps of a job that has a container, or is about to: asks {@link Recovery} what to do, and
- * does it. Keeps nothing that a crash may not take. Thread-safe.
+ * The steps of a job that has a container, or will have one: asks {@link Recovery} what to do, and
+ * does it. Keeps only what a crash may take. Thread-safe.
  */
 final class ContainerSteps {
   private final JobSteps.Ports ports;
@@ -46,8 +46,8 @@ final class ContainerSteps {
   private final Answers answers;
 
   /**
-   * When SIGTERM was first sent to a container though that could not be recorded. Lost with the
-   * agent: the next one sends it again, and waits again.
+   * When SIGTERM was first sent to a container whose stop could not be recorded. An agent that
+   * starts again does not know it: it sends SIGTERM again, and waits again.
    */
   private final Map<ContainerName, Instant> sentUnrecorded = new ConcurrentHashMap<>();
 
@@ -58,7 +58,7 @@ final class ContainerSteps {
     this.answers = answers;
   }
 
-  /** What is to be done, and what the engine says of the container now. */
+  /** What to do, and what the engine says of the container now. */
   private record Look(Verdict verdict, Seen seen, Optional<Observation> observation) {
     Observation.Ran ran() {
       return (Observation.Ran) observation.orElseThrow();
@@ -76,14 +76,20 @@ final class ContainerSteps {
         Recovery.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
   }
 
-  /** The container of a job's present attempt; empty where the job is in no state to have one. */
+  /**
+   * Returns the container of a job's present attempt. It is empty if the job is in a state without
+   * a container.
+   */
   static Optional<ContainerRef> containerOf(Job job) {
     return job.state() instanceof JobState.Placed placed
         ? Optional.of(containerOf(job, placed))
         : Optional.empty();
   }
 
-  /** By its id once that is recorded, so that nobody's label or name can hide it. */
+  /**
+   * Returns the container by its id as soon as the id is recorded. Another label or name cannot
+   * hide it then.
+   */
   private static ContainerRef containerOf(Job job, JobState.Placed state) {
     Optional<String> recordedId =
         switch (state) {
@@ -95,7 +101,7 @@ final class ContainerSteps {
     return new ContainerRef(new ContainerName(job.id(), state.attempt()), recordedId);
   }
 
-  /** An engine that only says no to a look has said nothing about the container. */
+  /** Looks at the container. If the engine refuses the look, nothing is known of the container. */
   private Optional<Observation> inspect(ContainerRef container) {
     try {
       return ports.containers().inspect(container);
@@ -109,7 +115,7 @@ final class ContainerSteps {
         ContainerException.Kind.UNREACHABLE, String.valueOf(e.getMessage()), e);
   }
 
-  /** Before there should be a container: the end of the run where there is one. */
+  /** Checks that there is no container yet. If there is one, the run ends. */
   Optional<StepOutcome> requireNone(Job job, JobState.Placed state) {
     return switch (look(job, state).verdict()) {
       case GO_ON -> Optional.empty();
@@ -120,7 +126,10 @@ final class ContainerSteps {
 
   // ---- STARTING
 
-  /** What was decided before may be on its way to the disk still, where that was told UNKNOWN. */
+  /**
+   * Makes and starts the container. An earlier decision may still be on its way to the disk if its
+   * outcome is UNKNOWN.
+   */
   StepOutcome start(Job job, JobState.Starting state) {
     Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
     if (deleted.isPresent()) {
@@ -133,7 +142,7 @@ final class ContainerSteps {
       case CREATE -> create(job, state, container.name());
       case RECORD_MADE ->
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
-      case REMOVE -> { // and created again, by the engine that is to start it
+      case REMOVE -> { // and created again by the engine that will start it
         ports.ledger().confirm(job);
         yield removeDoubtful(container);
       }
@@ -154,7 +163,10 @@ final class ContainerSteps {
     };
   }
 
-  /** An engine that cannot remove it yet is no end of a run that has not begun. */
+  /**
+   * Removes a container that may have run. The run has not begun, so an engine that cannot remove
+   * it yet does not end the run.
+   */
   private StepOutcome removeDoubtful(ContainerRef container) {
     try {
       return remove(container);
@@ -212,9 +224,12 @@ final class ContainerSteps {
     return answers.ended(endingOf(job, state, exited));
   }
 
-  /** The history's times are those of the agent's looks; it may have been away. */
+  /**
+   * Writes a line if the end is old news. The times in the history are those of the agent's looks,
+   * and the agent may have been away.
+   */
   private void noteLateNews(Job job, Observation.Exited exited) {
-    if (exited.exitCode() != ExitCodes.LOST_BY_ENGINE // whose end nobody knows
+    if (exited.exitCode() != ExitCodes.LOST_BY_ENGINE // its end is unknown
         && exited.finishedAt().plus(RunSettings.LATE_NEWS).isBefore(clock.instant())) {
       ports
           .ledger()
@@ -232,7 +247,7 @@ final class ContainerSteps {
       return overrunAtEnd(job).orElseGet(Ending.Completed::new);
     }
     if (state.deadline().filter(deadline -> !endOf(state, exited).isBefore(deadline)).isPresent()) {
-      return new Ending.TimeUp(); // whatever it died of: it was to be over by then
+      return new Ending.TimeUp(); // whatever its exit code is, its stop time was reached
     }
     if (exited.outOfMemory()) {
       return new Ending.Broken("out of memory: the kernel killed the job's process", true);
@@ -243,9 +258,10 @@ final class ContainerSteps {
   }
 
   /**
-   * The engine goes by the wall clock, which may have been set since: before the container's end,
-   * and the span the engine tells is wrong, or after it, and the converted time is. The earlier of
-   * the two, so that no failure is taken for a stop time that was reached.
+   * Returns when the container ended. The engine uses the wall clock, which may have been set
+   * since. If it was set while the container ran, the span between the engine's times is wrong. If
+   * it was set later, the converted time is wrong. The earlier of the two is taken, so that a
+   * failure never counts as a stop time that was reached.
    */
   private static Instant endOf(JobState.Running state, Observation.Exited exited) {
     Instant bySpan =
@@ -260,7 +276,7 @@ final class ContainerSteps {
   }
 
   /**
-   * @param asked before the engine was: it may have answered long after it looked
+   * @param asked the time before the engine was asked: its answer may be old
    */
   private StepOutcome watch(Job job, JobState.Running state, Seen seen, Instant asked) {
     Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
@@ -286,7 +302,10 @@ final class ContainerSteps {
             : Optional.empty());
   }
 
-  /** A device that merely would not be read this time is none that was lost. */
+  /**
+   * Returns the end of the run if one of its GPUs is lost. A device that cannot be read once is not
+   * lost.
+   */
   private Optional<Ending> lostDevice(JobState.Running state) {
     GpuSnapshot look = ports.gpus().snapshot();
     if (look.fault().isPresent() || look.at().isBefore(state.startedAt())) {
@@ -311,12 +330,12 @@ final class ContainerSteps {
     return new Ending.Broken("GPU " + uuid + " was lost: " + why, true);
   }
 
-  /** What the newest finished measurement says; never waits for one. */
+  /** Returns what the newest finished measurement says. Never waits for a measurement. */
   private Optional<Ending> overrunSoFar(Job job) {
     return ports.watch().newest(job).map(over -> oversized(job, over));
   }
 
-  /** Measures now: the container has ended, and nothing is late for it. */
+  /** Measures now. The container has ended, so nothing has to wait for the measurement. */
   private Optional<Ending> overrunAtEnd(Job job) {
     return ports.watch().measure(job).map(over -> oversized(job, over));
   }
@@ -340,12 +359,12 @@ final class ContainerSteps {
     ContainerRef container = containerOf(job, state);
     Look look = look(job, state);
     if (state.containerId().isEmpty() && look.observation().isPresent()) {
-      // So that its processes are found whatever somebody makes of its name meanwhile.
+      // Its processes can be found by this id, even if somebody renames it.
       return new Advance(new JobEvent.Found(look.observation().get().containerId()));
     }
     return switch (look.verdict()) {
       case RECORD_GONE -> {
-        // The engine may not have known that it ran, nor who removed it.
+        // The engine may not know that it ran, or who removed it.
         state.containerId().ifPresent(ports.containers()::endProcesses);
         yield new Advance(new JobEvent.ContainerGone(clock.instant()));
       }
@@ -372,10 +391,10 @@ final class ContainerSteps {
   }
 
   /**
-   * Tried for a while; then the GPUs matter more than the output. An engine that does not answer at
-   * all is found out by the look before.
+   * Saves the output of an ended container. This is tried for a while; after that the GPUs matter
+   * more than the output. The look before this step finds an engine that does not answer at all.
    *
-   * @return why it is given up, if it is
+   * @return why the output is given up, if it is
    */
   private Optional<String> saveOutput(
       Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
@@ -388,7 +407,7 @@ final class ContainerSteps {
     } catch (ContainerException e) {
       Instant ended =
           exited.finishedAt().isAfter(state.since()) ? exited.finishedAt() : state.since();
-      // Far ahead where the machine was started anew meanwhile, with its clock set back.
+      // This time is far in the future if the machine was booted since and its clock was set back.
       Duration since = Duration.between(ended, clock.instant()).abs();
       if (since.compareTo(RunSettings.OUTPUT_LIMIT) < 0) {
         throw e;
@@ -401,12 +420,12 @@ final class ContainerSteps {
     Instant now = clock.instant();
     if (state.killAt().isEmpty()) {
       ports.containers().signal(container, Signal.TERM);
-      // From here on: an engine that is busy may have taken long to send it.
+      // The grace period begins now, because a busy engine may send the signal late.
       return new Advance(new JobEvent.StopSignalled(clock.instant().plus(gracePeriod(job))));
     }
     Instant killAt = state.killAt().get();
     boolean isThisBoots = state.bootId().filter(settings.bootId()::equals).isPresent();
-    // Under this boot it stands, though the configured grace period be shorter by now.
+    // Under the same boot this time holds, even if the configured grace period is shorter now.
     if (isThisBoots ? !now.isBefore(killAt) : answers.isOver(killAt, gracePeriod(job))) {
       ports.containers().signal(container, Signal.KILL);
     }
@@ -416,7 +435,7 @@ final class ContainerSteps {
 
   private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
     Instant now = clock.instant();
-    if (goneAt.isAfter(now)) { // by the clock of another boot, under which no look was made yet
+    if (goneAt.isAfter(now)) { // the time is of another boot, and this boot has not looked yet
       return new Advance(new JobEvent.ContainerGone(now));
     }
     GpuSnapshot look = ports.gpus().snapshot();
@@ -439,9 +458,9 @@ final class ContainerSteps {
   // ---- while the ledger cannot be written
 
   /**
-   * A stop that the ledger has cause for (a stop time, a wish to delete) is enforced also while it
-   * cannot be recorded: what is found of the container later tells the same story. SIGKILL follows
-   * the first SIGTERM that was sent so after the grace period, however long ago the cause is.
+   * Enforces a stop that cannot be recorded. The ledger holds its cause (a stop time, a deletion
+   * request), and the container shows the same story later. SIGKILL follows the first SIGTERM after
+   * the grace period, even if the cause is much older.
    */
   void enforceUnrecorded(Job job, JobEvent event) {
     if (isStop(job, event)) {
@@ -456,7 +475,7 @@ final class ContainerSteps {
     }
   }
 
-  /** Empty where no SIGTERM was sent yet, as far as this agent knows. */
+  /** Returns when SIGKILL is due. It is empty if this agent knows of no SIGTERM. */
   private Optional<Instant> killAt(Job job, JobState.Placed state, ContainerName name) {
     Optional<Instant> recorded =
         state instanceof JobState.Stopping stopping ? stopping.killAt() : Optional.empty();

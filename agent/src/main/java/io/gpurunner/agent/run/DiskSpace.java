@@ -12,8 +12,8 @@ import io.gpurunner.api.JobRequest;
  */
 record DiskSpace(long freeBytes, boolean artifactsHere) {
   /**
-   * What a job that has left the queue and has not ended may still write. What it has written is
-   * counted twice, as promised and as used: too careful, never too bold.
+   * Returns how many bytes a placed job may still write. Bytes that it has written are counted
+   * twice, as promised and as used. This is too careful, and never too bold.
    */
   long promisedTo(Job job) {
     return switch (job.state()) {
@@ -23,7 +23,7 @@ record DiskSpace(long freeBytes, boolean artifactsHere) {
     };
   }
 
-  /** The most a job may write. */
+  /** Returns the most bytes that a job may write. */
   long need(JobRequest request) {
     return VolumeLimits.checkpointBytes(request)
         + VolumeLimits.modelBytes(request)
@@ -34,7 +34,7 @@ record DiskSpace(long freeBytes, boolean artifactsHere) {
     return artifactsHere ? VolumeLimits.modelBytes(request) : 0;
   }
 
-  /** Whether the end of jobs alone can make room for this one. */
+  /** Returns whether the job fits on the disk once all other jobs have ended. */
   boolean everFits(JobRequest request) {
     return need(request) <= freeBytes;
   }

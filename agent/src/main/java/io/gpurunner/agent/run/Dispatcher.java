@@ -22,12 +22,12 @@ import org.slf4j.LoggerFactory;
  * the others wait. Thread-safe.
  */
 public final class Dispatcher implements AutoCloseable {
-  /** Longest time between two rounds: devices change without anybody saying so. */
+  /** The longest time between two rounds. Devices change without a notice. */
   private static final Duration ROUND_INTERVAL = Duration.ofSeconds(1);
 
   /**
-   * After deciding, rest for so many times as long: a decision takes longer the more jobs wait, and
-   * must not take the processor from those who submit them. Where few wait it is over at once.
+   * After a decision, the dispatcher rests this many times as long as the decision took. A decision
+   * takes longer the more jobs wait, and must leave the processor to those who submit jobs.
    */
   private static final int REST_TIMES = 19;
 
@@ -75,17 +75,17 @@ public final class Dispatcher implements AutoCloseable {
   private void heardOf(Job job) {
     switch (job.state()) {
       case JobState.Queued _, JobState.Uploading _, JobState.Final _ -> rounds.ring();
-      // It holds what it held before.
+      // A lease that failed changes nothing.
       case JobState.Placed _ -> {}
     }
   }
 
-  /** Why a queued job waits, as of the last round. */
+  /** Returns why a queued job waited in the last round. */
   Optional<Placement.Waiting> whyWaiting(JobId id) {
     return Optional.ofNullable(waiting.get(id));
   }
 
-  /** One round. Called by the loop, and by tests in its place. */
+  /** Makes one round. Called by the loop, and by tests instead of it. */
   Duration round() {
     long beganNanos = System.nanoTime();
     List<Placement.Start> starts = decide();
@@ -129,7 +129,7 @@ public final class Dispatcher implements AutoCloseable {
           start.gpus().isEmpty() ? "no GPU" : start.gpus());
     } catch (LedgerException e) {
       switch (e.kind()) {
-        // Deleted meanwhile: the next round sees it.
+        // The job was deleted meanwhile. The next round sees that.
         case STALE, ABSENT -> {}
         case LEASE_TAKEN, FILES_NOT_THERE, BUSY, CLOSED, FAILED, UNKNOWN ->
             log.error("{} could not be placed: {}", start.job().id(), e.getMessage());

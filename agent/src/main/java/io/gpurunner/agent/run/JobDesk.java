@@ -33,36 +33,36 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
- * What clients can ask of jobs, answered from the ledger. It records wishes; the runner carries
+ * What clients can ask of jobs, answered from the ledger. It records requests; the runner carries
  * them out. Thread-safe.
  */
 public final class JobDesk implements Jobs {
-  /** Jobs a user may have that have not ended. */
+  /** The largest number of live jobs of one user. */
   static final int LIVE_JOBS_PER_USER_LIMIT = 10_000;
 
-  /** Length of the requests of these jobs, which are held in memory. */
+  /** The largest length of the requests of one user's live jobs, which are held in memory. */
   static final long LIVE_BYTES_PER_USER_LIMIT = 32 << 20;
 
-  /** The same, of all users. */
+  /** The largest length of the requests of all live jobs. */
   static final long LIVE_BYTES_LIMIT = 128 << 20;
 
-  /** Lines of history shown. */
+  /** The largest number of lines of history in an answer. */
   private static final int HISTORY_LIMIT = 500;
 
   private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
 
   /**
-   * Rows of lists that are put together at a time, for all users: two pages of the largest size,
-   * which take tens of MB each where the requests are the longest.
+   * The largest number of list rows that are put together at a time, for all users: two pages of
+   * the largest size. One such page takes tens of MB where the requests are the longest.
    */
   static final int ROWS_LISTED_AT_A_TIME = 2 * ApiLimits.MAX_PAGE_SIZE;
 
-  /** A list is put together within milliseconds. */
+  /** The time after which a list can be asked for again. A list takes milliseconds. */
   private static final Duration LIST_RETRY_AFTER = Duration.ofSeconds(1);
 
   private final Semaphore listedRows = new Semaphore(ROWS_LISTED_AT_A_TIME);
 
-  /** Users whose list is put together now: one at a time for each. */
+  /** The users whose list is being put together. Each user gets one list at a time. */
   private final Set<String> listing = ConcurrentHashMap.newKeySet();
 
   private final JobLedger ledger;
@@ -75,8 +75,8 @@ public final class JobDesk implements Jobs {
   private final UnaryOperator<Instant> shown;
 
   /**
-   * @param missing what a job that has left the queue cannot go on without
-   * @param shown what people are told for a time of the clock
+   * @param missing returns what a placed job waits for
+   * @param shown converts a time of the steady clock to the time that users see
    */
   public JobDesk(
       JobLedger ledger,
@@ -313,7 +313,10 @@ public final class JobDesk implements Jobs {
     return caller.admin() || owner.equals(caller.user());
   }
 
-  /** The same words for another user's job: its existence is none of the caller's business. */
+  /**
+   * Returns the refusal of an unknown job. It is the same for another user's job, whose existence
+   * is not shown.
+   */
   private static RequestRefusedException noSuchJob(JobId id) {
     return new RequestRefusedException(Kind.NOT_FOUND, "job_id: no such job: " + id);
   }

@@ -13,12 +13,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the steps of every placed or uploading job going: a virtual thread a job, that ends when
- * the job does or goes back to the queue. Holds nothing about a job that the ledger does not.
+ * Keeps every placed or uploading job going, on one virtual thread a job. The thread ends when the
+ * job ends or goes back to the queue. Holds nothing about a job that the ledger does not hold.
  * Thread-safe.
  */
 public final class JobRunner implements AutoCloseable {
-  /** Longest wait without looking; hints can be lost. */
+  /** The longest wait without a look at the job. Hints can be lost. */
   private static final Duration WAIT_LIMIT = Duration.ofSeconds(30);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
@@ -41,21 +41,23 @@ public final class JobRunner implements AutoCloseable {
   }
 
   /**
-   * What a step says once parts of the agent are being closed may be about them: of an upload whose
-   * client was closed, that it was refused. The next start makes the same step again.
+   * Ignores the outcome of a step that ends while the agent closes. A closed client of the store
+   * looks like a refused upload. The next start makes the same step again.
    */
   private StepOutcome whileOpen(StepOutcome outcome) {
     return closing ? new StepOutcome.Idle() : outcome;
   }
 
-  /** Takes up every job of the ledger that has left the queue, and from now on each that does. */
+  /**
+   * Starts a loop for every placed job of the ledger, and from now on for each job that is placed.
+   */
   public void start() {
     steps.listen(this::wake);
     ledger.listen(this::heardOf);
     ledger.live().forEach(this::heardOf);
   }
 
-  /** Something may have happened to this job. Never blocks. */
+  /** Wakes the loop of a job to which something may have happened. Never blocks. */
   public void wake(JobId id) {
     Loop loop = loops.get(id);
     if (loop != null) {
@@ -63,7 +65,7 @@ public final class JobRunner implements AutoCloseable {
     }
   }
 
-  /** What a job that has left the queue cannot go on without, as of its last step. */
+  /** Returns what a placed job waits for, as its last step reported. */
   public Optional<String> missing(JobId id) {
     return Optional.ofNullable(loops.get(id)).flatMap(loop -> loop.missing);
   }
@@ -76,7 +78,9 @@ public final class JobRunner implements AutoCloseable {
     wake(job.id());
   }
 
-  /** Ends the loops between two steps. Containers run on; the next start takes them up again. */
+  /**
+   * Ends the loops between two steps. Containers run on, and the next start takes them up again.
+   */
   @Override
   public void close() {
     closing = true;
@@ -111,14 +115,14 @@ public final class JobRunner implements AutoCloseable {
       try {
         while (!closing && stepOnce()) {}
       } finally {
-        // Under the map's lock, so that news either finds this loop or starts another.
+        // This happens under the map's lock. News either finds this loop or starts another one.
         loops.computeIfPresent(id, (_, _) -> null);
       }
-      // The job may have left the queue again since the last look: then the loop goes on.
+      // The job may have been placed again since the last look. Then the loop goes on.
       ledger.findLive(id).filter(_ -> !closing).ifPresent(JobRunner.this::heardOf);
     }
 
-    /** Whether there is a next step. */
+    /** Makes one step. Returns whether there is a next one. */
     private boolean stepOnce() {
       return switch (next()) {
         case Stepping.Next.Now _ -> true;
@@ -132,7 +136,9 @@ public final class JobRunner implements AutoCloseable {
       };
     }
 
-    /** A defect ends no loop: the job's stop time is kept by it. */
+    /**
+     * Makes the next step. A defect does not end the loop, because the loop enforces the stop time.
+     */
     private Stepping.Next next() {
       try {
         return stepping.stepOnce(id);

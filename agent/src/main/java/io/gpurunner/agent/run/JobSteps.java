@@ -30,10 +30,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One step of a job: reads where it stands, makes one effect through a port, and says what to
- * commit. Every effect can be repeated, so that after a crash the same step is simply made again:
- * this is all the recovery there is. Holds who waits for a turn, and nothing else about a job.
- * Thread-safe.
+ * Makes one step of a job: it reads the job's state, makes one effect through a port, and says what
+ * to commit. Every effect can be repeated. After a crash the same step is made again, and this is
+ * all the recovery there is. Holds only which jobs wait for a turn. Thread-safe.
  */
 public final class JobSteps {
   private static final Logger log = LoggerFactory.getLogger(JobSteps.class);
@@ -48,7 +47,7 @@ public final class JobSteps {
   private final Turns syncing;
   private final Turns uploading;
 
-  /** What the steps act on. */
+  /** The ports that the steps act on. */
   public record Ports(
       JobLedger ledger,
       ContainerRuntime containers,
@@ -76,8 +75,7 @@ public final class JobSteps {
   }
 
   /**
-   * @param wake called with each job that has waited for a turn and need not any more; must not
-   *     block
+   * @param wake called with each job whose wait for a turn is over; must not block
    */
   void listen(Consumer<JobId> wake) {
     turns().forEach(turns -> turns.listen(wake));
@@ -116,8 +114,8 @@ public final class JobSteps {
   }
 
   /**
-   * An engine that says no before the container ran fails the run; later there is nothing to do but
-   * ask it again.
+   * The answer to a refusal of the engine. Before the container ran, it fails the run. After that,
+   * the engine is asked again.
    */
   private StepOutcome refusedByEngine(Job job, ContainerException e) {
     return switch (job.state()) {
@@ -213,7 +211,7 @@ public final class JobSteps {
     return new Advance(new JobEvent.Pulled(settings.bootId()));
   }
 
-  /** What cannot wait until an event that could not be committed can be. */
+  /** Does what cannot wait until the ledger can be written. */
   void enforceUnrecorded(Job job, JobEvent event) {
     try {
       containerSteps.enforceUnrecorded(job, event);
@@ -222,7 +220,7 @@ public final class JobSteps {
     }
   }
 
-  /** Where the output of one run of a job is kept. */
+  /** Returns the file that holds the output of one run of a job. */
   static Path outputFile(JobPaths paths, int attempt) {
     return paths.logs().resolve("run-" + attempt + ".log");
   }

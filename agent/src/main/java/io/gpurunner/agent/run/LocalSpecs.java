@@ -20,7 +20,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Containers with what this machine has: its directories, its libraries, its memory. Thread-safe.
+ * Describes containers with what this machine has: its directories, its libraries, its memory.
+ * Thread-safe.
  */
 public final class LocalSpecs implements SpecSource {
   private final JobVolumes volumes;
@@ -47,7 +48,8 @@ public final class LocalSpecs implements SpecSource {
 
   @Override
   public ContainerSpec specFor(Job job, ContainerName name, List<GpuUuid> leased) {
-    // Not the paths alone: the machine may have been started anew since they were prepared.
+    // The paths alone are not enough, because the machine may have been booted since they were
+    // prepared.
     JobPaths paths = volumes.reveal(job.folder());
     if (job.request().jobType() == JobType.MPI) {
       files.run(FileWork.Task.PREPARE, () -> writeHostfile(paths, job.request().gpuNumber()));

@@ -32,7 +32,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What requests are checked against: this machine as it is now. Thread-safe. */
+/** The machine as it is now, which requests are checked against. Thread-safe. */
 public final class MachineView implements MachineFacts {
   private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
 
@@ -106,7 +106,7 @@ public final class MachineView implements MachineFacts {
         .toList();
   }
 
-  /** A lost device is none that a job could ever get. */
+  /** Returns the devices that a job could get. A lost device is not among them. */
   private static Stream<GpuDevice> present(GpuSnapshot look) {
     return look.devices().stream().filter(device -> device.presence() != GpuDevice.Presence.LOST);
   }
@@ -134,7 +134,7 @@ public final class MachineView implements MachineFacts {
     }
   }
 
-  /** A disk that does not answer says nothing of the request. */
+  /** Asks the disk. If it does not answer, the request is not to blame. */
   private static <T> T answered(Supplier<T> look) {
     try {
       return look.get();

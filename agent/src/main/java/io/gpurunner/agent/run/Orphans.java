@@ -19,12 +19,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes containers that carry this agent's label and that no job of the ledger has: those of a
- * ledger of which an older copy was put in place. Only after a while, in which an administrator can
- * look. Containers without the label are never touched.
+ * Removes orphans: containers that carry this agent's label and belong to no job of the ledger.
+ * They come from a ledger that was replaced by an older copy. An administrator has some minutes to
+ * look before they are removed. Containers without the label are never touched.
  */
 public final class Orphans implements AutoCloseable {
-  /** From the first look that found a container to belong to no job, to its removal. */
+  /** The time from the first look that found an orphan to its removal. */
   static final Duration GRACE = Duration.ofMinutes(5);
 
   private static final Duration ROUND_INTERVAL = Duration.ofSeconds(30);
@@ -48,11 +48,12 @@ public final class Orphans implements AutoCloseable {
     rounds.start();
   }
 
-  /** One round. Called by the loop, and by tests in its place. */
+  /** Makes one round. Called by the loop, and by tests instead of it. */
   Duration round() {
     Instant now = clock.instant();
     try {
-      // First the containers, then the jobs: one that is made in between belongs to a job then.
+      // The containers are listed before the jobs, so that a container that is created in between
+      // has its job.
       List<LabelledContainer> listed = containers.list();
       List<ContainerRef> wanted = wanted();
       List<LabelledContainer> orphans =
@@ -67,12 +68,12 @@ public final class Orphans implements AutoCloseable {
         }
       }
     } catch (ContainerException e) {
-      log.debug("containers could not be looked through", e); // readiness tells that
+      log.debug("containers could not be looked through", e); // readiness reports it
     }
     return ROUND_INTERVAL;
   }
 
-  /** One that cannot be removed keeps none of the others. */
+  /** Removes one orphan. If it cannot be removed, the others still are. */
   private void discard(LabelledContainer orphan) {
     try {
       containers.discard(orphan);
@@ -99,7 +100,7 @@ public final class Orphans implements AutoCloseable {
     return before;
   }
 
-  /** The containers that jobs have, or are about to have. */
+  /** Returns the containers that jobs have or will have. */
   private List<ContainerRef> wanted() {
     return ledger.live().stream()
         .filter(job -> Recovery.of(Phase.of(job.state()), Seen.RUNNING, Boot.SAME) != Verdict.REAP)

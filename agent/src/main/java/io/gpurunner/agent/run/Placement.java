@@ -38,10 +38,10 @@ final class Placement {
    */
   static final int CPU_PLACES = 64;
 
-  /** How many of these places one user gets, so that others' jobs start while his burst runs. */
+  /** The number of these places that one user gets. Jobs of others start while his burst runs. */
   static final int CPU_PLACES_PER_USER = 32;
 
-  /** First in the queue first. */
+  /** The order of the queue. */
   static final Comparator<Job> ORDER =
       Comparator.comparingInt((Job job) -> -job.request().priority())
           .thenComparingLong(Job::sequence);
@@ -74,10 +74,10 @@ final class Placement {
 
   private static final class Round {
     /**
-     * What there is to know of a GPU type; found out once for all jobs that ask for it.
+     * The facts about a GPU type, found once for all jobs that ask for it.
      *
-     * @param obtainable how many can be handed out once no job holds any: those that are fit now,
-     *     and those that jobs hold and that are sound
+     * @param obtainable how many devices can be handed out once no job holds any: those that are
+     *     fit now, and those that jobs hold and that are sound
      */
     private record Wanted(GpuType type, String normalised, long obtainable) {}
 
@@ -152,7 +152,7 @@ final class Placement {
       }
     }
 
-    /** What the job waits for; none where it starts. */
+    /** Returns what the job waits for. It is empty if the job can start. */
     private List<String> obstacles(Job job) {
       List<String> obstacles = new ArrayList<>();
       if (needsPlace(job)) {
@@ -165,9 +165,9 @@ final class Placement {
     }
 
     /**
-     * Keeps room for a job that waits, of each kind it needs, against the jobs behind it: also of
-     * those that it does not lack now, or two kinds could be short by turns for ever. GPUs only
-     * where it waits for them: they would be idle.
+     * Keeps room for a waiting job against the jobs behind it. Room is kept of each kind that the
+     * job needs, even if it does not lack that kind now: two kinds could be short by turns for
+     * ever. GPUs are kept only if the job waits for GPUs, because they would be idle.
      */
     private void holdBack(Job job) {
       if (!machine.disk().everFits(job.request())) {
@@ -176,7 +176,7 @@ final class Placement {
       if (needsPlace(job)) {
         placesOf(job).keepFor(1);
         if (placesOf(job).free() <= 0) {
-          return; // It waits for jobs of its own user, and others go first.
+          return; // It waits for other jobs of the same user, so other users go first.
         }
         places.keepFor(1);
       } else if (!isObtainable(job)) {
@@ -251,8 +251,8 @@ final class Placement {
     }
 
     /**
-     * Whether a device can be handed out again once the job that holds it has ended. Processes and
-     * memory on it are that job's.
+     * Returns whether a device can be handed out again once the job that holds it has ended.
+     * Processes and memory on it belong to that job.
      */
     private boolean comesFree(GpuDevice device) {
       return leases.containsKey(device.uuid())
@@ -260,7 +260,7 @@ final class Placement {
           && machine.gpus().fault().isEmpty();
     }
 
-    /** Whether the ends of jobs alone can make so many devices free. */
+    /** Returns whether enough devices come free once other jobs have ended. */
     private boolean isObtainable(Job job) {
       return job.request().gpuNumber() <= wanted(job).obtainable();
     }
@@ -291,8 +291,8 @@ final class Placement {
     }
 
     /**
-     * In words: how many of that type are free, how many jobs hold, and what is wrong with the
-     * rest.
+     * Returns in words how many devices of that type are free, how many jobs hold, and what is
+     * wrong with the rest.
      */
     private String census(GpuType type) {
       long freeCount = free.stream().filter(device -> device.type().matches(type)).count();
@@ -349,16 +349,16 @@ final class Placement {
    * it have ended; what is left beyond that may go to jobs behind it.
    */
   private static final class Share {
-    /** What there is once no job holds any. */
+    /** The amount that is there once no job holds any. */
     private final long whole;
 
-    /** What no job holds. */
+    /** The amount that no job holds. */
     private long free;
 
-    /** What jobs hold that are behind the one that is looked at. */
+    /** The amount held by jobs behind the job that is looked at. */
     private long heldBehind;
 
-    /** What jobs behind all those that wait may still take. */
+    /** The amount that is left for jobs behind all waiting jobs. */
     private long spare = Long.MAX_VALUE;
 
     Share(long whole) {
@@ -366,18 +366,18 @@ final class Placement {
       this.free = whole;
     }
 
-    /** A job holds so much when the round begins. */
+    /** Notes that a job holds this amount when the round begins. */
     void hold(long amount) {
       free -= amount;
       heldBehind += amount;
     }
 
-    /** A job that holds so much is ahead of all that are looked at from now on. */
+    /** Notes that a job with this amount is ahead of all jobs that are looked at from now on. */
     void passed(long amount) {
       heldBehind -= amount;
     }
 
-    /** What the job that is looked at may take. */
+    /** Returns the amount that the job that is looked at may take. */
     long available() {
       return Math.min(free, spare);
     }
@@ -390,13 +390,13 @@ final class Placement {
       return need <= available();
     }
 
-    /** The job that is looked at starts. */
+    /** Gives this amount to the job that is looked at. */
     void take(long need) {
       free -= need;
       spare -= need;
     }
 
-    /** The job that is looked at waits, and will need so much. */
+    /** Keeps this amount for the job that is looked at, which waits. */
     void keepFor(long need) {
       spare = Math.min(spare, whole - need - heldBehind);
     }

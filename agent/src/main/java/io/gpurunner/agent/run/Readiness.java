@@ -15,7 +15,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks at every part the agent needs, again and again, and says which is not there. Thread-safe.
+ * Looks again and again at every part that the agent needs, and says which is missing. Thread-safe.
  */
 public final class Readiness implements Health, AutoCloseable {
   /** The part that only jobs with GPUs need. */
@@ -23,7 +23,10 @@ public final class Readiness implements Health, AutoCloseable {
 
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
 
-  /** A store that was well is asked again every 20 s: each look costs requests, and may money. */
+  /**
+   * A store that was ready is asked again every 20 s only. Each look costs requests, and may cost
+   * money.
+   */
   private static final int LOOKS_PER_STORE_LOOK = 4;
 
   private static final Logger log = LoggerFactory.getLogger(Readiness.class);
@@ -56,7 +59,7 @@ public final class Readiness implements Health, AutoCloseable {
     this.gpus = gpus;
   }
 
-  /** Starts looking. Called once. */
+  /** Starts the looks. Called once. */
   public void start() {
     rounds.start();
   }
@@ -80,10 +83,10 @@ public final class Readiness implements Health, AutoCloseable {
         .orElseGet(() -> new Part("ledger", true, "what is recorded reaches the disk"));
   }
 
-  /** One look at every part. Called by the loop, and by the simulation in its place. */
+  /** Looks once at every part. Called by the loop, and by the simulation instead of it. */
   Duration look() {
     if (ledger.fault().isPresent()) {
-      ledger.probe(); // nobody else would: jobs are refused meanwhile
+      ledger.probe(); // jobs are refused meanwhile, so no commit would show that it works again
     }
     diskPart = told(diskPart, lookAtDisk());
     enginePart = told(enginePart, lookAtEngine());
@@ -107,7 +110,7 @@ public final class Readiness implements Health, AutoCloseable {
     }
   }
 
-  /** As {@code docker.gpu-access} of the configuration spells them. */
+  /** Returns the mode as {@code docker.gpu-access} of the configuration spells it. */
   private static String words(EngineProbe.GpuAccess access) {
     return switch (access) {
       case RUNTIME -> "runtime";
@@ -144,7 +147,7 @@ public final class Readiness implements Health, AutoCloseable {
     }
   }
 
-  /** Logs a change once, not at every look. */
+  /** Logs a change once, and not at every look. */
   private static Part told(Part before, Part now) {
     if (!now.equals(before)) {
       if (now.ok()) {

@@ -5,28 +5,27 @@ import io.gpurunner.agent.job.JobState;
 import java.util.Optional;
 
 /**
- * What is to be done with a job, given what is recorded of it, what the engine says of the
- * container of its attempt, and whether the machine was booted since: one pure function, asked at
- * every step, so that going on after a crash is no case of its own. ARCHITECTURE.md shows it as a
- * table.
+ * Decides what to do with a job, from what is recorded of it, what the engine says of the container
+ * of its attempt, and whether the machine was booted since. A pure function, asked at every step,
+ * so that recovery after a crash is no special case. ARCHITECTURE.md shows it as a table.
  */
 final class Recovery {
   private Recovery() {}
 
-  /** How far a job is recorded to be. */
+  /** How far a job has come, as it is recorded. */
   enum Phase {
     QUEUED,
     PREPARING,
     PULLING,
-    /** No container was seen made. */
+    /** No container was seen. */
     STARTING,
-    /** One was, and may have been started since. */
+    /** A container was seen, and may have been started since. */
     STARTING_MADE,
     RUNNING,
     STOPPING,
-    /** The container was seen gone; the devices are waited for. */
+    /** The container was seen gone. The job waits for its devices. */
     STOPPING_GONE,
-    /** What the run left may not be on disk yet. */
+    /** The files of the run may not be on disk yet. */
     UPLOADING_UNSYNCED,
     UPLOADING,
     ENDED;
@@ -49,10 +48,10 @@ final class Recovery {
 
   /** What the engine says of the container of a job's attempt. */
   enum Seen {
-    /** There is none: never made, or removed. */
+    /** There is no container: it was never created, or it was removed. */
     ABSENT,
     CREATED,
-    /** Another engine created it, and this one does not know its past: it may have run. */
+    /** Another engine created it, and this engine does not know its past. It may have run. */
     DOUBTFUL,
     RUNNING,
     PAUSED,
@@ -81,7 +80,10 @@ final class Recovery {
           };
     }
 
-    /** The container is found by its id: another one of its name is none of this job's. */
+    /**
+     * Returns whether the container is another one. It was found by its name, and a recorded id
+     * differs.
+     */
     private static boolean isAnother(JobState state, Observation seen) {
       return state instanceof JobState.Running running
           && seen instanceof Observation.Ran ran
@@ -89,12 +91,15 @@ final class Recovery {
     }
   }
 
-  /** Whether the machine was booted since what is recorded. */
+  /** Whether the machine was booted since the state was recorded. */
   enum Boot {
     SAME,
     ANOTHER;
 
-    /** Only where a container may run, or has written what is not on disk, does the boot count. */
+    /**
+     * Returns the boot that counts. It counts only if a container may run, or has written what is
+     * not on disk.
+     */
     static Boot of(JobState state, String now) {
       return switch (state) {
         case JobState.Starting starting -> starting.bootId().equals(now) ? SAME : ANOTHER;
@@ -113,7 +118,7 @@ final class Recovery {
 
   /** What to do. */
   enum Verdict {
-    /** No container is there, and none should be. */
+    /** There is no container, and there should be none. */
     GO_ON("go on"),
     RENEW_BOOT("record the boot"),
     CREATE("make it"),
@@ -126,7 +131,7 @@ final class Recovery {
     REMOVE("remove it"),
     SAVE_AND_REMOVE("save its output, remove it"),
     RECORD_GONE("record that it is gone"),
-    /** The container is none that this agent should have: {@link Orphans} takes it. */
+    /** The container is an orphan, which {@link Orphans} removes. */
     REAP("reap it"),
     FAIL_FOREIGN("fails: not ours"),
     FAIL_REMOVED("fails: removed"),
@@ -143,7 +148,7 @@ final class Recovery {
       this.words = words;
     }
 
-    /** As ARCHITECTURE.md has it. */
+    /** Returns the words of the table in ARCHITECTURE.md. */
     String words() {
       return words;
     }
@@ -153,7 +158,7 @@ final class Recovery {
     return switch (phase) {
       case QUEUED, UPLOADING, ENDED, STOPPING_GONE -> ofGone(seen);
       case UPLOADING_UNSYNCED -> boot == Boot.SAME ? ofGone(seen) : Verdict.FAIL_UNSYNCED;
-      // Left by a ledger of which an older copy was put in place: it may have run.
+      // It may have run under a ledger that was replaced by an older copy.
       case PREPARING, PULLING -> seen == Seen.ABSENT ? Verdict.GO_ON : Verdict.FAIL_FOREIGN;
       case STARTING -> ofStarting(seen, boot);
       case STARTING_MADE -> boot == Boot.SAME ? ofMade(seen) : Verdict.FAIL_REBOOTED;
@@ -166,7 +171,7 @@ final class Recovery {
     return seen == Seen.ABSENT ? Verdict.GO_ON : Verdict.REAP;
   }
 
-  /** Nobody but this agent starts it, and it does not before it is recorded as made. */
+  /** Only this agent starts the container, and only after it is recorded as created. */
   private static Verdict ofStarting(Seen seen, Boot boot) {
     return switch (seen) {
       case ABSENT -> boot == Boot.SAME ? Verdict.CREATE : Verdict.RENEW_BOOT;
@@ -193,7 +198,7 @@ final class Recovery {
       case RUNNING, PAUSED -> Verdict.WATCH;
       case EXITED -> Verdict.JUDGE;
       case RESTARTING -> Verdict.FAIL_RESTARTING;
-      // It ran, and the engine does not know.
+      // It ran, and the engine does not know that.
       case CREATED, DOUBTFUL -> Verdict.FAIL_LOST;
       case REPLACED -> Verdict.FAIL_REPLACED;
     };

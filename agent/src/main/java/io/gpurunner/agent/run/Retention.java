@@ -18,24 +18,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes the files of jobs that ended longer ago than the retention time, and what is recorded of
- * those that ended long ago. What is in an S3 bucket is the bucket's owner's and stays.
+ * Removes the files of jobs that ended longer ago than the retention time, and the records of jobs
+ * that ended long ago. Objects in an S3 bucket belong to the owner of the bucket and stay.
  * Thread-safe.
  */
 public final class Retention implements AutoCloseable {
   private static final Duration ROUND_INTERVAL = Duration.ofMinutes(10);
   private static final int PAGE_SIZE = 100;
 
-  /** A job's record goes so long after its end, once its files are gone. */
+  /** How long the record of an ended job is kept. */
   private static final Duration RECORD_KEPT_FOR = Duration.ofDays(365);
 
-  /** More records than this, and the oldest go earlier. */
+  /** The largest number of records. Beyond it the oldest ones are removed earlier. */
   static final long RECORD_LIMIT = 1_000_000;
 
-  /** Records removed in one commit, which others wait for. */
+  /** The number of records that one commit removes. Other commits wait for it. */
   private static final int FORGET_SIZE = 20;
 
-  /** Records removed in a round. */
+  /** The number of records that one round removes. */
   private static final int FORGET_LIMIT = 20_000;
 
   private static final Logger log = LoggerFactory.getLogger(Retention.class);
@@ -64,8 +64,8 @@ public final class Retention implements AutoCloseable {
   }
 
   /**
-   * @param givingUp records that the files of a job are about to be removed, and answers whether
-   *     they may be
+   * @param givingUp records that the files of a job will be removed, and returns whether they may
+   *     be
    */
   Retention(
       JobLedger ledger,
@@ -95,7 +95,7 @@ public final class Retention implements AutoCloseable {
     return onTheWall.isBefore(now) ? onTheWall : now;
   }
 
-  /** One round. */
+  /** Makes one round. */
   Duration round() {
     Instant endedBefore = now().minus(keepFor);
     List<Job> page = ledger.sweepable(endedBefore, Optional.empty(), PAGE_SIZE);

@@ -6,11 +6,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A thread that makes a round again and again: whenever it is rung, and at the latest after the
- * pause the last round named; not before it has rested. Thread-safe.
+ * A thread that makes a round again and again: when it is rung for, and at the latest after the
+ * pause that the last round named. Between two rounds it rests. Thread-safe.
  */
 final class Rounds implements AutoCloseable {
-  /** Pause after a round that failed in a way nobody foresaw. */
+  /** The pause after a round that met an unforeseen fault. */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
@@ -31,7 +31,7 @@ final class Rounds implements AutoCloseable {
   }
 
   /**
-   * @param rest asked after a round: how long the next must wait, however often it is rung for
+   * @param rest returns how long the next round must wait, even if it is rung for
    */
   Rounds(String name, Supplier<Duration> round, Supplier<Duration> rest) {
     this.name = name;
@@ -62,14 +62,14 @@ final class Rounds implements AutoCloseable {
     }
   }
 
-  /** Ends after the round that is being made, waited for within a limit. */
+  /** Ends the thread after the present round. Waits for that within a limit. */
   @Override
   public void close() {
     closing = true;
     end.ring();
     wakeup.ring();
     if (thread.getState() == Thread.State.NEW) {
-      return; // Never started: closed after a start of the agent that failed on the way.
+      return; // It was never started: the agent failed earlier in its start.
     }
     try {
       thread.join(CLOSE_LIMIT);

@@ -13,10 +13,9 @@ import java.util.List;
 @FunctionalInterface
 public interface SpecSource {
   /**
-   * Sees to it that what the job mounts can be read and written.
+   * Prepares what the job mounts, and describes its container.
    *
-   * @throws io.gpurunner.storage.StorageException where something the job mounts is not there any
-   *     more
+   * @throws io.gpurunner.storage.StorageException if something the job mounts is no longer there
    */
   ContainerSpec specFor(Job job, ContainerName name, List<GpuUuid> gpus);
 }

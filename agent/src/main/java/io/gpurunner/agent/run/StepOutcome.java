@@ -4,18 +4,18 @@ import io.gpurunner.agent.job.JobEvent;
 import java.time.Instant;
 import java.util.Optional;
 
-/** What one step of a job came to. */
+/** The outcome of one step of a job. */
 public sealed interface StepOutcome {
-  /** Commit this, then step on. */
+  /** Commit this event, then make the next step. */
   record Advance(JobEvent event) implements StepOutcome {}
 
-  /** An effect was made that needs no commit: step again at once. */
+  /** An effect was made that needs no commit. Make the next step at once. */
   record Again() implements StepOutcome {}
 
   /**
-   * Nothing to do before that time, unless something is heard of the job.
+   * There is nothing to do before that time, unless news of the job comes.
    *
-   * @param missing what it cannot go on without, for its user
+   * @param missing what the job waits for, as its user reads it
    */
   record Wait(Instant until, Optional<String> missing) implements StepOutcome {
     Wait(Instant until) {
@@ -23,6 +23,6 @@ public sealed interface StepOutcome {
     }
   }
 
-  /** Not a runner's business: queued, or ended. */
+  /** The runner has nothing to do: the job is queued or has ended. */
   record Idle() implements StepOutcome {}
 }

@@ -16,13 +16,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One turn of a job's loop: the next step made, and what came of it committed. Holds nothing about
- * a job. Thread-safe; blocks for a bounded time.
+ * One turn of a job's loop: makes the next step, and commits its outcome. Holds nothing about a
+ * job. Thread-safe; blocks for a bounded time.
  */
 final class Stepping {
-  /**
-   * Pause after a step that failed in a way nobody foresaw, or a ledger that could not be written.
-   */
+  /** The pause after a step that met an unforeseen fault, and after a failed commit. */
   static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
   private static final Logger log = LoggerFactory.getLogger(Stepping.class);
@@ -34,23 +32,23 @@ final class Stepping {
 
   /** When the next turn is. */
   sealed interface Next {
-    /** At once. */
+    /** The next turn is now. */
     record Now() implements Next {}
 
     /**
-     * After a pause, unless something is heard of the job.
+     * The next turn is after a pause, unless news of the job comes.
      *
-     * @param missing what it cannot go on without, for its user
+     * @param missing what the job waits for, as its user reads it
      */
     record Later(Duration pause, Optional<String> missing) implements Next {}
 
-    /** Never: the job needs no loop. */
+    /** There is no next turn, because the job needs no loop. */
     record Never() implements Next {}
   }
 
   /**
    * @param steps makes a step of a job that was read just now
-   * @param enforcing does what cannot wait until an event that could not be committed can be
+   * @param enforcing does what cannot wait until the ledger can be written
    */
   Stepping(
       JobLedger ledger,
@@ -63,7 +61,7 @@ final class Stepping {
     this.clock = clock;
   }
 
-  /** Whether there are steps to make now. */
+  /** Returns whether the job has steps to make now. */
   static boolean concerns(Job job) {
     return switch (job.state()) {
       case JobState.Placed _, JobState.Uploading _ -> true;
@@ -71,7 +69,10 @@ final class Stepping {
     };
   }
 
-  /** Makes a step of the job as the ledger has it. Never throws for what a step meets. */
+  /**
+   * Makes a step of the job as it is in the ledger. A fault of the step never comes out of this
+   * method.
+   */
   Next stepOnce(JobId id) {
     Optional<Job> job = ledger.findLive(id).filter(Stepping::concerns);
     return job.isEmpty() ? new Next.Never() : step(job.get());
@@ -92,7 +93,7 @@ final class Stepping {
       };
     } catch (LedgerException e) {
       if (e.kind() == LedgerException.Kind.STALE && hasMoved(job)) {
-        return new Next.Now(); // somebody else's commit is read at once
+        return new Next.Now(); // another commit came first, and is read at once
       }
       log.error(
           "{} could not be committed, trying again in {} s: {}",
@@ -122,7 +123,7 @@ final class Stepping {
     }
   }
 
-  /** A version that did not move is a fault. */
+  /** Returns whether the job has another version now. If it has not, that is a fault. */
   private boolean hasMoved(Job job) {
     return ledger
         .findLive(job.id())

@@ -14,12 +14,12 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Lets so many jobs at a time do a long piece of work, the others in the order they came. Nobody
- * blocks for his turn: a step that must wait says so and ends, and the job is woken when it is the
- * next. Holds one place a waiting job and nothing that grows with time. Thread-safe.
+ * Lets a few jobs at a time do a long piece of work. The others wait in the order they came. Nobody
+ * blocks: a step that must wait says so and ends, and the job is woken when its turn comes. Holds
+ * one place a waiting job, and nothing that grows with time. Thread-safe.
  */
 final class Turns {
-  /** A waiting job asks again after this time even where nobody wakes it. */
+  /** The time after which a waiting job asks again by itself. */
   static final Duration ASK_INTERVAL = Duration.ofSeconds(30);
 
   private final int atATime;
@@ -32,13 +32,13 @@ final class Turns {
 
   /** A place in the queue. */
   private static final class Place {
-    /** Whether the step that is being made has asked for its turn. */
+    /** Whether the present step has asked for its turn. */
     boolean asked;
   }
 
   /**
-   * @param atATime how many work at once
-   * @param work what is waited for, as in {@code waits for its turn to be uploaded}
+   * @param atATime how many jobs work at once
+   * @param work names the work, as in {@code waits for its turn to be uploaded}
    */
   Turns(int atATime, String work, Clock clock) {
     this.atATime = atATime;
@@ -53,7 +53,7 @@ final class Turns {
     wake = listener;
   }
 
-  /** Does the work where it is the job's turn; otherwise keeps a place for it in the queue. */
+  /** Does the work if it is the job's turn. Otherwise keeps a place for it in the queue. */
   StepOutcome take(JobId id, Supplier<StepOutcome> step) {
     OptionalInt before = ask(id);
     if (before.isPresent()) {
@@ -70,7 +70,7 @@ final class Turns {
     }
   }
 
-  /** How many wait before it; empty where its turn has begun. */
+  /** Returns how many jobs wait before it. It is empty if its turn has begun. */
   private OptionalInt ask(JobId id) {
     lock.lock();
     try {
@@ -106,8 +106,8 @@ final class Turns {
   }
 
   /**
-   * A step of the job was made. A job that did not ask for its turn in it has lost its place: it
-   * was deleted, or met a fault, and would hold up the others.
+   * Notes that a step of the job was made. A job that did not ask for its turn in that step loses
+   * its place: it was deleted or met a fault, and would hold up the others.
    */
   void stepped(JobId id) {
     List<JobId> next = List.of();
@@ -126,12 +126,12 @@ final class Turns {
     next.forEach(wake);
   }
 
-  /** The jobs whose turn it is now. */
+  /** Returns the jobs whose turn it is now. */
   private List<JobId> next() {
     return waiting.keySet().stream().limit(atATime - working).toList();
   }
 
-  /** How many wait; for tests. */
+  /** Returns how many jobs wait. Used by tests. */
   int waiting() {
     lock.lock();
     try {

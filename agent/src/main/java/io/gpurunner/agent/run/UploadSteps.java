@@ -17,7 +17,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 
-/** The steps of a job whose artifacts are being put in the store. Stateless; thread-safe. */
+/** The steps of a job whose artifacts are being uploaded. Stateless; thread-safe. */
 final class UploadSteps {
   private static final String NOT_WRITTEN = "what the job left could not be written to disk";
 
@@ -60,7 +60,7 @@ final class UploadSteps {
   }
 
   private StepOutcome publish(Job job, JobState.Uploading state) {
-    // Publishing begins by withdrawing what stands, and an earlier try may be recorded only now.
+    // Publishing first withdraws the manifest. An earlier try may be recorded only now.
     ports.ledger().confirm(job);
     try {
       JobPaths paths = ports.volumes().reveal(job.folder());
@@ -89,8 +89,8 @@ final class UploadSteps {
   }
 
   /**
-   * A container that ends leaves what it wrote in the machine's memory: a power cut would take it,
-   * and leave files that are shorter, or empty, and look like any other.
+   * Writes the files of the run to the disk. A container that ends leaves them in the machine's
+   * memory. A power cut would leave files that are shorter or empty, and look like any others.
    */
   private StepOutcome sync(Job job, JobState.Uploading state) {
     if (Recovery.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
@@ -115,7 +115,10 @@ final class UploadSteps {
         new JobEvent.UploadGivenUp(clock.instant(), reason + "; nothing is published"));
   }
 
-  /** The store has no part in it, and another try would find the same files. */
+  /**
+   * The answer to files that cannot be published. The store is not to blame, and another try would
+   * find the same files.
+   */
   private StepOutcome unfit(StorageException e) {
     return new Advance(
         new JobEvent.UploadGivenUp(
@@ -126,7 +129,7 @@ final class UploadSteps {
       JobState.Uploading state, String what, StorageException e, String wayOut) {
     Instant now = clock.instant();
     Instant next = now.plus(pauseAfter(state.failedUploads()));
-    // Waiting for its turn may have taken most of the window.
+    // The wait for its turn may have taken most of the window.
     boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
     if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
       return new Advance(
@@ -136,7 +139,7 @@ final class UploadSteps {
     return new Advance(
         new JobEvent.UploadPostponed(
             String.valueOf(e.getMessage()),
-            // The last try falls on the end of the window.
+            // The last try is at the end of the window.
             next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
                 ? next
                 : state.giveUpAt()));

@@ -5,9 +5,9 @@ import io.gpurunner.api.JobRequest;
 import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.JobVolumes.Overrun;
 
-/** A request's volume sizes in the storage module's terms. */
+/** The sizes of a request's volumes, in the terms of the storage module. */
 final class VolumeLimits {
-  /** The guide's unit of volume sizes. */
+  /** The unit of volume sizes in the guide. */
   static final long BYTES_PER_MEGABYTE = 1_000_000;
 
   private VolumeLimits() {}

@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures jobs' volumes beside their steps: walking a large tree takes longer than a stop time may
- * wait. Holds measurements only, which the next start makes again. Thread-safe.
+ * Measures the volumes of jobs beside their steps. A walk through a large tree takes longer than a
+ * stop time may wait. Holds measurements only, which the next start makes again. Thread-safe.
  */
 public final class VolumeWatch {
   private static final Logger log = LoggerFactory.getLogger(VolumeWatch.class);
@@ -42,7 +42,9 @@ public final class VolumeWatch {
     this.clock = clock;
   }
 
-  /** What the newest finished measurement says, and another one begun where that is due. */
+  /**
+   * Returns what the newest finished measurement says. Begins another measurement if one is due.
+   */
   Optional<Overrun> newest(Job job) {
     Measured known = newest.get(job.id());
     boolean due =
@@ -74,7 +76,7 @@ public final class VolumeWatch {
     }
   }
 
-  /** Measures now. A volume that cannot be measured is none that is known to be too large. */
+  /** Measures now. A volume that cannot be measured counts as not too large. */
   Optional<Overrun> measure(Job job) {
     try {
       return volumes.overrun(
@@ -87,7 +89,7 @@ public final class VolumeWatch {
     }
   }
 
-  /** The run is over. */
+  /** Forgets the job, whose run is over. */
   void forget(JobId id) {
     watched.remove(id);
     newest.remove(id);

@@ -4,7 +4,10 @@ import java.time.Duration;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** A loop's bell: rung by anybody, any number of times; the loop wakes once. Thread-safe. */
+/**
+ * The bell of a loop. Any thread may ring it, any number of times, and the loop wakes once.
+ * Thread-safe.
+ */
 final class Wakeup {
   private final Semaphore bell = new Semaphore(0);
 
@@ -15,7 +18,7 @@ final class Wakeup {
     }
   }
 
-  /** Waits for the bell, at most that long. */
+  /** Waits for the bell, at most this long. */
   void await(Duration limit) {
     try {
       if (bell.tryAcquire(Math.max(0, limit.toNanos()), TimeUnit.NANOSECONDS)) {

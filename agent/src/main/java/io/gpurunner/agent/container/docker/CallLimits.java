@@ -2,15 +2,18 @@ package io.gpurunner.agent.container.docker;
 
 import java.time.Duration;
 
-/** How long a call to the engine may take before it counts as not answered. */
+/** The time that a call to the engine may take before it counts as not answered. */
 final class CallLimits {
-  /** Looks and signals: the engine answers them from memory. */
+  /** For looks and signals, which the engine answers from memory. */
   static final Duration QUICK = Duration.ofSeconds(30);
 
-  /** Making a container prepares a writable layer on disk. */
+  /** For creating a container, which prepares a writable layer on disk. */
   static final Duration CREATE = Duration.ofMinutes(2);
 
-  /** Starting one runs the GPU hook, which may wait for the driver to wake its devices. */
+  /**
+   * For starting a container, which runs the GPU hook. The hook may wait for the driver to wake its
+   * devices.
+   */
   static final Duration START = Duration.ofMinutes(3);
 
   /** Removing one kills it, unmounts and deletes what it wrote: many files, a slow disk. */

@@ -28,16 +28,19 @@ import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/** Containers of a Docker engine. Thread-safe. */
+/** The containers of a Docker engine. Thread-safe. */
 final class DockerContainers implements ContainerRuntime {
-  /** Creations that the engine may fail, or whose name is taken by what cannot be seen. */
+  /**
+   * The number of tries of a creation that the engine fails, or whose name is taken by something
+   * that is not visible.
+   */
   private static final int CREATE_TRIES = 3;
 
   private static final Duration CREATE_PAUSE = Duration.ofSeconds(1);
 
   private static final int HTTP_CONFLICT = 409;
 
-  /** What an engine says of an end it did not hear of, whatever it was (docs/adr/010). */
+  /** The exit codes that an engine reports for an end that it did not hear of (docs/adr/010). */
   private static final Set<Integer> MADE_UP_CODES = Set.of(0, ExitCodes.LOST_BY_ENGINE);
 
   private final EngineConnection connection;
@@ -63,7 +66,8 @@ final class DockerContainers implements ContainerRuntime {
   public void create(ContainerSpec spec) {
     EngineDescription engine = probe.describe();
     GpuRequest gpus = GpuRequest.of(spec.gpus(), probe.gpuAccess(engine), engine);
-    // Before it is asked: should another engine come to it, the container is doubtful, not wrong.
+    // The identity is read before the request. If another engine gets the request, the container
+    // counts as doubtful, and not as this engine's.
     String creator = identity.now();
     for (int tries = 1; ; tries++) {
       try {
@@ -78,7 +82,7 @@ final class DockerContainers implements ContainerRuntime {
           throw takenByAnother(spec.name());
         }
         if (tries == CREATE_TRIES) {
-          // A request that was given up here may be on its way there, and hold the name.
+          // A request that was given up may still be on its way to the engine, and hold the name.
           throw new ContainerException(
               Kind.UNREACHABLE, creating(spec) + ": " + EngineErrors.text(taken), taken);
         }
@@ -96,7 +100,7 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   /**
-   * @throws ConflictException where the name is taken
+   * @throws ConflictException if the name is taken
    */
   private void requestCreation(ContainerSpec spec, GpuRequest gpus, String creator) {
     String what = creating(spec);
@@ -127,8 +131,8 @@ final class DockerContainers implements ContainerRuntime {
             .withName(spec.name().toString())
             .withEnv(environment(spec.environment(), gpus))
             .withLabels(labels.of(spec, creator))
-            // The engine's own stop (docker stop, and the engine's end without live restore) must
-            // not let a job end by exit code 0 that did not come to its end (docs/adr/006).
+            // A stop by the engine itself (docker stop, or the engine's end without live restore)
+            // must not let an unfinished job end with exit code 0 (docs/adr/006).
             .withStopSignal("SIG" + Signal.KILL)
             .withHostConfig(HostSettings.of(spec, gpus));
     if (!spec.command().isEmpty()) {
@@ -142,8 +146,8 @@ final class DockerContainers implements ContainerRuntime {
   private static List<String> environment(Map<String, String> environment, GpuRequest gpus) {
     Map<String, String> all = new TreeMap<>(environment);
     all.put("NVIDIA_VISIBLE_DEVICES", gpus.visibleDevices());
-    // Docker's init (tini) then signals all of the job's processes, not the shell alone that
-    // "sh -c" starts and that would leave them running.
+    // With this, Docker's init (tini) signals all processes of the job, and not only the shell that
+    // "sh -c" starts, which would leave them running.
     all.put("TINI_KILL_PROCESS_GROUP", "1");
     return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
   }
@@ -176,7 +180,8 @@ final class DockerContainers implements ContainerRuntime {
         look(container)
             .orElseThrow(
                 () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
-    // The engine would run one that has ended, or that it lost as it started it, a second time.
+    // The engine would run a container a second time if it has ended, or if the engine lost its
+    // start.
     if (!(observe(present) instanceof Observation.Created)) {
       return;
     }
@@ -185,7 +190,8 @@ final class DockerContainers implements ContainerRuntime {
         CallLimits.START,
         docker -> {
           try {
-            // By id: should the engine come to it late, it is this container or none.
+            // The id is used. If the engine handles the request late, it starts this container or
+            // none.
             docker.startContainerCmd(present.getId()).exec();
           } catch (NotModifiedException runsAlready) {
             // What was wanted.
@@ -211,7 +217,7 @@ final class DockerContainers implements ContainerRuntime {
         : seen;
   }
 
-  /** The engine that created it heard of all that followed. */
+  /** Returns whether the engine that created the container heard of all that followed. */
   private boolean isVouchedFor(InspectContainerResponse present) {
     Instant started = ObservedState.startedAt(present).orElseThrow();
     Instant finished = ObservedState.finishedAt(present).orElse(started);
@@ -219,15 +225,16 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   /**
-   * Which engine it is is found out last: an answer of the one before would not count. An engine
-   * answers a look at a container when no start of that container is under way, so that a process
-   * of a container that never ran is what a start has left that failed half-way.
+   * Observes a container that never started. The engine's identity is read last, because an answer
+   * of an earlier engine would not count. An engine does not answer a look at a container while it
+   * starts that container. So a process of a container that never ran is left from a start that
+   * failed half-way.
    */
   private Observation observeUnstarted(InspectContainerResponse present) {
     String id = present.getId();
     boolean hasProcesses = ContainerProcesses.exist(id);
     if (hasProcesses) {
-      // A start that was given up here may have begun after that answer.
+      // A start that was given up may have begun after that answer.
       Optional<InspectContainerResponse> later = look(id);
       if (later.filter(answer -> !ObservedState.neverRan(answer)).isPresent()) {
         return observeRan(later.get());
@@ -270,7 +277,7 @@ final class DockerContainers implements ContainerRuntime {
           try {
             docker.killContainerCmd(id).withSignal("SIG" + signal).exec();
           } catch (NotFoundException | ConflictException absentOrNotRunning) {
-            // Nothing is left to signal.
+            // There is no process left to signal.
           }
         });
   }
@@ -287,7 +294,7 @@ final class DockerContainers implements ContainerRuntime {
 
   @Override
   public void discard(LabelledContainer container) {
-    // Before: once it is removed, nobody would look again.
+    // Its processes end first. Once it is removed, nobody would look for them.
     ContainerProcesses.kill(container.containerId());
     remove(container.containerId());
   }
@@ -309,7 +316,10 @@ final class DockerContainers implements ContainerRuntime {
         });
   }
 
-  /** "removal of container … is already in progress": a look or a list tells when it is done. */
+  /**
+   * Returns whether the engine says "removal of container … is already in progress". A look or a
+   * list shows when it is done.
+   */
   private static boolean isInProgress(DockerException e) {
     return e.getHttpStatus() == HTTP_CONFLICT
         && EngineErrors.text(e).contains("already in progress");
@@ -331,7 +341,7 @@ final class DockerContainers implements ContainerRuntime {
                 .toList());
   }
 
-  /** A container has one name of its own; what is linked to it has a slash in the middle. */
+  /** Returns the container's own name. The name of a linked container has a slash in the middle. */
   private static String nameOf(Container container) {
     String @Nullable [] names = container.getNames();
     return names == null

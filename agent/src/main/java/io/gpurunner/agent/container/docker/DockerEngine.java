@@ -9,9 +9,9 @@ import java.time.Instant;
 import java.util.function.UnaryOperator;
 
 /**
- * A Docker engine (20.10 or newer) behind the container ports. Opening it makes no connection: an
- * engine that is down shows in {@link #probe()} and in every call, and is found again when it is
- * back. Thread-safe.
+ * A Docker engine (20.10 or newer) behind the container ports. Opening it makes no connection. If
+ * the engine is down, {@link #probe()} and every call say so, and calls work again when it is back.
+ * Thread-safe.
  */
 public final class DockerEngine implements AutoCloseable {
   private final EngineConnection connection;
@@ -34,9 +34,9 @@ public final class DockerEngine implements AutoCloseable {
   }
 
   /**
-   * Prepares the way to the engine; nothing is sent.
+   * Prepares the connection to the engine. Nothing is sent.
    *
-   * @param agentTime the agent's time at a time that the engine, going by the wall clock, tells
+   * @param agentTime converts a time of the engine, which uses the wall clock, to the agent's time
    */
   public static DockerEngine open(DockerSettings settings, UnaryOperator<Instant> agentTime) {
     return new DockerEngine(settings, agentTime);
@@ -62,7 +62,7 @@ public final class DockerEngine implements AutoCloseable {
     return events;
   }
 
-  /** Ends the event stream; containers go on running. Idempotent. */
+  /** Ends the event stream. Containers run on. Idempotent. */
   @Override
   public void close() {
     events.close();

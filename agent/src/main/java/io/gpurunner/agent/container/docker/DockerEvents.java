@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Follows the engine's event stream. The listener is called on this class's own daemon thread,
- * never on the library's, which the library interrupts.
+ * Follows the engine's event stream. The listener is called on a daemon thread of this class, never
+ * on a thread of the library, because the library interrupts its threads.
  */
 final class DockerEvents implements EngineEvents {
   private static final Logger LOG = LoggerFactory.getLogger(DockerEvents.class);
@@ -24,10 +24,16 @@ final class DockerEvents implements EngineEvents {
   private static final Duration FIRST_PAUSE = Duration.ofMillis(500);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
 
-  /** An event stream of this age is opened anew: a half-dead connection is noticed by then. */
+  /**
+   * The age at which an event stream is closed and opened again. A half-dead connection is noticed
+   * then.
+   */
   private static final Duration STREAM_AGE = Duration.ofHours(1);
 
-  /** Hints waiting for the listener; more are dropped, since they are hints. */
+  /**
+   * The largest number of hints that wait for the listener. More are dropped, since they are only
+   * hints.
+   */
   private static final int WAITING_LIMIT = 4096;
 
   private static final Duration LOOK_INTERVAL = Duration.ofMillis(200);
@@ -83,7 +89,7 @@ final class DockerEvents implements EngineEvents {
         try {
           TimeUnit.NANOSECONDS.timedWait(state, left);
         } catch (InterruptedException e) {
-          // Nobody interrupts this thread; should it happen, the pause is only shorter.
+          // Nobody interrupts this thread. If it happens, the pause is only shorter.
           return;
         }
         left = end - System.nanoTime();
@@ -91,10 +97,10 @@ final class DockerEvents implements EngineEvents {
     }
   }
 
-  /** One stream from its beginning to its end; how long it lasted. */
+  /** Follows one stream to its end. Returns how long it lasted. */
   private Duration follow(Consumer<ContainerName> changed) {
     long begin = System.nanoTime();
-    // The stream opens a little later, on the library's thread; the engine tells what it misses.
+    // The stream opens a little later, on the library's thread. The engine reports what it misses.
     String since = Long.toString(System.currentTimeMillis() / 1000 - 1);
     Hints hints = new Hints();
     try (EngineCall call = connection.open(STREAM_AGE)) {
@@ -105,7 +111,7 @@ final class DockerEvents implements EngineEvents {
           .withLabelFilter(labels.filter())
           .withEventFilter("start", "die", "oom", "destroy")
           .exec(hints);
-      // What happened while there was no stream was not told: everything may have changed.
+      // Nobody reported what happened without a stream, so every container may have changed.
       containers.list().stream()
           .flatMap(container -> container.name().stream())
           .forEach(name -> tell(changed, name));
@@ -122,7 +128,7 @@ final class DockerEvents implements EngineEvents {
     return Duration.ofNanos(System.nanoTime() - begin);
   }
 
-  /** A listener that fails must not end the events of all others. */
+  /** Calls the listener. If it fails, other events still reach it. */
   private static void tell(Consumer<ContainerName> changed, ContainerName name) {
     try {
       changed.accept(name);
@@ -139,7 +145,7 @@ final class DockerEvents implements EngineEvents {
     }
   }
 
-  /** Events on their way to the listener. */
+  /** The events on their way to the listener. */
   private static final class Hints extends StreamCallback<Event> {
     private final BlockingQueue<ContainerName> waiting = new ArrayBlockingQueue<>(WAITING_LIMIT);
 

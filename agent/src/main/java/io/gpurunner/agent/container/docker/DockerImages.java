@@ -14,13 +14,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Images of a Docker engine. Pulls are anonymous: a private image must have been pulled by the
- * machine's administrator. Thread-safe; the engine makes one of several pulls of the same image.
+ * The images of a Docker engine. Pulls are anonymous, so a private image must have been pulled by
+ * the machine's administrator. If several callers pull an image at once, the engine pulls it once.
+ * Thread-safe.
  */
 final class DockerImages implements Images {
   private static final Logger LOG = LoggerFactory.getLogger(DockerImages.class);
 
-  /** What registries and the engine say when another try will not help. */
+  /** Texts of registries and the engine that mean that a retry does not help. */
   private static final List<String> FINAL =
       List.of(
           "manifest unknown",
@@ -37,7 +38,9 @@ final class DockerImages implements Images {
           "unsupported media type",
           "repository name must");
 
-  /** What they say when it may, though a text above is in the message too. */
+  /**
+   * Texts that mean that a retry may help, even if one of the texts above is in the message too.
+   */
   private static final List<String> PASSING =
       List.of("no such host", "toomanyrequests", "too many requests", "timeout", "connection");
 
@@ -68,7 +71,8 @@ final class DockerImages implements Images {
   }
 
   /**
-   * Of what a reference may have, only the brackets of an address may not be in a path as it is.
+   * Returns the reference as a part of a URL's path. Only the brackets of an address have to be
+   * escaped.
    */
   private static String inPath(String image) {
     return image.replace("[", "%5B").replace("]", "%5D");
@@ -109,7 +113,7 @@ final class DockerImages implements Images {
     }
   }
 
-  /** A pull that takes longer than any may counts as one that failed. */
+  /** Translates a failed pull. A pull that took longer than the limit counts as failed. */
   private ContainerException failed(String what, EngineCall call, Throwable failure) {
     return call.timedOut()
         ? new ContainerException(
@@ -130,7 +134,7 @@ final class DockerImages implements Images {
         : new ContainerException(kind, text, cause);
   }
 
-  /** What the engine tells while it pulls. */
+  /** The engine's reports while it pulls. */
   private static final class Progress extends StreamCallback<PullResponseItem> {
     private volatile long lastNanos = System.nanoTime();
     private volatile String lastWord = "nothing";
@@ -154,7 +158,7 @@ final class DockerImages implements Images {
       return lastWord;
     }
 
-    /** An error in the midst of the stream; the status was 200 by then. */
+    /** Returns an error that came in the stream, after status 200. */
     Optional<String> refusal() {
       return Optional.ofNullable(refusal);
     }

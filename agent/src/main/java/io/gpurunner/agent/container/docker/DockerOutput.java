@@ -24,9 +24,9 @@ import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** What containers of a Docker engine print. Thread-safe. */
+/** Reads what containers of a Docker engine print. Thread-safe. */
 final class DockerOutput implements ContainerOutput {
-  /** How often a follower's stream is flushed, which is also how its end is noticed. */
+  /** The time between two flushes of a follower's stream. A flush also notices the stream's end. */
   private static final Duration FLUSH_INTERVAL = Duration.ofSeconds(1);
 
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
@@ -42,7 +42,7 @@ final class DockerOutput implements ContainerOutput {
   public void save(ContainerRef container, Path file) {
     String what = "saving the output of " + container.name() + " to " + file;
     try {
-      // Of one name: what a kill has left of it is written over.
+      // The name is always the same, so a part that a crash has left is overwritten.
       Path part = file.resolveSibling(file.getFileName() + ".part");
       Files.deleteIfExists(part);
       Files.createFile(part, OWNER_ONLY);
@@ -58,7 +58,7 @@ final class DockerOutput implements ContainerOutput {
     }
   }
 
-  /** False where there is no such container. */
+  /** Returns whether there is such a container. */
   private boolean copyToDisk(String nameOrId, Path part, String what) throws IOException {
     try (FileOutputStream file = new FileOutputStream(part.toFile());
         BufferedOutputStream buffer = new BufferedOutputStream(file)) {
@@ -98,7 +98,7 @@ final class DockerOutput implements ContainerOutput {
           .apply(call.docker().logContainerCmd(nameOrId).withStdOut(true).withStdErr(true))
           .exec(sink);
       while (!sink.awaitEnd(FLUSH_INTERVAL) && sink.flush()) {
-        // Each turn hands on what came; the stream's own limit ends the wait at last.
+        // Each turn passes on what came. The stream's own limit ends the wait at last.
       }
       sink.flush();
       if (sink.isBroken() || sink.failure().isEmpty()) {
@@ -111,7 +111,9 @@ final class DockerOutput implements ContainerOutput {
     }
   }
 
-  /** Writes the pieces, standard output and error as they come, until the target takes no more. */
+  /**
+   * Writes the pieces of standard output and error in the order they come, until the target fails.
+   */
   static final class Sink extends StreamCallback<Frame> {
     private static final byte[] CUT =
         "\n[gpurunner: the rest of the output was cut off]\n".getBytes(StandardCharsets.UTF_8);
@@ -148,7 +150,7 @@ final class DockerOutput implements ContainerOutput {
       }
     }
 
-    /** False once the target takes no more. */
+    /** Returns whether the target still takes output. */
     boolean flush() {
       synchronized (writing) {
         if (broken == null) {
@@ -168,9 +170,7 @@ final class DockerOutput implements ContainerOutput {
       }
     }
 
-    /**
-     * For a target that must have it all: one that failed lacks something, whatever it takes now.
-     */
+    /** Fails if the target has failed once, because it lacks a part then. */
     void finish() throws IOException {
       synchronized (writing) {
         if (broken != null) {

@@ -8,11 +8,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Asks the engine who it is. Thread-safe. */
+/** Asks the engine for its version and its ways to attach GPUs. Thread-safe. */
 final class DockerProbe implements EngineProbe {
   /**
-   * {@code dockerd} finds the hook on its PATH, which is systemd's for a service. With it the
-   * device driver "nvidia" works though no runtime of that name is registered.
+   * The places of the hook. {@code dockerd} finds it on its PATH, which is systemd's for a service.
+   * With the hook the device driver "nvidia" works, even if no runtime of that name is registered.
    */
   private static final List<Path> HOOK_PLACES =
       List.of(
@@ -48,7 +48,7 @@ final class DockerProbe implements EngineProbe {
                       + engine.version()
                       + why);
             });
-    identity.now(); // no container is created by an engine that is not known
+    identity.now(); // an unknown engine must not create containers
     return new EngineFacts(engine.version(), gpuAccess(engine));
   }
 

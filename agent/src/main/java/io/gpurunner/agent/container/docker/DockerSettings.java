@@ -3,12 +3,12 @@ package io.gpurunner.agent.container.docker;
 import java.net.URI;
 
 /**
- * Which engine to use, and how.
+ * The engine to use, and how to use it.
  *
  * @param host {@code unix:///path/of/the/socket} or {@code tcp://host:port}
- * @param gpuAccess how GPUs are to reach containers
- * @param instance tells this agent's containers from those of another agent on the same engine: the
- *     random id in its state directory
+ * @param gpuAccess how containers get GPUs
+ * @param instance the random id in the agent's state directory, which tells this agent's containers
+ *     from those of another agent on the same engine
  */
 public record DockerSettings(URI host, GpuAccessMode gpuAccess, String instance) {
   /**

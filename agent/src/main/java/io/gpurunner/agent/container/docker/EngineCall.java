@@ -17,8 +17,8 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One connection to the engine, for one call. Closing it, from any thread or when its time is up,
- * ends what waits on it with an error. Thread-safe.
+ * A connection to the engine for one call. Any thread may close it, and it closes itself when its
+ * time is up. Whoever waits on it then gets an error. Thread-safe.
  */
 final class EngineCall implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -61,7 +61,7 @@ final class EngineCall implements AutoCloseable {
     return docker;
   }
 
-  /** What is at a path of the engine's API; empty where nothing is. */
+  /** Reads what is at a path of the engine's API. It is empty if nothing is there. */
   Optional<JsonNode> inspect(String path) {
     DockerHttpClient.Request request =
         DockerHttpClient.Request.builder().method(Method.GET).path(path).build();
@@ -84,7 +84,7 @@ final class EngineCall implements AutoCloseable {
     return limit;
   }
 
-  /** Whether it ended because its time was up. */
+  /** Returns whether it ended because its time was up. */
   boolean timedOut() {
     return timedOut;
   }

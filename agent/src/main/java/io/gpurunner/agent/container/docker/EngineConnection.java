@@ -15,12 +15,12 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * The way to the engine. Every call has a connection of its own and a limit in time. Thread-safe.
+ * Makes calls to the engine. Every call has a connection of its own and a time limit. Thread-safe.
  *
- * <p>Why not one client with a response timeout: on a unix socket the transport's timeouts have no
- * effect (its socket is a channel, which has no read timeout), and a pooled connection breaks once
- * after each restart of the engine. A connection of its own can be closed when time is up, which
- * ends the read that waits on it; nobody is interrupted.
+ * <p>One client with a response timeout would not do. On a unix socket the transport's timeouts
+ * have no effect (its socket is a channel, which has no read timeout), and a pooled connection
+ * breaks once after each restart of the engine. A connection of its own can be closed when its time
+ * is up. That ends the read that waits on it, and no thread is interrupted.
  */
 final class EngineConnection implements AutoCloseable {
   private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
@@ -47,7 +47,7 @@ final class EngineConnection implements AutoCloseable {
   }
 
   /**
-   * One request and its answer.
+   * Makes one request and returns its answer.
    *
    * @param what the request in words, for messages: {@code removing container x}
    * @throws ContainerException for every failure
@@ -65,12 +65,12 @@ final class EngineConnection implements AutoCloseable {
   }
 
   /**
-   * What the engine tells of one thing, as it is: the library cannot read every image's
-   * configuration, which its author writes.
+   * Reads what the engine says of one thing, without the library: the library cannot read the
+   * configuration of every image, which the image's author writes.
    *
    * @param path of the engine's API, without version
-   * @param reading takes what counts of it
-   * @return empty where there is no such thing
+   * @param reading takes the part of it that counts
+   * @return empty if there is no such thing
    * @throws ContainerException for every failure
    */
   <T> Optional<T> inspect(String what, String path, Function<JsonNode, T> reading) {
@@ -83,7 +83,7 @@ final class EngineConnection implements AutoCloseable {
     }
   }
 
-  /** A request whose answer says nothing more. */
+  /** Makes a request whose answer has no content. */
   void run(String what, Duration limit, Consumer<DockerClient> request) {
     call(
         what,
@@ -94,7 +94,7 @@ final class EngineConnection implements AutoCloseable {
         });
   }
 
-  /** A connection for a call that lasts; ends by itself at the limit. */
+  /** Opens a connection for a long call. It closes itself at the limit. */
   EngineCall open(Duration limit) {
     ZerodepDockerHttpClient transport =
         new ZerodepDockerHttpClient.Builder()
@@ -105,7 +105,7 @@ final class EngineConnection implements AutoCloseable {
     return new EngineCall(DockerClientImpl.getInstance(config, transport), transport, limit, watch);
   }
 
-  /** What a failed call means to the caller. */
+  /** Translates the failure of a call. */
   ContainerException failure(String what, EngineCall call, Throwable cause) {
     return call.timedOut()
         ? EngineErrors.timedOut(host, what, call.limit(), cause)

@@ -12,15 +12,15 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What of {@code docker info} matters here.
+ * The parts of {@code docker info} that the agent uses.
  *
  * @param version {@code 20.10.24+dfsg1}
- * @param runtimes path of each registered OCI runtime by name; the path is empty text where the
- *     engine finds it by itself
+ * @param runtimes path of each registered OCI runtime by name; an empty path if the engine finds it
+ *     by itself
  * @param defaultRuntime the runtime of containers that name none
- * @param cdiDirectories where the engine looks for CDI specifications; empty where CDI is off or
+ * @param cdiDirectories where the engine looks for CDI specifications; empty if CDI is off or
  *     unknown to it (before 25)
- * @param cdiDevices CDI devices the engine says it found; empty text lists before 28.2
+ * @param cdiDevices CDI devices that the engine says it found; before 28.2 it lists none
  */
 record EngineDescription(
     String version,
@@ -28,10 +28,15 @@ record EngineDescription(
     String defaultRuntime,
     List<String> cdiDirectories,
     List<String> cdiDevices) {
-  /** The oldest engine this was tried with: device requests, BuildKit-less API 1.41. */
+  /**
+   * The oldest engine that the agent was tried with: device requests, API 1.41 without BuildKit.
+   */
   private static final int OLDEST_MAJOR_VERSION = 20;
 
-  /** 24.0.0 to 24.0.2: moby issue 45788, mended by its pull request 45800. */
+  /**
+   * The versions 24.0.0 to 24.0.2, which report false successes: moby issue 45788, fixed by its
+   * pull request 45800.
+   */
   private static final Pattern TELLS_FALSE_SUCCESSES = Pattern.compile("24\\.0\\.[0-2](?!\\d)");
 
   static EngineDescription of(Info info) {
@@ -55,7 +60,9 @@ record EngineDescription(
         devices);
   }
 
-  /** What keeps jobs from this engine, as the rest of a sentence; empty where nothing does. */
+  /**
+   * Returns why jobs cannot run on this engine, as the rest of a sentence. It is empty if they can.
+   */
   Optional<String> whyUnfit() {
     if (majorVersion().filter(major -> major < OLDEST_MAJOR_VERSION).isPresent()) {
       return Optional.of("; 20.10 or newer is needed");
@@ -67,7 +74,7 @@ record EngineDescription(
         : Optional.empty();
   }
 
-  /** The major version, or empty where the engine prints none ({@code dev} builds). */
+  /** Returns the major version. It is empty if the engine prints none ({@code dev} builds). */
   Optional<Integer> majorVersion() {
     int dot = version.indexOf('.');
     try {
@@ -78,8 +85,8 @@ record EngineDescription(
   }
 
   /**
-   * Whether a container that names no runtime goes through NVIDIA's, which attaches whatever the
-   * image's environment asks for.
+   * Returns whether a container that names no runtime runs with NVIDIA's runtime, which attaches
+   * whatever the image's environment asks for.
    */
   boolean defaultRuntimeIsNvidia() {
     return isNvidia(defaultRuntime) || isNvidia(runtimes.getOrDefault(defaultRuntime, ""));

@@ -11,16 +11,22 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 
-/** Turns the library's exceptions into ours, with the engine's own words. Pure. */
+/**
+ * Translates the library's exceptions to {@link ContainerException}, with the engine's own words.
+ * Pure.
+ */
 final class EngineErrors {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** Longest message passed on; the engine repeats what an untrusted image or command said. */
+  /**
+   * The longest message that is passed on. The engine repeats what an untrusted image or command
+   * said.
+   */
   private static final int MESSAGE_CHARACTERS = 2000;
 
   /**
-   * What the engine says, under status 500 too, when the container itself cannot run here: another
-   * try will not help. (Texts of moby's daemon and of runc.)
+   * Texts of the engine, also under status 500, that mean that this container cannot run here. A
+   * retry does not help. (Texts of moby's daemon and of runc.)
    */
   private static final List<String> CANNOT_RUN =
       List.of(
@@ -33,9 +39,9 @@ final class EngineErrors {
           "no such device");
 
   /**
-   * What the engine says, under status 500 too, when the machine lacks what any container needs,
-   * and before anything of this one runs: it passes, or an administrator mends it. (Texts of moby's
-   * daemon and libnetwork.)
+   * Texts of the engine, also under status 500, that mean that the machine lacks what every
+   * container needs. It passes, or an administrator repairs it. (Texts of moby's daemon and
+   * libnetwork.)
    */
   private static final List<String> MACHINE_LACKS =
       List.of(
@@ -44,7 +50,7 @@ final class EngineErrors {
           "no available ipv4 addresses",
           "no space left on device");
 
-  /** What the engine says of an image without entrypoint and command (moby, in both spellings). */
+  /** Texts of the engine for an image without entrypoint and command (moby, in both spellings). */
   private static final String NO_COMMAND = "no command specified";
 
   private EngineErrors() {}
@@ -117,14 +123,14 @@ final class EngineErrors {
     return texts.stream().anyMatch(lower::contains);
   }
 
-  /** With what to do, where the engine's words do not say it and the job's author can. */
+  /** Adds advice for the job's author if the engine's words lack it. */
   private static String advised(String words) {
     return words.toLowerCase(Locale.ROOT).contains(NO_COMMAND)
         ? words + "; give runCommand, or an image with an ENTRYPOINT or CMD"
         : words;
   }
 
-  /** The engine's own words: {@code message} of its JSON answer, or the answer as it is. */
+  /** Returns the engine's own words: {@code message} of its JSON answer, or the answer as it is. */
   static String text(DockerException answer) {
     String body = answer.getMessage() == null ? "" : answer.getMessage();
     int brace = body.indexOf('{');

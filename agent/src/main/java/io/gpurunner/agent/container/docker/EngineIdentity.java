@@ -11,12 +11,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Knows which process the engine is. An engine knows what happened to a container only since it was
- * started itself (docs/adr/010), so what it says counts for what happened under it. The process
- * that was found is kept, and only looked at whether it is still there. Thread-safe.
+ * Knows which process the engine is. An engine knows only what happened to a container since the
+ * engine itself was started (docs/adr/010), so its word counts for that time alone. The process
+ * that was found is remembered; later calls only check that it is still there. Thread-safe.
  */
 final class EngineIdentity {
-  /** An engine has looked through all its containers so long after it began. */
+  /** The time after which a started engine has looked through all its containers. */
   private static final Duration RESTORE_LIMIT = Duration.ofMinutes(5);
 
   private static final Logger log = LoggerFactory.getLogger(EngineIdentity.class);
@@ -28,7 +28,8 @@ final class EngineIdentity {
   /**
    * The engine that was found last.
    *
-   * @param answered the wall clock's time after its first answer to this agent; empty before
+   * @param answered the wall clock's time after its first answer to this agent; empty before that
+   *     answer
    */
   private record Known(EngineProcess process, String identity, Optional<Instant> answered) {}
 
@@ -37,17 +38,17 @@ final class EngineIdentity {
   }
 
   /**
-   * The identity of the engine that is there now.
+   * Returns the identity of the present engine.
    *
-   * @throws ContainerException UNREACHABLE where it cannot be found out, saying why
+   * @throws ContainerException UNREACHABLE if it cannot be found out, saying why
    */
   String now() {
     return current().identity();
   }
 
   /**
-   * Puts a question to the engine, and notes which engine answered: the one that was known before
-   * and is there still.
+   * Asks the engine, and notes that it has answered if it is the same engine before and after the
+   * question.
    */
   <T> T asking(Supplier<T> question) {
     Optional<Known> before = known;
@@ -69,7 +70,10 @@ final class EngineIdentity {
     }
   }
 
-  /** Another engine is there: the sooner it is known, the more of what it says counts. */
+  /**
+   * Looks for the engine again, because another one is there. The sooner it is known, the more of
+   * what it says counts.
+   */
   private void findAgain() {
     try {
       current();
@@ -79,16 +83,16 @@ final class EngineIdentity {
   }
 
   /**
-   * Whether exit code 0, or 255, of a container that another engine created is to be believed. An
-   * engine that finds at its start that a container has ended whose exit code its predecessor had
-   * fetched and not written down says 0, or 255, and that it ended just now. It answers nobody
-   * before it has looked through all containers. So an end before it began, after its first answer,
-   * or long after it began, is one that an engine heard of; and so is every end of a container that
-   * was started after it began.
+   * Returns whether exit code 0 or 255 can be believed of a container that another engine created.
+   * At its start an engine may find that a container has ended, and that the engine before it had
+   * fetched the exit code without writing it down. It then reports 0 or 255, and that the container
+   * ended just now. An engine answers nobody before it has looked through all containers. So it
+   * heard itself of an end that came before it began, after its first answer, or long after it
+   * began, and of every end of a container that was started after it began.
    *
    * @param started by the engine's clock
    * @param finished by the engine's clock
-   * @throws ContainerException UNREACHABLE where the engine's process cannot be found out
+   * @throws ContainerException UNREACHABLE if the engine's process cannot be found out
    */
   boolean heardOfEnd(Instant started, Instant finished) {
     Known engine = current();

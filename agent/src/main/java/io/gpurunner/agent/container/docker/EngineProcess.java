@@ -8,10 +8,10 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * The engine as a process of this machine: which one it is, and that it is still there. Sources:
- * proc_pid_fd(5), proc_pid_stat(5), proc_uptime(5). Immutable; what it reads is the kernel's.
+ * The engine as a process of this machine. Sources: proc_pid_fd(5), proc_pid_stat(5),
+ * proc_uptime(5). Immutable; what it reads is the kernel's.
  *
- * @param pid its number, which another process may get after it
+ * @param pid its number, which another process may get later
  * @param startTicks when it began, in ticks since the boot
  * @param socket the link in /proc that shows the socket it listens on
  * @param socketTarget where that link leads
@@ -21,17 +21,17 @@ record EngineProcess(
     long pid, long startTicks, Path socket, Path socketTarget, Optional<Object> address) {
   private static final Path PROC = Path.of("/proc");
 
-  /** Field of /proc/pid/stat, counted from the one after the name. */
+  /** The field of /proc/pid/stat with the start time, counted from the field after the name. */
   private static final int START_TIME = 19;
 
   /** USER_HZ is 100 on every architecture that Docker runs on. */
   private static final long MILLIS_A_TICK = 10;
 
   /**
-   * Names this process among all of this machine's, also after the machine was started again: the
-   * boot's id, the process' number and its start.
+   * Returns a name that no other process has, before or after another boot: the boot's id, the
+   * process' number and its start.
    *
-   * @throws IOException where the kernel does not tell which boot this is
+   * @throws IOException if the kernel does not tell which boot this is
    */
   String identity() throws IOException {
     String boot = Files.readString(PROC.resolve("sys/kernel/random/boot_id")).strip();
@@ -39,9 +39,9 @@ record EngineProcess(
   }
 
   /**
-   * When it began, by the wall clock.
+   * Returns when it began, by the wall clock.
    *
-   * @throws IOException where the kernel does not tell its uptime
+   * @throws IOException if the kernel does not tell its uptime
    */
   Instant began() throws IOException {
     String seconds = Files.readString(PROC.resolve("uptime")).split(" ", 2)[0];
@@ -50,7 +50,7 @@ record EngineProcess(
   }
 
   /**
-   * Whether it runs and is the one that listens there.
+   * Returns whether it runs and listens at the address.
    *
    * @param path of the socket; empty for TCP
    */

@@ -19,33 +19,33 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Finds the process that is the engine at an address: the youngest {@code dockerd} that listens
- * there. A service manager may hold the same socket and is none. Sources: proc_pid_comm(5),
+ * Finds the engine's process: the youngest {@code dockerd} that listens at the address. A service
+ * manager may hold the same socket and is not the engine. Sources: proc_pid_comm(5),
  * proc_pid_net(5) for /proc/pid/net/unix and /proc/pid/net/tcp. Stateless.
  */
 final class EngineSearch {
   private static final Path PROC = Path.of("/proc");
   private static final Path SELF = PROC.resolve("self");
 
-  /** The name of Docker's engine, in every package of it. */
+  /** The process name of Docker's engine, in all its packages. */
   private static final String ENGINE = "dockerd";
 
-  /** Columns of /proc/net/unix. */
+  /** The columns of /proc/net/unix. */
   private static final int UNIX_FLAGS = 3;
 
   private static final int UNIX_INODE = 6;
   private static final int UNIX_PATH = 7;
 
-  /** A socket that listens: __SO_ACCEPTCON. */
+  /** The flag of a socket that listens: __SO_ACCEPTCON. */
   private static final String UNIX_LISTENS = "00010000";
 
-  /** Columns of /proc/net/tcp and tcp6. */
+  /** The columns of /proc/net/tcp and tcp6. */
   private static final int TCP_LOCAL = 1;
 
   private static final int TCP_STATE = 3;
   private static final int TCP_INODE = 9;
 
-  /** TCP_LISTEN of the kernel's tcp_states.h. */
+  /** The state of a socket that listens: TCP_LISTEN of the kernel's tcp_states.h. */
   private static final String TCP_LISTENS = "0A";
 
   private final URI host;
@@ -54,7 +54,7 @@ final class EngineSearch {
     this.host = host;
   }
 
-  /** Where the socket is on disk; empty for TCP. */
+  /** Returns the socket's path on disk. It is empty for TCP. */
   Optional<Path> path() {
     return "unix".equals(host.getScheme())
         ? Optional.of(Path.of(host.getPath()))
@@ -81,7 +81,7 @@ final class EngineSearch {
         } catch (AccessDeniedException e) {
           closed.add(process.getFileName());
         } catch (IOException ended) {
-          // Then it is not the engine.
+          // A process that cannot be read is not the engine.
         }
       }
       return found.stream()
@@ -115,7 +115,7 @@ final class EngineSearch {
             + why);
   }
 
-  /** Jobs' directories are mounted from this machine. */
+  /** Checks that the address is local. Directories of this machine are mounted into containers. */
   private void requireLocal() throws IOException {
     if (path().isPresent()) {
       return;
@@ -147,7 +147,7 @@ final class EngineSearch {
     }
   }
 
-  /** The process, where one of the sockets at this address is open in it. */
+  /** Returns the process if one of the sockets at the address is open in it. */
   private Optional<EngineProcess> listening(Path process) throws IOException {
     Set<Path> sockets =
         path().isPresent() ? unixSockets(process, path().get()) : tcpSockets(process);
@@ -195,7 +195,10 @@ final class EngineSearch {
     }
   }
 
-  /** Only in the agent's network namespace: the port of another one is not reached. */
+  /**
+   * Returns the sockets of the agent's network namespace. The agent does not reach a port of
+   * another one.
+   */
   private Set<Path> tcpSockets(Path process) throws IOException {
     Set<Path> sockets = Set.of();
     if (networkOf(process).equals(networkOf(SELF))) {
@@ -215,7 +218,7 @@ final class EngineSearch {
     return Files.readSymbolicLink(process.resolve("ns/net"));
   }
 
-  /** Without IPv6 there is no second file. */
+  /** Reads a file of the kernel. Without IPv6 there is no second file. */
   private static Stream<String> lines(Path file) throws IOException {
     return Files.exists(file) ? Files.readAllLines(file).stream() : Stream.empty();
   }

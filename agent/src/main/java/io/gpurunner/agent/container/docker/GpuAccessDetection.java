@@ -6,11 +6,11 @@ import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import java.util.Collection;
 import java.util.regex.Pattern;
 
-/** Decides how GPUs reach containers, from what the engine and the machine have. Pure. */
+/** Decides how containers get GPUs, from what the engine and the machine have. Pure. */
 final class GpuAccessDetection {
   /**
-   * A GPU by its UUID, as the NVIDIA Container Toolkit writes it into CDI specifications when asked
-   * for {@code --device-name-strategy=uuid}. By ordinal alone it is no use: ordinals change.
+   * The CDI name of a GPU with its UUID, as the NVIDIA Container Toolkit writes it for {@code
+   * --device-name-strategy=uuid}. A name with an ordinal is of no use, because ordinals change.
    */
   private static final Pattern CDI_BY_UUID = Pattern.compile("nvidia\\.com/gpu=GPU-[0-9a-fA-F-]+");
 
@@ -18,8 +18,8 @@ final class GpuAccessDetection {
 
   /**
    * @param hookInstalled whether {@code nvidia-container-runtime-hook} is where the engine looks
-   * @param cdiDevices names of all CDI devices the engine can attach
-   * @throws ContainerException REFUSED where the configured way is not there
+   * @param cdiDevices names of all CDI devices that the engine can attach
+   * @throws ContainerException REFUSED if the configured way is missing
    */
   static GpuAccess detect(
       GpuAccessMode mode,

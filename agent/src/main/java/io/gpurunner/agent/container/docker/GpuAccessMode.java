@@ -1,13 +1,13 @@
 package io.gpurunner.agent.container.docker;
 
-/** How GPUs are to reach containers: the configuration key {@code docker.gpu-access}. */
+/** How containers get GPUs: the configuration key {@code docker.gpu-access}. */
 public enum GpuAccessMode {
-  /** Found out from the engine: CDI where it knows the GPUs by UUID, else the runtime hook. */
+  /** CDI if the engine knows the GPUs by UUID, otherwise the runtime hook. */
   AUTO,
   /** The NVIDIA runtime hook, or an error. */
   RUNTIME,
   /** CDI, or an error. */
   CDI,
-  /** No device ever reaches a container (simulated GPUs). */
+  /** No container gets a device (simulated GPUs). */
   NONE
 }

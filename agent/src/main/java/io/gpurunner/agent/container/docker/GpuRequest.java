@@ -7,25 +7,25 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How a container's GPUs are asked for.
+ * How a container's GPUs are requested.
  *
  * @param devices the engine's device requests; none for no GPU
- * @param visibleDevices value of {@code NVIDIA_VISIBLE_DEVICES}, set always: an image that sets
- *     {@code all} would get every GPU wherever NVIDIA's runtime or hook looks at it
+ * @param visibleDevices value of {@code NVIDIA_VISIBLE_DEVICES}, which is always set: an image that
+ *     sets {@code all} would get every GPU wherever NVIDIA's runtime or hook looks at it
  * @param runtime the OCI runtime to name; empty for the engine's default
  */
 record GpuRequest(List<DeviceRequest> devices, String visibleDevices, Optional<String> runtime) {
-  /** Nothing is attached by the environment ("void": as if the hook were not there). */
+  /** The value that attaches nothing ("void": as if the hook were absent). */
   private static final String VOID = "void";
 
   /**
-   * What of the driver is mounted: CUDA, nvidia-smi, and the video decoder that data loaders use.
-   * Never graphics or display.
+   * The parts of the driver that are mounted: CUDA, nvidia-smi, and the video decoder that data
+   * loaders use. Graphics and display are never mounted.
    */
   private static final List<String> DRIVER_CAPABILITIES =
       List.of("gpu", "compute", "utility", "video");
 
-  /** What Docker calls the plain runtime; registered in every engine. */
+  /** Docker's name of the plain runtime, which every engine has. */
   private static final String PLAIN_RUNTIME = "runc";
 
   static GpuRequest of(GpuAttachment gpus, GpuAccess access, EngineDescription engine) {

@@ -12,23 +12,24 @@ import com.github.dockerjava.api.model.RestartPolicy;
 import io.gpurunner.agent.container.ContainerSpec;
 import java.util.List;
 
-/** What every job's container may do and have on this host. Pure. */
+/** What the container of every job may do and have on this host. Pure. */
 final class HostSettings {
   /**
-   * Processes and threads in a container. Half of the smallest default of {@code kernel.pid_max}
-   * (32768), so that one job cannot take the host's last one; far above what data loaders need.
+   * The largest number of processes and threads in a container. It is half of the smallest default
+   * of {@code kernel.pid_max} (32768), so that one job cannot take the host's last one. It is far
+   * above what data loaders need.
    */
   static final long PIDS_LIMIT = 16_384;
 
-  /** When memory runs out the kernel takes a job before the host's own services (0) or Docker. */
+  /** When memory runs out, the kernel kills a job before the host's own services (0) or Docker. */
   private static final int OOM_SCORE = 500;
 
   // No resource limit (ulimit) is set: where the engine lacks CAP_SYS_RESOURCE, or its own limit is
   // lower, no container would start. They are the engine's: default-ulimits in its daemon.json.
 
   /**
-   * All else is dropped: above all NET_RAW (forged packets on the bridge), MKNOD (device nodes) and
-   * every SYS_ and NET_ one.
+   * The capabilities that a job keeps. All others are dropped, above all NET_RAW (forged packets on
+   * the bridge), MKNOD (device nodes) and every SYS_ and NET_ one.
    */
   private static final Capability[] CAPABILITIES = {
     // Images run as root and write to directories of other owners: the volumes, pip's and tar's.
@@ -70,7 +71,7 @@ final class HostSettings {
     return host;
   }
 
-  /** A mount, unlike a "bind", is refused where the host directory does not exist. */
+  /** Describes a mount. Unlike a "bind", it is refused if the host directory does not exist. */
   private static Mount mount(ContainerSpec.Mount mount) {
     Mount result =
         new Mount()
@@ -82,8 +83,9 @@ final class HostSettings {
   }
 
   /**
-   * Before Docker 25 (and on kernels before 5.12) read-only covers the mount itself, not file
-   * systems mounted below it: those would stay writable. They are left out instead.
+   * Makes the mount itself read-only. Before Docker 25 (and on kernels before 5.12) read-only
+   * covers only the mount, and file systems mounted below it would stay writable. They are left out
+   * instead.
    */
   @SuppressWarnings("deprecation") // the library has no other way to set a key it does not know
   private static BindOptions withoutSubmounts() {

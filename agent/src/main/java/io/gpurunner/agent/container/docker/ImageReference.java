@@ -6,11 +6,11 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * An image reference in its parts, as the engine's pull wants them (a pull without a tag would
+ * The parts of an image reference, as the engine's pull needs them (a pull without a tag would
  * fetch every tag of the repository).
  *
  * @param repository {@code registry:port/path/name}
- * @param tagOrDigest {@code 2.1}, {@code sha256:…}; {@code latest} where the reference has none
+ * @param tagOrDigest {@code 2.1}, {@code sha256:…}; {@code latest} if the reference has none
  */
 record ImageReference(String repository, String tagOrDigest) {
   // The grammar of github.com/distribution/reference. Possessive: no backtracking on long input.
@@ -33,7 +33,7 @@ record ImageReference(String repository, String tagOrDigest) {
   private static final int CHARACTERS_LIMIT = 512;
 
   /**
-   * @throws ContainerException REFUSED where the text is no image reference
+   * @throws ContainerException REFUSED if the text is no image reference
    */
   static ImageReference parse(String text) {
     Matcher matcher = FORM.matcher(text);

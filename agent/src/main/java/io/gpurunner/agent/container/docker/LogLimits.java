@@ -2,12 +2,12 @@ package io.gpurunner.agent.container.docker;
 
 import java.util.Map;
 
-/** How much of a container's output is kept: an untrusted program must not fill the disk. */
+/** How much of a container's output is kept. An untrusted program must not fill the disk. */
 final class LogLimits {
   private static final int FILES = 4;
   private static final int FILE_MEGABYTES = 64;
 
-  /** What a saved copy may have at most; the engine's own limit keeps it below. */
+  /** The largest size of a saved copy. The engine's own limit keeps it below this size. */
   static final long SAVED_BYTES = (long) FILES * FILE_MEGABYTES * 1024 * 1024;
 
   /** Options of the engine's {@code json-file} log driver; the oldest file goes first. */

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Reads the engine's answer about a container. Stateless. */
 final class ObservedState {
-  /** The engine's words for where a container stands (moby, {@code container/state.go}). */
+  /** The engine's words for the state of a container (moby, {@code container/state.go}). */
   private enum Status {
     CREATED,
     RUNNING,
@@ -35,8 +35,8 @@ final class ObservedState {
   }
 
   /**
-   * The engine reads the clock for a start after the program began: of one that ends at once it may
-   * tell an end some milliseconds before the start.
+   * The engine reads the clock for a start after the program began. If the program ends at once,
+   * the reported end may be some milliseconds before the reported start.
    */
   private static final Duration READ_APART = Duration.ofSeconds(1);
 
@@ -45,17 +45,17 @@ final class ObservedState {
   private final UnaryOperator<Instant> agentTime;
 
   /**
-   * @param agentTime the agent's time at a time that the engine tells
+   * @param agentTime converts a time of the engine to the agent's time
    */
   ObservedState(UnaryOperator<Instant> agentTime) {
     this.agentTime = agentTime;
   }
 
   /**
-   * What counts of the engine's answer. The library reads it, without all else: an image's author
-   * may have written what it cannot read.
+   * Reads the part of the engine's answer that is needed, with the library. The rest is left out,
+   * because an image's author may have written what the library cannot read.
    *
-   * @throws UncheckedIOException where the answer is none about a container
+   * @throws UncheckedIOException if the answer is not about a container
    */
   static InspectContainerResponse read(JsonNode answer) {
     ObjectNode counts = JSON.createObjectNode();
@@ -69,7 +69,7 @@ final class ObservedState {
     }
   }
 
-  /** Whether it was made, and never started. */
+  /** Returns whether the container was created and never started. */
   static boolean neverRan(InspectContainerResponse answer) {
     return startedAt(answer).isEmpty();
   }
@@ -117,7 +117,10 @@ final class ObservedState {
     };
   }
 
-  /** An end much before the start is left so: the clock was set. */
+  /**
+   * Returns the end. If it is a little before the start, the start is taken. An end long before the
+   * start means that the clock was set, and is kept.
+   */
   private static Instant finished(ContainerState state, Instant started) {
     Instant told = time(state.getFinishedAt()).orElse(started);
     return told.isBefore(started) && told.plus(READ_APART).isAfter(started) ? started : told;
@@ -147,7 +150,7 @@ final class ObservedState {
     return Math.toIntExact(code);
   }
 
-  /** The engine writes year 1 for "never". */
+  /** Reads a time of the engine. The engine writes year 1 for "never". */
   private static Optional<Instant> time(@Nullable String text) {
     if (text == null) {
       return Optional.empty();

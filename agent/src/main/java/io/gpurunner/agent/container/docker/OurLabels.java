@@ -13,13 +13,13 @@ import java.util.Optional;
 record OurLabels(String instance) {
   static final String JOB = "io.gpurunner.job";
 
-  /** Which agent created the container: the random id in its state directory. */
+  /** The label with the agent that created the container: the random id in its state directory. */
   static final String INSTANCE = "io.gpurunner.instance";
 
-  /** Which engine created the container: {@link EngineProcess#identity}. */
+  /** The label with the engine that created the container: {@link EngineProcess#identity}. */
   static final String ENGINE = "io.gpurunner.engine";
 
-  /** The labels of a new container; ours cannot be replaced by the caller's. */
+  /** Returns the labels of a new container. The agent's labels replace the caller's. */
   Map<String, String> of(ContainerSpec spec, String engine) {
     Map<String, String> labels = new HashMap<>(spec.labels());
     labels.put(JOB, spec.name().job().value());
@@ -28,7 +28,7 @@ record OurLabels(String instance) {
     return Map.copyOf(labels);
   }
 
-  /** What the engine's lists and events are filtered by. */
+  /** Returns the filter for the engine's lists and events. */
   Map<String, String> filter() {
     return Map.of(INSTANCE, instance);
   }
@@ -38,7 +38,8 @@ record OurLabels(String instance) {
   }
 
   /**
-   * The engine that created a container; empty where an older version of the agent asked for it.
+   * Returns the engine that created a container. It is empty if an older version of the agent
+   * created it.
    */
   static Optional<String> engineOf(Map<String, String> labels) {
     return Optional.ofNullable(labels.get(ENGINE));

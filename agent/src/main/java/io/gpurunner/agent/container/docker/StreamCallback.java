@@ -10,10 +10,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes an answer that comes piece by piece on the library's thread, while another thread waits.
+ * Receives an answer that comes piece by piece on the library's thread, while another thread waits.
  *
- * <p>The library's own base class interrupts the reading thread when it is closed; this one takes
- * no notice of the handle it is given for that. Closing the {@link EngineCall} ends the stream.
+ * <p>The library's own base class interrupts the reading thread when it is closed. This class
+ * ignores the handle that it is given for that. Closing the {@link EngineCall} ends the stream.
  */
 abstract class StreamCallback<T> implements ResultCallback<T> {
   private final CountDownLatch end = new CountDownLatch(1);
@@ -33,7 +33,7 @@ abstract class StreamCallback<T> implements ResultCallback<T> {
     end.countDown();
   }
 
-  /** Whether the stream ended, waited for at most so long. */
+  /** Waits for the end of the stream, at most this long. Returns whether it ended. */
   final boolean awaitEnd(Duration wait) {
     try {
       return end.await(wait.toNanos(), TimeUnit.NANOSECONDS);
@@ -43,7 +43,7 @@ abstract class StreamCallback<T> implements ResultCallback<T> {
     }
   }
 
-  /** Why it ended early; empty where it came to its end, or has not yet. */
+  /** Returns why the stream ended early. It is empty if it came to its end or has not ended. */
   final Optional<Throwable> failure() {
     return Optional.ofNullable(failure.get());
   }
