@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The table of limits in ARCHITECTURE.md says what the constants and the configuration do, and each
+ * The table of docs/limits.md says what the constants and the configuration do, and each
  * limit has a test that goes past it.
  */
 final class LimitsTest {
@@ -164,8 +164,7 @@ final class LimitsTest {
   record Row(String className, String constant, String value) {}
 
   private static List<String> table() throws IOException {
-    return Files.readAllLines(Path.of("..", "ARCHITECTURE.md")).stream()
-        .dropWhile(line -> !line.equals("## Limits"))
+    return Files.readAllLines(Path.of("..", "docs", "limits.md")).stream()
         .dropWhile(line -> !line.equals("|---|---|---|"))
         .skip(1)
         .takeWhile(line -> line.startsWith("|"))

@@ -7,7 +7,7 @@ import java.util.Optional;
 /**
  * Decides what to do with a job, from what is recorded of it, what the engine says of the container
  * of its attempt, and whether the machine was booted since. A pure function, asked at every step,
- * so that recovery after a crash is no special case. ARCHITECTURE.md shows it as a table.
+ * so that recovery after a crash is no special case. docs/recovery.md shows it as a table.
  */
 final class Recovery {
   private Recovery() {}
@@ -148,7 +148,7 @@ final class Recovery {
       this.words = words;
     }
 
-    /** Returns the words of the table in ARCHITECTURE.md. */
+    /** Returns the words of the table in docs/recovery.md. */
     String words() {
       return words;
     }

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The function is the table of ARCHITECTURE.md, cell by cell. */
+/** The function is the table of docs/recovery.md, cell by cell. */
 final class RecoveryTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
 
@@ -34,9 +34,9 @@ final class RecoveryTest {
   record Row(Phase phase, Boot boot, List<String> cells) {}
 
   static List<Row> table() throws IOException {
-    List<String> lines = Files.readAllLines(Path.of("..", "ARCHITECTURE.md"));
+    List<String> lines = Files.readAllLines(Path.of("..", "docs", "recovery.md"));
     int head = lines.indexOf(heading());
-    assertThat(head).as("the table's heading in ARCHITECTURE.md").isPositive();
+    assertThat(head).as("the table's heading in docs/recovery.md").isPositive();
     return lines.stream()
         .skip(head + 2L)
         .takeWhile(line -> line.startsWith("|"))
