@@ -148,7 +148,7 @@ final class CallbackReceiver implements AutoCloseable {
         .toList();
   }
 
-  /** Of all requests, in the order they came. */
+  /** Returns the paths of all requests, in the order they came. */
   List<String> paths() {
     return List.copyOf(paths);
   }

@@ -129,7 +129,7 @@ final class Containers {
     try {
       docker.removeContainerCmd(name).withForce(true).exec();
     } catch (NotFoundException gone) {
-      // As wished.
+      // It is gone already.
     }
   }
 }

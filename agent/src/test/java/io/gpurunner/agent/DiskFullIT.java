@@ -37,7 +37,7 @@ class DiskFullIT {
   private static final String UNTIL_TOLD =
       "echo weights > $MODEL_PATH/ds_model.bin; while [ ! -e $CKPT_PATH/go ]; do sleep 0.1; done";
 
-  /** Of which the agent keeps one as its reserve. */
+  /** The size of the disk. The agent keeps one gigabyte as its reserve. */
   private static final int DISK_GIGABYTES = 3;
 
   private static final long STILL_FREE_BYTES = 200L << 20;

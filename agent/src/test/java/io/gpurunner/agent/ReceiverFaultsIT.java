@@ -172,7 +172,7 @@ class ReceiverFaultsIT {
                     .forEach(job -> assertThat(failures(job).getLast()).startsWith(reason)));
   }
 
-  /** Also that nothing comes after the try that was taken. */
+  /** Waits until all are delivered, and checks that nothing comes after the try that was taken. */
   private void awaitDelivered(CallbackReceiver receiver, Map<String, String> jobs, int status) {
     await("all to be delivered")
         .untilAsserted(
@@ -220,7 +220,7 @@ class ReceiverFaultsIT {
     return messages(job, "callback-failed");
   }
 
-  /** Of the lines of one kind in its history. */
+  /** Returns the messages of one kind in the job's history. */
   private List<String> messages(String job, String kind) {
     return agent.detail(job).getJsonArray("events").stream()
         .map(JsonObject.class::cast)

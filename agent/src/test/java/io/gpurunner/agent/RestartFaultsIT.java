@@ -102,7 +102,7 @@ class RestartFaultsIT {
     return new JsonObject(answer.body());
   }
 
-  /** Of the lines of one kind in its history. */
+  /** Returns the messages of one kind in the job's history. */
   private List<String> messages(String job, String kind) {
     return detail(job).getJsonArray("events").stream()
         .map(JsonObject.class::cast)

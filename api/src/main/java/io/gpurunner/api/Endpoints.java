@@ -85,6 +85,15 @@ final class Endpoints {
         router,
         "/health/ready",
         Map.of(HttpMethod.GET, context -> health.ready().send(context.request())));
+    router
+        .route("/api/*")
+        .handler(
+            context ->
+                authenticated(
+                    context.request(),
+                    _ -> {
+                      throw noSuchPath();
+                    }));
     router.route().handler(context -> fail(context.request(), noSuchPath()));
     router.errorHandler(400, context -> fail(context.request(), badPath()));
     router.errorHandler(404, context -> fail(context.request(), noSuchPath()));

@@ -431,6 +431,12 @@ final class ApiServerTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"/api", "/api/", "/api/userJobs", "/api/userJob/x/y"})
+  void aStrangerIsNotToldWhichPathsThereAre(String path) throws Exception {
+    ErrorBody.message(api.send(api.request(path).GET()), 401);
+  }
+
+  @ParameterizedTest
   @CsvSource({
     "PUT,/api/userJob,'GET, POST'",
     "DELETE,/api/userJob,'GET, POST'",

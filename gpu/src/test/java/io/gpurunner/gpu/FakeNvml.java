@@ -101,7 +101,7 @@ final class FakeNvml {
     }
   }
 
-  /** As a machine whose kernel module is not loaded. */
+  /** Makes it a machine whose kernel module is not loaded. */
   void removeScript() {
     try {
       Files.delete(scriptFile());

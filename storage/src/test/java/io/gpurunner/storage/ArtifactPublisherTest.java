@@ -76,7 +76,7 @@ class ArtifactPublisherTest {
     }
   }
 
-  /** As Java's streaming reader sees it: it knows nothing of the central directory. */
+  /** Reads it with Java's streaming reader, which knows nothing of the central directory. */
   private Map<String, String> unzipped() throws IOException {
     Map<String, String> entries = new TreeMap<>();
     try (ZipInputStream zip = new ZipInputStream(Files.newInputStream(published("data.zip")))) {

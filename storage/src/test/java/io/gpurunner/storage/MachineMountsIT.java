@@ -28,7 +28,7 @@ class MachineMountsIT {
 
   @BeforeEach
   void share() throws Exception {
-    // As on every machine that systemd started.
+    // Mounts are shared, as on every machine that systemd started.
     HostileTree.shell(directory, "mount --bind . . && mount --make-shared \"$PWD\"");
     jobs =
         Files.createDirectory(

@@ -28,7 +28,7 @@ class S3FaultsIT {
   /** In the midst of a part. */
   private static final long MIDST_BYTES = 5L << 20;
 
-  /** Of what is no transfer. */
+  /** The limit of calls that are no transfers. */
   private static final Duration CALL_LIMIT = Duration.ofSeconds(5);
 
   private final S3Settings settings = TestS3.settings();

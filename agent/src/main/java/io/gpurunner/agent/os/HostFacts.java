@@ -57,11 +57,6 @@ public final class HostFacts {
     return Long.parseLong(matcher.group(1)) * BYTES_PER_KIB;
   }
 
-  /** Returns the name of this host, on most hosts without the domain. */
-  public String hostName() {
-    return read("sys/kernel/hostname").strip();
-  }
-
   private String read(String file) {
     try {
       return Files.readString(proc.resolve(file));

@@ -141,7 +141,8 @@ final class TokenRegistryTest {
   void userNamesAreBounded() {
     assertThat(new UserName("x".repeat(128)).value()).hasSize(128);
     assertThatIllegalArgumentException().isThrownBy(() -> new UserName("x".repeat(129)));
-    // As the ledger's columns and the API count: a character beyond the first plane is two.
+    // The ledger's columns and the API count the same way: a character beyond the first plane is
+    // two.
     assertThat(new UserName("𠀀".repeat(64)).value()).hasSize(128);
     assertThatIllegalArgumentException().isThrownBy(() -> new UserName("𠀀".repeat(65)));
     assertThatIllegalArgumentException()

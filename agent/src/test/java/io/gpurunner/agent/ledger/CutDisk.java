@@ -156,7 +156,7 @@ final class CutDisk implements AutoCloseable {
     liesAboutSyncs = true;
   }
 
-  /** Of the next syncs, of files or names, so many pass, and so many after those fail. */
+  /** Lets some of the next syncs of files and names pass, and then some fail. */
   synchronized void failSyncs(int passing, int failing) {
     syncsBeforeFailure = passing;
     syncsToFail = failing;

@@ -56,7 +56,7 @@ class FailingSyncTest {
     assertThat(failures).isGreaterThan(COMMITS);
   }
 
-  /** Of a group that changes no live job, these do not tell whether it is there. */
+  /** The ends of a group that changes no live job do not tell whether it is on disk. */
   @Test
   void whatIsOnDiskThoughItsSyncFailedIsNotRecordedOnceMore() {
     LedgerPlace place =

@@ -38,7 +38,7 @@ final class KillCampaign {
   /** For few commits, for more, and the usual one. */
   private static final int[] JOURNAL_BYTES = {4_096, 50_000, LedgerJournal.BYTES};
 
-  /** Of five kinds of kills, what the others are. */
+  /** The number of kills, out of five, that hit a writing process. */
   private static final int WRITING = 4;
 
   /** What commits change. */

@@ -42,7 +42,7 @@ class LedgerDamageTest {
       for (int i = 0; i < COMMITS; i++) {
         story.next();
       }
-      // As a kill leaves it: closing writes once more, and no commit is in that.
+      // The file is as a kill leaves it. Closing writes once more, and no commit is in that.
       whole = Files.readAllBytes(file());
       jobs = story.jobs();
     }

@@ -134,7 +134,7 @@ class LedgerReserveIT {
     requireStartOnAFullDisk(List.of());
   }
 
-  /** As after a sync that failed. */
+  /** The state is the one after a failed sync. */
   @Test
   void aStartOnAFullDiskHasRoomToWriteTheDatabaseAnew() throws Exception {
     requireStartOnAFullDisk(List.of("ledger.mv.db.unsynced"));

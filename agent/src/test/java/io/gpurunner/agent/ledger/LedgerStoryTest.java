@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 class LedgerStoryTest {
   private static final int STORIES = 40;
 
-  /** As many as {@link PowerLossTest} has. */
+  /** The number of commits, the same as in {@link PowerLossTest}. */
   private static final int COMMITS = 40;
 
   @TempDir Path directory;

@@ -308,7 +308,7 @@ class JobDeskTest {
     desk.create(BOB, Requests.simple().build(), BODY, Optional.empty());
   }
 
-  /** Of a little more than 1 MiB. */
+  /** Makes a request of a little more than 1 MiB. */
   private static JobRequest large() {
     return Requests.simple().environmentOf(1 << 20).build();
   }

@@ -117,7 +117,7 @@ final class Box {
     return id + "@" + runs;
   }
 
-  /** As far as the engine knows. */
+  /** Returns whether it was never started, as far as the engine knows. */
   boolean isUnstarted() {
     return lost || stage == Stage.CREATED;
   }
@@ -131,7 +131,7 @@ final class Box {
     return runs > 1;
   }
 
-  /** As the engine tells it while it does not say that the container has ended. */
+  /** Returns how it runs, as the engine reports it until it reports the end. */
   Activity activity() {
     return restarting ? Activity.RESTARTING : paused ? Activity.PAUSED : Activity.ACTIVE;
   }

@@ -461,7 +461,7 @@ final class Invariants {
     Machine machine = simulation.machine;
     boolean watched =
         simulation.agent().filter(SimulatedAgent::isWatching).isPresent() && machine.engineUp;
-    // Of a time that began or ended otherwise, nobody knows here how much it was.
+    // The length of a time that began or ended in another way is unknown here.
     long counts = watched && wasWatched ? passed : 0;
     wasWatched = watched;
     for (JobTruth truth : simulation.truths()) {

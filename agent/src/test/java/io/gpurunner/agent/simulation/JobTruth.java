@@ -58,7 +58,7 @@ final class JobTruth {
   final Causes causes = new Causes();
   final Map<Integer, Integer> starts = new LinkedHashMap<>();
 
-  /** Of each end, by the version of the job that is one: its delivery ids as the receiver saw. */
+  /** The delivery ids that the receiver saw for each end of the job. */
   final List<String> deliveries = new ArrayList<>();
 
   boolean answered;

@@ -32,7 +32,7 @@ final class Machine {
   /** It takes the engine at most so long to record a start. */
   private static final long UNRECORDED = Timeline.SECOND;
 
-  /** As jobs ask for it. */
+  /** The unit in which jobs ask for volumes. */
   static final long MEGABYTE = 1_000_000;
 
   private static final long LARGE_DISK = 1L << 40;
@@ -122,7 +122,9 @@ final class Machine {
     return !agentTime.isBefore(clockBegan);
   }
 
-  /** As SteadyClock: the wall clock's time at the first start under this boot, and what passed. */
+  /**
+   * Works like SteadyClock: the wall clock's time at the first start under this boot, plus what passed.
+   */
   void openClock() {
     if (clockOfBoot != boots) {
       clockOfBoot = boots;

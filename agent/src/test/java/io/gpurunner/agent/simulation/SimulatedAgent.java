@@ -29,10 +29,10 @@ import java.util.function.BooleanSupplier;
  * of their threads. Nothing of it is left when it dies. One thread.
  */
 final class SimulatedAgent implements MemoryLedger.Faults {
-  /** As the loop of a job: longest wait without looking. */
+  /** The longest wait without a look, as in the loop of a job. */
   private static final long WAIT_LIMIT = 30 * Timeline.SECOND;
 
-  /** As the loops of rounds: pause after a fault that nobody foresaw. */
+  /** The pause after an unforeseen fault, as in the loops of rounds. */
   private static final long FAULT_PAUSE = 5 * Timeline.SECOND;
 
   private final Simulation simulation;

@@ -26,7 +26,7 @@ import java.util.function.UnaryOperator;
  * The engine as the agent meets it: it fails before and after what it does, and does things late.
  */
 final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
-  /** Of the calls that fail, those that fail because the engine goes down. */
+  /** The share of failing calls that fail because the engine goes down. */
   private static final int ENDS_PERCENT = 20;
 
   // How long a call may hang: as CallLimits of Docker's adapter.
@@ -101,7 +101,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         meant
             .filter(machine::has)
             .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
-    // As Docker's adapter, which looks again: one that another engine created may have run.
+    // Docker's adapter looks again, too: a container that another engine created may have run.
     boolean mayHaveRun = simulation.plant.looksBeforeStart() && !machine.madeByThisEngine(box);
     if (!box.isUnstarted() || mayHaveRun) {
       return;

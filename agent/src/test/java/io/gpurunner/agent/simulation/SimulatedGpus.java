@@ -21,7 +21,7 @@ final class SimulatedGpus implements GpuInventory {
   static final String PRODUCT = "NVIDIA GeForce RTX 3090";
   static final String OTHER_PRODUCT = "NVIDIA A100-SXM4-80GB";
 
-  /** As NVML's inventory: a look is worth nothing any more after so long. */
+  /** The age at which a look no longer counts, as in NVML's inventory. */
   private static final Duration STALE = Duration.ofSeconds(31);
 
   /** Well past that. */
@@ -138,7 +138,7 @@ final class SimulatedGpus implements GpuInventory {
   /** A device falls off the bus. */
   static void lose(Simulation simulation, Machine.Device device) {
     device.lost = true;
-    // Also where the container has ended, and nobody has looked yet.
+    // This holds even if the container has ended and nobody has looked yet.
     for (JobTruth truth : simulation.truths()) {
       boolean uses =
           truth

@@ -155,7 +155,7 @@ final class SimulatedUser {
     simulation.invariants.answered(id);
   }
 
-  /** As the API, which looks for a key before it looks at the request. */
+  /** Looks for a key before it looks at the request, as the API does. */
   private Optional<JobId> createdBefore(Jobs desk, Order order) {
     return dice.percent(50)
         ? order.key().flatMap(key -> desk.createdBefore(caller, key, order.source()))

@@ -13,7 +13,7 @@ import java.util.OptionalLong;
  * thread.
  */
 final class StopTimes {
-  /** As the configuration has it, where a job says nothing. */
+  /** The configured grace period, for a job that names none. */
   static final Duration GRACE = Duration.ofSeconds(30);
 
   private static final long EXACT = Timeline.SECOND;

@@ -51,7 +51,7 @@ final class Story {
     line.append("0".repeat(Math.max(0, digits - text.length()))).append(text);
   }
 
-  /** Of every line told. */
+  /** Returns a fingerprint of all lines. */
   String fingerprint() {
     return count + " lines, " + Long.toHexString(checksum.getValue());
   }

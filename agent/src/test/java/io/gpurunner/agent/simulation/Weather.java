@@ -12,7 +12,9 @@ final class Weather {
   int interleaved;
   int slow;
 
-  /** Of calls to engine, store and receiver: nothing is heard of them until their time is up. */
+  /**
+   * How often calls to engine, store and receiver hang: nothing is heard of them until their time is up.
+   */
   int hangs;
 
   int engine;
@@ -22,7 +24,7 @@ final class Weather {
   int store;
   int gpus;
 
-  /** Of looks at the GPUs: the driver does not come back for long. */
+  /** How often looks at the GPUs hang: the driver does not return for long. */
   int stalls;
 
   int receiver;
@@ -30,10 +32,10 @@ final class Weather {
   int ledgerUnknown;
   int ledgerReads;
 
-  /** Of commits: the disk takes so long that the caller is not told what came of it. */
+  /** How often commits are so slow that the caller does not hear their outcome. */
   int ledgerLate;
 
-  /** Of ten thousand points between two steps. */
+  /** How often the agent dies, out of ten thousand points between two steps. */
   int deaths;
 
   private final List<Mischief.Kind> mischief = new ArrayList<>();

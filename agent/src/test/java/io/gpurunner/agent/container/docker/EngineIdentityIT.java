@@ -37,7 +37,7 @@ final class EngineIdentityIT {
   @Test
   void theEngineIsTheSameByEveryWayToItsSocket() throws Exception {
     URI host = URI.create(TestEngine.required("DOCKER_HOST"));
-    // As /var/run is a way to /run.
+    // It is another path to the socket, as /var/run is to /run.
     Path way = Files.createSymbolicLink(directory.resolve("way"), Path.of(host.getPath()));
     assertThat(identityAt(host).now()).isEqualTo(identityAt(URI.create("unix://" + way)).now());
   }
@@ -80,7 +80,7 @@ final class EngineIdentityIT {
     }
   }
 
-  /** Also in a network namespace of its own, where its socket is not among the agent's. */
+  /** The engine is in a network namespace of its own, where its socket is not among the agent's. */
   @Test
   void whatAnotherEngineCreatedIsDoubtfulAndIsNotStarted() throws Exception {
     try (PrivateEngine machine = new PrivateEngine(directory, directory, List.of());

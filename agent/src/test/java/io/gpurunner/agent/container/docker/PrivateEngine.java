@@ -194,7 +194,7 @@ public final class PrivateEngine implements AutoCloseable {
     }
   }
 
-  /** Also ends and unmounts what an engine that was killed has left. */
+  /** Ends the engine, and ends and unmounts what a killed engine has left. */
   @Override
   public void close() {
     process().destroy();

@@ -162,7 +162,7 @@ public final class TestEngine implements AutoCloseable {
           try {
             docker.removeContainerCmd(name).withForce(true).exec();
           } catch (NotFoundException gone) {
-            // As wished.
+            // It is gone already.
           }
         });
   }
