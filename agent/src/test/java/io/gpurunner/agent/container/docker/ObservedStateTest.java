@@ -62,6 +62,18 @@ final class ObservedStateTest {
                 ""));
   }
 
+  @Test
+  void whatTheEngineSaysOfAnEndIsKept() throws JsonProcessingException {
+    assertThat(
+            observed(
+                "\"Status\":\"exited\",\"ExitCode\":128,\"Error\":\"no such device\","
+                    + "\"FinishedAt\":\"2026-01-01T00:00:09Z\","
+                    + STARTED))
+        .isInstanceOfSatisfying(
+            Observation.Exited.class,
+            exited -> assertThat(exited.error()).isEqualTo("no such device"));
+  }
+
   /** A second before the start or more: the clock was set, and that is for the agent to know. */
   @ParameterizedTest
   @CsvSource({
