@@ -361,7 +361,9 @@ class Check:
                     self.counts["callbacks read after their sender was killed"] += 1
                 else:
                     kills = [at for at in self.lane.kill_times if abs(at - one["at"]) < 60]
-                    self.wrong("callbacks", job.id, f"sent again though it was taken, no agent was killed: {one} {again} {kills}")
+                    events = [event for event in detail["events"] if event["kind"].startswith("callback")]
+                    found = f"{one} {again}; kills at {kills}; {events}"
+                    self.wrong("callbacks", job.id, f"sent again though it was taken, and no agent was killed: {found}")
         urls = {json.loads(one["body"])["url"] for one in received}
         for url in urls - {""}:
             content = None
