@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The table of docs/limits.md says what the constants and the configuration do, and each
- * limit has a test that goes past it.
+ * The table of docs/limits.md says what the constants and the configuration do, and each limit has
+ * a test that goes past it.
  */
 final class LimitsTest {
   private static final Pattern NAMED =

@@ -17,7 +17,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** {@code make install} and {@code make uninstall} into a directory, with a made-up built tree. */
 final class InstallTest {
-  /** The highest score of {@code systemd-analyze security}, in tenths: 100 is no protection at all. */
+  /**
+   * The highest score of {@code systemd-analyze security}, in tenths: 100 is no protection at all.
+   */
   private static final int HIGHEST_EXPOSURE_TENTHS = 35;
 
   private static final String UNIT = "usr/local/lib/systemd/system/gpurunner.service";

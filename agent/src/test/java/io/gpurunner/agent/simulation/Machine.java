@@ -123,7 +123,8 @@ final class Machine {
   }
 
   /**
-   * Works like SteadyClock: the wall clock's time at the first start under this boot, plus what passed.
+   * Works like SteadyClock: the wall clock's time at the first start under this boot, plus what
+   * passed.
    */
   void openClock() {
     if (clockOfBoot != boots) {

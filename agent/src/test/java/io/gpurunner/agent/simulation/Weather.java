@@ -13,7 +13,8 @@ final class Weather {
   int slow;
 
   /**
-   * How often calls to engine, store and receiver hang: nothing is heard of them until their time is up.
+   * How often calls to engine, store and receiver hang: nothing is heard of them until their time
+   * is up.
    */
   int hangs;
 
