@@ -68,8 +68,11 @@ final class KeptFiles {
 
   /** The checkpoint is copied for the first run; later runs, and uploads, have the copy. */
   private static boolean hasNotCopied(JobState state) {
-    return state instanceof JobState.Queued(int attempt) && attempt == 1
-        || state instanceof JobState.Preparing preparing && preparing.attempt() == 1;
+    return switch (state) {
+      case JobState.Queued queued -> queued.attempt() == 1;
+      case JobState.Preparing preparing -> preparing.attempt() == 1;
+      case JobState.Live _, JobState.Final _ -> false;
+    };
   }
 
   private Optional<String> resumer(JobId id, Predicate<JobState> inState) {
