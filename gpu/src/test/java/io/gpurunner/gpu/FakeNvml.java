@@ -62,8 +62,10 @@ final class FakeNvml {
         && Files.getLastModifiedTime(built).compareTo(Files.getLastModifiedTime(source)) > 0) {
       return built;
     }
+    // Another JVM may build the same library: whole files only, by a rename.
+    Path output = Files.createTempFile(built.getParent(), "building", ".so");
     List<String> command = new ArrayList<>(List.of("cc", "-Wall", "-Wextra", "-Werror", "-shared"));
-    command.addAll(List.of("-fPIC", "-Wl,-soname,libnvidia-ml.so.1", "-o", built.toString()));
+    command.addAll(List.of("-fPIC", "-Wl,-soname,libnvidia-ml.so.1", "-o", output.toString()));
     command.addAll(defines);
     command.addAll(List.of(source.toString(), "-ldl"));
     Process compiler;
@@ -75,17 +77,18 @@ final class FakeNvml {
               + " libc6-dev (apt-get install gcc libc6-dev)",
           e);
     }
-    String output = new String(compiler.getInputStream().readAllBytes(), UTF_8);
+    String said = new String(compiler.getInputStream().readAllBytes(), UTF_8);
     try {
       if (!compiler.waitFor(COMPILE_LIMIT_SECONDS, TimeUnit.SECONDS) || compiler.exitValue() != 0) {
         throw new AssertionError(
             String.join(" ", command)
                 + " failed (where headers are missing, install the packages gcc and libc6-dev):\n"
-                + output);
+                + said);
       }
     } catch (InterruptedException e) {
       throw new AssertionError("interrupted while compiling", e);
     }
+    Files.move(output, built, StandardCopyOption.ATOMIC_MOVE);
     return built;
   }
 

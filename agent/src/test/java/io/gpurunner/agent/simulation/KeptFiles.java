@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Predicate;
 
 /**
  * Files of jobs that ended stay for as long as configured, and for as long as a job that has not
@@ -57,7 +58,7 @@ final class KeptFiles {
     JobTruth truth = simulation.truth(id);
     simulation.invariants.require(
         truth.isFinal(), "the files of " + truth.name() + " are removed, and it has not ended");
-    resumer(id)
+    resumer(id, KeptFiles::hasNotCopied)
         .ifPresent(
             other ->
                 simulation.invariants.require(
@@ -65,13 +66,22 @@ final class KeptFiles {
                     "the files of " + truth.name() + " are removed, and " + other + " needs them"));
   }
 
-  private Optional<String> resumer(JobId id) {
+  /** The checkpoint is copied for the first run; later runs, and uploads, have the copy. */
+  private static boolean hasNotCopied(JobState state) {
+    return switch (state) {
+      case JobState.Queued queued -> queued.attempt() == 1;
+      case JobState.Preparing preparing -> preparing.attempt() == 1;
+      case JobState.Live _, JobState.Final _ -> false;
+    };
+  }
+
+  private Optional<String> resumer(JobId id, Predicate<JobState> inState) {
     return simulation.truths().stream()
         .filter(
             truth ->
                 truth
                     .seen
-                    .filter(job -> job.state() instanceof JobState.Live)
+                    .filter(job -> inState.test(job.state()))
                     .flatMap(job -> job.request().resumeFrom())
                     .filter(id::equals)
                     .isPresent())
@@ -99,7 +109,7 @@ final class KeptFiles {
           truth
               .seen
               .filter(job -> job.files() != JobFiles.SWEPT && isOver(job, now))
-              .filter(job -> resumer(job.id()).isEmpty())
+              .filter(job -> resumer(job.id(), JobState.Live.class::isInstance).isEmpty())
               .isPresent();
       truth.kept.pass(watched && overdue, passed);
       simulation.invariants.require(
