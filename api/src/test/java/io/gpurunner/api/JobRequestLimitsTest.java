@@ -147,6 +147,18 @@ final class JobRequestLimitsTest {
         .containsExactly("datasetPath: is required with datasetName");
   }
 
+  @Test
+  void aNulCharacterIsRefusedInTheFirstPlaceToo() {
+    assertThat(refusals(GuideBodies.minimal().put("runCommand", "\0ls")))
+        .singleElement()
+        .extracting(FieldError::field)
+        .isEqualTo("runCommand");
+    assertThat(refusals(GuideBodies.minimal().put("env", new JsonObject().put("a", "\0"))))
+        .singleElement()
+        .extracting(FieldError::field)
+        .isEqualTo("env");
+  }
+
   /** The field "a", an object, and in it a list of ones: what JsonReader counts as values. */
   @Test
   void aBodyHasSoManyValuesAndOneMoreIsRefused() throws Exception {

@@ -1,6 +1,7 @@
 package io.gpurunner.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonArray;
@@ -112,6 +113,20 @@ final class JobRequestParserTest {
     assertThat(errors(absent.encode())).containsExactly(field + ": is required");
     assertThat(errors(GuideBodies.minimal().putNull(field).encode()))
         .containsExactly(field + ": is required");
+  }
+
+  @Test
+  void whileTheGpusCannotBeReadOnlyWhatNeedsThemIsUnavailable() {
+    facts.gpuFault = Optional.of("the driver is out of order");
+
+    assertThat(accepted(with("gpuNumber", 0)).gpuNumber()).isZero();
+    assertThat(fields(errors(with("gpuNumber", "two")))).containsExactly("gpuNumber");
+    assertThatThrownBy(() -> parse(with("gpuNumber", 1)))
+        .isInstanceOfSatisfying(
+            RequestRefusedException.class,
+            refusal ->
+                assertThat(refusal.kind()).isEqualTo(RequestRefusedException.Kind.UNAVAILABLE))
+        .hasMessageContaining("the driver is out of order");
   }
 
   @ParameterizedTest
