@@ -89,7 +89,7 @@ final class Campaign {
     try (MemoryLedger ledger = new MemoryLedger()) {
       long seed;
       while ((seed = next.getAndIncrement()) <= last && firstBroken.get() == Long.MAX_VALUE) {
-        Result result = Simulation.run(seed, false, ledger, models, plant);
+        Result result = run(seed, ledger);
         seeds++;
         jobs += result.jobs();
         turns += result.turns();
@@ -100,6 +100,14 @@ final class Campaign {
       }
     }
     return new Share(seeds, jobs, turns);
+  }
+
+  private Result run(long seed, MemoryLedger ledger) {
+    try {
+      return Simulation.run(seed, false, ledger, models, plant);
+    } catch (RuntimeException e) {
+      throw new IllegalStateException("seed " + seed + " met a fault of the simulation itself", e);
+    }
   }
 
   /** What to show of a seed that broke an invariant. */

@@ -170,7 +170,8 @@ final class SimulatedUser {
    * Sends all again that was answered and has a key: nothing may come of it but the same answer.
    */
   void sendAllAgain(Jobs desk) {
-    for (Order order : answered) {
+    // Others have their turn meanwhile, and may be answered too.
+    for (Order order : List.copyOf(answered)) {
       try {
         simulation.invariants.keyAnswered(order.source(), create(desk, order));
       } catch (RequestRefusedException e) {
