@@ -61,6 +61,21 @@ class StateDirectoryIT {
     Files.writeString(checkpoint(agent, job).resolve("go"), "");
   }
 
+  /** The job runs to its end now, and has run only once. */
+  private static void runToItsEnd(AgentProcess agent, String job) throws IOException {
+    go(agent, job);
+    await(agent, job, "SUCCEEDED");
+    assertThat(checkpoint(agent, job).resolve("runs")).hasContent("run");
+    assertThat(checkpoint(agent, job).resolve("ended")).hasContent("end");
+  }
+
+  /** Kills the agent, and puts another state directory in the place of its own. */
+  private static void swap(AgentProcess agent, Path putAside, Path putThere) throws IOException {
+    agent.kill();
+    Files.move(agent.stateDirectory(), putAside);
+    Files.move(putThere, agent.stateDirectory());
+  }
+
   @Test
   void aRunningJobGoesOnAndKeepsItsGpu() throws Exception {
     Path target = Files.createDirectory(directory.resolve("target"));
@@ -83,15 +98,11 @@ class StateDirectoryIT {
           .until(() -> containers.running(running).size() == 1);
       assertThat(state(after, running)).isEqualTo("RUNNING");
       assertThat(state(after, waiting)).isEqualTo("QUEUED");
-      go(after, running);
-      await(after, running, "SUCCEEDED");
-      assertThat(checkpoint(after, running).resolve("runs")).hasContent("run");
-      assertThat(checkpoint(after, running).resolve("ended")).hasContent("end");
+      runToItsEnd(after, running);
       assertThat(containers.of(running)).isEmpty();
 
       await(after, waiting, "RUNNING");
-      go(after, waiting);
-      await(after, waiting, "SUCCEEDED");
+      runToItsEnd(after, waiting);
     }
   }
 
@@ -114,25 +125,17 @@ class StateDirectoryIT {
       await(agent, ofSecond, "RUNNING");
       assertThat(containers.running(ofFirst)).hasSize(1);
       assertThat(agent.log()).doesNotContain("belongs to no job");
-      agent.kill();
-      Files.move(agent.stateDirectory(), second);
-      Files.move(first, agent.stateDirectory());
+      swap(agent, second, first);
 
       agent.start();
       assertThat(state(agent, ofFirst)).isEqualTo("RUNNING");
-      go(agent, ofFirst);
-      await(agent, ofFirst, "SUCCEEDED");
+      runToItsEnd(agent, ofFirst);
       assertThat(containers.running(ofSecond)).hasSize(1);
       assertThat(agent.log()).doesNotContain("belongs to no job");
-      agent.kill();
-      Files.move(agent.stateDirectory(), first);
-      Files.move(second, agent.stateDirectory());
+      swap(agent, first, second);
 
       agent.start();
-      go(agent, ofSecond);
-      await(agent, ofSecond, "SUCCEEDED");
-      assertThat(checkpoint(agent, ofSecond).resolve("runs")).hasContent("run");
-      assertThat(checkpoint(agent, ofSecond).resolve("ended")).hasContent("end");
+      runToItsEnd(agent, ofSecond);
     }
   }
 }

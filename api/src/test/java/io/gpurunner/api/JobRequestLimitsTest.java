@@ -115,8 +115,12 @@ final class JobRequestLimitsTest {
     return GuideBodies.minimal().put(limit.field(), limit.value().apply(count));
   }
 
+  private JobRequestParser.Result parse(JsonObject body) {
+    return new JobRequestParser().parse(CALLER, Buffer.buffer(body.encode()), facts);
+  }
+
   private List<FieldError> refusals(JsonObject body) {
-    return switch (new JobRequestParser().parse(CALLER, Buffer.buffer(body.encode()), facts)) {
+    return switch (parse(body)) {
       case JobRequestParser.Result.Accepted _ -> List.of();
       case JobRequestParser.Result.Rejected rejected -> rejected.errors();
     };
@@ -131,8 +135,7 @@ final class JobRequestLimitsTest {
             .put("datasetPath", " ")
             .put("pretrainedModelName", "")
             .put("pretrainedModelPath", "");
-    JobRequestParser.Result result =
-        new JobRequestParser().parse(CALLER, Buffer.buffer(body.encode()), facts);
+    JobRequestParser.Result result = parse(body);
     assertThat(result)
         .isInstanceOfSatisfying(
             JobRequestParser.Result.Accepted.class,
@@ -188,8 +191,6 @@ final class JobRequestLimitsTest {
   }
 
   private String message(JsonObject body) {
-    return ((JobRequestParser.Result.Rejected)
-            new JobRequestParser().parse(CALLER, Buffer.buffer(body.encode()), facts))
-        .message();
+    return ((JobRequestParser.Result.Rejected) parse(body)).message();
   }
 }

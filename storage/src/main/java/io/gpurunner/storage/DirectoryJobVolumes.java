@@ -155,10 +155,10 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   /**
-   * Syncs the files of a job. A disk reports a failed write to one sync only, whoever makes it. The
-   * data is lost, and the next sync succeeds. So a failure counts for all jobs that had a directory
-   * on that file system then, as long as this process lives. Only one sync runs at a time, because
-   * a second one that began after the report would succeed.
+   * Syncs the files of a job. A disk reports a failed write only once, to the next sync. The data
+   * is lost, and the next sync succeeds. So a failure counts for all jobs that had a directory on
+   * that file system then, as long as this process lives. Only one sync runs at a time, because a
+   * second one that began after the report would succeed.
    */
   @Override
   public void sync(JobFolder folder) {
