@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -272,9 +273,8 @@ public final class JobLedger implements AutoCloseable {
     }
     Instant now = clock.instant();
     Job wished = current.withDeletion(new Job.Deletion(by, now));
-    rows.update(writer(), current, wished);
+    update(current, wished);
     addLine(wished, new JobHistory.Line(now, "delete-requested", "deletion requested by " + by));
-    changes.put(wished);
     return wished;
   }
 
@@ -286,7 +286,7 @@ public final class JobLedger implements AutoCloseable {
     }
     Instant now = clock.instant();
     Job next = current.moved(JobTransitions.next(current.state(), event));
-    rows.update(writer(), current, next);
+    update(current, next);
     addLine(next, JobHistory.describe(event, now));
     if (next.state() instanceof JobState.Queued queued) {
       int runs = next.request().retries() + 1;
@@ -300,7 +300,6 @@ public final class JobLedger implements AutoCloseable {
       rows.deleteLeases(writer(), next.id());
     }
     oweCallback(next, now);
-    changes.put(next);
     return next;
   }
 
@@ -440,7 +439,7 @@ public final class JobLedger implements AutoCloseable {
 
   private void update(Job before, Job after) {
     rows.update(writer(), before, after);
-    changes.put(after);
+    changes.put(before, after);
   }
 
   /** Copies the file to the directory {@code backups} beside it, where that was a day ago. */
@@ -466,7 +465,16 @@ public final class JobLedger implements AutoCloseable {
         .or(
             () ->
                 read(handle -> rows.find(handle, id))
-                    .filter(job -> job.sequence() <= newestOnDisk));
+                    .filter(job -> job.sequence() <= newestOnDisk)
+                    .map(this::onDisk));
+  }
+
+  /**
+   * A job that was read from the file, as it is on disk: the file tells changes that are committed
+   * and not yet synced.
+   */
+  private Job onDisk(Job read) {
+    return findLive(read.id()).orElseGet(() -> changes.before(read.id()).orElse(read));
   }
 
   /** Where any job stands; many times cheaper than {@link #find} for one that has ended. */
@@ -475,7 +483,8 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private Optional<Standing> readStanding(JobId id) {
-    return read(handle -> rows.standing(handle, id, newestOnDisk));
+    Optional<Standing> read = read(handle -> rows.standing(handle, id, newestOnDisk));
+    return changes.before(id).map(Standing::of).or(() -> read);
   }
 
   /** The body a job was asked for with, as it was sent. */
@@ -492,14 +501,7 @@ public final class JobLedger implements AutoCloseable {
   public Optional<Creation> findKey(String user, String idempotencyKey, String source) {
     return JobCodec.bodyDigest(source)
         .flatMap(digest -> read(handle -> rows.findKey(handle, user, idempotencyKey, digest)))
-        .filter(creation -> isOnDisk(creation.id()));
-  }
-
-  /** Not so while an end, or a job taken up again, is committed and not yet synced. */
-  private boolean isOnDisk(JobId id) {
-    return find(id)
-        .filter(job -> job.state() instanceof JobState.Final || findLive(id).isPresent())
-        .isPresent();
+        .filter(creation -> find(creation.id()).isPresent());
   }
 
   /** What a user's jobs that have not ended take. */
@@ -519,7 +521,7 @@ public final class JobLedger implements AutoCloseable {
 
   /**
    * A job's history, oldest first, at most {@code limit} of its newest lines. A line may be told
-   * shortly before it is on disk; the job's state never is, but for an upload that is resumed.
+   * shortly before it is on disk; the job's state never is.
    */
   public List<JobHistory.Line> history(JobId id, int limit) {
     return read(handle -> rows.history(handle, id, newestOnDisk, limit));
@@ -528,7 +530,7 @@ public final class JobLedger implements AutoCloseable {
   /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
   public List<Job> page(Optional<String> user, int page, int size) {
     return read(handle -> rows.page(handle, user, newestOnDisk, page, size)).stream()
-        .map(job -> findLive(job.id()).orElse(job)) // an end that is not on disk yet is not told
+        .map(this::onDisk)
         .toList();
   }
 
@@ -657,11 +659,15 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * The jobs a group of commits changes, until they are on disk. Used on the ledger's thread only.
+   * The jobs a group of commits changes, until they are on disk. Used on the ledger's thread only,
+   * but for {@link #before}.
    */
   private final class Changes implements GroupCommit.Group {
     private final Map<JobId, Job> kept = new LinkedHashMap<>();
     private final Map<JobId, Job> last = new LinkedHashMap<>();
+
+    /** Those that had ended, as they are on disk, until the next group of commits is there. */
+    private final Map<JobId, Job> before = new ConcurrentHashMap<>();
 
     /** Lengths of the requests of new jobs. */
     private final Map<JobId, Long> requestBytes = new HashMap<>();
@@ -679,8 +685,23 @@ public final class JobLedger implements AutoCloseable {
     /** The number of the group that was begun; empty once it was published. */
     private OptionalLong begun = OptionalLong.empty();
 
-    void put(Job job) {
+    private void put(Job job) {
       last.put(job.id(), job);
+    }
+
+    void put(Job current, Job next) {
+      if (current.state() instanceof JobState.Final && find(current.id()).isEmpty()) {
+        before.put(current.id(), current);
+      }
+      put(next);
+    }
+
+    /**
+     * A job that had ended and is changed now, as it is on disk. To be asked after the file was
+     * read: what the file told before that may not be on disk yet. Thread-safe.
+     */
+    Optional<Job> before(JobId id) {
+      return Optional.ofNullable(before.get(id));
     }
 
     /**
@@ -810,6 +831,7 @@ public final class JobLedger implements AutoCloseable {
       ended.forgotten(forgotten);
       forgotten.clear();
       changed.forEach(job -> live.put(job, requestBytes(job)));
+      before.clear(); // not where a group is void: until then its changes may have been read
       changed.stream().filter(job -> requestBytes.containsKey(job.id())).forEach(counts::created);
       ownersOfForgotten.forEach(counts::forgotten);
       ownersOfForgotten.clear();

@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -75,6 +76,15 @@ class JobLedgerTest {
     return current;
   }
 
+  private Job uploading(JobRequest request) {
+    return applyAll(
+        submit(request),
+        new JobEvent.Leased(List.of(GPU)),
+        new JobEvent.RunEnded(new Ending.Completed(), T),
+        new JobEvent.ContainerGone(T),
+        new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
+  }
+
   private Job finished(JobRequest request, Ending ending) {
     Job job =
         applyAll(
@@ -113,17 +123,8 @@ class JobLedgerTest {
 
   @Test
   void aKeyIsNotToldBeforeItsJobIs() {
-    ledger.close();
     List<Optional<Creation>> during = new CopyOnWriteArrayList<>();
-    ledger =
-        JobLedger.open(
-            directory.resolve("ledger"),
-            Clock.fixed(T, ZoneOffset.UTC),
-            (boundary, changed) -> {
-              if (boundary == CommitWatch.Boundary.UNTOLD) {
-                changed.forEach(_ -> during.add(ledger.findKey("ann", "k", "{}")));
-              }
-            });
+    reopenAsking(_ -> during.add(ledger.findKey("ann", "k", "{}")));
     Creation created = createWithKey(Requests.ANN, "{}");
     assertThat(during).containsExactly(Optional.empty());
     assertThat(ledger.findKey("ann", "k", "{}")).contains(new Creation.Existing(created.id()));
@@ -135,22 +136,63 @@ class JobLedgerTest {
   @Test
   void aJobThatCanBeReadIsNotToldBeforeItIsOnDisk() {
     Job before = submit(Requests.simple().build());
-    ledger.close();
     List<Object> told = new CopyOnWriteArrayList<>();
+    reopenAsking(job -> told.addAll(toldOf(job.id())));
+    Job created = submit(Requests.simple().build());
+    assertThat(told).containsExactly(before, before);
+    told.clear();
+    told.addAll(toldOf(created.id()));
+    assertThat(told).hasSize(8).startsWith(created, before, created, before);
+  }
+
+  /**
+   * Opens the ledger anew.
+   *
+   * @param question asked for each job that a commit changed, before that may be told
+   */
+  private void reopenAsking(Consumer<Job> question) {
+    ledger.close();
     ledger =
         JobLedger.open(
             directory.resolve("ledger"),
             Clock.fixed(T, ZoneOffset.UTC),
             (boundary, changed) -> {
               if (boundary == CommitWatch.Boundary.UNTOLD) {
-                changed.forEach(job -> told.addAll(toldOf(job.id())));
+                changed.forEach(question);
               }
             });
-    Job created = submit(Requests.simple().build());
-    assertThat(told).containsExactly(before, before);
+  }
+
+  @Test
+  void aChangeOfAJobThatHasEndedIsNotToldBeforeItIsOnDisk() {
+    Job done = finished(Requests.simple().build(), new Ending.Completed());
+    Job failed =
+        ledger.apply(
+            uploading(Requests.simple().build()), new JobEvent.UploadGivenUp(T, "store is down"));
+    List<Object> told = new CopyOnWriteArrayList<>();
+    reopenAsking(job -> told.addAll(stateOf(job.id())));
+    ledger.giveFilesUp(done.id());
+    assertThat(told).containsExactly(done, done, Standing.of(done));
     told.clear();
-    told.addAll(toldOf(created.id()));
-    assertThat(told).hasSize(8).startsWith(created, before, created, before);
+    ledger.swept(done.id());
+    Job sweeping = done.withFiles(JobFiles.SWEEPING);
+    assertThat(told)
+        .usingRecursiveFieldByFieldElementComparatorIgnoringFields("version")
+        .containsExactly(sweeping, sweeping, Standing.of(sweeping));
+    told.clear();
+    Job again = ledger.apply(failed, new JobEvent.UploadResumed(T, T.plusSeconds(60)));
+    assertThat(told).containsExactly(failed, failed, Standing.of(failed));
+    assertThat(stateOf(failed.id())).containsExactly(again, again, Standing.of(again));
+    assertThat(ledger.find(done.id()).orElseThrow().files()).isEqualTo(JobFiles.SWEPT);
+  }
+
+  private List<Object> stateOf(JobId id) {
+    Job listed =
+        ledger.page(Optional.empty(), 1, 10).stream()
+            .filter(job -> job.id().equals(id))
+            .findFirst()
+            .orElseThrow();
+    return List.of(ledger.find(id).orElseThrow(), listed, ledger.standing(id).orElseThrow());
   }
 
   private List<Object> toldOf(JobId id) {
@@ -356,13 +398,7 @@ class JobLedgerTest {
 
   @Test
   void anUploadIsNotResumedFromFilesGivenUp() {
-    Job uploading =
-        applyAll(
-            submit(Requests.simple().build()),
-            new JobEvent.Leased(List.of(GPU)),
-            new JobEvent.RunEnded(new Ending.Completed(), T),
-            new JobEvent.ContainerGone(T),
-            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
+    Job uploading = uploading(Requests.simple().build());
     Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
     assertThat(ledger.giveFilesUp(failed.id())).isTrue();
     Job given = ledger.find(failed.id()).orElseThrow();
@@ -406,12 +442,7 @@ class JobLedgerTest {
   @Test
   void whatIsToldOfAnEndIsNotToldOnceTheJobIsTakenUpAgain() {
     Job uploading =
-        applyAll(
-            submit(Requests.simple().callback(URI.create("http://127.0.0.1/cb")).build()),
-            new JobEvent.Leased(List.of(GPU)),
-            new JobEvent.RunEnded(new Ending.Completed(), T),
-            new JobEvent.ContainerGone(T),
-            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
+        uploading(Requests.simple().callback(URI.create("http://127.0.0.1/cb")).build());
     Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
     PendingCallback fail = DueCallbacks.of(ledger, T).getFirst();
     Job again = ledger.apply(failed, new JobEvent.UploadResumed(T, T.plusSeconds(60)));
