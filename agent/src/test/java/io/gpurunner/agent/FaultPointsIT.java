@@ -112,9 +112,11 @@ class FaultPointsIT {
   }
 
   @BeforeAll
-  static void start() {
+  static void start() throws Exception {
+    List<String> prepared =
+        AgentProcess.prepareStart(directory.resolve("prepared"), Lane.config(Lane.KEEPS_FILES));
     for (int number = 1; number <= LANES; number++) {
-      lanes.add(new Lane(directory.resolve("agent-" + number)));
+      lanes.add(new Lane(directory.resolve("agent-" + number), prepared));
     }
   }
 
@@ -155,13 +157,11 @@ class FaultPointsIT {
     private final AgentProcess agent;
     private int deaths;
 
-    Lane(Path directory) {
+    Lane(Path directory, List<String> javaOptions) {
       point = directory.resolve("point");
-      agent =
-          new AgentProcess(
-              directory,
-              config(KEEPS_FILES),
-              List.of("-D" + FaultPoints.PROPERTY + "=" + point, "-Xmx256m"));
+      List<String> options = new ArrayList<>(javaOptions);
+      options.addAll(List.of("-D" + FaultPoints.PROPERTY + "=" + point, "-Xmx256m"));
+      agent = new AgentProcess(directory, config(KEEPS_FILES), options);
       agent.start();
     }
 
