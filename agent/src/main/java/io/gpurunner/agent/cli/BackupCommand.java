@@ -1,7 +1,7 @@
 package io.gpurunner.agent.cli;
 
-import io.gpurunner.agent.ledger.LedgerBackups;
-import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.agent.ledger.disk.Backups;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -32,14 +32,14 @@ final class BackupCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     try {
-      LedgerBackups.Copied copied = LedgerBackups.copy(config.load().ledger(), file);
+      Backups.Copied copied = Backups.copy(config.load().ledger(), file);
       spec.commandLine()
           .getOut()
           .printf(
               "%s: %d jobs, %d of them not ended, %d bytes%n",
               file, copied.jobs(), copied.liveJobs(), copied.bytes());
       return CommandLineInterface.DONE;
-    } catch (LedgerException e) {
+    } catch (IOException e) {
       throw new CommandFailedException(String.valueOf(e.getMessage()), e);
     }
   }

@@ -1,7 +1,7 @@
 package io.gpurunner.agent.cli;
 
-import io.gpurunner.agent.ledger.LedgerBackups;
-import io.gpurunner.agent.ledger.LedgerException;
+import io.gpurunner.agent.ledger.disk.Backups;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.concurrent.Callable;
@@ -32,15 +32,15 @@ final class RestoreCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     try {
-      LedgerBackups.Copied restored =
-          LedgerBackups.restore(config.load().ledger(), file, Instant.now());
+      Backups.Copied restored =
+          Backups.restore(config.load().ledger(), file, Instant.now());
       spec.commandLine()
           .getOut()
           .printf(
               "restored %s: %d jobs, %d of them not ended; start the agent%n",
               file, restored.jobs(), restored.liveJobs());
       return CommandLineInterface.DONE;
-    } catch (LedgerException e) {
+    } catch (IOException e) {
       throw new CommandFailedException(String.valueOf(e.getMessage()), e);
     }
   }

@@ -1,7 +1,7 @@
 package io.gpurunner.agent.ledger;
 
-import io.gpurunner.agent.job.Job;
-import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.disk.Change;
+import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobStatus;
 import java.util.Collection;
@@ -88,20 +88,16 @@ final class EndedStandings {
     return value;
   }
 
-  /** A commit made these of jobs. */
-  synchronized void changed(Collection<Job> jobs) {
+  /** A group changed these jobs. */
+  synchronized void changed(Collection<Change> changes) {
     commits++;
-    for (Job job : jobs) {
-      switch (job.state()) {
-        case JobState.Final _ -> put(Standing.of(job));
-        case JobState.Live _ -> standings.remove(job.id());
+    for (Change change : changes) {
+      Optional<JobRecord> ended = change.record().filter(record -> !record.isLive());
+      if (ended.isPresent()) {
+        put(Standing.of(ended.get().job()));
+      } else {
+        standings.remove(change.id());
       }
     }
-  }
-
-  /** A commit removes the records of these. */
-  synchronized void forgotten(Collection<JobId> ids) {
-    commits++;
-    ids.forEach(standings::remove);
   }
 }

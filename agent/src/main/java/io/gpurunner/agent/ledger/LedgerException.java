@@ -29,12 +29,12 @@ public final class LedgerException extends RuntimeException {
 
   private final Kind kind;
 
-  LedgerException(Kind kind, String message, Throwable cause) {
+  public LedgerException(Kind kind, String message, Throwable cause) {
     super(message, cause);
     this.kind = kind;
   }
 
-  LedgerException(Kind kind, String message) {
+  public LedgerException(Kind kind, String message) {
     super(message);
     this.kind = kind;
   }

@@ -4,7 +4,7 @@ package io.gpurunner.agent.ledger;
  * What jobs that have not ended take of the agent's memory.
  *
  * @param jobs how many they are
- * @param requestBytes length of their requests as JSON
+ * @param requestBytes length of the bodies that asked for them
  */
 public record LiveLoad(int jobs, long requestBytes) {
   static final LiveLoad NONE = new LiveLoad(0, 0);

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.ledger;
 
+import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

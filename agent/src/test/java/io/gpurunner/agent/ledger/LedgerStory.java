@@ -6,6 +6,8 @@ import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.disk.CallbackRecord;
+import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ArtifactPlace;
@@ -64,17 +66,11 @@ final class LedgerStory {
     static final Content EMPTY = new Content(Map.of(), Map.of(), Map.of());
 
     static Content of(JobLedger ledger) {
-      Map<String, JobId> keys =
-          ledger.read(
-              handle ->
-                  handle
-                      .createQuery("select idempotency_key, job_id from idempotency_key")
-                      .map(
-                          (row, _) ->
-                              Map.entry(
-                                  row.getString("idempotency_key"),
-                                  new JobId(row.getString("job_id"))))
-                      .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue)));
+      Map<String, JobId> keys = new HashMap<>();
+      records(ledger)
+          .forEach(
+              record ->
+                  record.key().ifPresent(key -> keys.put(key.key(), record.job().id())));
       return new Content(
           jobsOf(ledger),
           keys,
@@ -137,20 +133,25 @@ final class LedgerStory {
     return jobs;
   }
 
+  private static List<JobRecord> records(JobLedger ledger) {
+    return jobsOf(ledger).keySet().stream()
+        .flatMap(id -> ledger.record(id).stream())
+        .toList();
+  }
+
   private static List<Callback> callbacksOf(JobLedger ledger) {
-    return ledger.read(
-        handle ->
-            handle
-                .createQuery("select delivery_id, job_id, status, tries, next_try_at from callback")
-                .map(
-                    (row, _) ->
-                        new Callback(
-                            row.getString("delivery_id"),
-                            new JobId(row.getString("job_id")),
-                            row.getString("status"),
-                            row.getInt("tries"),
-                            row.getLong("next_try_at")))
-                .list());
+    return records(ledger).stream()
+        .flatMap(record -> record.callback().stream().map(one -> of(record, one)))
+        .toList();
+  }
+
+  private static Callback of(JobRecord record, CallbackRecord callback) {
+    return new Callback(
+        callback.deliveryId(),
+        record.job().id(),
+        callback.status().name(),
+        callback.tries(),
+        callback.nextTryAt().toEpochMilli());
   }
 
   /** One more commit. */
@@ -161,6 +162,7 @@ final class LedgerStory {
             .sorted(Comparator.comparingLong(Job::sequence))
             .toList();
     Answer answer = live.size() < 2 ? create() : next(live);
+    ledger.tidy();
     answer.job().ifPresent(job -> jobs.put(job.id(), job));
     if (answer.removed() > 0) {
       jobs.keySet().removeIf(id -> ledger.find(id).isEmpty());

@@ -1,0 +1,89 @@
+package io.gpurunner.agent.ledger;
+
+import io.gpurunner.agent.ledger.Records.UserKey;
+import io.gpurunner.agent.ledger.disk.Change;
+import io.gpurunner.agent.ledger.disk.Entry;
+import io.gpurunner.agent.ledger.disk.JobRecord;
+import io.gpurunner.api.JobId;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the commits of one group have decided, and what the jobs come to by that, until it is
+ * recorded. What the last commit decided can be undone. For one thread.
+ */
+final class Draft {
+  private final List<Entry> entries = new ArrayList<>();
+  private final Map<JobId, Change> changes = new LinkedHashMap<>();
+  private final List<Entry> lastEntries = new ArrayList<>();
+  private final Map<JobId, Change> lastChanges = new LinkedHashMap<>();
+
+  void clear() {
+    entries.clear();
+    changes.clear();
+    undoLast();
+  }
+
+  void undoLast() {
+    lastEntries.clear();
+    lastChanges.clear();
+  }
+
+  void keepLast() {
+    entries.addAll(lastEntries);
+    changes.putAll(lastChanges);
+    undoLast();
+  }
+
+  void add(Entry.Created created) {
+    put(created, Optional.of(JobRecord.of(created)));
+  }
+
+  /**
+   * Adds a decision about a job that is there.
+   *
+   * @param before the job as it was before
+   */
+  void add(Entry entry, JobRecord before) {
+    put(entry, before.after(entry));
+  }
+
+  private void put(Entry entry, Optional<JobRecord> after) {
+    lastEntries.add(entry);
+    lastChanges.put(entry.id(), new Change(entry.id(), after));
+  }
+
+  /** What became of a job; empty where nothing was decided about it. */
+  Optional<Change> find(JobId id) {
+    return Optional.ofNullable(lastChanges.get(id)).or(() -> Optional.ofNullable(changes.get(id)));
+  }
+
+  /** The new job that a key stands for. */
+  Optional<JobRecord> find(UserKey key) {
+    return changes().stream()
+        .flatMap(change -> change.record().stream())
+        .filter(record -> UserKey.of(record).filter(key::equals).isPresent())
+        .findFirst();
+  }
+
+  /** What became of the jobs, with what the last commit decided. */
+  Collection<Change> changes() {
+    Map<JobId, Change> all = new LinkedHashMap<>(changes);
+    all.putAll(lastChanges);
+    return all.values();
+  }
+
+  /** The decisions of the commits that were kept. */
+  List<Entry> entries() {
+    return List.copyOf(entries);
+  }
+
+  /** What became of the jobs by those. */
+  Collection<Change> kept() {
+    return changes.values();
+  }
+}

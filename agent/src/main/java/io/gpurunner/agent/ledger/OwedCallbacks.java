@@ -1,0 +1,106 @@
+package io.gpurunner.agent.ledger;
+
+import io.gpurunner.agent.ledger.disk.CallbackRecord;
+import io.gpurunner.agent.ledger.disk.JobRecord;
+import io.gpurunner.api.JobId;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableSet;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * The callbacks that are owed. Each receiver has a queue of its own, in the order in which its
+ * callbacks fall due. Thread-safe.
+ */
+final class OwedCallbacks {
+  private static final Comparator<Owed> BY_TIME =
+      Comparator.comparing(Owed::dueAt).thenComparing(owed -> owed.callback.deliveryId());
+
+  private final Map<JobId, Owed> byJob = new HashMap<>();
+  private final TreeMap<String, NavigableSet<Owed>> byReceiver = new TreeMap<>();
+
+  /** How many callbacks fall due at each time. */
+  private final TreeMap<Instant, Integer> times = new TreeMap<>();
+
+  private record Owed(PendingCallback callback, Instant dueAt) {
+    static Owed of(JobRecord record) {
+      CallbackRecord callback = record.callback().orElseThrow();
+      return new Owed(
+          new PendingCallback(
+              callback.deliveryId(),
+              record.job().id(),
+              record.job().request().callbackUrl().orElseThrow(),
+              callback.success(),
+              callback.tries(),
+              callback.firstTryAt()),
+          callback.nextTryAt());
+    }
+  }
+
+  /** Takes the callback of a job as it is now: one that is owed no more goes. */
+  synchronized void put(JobRecord record) {
+    Owed before = byJob.remove(record.job().id());
+    if (before != null) {
+      remove(before);
+    }
+    if (record.isOwed()) {
+      Owed owed = Owed.of(record);
+      byJob.put(record.job().id(), owed);
+      times.merge(owed.dueAt, 1, Integer::sum);
+      byReceiver
+          .computeIfAbsent(owed.callback.receiver(), _ -> new TreeSet<>(BY_TIME))
+          .add(owed);
+    }
+  }
+
+  private void remove(Owed owed) {
+    times.computeIfPresent(owed.dueAt, (_, count) -> count > 1 ? count - 1 : null);
+    byReceiver.computeIfPresent(
+        owed.callback.receiver(),
+        (_, others) -> others.remove(owed) && others.isEmpty() ? null : others);
+  }
+
+  /** Whether a callback is still as it was read: owed, and not tried since. */
+  synchronized boolean isPending(PendingCallback callback) {
+    return Optional.ofNullable(byJob.get(callback.job()))
+        .filter(owed -> owed.callback.deliveryId().equals(callback.deliveryId()))
+        .filter(owed -> owed.callback.tries() == callback.tries())
+        .isPresent();
+  }
+
+  /** The receivers after a name, in the order of names, to which a callback is due. */
+  synchronized List<String> receivers(Instant now, String after, int limit) {
+    return byReceiver.tailMap(after, false).entrySet().stream()
+        .filter(entry -> !entry.getValue().first().dueAt.isAfter(now))
+        .limit(limit)
+        .map(Map.Entry::getKey)
+        .toList();
+  }
+
+  /** The callbacks that are due to a receiver, the longest due first. */
+  synchronized List<PendingCallback> due(String receiver, Instant now, int limit) {
+    return byReceiver.getOrDefault(receiver, new TreeSet<>(BY_TIME)).stream()
+        .takeWhile(owed -> !owed.dueAt.isAfter(now))
+        .limit(limit)
+        .map(Owed::callback)
+        .toList();
+  }
+
+  /** When the first callback falls due after some time. */
+  synchronized Optional<Instant> nextAfter(Instant now) {
+    return Optional.ofNullable(times.higherKey(now));
+  }
+
+  /** The jobs whose callback falls due after some time. */
+  synchronized List<JobId> laterThan(Instant latest) {
+    return byJob.values().stream()
+        .filter(owed -> owed.dueAt.isAfter(latest))
+        .map(owed -> owed.callback.job())
+        .toList();
+  }
+}

@@ -1,0 +1,125 @@
+package io.gpurunner.agent.ledger;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.disk.Change;
+import io.gpurunner.agent.ledger.disk.JobRecord;
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuUuid;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The jobs in memory, as last recorded: those that have not ended, those whose callback is owed, and
+ * those that the index does not have yet as they are now. All others are in the index. Written by
+ * the thread that records, and by the one that applies to the index; reading is thread-safe.
+ */
+final class Records {
+  private final Map<JobId, Change> jobs = new ConcurrentHashMap<>();
+  private final Map<JobId, Job> live = new ConcurrentHashMap<>();
+  private final Map<String, LiveLoad> loads = new ConcurrentHashMap<>();
+  private final Map<UserKey, JobId> keys = new ConcurrentHashMap<>();
+  private final OwedCallbacks callbacks = new OwedCallbacks();
+  private volatile LiveLoad total = LiveLoad.NONE;
+
+  /** An idempotency key, which each user has for himself. */
+  record UserKey(String user, String key) {
+    static Optional<UserKey> of(JobRecord record) {
+      return record.key().map(key -> new UserKey(record.job().user(), key.key()));
+    }
+  }
+
+  /** Takes a job as it is after a group. */
+  void put(Change change) {
+    jobs.put(change.id(), change);
+    change.record().ifPresent(this::put);
+  }
+
+  private void put(JobRecord record) {
+    Job job = record.job();
+    UserKey.of(record).ifPresent(key -> keys.put(key, job.id()));
+    callbacks.put(record);
+    switch (job.state()) {
+      case JobState.Live _ -> {
+        if (live.put(job.id(), job) == null) {
+          add(job, LiveLoad.ofOne(record.source().length()));
+        }
+      }
+      case JobState.Final _ -> {
+        if (live.remove(job.id()) != null) {
+          subtract(job, LiveLoad.ofOne(record.source().length()));
+        }
+      }
+    }
+  }
+
+  private void add(Job job, LiveLoad load) {
+    loads.merge(job.user(), load, LiveLoad::plus);
+    total = total.plus(load);
+  }
+
+  private void subtract(Job job, LiveLoad load) {
+    loads.computeIfPresent(job.user(), (_, sum) -> sum.jobs() > 1 ? sum.minus(load) : null);
+    total = total.minus(load);
+  }
+
+  /** The index has these jobs as they were then. Those that nothing else needs here go. */
+  void applied(Collection<Change> changes) {
+    for (Change change : changes) {
+      boolean needed =
+          change.record().filter(record -> record.isLive() || record.isOwed()).isPresent();
+      if (!needed && jobs.remove(change.id(), change)) {
+        change
+            .record()
+            .flatMap(UserKey::of)
+            .ifPresent(key -> keys.remove(key, change.id()));
+      }
+    }
+  }
+
+  /** What became of a job; empty where the index has it as it is. */
+  Optional<Change> find(JobId id) {
+    return Optional.ofNullable(jobs.get(id));
+  }
+
+  /** The job that a key stands for; empty where the index has it. */
+  Optional<JobRecord> find(UserKey key) {
+    return Optional.ofNullable(keys.get(key)).flatMap(this::find).flatMap(Change::record);
+  }
+
+  OwedCallbacks callbacks() {
+    return callbacks;
+  }
+
+  Optional<Job> findLive(JobId id) {
+    return Optional.ofNullable(live.get(id));
+  }
+
+  Collection<Job> live() {
+    return live.values().stream().toList();
+  }
+
+  /** What a user's jobs that have not ended take. */
+  LiveLoad loadOf(String user) {
+    return loads.getOrDefault(user, LiveLoad.NONE);
+  }
+
+  /** What all jobs that have not ended take. */
+  LiveLoad load() {
+    return total;
+  }
+
+  /** Which job holds which device. */
+  Map<GpuUuid, JobId> leases() {
+    Map<GpuUuid, JobId> leases = new HashMap<>();
+    for (Job job : live()) {
+      if (job.state() instanceof JobState.Placed placed) {
+        placed.gpus().forEach(gpu -> leases.put(gpu, job.id()));
+      }
+    }
+    return leases;
+  }
+}

@@ -1,0 +1,143 @@
+package io.gpurunner.agent.ledger.commit;
+
+import io.gpurunner.agent.ledger.LedgerException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/**
+ * The one thread that records: all commits that wait when it comes round make a group.
+ * Whatever goes wrong, everybody who waits is told. Thread-safe; callers block.
+ */
+public final class CommitThread implements Commits {
+  /** Commits that may wait; past that, callers are told BUSY. */
+  static final int WAITING_LIMIT = 4096;
+
+  /** Commits that share one sync. */
+  private static final int GROUP_LIMIT = 512;
+
+  /** Longest a group waits to be as large as the last; a commit that comes alone does not wait. */
+  private static final long LINGER_NANOS = 1_000_000;
+
+  private static final long OFFER_LIMIT_SECONDS = 5;
+
+  /** Longest a caller waits for the disk; compacting the file is within it. */
+  private static final long COMMIT_LIMIT_SECONDS = 120;
+
+  private static final long CLOSE_LIMIT_SECONDS = 30;
+  private static final long LOOK_MILLIS = 200;
+
+  private final BlockingQueue<Commit<?>> waiting = new ArrayBlockingQueue<>(WAITING_LIMIT);
+  private final GroupCommit groups;
+  private final long commitLimitSeconds;
+  private final Thread thread;
+  private int lastGroup = 1; // the ledger's thread's
+  private volatile boolean closing;
+  private volatile boolean ended;
+
+  public CommitThread(GroupCommit.Group group) {
+    this(group, COMMIT_LIMIT_SECONDS);
+  }
+
+  /** With another limit, for tests. */
+  CommitThread(GroupCommit.Group group, long commitLimitSeconds) {
+    this.groups = new GroupCommit(group);
+    this.commitLimitSeconds = commitLimitSeconds;
+    this.thread = Thread.ofPlatform().name("ledger").daemon(true).start(this::loop);
+  }
+
+  @Override
+  public <T> T commit(Supplier<T> work) {
+    Commit<T> commit = new Commit<>(work);
+    if (closing) {
+      throw closed();
+    }
+    if (!offer(commit)) {
+      throw new LedgerException(
+          LedgerException.Kind.BUSY,
+          "more than " + WAITING_LIMIT + " commits are waiting for the disk");
+    }
+    if (ended) {
+      refuseWaiting();
+    }
+    return commit.await(commitLimitSeconds);
+  }
+
+  private boolean offer(Commit<?> commit) {
+    try {
+      return waiting.offer(commit, OFFER_LIMIT_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  private void loop() {
+    try {
+      while (!closing || !waiting.isEmpty()) {
+        Commit<?> first = waiting.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        if (first != null && !first.isSettled()) {
+          List<Commit<?>> commits = new ArrayList<>(List.of(first));
+          waiting.drainTo(commits, GROUP_LIMIT - 1);
+          linger(commits);
+          groups.write(commits);
+          lastGroup = commits.size();
+        }
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    } finally {
+      ended = true;
+      refuseWaiting();
+    }
+  }
+
+  /**
+   * Those who were told together come again together, but not at once: without waiting for them,
+   * the first would have a sync to itself, and all others would wait for it.
+   */
+  private void linger(List<Commit<?>> commits) throws InterruptedException {
+    long until = System.nanoTime() + LINGER_NANOS;
+    while (commits.size() < lastGroup) {
+      Commit<?> next = waiting.poll(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+      if (next == null) {
+        return;
+      }
+      commits.add(next);
+      waiting.drainTo(commits, GROUP_LIMIT - commits.size());
+    }
+  }
+
+  @Override
+  public Optional<String> fault() {
+    return groups.fault();
+  }
+
+  private void refuseWaiting() {
+    Commit<?> left;
+    while ((left = waiting.poll()) != null) {
+      left.fail(closed());
+    }
+  }
+
+  private static LedgerException closed() {
+    return new LedgerException(LedgerException.Kind.CLOSED, "the ledger is closed");
+  }
+
+  /** Waits for the commits that are waiting, then ends the thread. */
+  @Override
+  public void close() {
+    closing = true;
+    Commit<String> bell = new Commit<>(() -> "");
+    bell.fail(closed());
+    boolean _ = waiting.offer(bell);
+    try {
+      thread.join(TimeUnit.SECONDS.toMillis(CLOSE_LIMIT_SECONDS));
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+}

@@ -1,0 +1,282 @@
+package io.gpurunner.agent.ledger.disk;
+
+import io.gpurunner.api.JobId;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.h2.store.fs.FilePath;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Copies of a ledger: those that the agent makes by itself, in the directory {@code backups} beside
+ * it, named by their time and in which order they were made, which no clock tells that was set; and
+ * those a person asks for. A copy is a snapshot, one file, for its owner alone: it holds the
+ * environments of jobs. Secrets, tokens, jobs' directories and artifacts are not in it. Stateless.
+ */
+public final class Backups {
+  private static final Pattern NAME = Pattern.compile("ledger-([0-9T]+Z)-([0-9]{1,18})");
+
+  private static final DateTimeFormatter TIME =
+      DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
+
+  /** Copies that are kept. */
+  private static final int KEPT = 7;
+
+  /** A copy is made where that much of the disk stays free beside it. */
+  private static final long SPARE_BYTES = 1L << 30;
+
+  /** An agent that writes meanwhile may remove a file that is being read. */
+  private static final int ATTEMPT_LIMIT = 3;
+
+  private static final Logger log = LoggerFactory.getLogger(Backups.class);
+
+  private Backups() {}
+
+  /** What was copied, or put in place. */
+  public record Copied(long bytes, long jobs, long liveJobs) {}
+
+  /**
+   * Copies a ledger, whether an agent runs or not.
+   *
+   * @param target a file that is not there
+   */
+  public static Copied copy(Path directory, Path target) throws IOException {
+    LedgerPlace place = LedgerPlace.onDisk(directory);
+    if (isEmpty(place)) {
+      throw new IOException("there is no ledger " + directory + " to copy");
+    }
+    if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      throw new IOException(target + " is there already; give the copy another name");
+    }
+    Path file = target.toAbsolutePath();
+    LedgerPlace to = LedgerPlace.onDisk(Optional.ofNullable(file.getParent()).orElseThrow());
+    return copy(place, to, to.file(String.valueOf(file.getFileName())));
+  }
+
+  static boolean isEmpty(LedgerPlace place) throws IOException {
+    return Journal.firsts(place).isEmpty() && Snapshots.numbers(place).isEmpty();
+  }
+
+  private static Copied copy(LedgerPlace from, LedgerPlace to, FilePath target)
+      throws IOException {
+    FilePath part = to.file(target.getName() + ".part");
+    for (int attempt = 1; ; attempt++) {
+      try {
+        Snapshot.End end = Snapshots.write(from, headerOf(from), to, part).end();
+        to.rename(part, target);
+        return new Copied(target.size(), end.jobs(), end.liveJobs());
+      } catch (IOException e) {
+        if (attempt == ATTEMPT_LIMIT) {
+          throw new IOException(
+              "the ledger " + from.directory() + " could not be copied: " + e.getMessage(), e);
+        }
+      }
+    }
+  }
+
+  /** The beginning of a copy of all that is recorded by now. */
+  private static Snapshot.Header headerOf(LedgerPlace place) throws IOException {
+    List<Long> firsts = Journal.firsts(place);
+    if (firsts.isEmpty()) {
+      return Snapshot.header(Snapshots.file(place, Snapshots.numbers(place).getLast()));
+    }
+    Segment.Content newest =
+        Segment.read(place, place.file(Segment.name(firsts.getLast())));
+    return new Snapshot.Header(Journal.FORM, newest.header().ledger(), newest.last());
+  }
+
+  /**
+   * Puts a copy in the place of a ledger; the files that it replaces are kept in a directory beside
+   * it. No agent may run.
+   */
+  public static Copied restore(Path directory, Path copy, Instant now) throws IOException {
+    LedgerPlace place = LedgerPlace.onDisk(directory);
+    place.make();
+    try (LedgerLock _ = LedgerLock.take(place)) {
+      Path file = copy.toAbsolutePath();
+      LedgerPlace from = LedgerPlace.onDisk(Optional.ofNullable(file.getParent()).orElseThrow());
+      return restore(place, from.file(String.valueOf(file.getFileName())), now);
+    } catch (IOException e) {
+      throw new IOException(
+          copy + " could not be put in the place of " + directory + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * The copy becomes a snapshot that is newer than all that is there, under a name that no ledger
+   * had: with that, all else is of a ledger that is no more.
+   */
+  static Copied restore(LedgerPlace place, FilePath copy, Instant now) throws IOException {
+    if (!copy.isRegularFile()) {
+      throw new IOException("no such file");
+    }
+    long number = 1 + newestNumber(place);
+    FilePath part = place.file("restored.part");
+    Snapshot.Header header =
+        new Snapshot.Header(Journal.FORM, UUID.randomUUID().toString(), number);
+    Snapshot.End end;
+    try (Snapshot.Writer writer = new Snapshot.Writer(place.create(part), header)) {
+      Snapshot.read(copy, writer::write);
+      end = writer.end();
+    } catch (IOException e) {
+      place.delete(part);
+      throw e;
+    }
+    keepReplaced(place, now);
+    place.rename(part, Snapshots.file(place, number));
+    Snapshots.deleteOthers(place, number);
+    for (long first : Journal.firsts(place)) {
+      place.delete(place.file(Segment.name(first)));
+    }
+    return new Copied(copy.size(), end.jobs(), end.liveJobs());
+  }
+
+  private static long newestNumber(LedgerPlace place) throws IOException {
+    long newest = Snapshots.numbers(place).stream().reduce(0L, Math::max);
+    List<Long> firsts = Journal.firsts(place);
+    if (!firsts.isEmpty()) {
+      // A segment that cannot be read holds at most one group a byte.
+      FilePath file = place.file(Segment.name(firsts.getLast()));
+      newest = Math.max(newest, firsts.getLast() + file.size());
+    }
+    return newest;
+  }
+
+  /** Gives the files second names, so that there is a ledger at every instant. */
+  private static void keepReplaced(LedgerPlace place, Instant now) throws IOException {
+    LedgerPlace kept = place.beside(place.directory().getFileName() + ".replaced-" + TIME.format(now));
+    if (isEmpty(place) || !place.isOnDisk()) {
+      return;
+    }
+    kept.make();
+    for (String name : place.names()) {
+      if (name.startsWith(Segment.PREFIX) || name.startsWith(Snapshots.PREFIX)) {
+        Files.createLink(kept.directory().resolve(name), place.directory().resolve(name));
+      }
+    }
+    kept.syncNames();
+  }
+
+  /** Makes a copy among those the agent makes by itself, where the newest is older than that. */
+  static void makeWhereLast(LedgerPlace place, Duration interval, Instant now) throws IOException {
+    LedgerPlace backups = place.beside("backups");
+    boolean due =
+        list(backups).stream()
+            .findFirst()
+            .map(Backup::at)
+            .filter(at -> at.isAfter(now.minus(interval)) && !at.isAfter(now))
+            .isEmpty();
+    if (!due) {
+      return;
+    }
+    backups.make();
+    backups.deleteAll("ledger-", ".part");
+    requireRoom(place, backups);
+    long number = 1 + list(backups).stream().mapToLong(Backup::number).max().orElse(0);
+    String name = "ledger-" + TIME.format(now) + "-" + number;
+    Copied copied = copy(place, backups, backups.file(name));
+    for (Backup old : list(backups).stream().skip(KEPT).toList()) {
+      backups.delete(backups.file(old.name()));
+    }
+    log.info("backup of the ledger: {}, {} MB", name, copied.bytes() / 1_000_000);
+  }
+
+  private static void requireRoom(LedgerPlace place, LedgerPlace backups) throws IOException {
+    long bytes = SPARE_BYTES;
+    for (String name : place.names()) {
+      bytes += name.startsWith(Snapshots.PREFIX) ? place.file(name).size() : 0;
+    }
+    long free = backups.freeBytes();
+    if (free < bytes) {
+      throw new IOException(
+          "no backup was made: the disk of "
+              + backups.directory()
+              + " has "
+              + free / 1_000_000
+              + " MB free, and "
+              + bytes / 1_000_000
+              + " MB are needed");
+    }
+  }
+
+  /**
+   * One of them.
+   *
+   * @param number higher than that of any made before
+   * @param at by the clock of then
+   */
+  private record Backup(String name, long number, Instant at) {}
+
+  /** Newest first: as they were made, whatever the clock said. */
+  private static List<Backup> list(LedgerPlace backups) throws IOException {
+    return backups.names().stream()
+        .flatMap(name -> parse(name).stream())
+        .sorted(Comparator.comparingLong(Backup::number).reversed())
+        .toList();
+  }
+
+  private static Optional<Backup> parse(String name) {
+    Matcher match = NAME.matcher(name);
+    try {
+      return match.matches()
+          ? Optional.of(
+              new Backup(
+                  name,
+                  Long.parseLong(match.group(2)),
+                  TIME.parse(match.group(1), Instant::from)))
+          : Optional.empty();
+    } catch (DateTimeParseException someOther) {
+      return Optional.empty();
+    }
+  }
+
+  /** Where there was a ledger before, a new one must not take its place: it would hand out devices that containers hold. */
+  static void requireNew(LedgerPlace place) throws IOException {
+    LedgerPlace jobs = place.beside("jobs");
+    if (jobs.names().stream().anyMatch(name -> JobId.parse(name).isPresent())) {
+      throw new IOException("it is gone, and " + jobs.directory() + " has directories of jobs");
+    }
+  }
+
+  /** What to do with a ledger that is lost or damaged, for messages. */
+  public static String remedy(Path directory) {
+    LedgerPlace place = LedgerPlace.onDisk(directory);
+    LedgerPlace backups = place.beside("backups");
+    Optional<Backup> newest;
+    try {
+      newest = list(backups).stream().findFirst();
+    } catch (IOException e) {
+      newest = Optional.empty();
+    }
+    return newest
+            .map(
+                backup ->
+                    "the newest backup was made at "
+                        + backup.at()
+                        + "; put it in place with: gpurunner restore "
+                        + backups.directory().resolve(backup.name()))
+            .orElse(
+                "there is no backup in "
+                    + backups.directory()
+                    + "; put one from elsewhere in place with: gpurunner restore FILE")
+        + " (give --config as the agent has it). Or, to start with no jobs, stop their containers"
+        + " and move "
+        + directory
+        + " and "
+        + place.beside("jobs").directory()
+        + " away";
+  }
+}

@@ -1,0 +1,80 @@
+package io.gpurunner.agent.ledger.disk;
+
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+
+/**
+ * What the files of the journal and of snapshots are made of: a number, some content, and a
+ * checksum of both. On disk, big-endian: the text {@code GRF1}, the length of the content in bytes
+ * (4), the number (8), the CRC-32C of length, number and content (4), the content.
+ *
+ * @param end the position in the file where the frame ends
+ */
+@SuppressWarnings("ArrayRecordComponent") // never compared
+record Frame(long number, byte[] content, long end) {
+  static final int HEADER_BYTES = 20;
+  private static final int MAGIC = 0x47524631;
+
+  /** The bytes of a frame, ready to be written. */
+  static ByteBuffer bytes(long number, byte[] content) {
+    ByteBuffer bytes = ByteBuffer.allocate(HEADER_BYTES + content.length);
+    return bytes
+        .putInt(MAGIC)
+        .putInt(content.length)
+        .putLong(number)
+        .putInt(sum(number, content))
+        .put(content)
+        .flip();
+  }
+
+  /** Reads a frame that is whole; empty where there is none at that position. */
+  static Optional<Frame> at(ByteBuffer bytes, int position) {
+    if (position + HEADER_BYTES > bytes.limit() || bytes.getInt(position) != MAGIC) {
+      return Optional.empty();
+    }
+    int length = bytes.getInt(position + 4);
+    long number = bytes.getLong(position + 8);
+    int from = position + HEADER_BYTES;
+    if (length < 0 || length > bytes.limit() - from) {
+      return Optional.empty();
+    }
+    byte[] content = new byte[length];
+    bytes.get(from, content);
+    return sum(number, content) == bytes.getInt(position + 16)
+        ? Optional.of(new Frame(number, content, (long) from + length))
+        : Optional.empty();
+  }
+
+  /** The length of the content of the frame that begins with these bytes; empty for no frame. */
+  static Optional<Integer> contentBytes(ByteBuffer header) {
+    return header.getInt(0) == MAGIC && header.getInt(4) >= 0
+        ? Optional.of(header.getInt(4))
+        : Optional.empty();
+  }
+
+  /**
+   * Whether a whole frame of a higher number begins anywhere from that position on.
+   */
+  static boolean isAnyAfter(ByteBuffer bytes, int position, long number) {
+    for (int at = position; at + HEADER_BYTES <= bytes.limit(); at++) {
+      if (bytes.getInt(at) == MAGIC
+          && bytes.getLong(at + 8) > number
+          && at(bytes, at).isPresent()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static int sum(long number, byte[] content) {
+    CRC32C sum = new CRC32C();
+    sum.update(
+        ByteBuffer.allocate(Integer.BYTES + Long.BYTES)
+            .putInt(content.length)
+            .putLong(number)
+            .flip());
+    sum.update(content);
+    return (int) sum.getValue();
+  }
+}

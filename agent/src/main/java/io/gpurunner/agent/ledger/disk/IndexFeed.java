@@ -1,0 +1,312 @@
+package io.gpurunner.agent.ledger.disk;
+
+import io.gpurunner.api.JobId;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Applies recorded groups to the index, behind the answers, on a thread of its own. A query waits
+ * until all is applied that was recorded before it was asked. An index that fails is opened again,
+ * or built again. Thread-safe.
+ */
+final class IndexFeed implements AutoCloseable {
+  /** Groups of the journal that one transaction of the index takes. */
+  private static final int BATCH_GROUPS = 1_000;
+
+  /** Jobs that may wait for the index. Past that, recording waits too. */
+  private static final int WAITING_LIMIT = 50_000;
+
+  private static final Duration QUERY_LIMIT = Duration.ofSeconds(30);
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(30);
+  private static final Duration FAULT_PAUSE = Duration.ofSeconds(10);
+
+  private static final Logger log = LoggerFactory.getLogger(IndexFeed.class);
+
+  private final LedgerPlace place;
+  private final String ledger;
+  private final String boot;
+  private final Consumer<Collection<Change>> listener;
+  private Optional<Thread> thread = Optional.empty();
+
+  /** Guarded by this, as what follows. */
+  private Map<JobId, Change> waiting = new LinkedHashMap<>();
+
+  private long recorded;
+  private boolean closing;
+  private Optional<String> fault = Optional.empty();
+
+  /** Somebody read what is damaged: opening it again mends nothing. */
+  private boolean damaged;
+
+  /** Empty while it cannot be used. Written by the thread that applies. */
+  private volatile Optional<Index> index = Optional.empty();
+
+  private IndexFeed(
+      LedgerPlace place,
+      String ledger,
+      String boot,
+      long recorded,
+      Consumer<Collection<Change>> listener) {
+    this.place = place;
+    this.ledger = ledger;
+    this.boot = boot;
+    this.recorded = recorded;
+    this.listener = listener;
+  }
+
+  /**
+   * Opens the index of a ledger, or builds it, and applies what it lacks.
+   *
+   * @param boot the boot of this machine
+   * @param recorded the number of the newest group
+   * @param listener hears which changes are in the index
+   */
+  static IndexFeed open(
+      LedgerPlace place,
+      String ledger,
+      String boot,
+      long recorded,
+      Consumer<Collection<Change>> listener)
+      throws IOException {
+    IndexFeed feed = new IndexFeed(place, ledger, boot, recorded, listener);
+    feed.index = Optional.of(feed.openOrBuild(recorded));
+    return feed;
+  }
+
+  /** Applies groups on a thread of its own, until it is closed. */
+  void start() {
+    thread = Optional.of(Thread.ofPlatform().name("ledger-index").daemon(true).start(this::loop));
+  }
+
+  private Index openOrBuild(long upTo) throws IOException {
+    Optional<Index> opened = tryOpen(upTo);
+    return opened.isPresent() ? opened.get() : build(upTo);
+  }
+
+  private Optional<Index> tryOpen(long upTo) {
+    try {
+      Index there = Index.open(place, ledger, boot);
+      try {
+        catchUp(there, upTo);
+        return Optional.of(there);
+      } catch (IOException | RuntimeException e) {
+        there.close();
+        throw e;
+      }
+    } catch (IOException | RuntimeException e) { // H2 throws any of a damaged file
+      log.warn("the ledger's index is built again, nothing is lost: {}", e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private void catchUp(Index opened, long upTo) throws IOException {
+    if (opened.applied() > upTo) {
+      throw new IOException(
+          "it holds group " + opened.applied() + ", and the newest recorded is " + upTo);
+    }
+    while (opened.applied() < upTo) {
+      long number = Math.min(upTo, opened.applied() + BATCH_GROUPS);
+      GroupChanges groups = new GroupChanges();
+      Journal.forEach(place, opened.applied(), number, groups::add);
+      List<Change> changes = new ArrayList<>();
+      groups.created().forEach(job -> changes.add(new Change(job.job().id(), Optional.of(job))));
+      for (JobId id : groups.changed()) {
+        JobRecord before =
+            opened
+                .read(handle -> IndexRows.find(handle, id))
+                .orElseThrow(() -> new IOException("it lacks " + id));
+        changes.add(new Change(id, groups.after(before)));
+      }
+      opened.apply(changes, number);
+    }
+  }
+
+  private Index build(long upTo) throws IOException {
+    long startedNanos = System.nanoTime();
+    Index built = Index.build(place, ledger, boot, upTo);
+    log.info(
+        "the ledger's index was built in {} ms",
+        TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startedNanos));
+    return built;
+  }
+
+  /** Takes what a group changed that was recorded. */
+  synchronized void offer(Collection<Change> changes, long number) {
+    while (waiting.size() >= WAITING_LIMIT && fault.isEmpty() && !closing) {
+      waitFor(QUERY_LIMIT.toMillis());
+    }
+    changes.forEach(change -> waiting.put(change.id(), change));
+    recorded = number;
+    notifyAll();
+  }
+
+  private void loop() {
+    while (awaitWork()) {
+      step();
+    }
+  }
+
+  private synchronized boolean awaitWork() {
+    if (fault.isPresent() && !closing) {
+      waitFor(FAULT_PAUSE.toMillis());
+    }
+    while (isUpToDate() && fault.isEmpty() && !closing) {
+      waitFor(QUERY_LIMIT.toMillis());
+    }
+    return !closing || (!isUpToDate() && fault.isEmpty());
+  }
+
+  private boolean isUpToDate() {
+    return index.map(Index::applied).filter(number -> number == recorded).isPresent();
+  }
+
+  private void waitFor(long millis) {
+    try {
+      wait(millis);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  /** Applies what waits. */
+  void step() {
+    Map<JobId, Change> taken;
+    long number;
+    synchronized (this) {
+      taken = waiting;
+      number = recorded;
+      waiting = new LinkedHashMap<>();
+      notifyAll();
+    }
+    try {
+      closeWhereDamaged();
+      if (index.isEmpty()) {
+        reopen(number);
+      } else {
+        index.get().apply(taken.values(), number);
+      }
+      listener.accept(taken.values());
+      synchronized (this) {
+        notifyAll();
+      }
+    } catch (IOException | RuntimeException e) {
+      giveUp(taken, e);
+    }
+  }
+
+  private synchronized void giveUp(Map<JobId, Change> taken, Exception e) {
+    index.ifPresent(Index::close);
+    index = Optional.empty();
+    fault = Optional.of(String.valueOf(e.getMessage()));
+    taken.forEach(waiting::putIfAbsent);
+    notifyAll();
+    log.error("the ledger's index failed, it is opened again: {}", e.getMessage());
+  }
+
+  private synchronized void closeWhereDamaged() {
+    if (damaged) {
+      index.ifPresent(Index::close);
+      index = Optional.empty();
+    }
+  }
+
+  private void reopen(long upTo) throws IOException {
+    Index opened = damaged ? build(upTo) : openOrBuild(upTo);
+    synchronized (this) {
+      index = Optional.of(opened);
+      damaged = false;
+      fault = Optional.empty();
+    }
+  }
+
+  /** Why the index cannot be asked; empty where it can. */
+  synchronized Optional<String> fault() {
+    return fault;
+  }
+
+  /**
+   * Asks a query that sees all that was recorded before.
+   *
+   * @throws IOException where the index cannot be used
+   */
+  <T> T read(Function<Handle, T> query) throws IOException {
+    awaitApplied();
+    return readBehind(query);
+  }
+
+  /** Asks a query of what was applied so far. */
+  <T> T readBehind(Function<Handle, T> query) throws IOException {
+    Index asked = index.orElseThrow(() -> unusable(fault().orElse("it is not open")));
+    try {
+      return asked.read(query);
+    } catch (RuntimeException e) { // H2 throws any of a damaged file
+      throw failed(asked, e);
+    }
+  }
+
+  private IOException failed(Index asked, RuntimeException e) {
+    synchronized (this) {
+      if (Index.isDamage(e) && index.filter(now -> now == asked).isPresent() && !damaged) {
+        damaged = true;
+        fault = Optional.of(String.valueOf(e.getMessage()));
+        notifyAll();
+      }
+    }
+    return new IOException("the ledger's index cannot be read: " + e.getMessage(), e);
+  }
+
+  private synchronized void awaitApplied() throws IOException {
+    long wanted = recorded;
+    long end = System.nanoTime() + QUERY_LIMIT.toNanos();
+    while (index.map(Index::applied).orElse(-1L) < wanted) {
+      long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+      if (fault.isPresent() || closing || left <= 0) {
+        throw unusable(fault.orElse("it is " + waiting.size() + " jobs behind"));
+      }
+      waitFor(Math.max(1, left));
+    }
+  }
+
+  private static IOException unusable(String why) {
+    return new IOException("the ledger's index cannot be asked now: " + why);
+  }
+
+  /** Applies what waits, then closes the index. */
+  @Override
+  public void close() {
+    synchronized (this) {
+      closing = true;
+      notifyAll();
+    }
+    try {
+      if (thread.isPresent()) {
+        thread.get().join(CLOSE_LIMIT);
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+    closeIndex();
+  }
+
+  private void closeIndex() {
+    try {
+      if (index.isPresent()) {
+        index.get().closeWell();
+      }
+    } catch (IOException e) {
+      log.warn("the ledger's index was closed after a fault: {}", e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,172 @@
+package io.gpurunner.agent.ledger.disk;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A ledger on disk: the journal, which is the record, the snapshots that let it be short, and the
+ * index that is asked. One process at a time has it. Recording is for one thread; the rest is
+ * thread-safe.
+ *
+ * <pre>
+ * record ──▶ Journal (journal-…, spare) ──▶ answered
+ *                │ behind that
+ *                ├──▶ IndexFeed ──▶ Index (index.mv.db) ◀── queries
+ *                └──▶ Snapshots (snapshot-…), then older segments go
+ * </pre>
+ */
+public final class LedgerDisk implements AutoCloseable {
+  /** The length of a segment of the journal. */
+  public static final int SEGMENT_BYTES = Journal.SEGMENT_BYTES;
+
+  /** Full segments since the snapshot before the newest one, from which on a new one is made. */
+  private static final int SNAPSHOT_SEGMENTS = 4;
+
+  private static final Logger log = LoggerFactory.getLogger(LedgerDisk.class);
+
+  private final LedgerPlace place;
+  private final LedgerLock lock;
+  private final Journal journal;
+  private final IndexFeed feed;
+  private volatile Optional<String> fault = Optional.empty();
+
+  private LedgerDisk(LedgerPlace place, LedgerLock lock, Journal journal, IndexFeed feed) {
+    this.place = place;
+    this.lock = lock;
+    this.journal = journal;
+    this.feed = feed;
+  }
+
+  /**
+   * Opens a ledger, or makes one where there is none.
+   *
+   * @param boot the boot of this machine
+   * @param segmentBytes the length of a segment of the journal
+   * @param listener hears which changes are in the index
+   * @throws IOException where another process has it, or what it holds is damaged; says which
+   */
+  public static LedgerDisk open(
+      LedgerPlace place,
+      String boot,
+      int segmentBytes,
+      Consumer<Collection<Change>> listener)
+      throws IOException {
+    place.make();
+    LedgerLock lock = LedgerLock.take(place);
+    try {
+      if (Backups.isEmpty(place)) {
+        Backups.requireNew(place);
+      }
+      Journal journal = openJournal(place, segmentBytes);
+      IndexFeed feed = 
+          IndexFeed.open(place, journal.ledger(), boot, journal.last(), listener);
+      LedgerDisk opened = new LedgerDisk(place, lock, journal, feed);
+      opened.takeSpare();
+      return opened;
+    } catch (IOException | RuntimeException e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  private static Journal openJournal(LedgerPlace place, int segmentBytes) throws IOException {
+    List<Long> snapshots = Snapshots.numbers(place);
+    if (snapshots.isEmpty()) {
+      return Journal.open(place, segmentBytes, UUID.randomUUID().toString(), 0);
+    }
+    long newest = snapshots.getLast();
+    String ledger = Snapshot.header(Snapshots.file(place, newest)).ledger();
+    return Journal.open(place, segmentBytes, ledger, newest);
+  }
+
+  /** Lets the index follow on a thread of its own. */
+  public void start() {
+    feed.start();
+  }
+
+  /**
+   * Records entries as one group; returns once they are on disk.
+   *
+   * @throws IOException where they may be on disk, or not
+   */
+  public void record(List<Entry> entries) throws IOException {
+    journal.append(entries);
+  }
+
+  /** What was recorded may be answered: queries see these changes from now on. */
+  public void publish(Collection<Change> changes) {
+    feed.offer(changes, journal.last());
+  }
+
+  /**
+   * Sees to the files, once callers were answered: a new spare segment, a new snapshot. Errors are
+   * logged, and tried again at the next call.
+   */
+  public synchronized void tidy() {
+    takeSpare();
+    try {
+      if (journal.fullSegments() >= SNAPSHOT_SEGMENTS) {
+        long keepFrom = Snapshots.make(place, journal.ledger(), journal.lastOfFull());
+        journal.dropBefore(keepFrom);
+      }
+    } catch (IOException e) {
+      log.error("no snapshot of the ledger could be made: {}", e.getMessage());
+    }
+  }
+
+  /** Takes room on the disk for what comes next, where it was not there before. */
+  public void takeSpare() {
+    try {
+      journal.makeSpare();
+      fault = Optional.empty();
+    } catch (IOException e) {
+      if (fault.isEmpty()) {
+        log.error("the ledger cannot take room on its disk: {}", e.getMessage());
+      }
+      fault =
+          Optional.of(
+              "the disk of "
+                  + place.directory()
+                  + " has no room for what the next jobs need ("
+                  + e.getMessage()
+                  + "): free some");
+    }
+  }
+
+  /** Asks a query that sees all that was published before. */
+  public <T> T read(Function<Handle, T> query) throws IOException {
+    return feed.read(query);
+  }
+
+  /** Asks a query of what the index holds so far. */
+  public <T> T readBehind(Function<Handle, T> query) throws IOException {
+    return feed.readBehind(query);
+  }
+
+  /** Makes a backup where the newest is older than that. */
+  public void backUpWhereLast(Duration interval, Instant now) throws IOException {
+    Backups.makeWhereLast(place, interval, now);
+  }
+
+  /** Why no job may be taken; empty where jobs may be. */
+  public Optional<String> fault() {
+    return fault.or(feed::fault);
+  }
+
+  @Override
+  public void close() {
+    feed.close();
+    journal.close();
+    lock.close();
+  }
+}

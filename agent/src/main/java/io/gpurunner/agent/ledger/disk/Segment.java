@@ -1,0 +1,124 @@
+package io.gpurunner.agent.ledger.disk;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import org.h2.store.fs.FilePath;
+
+/**
+ * One file of the journal, of constant length. It begins with a frame of number 0 that names its
+ * ledger and the number of its first group; then come frames of one group each, whose numbers
+ * follow one another. For one thread.
+ */
+final class Segment implements AutoCloseable {
+  static final String PREFIX = "journal-";
+
+  private final FileChannel channel;
+  private final long bytes;
+  private long end;
+
+  /**
+   * What is at the beginning of a file.
+   *
+   * @param form the version of the form of what follows
+   * @param ledger a random name that no other ledger has
+   * @param first the number of the first group
+   */
+  record Header(int form, String ledger, long first) {}
+
+  /**
+   * What a file of the journal holds.
+   *
+   * @param groups as far as they are whole and follow one another
+   * @param end the position where the next one would begin
+   * @param damaged the number of a group that is not whole though groups behind it are: a power cut
+   *     tears only what was written last
+   */
+  record Content(Header header, List<Frame> groups, int end, OptionalLong damaged) {
+    /** The number of the last group; one less than that of the first where there is none. */
+    long last() {
+      return header.first() + groups.size() - 1;
+    }
+  }
+
+  private Segment(FileChannel channel, long bytes, long end) {
+    this.channel = channel;
+    this.bytes = bytes;
+    this.end = end;
+  }
+
+  static String name(long first) {
+    return PREFIX + String.format("%016d", first);
+  }
+
+  /** Reads a file; throws where it does not begin as one of the journal. */
+  static Content read(LedgerPlace place, FilePath file) throws IOException {
+    ByteBuffer bytes = place.read(file);
+    Frame frame =
+        Frame.at(bytes, 0)
+            .filter(first -> first.number() == 0)
+            .orElseThrow(() -> new IOException(file.getName() + " has no whole beginning"));
+    Header header = JobCodec.read(frame.content(), Header.class);
+    List<Frame> groups = new ArrayList<>();
+    int at = (int) frame.end();
+    long next = header.first();
+    while (true) {
+      long wanted = next;
+      Frame group =
+          Frame.at(bytes, at).filter(found -> found.number() == wanted).orElse(null);
+      if (group == null) {
+        break;
+      }
+      groups.add(group);
+      at = (int) group.end();
+      next++;
+    }
+    OptionalLong damaged =
+        Frame.isAnyAfter(bytes, at, next) ? OptionalLong.of(next) : OptionalLong.empty();
+    return new Content(header, groups, at, damaged);
+  }
+
+  /**
+   * Makes an empty file for groups to come, filled with zeroes, so that writing to it later changes
+   * neither its length nor where it lies. Returns once it is on disk.
+   */
+  static void fill(LedgerPlace place, FilePath file, int bytes) throws IOException {
+    try (FileChannel channel = place.create(file)) {
+      LedgerPlace.write(channel, ByteBuffer.allocate(bytes), 0);
+      channel.force(true);
+    }
+  }
+
+  /** Takes a file that {@link #fill} made, and writes its beginning, which is not synced. */
+  static Segment begin(FilePath file, Header header) throws IOException {
+    FileChannel channel = file.open("rw");
+    ByteBuffer beginning = Frame.bytes(0, JobCodec.write(header));
+    long end = beginning.remaining();
+    LedgerPlace.write(channel, beginning, 0);
+    return new Segment(channel, channel.size(), end);
+  }
+
+  /** Whether there is room for a frame of so many bytes. */
+  boolean hasRoom(int frameBytes) {
+    return end + frameBytes <= bytes;
+  }
+
+  /** Adds a group; it is not on disk before the next {@link #sync}. */
+  void append(ByteBuffer frame) throws IOException {
+    int length = frame.remaining();
+    LedgerPlace.write(channel, frame, end);
+    end += length;
+  }
+
+  void sync() throws IOException {
+    channel.force(false); // its length stays
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}
