@@ -2,6 +2,7 @@ package io.gpurunner.agent.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpurunner.agent.ledger.disk.LedgerDisk;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -22,8 +23,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Kills a process that writes a ledger, again and again, at random points of its life: while it
- * starts, opens, commits, compacts or closes. The same file serves many rounds, so that it grows,
- * is compacted, and is recovered from what kills before have left. Not thread-safe.
+ * starts, opens, commits, makes a snapshot or closes. The same ledger serves many rounds, so that it
+ * grows, has snapshots, and is recovered from what kills before have left. Not thread-safe.
  */
 final class KillCampaign {
   /** After so many rounds a new file is begun, so that its first moments are met too. */
@@ -33,10 +34,9 @@ final class KillCampaign {
   private static final int ROUNDS_A_LONG_LIFE = 200;
 
   private static final long LONG_LIFE_MILLIS = 50_000;
-  private static final long COMPACT_FROM_BYTES = 1_000_000;
 
   /** For few commits, for more, and the usual one. */
-  private static final int[] JOURNAL_BYTES = {4_096, 50_000, LedgerJournal.BYTES};
+  private static final int[] SEGMENT_BYTES = {4_096, 50_000, LedgerDisk.SEGMENT_BYTES};
 
   /** The number of kills, out of five, that hit a writing process. */
   private static final int WRITING = 4;
@@ -175,9 +175,8 @@ final class KillCampaign {
   }
 
   private Process start() throws IOException {
-    LedgerSizes sizes =
-        new LedgerSizes(COMPACT_FROM_BYTES, JOURNAL_BYTES[random.nextInt(JOURNAL_BYTES.length)]);
-    return LedgerWriter.start(directory, random.nextLong(), sizes, errors());
+    int segmentBytes = SEGMENT_BYTES[random.nextInt(SEGMENT_BYTES.length)];
+    return LedgerWriter.start(directory, random.nextLong(), segmentBytes, errors());
   }
 
   private static List<String> linesOf(

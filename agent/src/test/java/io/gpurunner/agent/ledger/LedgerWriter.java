@@ -1,6 +1,8 @@
 package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.ledger.disk.LedgerPlace;
+import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.JobId;
 import java.io.File;
 import java.io.FileDescriptor;
@@ -41,16 +43,19 @@ final class LedgerWriter {
   private LedgerWriter() {}
 
   /**
-   * @param arguments the directory, a seed, the length from which the file is compacted, and that
-   *     of the journal
+   * @param arguments the directory, a seed, and the length of the journal's segments
    */
   public static void main(String[] arguments) throws IOException {
     PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false);
     LedgerPlace place = LedgerPlace.onDisk(Path.of(arguments[0]).resolve("ledger"));
     long seed = Long.parseLong(arguments[1]);
-    LedgerSizes sizes =
-        new LedgerSizes(Long.parseLong(arguments[2]), Integer.parseInt(arguments[3]));
-    JobLedger ledger = JobLedger.open(place, Clock.systemUTC(), sizes);
+    JobLedger ledger =
+        JobLedger.open(
+            place,
+            Clock.systemUTC(),
+            CommitWatch.NONE,
+            new HostFacts().bootId(),
+            Integer.parseInt(arguments[2]));
     StringBuilder text = new StringBuilder();
     LedgerStory.Content content = LedgerStory.Content.of(ledger);
     content.jobs().values().forEach(job -> text.append(line("found", job)));
@@ -77,7 +82,7 @@ final class LedgerWriter {
   /**
    * @param errors where what it has to complain of goes
    */
-  static Process start(Path directory, long seed, LedgerSizes sizes, Path errors)
+  static Process start(Path directory, long seed, int segmentBytes, Path errors)
       throws IOException {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -88,8 +93,7 @@ final class LedgerWriter {
             LedgerWriter.class.getName(),
             directory.toString(),
             String.valueOf(seed),
-            String.valueOf(sizes.compactFromBytes()),
-            String.valueOf(sizes.journalBytes()))
+            String.valueOf(segmentBytes))
         .redirectError(errors.toFile())
         .start();
   }

@@ -7,6 +7,8 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -32,12 +34,18 @@ public final class LedgerDisk implements AutoCloseable {
   /** Full segments since the snapshot before the newest one, from which on a new one is made. */
   private static final int SNAPSHOT_SEGMENTS = 4;
 
+  /** The longest time between two looks at the files. */
+  private static final Duration TIDY_INTERVAL = Duration.ofSeconds(1);
+
   private static final Logger log = LoggerFactory.getLogger(LedgerDisk.class);
 
   private final LedgerPlace place;
   private final LedgerLock lock;
   private final Journal journal;
   private final IndexFeed feed;
+  private final Semaphore bell = new Semaphore(0);
+  private Optional<Thread> tidying = Optional.empty();
+  private volatile boolean closing;
   private volatile Optional<String> fault = Optional.empty();
 
   private LedgerDisk(LedgerPlace place, LedgerLock lock, Journal journal, IndexFeed feed) {
@@ -89,9 +97,21 @@ public final class LedgerDisk implements AutoCloseable {
     return Journal.open(place, segmentBytes, ledger, newest);
   }
 
-  /** Lets the index follow on a thread of its own. */
+  /** Lets the index follow, and sees to the files, on threads of their own. */
   public void start() {
     feed.start();
+    tidying = Optional.of(Thread.ofPlatform().name("ledger-tidy").daemon(true).start(this::loop));
+  }
+
+  private void loop() {
+    try {
+      while (!closing) {
+        tidy();
+        boolean _ = bell.tryAcquire(TIDY_INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
   }
 
   /**
@@ -101,6 +121,9 @@ public final class LedgerDisk implements AutoCloseable {
    */
   public void record(List<Entry> entries) throws IOException {
     journal.append(entries);
+    if (!journal.hasSpare()) {
+      bell.release();
+    }
   }
 
   /** What was recorded may be answered: queries see these changes from now on. */
@@ -109,8 +132,8 @@ public final class LedgerDisk implements AutoCloseable {
   }
 
   /**
-   * Sees to the files, once callers were answered: a new spare segment, a new snapshot. Errors are
-   * logged, and tried again at the next call.
+   * Sees to the files, behind the answers: a new spare segment, a new snapshot. Errors are logged,
+   * and all is tried again at the next call.
    */
   public synchronized void tidy() {
     takeSpare();
@@ -165,6 +188,15 @@ public final class LedgerDisk implements AutoCloseable {
 
   @Override
   public void close() {
+    closing = true;
+    bell.release();
+    try {
+      if (tidying.isPresent()) {
+        tidying.get().join();
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
     feed.close();
     journal.close();
     lock.close();
