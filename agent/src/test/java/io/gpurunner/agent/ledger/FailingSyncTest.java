@@ -1,10 +1,11 @@
 package io.gpurunner.agent.ledger;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobHistory;
+import io.gpurunner.agent.ledger.disk.LedgerPlace;
+import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,8 +26,13 @@ import org.junit.jupiter.api.io.TempDir;
 class FailingSyncTest {
   private static final int COMMITS = 6;
 
-  /** Small, so that the database is synced too, and compacted. */
-  private static final LedgerSizes SIZES = new LedgerSizes(60_000, 8_192);
+  /** So small that there are several. */
+  private static final int SEGMENT_BYTES = 4_096;
+
+  private static JobLedger open(LedgerPlace place) {
+    return JobLedger.open(
+        place, LedgerStory.CLOCK, CommitWatch.NONE, new HostFacts().bootId(), SEGMENT_BYTES);
+  }
 
   @TempDir Path directory;
   private Map<JobId, Job> jobs = Map.of();
@@ -61,7 +67,7 @@ class FailingSyncTest {
   void whatIsOnDiskThoughItsSyncFailedIsNotRecordedOnceMore() {
     LedgerPlace place =
         new LedgerPlace(FailingFiles.SCHEME + ":file:", directory.resolve("ledger"));
-    try (JobLedger ledger = JobLedger.open(place, LedgerStory.CLOCK, SIZES)) {
+    try (JobLedger ledger = open(place)) {
       JobId job = new LedgerStory(ledger, Map.of(), new Random(1)).next().job().orElseThrow().id();
       FailingFiles.failSyncAfter(0);
       ledger.note(job, "note", "once");
@@ -74,50 +80,14 @@ class FailingSyncTest {
   }
 
   @Test
-  void aJournalThatCouldNotBeMadeIsMadeLater() throws IOException {
-    int lacking = 0;
-    for (int sync = 0, failures = 0; sync == failures; sync++) {
-      Path state = Files.createDirectory(directory.resolve("state-" + sync));
-      LedgerPlace place = new LedgerPlace(FailingFiles.SCHEME + ":file:", state.resolve("ledger"));
-      FailingFiles.failSyncAfter(sync);
-      try (JobLedger ledger = openNew(place)) {
-        failures += FailingFiles.isOver() ? 1 : 0;
-        FailingFiles.heal();
-        lacking += place.journal().size() == 0 ? 1 : 0;
-        ledger.probe(); // is told, then the file is tidied
-        new LedgerStory(ledger, Map.of(), new Random(1)).next();
-        assertThat(place.journal().size()).isEqualTo(SIZES.journalBytes());
-        assertThat(LedgerJournal.read(place.journal()))
-            .extracting(LedgerJournal.Group::number)
-            .endsWith(2L);
-      }
-    }
-    assertThat(lacking).as("openings that could not make it").isPositive();
-  }
-
-  private static JobLedger openNew(LedgerPlace place) {
-    try {
-      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
-    } catch (LedgerException refused) {
-      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
-    }
-  }
-
-  @Test
-  void whatIsWrongIsToldAlsoWhereTheBackupsCannotBeRead() throws IOException {
+  void theSpareSegmentThatCouldNotBeMadeIsMadeLater() throws IOException {
     LedgerPlace place =
         new LedgerPlace(FailingFiles.SCHEME + ":file:", directory.resolve("ledger"));
-    JobLedger.open(place, LedgerStory.CLOCK, SIZES).close();
-    Files.createDirectory(directory.resolve("backups"));
-    Files.write(directory.resolve("ledger.mv.db"), new byte[0]);
-    FailingFiles.failListing();
-    assertThatThrownBy(() -> JobLedger.open(place, LedgerStory.CLOCK, SIZES))
-        .isInstanceOf(LedgerException.class)
-        .hasMessageContainingAll(
-            "ledger.mv.db is empty",
-            "backups cannot be read: ",
-            "Input/output error",
-            "gpurunner restore FILE");
+    try (JobLedger ledger = open(place)) {
+      new LedgerStory(ledger, Map.of(), new Random(1)).next();
+      ledger.tidy();
+      assertThat(ledger.fault()).isEmpty();
+    }
   }
 
   private void live(LedgerPlace place, int seed) {
@@ -149,10 +119,10 @@ class FailingSyncTest {
   /** What systemd does with an agent that cannot open its ledger. */
   private static JobLedger openAtLast(LedgerPlace place) {
     try {
-      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+      return open(place);
     } catch (LedgerException refused) {
       assertThat(refused).hasMessageContaining("Input/output error");
-      return JobLedger.open(place, LedgerStory.CLOCK, SIZES);
+      return open(place);
     }
   }
 

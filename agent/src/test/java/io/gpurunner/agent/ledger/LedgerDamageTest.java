@@ -3,224 +3,241 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.SQLException;
-import java.sql.Statement;
-import java.util.Arrays;
-import java.util.Map;
+import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.BeforeEach;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A file that is not what it was is named, with the way out; it is never opened as a shorter one.
+ * What is not as it was written costs nothing where it can be made again, and is refused with its
+ * name where it cannot: a ledger never comes back as a shorter one. {@code -Dgpurunner.damages=n}
+ * makes more of them.
  */
 class LedgerDamageTest {
+  private static final int DAMAGES = Integer.getInteger("gpurunner.damages", 60);
+  private static final String BOOT = "boot";
+
+  /** So small that a life has several, and snapshots. */
+  private static final int SEGMENT_BYTES = 8_192;
+
   private static final int COMMITS = 60;
 
-  /** Without a journal, which would make up for what the database lacks (LedgerJournalTest). */
-  private static final LedgerSizes SIZES = new LedgerSizes(Long.MAX_VALUE, 0);
-
   @TempDir Path directory;
-  private byte[] whole = new byte[0];
-  private Map<JobId, Job> jobs = Map.of();
 
-  @BeforeEach
-  void write() throws IOException {
-    try (JobLedger ledger = open()) {
-      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
-      for (int i = 0; i < COMMITS; i++) {
+  private JobLedger open(Path ledger) {
+    return JobLedger.open(
+        LedgerPlace.onDisk(ledger), LedgerStory.CLOCK, CommitWatch.NONE, BOOT, SEGMENT_BYTES);
+  }
+
+  /** What may happen to the index. */
+  private enum Damage {
+    DELETED,
+    CUT_SHORT,
+    RANDOM_BYTES,
+    OLDER_COPY,
+    OF_ANOTHER_LEDGER
+  }
+
+  @Test
+  void whateverHappensToTheIndexNothingIsLostAndNoAnswerIsWrong() throws IOException {
+    Path other = directory.resolve("other");
+    live(other, LedgerStory.Content.EMPTY, new Random(-1));
+    for (int seed = 0; seed < DAMAGES; seed++) {
+      Random random = new Random(seed);
+      Path ledger = directory.resolve("ledger-" + seed);
+      LedgerStory.Content content = live(ledger, LedgerStory.Content.EMPTY, random);
+      Path older = copy(ledger, directory.resolve("older-" + seed));
+      content = live(ledger, content, random);
+      Damage damage = Damage.values()[seed % Damage.values().length];
+      damage(ledger.resolve("index.mv.db"), damage, older, other, random);
+      try (JobLedger opened = open(ledger)) {
+        assertThat(LedgerStory.Content.of(opened)).as(damage + ", seed " + seed).isEqualTo(content);
+        new LedgerStory(opened, content.jobs(), random).next();
+      }
+    }
+  }
+
+  /** Some commits; the files are left as a kill leaves them, or as an end does. */
+  private LedgerStory.Content live(Path ledger, LedgerStory.Content known, Random random)
+      throws IOException {
+    Path killed = ledger.resolveSibling(ledger.getFileName() + "-killed");
+    LedgerStory.Content content;
+    boolean kill = random.nextBoolean();
+    try (JobLedger opened = open(ledger)) {
+      LedgerStory story = new LedgerStory(opened, known.jobs(), random);
+      for (int left = random.nextInt(COMMITS); left >= 0; left--) {
         story.next();
       }
-      // The file is as a kill leaves it. Closing writes once more, and no commit is in that.
-      whole = Files.readAllBytes(file());
-      jobs = story.jobs();
+      content = LedgerStory.Content.of(opened);
+      if (kill) {
+        copy(ledger, killed);
+      }
     }
-    Files.write(file(), whole);
+    if (kill) {
+      delete(ledger);
+      Files.move(killed, ledger);
+    }
+    return content;
   }
 
-  private JobLedger open() {
-    return JobLedger.open(
-        LedgerPlace.onDisk(directory.resolve("ledger")), LedgerStory.CLOCK, SIZES);
+  private static void damage(
+      Path index, Damage damage, Path older, Path other, Random random) throws IOException {
+    switch (damage) {
+      case DELETED -> Files.delete(index);
+      case CUT_SHORT -> {
+        try (FileChannel file = FileChannel.open(index, StandardOpenOption.WRITE)) {
+          file.truncate(random.nextLong(file.size()));
+        }
+      }
+      case RANDOM_BYTES -> {
+        byte[] bytes = new byte[random.nextInt(100_000)];
+        random.nextBytes(bytes);
+        Files.write(index, bytes);
+      }
+      case OLDER_COPY -> replace(index, older.resolve("index.mv.db"));
+      case OF_ANOTHER_LEDGER -> replace(index, other.resolve("index.mv.db"));
+    }
   }
 
-  private Path file() {
-    return directory.resolve("ledger.mv.db");
+  private static void replace(Path index, Path by) throws IOException {
+    Files.copy(by, index, StandardCopyOption.REPLACE_EXISTING);
   }
 
-  private void requireRefused(String... words) {
-    assertThatThrownBy(this::open)
+  @Test
+  void aBitThatIsFlippedInASegmentOrASnapshotIsNoticedOrCostsNothing() throws IOException {
+    Set<String> seen = new HashSet<>();
+    Random random = new Random(1);
+    Path whole = directory.resolve("whole");
+    LedgerStory.Content content = LedgerStory.Content.EMPTY;
+    for (int life = 0; life < 4; life++) {
+      content = live(whole, content, random);
+    }
+    open(whole).close(); // what is last in a journal that was not closed may be torn
+    List<String> files = namesIn(whole).stream().filter(name -> !name.contains("index")).toList();
+    for (int i = 0; i < DAMAGES; i++) {
+      Path ledger = copy(whole, directory.resolve("flipped-" + i));
+      String name = files.get(random.nextInt(files.size()));
+      flipABit(ledger.resolve(name), random);
+      Files.deleteIfExists(ledger.resolve("index.mv.db"));
+      try (JobLedger opened = open(ledger)) {
+        assertThat(LedgerStory.Content.of(opened)).as(name).isEqualTo(content);
+        seen.add("costs nothing");
+      } catch (LedgerException refused) {
+        assertThat(refused).as(name).hasMessageContainingAll(name, "gpurunner restore");
+        seen.add("refused");
+      }
+    }
+    assertThat(seen).contains("costs nothing", "refused");
+  }
+
+  private static void flipABit(Path file, Random random) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      if (channel.size() == 0) {
+        return;
+      }
+      long at = random.nextLong(channel.size());
+      ByteBuffer one = ByteBuffer.allocate(1);
+      channel.read(one, at);
+      one.put(0, (byte) (one.get(0) ^ (1 << random.nextInt(8)))).rewind();
+      channel.write(one, at);
+    }
+  }
+
+  @Test
+  void aFileThatIsGoneOrCutShortIsNamed() throws IOException {
+    Path ledger = directory.resolve("ledger");
+    Random random = new Random(2);
+    LedgerStory.Content content = LedgerStory.Content.EMPTY;
+    while (namesIn(ledger).stream().filter(name -> name.startsWith("journal-")).count() < 3) {
+      content = live(ledger, content, random);
+    }
+    List<String> segments =
+        namesIn(ledger).stream().filter(name -> name.startsWith("journal-")).sorted().toList();
+    Path cut = copy(ledger, directory.resolve("cut"));
+    try (FileChannel file =
+        FileChannel.open(cut.resolve(segments.getLast()), StandardOpenOption.WRITE)) {
+      file.truncate(file.size() - 1);
+    }
+    assertThatThrownBy(() -> open(cut))
         .isInstanceOf(LedgerException.class)
-        .hasMessageContainingAll(file().toString(), "gpurunner restore")
-        .hasMessageContainingAll(words);
+        .hasMessageContainingAll(segments.getLast(), "cut short", "gpurunner restore");
+
+    Files.delete(ledger.resolve(segments.get(segments.size() - 2)));
+    Files.deleteIfExists(ledger.resolve("index.mv.db"));
+    assertThatThrownBy(() -> open(ledger))
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContainingAll(ledger.toString(), "gpurunner restore");
   }
 
   @Test
-  void cutShortAtAnyPowerOfTwo() throws IOException {
-    for (int length = 1; length < whole.length; length *= 2) {
-      Files.write(file(), Arrays.copyOf(whole, length));
-      requireRefused("the ledger");
-    }
-    Files.write(file(), Arrays.copyOf(whole, whole.length - 1));
-    requireRefused("lacks the last");
-    Files.write(file(), whole);
-    open().close();
-  }
-
-  @Test
-  void emptiedOrGone() throws IOException {
-    Files.write(file(), new byte[0]);
-    requireRefused("is empty");
-    Files.delete(file());
-    requireRefused("is gone", "ledger.witness");
-    Files.delete(directory.resolve("ledger.witness"));
+  void aLedgerThatIsGoneIsNotMadeAnew() throws IOException {
+    Path ledger = directory.resolve("ledger");
     Path job = Files.createDirectories(directory.resolve("jobs").resolve(JobId.random().value()));
-    requireRefused("is gone", directory.resolve("jobs").toString());
+    assertThatThrownBy(() -> open(ledger))
+        .isInstanceOf(LedgerException.class)
+        .hasMessageContainingAll("is gone", directory.resolve("jobs").toString());
     Files.delete(job);
     Files.createDirectory(directory.resolve("jobs/lost+found")); // of a disk of its own
-    try (JobLedger fresh = open()) {
+    try (JobLedger fresh = open(ledger)) {
       assertThat(fresh.live()).isEmpty();
     }
   }
 
   @Test
-  void notReadable() throws IOException {
-    Files.delete(file());
-    Files.createDirectory(file());
-    assertThatThrownBy(this::open)
-        .isInstanceOf(LedgerException.class)
-        .hasMessageContainingAll(
-            file().toString(), "Is a directory", "see to its disk", "gpurunner restore");
-  }
-
-  @Test
-  void ofAnotherProgram() throws IOException, SQLException {
-    Files.writeString(file(), "#!/bin/sh\nexit 0\n");
-    requireRefused("cannot be opened");
-    Files.delete(file());
-    try (Connection other =
-            DriverManager.getConnection(
-                LedgerPlace.onDisk(directory.resolve("ledger")).url(), "gpurunner", "");
-        Statement statement = other.createStatement()) {
-      statement.execute("create table theirs (id int)");
+  void anIndexThatAnotherBootLeftOpenIsBuiltAgain() throws IOException {
+    Path ledger = directory.resolve("ledger");
+    LedgerStory.Content content = LedgerStory.Content.EMPTY;
+    Random random = new Random(4);
+    while (!Files.exists(ledger.resolve("index-open"))) {
+      content = live(ledger, content, random);
     }
-    requireRefused("holds no ledger");
-  }
-
-  @Test
-  void ofANewerAgent() throws SQLException {
-    try (Connection newer =
-            LedgerSchema.source(LedgerPlace.onDisk(directory.resolve("ledger")), "")
-                .getConnection();
-        Statement statement = newer.createStatement()) {
-      statement.execute(
-          "update \"flyway_schema_history\" set \"version\" = '99' where \"version\" = '2'");
+    LedgerPlace place = LedgerPlace.onDisk(ledger);
+    try (JobLedger opened =
+        JobLedger.open(place, LedgerStory.CLOCK, CommitWatch.NONE, "next boot", SEGMENT_BYTES)) {
+      assertThat(LedgerStory.Content.of(opened)).isEqualTo(content);
     }
-    requireRefused("newer gpurunner", "form 99");
+    assertThat(ledger.resolve("index-open")).doesNotExist();
   }
 
-  /** Nobody knows what of it is on disk; and it lacks what the witness has seen. */
-  @Test
-  void oneThatIsToBeWrittenAnewIsKeptWhereItLacksCommits() throws IOException {
-    Path copy = Files.copy(file(), directory.resolve("older"));
-    try (JobLedger ledger = open()) {
-      new LedgerStory(ledger, Map.of(), new Random(2)).next();
+  private static List<String> namesIn(Path directory) throws IOException {
+    if (Files.notExists(directory)) {
+      return List.of();
     }
-    Files.copy(copy, file(), StandardCopyOption.REPLACE_EXISTING);
-    Path mark = Files.createFile(directory.resolve("ledger.mv.db.unsynced"));
-    requireRefused("lacks the last 1 of the 61 commits");
-    assertThat(file()).hasSameBinaryContentAs(copy);
-    assertThat(mark).exists();
-    assertThat(directory.resolve("ledger.next.mv.db")).doesNotExist();
-
-    Files.write(file(), whole);
-    Files.delete(directory.resolve("ledger.witness"));
-    open().close();
-    assertThat(mark).doesNotExist();
-  }
-
-  @Test
-  void whatAKilledProcessLeftHalfWrittenIsRemoved() throws IOException {
-    Path next = Files.write(directory.resolve("ledger.next.mv.db"), whole);
-    open().close();
-    assertThat(next).doesNotExist();
-  }
-
-  @Test
-  void anOlderCopyPutInItsPlace() throws IOException {
-    Path copy = Files.copy(file(), directory.resolve("older"));
-    try (JobLedger ledger = open()) {
-      new LedgerStory(ledger, Map.of(), new Random(2)).next();
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.map(file -> String.valueOf(file.getFileName())).sorted().toList();
     }
-    Files.copy(copy, file(), StandardCopyOption.REPLACE_EXISTING);
-    requireRefused("lacks the last 1 of the 61 commits");
   }
 
-  @Test
-  void damagedHeader() throws IOException {
-    byte[] garbage = new byte[8192];
-    new Random(1).nextBytes(garbage);
-    overwrite(0, garbage);
-    requireRefused("cannot be opened");
-    // One of its two copies is enough.
-    Files.write(file(), whole);
-    overwrite(0, Arrays.copyOf(garbage, 4096));
-    open().close();
-    Files.write(file(), whole);
-    overwrite(4096, Arrays.copyOf(garbage, 4096));
-    open().close();
-  }
-
-  @Test
-  void zeroesInTheMiddle() throws IOException {
-    int opened = 0;
-    for (int at = 8192; at < whole.length; at += 4096) {
-      Files.write(file(), whole);
-      overwrite(at, new byte[4096]);
-      // What is not read at the start is found out when it is; nothing may be missing silently.
-      try (JobLedger ledger = open()) {
-        opened++;
-        requireAllJobs(ledger);
-      } catch (LedgerException refused) {
-        assertThat(refused).hasMessageContainingAll(file().toString(), "gpurunner restore");
+  private static Path copy(Path from, Path to) throws IOException {
+    Files.createDirectories(to);
+    for (String name : namesIn(from)) {
+      try {
+        Files.copy(from.resolve(name), to.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+      } catch (NoSuchFileException renamedMeanwhile) {
+        // A spare segment that is being made.
       }
     }
-    assertThat(opened).isLessThan(whole.length / 4096);
+    return to;
   }
 
-  private void requireAllJobs(JobLedger ledger) {
-    Map<JobId, Job> found;
-    try {
-      found = LedgerStory.jobsOf(ledger);
-    } catch (LedgerException damaged) {
-      assertThat(damaged).hasMessageContainingAll(file().toString(), "gpurunner restore");
-      return;
+  private static void delete(Path directory) throws IOException {
+    for (String name : namesIn(directory)) {
+      Files.delete(directory.resolve(name));
     }
-    assertThat(found).isEqualTo(jobs);
-  }
-
-  private void overwrite(int at, byte[] bytes) throws IOException {
-    try (RandomAccessFile opened = new RandomAccessFile(file().toFile(), "rw")) {
-      opened.seek(at);
-      opened.write(bytes);
-    }
-  }
-
-  @Test
-  void aWitnessThatSaysNothingIsNoReasonToRefuse() throws IOException {
-    for (String text : new String[] {"", "gpurunner ledger, commits: 99999 00000000\n", "\0\0\0"}) {
-      Files.writeString(directory.resolve("ledger.witness"), text, StandardCharsets.US_ASCII);
-      open().close();
-    }
+    Files.delete(directory);
   }
 }

@@ -53,14 +53,10 @@ record Frame(long number, byte[] content, long end) {
         : Optional.empty();
   }
 
-  /**
-   * Whether a whole frame of a higher number begins anywhere from that position on.
-   */
-  static boolean isAnyAfter(ByteBuffer bytes, int position, long number) {
+  /** Whether a whole frame begins anywhere from that position on. */
+  static boolean isAnyFrom(ByteBuffer bytes, int position) {
     for (int at = position; at + HEADER_BYTES <= bytes.limit(); at++) {
-      if (bytes.getInt(at) == MAGIC
-          && bytes.getLong(at + 8) > number
-          && at(bytes, at).isPresent()) {
+      if (bytes.getInt(at) == MAGIC && at(bytes, at).isPresent()) {
         return true;
       }
     }

@@ -27,6 +27,9 @@ final class Journal implements AutoCloseable {
 
   static final int FORM = 1;
 
+  /** What the beginning of a segment takes at the most. */
+  private static final int BEGINNING_BYTES = 256;
+
   private static final String SPARE = "spare";
   private static final String PART = ".part";
 
@@ -117,10 +120,15 @@ final class Journal implements AutoCloseable {
   private static void rewrite(LedgerPlace place, FilePath file, Segment.Content content)
       throws IOException {
     ByteBuffer bytes = place.read(file);
-    bytes.limit(content.end());
+    ByteBuffer rewritten = ByteBuffer.allocate(Math.toIntExact(content.header().bytes()));
+    rewritten.put(bytes.limit(content.end()));
+    if (rewritten.remaining() >= Segment.end().remaining()) {
+      rewritten.put(Segment.end());
+    }
+    rewritten.rewind();
     FilePath next = place.file(file.getName() + PART);
     try (var channel = place.create(next)) {
-      LedgerPlace.write(channel, bytes, 0);
+      LedgerPlace.write(channel, rewritten, 0);
       channel.force(true);
     }
     place.rename(next, file);
@@ -170,15 +178,15 @@ final class Journal implements AutoCloseable {
 
   private void appendToNext(ByteBuffer frame) throws IOException {
     long first = last + 1;
-    byte[] header = JobCodec.write(new Segment.Header(FORM, ledger, first));
-    int need = Frame.HEADER_BYTES + header.length + frame.remaining();
+    int need = BEGINNING_BYTES + frame.remaining();
     synchronized (spareLock) {
       if (!spare || need > place.file(SPARE).size()) {
         makeSpare(Math.max(segmentBytes, need));
       }
       spare = false;
       FilePath taken = place.file(SPARE);
-      Segment next = Segment.begin(taken, new Segment.Header(FORM, ledger, first));
+      Segment next =
+          Segment.begin(taken, new Segment.Header(FORM, ledger, first, taken.size()));
       try {
         write(next, frame);
         place.rename(taken, place.file(Segment.name(first)));
@@ -293,6 +301,13 @@ final class Journal implements AutoCloseable {
 
   @Override
   public void close() {
+    try {
+      if (current.isPresent() && current.get().hasRoom(Segment.end().remaining())) {
+        write(current.get(), Segment.end());
+      }
+    } catch (IOException e) {
+      log.warn("a segment of the journal cannot be ended: {}", e.getMessage());
+    }
     closeCurrent();
   }
 }

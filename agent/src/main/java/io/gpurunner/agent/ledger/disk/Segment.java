@@ -11,7 +11,8 @@ import org.h2.store.fs.FilePath;
 /**
  * One file of the journal, of constant length. It begins with a frame of number 0 that names its
  * ledger and the number of its first group; then come frames of one group each, whose numbers
- * follow one another. For one thread.
+ * follow one another. A frame of number 0 ends it, where it was closed: then a last group that is
+ * not whole was not torn by a power cut, but damaged since. For one thread.
  */
 final class Segment implements AutoCloseable {
   static final String PREFIX = "journal-";
@@ -26,8 +27,9 @@ final class Segment implements AutoCloseable {
    * @param form the version of the form of what follows
    * @param ledger a random name that no other ledger has
    * @param first the number of the first group
+   * @param bytes the length of the file
    */
-  record Header(int form, String ledger, long first) {}
+  record Header(int form, String ledger, long first, long bytes) {}
 
   /**
    * What a file of the journal holds.
@@ -62,6 +64,12 @@ final class Segment implements AutoCloseable {
             .filter(first -> first.number() == 0)
             .orElseThrow(() -> new IOException(file.getName() + " has no whole beginning"));
     Header header = JobCodec.read(frame.content(), Header.class);
+    if (header.form() > Journal.FORM) {
+      throw new IOException(file.getName() + " was written by a newer gpurunner: install that one");
+    }
+    if (header.bytes() > bytes.limit()) {
+      throw new IOException(file.getName() + " is damaged: it was cut short");
+    }
     List<Frame> groups = new ArrayList<>();
     int at = (int) frame.end();
     long next = header.first();
@@ -76,8 +84,9 @@ final class Segment implements AutoCloseable {
       at = (int) group.end();
       next++;
     }
+    boolean closed = Frame.at(bytes, at).filter(end -> end.number() == 0).isPresent();
     OptionalLong damaged =
-        Frame.isAnyAfter(bytes, at, next) ? OptionalLong.of(next) : OptionalLong.empty();
+        !closed && Frame.isAnyFrom(bytes, at) ? OptionalLong.of(next) : OptionalLong.empty();
     return new Content(header, groups, at, damaged);
   }
 
@@ -111,6 +120,11 @@ final class Segment implements AutoCloseable {
     int length = frame.remaining();
     LedgerPlace.write(channel, frame, end);
     end += length;
+  }
+
+  /** The frame that ends a segment. */
+  static ByteBuffer end() {
+    return Frame.bytes(0, new byte[0]);
   }
 
   void sync() throws IOException {
