@@ -16,6 +16,7 @@ import io.gpurunner.agent.ledger.disk.JobCodec;
 import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.agent.ledger.disk.LedgerDisk;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
+import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
@@ -50,16 +51,16 @@ public final class JobLedger implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(JobLedger.class);
 
   private final Clock clock;
-  private final LedgerDisk disk;
+  private final LedgerStore disk;
   private final Records records;
   private final EndedStandings ended = new EndedStandings();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
   private final Recorder recorder;
   private final Commits commits;
 
-  private JobLedger(
+  JobLedger(
       Clock clock,
-      LedgerDisk disk,
+      LedgerStore disk,
       Records records,
       Supplier<JobId> ids,
       CommitWatch watch,

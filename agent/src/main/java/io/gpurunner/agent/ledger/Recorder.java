@@ -13,7 +13,7 @@ import io.gpurunner.agent.ledger.disk.Change;
 import io.gpurunner.agent.ledger.disk.Entry;
 import io.gpurunner.agent.ledger.disk.IndexRows;
 import io.gpurunner.agent.ledger.disk.JobRecord;
-import io.gpurunner.agent.ledger.disk.LedgerDisk;
+import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
@@ -46,7 +46,7 @@ final class Recorder implements GroupCommit.Group {
 
   private static final Logger log = LoggerFactory.getLogger(Recorder.class);
 
-  private final LedgerDisk disk;
+  private final LedgerStore disk;
   private final Records records;
   private final EndedStandings ended;
   private final Clock clock;
@@ -60,7 +60,7 @@ final class Recorder implements GroupCommit.Group {
   private List<Job> published = List.of();
 
   Recorder(
-      LedgerDisk disk,
+      LedgerStore disk,
       Records records,
       EndedStandings ended,
       Clock clock,

@@ -1,15 +1,30 @@
 package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.commit.Commit;
+import io.gpurunner.agent.ledger.commit.Commits;
+import io.gpurunner.agent.ledger.commit.GroupCommit;
+import io.gpurunner.agent.ledger.disk.Change;
+import io.gpurunner.agent.ledger.disk.Entry;
+import io.gpurunner.agent.ledger.disk.IndexRows;
+import io.gpurunner.agent.ledger.disk.JobRecord;
+import io.gpurunner.agent.ledger.disk.LedgerDisk;
+import io.gpurunner.agent.ledger.disk.LedgerPlace;
+import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
-import java.sql.Connection;
-import java.sql.SQLException;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,30 +33,33 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.flywaydb.core.Flyway;
-import org.h2.jdbcx.JdbcDataSource;
+import org.h2.store.fs.FilePath;
 import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.Jdbi;
 
 /**
- * Ledgers without file or thread, for the simulation: the real rows and the real writing of groups,
- * on a database in memory that outlives the ledgers opened on it. What was not committed when a
- * ledger is given up is gone, as what was not synced is after a kill. One thread.
+ * Ledgers without a disk or a thread, for the simulation: the real journal, snapshots and index, in
+ * memory that outlives the ledgers opened on it. What was not recorded when a ledger is given up is
+ * gone, as it is after a kill. One thread.
  */
 public final class MemoryLedger implements AutoCloseable {
-  private static final List<String> TABLES =
-      List.of("job", "job_event", "gpu_lease", "callback", "idempotency_key", "compaction");
-
   private static final AtomicInteger COUNT = new AtomicInteger();
 
-  private final Connection connection;
-  private final Handle handle;
-  private final JobRows rows = new JobRows();
-  private final RowWriter writer;
-  private boolean writing;
+  /** So small that a life has several, and snapshots. */
+  private static final int SEGMENT_BYTES = 16_384;
 
-  /** Groups that were synced. */
-  private long commits;
+  private final int number = COUNT.incrementAndGet();
+  private final LedgerPlace place =
+      new LedgerPlace(
+          SimulatedFiles.SCHEME + ":memFS:",
+          Path.of("/" + number + "/ledger"),
+          "mem:ledger-" + number + ";DB_CLOSE_DELAY=-1;QUERY_CACHE_SIZE=100");
+
+  /** All that is recorded, oldest job first. */
+  private final Map<JobId, JobRecord> recorded = new LinkedHashMap<>();
+
+  private Optional<LedgerDisk> disk = Optional.empty();
+  private int boots;
+  private boolean writing;
 
   /**
    * What can happen round a commit. Each may let others run meanwhile, and may throw an {@link
@@ -55,10 +73,10 @@ public final class MemoryLedger implements AutoCloseable {
     void whileWaiting();
 
     /** A group was written, and is not on disk: all of it may be read. */
-    void beforeSync() throws SQLException;
+    void beforeSync() throws IOException;
 
     /** A group is on disk, and nobody was told. */
-    void afterSync() throws SQLException;
+    void afterSync() throws IOException;
 
     /** A group is settled, and the caller goes on with what came of it. */
     void afterCommit();
@@ -96,48 +114,81 @@ public final class MemoryLedger implements AutoCloseable {
     return new LedgerException(LedgerException.Kind.FAILED, message);
   }
 
-  /** Makes an empty one. */
-  public MemoryLedger() {
-    JdbcDataSource source = new JdbcDataSource();
-    source.setURL("jdbc:h2:mem:ledger-" + COUNT.incrementAndGet() + ";QUERY_CACHE_SIZE=100");
-    try {
-      this.connection = source.getConnection(); // the database is there while this one is open
-      Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
-      connection.setAutoCommit(false);
-    } catch (SQLException e) {
-      throw new IllegalStateException("a database in memory cannot be made", e);
-    }
-    this.handle = Jdbi.open(connection);
-    this.writer = new RowWriter(connection);
-  }
-
   /** Forgets every job. */
   public void empty() {
+    rollback();
     try {
-      connection.rollback();
-      TABLES.forEach(table -> handle.execute("delete from " + table));
-      connection.commit();
-    } catch (SQLException e) {
-      throw new IllegalStateException("a database in memory fails", e);
+      FilePath directory = FilePath.get(place.scheme() + place.directory());
+      if (directory.isDirectory()) {
+        directory.newDirectoryStream().forEach(FilePath::delete);
+      }
+      recorded.clear();
+    } catch (RuntimeException e) {
+      throw new IllegalStateException("files in memory fail", e);
     }
   }
 
-  /** Opens a ledger on what was committed; the one before is dead. */
+  /** Opens a ledger on what was recorded; the one before is dead. */
   public JobLedger open(Clock clock, Supplier<JobId> ids, Faults faults) {
     rollback();
     writing = false;
-    return new JobLedger(
-        new MemoryDatabase(faults), clock, ids, group -> new DirectCommits(group, faults));
+    Records records = new Records();
+    try {
+      LedgerDisk opened = LedgerDisk.open(place, "boot-" + boots, SEGMENT_BYTES, records::applied);
+      disk = Optional.of(opened);
+      load(opened);
+      FaultyStore store = new FaultyStore(opened, faults);
+      JobLedger ledger =
+          new JobLedger(
+              clock,
+              store,
+              records,
+              ids,
+              CommitWatch.NONE,
+              group -> new DirectCommits(group, faults));
+      store.opened = true;
+      SimulatedFiles.set(number, syncsOf(faults));
+      return ledger;
+    } catch (IOException e) {
+      throw new IllegalStateException("a ledger in memory fails", e);
+    }
   }
 
-  /** The agent is dead: what it had not committed is gone. */
-  public void rollback() {
-    writer.take();
-    try {
-      connection.rollback();
-    } catch (SQLException e) {
-      throw new IllegalStateException("a database in memory fails", e);
+  private void load(LedgerDisk opened) throws IOException {
+    recorded.clear();
+    List<Job> jobs =
+        opened.read(handle -> IndexRows.page(handle, Optional.empty(), 1, Integer.MAX_VALUE));
+    for (Job job : jobs.reversed()) {
+      opened
+          .read(handle -> IndexRows.find(handle, job.id()))
+          .ifPresent(record -> recorded.put(job.id(), record));
     }
+  }
+
+  private static SimulatedFiles.Syncs syncsOf(Faults faults) {
+    return new SimulatedFiles.Syncs() {
+      @Override
+      public void before() throws IOException {
+        faults.beforeSync();
+      }
+
+      @Override
+      public void after() throws IOException {
+        faults.afterSync();
+      }
+    };
+  }
+
+  /** The agent is dead: what it had not recorded is gone. */
+  public void rollback() {
+    SimulatedFiles.set(number, SimulatedFiles.Syncs.NONE);
+    disk.ifPresent(LedgerDisk::close);
+    disk = Optional.empty();
+  }
+
+  /** The machine was started again: what was not closed is not believed. */
+  public void boot() {
+    boots++;
   }
 
   /** Whether a group is being written: what can be read need not be committed. */
@@ -147,50 +198,52 @@ public final class MemoryLedger implements AutoCloseable {
 
   /** A job as recorded, past all faults. */
   public Optional<Job> find(JobId id) {
-    return rows.find(handle, id);
+    return Optional.ofNullable(recorded.get(id)).map(JobRecord::job);
   }
 
   /** All jobs as recorded, oldest first. */
   public List<Job> all() {
-    return rows.page(handle, Optional.empty(), Long.MAX_VALUE, 1, Integer.MAX_VALUE).reversed();
+    return recorded.values().stream().map(JobRecord::job).toList();
   }
 
   /** All leases as recorded. */
   public Map<GpuUuid, JobId> leases() {
-    return new TreeMap<>(rows.leases(handle));
+    Map<GpuUuid, JobId> leases = new TreeMap<>();
+    for (Job job : all()) {
+      if (job.state() instanceof JobState.Placed placed) {
+        placed.gpus().forEach(gpu -> leases.put(gpu, job.id()));
+      }
+    }
+    return leases;
   }
 
   /** The bodies of all jobs as recorded, each as often as a job was made of it. */
   public List<String> sources() {
-    return handle
-        .createQuery("select source from job order by sequence")
-        .mapTo(String.class)
-        .list();
+    return recorded.values().stream().map(JobRecord::source).toList();
   }
 
   /** All callbacks as recorded. */
   public List<Callback> callbacks() {
-    return handle
-        .createQuery(
-            "select delivery_id, job_id, success, status, tries from callback order by delivery_id")
-        .map(
-            (row, _) ->
-                new Callback(
-                    row.getString("delivery_id"),
-                    new JobId(row.getString("job_id")),
-                    row.getBoolean("success"),
-                    row.getString("status"),
-                    row.getInt("tries")))
-        .list();
+    return recorded.values().stream()
+        .flatMap(
+            record ->
+                record.callback().stream()
+                    .map(
+                        one ->
+                            new Callback(
+                                one.deliveryId(),
+                                record.job().id(),
+                                one.success(),
+                                one.status().name(),
+                                one.tries())))
+        .sorted(Comparator.comparing(Callback::deliveryId))
+        .toList();
   }
 
   @Override
   public void close() {
-    try {
-      connection.close(); // the last one: the database goes with it
-    } catch (SQLException e) {
-      throw new IllegalStateException("a database in memory fails", e);
-    }
+    empty();
+    SimulatedFiles.forget(number);
   }
 
   /** Commits on the caller's own thread, in groups where others come in between. */
@@ -260,109 +313,74 @@ public final class MemoryLedger implements AutoCloseable {
     }
   }
 
-  private final class MemoryDatabase implements LedgerDatabase {
+  private final class FaultyStore implements LedgerStore {
+    private final LedgerDisk disk;
     private final Faults faults;
-    private boolean open = true;
+    private boolean opened;
 
-    MemoryDatabase(Faults faults) {
+    FaultyStore(LedgerDisk disk, Faults faults) {
+      this.disk = disk;
       this.faults = faults;
     }
 
     @Override
-    public boolean isOpen() {
-      return open;
-    }
-
-    @Override
-    public Handle writing() {
-      requireOpen();
-      return handle;
-    }
-
-    @Override
-    public RowWriter rows() {
-      requireOpen();
-      return writer;
-    }
-
-    @Override
-    public Connection connection() {
-      requireOpen();
-      return connection;
-    }
-
-    private void requireOpen() {
-      if (!open) {
-        throw new LedgerException(LedgerException.Kind.FAILED, describe() + " is not open");
+    public void record(List<Entry> entries) throws IOException {
+      if (!faults.syncs()) {
+        return;
+      }
+      disk.record(entries);
+      for (Entry entry : entries) {
+        if (entry instanceof Entry.Created created) {
+          recorded.put(entry.id(), JobRecord.of(created));
+        } else {
+          recorded.computeIfPresent(entry.id(), (_, record) -> record.after(entry).orElse(null));
+        }
       }
     }
 
     @Override
-    public void commit() throws SQLException {
-      requireOpen();
-      writer.take();
-      faults.beforeSync();
-      if (faults.syncs()) {
-        connection.commit();
-        commits++;
+    public void publish(Collection<Change> changes) {
+      disk.publish(changes);
+      disk.tidy();
+    }
+
+    @Override
+    public <T> T read(Function<Handle, T> query) throws IOException {
+      if (opened) {
+        faults.beforeRead();
       }
-      faults.afterSync();
+      return disk.read(query);
     }
 
     @Override
-    public long commits() {
-      return commits;
+    public <T> T readBehind(Function<Handle, T> query) throws IOException {
+      return disk.readBehind(query);
     }
 
     @Override
-    public <T> T read(Function<Handle, T> query) {
-      faults.beforeRead();
-      requireOpen();
-      return query.apply(handle);
+    public void takeSpare() {
+      disk.takeSpare();
     }
 
     @Override
-    public String describe() {
-      return "the ledger in memory";
+    public void tidy() {
+      disk.tidy();
     }
 
     @Override
-    public void openAnew() {
-      close();
-      faults.beforeOpen();
-      open = true;
-    }
-
-    @Override
-    public void compactWhereGrown() {
-      // It takes no space.
-    }
-
-    @Override
-    public void checkpoint() {
-      // Nothing of it is on any disk.
-    }
-
-    @Override
-    public Optional<String> fault() {
-      return Optional.empty();
-    }
-
-    @Override
-    public void backUpWhereLast(Duration interval) {
+    public void backUpWhereLast(Duration interval, Instant now) {
       // Nothing in memory is worth one.
     }
 
     @Override
-    public void shut() {
-      close();
+    public Optional<String> fault() {
+      return disk.fault();
     }
 
     @Override
     public void close() {
       faults.requireAlive();
       rollback();
-      open = false;
     }
   }
 }

@@ -12,7 +12,7 @@ import io.gpurunner.api.JobId;
 import io.gpurunner.api.Jobs;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ArtifactStore;
-import java.sql.SQLException;
+import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -331,17 +331,17 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   }
 
   @Override
-  public void beforeSync() throws SQLException {
+  public void beforeSync() throws IOException {
     port.between("sync");
     if (simulation.machine.diskFails || port.fails(simulation.weather.ledgerVoid)) {
       timeline.tell("disk", "takes nothing");
       simulation.ledgerFailed();
-      throw new SQLException("no space left on device");
+      throw new IOException("no space left on device");
     }
   }
 
   @Override
-  public void afterSync() throws SQLException {
+  public void afterSync() throws IOException {
     if (simulation.dice.perTenThousand(simulation.weather.deaths)) {
       die("killed at: synced, nobody told");
     }
@@ -349,7 +349,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     if (port.fails(simulation.weather.ledgerUnknown)) {
       timeline.tell("disk", "took it, and fails");
       simulation.ledgerFailed();
-      throw new SQLException("the answer was lost");
+      throw new IOException("the answer was lost");
     }
   }
 

@@ -14,7 +14,7 @@ public final class Commit<T> {
   private final CompletableFuture<T> result = new CompletableFuture<>();
   private @Nullable T value;
 
-  Commit(Supplier<T> work) {
+  public Commit(Supplier<T> work) {
     this.work = work;
   }
 
@@ -33,7 +33,7 @@ public final class Commit<T> {
     result.completeExceptionally(e);
   }
 
-  boolean isSettled() {
+  public boolean isSettled() {
     return result.isDone();
   }
 
@@ -42,7 +42,7 @@ public final class Commit<T> {
    *
    * @throws LedgerException UNKNOWN where that takes longer than the limit
    */
-  T await(long limitSeconds) {
+  public T await(long limitSeconds) {
     try {
       return result.get(limitSeconds, TimeUnit.SECONDS);
     } catch (TimeoutException e) {

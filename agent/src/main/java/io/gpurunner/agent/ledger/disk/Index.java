@@ -81,7 +81,7 @@ final class Index implements AutoCloseable {
   private static JdbcDataSource source(LedgerPlace place, String settings) {
     JdbcDataSource source = new JdbcDataSource();
     source.setURL(
-        "jdbc:h2:" + place.file(NAME) + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0" + settings);
+        "jdbc:h2:" + place.index() + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0" + settings);
     source.setUser("gpurunner");
     source.setPassword("");
     return source;
@@ -196,6 +196,7 @@ final class Index implements AutoCloseable {
       try {
         Connection connection = source.getConnection();
         try (Statement statement = connection.createStatement()) {
+          statement.execute("drop all objects");
           statement.execute(script());
         }
         index = new Index(place, source, connection, 0);
@@ -373,8 +374,11 @@ final class Index implements AutoCloseable {
     } catch (SQLException e) {
       throw new IOException(firstLine(e), e);
     }
-    try (FileChannel channel = place.file(NAME + ".mv.db").open("rw")) {
-      channel.force(true);
+    FilePath file = place.file(NAME + ".mv.db");
+    if (file.exists()) {
+      try (FileChannel channel = file.open("rw")) {
+        channel.force(true);
+      }
     }
     place.delete(place.file(MARK));
   }

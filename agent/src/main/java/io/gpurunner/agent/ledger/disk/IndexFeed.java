@@ -267,7 +267,15 @@ final class IndexFeed implements AutoCloseable {
     return new IOException("the ledger's index cannot be read: " + e.getMessage(), e);
   }
 
-  private synchronized void awaitApplied() throws IOException {
+  /** Without a thread that applies, whoever reads does. */
+  private void awaitApplied() throws IOException {
+    if (thread.isEmpty()) {
+      step();
+    }
+    awaitRecorded();
+  }
+
+  private synchronized void awaitRecorded() throws IOException {
     long wanted = recorded;
     long end = System.nanoTime() + QUERY_LIMIT.toNanos();
     while (index.map(Index::applied).orElse(-1L) < wanted) {

@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  *                └──▶ Snapshots (snapshot-…), then older segments go
  * </pre>
  */
-public final class LedgerDisk implements AutoCloseable {
+public final class LedgerDisk implements LedgerStore {
   /** The length of a segment of the journal. */
   public static final int SEGMENT_BYTES = Journal.SEGMENT_BYTES;
 
@@ -114,11 +114,7 @@ public final class LedgerDisk implements AutoCloseable {
     }
   }
 
-  /**
-   * Records entries as one group; returns once they are on disk.
-   *
-   * @throws IOException where they may be on disk, or not
-   */
+  @Override
   public void record(List<Entry> entries) throws IOException {
     journal.append(entries);
     if (!journal.hasSpare()) {
@@ -126,15 +122,12 @@ public final class LedgerDisk implements AutoCloseable {
     }
   }
 
-  /** What was recorded may be answered: queries see these changes from now on. */
+  @Override
   public void publish(Collection<Change> changes) {
     feed.offer(changes, journal.last());
   }
 
-  /**
-   * Sees to the files, behind the answers: a new spare segment, a new snapshot. Errors are logged,
-   * and all is tried again at the next call.
-   */
+  @Override
   public synchronized void tidy() {
     takeSpare();
     try {
@@ -147,7 +140,7 @@ public final class LedgerDisk implements AutoCloseable {
     }
   }
 
-  /** Takes room on the disk for what comes next, where it was not there before. */
+  @Override
   public void takeSpare() {
     try {
       journal.makeSpare();
@@ -166,22 +159,22 @@ public final class LedgerDisk implements AutoCloseable {
     }
   }
 
-  /** Asks a query that sees all that was published before. */
+  @Override
   public <T> T read(Function<Handle, T> query) throws IOException {
     return feed.read(query);
   }
 
-  /** Asks a query of what the index holds so far. */
+  @Override
   public <T> T readBehind(Function<Handle, T> query) throws IOException {
     return feed.readBehind(query);
   }
 
-  /** Makes a backup where the newest is older than that. */
+  @Override
   public void backUpWhereLast(Duration interval, Instant now) throws IOException {
     Backups.makeWhereLast(place, interval, now);
   }
 
-  /** Why no job may be taken; empty where jobs may be. */
+  @Override
   public Optional<String> fault() {
     return fault.or(feed::fault);
   }

@@ -1,0 +1,50 @@
+package io.gpurunner.agent.ledger.disk;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
+
+/**
+ * Where a ledger is kept: on disk, or in the simulation in memory. Recording is for one thread; the
+ * rest is thread-safe.
+ */
+public interface LedgerStore extends AutoCloseable {
+  /**
+   * Records entries as one group; returns once they are on disk.
+   *
+   * @throws IOException where they may be on disk, or not
+   */
+  void record(List<Entry> entries) throws IOException;
+
+  /** What was recorded may be answered: queries see these changes from now on. */
+  void publish(Collection<Change> changes);
+
+  /** Asks a query that sees all that was published before. */
+  <T> T read(Function<Handle, T> query) throws IOException;
+
+  /** Asks a query of what the index holds so far. */
+  <T> T readBehind(Function<Handle, T> query) throws IOException;
+
+  /** Takes room on the disk for what comes next, where it was not there before. */
+  void takeSpare();
+
+  /**
+   * Sees to the files, behind the answers: a new spare segment, a new snapshot. Errors are logged,
+   * and all is tried again at the next call.
+   */
+  void tidy();
+
+  /** Makes a backup where the newest is older than that. */
+  void backUpWhereLast(Duration interval, Instant now) throws IOException;
+
+  /** Why no job may be taken; empty where jobs may be. */
+  Optional<String> fault();
+
+  @Override
+  void close();
+}
