@@ -179,23 +179,30 @@ final class Journal implements AutoCloseable {
   private void appendToNext(ByteBuffer frame) throws IOException {
     long first = last + 1;
     int need = BEGINNING_BYTES + frame.remaining();
+    FilePath file = place.file(Segment.name(first));
+    FilePath part = place.file(file.getName() + PART);
+    takeSpare(part, need);
+    Segment next = Segment.begin(part, new Segment.Header(FORM, ledger, first, part.size()));
+    try {
+      write(next, frame);
+      place.rename(part, file);
+    } catch (IOException e) {
+      next.close();
+      place.delete(part);
+      throw e;
+    }
+    current = Optional.of(next);
+    firsts.add(first);
+  }
+
+  /** Gives the spare segment another name; one that is too short is made again. */
+  private void takeSpare(FilePath name, int bytes) throws IOException {
     synchronized (spareLock) {
-      if (!spare || need > place.file(SPARE).size()) {
-        makeSpare(Math.max(segmentBytes, need));
+      if (!spare || bytes > place.file(SPARE).size()) {
+        makeSpare(Math.max(segmentBytes, bytes));
       }
       spare = false;
-      FilePath taken = place.file(SPARE);
-      Segment next =
-          Segment.begin(taken, new Segment.Header(FORM, ledger, first, taken.size()));
-      try {
-        write(next, frame);
-        place.rename(taken, place.file(Segment.name(first)));
-      } catch (IOException e) {
-        next.close();
-        throw e;
-      }
-      current = Optional.of(next);
-      firsts.add(first);
+      place.rename(place.file(SPARE), name);
     }
   }
 
