@@ -6,6 +6,8 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.ledger.disk.Change;
+import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactPlace;
 import java.time.Instant;
@@ -24,6 +26,12 @@ class EndedStandingsTest {
           new JobState.Succeeded(
               T, Optional.of(T), Optional.of("model.zip"), Optional.of(new ArtifactPlace.Local())));
   private int reads;
+
+  private void changed(Job now) {
+    JobRecord record =
+        new JobRecord(now, "{}", Optional.empty(), List.of(), Optional.empty());
+    ended.changed(List.of(new Change(now.id(), Optional.of(record))));
+  }
 
   private Optional<Standing> find(Optional<Job> inDatabase) {
     return ended.find(
@@ -44,9 +52,9 @@ class EndedStandingsTest {
 
   @Test
   void oneThatWasSeenToEndIsNotRead() {
-    ended.changed(List.of(done));
+    changed(done);
     assertThat(find(Optional.empty())).contains(Standing.of(done));
-    ended.changed(List.of(done.withFiles(JobFiles.SWEPT)));
+    changed(done.withFiles(JobFiles.SWEPT));
     assertThat(find(Optional.empty()).flatMap(Standing::artifact).map(Standing.Published::files))
         .contains(JobFiles.SWEPT);
     assertThat(reads).isZero();
@@ -54,8 +62,8 @@ class EndedStandingsTest {
 
   @Test
   void whatHasNotEndedIsNotKept() {
-    ended.changed(List.of(done));
-    ended.changed(List.of(job));
+    changed(done);
+    changed(job);
     assertThat(find(Optional.empty())).isEmpty();
     assertThat(find(Optional.of(job))).contains(Standing.of(job));
     assertThat(find(Optional.of(done))).contains(Standing.of(done));
@@ -68,7 +76,7 @@ class EndedStandingsTest {
         ended.find(
             job.id(),
             _ -> {
-              ended.forgotten(List.of(job.id()));
+              ended.changed(List.of(new Change(job.id(), Optional.empty())));
               return Optional.of(Standing.of(done));
             });
     assertThat(read).isPresent();
@@ -95,7 +103,7 @@ class EndedStandingsTest {
           new JobState.Succeeded(
               T, Optional.of(T), Optional.of(String.join(".", "model", "zip")), Optional.of(place));
       Job other = Job.created(JobId.random(), user, i, T, job.request()).moved(state);
-      ended.changed(List.of(other));
+      changed(other);
       kept.add(ended.find(other.id(), _ -> Optional.empty()).orElseThrow());
     }
     assertThat(kept.getFirst().user()).isSameAs(kept.getLast().user());
@@ -107,19 +115,16 @@ class EndedStandingsTest {
 
   @Test
   void theOneAskedForLongestAgoGoesFirst() {
-    ended.changed(List.of(done));
+    changed(done);
     for (int i = 0; i < 60_000; i++) {
       if (i % 1_000 == 0) {
         assertThat(find(Optional.empty())).isPresent();
       }
-      ended.changed(
-          List.of(
-              Job.created(JobId.random(), "ann", i + 2L, T, job.request()).moved(done.state())));
+      changed(Job.created(JobId.random(), "ann", i + 2L, T, job.request()).moved(done.state()));
     }
     assertThat(find(Optional.empty())).isPresent();
     for (int i = 0; i < 50_000; i++) {
-      ended.changed(
-          List.of(Job.created(JobId.random(), "ann", i, T, job.request()).moved(done.state())));
+      changed(Job.created(JobId.random(), "ann", i, T, job.request()).moved(done.state()));
     }
     assertThat(find(Optional.empty())).isEmpty();
   }

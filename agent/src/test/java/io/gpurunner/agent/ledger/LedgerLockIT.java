@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.gpurunner.agent.ledger.disk.LedgerDisk;
 import java.io.BufferedReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,7 +26,7 @@ class LedgerLockIT {
     Files.createSymbolicLink(directory.resolve("link"), directory.resolve("state"));
     first =
         LedgerWriter.start(
-            directory.resolve("state"), 1, LedgerSizes.USUAL, directory.resolve("log"));
+            directory.resolve("state"), 1, LedgerDisk.SEGMENT_BYTES, directory.resolve("log"));
     BufferedReader lines = first.inputReader(StandardCharsets.US_ASCII);
     assertThat(lines.readLine()).startsWith("ready");
   }
@@ -43,7 +44,7 @@ class LedgerLockIT {
           .hasMessageContainingAll("another agent already uses", path, "another state-dir");
     }
     // That somebody reads the file does not let others in.
-    Files.readAllBytes(directory.resolve("state/ledger.mv.db"));
+    Files.readAllBytes(directory.resolve("state/ledger/lock"));
     assertThatThrownBy(() -> open("state")).hasMessageContaining("another agent already uses");
 
     first.destroyForcibly().waitFor();

@@ -11,13 +11,13 @@ import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.JobLedger;
-import io.gpurunner.agent.ledger.LargeLedger;
+import io.gpurunner.agent.ledger.disk.LargeLedger;
 import io.gpurunner.agent.ledger.PendingCallback;
 import io.gpurunner.api.JobId;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -293,7 +293,7 @@ class CallbackOutboxTest {
         _ -> {});
   }
 
-  private void owe(int count, URI callback, Instant endedAt) throws SQLException {
+  private void owe(int count, URI callback, Instant endedAt) throws IOException {
     run.ledger.close();
     LargeLedger.addOwing(directory.resolve("ledger"), count, callback, endedAt);
     run.ledger = JobLedger.open(directory.resolve("ledger"), run.clock);

@@ -179,6 +179,14 @@ final class Index implements AutoCloseable {
     }
   }
 
+  /** The statements that make the tables. */
+  static String script() throws IOException {
+    try (InputStream script = Index.class.getResourceAsStream("index.sql")) {
+      return new String(
+          Objects.requireNonNull(script).readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
   private static final class Building implements Snapshots.Target, AutoCloseable {
     private final LedgerPlace place;
     private @Nullable Index index;
@@ -202,13 +210,6 @@ final class Index implements AutoCloseable {
         index = new Index(place, source, connection, 0);
       } catch (SQLException e) {
         throw new IOException("the index cannot be made: " + firstLine(e), e);
-      }
-    }
-
-    private static String script() throws IOException {
-      try (InputStream script = Index.class.getResourceAsStream("index.sql")) {
-        return new String(
-            Objects.requireNonNull(script).readAllBytes(), StandardCharsets.UTF_8);
       }
     }
 

@@ -4,30 +4,33 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.ledger.disk.Backups;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.sql.Connection;
-import java.sql.Statement;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.flywaydb.core.Flyway;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class LedgerBackupsTest {
+
+
+class BackupsTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
 
   @TempDir Path directory;
@@ -44,13 +47,11 @@ class LedgerBackupsTest {
   void whatAKilledProcessLeftOfACopyIsRemovedBeforeTheNext() throws IOException {
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
       new LedgerStory(ledger, Map.of(), new Random(1)).next();
-      Path left =
-          Files.createDirectories(directory.resolve("backups/ledger-20251231T000000Z.mv.db.part"));
-      Files.writeString(left.resolve("ledger.next.mv.db"), "half of it");
-      LedgerBackups.makeOwn(LedgerPlace.onDisk(database()), T);
-      assertThat(directory.resolve("backups"))
-          .isDirectoryContaining("glob:**.mv.db")
-          .isDirectoryNotContaining("glob:**.part");
+      Path backups = Files.createDirectories(directory.resolve("backups"));
+      Path left = Files.writeString(backups.resolve("ledger-20251231T000000Z-1.part"), "half");
+      ledger.backUpDaily();
+      assertThat(left).doesNotExist();
+      assertThat(backups).isDirectoryContaining("glob:**/ledger-20260101T000000Z-1");
     }
   }
 
@@ -72,7 +73,7 @@ class LedgerBackupsTest {
                   story.next();
                 }
               });
-      LedgerBackups.Copied copied = LedgerBackups.copy(database(), copy);
+      Backups.Copied copied = Backups.copy(database(), copy);
       assertThat(copied.bytes()).isEqualTo(Files.size(copy));
       enough.set(true);
       writer.join();
@@ -82,12 +83,12 @@ class LedgerBackupsTest {
       assertThat(copied.jobs()).isGreaterThanOrEqualTo(before.size());
       assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(copy)))
           .isEqualTo("rw-------");
-      assertThatThrownBy(() -> LedgerBackups.copy(database(), copy))
+      assertThatThrownBy(() -> Backups.copy(database(), copy))
           .hasMessageContaining("is there already");
-      assertThatThrownBy(() -> LedgerBackups.restore(database(), copy, T))
+      assertThatThrownBy(() -> Backups.restore(database(), copy, T))
           .hasMessageContaining("another agent already uses");
     }
-    LedgerBackups.restore(database(), copy, T);
+    Backups.restore(database(), copy, T);
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
       Map<JobId, Job> restored = LedgerStory.jobsOf(ledger);
       assertThat(restored.keySet()).containsAll(before.keySet());
@@ -97,8 +98,8 @@ class LedgerBackupsTest {
                   .isGreaterThanOrEqualTo(before.getOrDefault(id, job).version()));
       new LedgerStory(ledger, Map.of(), new Random(2)).next();
     }
-    assertThat(directory.resolve("ledger.replaced-20260101T000000Z.mv.db")).exists();
-    assertThat(directory).isDirectoryNotContaining("glob:**.{part,next}*");
+    assertThat(directory.resolve("ledger.replaced-20260101T000000Z")).isNotEmptyDirectory();
+    assertThat(database()).isDirectoryNotContaining("glob:**.part");
   }
 
   @Test
@@ -113,15 +114,16 @@ class LedgerBackupsTest {
       ledger.backUpDaily();
       story.next();
     }
-    Path file = directory.resolve("ledger.mv.db");
-    byte[] whole = Files.readAllBytes(file);
-    Files.write(file, Arrays.copyOf(whole, whole.length / 2));
-    Files.delete(directory.resolve("ledger.journal")); // which would make up for it
-    Path backup = directory.resolve("backups/ledger-20260101T000000Z-1.mv.db");
+    Path segment = database().resolve("journal-0000000000000001");
+    byte[] whole = Files.readAllBytes(segment);
+    Files.write(segment, Arrays.copyOf(whole, whole.length / 2));
+    Path backup = directory.resolve("backups/ledger-20260101T000000Z-1");
     assertThatThrownBy(() -> open(LedgerStory.CLOCK))
         .hasMessageContainingAll(
-            file.toString(), "made at 2026-01-01T00:00:00Z", "gpurunner restore " + backup);
-    LedgerBackups.restore(database(), backup, T);
+            segment.getFileName().toString(),
+            "made at 2026-01-01T00:00:00Z",
+            "gpurunner restore " + backup);
+    Backups.restore(database(), backup, T);
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(kept);
     }
@@ -131,9 +133,9 @@ class LedgerBackupsTest {
   void whatIsNoCopyIsNotPutInPlace() throws IOException {
     open(LedgerStory.CLOCK).close();
     Path other = Files.writeString(directory.resolve("other"), "not a ledger");
-    assertThatThrownBy(() -> LedgerBackups.restore(database(), other, T))
+    assertThatThrownBy(() -> Backups.restore(database(), other, T))
         .hasMessageContainingAll(other.toString(), "could not be put in the place of");
-    assertThatThrownBy(() -> LedgerBackups.restore(database(), directory.resolve("none"), T))
+    assertThatThrownBy(() -> Backups.restore(database(), directory.resolve("none"), T))
         .hasMessageContaining("none");
     open(LedgerStory.CLOCK).close();
   }
@@ -145,77 +147,25 @@ class LedgerBackupsTest {
     String own;
     Map<JobId, Job> jobs;
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
-      LedgerBackups.copy(database(), small); // with nothing in the journal
+      Backups.copy(database(), small); // with nothing in the journal
       LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
       for (int i = 0; i < 200; i++) {
         story.next();
       }
       jobs = story.jobs();
-      LedgerBackups.copy(database(), asked);
+      Backups.copy(database(), asked);
       ledger.backUpDaily();
-      own = LedgerBackups.list(LedgerPlace.onDisk(database())).getFirst().file().toString();
+      own = newest().toString();
     }
     Instant at = T;
     for (Path copy : List.of(small, asked, Path.of(own))) {
       requireNoShorterOneIsRestored(copy);
       at = at.plusSeconds(1);
-      LedgerBackups.restore(database(), copy, at);
+      Backups.restore(database(), copy, at);
     }
     try (JobLedger ledger = open(LedgerStory.CLOCK)) {
       assertThat(LedgerStory.jobsOf(ledger)).isEqualTo(jobs);
     }
-  }
-
-  /** Else a refusal would name it, and the next would name it again. */
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "update job set state_json = '{' where finished_at is null",
-        "update job set request_json = '[' where finished_at is null",
-        "insert into gpu_lease select 'GPU-of-nobody', id, 0 from job limit 1"
-      })
-  void aLedgerThatAStartWouldRefuseIsNeitherCopiedNorPutInPlace(String damage) throws Exception {
-    try (JobLedger ledger = open(LedgerStory.CLOCK)) {
-      LedgerStory story = new LedgerStory(ledger, Map.of(), new Random(1));
-      for (int i = 0; i < 20; i++) {
-        story.next();
-      }
-    }
-    Path whole = Files.copy(directory.resolve("ledger.mv.db"), directory.resolve("whole"));
-    LedgerPlace place = LedgerPlace.onDisk(database());
-    try (Connection connection = LedgerSchema.source(place, "").getConnection();
-        Statement statement = connection.createStatement()) {
-      assertThat(statement.executeUpdate(damage)).isPositive();
-    }
-    Path damaged = Files.copy(directory.resolve("ledger.mv.db"), directory.resolve("damaged"));
-
-    assertThatThrownBy(() -> LedgerBackups.copy(database(), directory.resolve("copy")))
-        .hasMessageContaining("could not be copied");
-    assertThat(directory.resolve("copy")).doesNotExist();
-    assertThatThrownBy(() -> LedgerBackups.makeOwn(place, T))
-        .hasMessageContaining("could not be copied");
-    assertThat(LedgerBackups.list(place)).isEmpty();
-    assertThatThrownBy(() -> LedgerBackups.restore(database(), damaged, T))
-        .hasMessageContaining("could not be put in the place of");
-    assertThatThrownBy(() -> open(LedgerStory.CLOCK)).hasMessageContaining("cannot be opened");
-
-    LedgerBackups.restore(database(), whole, T);
-    open(LedgerStory.CLOCK).close();
-  }
-
-  @Test
-  void theCopyOfALedgerOfAnOlderFormCanBePutInPlace() {
-    LedgerPlace place = LedgerPlace.onDisk(database());
-    Flyway.configure()
-        .dataSource(LedgerSchema.source(place, ""))
-        .locations("classpath:db/migration")
-        .target("1")
-        .load()
-        .migrate();
-    open(LedgerStory.CLOCK).close();
-    String copy = LedgerBackups.list(place).getFirst().file().toString();
-    LedgerBackups.restore(database(), Path.of(copy), T);
-    open(LedgerStory.CLOCK).close();
   }
 
   private void requireNoShorterOneIsRestored(Path copy) throws IOException {
@@ -223,8 +173,8 @@ class LedgerBackupsTest {
     Path cut = directory.resolve("cut");
     for (int length = 0; length < whole.length; length += 2_048) {
       Files.write(cut, Arrays.copyOf(whole, length));
-      assertThatThrownBy(() -> LedgerBackups.restore(database(), cut, T))
-          .hasMessageContainingAll(cut.toString(), "cut short", "another one");
+      assertThatThrownBy(() -> Backups.restore(database(), cut, T))
+          .hasMessageContainingAll(cut.toString(), "could not be put in the place of");
     }
   }
 
@@ -251,24 +201,34 @@ class LedgerBackupsTest {
 
   private void requireMade(Instant at) {
     Clock clock = Clock.fixed(at, ZoneOffset.UTC);
-    LedgerPlace place = LedgerPlace.onDisk(database());
     try (JobLedger ledger = open(clock)) {
-      long before = newest(place).number();
+      long before = numberOf(newest());
       ledger.backUpDaily();
-      assertThat(newest(place).number()).isEqualTo(before + 1);
-      assertThat(newest(place).at()).isEqualTo(at);
-      assertThat(LedgerBackups.remedy(place)).contains(newest(place).file().toString());
+      assertThat(numberOf(newest())).isEqualTo(before + 1);
+      assertThat(Backups.remedy(database()))
+          .contains("made at " + at, "gpurunner restore " + newest());
     }
     requireNoneIsDue(at);
   }
 
   private void requireNoneIsDue(Instant at) {
-    assertThat(LedgerBackups.isDue(LedgerPlace.onDisk(database()), Duration.ofDays(1), at))
-        .isFalse();
+    Path before = newest();
+    try (JobLedger ledger = open(Clock.fixed(at, ZoneOffset.UTC))) {
+      ledger.backUpDaily();
+    }
+    assertThat(newest()).isEqualTo(before);
   }
 
-  private static LedgerBackups.Backup newest(LedgerPlace place) {
-    return LedgerBackups.list(place).getFirst();
+  private Path newest() {
+    try (Stream<Path> files = Files.list(directory.resolve("backups"))) {
+      return files.max(Comparator.comparingLong(BackupsTest::numberOf)).orElseThrow();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static long numberOf(Path backup) {
+    return Long.parseLong(backup.toString().replaceFirst(".*-", ""));
   }
 
   @Test
@@ -282,13 +242,13 @@ class LedgerBackupsTest {
     try (var backups = Files.list(directory.resolve("backups"))) {
       assertThat(backups.map(file -> file.getFileName().toString()).sorted())
           .containsExactly(
-              "ledger-20260104T000000Z-4.mv.db",
-              "ledger-20260105T000000Z-5.mv.db",
-              "ledger-20260106T000000Z-6.mv.db",
-              "ledger-20260107T000000Z-7.mv.db",
-              "ledger-20260108T000000Z-8.mv.db",
-              "ledger-20260109T000000Z-9.mv.db",
-              "ledger-20260110T000000Z-10.mv.db");
+              "ledger-20260104T000000Z-4",
+              "ledger-20260105T000000Z-5",
+              "ledger-20260106T000000Z-6",
+              "ledger-20260107T000000Z-7",
+              "ledger-20260108T000000Z-8",
+              "ledger-20260109T000000Z-9",
+              "ledger-20260110T000000Z-10");
     }
     requireBackupsAreTheAgentsOwn();
   }

@@ -1,11 +1,10 @@
-package io.gpurunner.agent.ledger;
+package io.gpurunner.agent.ledger.commit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.SQLException;
+import io.gpurunner.agent.ledger.LedgerException;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -33,17 +32,14 @@ class CommitThreadTest {
   private CommitThread commits;
 
   @BeforeEach
-  void make() throws SQLException {
-    group.connection = DriverManager.getConnection("jdbc:h2:mem:");
-    group.connection.setAutoCommit(false);
+  void make() {
     commits = new CommitThread(group);
   }
 
   @AfterEach
-  void close() throws SQLException {
+  void close() {
     held.complete(true);
     commits.close();
-    group.connection.close();
   }
 
   @Test
@@ -68,55 +64,6 @@ class CommitThreadTest {
   }
 
   @Test
-  void aFailedSyncIsToldAndTheNextGroupGoesOn() {
-    group.onCommit =
-        () -> {
-          throw new SQLException("no space left on device");
-        };
-    assertFailed("no space left on device");
-    assertThat(group.recovered).hasValue(2);
-    assertThat(group.published).hasValue(0);
-    group.onCommit = () -> {};
-    assertThat(commits.commit(() -> "next")).isEqualTo("next");
-  }
-
-  @Test
-  void aGroupThatFailsOnceIsWrittenAgain() {
-    group.onCommit =
-        () -> {
-          group.onCommit = () -> {};
-          throw new SQLException("the database was closed");
-        };
-    AtomicInteger runs = new AtomicInteger();
-    assertThat(commits.commit(runs::incrementAndGet)).isEqualTo(2);
-    assertThat(group.published).hasValue(1);
-  }
-
-  @Test
-  void aGroupFoundOnDiskAfterItsSyncFailedStands() {
-    group.onCommit =
-        () -> {
-          throw new SQLException("the answer was lost");
-        };
-    group.onDiskAfterAll = true;
-    assertThat(commits.commit(() -> "there")).isEqualTo("there");
-    assertThat(group.published).hasValue(1);
-  }
-
-  @Test
-  void aGroupBeforeThatIsFoundOnDiskIsNotTakenForThisOne() {
-    group.onBegin =
-        () -> {
-          group.onBegin = () -> {};
-          throw new SQLException("the file was opened, and could not be synced");
-        };
-    group.onDiskAfterAll = true;
-    AtomicInteger runs = new AtomicInteger();
-    assertThat(commits.commit(runs::incrementAndGet)).isEqualTo(1);
-    assertThat(group.published).as("the group before, and this one").hasValue(2);
-  }
-
-  @Test
   void anErrorInTheWorkIsToldToo() {
     assertThatThrownBy(
             () ->
@@ -130,19 +77,13 @@ class CommitThreadTest {
   }
 
   @Test
-  void aConnectionThatIsGoneIsTold() throws SQLException {
-    group.connection.close();
-    assertFailed("closed");
-  }
-
-  @Test
-  void aFailedRecoveryIsToldLikeTheFailureItself() {
+  void aGroupThatFailsIsToldAndTheNextGoesOn() {
     group.onCommit =
         () -> {
-          throw new SQLException("disk is gone");
+          throw new IOException("disk is gone");
         };
-    group.recoveryFails = true;
     assertRefused(LedgerException.Kind.UNKNOWN, "disk is gone");
+    assertThat(group.published).hasValue(0);
     assertThat(commits.fault()).get().asString().contains("disk is gone");
     group.onCommit = () -> {};
     assertThat(commits.commit(() -> "next")).isEqualTo("next");
@@ -233,10 +174,6 @@ class CommitThreadTest {
     assertThat(syncing.join()).isTrue();
   }
 
-  private void assertFailed(String words) {
-    assertRefused(LedgerException.Kind.FAILED, words);
-  }
-
   private void assertRefused(LedgerException.Kind kind, String words) {
     ThrowingCallable call = () -> commits.commit(() -> "lost");
     assertThatThrownBy(call)
@@ -245,31 +182,17 @@ class CommitThreadTest {
   }
 
   private interface Sync {
-    void run() throws SQLException;
+    void run() throws IOException;
   }
 
   private static final class ScriptedGroup implements GroupCommit.Group {
     final AtomicInteger committed = new AtomicInteger();
     final AtomicInteger published = new AtomicInteger();
-    final AtomicInteger recovered = new AtomicInteger();
-    volatile Sync onBegin = () -> {};
     volatile Sync onCommit = () -> {};
-    volatile boolean onDiskAfterAll;
-    volatile boolean recoveryFails;
     volatile boolean publishFails;
 
-    @SuppressWarnings("NullAway.Init") // set before each test
-    volatile Connection connection;
-
     @Override
-    public Connection begin() {
-      try {
-        onBegin.run();
-      } catch (SQLException e) {
-        throw LedgerException.failed(new IllegalStateException(e));
-      }
-      return connection;
-    }
+    public void begin() {}
 
     @Override
     public void undoLast() {}
@@ -278,7 +201,7 @@ class CommitThreadTest {
     public void keepLast() {}
 
     @Override
-    public void commit() throws SQLException {
+    public void record() throws IOException {
       onCommit.run();
       committed.incrementAndGet();
     }
@@ -292,22 +215,10 @@ class CommitThreadTest {
     }
 
     @Override
-    public boolean recover() {
-      recovered.incrementAndGet();
-      if (recoveryFails) {
-        throw new IllegalStateException("planted");
-      }
-      return onDiskAfterAll;
-    }
-
-    @Override
     public void rest() {
       if (publishFails) {
         throw new IllegalStateException("planted");
       }
     }
-
-    @Override
-    public void idle() {}
   }
 }

@@ -1,4 +1,4 @@
-package io.gpurunner.agent.ledger;
+package io.gpurunner.agent.ledger.disk;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -18,7 +18,7 @@ import java.util.stream.StreamSupport;
  * All statements of the ledger, as they stand in its compiled classes: a new one is among them
  * without anybody adding it to a list. Stateless.
  */
-final class LedgerStatements {
+final class IndexStatements {
   private static final Pattern STATEMENT =
       Pattern.compile("(select|insert|update|delete|merge|with) .*", Pattern.DOTALL);
 
@@ -29,7 +29,7 @@ final class LedgerStatements {
   /** Where a text is put together when it is needed, the compiler leaves this in it. */
   private static final String JOINED_LATER = "\u0001";
 
-  private LedgerStatements() {}
+  private IndexStatements() {}
 
   /** Each statement once. */
   static List<String> all() {
@@ -71,11 +71,11 @@ final class LedgerStatements {
   private static Path classes() {
     URI root;
     try {
-      root = JobRows.class.getProtectionDomain().getCodeSource().getLocation().toURI();
+      root = IndexRows.class.getProtectionDomain().getCodeSource().getLocation().toURI();
     } catch (URISyntaxException e) {
       throw new AssertionError("classes are in a directory", e);
     }
-    return Path.of(root).resolve(JobRows.class.getPackageName().replace('.', '/'));
+    return Path.of(root).resolve(IndexRows.class.getPackageName().replace('.', '/'));
   }
 
   private static Stream<String> texts(Path file) {

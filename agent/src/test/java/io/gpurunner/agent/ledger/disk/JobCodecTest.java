@@ -1,9 +1,10 @@
-package io.gpurunner.agent.ledger;
+package io.gpurunner.agent.ledger.disk;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.storage.ArtifactPlace;
+import java.io.IOException;
 import java.net.URI;
 import java.time.Instant;
 import java.util.Optional;
@@ -25,19 +26,19 @@ class JobCodecTest {
 
   @ParameterizedTest
   @MethodSource("places")
-  void thePlaceOfArtifactsIsReadBack(ArtifactPlace place) {
+  void thePlaceOfArtifactsIsReadBack(ArtifactPlace place) throws IOException {
     JobState state =
         new JobState.Succeeded(T, Optional.of(T), Optional.of("model.zip"), Optional.of(place));
-    assertThat(JobCodec.readState(JobCodec.write(state))).isEqualTo(state);
+    assertThat(JobCodec.read(JobCodec.write(state), JobState.class)).isEqualTo(state);
   }
 
   /** Older agents, which knew one store only, wrote it like this. */
   @Test
-  void anOlderSuccessHasNoPlace() {
+  void anOlderSuccessHasNoPlace() throws IOException {
     String older =
         """
         {"state":"SUCCEEDED","finishedAt":"2026-01-01T00:00:00Z","startedAt":"2026-01-01T00:00:00Z","artifact":"model.zip"}""";
-    assertThat(JobCodec.readState(older))
+    assertThat(JobCodec.read(older, JobState.class))
         .isEqualTo(
             new JobState.Succeeded(T, Optional.of(T), Optional.of("model.zip"), Optional.empty()));
   }

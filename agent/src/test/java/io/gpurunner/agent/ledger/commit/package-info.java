@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.ledger.commit;
+
+import org.jspecify.annotations.NullMarked;

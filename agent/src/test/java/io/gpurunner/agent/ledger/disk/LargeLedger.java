@@ -1,0 +1,107 @@
+package io.gpurunner.agent.ledger.disk;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
+import io.gpurunner.agent.job.JobHistory;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.JobId;
+import io.gpurunner.storage.ArtifactPlace;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/** Ledgers with very many jobs, made in bulk. Stateless. */
+public final class LargeLedger {
+  /** Each user has a fiftieth. */
+  private static final List<String> ROWS =
+      List.of(
+          "insert into job (sequence, id, owner, version, created_at, finished_at, state, files,"
+              + " request, source, idempotency_key, digest, lines, owed)"
+              + " select x, 'ai' || x, 'user-' || mod(x, 50), 11, x,"
+              + " case when mod(x, 5000) = 0 then null else x end, '{}',"
+              + " case when mod(x, 10) = 0 then 'KEPT' else 'SWEPT' end, '{}', '{}',"
+              + " 'key-' || x, 'digest', '[]', mod(x, 5000) < 3 from system_range(1, %1$d)",
+          "insert into job_count (owner, jobs)"
+              + " select 'user-' || x, %1$d / 50 from system_range(0, 49)",
+          "insert into applied (form, ledger, number) values (1, 'large', 1)");
+
+  private LargeLedger() {}
+
+  /** Fills an empty index: nine in ten jobs are swept, a few live, a few callbacks owed. */
+  static void fill(Connection connection, int jobs) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      for (String rows : ROWS) {
+        statement.executeUpdate(rows.formatted(jobs));
+      }
+    }
+  }
+
+  /**
+   * Adds jobs that succeeded, whose callbacks are due.
+   *
+   * @param directory a ledger that nobody has open
+   */
+  public static void addOwing(Path directory, int count, URI callback, Instant endedAt)
+      throws IOException {
+    Path copy = Files.createTempDirectory("owing").resolve("copy");
+    Backups.copy(directory, copy);
+    LedgerPlace place = LedgerPlace.onDisk(copy.getParent());
+    Path larger = copy.resolveSibling("larger");
+    Snapshot.Header header = Snapshot.header(place.file("copy"));
+    try (Snapshot.Writer writer =
+        new Snapshot.Writer(place.create(place.file("larger")), header)) {
+      long[] last = {0};
+      Snapshot.read(
+          place.file("copy"),
+          record -> {
+            writer.write(record);
+            last[0] = record.job().sequence();
+          });
+      for (int i = 1; i <= count; i++) {
+        writer.write(owing(last[0] + i, callback, endedAt));
+      }
+      writer.end();
+    }
+    Backups.restore(directory, larger, endedAt);
+  }
+
+  private static JobRecord owing(long sequence, URI callback, Instant endedAt) {
+    Job job =
+        new Job(
+            JobId.random(),
+            "ann",
+            sequence,
+            11,
+            endedAt,
+            Requests.simple().callback(callback).build(),
+            new JobState.Succeeded(
+                endedAt,
+                Optional.of(endedAt),
+                Optional.of("model.zip"),
+                Optional.of(new ArtifactPlace.Local())),
+            Optional.empty(),
+            JobFiles.KEPT);
+    return new JobRecord(
+        job,
+        "{}",
+        Optional.empty(),
+        List.of(new JobHistory.Line(endedAt, "submitted", "submitted by ann")),
+        Optional.of(
+            new CallbackRecord(
+                UUID.randomUUID().toString(),
+                true,
+                CallbackRecord.Status.PENDING,
+                0,
+                Optional.empty(),
+                endedAt)));
+  }
+}

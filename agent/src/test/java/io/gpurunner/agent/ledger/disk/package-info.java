@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.ledger.disk;
+
+import org.jspecify.annotations.NullMarked;
