@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobId;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -45,10 +46,16 @@ class CutDiskTest {
         JobLedger ledger = open(disk)) {
       disk.lieAboutSyncs();
       Job answered = new LedgerStory(ledger, Map.of(), new Random(1)).next().job().orElseThrow();
-      try (CutDisk left = disk.afterWorstCut(disk.stepCount());
-          JobLedger found = open(left)) {
-        assertThat(found.find(answered.id())).isEmpty();
-      }
+      assertThat(holdsAfterWorstCut(disk, answered.id())).isFalse();
+    }
+  }
+
+  private static boolean holdsAfterWorstCut(CutDisk disk, JobId id) {
+    try (CutDisk left = disk.afterWorstCut(disk.stepCount());
+        JobLedger found = open(left)) {
+      return found.find(id).isPresent();
+    } catch (LedgerException refused) {
+      return false;
     }
   }
 

@@ -37,6 +37,7 @@ final class IndexFeed implements AutoCloseable {
   private final LedgerPlace place;
   private final String ledger;
   private final String boot;
+  private final Reserve reserve;
   private final Consumer<Collection<Change>> listener;
   private Optional<Thread> thread = Optional.empty();
 
@@ -58,7 +59,9 @@ final class IndexFeed implements AutoCloseable {
       String ledger,
       String boot,
       long recorded,
+      Reserve reserve,
       Consumer<Collection<Change>> listener) {
+    this.reserve = reserve;
     this.place = place;
     this.ledger = ledger;
     this.boot = boot;
@@ -71,6 +74,7 @@ final class IndexFeed implements AutoCloseable {
    *
    * @param boot the boot of this machine
    * @param recorded the number of the newest group
+   * @param reserve is given up where the disk has no room for the index
    * @param listener hears which changes are in the index
    */
   static IndexFeed open(
@@ -78,9 +82,10 @@ final class IndexFeed implements AutoCloseable {
       String ledger,
       String boot,
       long recorded,
+      Reserve reserve,
       Consumer<Collection<Change>> listener)
       throws IOException {
-    IndexFeed feed = new IndexFeed(place, ledger, boot, recorded, listener);
+    IndexFeed feed = new IndexFeed(place, ledger, boot, recorded, reserve, listener);
     feed.index = Optional.of(feed.openOrBuild(recorded));
     return feed;
   }
@@ -92,7 +97,11 @@ final class IndexFeed implements AutoCloseable {
 
   private Index openOrBuild(long upTo) throws IOException {
     Optional<Index> opened = tryOpen(upTo);
-    return opened.isPresent() ? opened.get() : build(upTo);
+    if (opened.isPresent()) {
+      return opened.get();
+    }
+    reserve.giveUpWhereFull();
+    return build(upTo);
   }
 
   private Optional<Index> tryOpen(long upTo) {
@@ -207,6 +216,7 @@ final class IndexFeed implements AutoCloseable {
   }
 
   private synchronized void giveUp(Map<JobId, Change> taken, Exception e) {
+    reserve.giveUpWhereFull();
     index.ifPresent(Index::close);
     index = Optional.empty();
     fault = Optional.of(String.valueOf(e.getMessage()));

@@ -43,16 +43,19 @@ public final class LedgerDisk implements LedgerStore {
   private final LedgerLock lock;
   private final Journal journal;
   private final IndexFeed feed;
+  private final Reserve reserve;
   private final Semaphore bell = new Semaphore(0);
   private Optional<Thread> tidying = Optional.empty();
   private volatile boolean closing;
   private volatile Optional<String> fault = Optional.empty();
 
-  private LedgerDisk(LedgerPlace place, LedgerLock lock, Journal journal, IndexFeed feed) {
+  private LedgerDisk(
+      LedgerPlace place, LedgerLock lock, Journal journal, IndexFeed feed, Reserve reserve) {
     this.place = place;
     this.lock = lock;
     this.journal = journal;
     this.feed = feed;
+    this.reserve = reserve;
   }
 
   /**
@@ -74,11 +77,13 @@ public final class LedgerDisk implements LedgerStore {
     try {
       if (Backups.isEmpty(place)) {
         Backups.requireNew(place);
+        Snapshots.makeFirst(place, UUID.randomUUID().toString());
       }
       Journal journal = openJournal(place, segmentBytes);
-      IndexFeed feed = 
-          IndexFeed.open(place, journal.ledger(), boot, journal.last(), listener);
-      LedgerDisk opened = new LedgerDisk(place, lock, journal, feed);
+      Reserve reserve = new Reserve(place, segmentBytes);
+      IndexFeed feed =
+          IndexFeed.open(place, journal.ledger(), boot, journal.last(), reserve, listener);
+      LedgerDisk opened = new LedgerDisk(place, lock, journal, feed, reserve);
       opened.takeSpare();
       return opened;
     } catch (IOException | RuntimeException e) {
@@ -89,12 +94,20 @@ public final class LedgerDisk implements LedgerStore {
 
   private static Journal openJournal(LedgerPlace place, int segmentBytes) throws IOException {
     List<Long> snapshots = Snapshots.numbers(place);
-    if (snapshots.isEmpty()) {
-      return Journal.open(place, segmentBytes, UUID.randomUUID().toString(), 0);
+    return Journal.open(place, segmentBytes, nameOf(place, snapshots), snapshots.getLast());
+  }
+
+  /** The name of the ledger, from the newest snapshot whose beginning can be read. */
+  private static String nameOf(LedgerPlace place, List<Long> snapshots) throws IOException {
+    IOException unreadable = new IOException("no snapshot of it can be read");
+    for (long number : snapshots.reversed()) {
+      try {
+        return Snapshot.header(Snapshots.file(place, number)).ledger();
+      } catch (IOException e) {
+        unreadable.addSuppressed(e);
+      }
     }
-    long newest = snapshots.getLast();
-    String ledger = Snapshot.header(Snapshots.file(place, newest)).ledger();
-    return Journal.open(place, segmentBytes, ledger, newest);
+    throw unreadable;
   }
 
   /** Lets the index follow, and sees to the files, on threads of their own. */
@@ -142,6 +155,7 @@ public final class LedgerDisk implements LedgerStore {
 
   @Override
   public void takeSpare() {
+    reserve.takeWhereRoom();
     try {
       journal.makeSpare();
       fault = Optional.empty();
@@ -176,7 +190,7 @@ public final class LedgerDisk implements LedgerStore {
 
   @Override
   public Optional<String> fault() {
-    return fault.or(feed::fault);
+    return fault.or(feed::fault).or(reserve::fault);
   }
 
   @Override

@@ -90,6 +90,17 @@ final class Snapshots {
     }
   }
 
+  /** Writes the snapshot of a new ledger, which has nothing in it. */
+  static void makeFirst(LedgerPlace place, String ledger) throws IOException {
+    FilePath file = file(place, 0);
+    FilePath part = place.file(file.getName() + PART);
+    Snapshot.Header header = new Snapshot.Header(Journal.FORM, ledger, 0);
+    try (Snapshot.Writer writer = new Snapshot.Writer(place.create(part), header)) {
+      writer.end();
+    }
+    place.rename(part, file);
+  }
+
   /**
    * Writes a snapshot up to that group. The one that it was made of is kept, and all others go: what
    * is newer than that one is damaged.

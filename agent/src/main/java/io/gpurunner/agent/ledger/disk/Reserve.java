@@ -1,0 +1,95 @@
+package io.gpurunner.agent.ledger.disk;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.Optional;
+import java.util.Random;
+import org.h2.store.fs.FilePath;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Room on the ledger's disk that is given up when the index can no longer be written for lack of
+ * it, so that the ends of jobs can be asked for on a disk that somebody else has filled. No job is
+ * taken until it is there again. Thread-safe.
+ */
+final class Reserve {
+  private static final String NAME = "reserve";
+
+  /** The reserve is taken again where so many times its length is free on the disk. */
+  private static final int ROOM = 8;
+
+  private static final Logger log = LoggerFactory.getLogger(Reserve.class);
+
+  private final LedgerPlace place;
+  private final int bytes;
+  private boolean held;
+
+  /**
+   * @param bytes its length; the index grows by some 24 kB each time it is written, once for many
+   *     jobs
+   */
+  Reserve(LedgerPlace place, int bytes) {
+    this.place = place;
+    this.bytes = bytes;
+    this.held = file().size() == bytes;
+  }
+
+  private FilePath file() {
+    return place.file(NAME);
+  }
+
+  /** Gives it up where the disk is full. */
+  synchronized void giveUpWhereFull() {
+    if (held && freeBytes() < roomBytes()) {
+      held = false;
+      try {
+        place.delete(file());
+        log.warn("the disk of {} is full: its reserve is given up", place.directory());
+      } catch (IOException e) {
+        log.warn("the reserve cannot be removed: {}", e.getMessage());
+      }
+    }
+  }
+
+  /** Takes it where there is room. */
+  synchronized void takeWhereRoom() {
+    if (held || freeBytes() < roomBytes()) {
+      return;
+    }
+    try (FileChannel channel = place.create(file())) {
+      byte[] noise = new byte[bytes]; // not zeroes, which some file systems do not store
+      new Random(1).nextBytes(noise);
+      LedgerPlace.write(channel, ByteBuffer.wrap(noise), 0);
+      held = true;
+    } catch (IOException e) {
+      log.warn("the reserve cannot be written: {}", e.getMessage());
+    }
+  }
+
+  /** Why no job can be taken; empty where it is there. */
+  synchronized Optional<String> fault() {
+    return held
+        ? Optional.empty()
+        : Optional.of(
+            "the disk of "
+                + place.directory()
+                + " is full, and what was kept for the ends of jobs is in use; free "
+                + roomBytes() / 1_000_000
+                + " MB on it");
+  }
+
+  private long roomBytes() {
+    return (long) ROOM * bytes;
+  }
+
+  private long freeBytes() {
+    try {
+      return place.freeBytes();
+    } catch (IOException e) {
+      log.warn("how much of the ledger's disk is free is not known: {}", e.getMessage());
+      return 0;
+    }
+  }
+}
