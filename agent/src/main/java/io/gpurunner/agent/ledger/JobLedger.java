@@ -470,8 +470,8 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * A job that was read from the file, as it is on disk: the file tells changes that are committed
-   * and not yet synced.
+   * Returns a job that was read from the file as it is on disk. The file also shows changes that
+   * are not synced yet.
    */
   private Job onDisk(Job read) {
     return findLive(read.id()).orElseGet(() -> changes.before(read.id()).orElse(read));
@@ -666,7 +666,7 @@ public final class JobLedger implements AutoCloseable {
     private final Map<JobId, Job> kept = new LinkedHashMap<>();
     private final Map<JobId, Job> last = new LinkedHashMap<>();
 
-    /** Those that had ended, as they are on disk, until the next group of commits is there. */
+    /** Ended jobs that the group changes, as they were before it. Emptied once it is on disk. */
     private final Map<JobId, Job> before = new ConcurrentHashMap<>();
 
     /** Lengths of the requests of new jobs. */
@@ -697,8 +697,8 @@ public final class JobLedger implements AutoCloseable {
     }
 
     /**
-     * A job that had ended and is changed now, as it is on disk. To be asked after the file was
-     * read: what the file told before that may not be on disk yet. Thread-safe.
+     * Finds an ended job that is being changed, as it is on disk. Call this after reading the file,
+     * because the file already shows the change. Thread-safe.
      */
     Optional<Job> before(JobId id) {
       return Optional.ofNullable(before.get(id));
