@@ -234,10 +234,14 @@ final class Endpoints {
         request,
         caller -> {
           List<FieldError> wrong = new ArrayList<>();
-          int page = PageQuery.number(request, "current", 1, ApiLimits.MAX_PAGE, wrong);
+          int page = PageQuery.number(request.params(), "current", 1, ApiLimits.MAX_PAGE, wrong);
           int size =
               PageQuery.number(
-                  request, "size", ApiLimits.DEFAULT_PAGE_SIZE, ApiLimits.MAX_PAGE_SIZE, wrong);
+                  request.params(),
+                  "size",
+                  ApiLimits.DEFAULT_PAGE_SIZE,
+                  ApiLimits.MAX_PAGE_SIZE,
+                  wrong);
           if (!wrong.isEmpty()) {
             throw badRequest(new JobRequestParser.Result.Rejected(wrong).message());
           }

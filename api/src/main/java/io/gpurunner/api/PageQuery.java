@@ -1,6 +1,6 @@
 package io.gpurunner.api;
 
-import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.MultiMap;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -16,9 +16,8 @@ final class PageQuery {
    *
    * @param wrong takes what is wrong with it
    */
-  static int number(
-      HttpServerRequest request, String name, int absent, int max, List<FieldError> wrong) {
-    List<String> values = request.params().getAll(name);
+  static int number(MultiMap query, String name, int absent, int max, List<FieldError> wrong) {
+    List<String> values = query.getAll(name);
     if (values.isEmpty()) {
       return absent;
     }

@@ -26,6 +26,12 @@ final class ByteRangeTest {
     assertThat(ByteRange.of(Optional.of(header), 100)).isEqualTo(new ByteRange.Part(first, length));
   }
 
+  @Test
+  void knowsTheLastByteOfAPart() {
+    assertThat(new ByteRange.Part(10, 1).last()).isEqualTo(10);
+    assertThat(new ByteRange.Part(10, 5).last()).isEqualTo(14);
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
@@ -126,6 +127,98 @@ final class ConfigFileTest {
                 + " /");
     assertThat(ConfigFile.parse("f", "store: {url-expiry: 8d}").store().urlExpiry())
         .isEqualTo(Duration.ofDays(8));
+  }
+
+  /** An unknown key is fatal in every section of the file. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "%s",
+        "http: {%s}",
+        "http: {tls: {certificate: /etc/hosts, key: /etc/hosts, %s}}",
+        "auth: {%s}",
+        "gpu: {%s}",
+        "docker: {%s}",
+        "jobs: {%s}",
+        "volumes: {%s}",
+        "library: {%s}",
+        "store: {%s}",
+        "store: {s3: {%s}}",
+        "callbacks: {%s}"
+      })
+  void noSectionTakesAnUnknownKey(String yaml) {
+    assertThat(errors(yaml.formatted("zzzzzzzz: 1")))
+        .singleElement()
+        .asString()
+        .contains("zzzzzzzz: unknown key; accepted: ");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ab,ab,0",
+    "ab,ba,1",
+    "abc,acb,1",
+    "a,'',1",
+    "'',abcd,4",
+    "kitten,sitting,3",
+    "port,prot,1",
+    "abcd,badc,2",
+    "host,hosts,1",
+    "ca,abc,3"
+  })
+  void lettersThatDiffer(String left, String right, int distance) {
+    assertThat(Findings.distance(left, right)).isEqualTo(distance);
+    assertThat(Findings.distance(right, left)).isEqualTo(distance);
+  }
+
+  @Test
+  void theLargestThatIsAcceptedIs() throws IOException {
+    ValueForm<Integer> number = ValueForms.wholeNumber(3, 5);
+    assertThat(number.reader().read("3")).isEqualTo(3);
+    assertThat(number.reader().read("5")).isEqualTo(5);
+    assertThat(catchThrowable(() -> number.reader().read("2")))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThat(catchThrowable(() -> number.reader().read("6")))
+        .isInstanceOf(IllegalArgumentException.class);
+    Path full = Files.writeString(directory.resolve("full.yaml"), "#".repeat(262_144));
+    assertThat(ConfigFile.load(full)).isEqualTo(AgentConfig.defaults());
+    String deep = "gpu: {simulated: " + "[".repeat(14) + "]".repeat(14) + "}";
+    assertThat(errors(deep)).singleElement().asString().doesNotContain("nested deeper");
+    assertThat(errors("gpu: {simulated: [" + "'?', ".repeat(100) + "]}"))
+        .hasSize(100)
+        .noneMatch(error -> error.contains("more errors"));
+    assertThat(Section.shown("x".repeat(80))).isEqualTo("x".repeat(80));
+    assertThat(Section.shown("x".repeat(81))).isEqualTo("x".repeat(80) + "…");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0,0s",
+    "1,1s",
+    "59,59s",
+    "60,1m",
+    "90,90s",
+    "3600,1h",
+    "5400,90m",
+    "86400,1d",
+    "90000,25h"
+  })
+  void durationsAreWrittenInTheLargestUnitThatKeepsThemWhole(long seconds, String written) {
+    assertThat(ValueForms.write(Duration.ofSeconds(seconds))).isEqualTo(written);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,1MB",
+    "999,999MB",
+    "1000,1GB",
+    "1500,1500MB",
+    "1000000,1TB",
+    "1500000,1500GB",
+    "3000000,3TB"
+  })
+  void sizesAreWrittenInTheLargestUnitThatKeepsThemWhole(long megabytes, String written) {
+    assertThat(ValueForms.writeMegabytes(megabytes)).isEqualTo(written);
   }
 
   @Test

@@ -221,7 +221,14 @@ final class ContainerSpecsTest {
             () ->
                 ContainerSpecs.build(
                     request, NAME, List.of(), PATHS, Optional.empty(), model, HOST_MEMORY, 0))
-        .isInstanceOf(IllegalArgumentException.class);
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("dataset");
+    assertThatThrownBy(
+            () ->
+                ContainerSpecs.build(
+                    request, NAME, List.of(), PATHS, dataset, Optional.empty(), HOST_MEMORY, 0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("pretrained model");
   }
 
   @Test

@@ -16,6 +16,8 @@ final class ExitCodesTest {
           126 | 126 (the command cannot be executed)
           127 | 127 (command not found)
           128 | 128
+          129 | 129 (killed by SIGHUP)
+          192 | 192 (killed by signal 64)
           137 | 137 (killed by SIGKILL)
           139 | 139 (killed by SIGSEGV, segmentation fault)
           143 | 143 (killed by SIGTERM)

@@ -143,7 +143,7 @@ class JobLedgerTest {
   }
 
   /**
-   * Opens the ledger anew.
+   * Closes the ledger and opens it again.
    *
    * @param question asked for each job that a commit changed, before that may be told
    */

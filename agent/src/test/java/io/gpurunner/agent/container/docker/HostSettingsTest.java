@@ -16,26 +16,38 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** What keeps a job from its host is asked of the engine. */
 final class HostSettingsTest {
   private static HostConfig settings() {
-    ContainerSpec spec =
-        new ContainerSpec(
-            new ContainerName(JobId.random(), 1),
-            "busybox",
-            List.of(),
-            Map.of(),
-            List.of(
-                new ContainerSpec.Mount(Path.of("/jobs/1/model"), "/model", false),
-                new ContainerSpec.Mount(Path.of("/library/set"), "/set", true)),
-            new GpuAttachment.None(),
-            1 << 26,
-            Map.of());
+    ContainerSpec spec = spec();
     EngineDescription engine =
         new EngineDescription("20.10.24", Map.of(), "runc", List.of(), List.of());
     return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine));
+  }
+
+  @Test
+  void aRuntimeIsAskedForOnlyWhereTheGpusNeedOne() {
+    GpuRequest none = new GpuRequest(List.of(), "", Optional.empty());
+    GpuRequest nvidia = new GpuRequest(List.of(), "GPU-a", Optional.of("nvidia"));
+    assertThat(HostSettings.of(spec(), none).getRuntime()).isNull();
+    assertThat(HostSettings.of(spec(), nvidia).getRuntime()).isEqualTo("nvidia");
+  }
+
+  private static ContainerSpec spec() {
+    return new ContainerSpec(
+        new ContainerName(JobId.random(), 1),
+        "busybox",
+        List.of(),
+        Map.of(),
+        List.of(
+            new ContainerSpec.Mount(Path.of("/jobs/1/model"), "/model", false),
+            new ContainerSpec.Mount(Path.of("/library/set"), "/set", true)),
+        new GpuAttachment.None(),
+        1 << 26,
+        Map.of());
   }
 
   @Test
