@@ -32,8 +32,7 @@ final class RestoreCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     try {
-      Backups.Copied restored =
-          Backups.restore(config.load().ledger(), file, Instant.now());
+      Backups.Copied restored = Backups.restore(config.load().ledger(), file, Instant.now());
       spec.commandLine()
           .getOut()
           .printf(

@@ -17,6 +17,7 @@ import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.agent.ledger.disk.LedgerDisk;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
+import io.gpurunner.agent.ledger.disk.Needed;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
@@ -69,10 +70,13 @@ public final class JobLedger implements AutoCloseable {
     this.clock = clock;
     this.disk = disk;
     this.records = records;
-    disk.read(IndexRows::needed)
+    Needed needed = disk.needed();
+    needed
+        .jobs()
         .forEach(record -> records.put(new Change(record.job().id(), Optional.of(record))));
-    long sequence = disk.read(IndexRows::newestSequence);
-    this.recorder = new Recorder(disk, records, ended, clock, ids, watch, listeners, sequence);
+    this.recorder =
+        new Recorder(
+            disk, records, ended, clock, ids, watch, listeners, needed.newestSequence());
     this.commits = committing.apply(recorder);
   }
 
@@ -144,7 +148,18 @@ public final class JobLedger implements AutoCloseable {
     Optional<Entry.Key> key =
         idempotencyKey.flatMap(
             sent -> JobCodec.bodyDigest(source).map(digest -> new Entry.Key(sent, digest)));
+    if (key.isPresent() || request.resumeFrom().isPresent()) {
+      disk.awaitIndex();
+    }
     return commits.commit(() -> recorder.create(caller, request, source, key));
+  }
+
+  /** A commit about a job, which may be one that only the index has. */
+  private <T> T commit(JobId id, Supplier<T> work) {
+    if (records.find(id).isEmpty()) {
+      disk.awaitIndex();
+    }
+    return commits.commit(work);
   }
 
   /**
@@ -153,7 +168,7 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException STALE where it has moved on since; LEASE_TAKEN
    */
   public Job apply(Job decidedOn, JobEvent event) {
-    return commits.commit(() -> recorder.apply(decidedOn, event));
+    return commit(decidedOn.id(), () -> recorder.apply(decidedOn, event));
   }
 
   /**
@@ -163,7 +178,7 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException STALE where the job has moved on
    */
   public void confirm(Job read) {
-    commits.commit(() -> recorder.unmoved(read));
+    commit(read.id(), () -> recorder.unmoved(read));
   }
 
   /**
@@ -172,22 +187,24 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException ABSENT
    */
   public Job requestDeletion(JobId id, String by) {
-    return commits.commit(() -> recorder.requestDeletion(id, by));
+    return commit(id, () -> recorder.requestDeletion(id, by));
   }
 
   /** Adds a line to a job's history. */
   public void note(JobId id, String kind, String message) {
-    commits.commit(() -> recorder.note(id, kind, message));
+    commit(id, () -> recorder.note(id, kind, message));
   }
 
   /** A callback arrived: it is owed no more. */
   public void callbackDelivered(PendingCallback callback, String message) {
-    tried(callback, CallbackRecord.Status.DELIVERED, clock.instant(), "callback-delivered", message);
+    tried(
+        callback, CallbackRecord.Status.DELIVERED, clock.instant(), "callback-delivered", message);
   }
 
   /** A callback is given up. */
   public void callbackAbandoned(PendingCallback callback, String message) {
-    tried(callback, CallbackRecord.Status.ABANDONED, clock.instant(), "callback-abandoned", message);
+    tried(
+        callback, CallbackRecord.Status.ABANDONED, clock.instant(), "callback-abandoned", message);
   }
 
   /** A callback failed and is due again later. */
@@ -202,7 +219,7 @@ public final class JobLedger implements AutoCloseable {
       String kind,
       String message) {
     JobHistory.Line line = new JobHistory.Line(clock.instant(), kind, message);
-    commits.commit(() -> recorder.tried(callback, status, nextTryAt, line));
+    commit(callback.job(), () -> recorder.tried(callback, status, nextTryAt, line));
   }
 
   /** Callbacks that fall due later than some time fall due then. */
@@ -219,12 +236,12 @@ public final class JobLedger implements AutoCloseable {
    *     live again
    */
   public boolean giveFilesUp(JobId id) {
-    return commits.commit(() -> recorder.giveFilesUp(id));
+    return commit(id, () -> recorder.giveFilesUp(id));
   }
 
   /** The files of a finished job were removed by retention. */
   public void swept(JobId id) {
-    commits.commit(() -> recorder.swept(id));
+    commit(id, () -> recorder.swept(id));
   }
 
   /**
@@ -406,7 +423,7 @@ public final class JobLedger implements AutoCloseable {
 
   /** Records nothing; after a failure it shows whether the disk works again. */
   public void probe() {
-    disk.takeSpare();
+    disk.retry();
     try {
       commits.commit(records::load);
     } catch (LedgerException e) {

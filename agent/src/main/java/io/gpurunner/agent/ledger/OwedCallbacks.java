@@ -52,9 +52,7 @@ final class OwedCallbacks {
       Owed owed = Owed.of(record);
       byJob.put(record.job().id(), owed);
       times.merge(owed.dueAt, 1, Integer::sum);
-      byReceiver
-          .computeIfAbsent(owed.callback.receiver(), _ -> new TreeSet<>(BY_TIME))
-          .add(owed);
+      byReceiver.computeIfAbsent(owed.callback.receiver(), _ -> new TreeSet<>(BY_TIME)).add(owed);
     }
   }
 

@@ -6,8 +6,8 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.JobTransitions;
-import io.gpurunner.agent.ledger.commit.GroupCommit;
 import io.gpurunner.agent.ledger.Records.UserKey;
+import io.gpurunner.agent.ledger.commit.GroupCommit;
 import io.gpurunner.agent.ledger.disk.CallbackRecord;
 import io.gpurunner.agent.ledger.disk.Change;
 import io.gpurunner.agent.ledger.disk.Entry;
@@ -80,8 +80,7 @@ final class Recorder implements GroupCommit.Group {
 
   // ---- decisions
 
-  Creation create(
-      Caller caller, JobRequest request, String source, Optional<Entry.Key> key) {
+  Creation create(Caller caller, JobRequest request, String source, Optional<Entry.Key> key) {
     String user = caller.user();
     Optional<Creation> earlier =
         key.flatMap(
@@ -192,7 +191,8 @@ final class Recorder implements GroupCommit.Group {
     boolean leased =
         live()
             .anyMatch(
-                job -> job.state() instanceof JobState.Placed placed && placed.gpus().contains(gpu));
+                job ->
+                    job.state() instanceof JobState.Placed placed && placed.gpus().contains(gpu));
     if (leased) {
       throw new LedgerException(LedgerException.Kind.LEASE_TAKEN, gpu + " is leased already");
     }
@@ -212,6 +212,7 @@ final class Recorder implements GroupCommit.Group {
     draft.add(
         new Entry.Changed(
             after.id(),
+            after.sequence(),
             after.version(),
             after.state(),
             after.deletion(),
@@ -245,7 +246,7 @@ final class Recorder implements GroupCommit.Group {
 
   Job note(JobId id, String kind, String message) {
     JobRecord record = recordOf(id);
-    draft.add(new Entry.Noted(id, line(kind, message)), record);
+    draft.add(new Entry.Noted(id, record.job().sequence(), line(kind, message)), record);
     return record.job();
   }
 
@@ -254,7 +255,10 @@ final class Recorder implements GroupCommit.Group {
    * since.
    */
   JobId tried(
-      PendingCallback callback, CallbackRecord.Status status, Instant nextTryAt, JobHistory.Line line) {
+      PendingCallback callback,
+      CallbackRecord.Status status,
+      Instant nextTryAt,
+      JobHistory.Line line) {
     Optional<JobRecord> record = find(callback.job()).filter(JobRecord::isOwed);
     Optional<CallbackRecord> owed =
         record
@@ -266,7 +270,11 @@ final class Recorder implements GroupCommit.Group {
     if (owed.isPresent()) {
       CallbackRecord next = owed.get().afterTry(status, millis(line.at()), millis(nextTryAt));
       draft.add(
-          new Entry.Tried(callback.job(), next, Optional.of(shortened(line))),
+          new Entry.Tried(
+              callback.job(),
+              record.orElseThrow().job().sequence(),
+              next,
+              Optional.of(shortened(line))),
           record.orElseThrow());
     }
     return callback.job();
@@ -278,7 +286,8 @@ final class Recorder implements GroupCommit.Group {
       JobRecord record = recordOf(id);
       if (record.isOwed()) {
         CallbackRecord sooner = record.callback().orElseThrow().dueAt(limit);
-        draft.add(new Entry.Tried(id, sooner, Optional.empty()), record);
+        draft.add(
+            new Entry.Tried(id, record.job().sequence(), sooner, Optional.empty()), record);
       }
     }
     return latest;
@@ -311,7 +320,7 @@ final class Recorder implements GroupCommit.Group {
     for (JobId id : candidates) {
       Optional<JobRecord> record = find(id);
       if (record.isPresent() && isForgettable(record.get())) {
-        draft.add(new Entry.Forgotten(id), record.get());
+        draft.add(new Entry.Forgotten(id, record.get().job().sequence()), record.get());
         removed++;
       }
     }

@@ -13,9 +13,9 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The jobs in memory, as last recorded: those that have not ended, those whose callback is owed, and
- * those that the index does not have yet as they are now. All others are in the index. Written by
- * the thread that records, and by the one that applies to the index; reading is thread-safe.
+ * The jobs in memory, as last recorded: those that have not ended, those whose callback is owed,
+ * and those that the index does not have yet as they are now. All others are in the index. Written
+ * by the thread that records, and by the one that applies to the index; reading is thread-safe.
  */
 final class Records {
   private final Map<JobId, Change> jobs = new ConcurrentHashMap<>();
@@ -69,13 +69,9 @@ final class Records {
   /** The index has these jobs as they were then. Those that nothing else needs here go. */
   void applied(Collection<Change> changes) {
     for (Change change : changes) {
-      boolean needed =
-          change.record().filter(record -> record.isLive() || record.isOwed()).isPresent();
+      boolean needed = change.record().filter(JobRecord::isNeeded).isPresent();
       if (!needed && jobs.remove(change.id(), change)) {
-        change
-            .record()
-            .flatMap(UserKey::of)
-            .ifPresent(key -> keys.remove(key, change.id()));
+        change.record().flatMap(UserKey::of).ifPresent(key -> keys.remove(key, change.id()));
       }
     }
   }

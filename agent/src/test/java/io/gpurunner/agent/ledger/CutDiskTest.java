@@ -16,8 +16,6 @@ import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-
-
 /** What is answered is synced; and the disk of these tests shows it where something is not. */
 class CutDiskTest {
   private static final int COMMITS = 25;

@@ -23,8 +23,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Kills a process that writes a ledger, again and again, at random points of its life: while it
- * starts, opens, commits, makes a snapshot or closes. The same ledger serves many rounds, so that it
- * grows, has snapshots, and is recovered from what kills before have left. Not thread-safe.
+ * starts, opens, commits, makes a snapshot or closes. The same ledger serves many rounds, so that
+ * it grows, has snapshots, and is recovered from what kills before have left. Not thread-safe.
  */
 final class KillCampaign {
   /** After so many rounds a new file is begun, so that its first moments are met too. */

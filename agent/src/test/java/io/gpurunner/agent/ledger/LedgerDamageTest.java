@@ -93,8 +93,8 @@ class LedgerDamageTest {
     return content;
   }
 
-  private static void damage(
-      Path index, Damage damage, Path older, Path other, Random random) throws IOException {
+  private static void damage(Path index, Damage damage, Path older, Path other, Random random)
+      throws IOException {
     switch (damage) {
       case DELETED -> Files.delete(index);
       case CUT_SHORT -> {

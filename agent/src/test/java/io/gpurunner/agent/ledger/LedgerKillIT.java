@@ -45,8 +45,7 @@ class LedgerKillIT {
         answered.add(create(ledger));
       }
       // Meanwhile, real kills of others.
-      new KillCampaign(directory.resolve("killed-often"))
-          .runUntil(Instant.now().plus(KILLS));
+      new KillCampaign(directory.resolve("killed-often")).runUntil(Instant.now().plus(KILLS));
       for (int i = 0; i < COMMITS_AFTER; i++) {
         answered.add(create(ledger));
         assertAllThere(answered);

@@ -68,9 +68,7 @@ final class LedgerStory {
     static Content of(JobLedger ledger) {
       Map<String, JobId> keys = new HashMap<>();
       records(ledger)
-          .forEach(
-              record ->
-                  record.key().ifPresent(key -> keys.put(key.key(), record.job().id())));
+          .forEach(record -> record.key().ifPresent(key -> keys.put(key.key(), record.job().id())));
       return new Content(
           jobsOf(ledger),
           keys,
@@ -134,9 +132,7 @@ final class LedgerStory {
   }
 
   private static List<JobRecord> records(JobLedger ledger) {
-    return jobsOf(ledger).keySet().stream()
-        .flatMap(id -> ledger.record(id).stream())
-        .toList();
+    return jobsOf(ledger).keySet().stream().flatMap(id -> ledger.record(id).stream()).toList();
   }
 
   private static List<Callback> callbacksOf(JobLedger ledger) {

@@ -12,6 +12,7 @@ import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.agent.ledger.disk.LedgerDisk;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
+import io.gpurunner.agent.ledger.disk.Needed;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
 import java.io.IOException;
@@ -324,6 +325,11 @@ public final class MemoryLedger implements AutoCloseable {
     }
 
     @Override
+    public Needed needed() throws IOException {
+      return disk.needed();
+    }
+
+    @Override
     public void record(List<Entry> entries) throws IOException {
       if (!faults.syncs()) {
         return;
@@ -345,6 +351,11 @@ public final class MemoryLedger implements AutoCloseable {
     }
 
     @Override
+    public void awaitIndex() {
+      disk.awaitIndex();
+    }
+
+    @Override
     public <T> T read(Function<Handle, T> query) throws IOException {
       if (opened) {
         faults.beforeRead();
@@ -358,8 +369,8 @@ public final class MemoryLedger implements AutoCloseable {
     }
 
     @Override
-    public void takeSpare() {
-      disk.takeSpare();
+    public void retry() {
+      disk.retry();
     }
 
     @Override

@@ -37,7 +37,7 @@ final class Campaign {
     this.models = ModelFiles.make(directory);
     this.plant = plant;
     // What the agent logs is told by the stories, and would take longer than all the rest.
-    for (String name : List.of("io.gpurunner", "org.flywaydb", "ROOT")) {
+    for (String name : List.of("io.gpurunner", "ROOT")) {
       ((Logger) LoggerFactory.getLogger(name)).setLevel(Level.OFF);
     }
   }

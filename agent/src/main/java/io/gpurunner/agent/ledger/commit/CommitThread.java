@@ -10,8 +10,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * The one thread that records: all commits that wait when it comes round make a group.
- * Whatever goes wrong, everybody who waits is told. Thread-safe; callers block.
+ * The one thread that records: all commits that wait when it comes round make a group. Whatever
+ * goes wrong, everybody who waits is told. Thread-safe; callers block.
  */
 public final class CommitThread implements Commits {
   /** Commits that may wait; past that, callers are told BUSY. */

@@ -70,8 +70,7 @@ public final class Backups {
     return Journal.firsts(place).isEmpty() && Snapshots.numbers(place).isEmpty();
   }
 
-  private static Copied copy(LedgerPlace from, LedgerPlace to, FilePath target)
-      throws IOException {
+  private static Copied copy(LedgerPlace from, LedgerPlace to, FilePath target) throws IOException {
     FilePath part = to.file(target.getName() + ".part");
     for (int attempt = 1; ; attempt++) {
       try {
@@ -91,10 +90,12 @@ public final class Backups {
   private static Snapshot.Header headerOf(LedgerPlace place) throws IOException {
     List<Long> firsts = Journal.firsts(place);
     if (firsts.isEmpty()) {
-      return Snapshot.header(Snapshots.file(place, Snapshots.numbers(place).getLast()));
+      FilePath newest = Snapshots.file(place, Snapshots.numbers(place).getLast());
+      try (Snapshot snapshot = Snapshot.open(newest)) {
+        return snapshot.header();
+      }
     }
-    Segment.Content newest =
-        Segment.read(place, place.file(Segment.name(firsts.getLast())));
+    Segment.Content newest = Segment.read(place, place.file(Segment.name(firsts.getLast())));
     return new Snapshot.Header(Journal.FORM, newest.header().ledger(), newest.last());
   }
 
@@ -128,8 +129,11 @@ public final class Backups {
     Snapshot.Header header =
         new Snapshot.Header(Journal.FORM, UUID.randomUUID().toString(), number);
     Snapshot.End end;
-    try (Snapshot.Writer writer = new Snapshot.Writer(place.create(part), header)) {
-      Snapshot.read(copy, writer::write);
+    try (Snapshot from = Snapshot.open(copy);
+        Snapshot.Writer writer =
+            new Snapshot.Writer(place.create(part), header, from.end().newest())) {
+      from.readSettled(writer::writeSettled);
+      from.readNeeded(frame -> writer.write(Snapshot.job(frame)));
       end = writer.end();
     } catch (IOException e) {
       place.delete(part);
@@ -157,7 +161,8 @@ public final class Backups {
 
   /** Gives the files second names, so that there is a ledger at every instant. */
   private static void keepReplaced(LedgerPlace place, Instant now) throws IOException {
-    LedgerPlace kept = place.beside(place.directory().getFileName() + ".replaced-" + TIME.format(now));
+    LedgerPlace kept =
+        place.beside(place.directory().getFileName() + ".replaced-" + TIME.format(now));
     if (isEmpty(place) || !place.isOnDisk()) {
       return;
     }
@@ -234,16 +239,17 @@ public final class Backups {
       return match.matches()
           ? Optional.of(
               new Backup(
-                  name,
-                  Long.parseLong(match.group(2)),
-                  TIME.parse(match.group(1), Instant::from)))
+                  name, Long.parseLong(match.group(2)), TIME.parse(match.group(1), Instant::from)))
           : Optional.empty();
     } catch (DateTimeParseException someOther) {
       return Optional.empty();
     }
   }
 
-  /** Where there was a ledger before, a new one must not take its place: it would hand out devices that containers hold. */
+  /**
+   * Where there was a ledger before, a new one must not take its place: it would hand out devices
+   * that containers hold.
+   */
   static void requireNew(LedgerPlace place) throws IOException {
     LedgerPlace jobs = place.beside("jobs");
     if (jobs.names().stream().anyMatch(name -> JobId.parse(name).isPresent())) {

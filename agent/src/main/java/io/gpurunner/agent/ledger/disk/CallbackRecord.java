@@ -55,8 +55,7 @@ public record CallbackRecord(
 
   CallbackRecord superseded() {
     return isOwed()
-        ? new CallbackRecord(
-            deliveryId, success, Status.SUPERSEDED, tries, firstTryAt, nextTryAt)
+        ? new CallbackRecord(deliveryId, success, Status.SUPERSEDED, tries, firstTryAt, nextTryAt)
         : this;
   }
 }

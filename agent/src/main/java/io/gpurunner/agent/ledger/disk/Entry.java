@@ -27,6 +27,9 @@ public sealed interface Entry {
   /** The job that the decision is about. */
   JobId id();
 
+  /** The job's number in the order of creation. */
+  long sequence();
+
   /**
    * A new job.
    *
@@ -44,6 +47,11 @@ public sealed interface Entry {
     public JobId id() {
       return job.id();
     }
+
+    @Override
+    public long sequence() {
+      return job.sequence();
+    }
   }
 
   /**
@@ -54,6 +62,7 @@ public sealed interface Entry {
    */
   record Changed(
       JobId id,
+      long sequence,
       long version,
       JobState state,
       Optional<Job.Deletion> deletion,
@@ -67,7 +76,7 @@ public sealed interface Entry {
   }
 
   /** A job has one more line of history. */
-  record Noted(JobId id, JobHistory.Line line) implements Entry {}
+  record Noted(JobId id, long sequence, JobHistory.Line line) implements Entry {}
 
   /**
    * A callback was tried, or its next try was moved.
@@ -75,11 +84,12 @@ public sealed interface Entry {
    * @param callback the callback as it is afterwards
    * @param line what the history says of the try; empty where only its time was moved
    */
-  record Tried(JobId id, CallbackRecord callback, Optional<JobHistory.Line> line)
+  record Tried(
+      JobId id, long sequence, CallbackRecord callback, Optional<JobHistory.Line> line)
       implements Entry {}
 
   /** Nothing is kept of a job any more. */
-  record Forgotten(JobId id) implements Entry {}
+  record Forgotten(JobId id, long sequence) implements Entry {}
 
   /**
    * An idempotency key.

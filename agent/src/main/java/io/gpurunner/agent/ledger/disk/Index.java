@@ -35,8 +35,8 @@ import org.jspecify.annotations.Nullable;
  * snapshots do not hold. Groups are applied to it after they were recorded, in order, each once. It
  * is not synced: after a power cut H2 may open what is left of it, and read nothing where there was
  * something. So a mark beside it names the boot under which it is written, and goes when it is
- * closed: what another boot left open is not believed.
- * Applying is for one thread at a time; reading is thread-safe.
+ * closed: what another boot left open is not believed. Applying is for one thread at a time;
+ * reading is thread-safe.
  */
 final class Index implements AutoCloseable {
   private static final int FORM = 1;
@@ -113,8 +113,7 @@ final class Index implements AutoCloseable {
 
   private static void requireClosedOrOf(LedgerPlace place, String boot) throws IOException {
     FilePath mark = place.file(MARK);
-    if (mark.exists()
-        && !boot.equals(StandardCharsets.UTF_8.decode(place.read(mark)).toString())) {
+    if (mark.exists() && !boot.equals(StandardCharsets.UTF_8.decode(place.read(mark)).toString())) {
       throw new IOException("it was not closed before this machine was started again");
     }
   }
@@ -182,8 +181,7 @@ final class Index implements AutoCloseable {
   /** The statements that make the tables. */
   static String script() throws IOException {
     try (InputStream script = Index.class.getResourceAsStream("index.sql")) {
-      return new String(
-          Objects.requireNonNull(script).readAllBytes(), StandardCharsets.UTF_8);
+      return new String(Objects.requireNonNull(script).readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 
@@ -197,7 +195,7 @@ final class Index implements AutoCloseable {
     }
 
     @Override
-    public void begin() throws IOException {
+    public void begin(long newest) throws IOException {
       close();
       place.deleteAll(NAME + ".", "");
       JdbcDataSource source = source(place, "");
@@ -211,6 +209,11 @@ final class Index implements AutoCloseable {
       } catch (SQLException e) {
         throw new IOException("the index cannot be made: " + firstLine(e), e);
       }
+    }
+
+    @Override
+    public void takeSettled(Frame frame) throws IOException {
+      take(Snapshot.job(frame));
     }
 
     @Override
@@ -355,7 +358,9 @@ final class Index implements AutoCloseable {
     return reading.withHandle(query::apply);
   }
 
-  /** Whether a query failed for what is in the file, and not for want of time or of a connection. */
+  /**
+   * Whether a query failed for what is in the file, and not for want of time or of a connection.
+   */
   static boolean isDamage(Throwable e) {
     for (Throwable cause = e; cause != null; cause = cause.getCause()) {
       if (cause instanceof MVStoreException

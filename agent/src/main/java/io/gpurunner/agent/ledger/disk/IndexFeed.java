@@ -48,13 +48,27 @@ final class IndexFeed implements AutoCloseable {
   private boolean closing;
   private Optional<String> fault = Optional.empty();
 
+  /** When it is tried again after a fault, in {@link System#nanoTime}. */
+  private long retryAt;
+
+  /** How often something was applied, or was tried to be. */
+  private long steps;
+
   /** Somebody read what is damaged: opening it again mends nothing. */
   private boolean damaged;
 
   /** Empty while it cannot be used. Written by the thread that applies. */
   private volatile Optional<Index> index = Optional.empty();
 
-  private IndexFeed(
+  /**
+   * The feed of a ledger's index, which is opened, or built, at the first step.
+   *
+   * @param boot the boot of this machine
+   * @param recorded the number of the newest group
+   * @param reserve is given up where the disk has no room for the index
+   * @param listener hears which changes are in the index
+   */
+  IndexFeed(
       LedgerPlace place,
       String ledger,
       String boot,
@@ -67,27 +81,6 @@ final class IndexFeed implements AutoCloseable {
     this.boot = boot;
     this.recorded = recorded;
     this.listener = listener;
-  }
-
-  /**
-   * Opens the index of a ledger, or builds it, and applies what it lacks.
-   *
-   * @param boot the boot of this machine
-   * @param recorded the number of the newest group
-   * @param reserve is given up where the disk has no room for the index
-   * @param listener hears which changes are in the index
-   */
-  static IndexFeed open(
-      LedgerPlace place,
-      String ledger,
-      String boot,
-      long recorded,
-      Reserve reserve,
-      Consumer<Collection<Change>> listener)
-      throws IOException {
-    IndexFeed feed = new IndexFeed(place, ledger, boot, recorded, reserve, listener);
-    feed.index = Optional.of(feed.openOrBuild(recorded));
-    return feed;
   }
 
   /** Applies groups on a thread of its own, until it is closed. */
@@ -131,7 +124,8 @@ final class IndexFeed implements AutoCloseable {
       Journal.forEach(place, opened.applied(), number, groups::add);
       List<Change> changes = new ArrayList<>();
       groups.created().forEach(job -> changes.add(new Change(job.job().id(), Optional.of(job))));
-      for (JobId id : groups.changed()) {
+      for (Entry entry : groups.changed()) {
+        JobId id = entry.id();
         JobRecord before =
             opened
                 .read(handle -> IndexRows.find(handle, id))
@@ -168,13 +162,39 @@ final class IndexFeed implements AutoCloseable {
   }
 
   private synchronized boolean awaitWork() {
-    if (fault.isPresent() && !closing) {
-      waitFor(FAULT_PAUSE.toMillis());
+    for (long left = untilRetry(); left > 0; left = untilRetry()) {
+      waitFor(left);
     }
     while (isUpToDate() && fault.isEmpty() && !closing) {
       waitFor(QUERY_LIMIT.toMillis());
     }
     return !closing || (!isUpToDate() && fault.isEmpty());
+  }
+
+  /** Milliseconds; 0 where nothing is to be waited for. */
+  private long untilRetry() {
+    return fault.isPresent() && !closing
+        ? TimeUnit.NANOSECONDS.toMillis(retryAt - System.nanoTime())
+        : 0;
+  }
+
+  /** After a fault, tries now what would be tried again soon, and waits for what comes of it. */
+  void retry() {
+    if (thread.isPresent()) {
+      awaitRetry();
+    } else {
+      step();
+    }
+  }
+
+  private synchronized void awaitRetry() {
+    long before = steps;
+    long end = System.nanoTime() + QUERY_LIMIT.toNanos();
+    retryAt = System.nanoTime();
+    notifyAll();
+    while (fault.isPresent() && steps == before && !closing && System.nanoTime() < end) {
+      waitFor(QUERY_LIMIT.toMillis());
+    }
   }
 
   private boolean isUpToDate() {
@@ -208,6 +228,7 @@ final class IndexFeed implements AutoCloseable {
       }
       listener.accept(taken.values());
       synchronized (this) {
+        steps++;
         notifyAll();
       }
     } catch (IOException | RuntimeException e) {
@@ -221,6 +242,8 @@ final class IndexFeed implements AutoCloseable {
     index = Optional.empty();
     fault = Optional.of(String.valueOf(e.getMessage()));
     taken.forEach(waiting::putIfAbsent);
+    retryAt = System.nanoTime() + FAULT_PAUSE.toNanos();
+    steps++;
     notifyAll();
     log.error("the ledger's index failed, it is opened again: {}", e.getMessage());
   }
@@ -270,11 +293,24 @@ final class IndexFeed implements AutoCloseable {
     synchronized (this) {
       if (Index.isDamage(e) && index.filter(now -> now == asked).isPresent() && !damaged) {
         damaged = true;
+        retryAt = System.nanoTime();
         fault = Optional.of(String.valueOf(e.getMessage()));
         notifyAll();
       }
     }
     return new IOException("the ledger's index cannot be read: " + e.getMessage(), e);
+  }
+
+  /** Waits until the index is open, for as long as a query would. */
+  void awaitOpen() {
+    if (index.isPresent()) {
+      return;
+    }
+    try {
+      awaitApplied();
+    } catch (IOException e) {
+      log.debug("nobody knows yet what ended jobs there are: {}", e.getMessage());
+    }
   }
 
   /** Without a thread that applies, whoever reads does. */

@@ -32,16 +32,6 @@ public final class IndexRows {
   // the first on, also one that has but one value. A comparison of a bare column can make it choose
   // another index: hence "use index".
 
-  // The files of a job that has not ended are kept, and the index begins with these.
-  private static final String LIVE =
-      "select "
-          + RECORD
-          + " from job where files = 'KEPT' and finished_at is null"
-          + " order by files, finished_at, sequence";
-
-  private static final String OWED =
-      "select " + RECORD + " from job where owed = true order by owed, sequence";
-
   private static final String FIND = "select " + RECORD + " from job where id = :id";
 
   private static final String PAGE =
@@ -62,23 +52,6 @@ public final class IndexRows {
           + " order by files, finished_at, sequence limit :limit";
 
   private IndexRows() {}
-
-  /** The jobs that have not ended, and those whose callback is owed, oldest first. */
-  public static List<JobRecord> needed(Handle handle) {
-    Map<Long, JobRecord> needed = new TreeMap<>();
-    for (String query : List.of(LIVE, OWED)) {
-      handle
-          .createQuery(query)
-          .map((row, _) -> record(row))
-          .forEach(record -> needed.put(record.job().sequence(), record));
-    }
-    return List.copyOf(needed.values());
-  }
-
-  /** The sequence of the newest job; 0 where there is none. */
-  public static long newestSequence(Handle handle) {
-    return number(handle, "select coalesce(max(sequence), 0) from job");
-  }
 
   /** All that is kept of a job. */
   public static Optional<JobRecord> find(Handle handle, JobId id) {

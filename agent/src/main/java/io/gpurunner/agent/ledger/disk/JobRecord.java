@@ -43,6 +43,11 @@ public record JobRecord(
     return callback.filter(CallbackRecord::isOwed).isPresent();
   }
 
+  /** Whether it must be in memory: decisions need it. All else is asked of the index. */
+  public boolean isNeeded() {
+    return isLive() || isOwed();
+  }
+
   /**
    * Applies an entry about this job.
    *
@@ -54,7 +59,8 @@ public record JobRecord(
       case Entry.Changed changed -> Optional.of(after(changed));
       case Entry.Noted noted -> Optional.of(withLines(job, List.of(noted.line()), callback));
       case Entry.Tried tried ->
-          Optional.of(withLines(job, tried.line().stream().toList(), Optional.of(tried.callback())));
+          Optional.of(
+              withLines(job, tried.line().stream().toList(), Optional.of(tried.callback())));
       case Entry.Forgotten _ -> Optional.empty();
     };
   }

@@ -67,10 +67,7 @@ public final class LedgerDisk implements LedgerStore {
    * @throws IOException where another process has it, or what it holds is damaged; says which
    */
   public static LedgerDisk open(
-      LedgerPlace place,
-      String boot,
-      int segmentBytes,
-      Consumer<Collection<Change>> listener)
+      LedgerPlace place, String boot, int segmentBytes, Consumer<Collection<Change>> listener)
       throws IOException {
     place.make();
     LedgerLock lock = LedgerLock.take(place);
@@ -82,7 +79,7 @@ public final class LedgerDisk implements LedgerStore {
       Journal journal = openJournal(place, segmentBytes);
       Reserve reserve = new Reserve(place, segmentBytes);
       IndexFeed feed =
-          IndexFeed.open(place, journal.ledger(), boot, journal.last(), reserve, listener);
+          new IndexFeed(place, journal.ledger(), boot, journal.last(), reserve, listener);
       LedgerDisk opened = new LedgerDisk(place, lock, journal, feed, reserve);
       opened.takeSpare();
       return opened;
@@ -101,8 +98,8 @@ public final class LedgerDisk implements LedgerStore {
   private static String nameOf(LedgerPlace place, List<Long> snapshots) throws IOException {
     IOException unreadable = new IOException("no snapshot of it can be read");
     for (long number : snapshots.reversed()) {
-      try {
-        return Snapshot.header(Snapshots.file(place, number)).ledger();
+      try (Snapshot snapshot = Snapshot.open(Snapshots.file(place, number))) {
+        return snapshot.header().ledger();
       } catch (IOException e) {
         unreadable.addSuppressed(e);
       }
@@ -125,6 +122,11 @@ public final class LedgerDisk implements LedgerStore {
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a thread here", e);
     }
+  }
+
+  @Override
+  public Needed needed() throws IOException {
+    return Snapshots.readNeeded(place, journal.last());
   }
 
   @Override
@@ -154,7 +156,12 @@ public final class LedgerDisk implements LedgerStore {
   }
 
   @Override
-  public void takeSpare() {
+  public void retry() {
+    takeSpare();
+    feed.retry();
+  }
+
+  private void takeSpare() {
     reserve.takeWhereRoom();
     try {
       journal.makeSpare();
@@ -171,6 +178,11 @@ public final class LedgerDisk implements LedgerStore {
                   + e.getMessage()
                   + "): free some");
     }
+  }
+
+  @Override
+  public void awaitIndex() {
+    feed.awaitOpen();
   }
 
   @Override

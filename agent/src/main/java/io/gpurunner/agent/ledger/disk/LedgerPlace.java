@@ -81,9 +81,7 @@ public record LedgerPlace(String scheme, Path directory, String index) {
 
   /** The bytes that are free on its disk; very many where it is no disk of this machine. */
   long freeBytes() throws IOException {
-    return scheme.equals(DISK)
-        ? Files.getFileStore(directory).getUsableSpace()
-        : Long.MAX_VALUE;
+    return scheme.equals(DISK) ? Files.getFileStore(directory).getUsableSpace() : Long.MAX_VALUE;
   }
 
   /** Reads a whole file. */
@@ -115,7 +113,10 @@ public record LedgerPlace(String scheme, Path directory, String index) {
     }
   }
 
-  /** Gives a file, which is synced, another name, in the place of what has it; returns once that is on disk. */
+  /**
+   * Gives a file, which is synced, another name, in the place of what has it; returns once that is
+   * on disk.
+   */
   void rename(FilePath file, FilePath name) throws IOException {
     attempt(() -> file.moveTo(name, true));
     syncNames(itself());

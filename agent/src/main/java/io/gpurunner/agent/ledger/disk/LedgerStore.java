@@ -14,6 +14,9 @@ import org.jdbi.v3.core.Handle;
  * rest is thread-safe.
  */
 public interface LedgerStore extends AutoCloseable {
+  /** Reads what must be known before anything is decided. */
+  Needed needed() throws IOException;
+
   /**
    * Records entries as one group; returns once they are on disk.
    *
@@ -24,14 +27,20 @@ public interface LedgerStore extends AutoCloseable {
   /** What was recorded may be answered: queries see these changes from now on. */
   void publish(Collection<Change> changes);
 
+  /**
+   * Waits until the index can be asked, or for as long as a query would. After a start it is opened,
+   * or built, behind the first answers.
+   */
+  void awaitIndex();
+
   /** Asks a query that sees all that was published before. */
   <T> T read(Function<Handle, T> query) throws IOException;
 
   /** Asks a query of what the index holds so far. */
   <T> T readBehind(Function<Handle, T> query) throws IOException;
 
-  /** Takes room on the disk for what comes next, where it was not there before. */
-  void takeSpare();
+  /** Tries again what failed: to take room on the disk for what comes next, and the index. */
+  void retry();
 
   /**
    * Sees to the files, behind the answers: a new spare segment, a new snapshot. Errors are logged,

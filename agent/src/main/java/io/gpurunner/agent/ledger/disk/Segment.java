@@ -75,8 +75,7 @@ final class Segment implements AutoCloseable {
     long next = header.first();
     while (true) {
       long wanted = next;
-      Frame group =
-          Frame.at(bytes, at).filter(found -> found.number() == wanted).orElse(null);
+      Frame group = Frame.at(bytes, at).filter(found -> found.number() == wanted).orElse(null);
       if (group == null) {
         break;
       }

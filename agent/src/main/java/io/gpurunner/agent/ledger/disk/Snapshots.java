@@ -2,7 +2,10 @@ package io.gpurunner.agent.ledger.disk;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 import org.h2.store.fs.FilePath;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,7 +18,6 @@ import org.slf4j.LoggerFactory;
 final class Snapshots {
   static final String PREFIX = "snapshot-";
   private static final String PART = ".part";
-  private static final int KEPT = 2;
 
   private static final Logger log = LoggerFactory.getLogger(Snapshots.class);
 
@@ -31,63 +33,115 @@ final class Snapshots {
   }
 
   /**
-   * All that the ledger keeps, up to some group, from the newest snapshot that is whole and the
-   * journal since.
+   * Reads all that the ledger keeps, up to some group, from the newest snapshot that is whole and
+   * the journal since.
    *
    * @param upTo the number of the last group that counts
-   * @param target takes the jobs, by their sequences
-   * @return the number of the snapshot that was read; 0 for none
-   * @throws IOException where neither a snapshot and the groups since, nor the journal from its
-   *     beginning on, are whole
+   * @return the number of the snapshot that was read
+   * @throws IOException where no snapshot and the groups since are whole
    */
   static long readAll(LedgerPlace place, long upTo, Target target) throws IOException {
-    List<Long> numbers = numbers(place).stream().filter(number -> number <= upTo).toList();
-    IOException failure = null;
-    for (long number : numbers.reversed()) {
-      try {
-        read(place, number, upTo, target);
-        return number;
-      } catch (IOException e) {
-        log.error("a snapshot of the ledger is passed over: {}", e.getMessage());
-        failure = failure == null ? e : failure;
-      }
+    return fromNewestWhole(
+        place,
+        upTo,
+        (snapshot, changes) -> {
+          target.begin(Math.max(snapshot.end().newest(), changes.newest()));
+          snapshot.readSettled(
+              frame -> {
+                if (changes.isUntouched(frame.number())) {
+                  target.takeSettled(frame);
+                } else {
+                  take(changes.after(Snapshot.job(frame)), target);
+                }
+              });
+          snapshot.readNeeded(frame -> take(changes.after(Snapshot.job(frame)), target));
+          for (JobRecord created : changes.created()) {
+            target.take(created);
+          }
+        });
+  }
+
+  private static void take(Optional<JobRecord> job, Target target) throws IOException {
+    if (job.isPresent()) {
+      target.take(job.get());
     }
-    if (failure != null && Journal.firsts(place).stream().noneMatch(first -> first == 1)) {
-      throw failure;
-    }
-    read(place, 0, upTo, target);
-    return 0;
   }
 
   /** What takes the jobs of a ledger. */
   interface Target {
-    /** The jobs come now, perhaps once more from the beginning. */
-    void begin() throws IOException;
+    /**
+     * The jobs come now, perhaps once more from the beginning.
+     *
+     * @param newest the highest sequence of a job of the snapshot that is read
+     */
+    void begin(long newest) throws IOException;
+
+    /** Takes the frame of a job that only queries ask for. */
+    void takeSettled(Frame frame) throws IOException;
 
     void take(JobRecord job) throws IOException;
   }
 
   /**
-   * @param number of a snapshot; 0 for none, with nothing in it
+   * Reads the jobs that must be in memory, as they are after some group. Of the others nothing is
+   * read, but where one of them lives again.
    */
-  private static void read(LedgerPlace place, long number, long upTo, Target target)
-      throws IOException {
-    GroupChanges changes = new GroupChanges();
-    Journal.forEach(place, number, upTo, changes::add);
-    target.begin();
-    if (number > 0) {
-      Snapshot.read(
-          file(place, number),
-          job -> {
-            Optional<JobRecord> after = changes.after(job);
-            if (after.isPresent()) {
-              target.take(after.get());
+  static Needed readNeeded(LedgerPlace place, long upTo) throws IOException {
+    Map<Long, JobRecord> needed = new TreeMap<>();
+    long[] newest = {0};
+    fromNewestWhole(
+        place,
+        upTo,
+        (snapshot, changes) -> {
+          needed.clear();
+          newest[0] = Math.max(snapshot.end().newest(), changes.newest());
+          Set<Long> revived = changes.revived();
+          Snapshot.Reader reader =
+              frame -> {
+                revived.remove(frame.number());
+                changes
+                    .after(Snapshot.job(frame))
+                    .filter(JobRecord::isNeeded)
+                    .ifPresent(job -> needed.put(frame.number(), job));
+              };
+          snapshot.readNeeded(reader);
+          if (!revived.isEmpty()) {
+            snapshot.readSettled(
+                frame -> {
+                  if (revived.contains(frame.number())) {
+                    reader.read(frame);
+                  }
+                });
+          }
+          for (JobRecord created : changes.created()) {
+            if (created.isNeeded()) {
+              needed.put(created.job().sequence(), created);
             }
-          });
+          }
+        });
+    return new Needed(List.copyOf(needed.values()), newest[0]);
+  }
+
+  private interface Use {
+    void read(Snapshot snapshot, GroupChanges changes) throws IOException;
+  }
+
+  private static long fromNewestWhole(LedgerPlace place, long upTo, Use use) throws IOException {
+    IOException failure = new IOException("there is no snapshot up to group " + upTo);
+    for (long number : numbers(place).reversed()) {
+      if (number <= upTo) {
+        try (Snapshot snapshot = Snapshot.open(file(place, number))) {
+          GroupChanges changes = new GroupChanges();
+          Journal.forEach(place, number, upTo, changes::add);
+          use.read(snapshot, changes);
+          return number;
+        } catch (IOException e) {
+          log.error("a snapshot of the ledger is passed over: {}", e.getMessage());
+          failure.addSuppressed(e);
+        }
+      }
     }
-    for (JobRecord created : changes.created()) {
-      target.take(created);
-    }
+    throw failure.getSuppressed().length == 0 ? failure : (IOException) failure.getSuppressed()[0];
   }
 
   /** Writes the snapshot of a new ledger, which has nothing in it. */
@@ -95,15 +149,15 @@ final class Snapshots {
     FilePath file = file(place, 0);
     FilePath part = place.file(file.getName() + PART);
     Snapshot.Header header = new Snapshot.Header(Journal.FORM, ledger, 0);
-    try (Snapshot.Writer writer = new Snapshot.Writer(place.create(part), header)) {
+    try (Snapshot.Writer writer = new Snapshot.Writer(place.create(part), header, 0)) {
       writer.end();
     }
     place.rename(part, file);
   }
 
   /**
-   * Writes a snapshot up to that group. The one that it was made of is kept, and all others go: what
-   * is newer than that one is damaged.
+   * Writes a snapshot up to that group. The one that it was made of is kept, and all others go:
+   * what is newer than that one is damaged.
    *
    * @return the number of the group from which on the journal must be kept
    */
@@ -128,11 +182,14 @@ final class Snapshots {
   /**
    * What was written.
    *
-   * @param base the number of the snapshot that it was made of; 0 for none
+   * @param base the number of the snapshot that it was made of
    */
   record Made(Snapshot.End end, long base) {}
 
-  /** Writes all that a ledger keeps, up to the group in the header, to a file; returns once that is on disk. */
+  /**
+   * Writes all that a ledger keeps, up to the group in the header, to a file; returns once that is
+   * on disk.
+   */
   static Made write(LedgerPlace place, Snapshot.Header header, LedgerPlace to, FilePath part)
       throws IOException {
     try (WriterTarget target = new WriterTarget(to, part, header)) {
@@ -157,9 +214,14 @@ final class Snapshots {
     }
 
     @Override
-    public void begin() throws IOException {
+    public void begin(long newest) throws IOException {
       close();
-      writer = Optional.of(new Snapshot.Writer(place.create(part), header));
+      writer = Optional.of(new Snapshot.Writer(place.create(part), header, newest));
+    }
+
+    @Override
+    public void takeSettled(Frame frame) throws IOException {
+      writer.orElseThrow().writeSettled(frame);
     }
 
     @Override

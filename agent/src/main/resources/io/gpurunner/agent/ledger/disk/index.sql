@@ -33,7 +33,6 @@ create table job (
 create index job_owner on job (owner, sequence);
 create index job_sweep on job (files, finished_at, sequence);
 create index job_key on job (owner, idempotency_key);
-create index job_owed on job (owed, sequence);
 
 -- How many jobs a user has.
 create table job_count (

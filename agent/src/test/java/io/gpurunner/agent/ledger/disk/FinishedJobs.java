@@ -59,7 +59,7 @@ final class FinishedJobs {
     int sampleEvery = Math.max(1, count / SAMPLE);
     try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]));
         Snapshot.Writer writer =
-            new Snapshot.Writer(place.create(place.file("finished")), header)) {
+            new Snapshot.Writer(place.create(place.file("finished")), header, 0)) {
       for (int number = 0; number < count; number++) {
         JobRecord record = jobs.record(number + 1L, first.plusSeconds(number));
         writer.write(record);
@@ -128,10 +128,8 @@ final class FinishedJobs {
             new JobEvent.Synced(),
             new JobEvent.Uploaded(ended, Optional.of("model.zip"), new ArtifactPlace.Local()));
     events.forEach(event -> lines.add(JobHistory.describe(event, ended)));
-    lines.add(
-        new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
-    lines.add(
-        new JobHistory.Line(ended, "swept", "files removed: older than the retention time"));
+    lines.add(new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
+    lines.add(new JobHistory.Line(ended, "swept", "files removed: older than the retention time"));
     return lines;
   }
 }

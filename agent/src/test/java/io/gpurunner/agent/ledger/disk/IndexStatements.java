@@ -22,9 +22,9 @@ final class IndexStatements {
   private static final Pattern STATEMENT =
       Pattern.compile("(select|insert|update|delete|merge|with) .*", Pattern.DOTALL);
 
-  /** What H2 and Flyway keep of themselves, which is small. */
+  /** What H2 keeps of itself, which is small. */
   private static final Pattern OF_THE_SCHEMA =
-      Pattern.compile(".* from (information_schema\\.|\"flyway).*", Pattern.DOTALL);
+      Pattern.compile(".* from information_schema\\..*", Pattern.DOTALL);
 
   /** Where a text is put together when it is needed, the compiler leaves this in it. */
   private static final String JOINED_LATER = "\u0001";

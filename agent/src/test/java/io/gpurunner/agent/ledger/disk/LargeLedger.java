@@ -56,18 +56,14 @@ public final class LargeLedger {
     Backups.copy(directory, copy);
     LedgerPlace place = LedgerPlace.onDisk(copy.getParent());
     Path larger = copy.resolveSibling("larger");
-    Snapshot.Header header = Snapshot.header(place.file("copy"));
-    try (Snapshot.Writer writer =
-        new Snapshot.Writer(place.create(place.file("larger")), header)) {
-      long[] last = {0};
-      Snapshot.read(
-          place.file("copy"),
-          record -> {
-            writer.write(record);
-            last[0] = record.job().sequence();
-          });
+    try (Snapshot smaller = Snapshot.open(place.file("copy"));
+        Snapshot.Writer writer =
+            new Snapshot.Writer(
+                place.create(place.file("larger")), smaller.header(), smaller.end().newest())) {
+      smaller.readSettled(writer::writeSettled);
+      smaller.readNeeded(frame -> writer.write(Snapshot.job(frame)));
       for (int i = 1; i <= count; i++) {
-        writer.write(owing(last[0] + i, callback, endedAt));
+        writer.write(owing(smaller.end().newest() + i, callback, endedAt));
       }
       writer.end();
     }
