@@ -75,8 +75,7 @@ public final class JobLedger implements AutoCloseable {
         .jobs()
         .forEach(record -> records.put(new Change(record.job().id(), Optional.of(record))));
     this.recorder =
-        new Recorder(
-            disk, records, ended, clock, ids, watch, listeners, needed.newestSequence());
+        new Recorder(disk, records, ended, clock, ids, watch, listeners, needed.newestSequence());
     this.commits = committing.apply(recorder);
   }
 

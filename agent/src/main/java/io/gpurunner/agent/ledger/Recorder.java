@@ -286,8 +286,7 @@ final class Recorder implements GroupCommit.Group {
       JobRecord record = recordOf(id);
       if (record.isOwed()) {
         CallbackRecord sooner = record.callback().orElseThrow().dueAt(limit);
-        draft.add(
-            new Entry.Tried(id, record.job().sequence(), sooner, Optional.empty()), record);
+        draft.add(new Entry.Tried(id, record.job().sequence(), sooner, Optional.empty()), record);
       }
     }
     return latest;

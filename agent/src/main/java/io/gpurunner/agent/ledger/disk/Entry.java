@@ -84,8 +84,7 @@ public sealed interface Entry {
    * @param callback the callback as it is afterwards
    * @param line what the history says of the try; empty where only its time was moved
    */
-  record Tried(
-      JobId id, long sequence, CallbackRecord callback, Optional<JobHistory.Line> line)
+  record Tried(JobId id, long sequence, CallbackRecord callback, Optional<JobHistory.Line> line)
       implements Entry {}
 
   /** Nothing is kept of a job any more. */

@@ -201,6 +201,7 @@ final class IndexFeed implements AutoCloseable {
     return index.map(Index::applied).filter(number -> number == recorded).isPresent();
   }
 
+  @SuppressWarnings("WaitNotInLoop") // all callers loop
   private void waitFor(long millis) {
     try {
       wait(millis);

@@ -28,8 +28,8 @@ public interface LedgerStore extends AutoCloseable {
   void publish(Collection<Change> changes);
 
   /**
-   * Waits until the index can be asked, or for as long as a query would. After a start it is opened,
-   * or built, behind the first answers.
+   * Waits until the index can be asked, or for as long as a query would. After a start it is
+   * opened, or built, behind the first answers.
    */
   void awaitIndex();
 

@@ -52,10 +52,10 @@ public final class LargeLedger {
    */
   public static void addOwing(Path directory, int count, URI callback, Instant endedAt)
       throws IOException {
-    Path copy = Files.createTempDirectory("owing").resolve("copy");
-    Backups.copy(directory, copy);
-    LedgerPlace place = LedgerPlace.onDisk(copy.getParent());
-    Path larger = copy.resolveSibling("larger");
+    Path made = Files.createTempDirectory("owing");
+    Backups.copy(directory, made.resolve("copy"));
+    LedgerPlace place = LedgerPlace.onDisk(made);
+    Path larger = made.resolve("larger");
     try (Snapshot smaller = Snapshot.open(place.file("copy"));
         Snapshot.Writer writer =
             new Snapshot.Writer(
@@ -68,6 +68,9 @@ public final class LargeLedger {
       writer.end();
     }
     Backups.restore(directory, larger, endedAt);
+    Files.delete(larger);
+    Files.delete(made.resolve("copy"));
+    Files.delete(made);
   }
 
   private static JobRecord owing(long sequence, URI callback, Instant endedAt) {
