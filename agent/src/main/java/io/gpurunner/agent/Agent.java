@@ -18,8 +18,8 @@ import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
-import io.gpurunner.agent.run.Backups;
 import io.gpurunner.agent.run.CallbackOutbox;
+import io.gpurunner.agent.run.DailyBackup;
 import io.gpurunner.agent.run.Dispatcher;
 import io.gpurunner.agent.run.JobDesk;
 import io.gpurunner.agent.run.JobRunner;
@@ -168,7 +168,7 @@ final class Agent implements AutoCloseable {
                 config.jobs().retention(),
                 clock,
                 clock.wall()));
-    Backups backups = keep("backups", new Backups(ledger));
+    DailyBackup backups = keep("backups", new DailyBackup(ledger));
     LocalSpecs specs =
         new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes(), files);
     VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);

@@ -228,7 +228,7 @@ class DiskFullIT {
               creates::create,
               answer ->
                   answer.statusCode() == 503
-                      && answer.body().contains("ledger.mv.db is full")
+                      && answer.body().contains("ledger is full")
                       && answer.body().contains("MB on it"));
       creates.awaitAnswers(10);
       long before = creates.accepted().size();

@@ -38,6 +38,9 @@ final class LimitsTest {
       new ClassFileImporter(List.of(new ImportOption.DoNotIncludeTests()))
           .importPackages("io.gpurunner");
 
+  private static final String SNAPSHOTS =
+      "LedgerDiskTest.aSnapshotComesAfterTwoSegmentsAndAfterMoreWhereItIsLong";
+
   /** The test, in whatever module, that fails where the limit is not kept. */
   private static final Map<String, String> KEPT_BY =
       Map.ofEntries(
@@ -124,20 +127,20 @@ final class LimitsTest {
               "Orphans.GRACE",
               "OrphansTest.aContainerOfAJobThatIsNotKnownIsRemovedAfterTheGracePeriod"),
           entry("JobDesk.HISTORY_LIMIT", "HistoryLimitsTest.theNewestLinesAreAnswered"),
-          entry("JobRows.MESSAGE_LIMIT_CHARS", "HistoryLimitsTest.aLongLineIsCut"),
-          entry("JobRows.LINE_LIMIT", "JobLedgerTest.aJobKeepsSoManyLinesAndSaysThatOthersWent"),
+          entry("Recorder.MESSAGE_LIMIT_CHARS", "HistoryLimitsTest.aLongLineIsCut"),
+          entry("JobRecord.LINE_LIMIT", "JobLedgerTest.aJobKeepsSoManyLinesAndSaysThatOthersWent"),
           entry(
               "CommitThread.GROUP_LIMIT",
               "CommitGroupsTest.soManyShareASyncAndOneThatComesAloneAfterwardsWaitsForNoOthers"),
-          entry(
-              "LedgerStore.COMPACT_GROWTH",
-              "LedgerReserveIT.aDatabaseThatHasGrownIsCompactedOnceThereIsRoom"),
+          entry("IndexFeed.WAITING_LIMIT", "IndexFeedTest.recordingWaitsWhileTooManyJobsWaitForIt"),
           entry("EndedStandings.LIMIT", "EndedStandingsTest.theOneAskedForLongestAgoGoesFirst"),
-          entry("LedgerJournal.BYTES", "LedgerJournalTest.itIsWrittenFromItsStartAgainAndAgain"),
+          entry("Journal.SEGMENT_BYTES", "LedgerDiskTest.aSegmentHasItsLengthAndTheNextOneFollows"),
+          entry("LedgerDisk.SNAPSHOT_SEGMENTS", SNAPSHOTS),
+          entry("LedgerDisk.SNAPSHOT_SEGMENTS_LIMIT", SNAPSHOTS),
           entry(
-              "LedgerReserve.BYTES",
+              "Reserve.ROOM",
               "LedgerReserveIT.endsOfJobsAreRecordedOnAFullDiskAndNoJobIsTakenUntilThereIsRoom"),
-          entry("LedgerBackups.KEPT", "LedgerBackupsTest.oneADayIsMadeAndSevenAreKept"),
+          entry("Backups.KEPT", "BackupsTest.oneADayIsMadeAndSevenAreKept"),
           entry("Retention.RECORD_LIMIT", "JobLedgerTest.recordsGoOnceNothingNeedsThem"),
           entry(
               "Retention.RECORD_KEPT_FOR",

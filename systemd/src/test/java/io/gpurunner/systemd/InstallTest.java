@@ -73,7 +73,7 @@ final class InstallTest {
   void keepsAChangedConfigurationAndTheState() throws Exception {
     make("install");
     Files.writeString(destination.resolve(CONFIGURATION), "http: { port: 9000 }\n");
-    Path ledger = destination.resolve("var/lib/gpurunner/ledger.mv.db");
+    Path ledger = destination.resolve("var/lib/gpurunner/ledger");
     Files.createDirectories(ledger.getParent());
     Files.writeString(ledger, "jobs");
 
@@ -81,7 +81,7 @@ final class InstallTest {
     assertThat(destination.resolve(CONFIGURATION)).hasContent("http: { port: 9000 }");
 
     Shell.Outcome uninstalled = make("uninstall");
-    assertThat(files()).containsExactlyInAnyOrder(CONFIGURATION, "var/lib/gpurunner/ledger.mv.db");
+    assertThat(files()).containsExactlyInAnyOrder(CONFIGURATION, "var/lib/gpurunner/ledger");
     assertThat(uninstalled.output()).contains("kept, since it was changed", CONFIGURATION);
   }
 

@@ -7,6 +7,7 @@ import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.api.JobId;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,9 +23,13 @@ final class Draft {
   private final List<Entry> lastEntries = new ArrayList<>();
   private final Map<JobId, Change> lastChanges = new LinkedHashMap<>();
 
+  /** The keys of new jobs; also of some whose commit was undone. */
+  private final Map<UserKey, JobId> keys = new HashMap<>();
+
   void clear() {
     entries.clear();
     changes.clear();
+    keys.clear();
     undoLast();
   }
 
@@ -40,7 +45,9 @@ final class Draft {
   }
 
   void add(Entry.Created created) {
-    put(created, Optional.of(JobRecord.of(created)));
+    JobRecord record = JobRecord.of(created);
+    UserKey.of(record).ifPresent(key -> keys.put(key, created.id()));
+    put(created, Optional.of(record));
   }
 
   /**
@@ -64,10 +71,7 @@ final class Draft {
 
   /** The new job that a key stands for. */
   Optional<JobRecord> find(UserKey key) {
-    return changes().stream()
-        .flatMap(change -> change.record().stream())
-        .filter(record -> UserKey.of(record).filter(key::equals).isPresent())
-        .findFirst();
+    return Optional.ofNullable(keys.get(key)).flatMap(this::find).flatMap(Change::record);
   }
 
   /** What became of the jobs, with what the last commit decided. */

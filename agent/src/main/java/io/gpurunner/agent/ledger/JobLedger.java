@@ -15,6 +15,7 @@ import io.gpurunner.agent.ledger.disk.IndexRows;
 import io.gpurunner.agent.ledger.disk.JobCodec;
 import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.agent.ledger.disk.LedgerDisk;
+import io.gpurunner.agent.ledger.disk.LedgerInUse;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.ledger.disk.Needed;
@@ -110,6 +111,8 @@ public final class JobLedger implements AutoCloseable {
         disk.close();
         throw e;
       }
+    } catch (LedgerInUse e) {
+      throw new LedgerException(LedgerException.Kind.FAILED, String.valueOf(e.getMessage()), e);
     } catch (IOException e) {
       throw new LedgerException(
           LedgerException.Kind.FAILED,

@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -141,6 +142,33 @@ class LedgerDamageTest {
       }
     }
     assertThat(seen).contains("costs nothing", "refused");
+  }
+
+  @Test
+  void oneOfTheTwoSnapshotsMayBeGoneAsOftenAsFilesAreSeenTo() throws IOException {
+    Random random = new Random(1);
+    Path whole = directory.resolve("whole");
+    LedgerStory.Content content;
+    try (JobLedger opened = open(whole)) {
+      LedgerStory story = new LedgerStory(opened, Map.of(), random);
+      for (int commit = 0; commit < 4 * COMMITS; commit++) {
+        story.next();
+        opened.tidy();
+        opened.tidy();
+      }
+      content = LedgerStory.Content.of(opened);
+    }
+    List<String> snapshots =
+        namesIn(whole).stream().filter(name -> name.startsWith("snapshot-")).toList();
+    assertThat(snapshots).hasSize(2);
+    for (String gone : snapshots) {
+      Path ledger = copy(whole, directory.resolve("without-" + gone));
+      Files.writeString(ledger.resolve(gone), "not a snapshot");
+      Files.delete(ledger.resolve("index.mv.db"));
+      try (JobLedger opened = open(ledger)) {
+        assertThat(LedgerStory.Content.of(opened)).as(gone).isEqualTo(content);
+      }
+    }
   }
 
   private static void flipABit(Path file, Random random) throws IOException {

@@ -18,6 +18,7 @@ import java.util.Queue;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -172,9 +173,43 @@ class PowerLossTest {
         disk.place(), clock, CommitWatch.NONE, UUID.randomUUID().toString(), segmentBytes);
   }
 
+  /** A snapshot is written, named, and then others and old segments go. */
+  @Test
+  void aSnapshotThatIsCutOffAtAnyStepCostsNothing() {
+    segmentBytes = SEGMENT_BYTES[1];
+    Random random = new Random(1);
+    try (CutDisk disk = new CutDisk()) {
+      List<Answered> answers = write(disk, LedgerStory.Content.EMPTY, COMMITS, random);
+      List<CutDisk.Step> steps = disk.stepsDone();
+      List<Integer> cuts =
+          IntStream.range(0, steps.size()).filter(at -> isOfASnapshot(steps, at)).boxed().toList();
+      assertThat(cuts).hasSizeGreaterThan(20);
+      for (int cut : cuts) {
+        cutAndLook(disk, answers, random, 1, cut);
+      }
+    }
+  }
+
+  /** Whether a snapshot is being written there, or something that it replaces was just removed. */
+  private static boolean isOfASnapshot(List<CutDisk.Step> steps, int at) {
+    return steps.subList(Math.max(0, at - 3), Math.min(steps.size(), at + 3)).stream()
+        .anyMatch(
+            step ->
+                switch (step) {
+                  case CutDisk.Step.Name name -> name.name().contains("/snapshot-");
+                  case CutDisk.Step.Rename rename -> rename.to().contains("/snapshot-");
+                  case CutDisk.Step.Remove _ -> true;
+                  default -> false;
+                });
+  }
+
   private void cutAndLook(CutDisk disk, List<Answered> answers, Random random, int cutsInARow) {
+    cutAndLook(disk, answers, random, cutsInARow, random.nextInt(disk.stepCount() + 1));
+  }
+
+  private void cutAndLook(
+      CutDisk disk, List<Answered> answers, Random random, int cutsInARow, int step) {
     made++;
-    int step = random.nextInt(disk.stepCount() + 1);
     int newest = 0;
     while (newest + 1 < answers.size() && answers.get(newest + 1).step() <= step) {
       newest++;

@@ -110,6 +110,8 @@ public final class Backups {
       Path file = copy.toAbsolutePath();
       LedgerPlace from = LedgerPlace.onDisk(Optional.ofNullable(file.getParent()).orElseThrow());
       return restore(place, from.file(String.valueOf(file.getFileName())), now);
+    } catch (LedgerInUse e) {
+      throw e;
     } catch (IOException e) {
       throw new IOException(
           copy + " could not be put in the place of " + directory + ": " + e.getMessage(), e);

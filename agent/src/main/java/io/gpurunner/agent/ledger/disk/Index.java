@@ -29,6 +29,8 @@ import org.h2.store.fs.FilePath;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The database that queries are asked of: H2, in a file that holds nothing that the journal and the
@@ -56,6 +58,8 @@ final class Index implements AutoCloseable {
           ErrorCode.IO_EXCEPTION_2,
           ErrorCode.GENERAL_ERROR_1,
           ErrorCode.DATABASE_IS_CLOSED);
+
+  private static final Logger log = LoggerFactory.getLogger(Index.class);
 
   private final LedgerPlace place;
   private final Connection connection;
@@ -95,6 +99,9 @@ final class Index implements AutoCloseable {
    * @throws IOException where there is none that can be used, with the reason
    */
   static Index open(LedgerPlace place, String ledger, String boot) throws IOException {
+    if (!FilePath.get(place.index() + ".mv.db").exists()) {
+      throw new IOException("there is none");
+    }
     requireClosedOrOf(place, boot);
     mark(place, boot);
     JdbcDataSource source = source(place, ";IFEXISTS=TRUE");
@@ -103,7 +110,7 @@ final class Index implements AutoCloseable {
       try {
         return new Index(place, source, connection, requireOf(connection, ledger));
       } catch (SQLException | IOException | RuntimeException e) {
-        abandon(connection, e);
+        shutDown(connection);
         throw e;
       }
     } catch (SQLException | RuntimeException e) { // H2 throws any of a damaged file
@@ -144,13 +151,13 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Closes a database without writing to it. */
-  private static void abandon(Connection connection, Exception failure) {
+  /** Closes a database at once. H2 would write first, and keep its file open where that fails. */
+  private static void shutDown(Connection connection) {
     try (connection;
         Statement statement = connection.createStatement()) {
       statement.execute("shutdown immediately");
     } catch (SQLException e) {
-      failure.addSuppressed(e); // H2 has closed it by itself
+      log.debug("the ledger's index was closed already: {}", e.getMessage());
     }
   }
 
@@ -389,14 +396,10 @@ final class Index implements AutoCloseable {
     place.delete(place.file(MARK));
   }
 
-  /** Closes it after a fault, perhaps once more. */
+  /** Closes it after a fault, perhaps once more. Nothing is lost with it. */
   @Override
   public void close() {
     readers.dispose();
-    try {
-      connection.close();
-    } catch (SQLException closedByItself) {
-      // Nothing is lost with it.
-    }
+    shutDown(connection);
   }
 }

@@ -108,7 +108,9 @@ final class IndexFeed implements AutoCloseable {
         throw e;
       }
     } catch (IOException | RuntimeException e) { // H2 throws any of a damaged file
-      log.warn("the ledger's index is built again, nothing is lost: {}", e.getMessage());
+      if (upTo > 0) {
+        log.warn("the ledger's index is built again, nothing is lost: {}", e.getMessage());
+      }
       return Optional.empty();
     }
   }

@@ -55,9 +55,9 @@ final class Journal implements AutoCloseable {
   }
 
   /**
-   * Opens the journal of a ledger. What its newest segment holds is written to a new file first: a
-   * process that was killed may have left it in memory, and a sync of it could be one that only
-   * says that it was done.
+   * Opens the journal of a ledger. What its newest segment holds is written to another file first,
+   * in which the journal goes on: a process that was killed may have left it in memory, and a sync
+   * of it could be one that only says that it was done.
    *
    * @param ledger the name of the ledger that the newest snapshot is of; any where there is none
    * @param snapshot the number of the newest snapshot; 0 where there is none
@@ -79,10 +79,12 @@ final class Journal implements AutoCloseable {
       place.deleteAll(Segment.PREFIX, ""); // a restore was cut short
       return new Journal(place, segmentBytes, ledger, snapshot).opened(List.of());
     }
-    rewrite(place, newest, content);
-    return new Journal(
-            place, segmentBytes, content.header().ledger(), Math.max(snapshot, content.last()))
-        .opened(firsts);
+    Journal journal =
+        new Journal(
+                place, segmentBytes, content.header().ledger(), Math.max(snapshot, content.last()))
+            .opened(firsts);
+    journal.goOnWith(newest, content);
+    return journal;
   }
 
   private Journal opened(List<Long> found) {
@@ -117,21 +119,13 @@ final class Journal implements AutoCloseable {
     return content;
   }
 
-  private static void rewrite(LedgerPlace place, FilePath file, Segment.Content content)
-      throws IOException {
-    ByteBuffer bytes = place.read(file);
-    ByteBuffer rewritten = ByteBuffer.allocate(Math.toIntExact(content.header().bytes()));
-    rewritten.put(bytes.limit(content.end()));
-    if (rewritten.remaining() >= Segment.end().remaining()) {
-      rewritten.put(Segment.end());
+  private void goOnWith(FilePath file, Segment.Content content) throws IOException {
+    long first = content.header().first();
+    ByteBuffer groups = ByteBuffer.allocate(content.end());
+    for (Frame group : content.groups()) {
+      groups.put(Frame.bytes(group.number(), group.content()));
     }
-    rewritten.rewind();
-    FilePath next = place.file(file.getName() + PART);
-    try (var channel = place.create(next)) {
-      LedgerPlace.write(channel, rewritten, 0);
-      channel.force(true);
-    }
-    place.rename(next, file);
+    current = Optional.of(begin(file, first, groups.flip()));
   }
 
   /** The name of this ledger, which no other has. */
@@ -178,21 +172,24 @@ final class Journal implements AutoCloseable {
 
   private void appendToNext(ByteBuffer frame) throws IOException {
     long first = last + 1;
-    int need = BEGINNING_BYTES + frame.remaining();
-    FilePath file = place.file(Segment.name(first));
+    current = Optional.of(begin(place.file(Segment.name(first)), first, frame));
+    firsts.add(first);
+  }
+
+  /** Makes a segment of the spare one; returns once it is on disk, with these groups in it. */
+  private Segment begin(FilePath file, long first, ByteBuffer groups) throws IOException {
     FilePath part = place.file(file.getName() + PART);
-    takeSpare(part, need);
-    Segment next = Segment.begin(part, new Segment.Header(FORM, ledger, first, part.size()));
+    takeSpare(part, BEGINNING_BYTES + groups.remaining());
+    Segment begun = Segment.begin(part, new Segment.Header(FORM, ledger, first, part.size()));
     try {
-      write(next, frame);
+      write(begun, groups);
       place.rename(part, file);
+      return begun;
     } catch (IOException e) {
-      next.close();
+      begun.close();
       place.delete(part);
       throw e;
     }
-    current = Optional.of(next);
-    firsts.add(first);
   }
 
   /** Gives the spare segment another name; one that is too short is made again. */
@@ -301,9 +298,9 @@ final class Journal implements AutoCloseable {
     return firsts.size() > 1 ? firsts.last() - 1 : 0;
   }
 
-  /** How many segments are full. */
-  int fullSegments() {
-    return Math.max(0, firsts.size() - 1);
+  /** How many segments that begin after a group are full. */
+  int fullSegmentsAfter(long number) {
+    return Math.max(0, firsts.tailSet(number, false).size() - 1);
   }
 
   @Override

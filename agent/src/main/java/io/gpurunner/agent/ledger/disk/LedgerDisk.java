@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger.disk;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -31,8 +32,14 @@ public final class LedgerDisk implements LedgerStore {
   /** The length of a segment of the journal. */
   public static final int SEGMENT_BYTES = Journal.SEGMENT_BYTES;
 
-  /** Full segments since the snapshot before the newest one, from which on a new one is made. */
-  private static final int SNAPSHOT_SEGMENTS = 4;
+  /** A new snapshot is made after so many full segments. */
+  private static final int SNAPSHOT_SEGMENTS = 2;
+
+  /** More where the snapshot is long, up to this: each one writes all of it again. */
+  private static final int SNAPSHOT_SEGMENTS_LIMIT = 16;
+
+  /** The length of a snapshot, in segments, for each full segment that is waited for. */
+  private static final int SNAPSHOT_RATIO = 4;
 
   /** The longest time between two looks at the files. */
   private static final Duration TIDY_INTERVAL = Duration.ofSeconds(1);
@@ -44,18 +51,25 @@ public final class LedgerDisk implements LedgerStore {
   private final Journal journal;
   private final IndexFeed feed;
   private final Reserve reserve;
+  private final int segmentBytes;
   private final Semaphore bell = new Semaphore(0);
   private Optional<Thread> tidying = Optional.empty();
   private volatile boolean closing;
   private volatile Optional<String> fault = Optional.empty();
 
   private LedgerDisk(
-      LedgerPlace place, LedgerLock lock, Journal journal, IndexFeed feed, Reserve reserve) {
+      LedgerPlace place,
+      LedgerLock lock,
+      Journal journal,
+      IndexFeed feed,
+      Reserve reserve,
+      int segmentBytes) {
     this.place = place;
     this.lock = lock;
     this.journal = journal;
     this.feed = feed;
     this.reserve = reserve;
+    this.segmentBytes = segmentBytes;
   }
 
   /**
@@ -76,11 +90,11 @@ public final class LedgerDisk implements LedgerStore {
         Backups.requireNew(place);
         Snapshots.makeFirst(place, UUID.randomUUID().toString());
       }
-      Journal journal = openJournal(place, segmentBytes);
       Reserve reserve = new Reserve(place, segmentBytes);
+      Journal journal = openJournal(place, segmentBytes, reserve);
       IndexFeed feed =
           new IndexFeed(place, journal.ledger(), boot, journal.last(), reserve, listener);
-      LedgerDisk opened = new LedgerDisk(place, lock, journal, feed, reserve);
+      LedgerDisk opened = new LedgerDisk(place, lock, journal, feed, reserve, segmentBytes);
       opened.takeSpare();
       return opened;
     } catch (IOException | RuntimeException e) {
@@ -89,22 +103,31 @@ public final class LedgerDisk implements LedgerStore {
     }
   }
 
-  private static Journal openJournal(LedgerPlace place, int segmentBytes) throws IOException {
+  private static Journal openJournal(LedgerPlace place, int segmentBytes, Reserve reserve)
+      throws IOException {
     List<Long> snapshots = Snapshots.numbers(place);
-    return Journal.open(place, segmentBytes, nameOf(place, snapshots), snapshots.getLast());
+    String name = nameOf(place, snapshots);
+    try {
+      return Journal.open(place, segmentBytes, name, snapshots.getLast());
+    } catch (IOException e) {
+      if (reserve.giveUpWhereFull()) {
+        return Journal.open(place, segmentBytes, name, snapshots.getLast());
+      }
+      throw e;
+    }
   }
 
-  /** The name of the ledger, from the newest snapshot whose beginning can be read. */
+  /** The name of the ledger, from the newest snapshot that can be opened. */
   private static String nameOf(LedgerPlace place, List<Long> snapshots) throws IOException {
-    IOException unreadable = new IOException("no snapshot of it can be read");
+    List<IOException> failures = new ArrayList<>();
     for (long number : snapshots.reversed()) {
       try (Snapshot snapshot = Snapshot.open(Snapshots.file(place, number))) {
         return snapshot.header().ledger();
       } catch (IOException e) {
-        unreadable.addSuppressed(e);
+        failures.add(e);
       }
     }
-    throw unreadable;
+    throw failures.getFirst();
   }
 
   /** Lets the index follow, and sees to the files, on threads of their own. */
@@ -146,7 +169,7 @@ public final class LedgerDisk implements LedgerStore {
   public synchronized void tidy() {
     takeSpare();
     try {
-      if (journal.fullSegments() >= SNAPSHOT_SEGMENTS) {
+      if (isSnapshotDue()) {
         long keepFrom = Snapshots.make(place, journal.ledger(), journal.lastOfFull());
         journal.dropBefore(keepFrom);
       }
@@ -161,22 +184,34 @@ public final class LedgerDisk implements LedgerStore {
     feed.retry();
   }
 
+  private boolean isSnapshotDue() throws IOException {
+    long newest = Snapshots.numbers(place).getLast();
+    long segments = Snapshots.file(place, newest).size() / segmentBytes / SNAPSHOT_RATIO;
+    return journal.fullSegmentsAfter(newest)
+        >= Math.clamp(segments, SNAPSHOT_SEGMENTS, SNAPSHOT_SEGMENTS_LIMIT);
+  }
+
   private void takeSpare() {
     reserve.takeWhereRoom();
     try {
-      journal.makeSpare();
+      makeSpare();
       fault = Optional.empty();
     } catch (IOException e) {
       if (fault.isEmpty()) {
         log.error("the ledger cannot take room on its disk: {}", e.getMessage());
       }
-      fault =
-          Optional.of(
-              "the disk of "
-                  + place.directory()
-                  + " has no room for what the next jobs need ("
-                  + e.getMessage()
-                  + "): free some");
+      fault = Optional.of("the next segment of the journal cannot be made: " + e.getMessage());
+    }
+  }
+
+  private void makeSpare() throws IOException {
+    try {
+      journal.makeSpare();
+    } catch (IOException e) {
+      if (!reserve.giveUpWhereFull()) {
+        throw e;
+      }
+      journal.makeSpare();
     }
   }
 
@@ -202,7 +237,7 @@ public final class LedgerDisk implements LedgerStore {
 
   @Override
   public Optional<String> fault() {
-    return fault.or(feed::fault).or(reserve::fault);
+    return reserve.fault().or(() -> fault).or(feed::fault);
   }
 
   @Override

@@ -26,15 +26,14 @@ final class LedgerLock implements AutoCloseable {
   /**
    * Takes the lock.
    *
-   * @throws IOException where another has it
+   * @throws LedgerInUse where another has it
    */
   static LedgerLock take(LedgerPlace place) throws IOException {
     FilePath file = place.file(NAME);
     FileChannel channel = file.exists() ? file.open("rw") : place.create(file);
     if (tryLock(channel) == null) {
       channel.close();
-      throw new IOException(
-          "another agent already uses it: stop that one, or give this one another state-dir");
+      throw new LedgerInUse(place);
     }
     return new LedgerLock(channel);
   }

@@ -40,9 +40,14 @@ final class Reserve {
     return place.file(NAME);
   }
 
-  /** Gives it up where the disk is full. */
-  synchronized void giveUpWhereFull() {
-    if (held && freeBytes() < roomBytes()) {
+  /**
+   * Gives it up where the disk is full.
+   *
+   * @return whether it was there, and is given up now
+   */
+  synchronized boolean giveUpWhereFull() {
+    boolean given = held && freeBytes() < roomBytes();
+    if (given) {
       held = false;
       try {
         place.delete(file());
@@ -51,6 +56,7 @@ final class Reserve {
         log.warn("the reserve cannot be removed: {}", e.getMessage());
       }
     }
+    return given;
   }
 
   /** Takes it where there is room. */
@@ -75,7 +81,7 @@ final class Reserve {
         : Optional.of(
             "the disk of "
                 + place.directory()
-                + " is full, and what was kept for the ends of jobs is in use; free "
+                + " is full, what is left is for the ends of jobs: free "
                 + roomBytes() / 1_000_000
                 + " MB on it");
   }

@@ -7,15 +7,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Makes a copy of the ledger once a day. Thread-safe. */
-public final class Backups implements AutoCloseable {
+public final class DailyBackup implements AutoCloseable {
   private static final Duration LOOK_INTERVAL = Duration.ofHours(1);
 
-  private static final Logger log = LoggerFactory.getLogger(Backups.class);
+  private static final Logger log = LoggerFactory.getLogger(DailyBackup.class);
 
   private final JobLedger ledger;
   private final Rounds rounds = new Rounds("backups", this::round);
 
-  public Backups(JobLedger ledger) {
+  public DailyBackup(JobLedger ledger) {
     this.ledger = ledger;
   }
 
