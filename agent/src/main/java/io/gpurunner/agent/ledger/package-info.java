@@ -1,4 +1,12 @@
-/** The record of jobs: H2 on disk, one thread that writes it, and what of it is kept in memory. */
+/**
+ * The record of jobs. A commit is decided on what is in memory, recorded, and then answered.
+ *
+ * <pre>
+ * caller -> JobLedger -> commit.CommitThread -> Recorder -> disk.LedgerDisk
+ *              |                                   | decides in a Draft
+ *              +-- Records, EndedStandings <-------+ what is on disk, for all to read
+ * </pre>
+ */
 @NullMarked
 package io.gpurunner.agent.ledger;
 
