@@ -105,6 +105,11 @@ public final class MemoryLedger implements AutoCloseable {
 
     /** Throws where the agent is dead. */
     void requireAlive();
+
+    /** The store that is used in the place of this one. */
+    default LedgerStore store(LedgerStore store) {
+      return store;
+    }
   }
 
   /** A callback as recorded. */
@@ -142,7 +147,7 @@ public final class MemoryLedger implements AutoCloseable {
       JobLedger ledger =
           new JobLedger(
               clock,
-              store,
+              faults.store(store),
               records,
               ids,
               CommitWatch.NONE,
@@ -190,6 +195,14 @@ public final class MemoryLedger implements AutoCloseable {
   /** The machine was started again: what was not closed is not believed. */
   public void boot() {
     boots++;
+  }
+
+  /** A fault that is planted: the oldest segment of the journal goes. */
+  public void dropOldestSegment() {
+    FilePath.get(place.scheme() + place.directory()).newDirectoryStream().stream()
+        .filter(file -> file.getName().matches("journal-[0-9]+"))
+        .min(Comparator.comparing(FilePath::getName))
+        .ifPresent(FilePath::delete);
   }
 
   /** Whether a group is being written: what can be read need not be committed. */

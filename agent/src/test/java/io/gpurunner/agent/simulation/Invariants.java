@@ -6,7 +6,9 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobPage;
 import io.gpurunner.api.JobStatus;
 import io.gpurunner.api.StopRule;
 import io.gpurunner.gpu.GpuUuid;
@@ -18,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 
 /**
  * What must hold whatever happens. Checked at the very moment of each event, and after each turn;
@@ -138,6 +141,28 @@ final class Invariants {
           objects.containsKey(SimulatedStore.MANIFEST)
               && objects.containsKey(path.substring(path.indexOf('/') + 1)),
           truth.name() + " was announced at " + path + ", and the store holds " + objects.keySet());
+    }
+  }
+
+  /**
+   * A user was answered a list.
+   *
+   * @param before his jobs as they were recorded when he asked
+   */
+  void listed(List<Job> before, JobPage page) {
+    Map<JobId, JobDetail> listed =
+        page.content().stream().collect(Collectors.toMap(JobDetail::id, detail -> detail));
+    require(page.totalElements() == listed.size(), "a list counts " + page.totalElements());
+    for (Job job : before) {
+      JobTruth truth = simulation.truth(job.id());
+      Optional<JobDetail> detail = Optional.ofNullable(listed.get(job.id()));
+      if (detail.isEmpty()) {
+        require(simulation.ledger.find(job.id()).isEmpty(), "a list lacks " + truth.name());
+      } else if (job.state() instanceof JobState.Final && !truth.uploadResumed) {
+        require(
+            detail.get().status().phase() != JobStatus.Phase.WORKING,
+            "a list says that " + truth.name() + " works, which had ended");
+      }
     }
   }
 

@@ -3,6 +3,7 @@ package io.gpurunner.agent.simulation;
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.api.JobId;
@@ -52,6 +53,11 @@ interface Plant {
   /** Whether commits are synced before anybody is told. */
   default boolean syncs(Simulation simulation) {
     return true;
+  }
+
+  /** What the ledger is kept in. */
+  default LedgerStore ledger(LedgerStore store, Simulation simulation) {
+    return store;
   }
 
   /** What users call. */

@@ -15,6 +15,8 @@ import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.ledger.disk.Change;
+import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.api.Caller;
@@ -33,16 +35,19 @@ import io.gpurunner.storage.Cancellation;
 import io.gpurunner.storage.DecoratedStore;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.ObjectKey;
+import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import org.jdbi.v3.core.Handle;
 
 /** Bugs that the simulation must find. */
 enum PlantedBugs implements Plant {
@@ -122,6 +127,53 @@ enum PlantedBugs implements Plant {
     @Override
     public boolean syncs(Simulation simulation) {
       return simulation.dice.percent(90);
+    }
+  },
+
+  /** The oldest segment of the journal goes though no second snapshot holds it. */
+  SEGMENT_DROPPED_TOO_EARLY("a ledger in memory fails") {
+    @Override
+    public LedgerStore ledger(LedgerStore store, Simulation simulation) {
+      return new DecoratedLedger(store) {
+        @Override
+        public void publish(Collection<Change> changes) {
+          super.publish(changes);
+          if (simulation.dice.percent(5)) {
+            simulation.ledger.dropOldestSegment();
+          }
+        }
+      };
+    }
+  },
+
+  /** The index is given the changes of a group once more, after those of the next. */
+  GROUP_APPLIED_AGAIN("which had ended") {
+    @Override
+    public LedgerStore ledger(LedgerStore store, Simulation simulation) {
+      return new DecoratedLedger(store) {
+        private Collection<Change> before = List.of();
+
+        @Override
+        public void publish(Collection<Change> changes) {
+          super.publish(changes);
+          super.publish(before);
+          before = changes;
+        }
+      };
+    }
+  },
+
+  /** A query does not wait until the index has what was answered. */
+  QUERY_MISSES_AN_ANSWER("a list lacks") {
+    @Override
+    public LedgerStore ledger(LedgerStore store, Simulation simulation) {
+      return new DecoratedLedger(store) {
+        @Override
+        public <T> T read(Function<Handle, T> query) throws IOException {
+          awaitIndex();
+          return super.readBehind(query);
+        }
+      };
     }
   },
 

@@ -6,6 +6,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.MemoryLedger;
+import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.api.JobId;
@@ -351,6 +352,11 @@ final class SimulatedAgent implements MemoryLedger.Faults {
       simulation.ledgerFailed();
       throw new IOException("the answer was lost");
     }
+  }
+
+  @Override
+  public LedgerStore store(LedgerStore store) {
+    return simulation.plant.ledger(store, simulation);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.simulation;
 
+import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.Caller;
@@ -16,6 +17,9 @@ import java.util.OptionalLong;
 
 /** A user who makes jobs, asks for them, and deletes some. One thread. */
 final class SimulatedUser {
+  /** More than a user makes. */
+  private static final int LISTED = 100;
+
   private final Simulation simulation;
   private final Dice dice;
   private final Timeline timeline;
@@ -82,8 +86,10 @@ final class SimulatedUser {
       int what = dice.below(100);
       if (what < 55) {
         ask(desk, id);
-      } else if (what < 65) {
+      } else if (what < 60) {
         desk.detail(caller, id);
+      } else if (what < 65) {
+        list(desk);
       } else if (what < 80) {
         delete(desk, id);
       } else if (simulation.truth(id).seen.isPresent()) {
@@ -185,6 +191,11 @@ final class SimulatedUser {
 
   private void ask(Jobs desk, JobId id) {
     simulation.invariants.told(id, desk.status(caller, id));
+  }
+
+  private void list(Jobs desk) {
+    List<Job> before = jobs.stream().flatMap(id -> simulation.ledger.find(id).stream()).toList();
+    simulation.invariants.listed(before, desk.list(caller, 1, LISTED));
   }
 
   private void delete(Jobs desk, JobId id) {
