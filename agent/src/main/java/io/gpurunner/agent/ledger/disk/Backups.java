@@ -134,8 +134,7 @@ public final class Backups {
     try (Snapshot from = Snapshot.open(copy);
         Snapshot.Writer writer =
             new Snapshot.Writer(place.create(part), header, from.end().newest())) {
-      from.readSettled(writer::writeSettled);
-      from.readNeeded(frame -> writer.write(Snapshot.job(frame)));
+      from.copyTo(writer);
       end = writer.end();
     } catch (IOException e) {
       place.delete(part);

@@ -219,8 +219,8 @@ final class Index implements AutoCloseable {
     }
 
     @Override
-    public void takeSettled(Frame frame) throws IOException {
-      take(Snapshot.job(frame));
+    public void take(Snapshot.Part part, Frame job) throws IOException {
+      take(Snapshot.job(job));
     }
 
     @Override

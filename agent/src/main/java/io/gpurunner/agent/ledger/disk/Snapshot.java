@@ -18,13 +18,12 @@ import org.h2.store.fs.FilePath;
  * The form of a snapshot: a file that holds all that a ledger keeps, up to some group.
  *
  * <pre>
- * Header (number 0) │ settled jobs … │ needed jobs … │ End (number 0) │ where End begins
+ * Header (number 0) | settled jobs | owed jobs | live jobs | End (number 0) | where End begins
  * </pre>
  *
- * Each job is a frame whose number is the job's sequence. Settled jobs are those that only queries
- * ask for; {@link JobRecord#isNeeded needed} ones come last, so that a start reads no other. The
- * last frame is empty, and its number is the position of the one before it: a file without it is
- * not whole. For one thread.
+ * Each job is a frame whose number is the job's sequence. Those that decisions need come last, so
+ * that a start reads no other. The last frame is empty, and its number is the position of the one
+ * before it: a file without it is not whole. For one thread.
  */
 final class Snapshot implements AutoCloseable {
   private static final int BUFFER_BYTES = 1 << 20;
@@ -45,13 +44,31 @@ final class Snapshot implements AutoCloseable {
    */
   record Header(int form, String ledger, long number) {}
 
+  /** What the jobs of a file are put in order by. */
+  enum Part {
+    /** Only queries ask for it. */
+    SETTLED,
+    /** It has ended, and its callback is owed. */
+    OWED,
+    /** It has not ended. */
+    LIVE;
+
+    static Part of(JobRecord job) {
+      if (job.isLive()) {
+        return LIVE;
+      }
+      return job.isOwed() ? OWED : SETTLED;
+    }
+  }
+
   /**
    * The end of a file.
    *
    * @param newest the highest sequence of a job that there was
-   * @param neededAt the position in the file of the first needed job
+   * @param owedAt the position in the file of the first owed job
+   * @param liveAt the same of the first live job
    */
-  record End(long jobs, long liveJobs, long newest, long neededAt) {}
+  record End(long jobs, long liveJobs, long newest, long owedAt, long liveAt) {}
 
   /** Takes the frame of a job. */
   interface Reader {
@@ -101,17 +118,16 @@ final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Reads the jobs that only queries ask for.
+   * Reads a part of the jobs.
    *
    * @throws IOException where one is damaged; others may have been read by then
    */
-  void readSettled(Reader reader) throws IOException {
-    read(beginsAt, end.neededAt(), reader);
-  }
-
-  /** The same of the jobs that must be in memory. */
-  void readNeeded(Reader reader) throws IOException {
-    read(end.neededAt(), endsAt, reader);
+  void read(Part part, Reader reader) throws IOException {
+    switch (part) {
+      case SETTLED -> read(beginsAt, end.owedAt(), reader);
+      case OWED -> read(end.owedAt(), end.liveAt(), reader);
+      case LIVE -> read(end.liveAt(), endsAt, reader);
+    }
   }
 
   private void read(long from, long to, Reader reader) throws IOException {
@@ -126,6 +142,13 @@ final class Snapshot implements AutoCloseable {
     }
     if (at != to) {
       throw damaged();
+    }
+  }
+
+  /** Reads all jobs, and writes them to another file. */
+  void copyTo(Writer writer) throws IOException {
+    for (Part part : Part.values()) {
+      read(part, job -> writer.write(part, job));
     }
   }
 
@@ -158,69 +181,72 @@ final class Snapshot implements AutoCloseable {
     channel.close();
   }
 
-  /** A file that is being written. Needed jobs stay in memory until its end. For one thread. */
+  /** A file that is being written. All but settled jobs stay in memory until its end. */
   static final class Writer implements AutoCloseable {
     private final FileChannel channel;
     private final OutputStream buffer;
     private final WritableByteChannel out;
-    private final List<JobRecord> needed = new ArrayList<>();
+    private final List<ByteBuffer> owed = new ArrayList<>();
+    private final List<ByteBuffer> live = new ArrayList<>();
+    private final long newest;
     private long at;
-    private long jobs;
-    private long newest;
+    private long settled;
 
     /**
      * @param channel of an empty file, which the writer closes
-     * @param newest the highest sequence of a job that there was before those that are written
+     * @param newest the highest sequence of a job that there was
      */
     Writer(FileChannel channel, Header header, long newest) throws IOException {
       this.channel = channel;
       this.newest = newest;
       this.buffer = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
       this.out = Channels.newChannel(buffer);
-      write(0, JobCodec.write(header));
+      write(Frame.bytes(0, JobCodec.write(header)));
     }
 
-    private void write(long number, byte[] content) throws IOException {
-      at += out.write(Frame.bytes(number, content));
+    private void write(ByteBuffer frame) throws IOException {
+      at += out.write(frame);
     }
 
     void write(JobRecord job) throws IOException {
-      if (job.isNeeded()) {
-        needed.add(job);
-      } else {
-        writeJob(job);
+      write(Part.of(job), Frame.bytes(job.job().sequence(), JobCodec.write(job)));
+    }
+
+    /** Writes a job as another snapshot has it. */
+    void write(Part part, Frame job) throws IOException {
+      write(part, Frame.bytes(job.number(), job.content()));
+    }
+
+    private void write(Part part, ByteBuffer frame) throws IOException {
+      switch (part) {
+        case SETTLED -> {
+          write(frame);
+          settled++;
+        }
+        case OWED -> owed.add(frame);
+        case LIVE -> live.add(frame);
       }
-    }
-
-    private void writeJob(JobRecord job) throws IOException {
-      writeJob(job.job().sequence(), JobCodec.write(job));
-    }
-
-    /** Writes a settled job as another snapshot has it. */
-    void writeSettled(Frame frame) throws IOException {
-      writeJob(frame.number(), frame.content());
-    }
-
-    private void writeJob(long sequence, byte[] content) throws IOException {
-      write(sequence, content);
-      jobs++;
-      newest = Math.max(newest, sequence);
     }
 
     /** Ends the file; returns once it is on disk. */
     End end() throws IOException {
-      long neededAt = at;
-      for (JobRecord job : needed) {
-        writeJob(job);
-      }
-      long liveJobs = needed.stream().filter(JobRecord::isLive).count();
-      End end = new End(jobs, liveJobs, newest, neededAt);
+      long owedAt = at;
+      writeAll(owed);
+      long liveAt = at;
+      writeAll(live);
       long endsAt = at;
-      write(0, JobCodec.write(end));
-      write(endsAt, new byte[0]);
+      End end = new End(settled + owed.size() + live.size(), live.size(), newest, owedAt, liveAt);
+      write(Frame.bytes(0, JobCodec.write(end)));
+      write(Frame.bytes(endsAt, new byte[0]));
       buffer.flush();
       channel.force(true);
       return end;
+    }
+
+    private void writeAll(List<ByteBuffer> frames) throws IOException {
+      for (ByteBuffer frame : frames) {
+        write(frame);
+      }
     }
 
     @Override

@@ -46,15 +46,17 @@ final class Snapshots {
         upTo,
         (snapshot, changes) -> {
           target.begin(Math.max(snapshot.end().newest(), changes.newest()));
-          snapshot.readSettled(
-              frame -> {
-                if (changes.isUntouched(frame.number())) {
-                  target.takeSettled(frame);
-                } else {
-                  take(changes.after(Snapshot.job(frame)), target);
-                }
-              });
-          snapshot.readNeeded(frame -> take(changes.after(Snapshot.job(frame)), target));
+          for (Snapshot.Part part : Snapshot.Part.values()) {
+            snapshot.read(
+                part,
+                frame -> {
+                  if (changes.isUntouched(frame.number())) {
+                    target.take(part, frame);
+                  } else {
+                    take(changes.after(Snapshot.job(frame)), target);
+                  }
+                });
+          }
           for (JobRecord created : changes.created()) {
             target.take(created);
           }
@@ -72,12 +74,12 @@ final class Snapshots {
     /**
      * The jobs come now, perhaps once more from the beginning.
      *
-     * @param newest the highest sequence of a job of the snapshot that is read
+     * @param newest the highest sequence of a job that there was
      */
     void begin(long newest) throws IOException;
 
-    /** Takes the frame of a job that only queries ask for. */
-    void takeSettled(Frame frame) throws IOException;
+    /** Takes a job as a snapshot has it. */
+    void take(Snapshot.Part part, Frame job) throws IOException;
 
     void take(JobRecord job) throws IOException;
   }
@@ -104,9 +106,11 @@ final class Snapshots {
                     .filter(JobRecord::isNeeded)
                     .ifPresent(job -> needed.put(frame.number(), job));
               };
-          snapshot.readNeeded(reader);
+          snapshot.read(Snapshot.Part.OWED, reader);
+          snapshot.read(Snapshot.Part.LIVE, reader);
           if (!revived.isEmpty()) {
-            snapshot.readSettled(
+            snapshot.read(
+                Snapshot.Part.SETTLED,
                 frame -> {
                   if (revived.contains(frame.number())) {
                     reader.read(frame);
@@ -220,8 +224,8 @@ final class Snapshots {
     }
 
     @Override
-    public void takeSettled(Frame frame) throws IOException {
-      writer.orElseThrow().writeSettled(frame);
+    public void take(Snapshot.Part part, Frame job) throws IOException {
+      writer.orElseThrow().write(part, job);
     }
 
     @Override

@@ -59,7 +59,7 @@ final class FinishedJobs {
     int sampleEvery = Math.max(1, count / SAMPLE);
     try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]));
         Snapshot.Writer writer =
-            new Snapshot.Writer(place.create(place.file("finished")), header, 0)) {
+            new Snapshot.Writer(place.create(place.file("finished")), header, count)) {
       for (int number = 0; number < count; number++) {
         JobRecord record = jobs.record(number + 1L, first.plusSeconds(number));
         writer.write(record);

@@ -59,9 +59,8 @@ public final class LargeLedger {
     try (Snapshot smaller = Snapshot.open(place.file("copy"));
         Snapshot.Writer writer =
             new Snapshot.Writer(
-                place.create(place.file("larger")), smaller.header(), smaller.end().newest())) {
-      smaller.readSettled(writer::writeSettled);
-      smaller.readNeeded(frame -> writer.write(Snapshot.job(frame)));
+                place.create(place.file("larger")), smaller.header(), smaller.end().newest() + count)) {
+      smaller.copyTo(writer);
       for (int i = 1; i <= count; i++) {
         writer.write(owing(smaller.end().newest() + i, callback, endedAt));
       }
