@@ -74,7 +74,7 @@ public final class JobLedger implements AutoCloseable {
     Needed needed = disk.needed();
     needed
         .jobs()
-        .forEach(record -> records.put(new Change(record.job().id(), Optional.of(record))));
+        .forEach(records::load);
     this.recorder =
         new Recorder(disk, records, ended, clock, ids, watch, listeners, needed.newestSequence());
     this.commits = committing.apply(recorder);
@@ -310,11 +310,6 @@ public final class JobLedger implements AutoCloseable {
   private Optional<Standing> readStanding(JobId id) {
     return read(handle -> IndexRows.brief(handle, id))
         .map(brief -> Standing.of(id, brief.user(), brief.state(), brief.files()));
-  }
-
-  /** The body a job was asked for with, as it was sent. */
-  public Optional<String> source(JobId id) {
-    return record(id).map(JobRecord::source);
   }
 
   /**

@@ -1,16 +1,37 @@
 package io.gpurunner.agent.ledger;
 
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobRequest;
+import java.util.Map;
+
 /**
  * What jobs that have not ended take of the agent's memory.
  *
  * @param jobs how many they are
- * @param requestBytes length of the bodies that asked for them
+ * @param requestBytes some measure of their requests
  */
 public record LiveLoad(int jobs, long requestBytes) {
   static final LiveLoad NONE = new LiveLoad(0, 0);
 
-  static LiveLoad ofOne(long requestBytes) {
-    return new LiveLoad(1, requestBytes);
+  /** What one job takes: that, and the texts of its request, which may be of any length. */
+  private static final int JOB_BYTES = 500;
+
+  static LiveLoad of(Job job) {
+    JobRequest request = job.request();
+    long bytes =
+        JOB_BYTES
+            + request.image().length()
+            + request.runCommand().map(String::length).orElse(0)
+            + request.callbackUrl().map(url -> url.toString().length()).orElse(0)
+            + lengthOf(request.env())
+            + lengthOf(request.labels());
+    return new LiveLoad(1, bytes);
+  }
+
+  private static long lengthOf(Map<String, String> texts) {
+    return texts.entrySet().stream()
+        .mapToLong(text -> text.getKey().length() + text.getValue().length())
+        .sum();
   }
 
   LiveLoad plus(LiveLoad other) {

@@ -8,6 +8,7 @@ import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -32,6 +33,13 @@ final class Records {
     }
   }
 
+  /** Takes a job that was recorded before the ledger was opened. */
+  void load(JobRecord record) {
+    Change change = new Change(record.job().id(), Optional.of(record));
+    put(change);
+    applied(List.of(change)); // the index gets it from the files
+  }
+
   /** Takes a job as it is after a group. */
   void put(Change change) {
     jobs.put(change.id(), change);
@@ -45,32 +53,40 @@ final class Records {
     switch (job.state()) {
       case JobState.Live _ -> {
         if (live.put(job.id(), job) == null) {
-          add(job, LiveLoad.ofOne(record.source().length()));
+          add(job);
         }
       }
       case JobState.Final _ -> {
         if (live.remove(job.id()) != null) {
-          subtract(job, LiveLoad.ofOne(record.source().length()));
+          subtract(job);
         }
       }
     }
   }
 
-  private void add(Job job, LiveLoad load) {
+  private void add(Job job) {
+    LiveLoad load = LiveLoad.of(job);
     loads.merge(job.user(), load, LiveLoad::plus);
     total = total.plus(load);
   }
 
-  private void subtract(Job job, LiveLoad load) {
+  private void subtract(Job job) {
+    LiveLoad load = LiveLoad.of(job);
     loads.computeIfPresent(job.user(), (_, sum) -> sum.jobs() > 1 ? sum.minus(load) : null);
     total = total.minus(load);
   }
 
-  /** The index has these jobs as they were then. Those that nothing else needs here go. */
+  /**
+   * The index has these jobs as they were then. Those that nothing else needs here go, and of the
+   * others the body that they were asked for with.
+   */
   void applied(Collection<Change> changes) {
     for (Change change : changes) {
-      boolean needed = change.record().filter(JobRecord::isNeeded).isPresent();
-      if (!needed && jobs.remove(change.id(), change)) {
+      Optional<JobRecord> needed = change.record().filter(JobRecord::isNeeded);
+      if (needed.isPresent()) {
+        Change without = new Change(change.id(), needed.map(JobRecord::withoutSource));
+        jobs.replace(change.id(), change, without);
+      } else if (jobs.remove(change.id(), change)) {
         change.record().flatMap(UserKey::of).ifPresent(key -> keys.remove(key, change.id()));
       }
     }

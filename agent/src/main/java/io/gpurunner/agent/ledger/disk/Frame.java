@@ -1,6 +1,9 @@
 package io.gpurunner.agent.ledger.disk;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
@@ -15,6 +18,10 @@ import java.util.zip.CRC32C;
 record Frame(long number, byte[] content, long end) {
   static final int HEADER_BYTES = 20;
   private static final int MAGIC = 0x47524631;
+
+  Frame(long number, byte[] content) {
+    this(number, content, (long) HEADER_BYTES + content.length);
+  }
 
   /** The bytes of a frame, ready to be written. */
   static ByteBuffer bytes(long number, byte[] content) {
@@ -46,10 +53,23 @@ record Frame(long number, byte[] content, long end) {
         : Optional.empty();
   }
 
-  /** The length of the content of the frame that begins with these bytes; empty for no frame. */
-  static Optional<Integer> contentBytes(ByteBuffer header) {
-    return header.getInt(0) == MAGIC && header.getInt(4) >= 0
-        ? Optional.of(header.getInt(4))
+  /**
+   * Reads the next frame; empty where no whole one comes next.
+   *
+   * @param limit the longest that it can be
+   */
+  static Optional<Frame> next(InputStream in, long limit) throws IOException {
+    byte[] header = in.readNBytes(HEADER_BYTES);
+    if (header.length < HEADER_BYTES) {
+      return Optional.empty();
+    }
+    int length = ByteBuffer.wrap(header).getInt(Integer.BYTES);
+    if (length < 0 || length > limit) {
+      return Optional.empty();
+    }
+    byte[] whole = Arrays.copyOf(header, HEADER_BYTES + length);
+    return in.readNBytes(whole, HEADER_BYTES, length) == length
+        ? at(ByteBuffer.wrap(whole), 0)
         : Optional.empty();
   }
 

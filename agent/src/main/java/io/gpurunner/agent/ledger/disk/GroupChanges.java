@@ -7,22 +7,35 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
+import java.util.function.LongPredicate;
 
-/** What some groups, taken one after another, come to. For one thread. */
+/** What some groups, taken one after another, come to for some jobs. For one thread. */
 final class GroupChanges {
+  private static final int ENTRY_BYTES = 500;
+
+  private final LongPredicate sequences;
   private final Map<Long, JobRecord> created = new TreeMap<>();
   private final Map<Long, List<Entry>> changed = new HashMap<>();
   private long newest;
+  private long bytes;
+
+  /**
+   * @param sequences which jobs count
+   */
+  GroupChanges(LongPredicate sequences) {
+    this.sequences = sequences;
+  }
 
   void add(Group group) {
-    group.entries().forEach(this::add);
+    group.entries().stream()
+        .filter(entry -> sequences.test(entry.sequence()))
+        .forEach(this::add);
   }
 
   private void add(Entry entry) {
     newest = Math.max(newest, entry.sequence());
+    bytes += ENTRY_BYTES + (entry instanceof Entry.Created created ? created.source().length() : 0);
     if (entry instanceof Entry.Created first) {
       created.put(first.sequence(), JobRecord.of(first));
     } else if (created.containsKey(entry.sequence())) {
@@ -30,6 +43,11 @@ final class GroupChanges {
     } else {
       changed.computeIfAbsent(entry.sequence(), _ -> new ArrayList<>()).add(entry);
     }
+  }
+
+  /** Some measure of what this takes of the memory. */
+  long bytes() {
+    return bytes;
   }
 
   /** The highest sequence of a job that the groups are about; 0 for none. */
@@ -52,15 +70,8 @@ final class GroupChanges {
     return !changed.containsKey(sequence);
   }
 
-  /** The sequences of jobs that were there before, and that have a state of a live job now. */
-  Set<Long> revived() {
-    return changed.entrySet().stream()
-        .filter(job -> job.getValue().stream().anyMatch(GroupChanges::isOfLive))
-        .map(Map.Entry::getKey)
-        .collect(Collectors.toSet());
-  }
-
-  private static boolean isOfLive(Entry entry) {
+  /** Whether a job that was there before is live by this. */
+  static boolean isOfLive(Entry entry) {
     return entry instanceof Entry.Changed change && change.state() instanceof JobState.Live;
   }
 

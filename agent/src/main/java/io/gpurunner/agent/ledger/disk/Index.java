@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.h2.api.ErrorCode;
 import org.h2.jdbcx.JdbcConnectionPool;
@@ -70,6 +71,7 @@ final class Index implements AutoCloseable {
   private final JdbcConnectionPool readers;
   private final Jdbi reading;
   private volatile long applied;
+  private long added;
 
   private Index(LedgerPlace place, JdbcDataSource source, Connection connection, long applied)
       throws SQLException {
@@ -170,18 +172,66 @@ final class Index implements AutoCloseable {
   }
 
   /**
-   * Builds an index of all that a ledger keeps, up to some group. One that was there goes.
+   * Builds an index of the newest snapshot that is whole. An index that was there goes.
    *
-   * @throws IOException also where the snapshots and the journal do not hold all of it
+   * @param upTo the number of the last group that it may hold
+   * @return the index, which lacks the groups since the snapshot
    */
-  static Index build(LedgerPlace place, String ledger, String boot, long number)
-      throws IOException {
+  static Index build(LedgerPlace place, String ledger, String boot, long upTo) throws IOException {
     mark(place, boot);
-    try (Building building = new Building(place)) {
-      Snapshots.readAll(place, number, building);
-      return building.done(ledger, number);
-    } catch (SQLException | RuntimeException e) {
+    AtomicReference<Index> built = new AtomicReference<>();
+    try {
+      Snapshots.readNewestWhole(
+          place, upTo, snapshot -> built.set(build(place, ledger, snapshot)));
+      return built.get();
+    } catch (RuntimeException e) { // H2 throws any where a disk fails
       throw new IOException("the index cannot be built: " + firstLine(e), e);
+    }
+  }
+
+  private static Index build(LedgerPlace place, String ledger, Snapshot snapshot)
+      throws IOException {
+    place.deleteAll(NAME + ".", "");
+    JdbcDataSource source = source(place, "");
+    try {
+      Connection connection = source.getConnection();
+      try {
+        return built(new Index(place, source, connection, 0), ledger, snapshot);
+      } catch (SQLException | IOException | RuntimeException e) {
+        shutDown(connection);
+        throw e;
+      }
+    } catch (SQLException e) {
+      throw new IOException("the index cannot be built: " + firstLine(e), e);
+    }
+  }
+
+  private static Index built(Index index, String ledger, Snapshot snapshot)
+      throws SQLException, IOException {
+    try (Statement statement = index.connection.createStatement()) {
+      statement.execute("drop all objects");
+      statement.execute(script());
+    }
+    for (Snapshot.Part part : Snapshot.Part.values()) {
+      snapshot.read(part, frame -> index.add(Snapshot.job(frame)));
+    }
+    index.applied = snapshot.header().number();
+    index.change(
+        "insert into applied (form, ledger, number) values (?, ?, ?)", FORM, ledger, index.applied);
+    index.connection.commit();
+    return index;
+  }
+
+  /** Adds a job while the index is built. */
+  private void add(JobRecord job) throws IOException {
+    try {
+      write(job);
+      added++;
+      if (added % BUILD_JOBS == 0) {
+        connection.commit();
+      }
+    } catch (SQLException e) {
+      throw new IOException("the index cannot be written: " + firstLine(e), e);
     }
   }
 
@@ -189,68 +239,6 @@ final class Index implements AutoCloseable {
   static String script() throws IOException {
     try (InputStream script = Index.class.getResourceAsStream("index.sql")) {
       return new String(Objects.requireNonNull(script).readAllBytes(), StandardCharsets.UTF_8);
-    }
-  }
-
-  private static final class Building implements Snapshots.Target, AutoCloseable {
-    private final LedgerPlace place;
-    private @Nullable Index index;
-    private int jobs;
-
-    Building(LedgerPlace place) {
-      this.place = place;
-    }
-
-    @Override
-    public void begin(long newest) throws IOException {
-      close();
-      place.deleteAll(NAME + ".", "");
-      JdbcDataSource source = source(place, "");
-      try {
-        Connection connection = source.getConnection();
-        try (Statement statement = connection.createStatement()) {
-          statement.execute("drop all objects");
-          statement.execute(script());
-        }
-        index = new Index(place, source, connection, 0);
-      } catch (SQLException e) {
-        throw new IOException("the index cannot be made: " + firstLine(e), e);
-      }
-    }
-
-    @Override
-    public void take(Snapshot.Part part, Frame job) throws IOException {
-      take(Snapshot.job(job));
-    }
-
-    @Override
-    public void take(JobRecord job) throws IOException {
-      Index into = Objects.requireNonNull(index);
-      try {
-        into.write(job);
-        if (++jobs % BUILD_JOBS == 0) {
-          into.connection.commit();
-        }
-      } catch (SQLException e) {
-        throw new IOException("the index cannot be written: " + firstLine(e), e);
-      }
-    }
-
-    Index done(String ledger, long number) throws SQLException {
-      Index built = Objects.requireNonNull(index);
-      built.change(
-          "insert into applied (form, ledger, number) values (?, ?, ?)", FORM, ledger, number);
-      built.connection.commit();
-      built.applied = number;
-      index = null;
-      return built;
-    }
-
-    @Override
-    public void close() {
-      if (index != null) {
-        index.close();
-      }
     }
   }
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
@@ -22,11 +23,11 @@ import org.slf4j.LoggerFactory;
  * or built again. Thread-safe.
  */
 final class IndexFeed implements AutoCloseable {
-  /** Groups of the journal that one transaction of the index takes. */
-  private static final int BATCH_GROUPS = 1_000;
+  /** What one transaction of the index takes of the journal at a start. */
+  private static final long BATCH_BYTES = 16 << 20;
 
   /** Jobs that may wait for the index. Past that, recording waits too. */
-  private static final int WAITING_LIMIT = 50_000;
+  private static final int WAITING_LIMIT = 20_000;
 
   private static final Duration QUERY_LIMIT = Duration.ofSeconds(30);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(30);
@@ -120,27 +121,41 @@ final class IndexFeed implements AutoCloseable {
       throw new IOException(
           "it holds group " + opened.applied() + ", and the newest recorded is " + upTo);
     }
-    while (opened.applied() < upTo) {
-      long number = Math.min(upTo, opened.applied() + BATCH_GROUPS);
-      GroupChanges groups = new GroupChanges();
-      Journal.forEach(place, opened.applied(), number, groups::add);
-      List<Change> changes = new ArrayList<>();
-      groups.created().forEach(job -> changes.add(new Change(job.job().id(), Optional.of(job))));
-      for (Entry entry : groups.changed()) {
-        JobId id = entry.id();
-        JobRecord before =
-            opened
-                .read(handle -> IndexRows.find(handle, id))
-                .orElseThrow(() -> new IOException("it lacks " + id));
-        changes.add(new Change(id, groups.after(before)));
-      }
-      opened.apply(changes, number);
+    AtomicReference<GroupChanges> batch = new AtomicReference<>(new GroupChanges(_ -> true));
+    Journal.forEach(
+        place,
+        opened.applied(),
+        upTo,
+        group -> {
+          batch.get().add(group);
+          if (batch.get().bytes() > BATCH_BYTES || group.number() == upTo) {
+            apply(batch.getAndSet(new GroupChanges(_ -> true)), group.number(), opened);
+          }
+        });
+  }
+
+  private static void apply(GroupChanges groups, long number, Index to) throws IOException {
+    List<Change> changes = new ArrayList<>();
+    groups.created().forEach(job -> changes.add(new Change(job.job().id(), Optional.of(job))));
+    for (Entry entry : groups.changed()) {
+      JobId id = entry.id();
+      JobRecord before =
+          to.read(handle -> IndexRows.find(handle, id))
+              .orElseThrow(() -> new IOException("it lacks " + id));
+      changes.add(new Change(id, groups.after(before)));
     }
+    to.apply(changes, number);
   }
 
   private Index build(long upTo) throws IOException {
     long startedNanos = System.nanoTime();
     Index built = Index.build(place, ledger, boot, upTo);
+    try {
+      catchUp(built, upTo);
+    } catch (IOException | RuntimeException e) {
+      built.close();
+      throw e;
+    }
     log.info(
         "the ledger's index was built in {} ms",
         TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startedNanos));

@@ -48,6 +48,11 @@ public record JobRecord(
     return isLive() || isOwed();
   }
 
+  /** The same without the body, which only an index needs that has not got it yet. */
+  public JobRecord withoutSource() {
+    return new JobRecord(job, "", key, lines, callback);
+  }
+
   /**
    * Applies an entry about this job.
    *

@@ -259,26 +259,38 @@ final class Journal implements AutoCloseable {
           "the journal begins with group " + firsts.getFirst() + ", and lacks group " + next);
     }
     for (int i = 0; i < firsts.size(); i++) {
-      boolean newest = i == firsts.size() - 1;
-      long end = newest ? Long.MAX_VALUE : firsts.get(i + 1);
-      if (end <= next || firsts.get(i) > upTo) {
-        continue;
-      }
-      FilePath file = place.file(Segment.name(firsts.get(i)));
-      Segment.Content content = Segment.read(place, file);
-      for (Frame frame : content.groups()) {
-        if (frame.number() == next && next < end && next <= upTo) {
-          reader.read(JobCodec.read(frame.content(), Group.class));
-          next++;
-        }
-      }
-      if (next < end && next <= upTo) {
-        throw new IOException(file.getName() + " is damaged: group " + next + " is not whole");
+      long end = i + 1 < firsts.size() ? firsts.get(i + 1) - 1 : Long.MAX_VALUE;
+      long last = Math.min(end, upTo);
+      if (next <= last && firsts.get(i) <= upTo) {
+        next = forEach(place.file(Segment.name(firsts.get(i))), next, last, reader);
       }
     }
     if (next <= upTo) {
       throw new IOException("the journal ends before group " + next);
     }
+  }
+
+  /**
+   * Reads groups of one segment. What it holds after the last of them is void: the next segment
+   * begins there.
+   *
+   * @return the number of the group after the last that was read
+   */
+  private static long forEach(FilePath file, long from, long last, Reader reader)
+      throws IOException {
+    long[] next = {from};
+    Segment.forEach(
+        file,
+        frame -> {
+          if (frame.number() == next[0] && next[0] <= last) {
+            reader.read(JobCodec.read(frame.content(), Group.class));
+            next[0]++;
+          }
+        });
+    if (next[0] <= last) {
+      throw new IOException(file.getName() + " is damaged: group " + next[0] + " is not whole");
+    }
+    return next[0];
   }
 
   /** Deletes the segments whose groups all come before that number. */
@@ -293,9 +305,15 @@ final class Journal implements AutoCloseable {
     }
   }
 
-  /** The number of the last group of the newest segment that is full; 0 where there is none. */
-  long lastOfFull() {
-    return firsts.size() > 1 ? firsts.last() - 1 : 0;
+  /**
+   * The number of the last group of a full segment.
+   *
+   * @param number a group that the segment comes after
+   * @param segments which one at most: 1 for the first full one after the group
+   */
+  long lastOfFullAfter(long number, int segments) {
+    List<Long> after = List.copyOf(firsts.tailSet(number, false));
+    return after.get(Math.min(segments, after.size() - 1)) - 1;
   }
 
   /** How many segments that begin after a group are full. */

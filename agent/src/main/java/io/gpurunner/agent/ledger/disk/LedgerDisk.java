@@ -36,7 +36,7 @@ public final class LedgerDisk implements LedgerStore {
   private static final int SNAPSHOT_SEGMENTS = 2;
 
   /** More where the snapshot is long, up to this: each one writes all of it again. */
-  private static final int SNAPSHOT_SEGMENTS_LIMIT = 16;
+  private static final int SNAPSHOT_SEGMENTS_LIMIT = 4;
 
   /** The length of a snapshot, in segments, for each full segment that is waited for. */
   private static final int SNAPSHOT_RATIO = 4;
@@ -170,7 +170,8 @@ public final class LedgerDisk implements LedgerStore {
     takeSpare();
     try {
       if (isSnapshotDue()) {
-        long keepFrom = Snapshots.make(place, journal.ledger(), journal.lastOfFull());
+        long number = journal.lastOfFullAfter(newestSnapshot(), SNAPSHOT_SEGMENTS_LIMIT);
+        long keepFrom = Snapshots.make(place, journal.ledger(), number);
         journal.dropBefore(keepFrom);
       }
     } catch (IOException e) {
@@ -185,10 +186,14 @@ public final class LedgerDisk implements LedgerStore {
   }
 
   private boolean isSnapshotDue() throws IOException {
-    long newest = Snapshots.numbers(place).getLast();
+    long newest = newestSnapshot();
     long segments = Snapshots.file(place, newest).size() / segmentBytes / SNAPSHOT_RATIO;
     return journal.fullSegmentsAfter(newest)
         >= Math.clamp(segments, SNAPSHOT_SEGMENTS, SNAPSHOT_SEGMENTS_LIMIT);
+  }
+
+  private long newestSnapshot() throws IOException {
+    return Snapshots.numbers(place).getLast();
   }
 
   private void takeSpare() {

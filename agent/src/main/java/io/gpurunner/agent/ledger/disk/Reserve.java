@@ -16,6 +16,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Reserve {
   private static final String NAME = "reserve";
+  private static final int BUFFER_BYTES = 64 << 10;
 
   /** The reserve is taken again where so many times its length is free on the disk. */
   private static final int ROOM = 8;
@@ -65,9 +66,13 @@ final class Reserve {
       return;
     }
     try (FileChannel channel = place.create(file())) {
-      byte[] noise = new byte[bytes]; // not zeroes, which some file systems do not store
-      new Random(1).nextBytes(noise);
-      LedgerPlace.write(channel, ByteBuffer.wrap(noise), 0);
+      byte[] noise = new byte[BUFFER_BYTES]; // not zeroes, which some file systems do not store
+      Random random = new Random(1);
+      for (int at = 0; at < bytes; at += BUFFER_BYTES) {
+        random.nextBytes(noise);
+        LedgerPlace.write(
+            channel, ByteBuffer.wrap(noise, 0, Math.min(BUFFER_BYTES, bytes - at)), at);
+      }
       held = true;
     } catch (IOException e) {
       log.warn("the reserve cannot be written: {}", e.getMessage());

@@ -1,10 +1,14 @@
 package io.gpurunner.agent.ledger.disk;
 
+import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.h2.store.fs.FilePath;
 
@@ -16,6 +20,7 @@ import org.h2.store.fs.FilePath;
  */
 final class Segment implements AutoCloseable {
   static final String PREFIX = "journal-";
+  private static final int BUFFER_BYTES = 64 << 10;
 
   private final FileChannel channel;
   private final long bytes;
@@ -63,10 +68,7 @@ final class Segment implements AutoCloseable {
         Frame.at(bytes, 0)
             .filter(first -> first.number() == 0)
             .orElseThrow(() -> new IOException(file.getName() + " has no whole beginning"));
-    Header header = JobCodec.read(frame.content(), Header.class);
-    if (header.form() > Journal.FORM) {
-      throw new IOException(file.getName() + " was written by a newer gpurunner: install that one");
-    }
+    Header header = header(file, frame);
     if (header.bytes() > bytes.limit()) {
       throw new IOException(file.getName() + " is damaged: it was cut short");
     }
@@ -89,13 +91,51 @@ final class Segment implements AutoCloseable {
     return new Content(header, groups, at, damaged);
   }
 
+  private static Header header(FilePath file, Frame frame) throws IOException {
+    Header header = JobCodec.read(frame.content(), Header.class);
+    if (header.form() > Journal.FORM) {
+      throw new IOException(file.getName() + " was written by a newer gpurunner: install that one");
+    }
+    return header;
+  }
+
+  /** Takes the frame of a group. */
+  interface Reader {
+    void read(Frame group) throws IOException;
+  }
+
+  /** Reads the groups of a file as far as they are whole and follow one another. */
+  static void forEach(FilePath file, Reader reader) throws IOException {
+    try (InputStream in =
+        new BufferedInputStream(Channels.newInputStream(file.open("r")), BUFFER_BYTES)) {
+      long limit = file.size();
+      Optional<Frame> frame = Frame.next(in, limit).filter(first -> first.number() == 0);
+      if (frame.isEmpty()) {
+        return;
+      }
+      long next = header(file, frame.get()).first();
+      while (true) {
+        long wanted = next;
+        frame = Frame.next(in, limit).filter(group -> group.number() == wanted);
+        if (frame.isEmpty()) {
+          return;
+        }
+        reader.read(frame.get());
+        next++;
+      }
+    }
+  }
+
   /**
    * Makes an empty file for groups to come, filled with zeroes, so that writing to it later changes
    * neither its length nor where it lies. Returns once it is on disk.
    */
   static void fill(LedgerPlace place, FilePath file, int bytes) throws IOException {
     try (FileChannel channel = place.create(file)) {
-      LedgerPlace.write(channel, ByteBuffer.allocate(bytes), 0);
+      ByteBuffer zeroes = ByteBuffer.allocate(BUFFER_BYTES);
+      for (int at = 0; at < bytes; at += BUFFER_BYTES) {
+        LedgerPlace.write(channel, zeroes.clear().limit(Math.min(BUFFER_BYTES, bytes - at)), at);
+      }
       channel.force(true);
     }
   }

@@ -6,12 +6,11 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.EnumMap;
+import java.util.Map;
 import org.h2.store.fs.FilePath;
 
 /**
@@ -153,18 +152,7 @@ final class Snapshot implements AutoCloseable {
   }
 
   private Frame next(InputStream in) throws IOException {
-    ByteBuffer beginning = ByteBuffer.wrap(in.readNBytes(Frame.HEADER_BYTES));
-    int length = 0;
-    if (beginning.limit() == Frame.HEADER_BYTES) {
-      length = Frame.contentBytes(beginning).orElseThrow(this::damaged);
-    }
-    if (length > channel.size()) {
-      throw damaged();
-    }
-    byte[] content = in.readNBytes(length);
-    ByteBuffer whole = ByteBuffer.allocate(beginning.limit() + content.length);
-    whole.put(beginning).put(content).flip();
-    return Frame.at(whole, 0).orElseThrow(this::damaged);
+    return Frame.next(in, channel.size()).orElseThrow(this::damaged);
   }
 
   private IOException damaged() {
@@ -181,16 +169,18 @@ final class Snapshot implements AutoCloseable {
     channel.close();
   }
 
-  /** A file that is being written. All but settled jobs stay in memory until its end. */
+  /** A file that is being written, one part after the other. For one thread. */
   static final class Writer implements AutoCloseable {
     private final FileChannel channel;
     private final OutputStream buffer;
     private final WritableByteChannel out;
-    private final List<ByteBuffer> owed = new ArrayList<>();
-    private final List<ByteBuffer> live = new ArrayList<>();
     private final long newest;
+
+    /** Where the parts begin that were begun, and how many jobs are in them. */
+    private final Map<Part, Long> begun = new EnumMap<>(Part.class);
+
+    private final Map<Part, Long> counts = new EnumMap<>(Part.class);
     private long at;
-    private long settled;
 
     /**
      * @param channel of an empty file, which the writer closes
@@ -201,52 +191,51 @@ final class Snapshot implements AutoCloseable {
       this.newest = newest;
       this.buffer = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
       this.out = Channels.newChannel(buffer);
-      write(Frame.bytes(0, JobCodec.write(header)));
+      write(new Frame(0, JobCodec.write(header)));
     }
 
-    private void write(ByteBuffer frame) throws IOException {
-      at += out.write(frame);
+    private void write(Frame frame) throws IOException {
+      at += out.write(Frame.bytes(frame.number(), frame.content()));
     }
 
+    /** Writes a job of the part that is being written, or of one after it. */
     void write(JobRecord job) throws IOException {
-      write(Part.of(job), Frame.bytes(job.job().sequence(), JobCodec.write(job)));
+      write(Part.of(job), new Frame(job.job().sequence(), JobCodec.write(job)));
     }
 
-    /** Writes a job as another snapshot has it. */
+    /** The same of a job as another snapshot has it. */
     void write(Part part, Frame job) throws IOException {
-      write(part, Frame.bytes(job.number(), job.content()));
+      begin(part);
+      write(job);
+      counts.merge(part, 1L, Long::sum);
     }
 
-    private void write(Part part, ByteBuffer frame) throws IOException {
-      switch (part) {
-        case SETTLED -> {
-          write(frame);
-          settled++;
+    private void begin(Part part) {
+      for (Part before : Part.values()) {
+        if (before.compareTo(part) <= 0) {
+          begun.putIfAbsent(before, at);
+        } else if (begun.containsKey(before)) {
+          throw new IllegalStateException(part + " after " + before);
         }
-        case OWED -> owed.add(frame);
-        case LIVE -> live.add(frame);
       }
     }
 
     /** Ends the file; returns once it is on disk. */
     End end() throws IOException {
-      long owedAt = at;
-      writeAll(owed);
-      long liveAt = at;
-      writeAll(live);
+      begin(Part.LIVE);
       long endsAt = at;
-      End end = new End(settled + owed.size() + live.size(), live.size(), newest, owedAt, liveAt);
-      write(Frame.bytes(0, JobCodec.write(end)));
-      write(Frame.bytes(endsAt, new byte[0]));
+      End end =
+          new End(
+              counts.values().stream().mapToLong(count -> count).sum(),
+              counts.getOrDefault(Part.LIVE, 0L),
+              newest,
+              begun.getOrDefault(Part.OWED, at),
+              begun.getOrDefault(Part.LIVE, at));
+      write(new Frame(0, JobCodec.write(end)));
+      write(new Frame(endsAt, new byte[0]));
       buffer.flush();
       channel.force(true);
       return end;
-    }
-
-    private void writeAll(List<ByteBuffer> frames) throws IOException {
-      for (ByteBuffer frame : frames) {
-        write(frame);
-      }
     }
 
     @Override

@@ -1,6 +1,9 @@
 package io.gpurunner.agent.ledger.disk;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -11,13 +14,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The snapshots of a ledger, of which the two newest are kept, and with them the journal since the
- * older one: so one damaged file costs nothing. A snapshot is the one before and the groups since,
- * put together. Stateless.
+ * The snapshots of a ledger. The two newest are kept, and with them the journal since the older
+ * one, so one damaged file costs nothing. A new one is made of the one before and the groups since.
+ * Stateless.
  */
 final class Snapshots {
   static final String PREFIX = "snapshot-";
   private static final String PART = ".part";
+  private static final int SEGMENTS_AT_A_TIME = 2;
 
   private static final Logger log = LoggerFactory.getLogger(Snapshots.class);
 
@@ -32,121 +36,121 @@ final class Snapshots {
     return Journal.numbers(place, PREFIX);
   }
 
+  /** Reads a snapshot, perhaps not to its end. */
+  interface Use {
+    void read(Snapshot snapshot) throws IOException;
+  }
+
   /**
-   * Reads all that the ledger keeps, up to some group, from the newest snapshot that is whole and
-   * the journal since.
+   * Reads the newest snapshot that is whole. If that fails, or what is read with it, the one before
+   * is read.
    *
-   * @param upTo the number of the last group that counts
-   * @return the number of the snapshot that was read
-   * @throws IOException where no snapshot and the groups since are whole
+   * @param upTo the number of the last group that it may hold
+   * @return the number of the snapshot that was read to its end
    */
-  static long readAll(LedgerPlace place, long upTo, Target target) throws IOException {
-    return fromNewestWhole(
-        place,
-        upTo,
-        (snapshot, changes) -> {
-          target.begin(Math.max(snapshot.end().newest(), changes.newest()));
-          for (Snapshot.Part part : Snapshot.Part.values()) {
-            snapshot.read(
-                part,
-                frame -> {
-                  if (changes.isUntouched(frame.number())) {
-                    target.take(part, frame);
-                  } else {
-                    take(changes.after(Snapshot.job(frame)), target);
-                  }
-                });
-          }
-          for (JobRecord created : changes.created()) {
-            target.take(created);
-          }
-        });
-  }
-
-  private static void take(Optional<JobRecord> job, Target target) throws IOException {
-    if (job.isPresent()) {
-      target.take(job.get());
+  static long readNewestWhole(LedgerPlace place, long upTo, Use use) throws IOException {
+    List<IOException> failures = new ArrayList<>();
+    for (long number : numbers(place).reversed()) {
+      if (number <= upTo) {
+        try (Snapshot snapshot = Snapshot.open(file(place, number))) {
+          use.read(snapshot);
+          return number;
+        } catch (IOException e) {
+          log.error("a snapshot of the ledger is passed over: {}", e.getMessage());
+          failures.add(e);
+        }
+      }
     }
+    throw failures.isEmpty()
+        ? new IOException("there is no snapshot up to group " + upTo)
+        : failures.getFirst();
   }
 
-  /** What takes the jobs of a ledger. */
-  interface Target {
-    /**
-     * The jobs come now, perhaps once more from the beginning.
-     *
-     * @param newest the highest sequence of a job that there was
-     */
-    void begin(long newest) throws IOException;
-
-    /** Takes a job as a snapshot has it. */
-    void take(Snapshot.Part part, Frame job) throws IOException;
-
-    void take(JobRecord job) throws IOException;
-  }
+  // ---- what a start needs
 
   /**
-   * Reads the jobs that must be in memory, as they are after some group. Of the others nothing is
-   * read, but where one of them lives again.
+   * Reads the jobs that must be in memory, as they are after some group. Nothing is read of the
+   * others, unless one of them is live again.
    */
   static Needed readNeeded(LedgerPlace place, long upTo) throws IOException {
     Map<Long, JobRecord> needed = new TreeMap<>();
     long[] newest = {0};
-    fromNewestWhole(
+    readNewestWhole(
         place,
         upTo,
-        (snapshot, changes) -> {
+        snapshot -> {
           needed.clear();
-          newest[0] = Math.max(snapshot.end().newest(), changes.newest());
-          Set<Long> revived = changes.revived();
-          Snapshot.Reader reader =
-              frame -> {
-                revived.remove(frame.number());
-                changes
-                    .after(Snapshot.job(frame))
-                    .filter(JobRecord::isNeeded)
-                    .ifPresent(job -> needed.put(frame.number(), job));
-              };
+          newest[0] = snapshot.end().newest();
+          Snapshot.Reader reader = frame -> needed.put(frame.number(), Snapshot.job(frame));
           snapshot.read(Snapshot.Part.OWED, reader);
           snapshot.read(Snapshot.Part.LIVE, reader);
-          if (!revived.isEmpty()) {
-            snapshot.read(
-                Snapshot.Part.SETTLED,
-                frame -> {
-                  if (revived.contains(frame.number())) {
-                    reader.read(frame);
+          Set<Long> revived = new HashSet<>();
+          Journal.forEach(
+              place,
+              snapshot.header().number(),
+              upTo,
+              group -> {
+                for (Entry entry : group.entries()) {
+                  newest[0] = Math.max(newest[0], entry.sequence());
+                  if (!apply(entry, needed)) {
+                    revived.add(entry.sequence());
                   }
-                });
-          }
-          for (JobRecord created : changes.created()) {
-            if (created.isNeeded()) {
-              needed.put(created.job().sequence(), created);
-            }
-          }
+                }
+              });
+          readRevived(place, upTo, snapshot, revived, needed);
         });
     return new Needed(List.copyOf(needed.values()), newest[0]);
   }
 
-  private interface Use {
-    void read(Snapshot snapshot, GroupChanges changes) throws IOException;
+  /**
+   * Applies an entry to the jobs that are needed.
+   *
+   * @return false where the job is live by it, and is not among them
+   */
+  private static boolean apply(Entry entry, Map<Long, JobRecord> needed) {
+    Optional<JobRecord> before = Optional.ofNullable(needed.remove(entry.sequence()));
+    Optional<JobRecord> after =
+        entry instanceof Entry.Created created
+            ? Optional.of(JobRecord.of(created))
+            : before.flatMap(record -> record.after(entry));
+    after
+        .filter(JobRecord::isNeeded)
+        .ifPresent(record -> needed.put(entry.sequence(), record));
+    return before.isPresent() || !GroupChanges.isOfLive(entry);
   }
 
-  private static long fromNewestWhole(LedgerPlace place, long upTo, Use use) throws IOException {
-    IOException failure = new IOException("there is no snapshot up to group " + upTo);
-    for (long number : numbers(place).reversed()) {
-      if (number <= upTo) {
-        try (Snapshot snapshot = Snapshot.open(file(place, number))) {
-          GroupChanges changes = new GroupChanges();
-          Journal.forEach(place, number, upTo, changes::add);
-          use.read(snapshot, changes);
-          return number;
-        } catch (IOException e) {
-          log.error("a snapshot of the ledger is passed over: {}", e.getMessage());
-          failure.addSuppressed(e);
-        }
+  /** Puts jobs that had ended, and live again, among those that are needed. */
+  private static void readRevived(
+      LedgerPlace place,
+      long upTo,
+      Snapshot snapshot,
+      Set<Long> revived,
+      Map<Long, JobRecord> needed)
+      throws IOException {
+    if (revived.isEmpty()) {
+      return;
+    }
+    GroupChanges changes = new GroupChanges(revived::contains);
+    Journal.forEach(place, snapshot.header().number(), upTo, changes::add);
+    List<JobRecord> jobs = new ArrayList<>(changes.created());
+    for (Snapshot.Part part : Snapshot.Part.values()) {
+      snapshot.read(
+          part,
+          frame -> {
+            if (revived.contains(frame.number())) {
+              changes.after(Snapshot.job(frame)).ifPresent(jobs::add);
+            }
+          });
+    }
+    for (JobRecord job : jobs) {
+      needed.remove(job.job().sequence());
+      if (job.isNeeded()) {
+        needed.put(job.job().sequence(), job);
       }
     }
-    throw failure.getSuppressed().length == 0 ? failure : (IOException) failure.getSuppressed()[0];
   }
+
+  // ---- a new one
 
   /** Writes the snapshot of a new ledger, which has nothing in it. */
   static void makeFirst(LedgerPlace place, String ledger) throws IOException {
@@ -196,52 +200,83 @@ final class Snapshots {
    */
   static Made write(LedgerPlace place, Snapshot.Header header, LedgerPlace to, FilePath part)
       throws IOException {
-    try (WriterTarget target = new WriterTarget(to, part, header)) {
-      long base = readAll(place, header.number(), target);
-      return new Made(target.end(), base);
+    Snapshot.End[] end = new Snapshot.End[1];
+    try {
+      long base =
+          readNewestWhole(
+              place, header.number(), snapshot -> end[0] = write(place, snapshot, header, to, part));
+      return new Made(end[0], base);
     } catch (IOException e) {
       to.delete(part);
       throw e;
     }
   }
 
-  private static final class WriterTarget implements Target, AutoCloseable {
-    private final LedgerPlace place;
-    private final FilePath part;
-    private final Snapshot.Header header;
-    private Optional<Snapshot.Writer> writer = Optional.empty();
-
-    WriterTarget(LedgerPlace place, FilePath part, Snapshot.Header header) {
-      this.place = place;
-      this.part = part;
-      this.header = header;
+  /** Few groups at a time, by way of files that are removed: the memory has little room. */
+  private static Snapshot.End write(
+      LedgerPlace place, Snapshot base, Snapshot.Header header, LedgerPlace to, FilePath part)
+      throws IOException {
+    List<Long> segments =
+        Journal.firsts(place).stream()
+            .filter(first -> first > base.header().number() + 1 && first <= header.number())
+            .toList();
+    if (segments.size() <= SEGMENTS_AT_A_TIME) {
+      return writeNext(place, base, header, to, part);
     }
-
-    @Override
-    public void begin(long newest) throws IOException {
-      close();
-      writer = Optional.of(new Snapshot.Writer(place.create(part), header, newest));
-    }
-
-    @Override
-    public void take(Snapshot.Part part, Frame job) throws IOException {
-      writer.orElseThrow().write(part, job);
-    }
-
-    @Override
-    public void take(JobRecord job) throws IOException {
-      writer.orElseThrow().write(job);
-    }
-
-    Snapshot.End end() throws IOException {
-      return writer.orElseThrow().end();
-    }
-
-    @Override
-    public void close() throws IOException {
-      if (writer.isPresent()) {
-        writer.get().close();
+    long upTo = segments.get(SEGMENTS_AT_A_TIME - 1) - 1;
+    FilePath step = to.file(part.getName() + "-" + upTo + PART);
+    try {
+      writeNext(place, base, new Snapshot.Header(Journal.FORM, header.ledger(), upTo), to, step);
+      try (Snapshot between = Snapshot.open(step)) {
+        return write(place, between, header, to, part);
       }
+    } finally {
+      to.delete(step);
     }
+  }
+
+  private static Snapshot.End writeNext(
+      LedgerPlace place, Snapshot base, Snapshot.Header header, LedgerPlace to, FilePath part)
+      throws IOException {
+    GroupChanges changes = new GroupChanges(_ -> true);
+    Journal.forEach(place, base.header().number(), header.number(), changes::add);
+    Map<Snapshot.Part, List<JobRecord>> changed = changedJobs(base, changes);
+    long newest = Math.max(base.end().newest(), changes.newest());
+    try (Snapshot.Writer writer = new Snapshot.Writer(to.create(part), header, newest)) {
+      for (Snapshot.Part jobs : Snapshot.Part.values()) {
+        base.read(
+            jobs,
+            frame -> {
+              if (changes.isUntouched(frame.number())) {
+                writer.write(jobs, frame);
+              }
+            });
+        for (JobRecord job : changed.getOrDefault(jobs, List.of())) {
+          writer.write(job);
+        }
+      }
+      return writer.end();
+    }
+  }
+
+  /** The jobs that the groups created or changed, by the part of the new file they belong to. */
+  private static Map<Snapshot.Part, List<JobRecord>> changedJobs(
+      Snapshot base, GroupChanges changes) throws IOException {
+    List<JobRecord> jobs = new ArrayList<>();
+    for (Snapshot.Part part : Snapshot.Part.values()) {
+      base.read(
+          part,
+          frame -> {
+            if (!changes.isUntouched(frame.number())) {
+              changes.after(Snapshot.job(frame)).ifPresent(jobs::add);
+            }
+          });
+    }
+    jobs.addAll(changes.created());
+    Map<Snapshot.Part, List<JobRecord>> byPart = new EnumMap<>(Snapshot.Part.class);
+    for (JobRecord job : jobs) {
+      byPart.computeIfAbsent(Snapshot.Part.of(job), _ -> new ArrayList<>()).add(job);
+    }
+    return byPart;
   }
 }

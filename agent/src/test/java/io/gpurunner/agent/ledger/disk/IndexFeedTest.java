@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class IndexFeedTest {
   private static final Instant AT = Instant.parse("2026-01-01T00:00:00Z");
-  private static final int LIMIT = 50_000;
+  private static final int LIMIT = 20_000;
 
   @TempDir Path directory;
 

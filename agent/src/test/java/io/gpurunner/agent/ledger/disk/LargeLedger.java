@@ -60,9 +60,11 @@ public final class LargeLedger {
         Snapshot.Writer writer =
             new Snapshot.Writer(
                 place.create(place.file("larger")), smaller.header(), smaller.end().newest() + count)) {
-      smaller.copyTo(writer);
-      for (int i = 1; i <= count; i++) {
-        writer.write(owing(smaller.end().newest() + i, callback, endedAt));
+      for (Snapshot.Part part : Snapshot.Part.values()) {
+        smaller.read(part, job -> writer.write(part, job));
+        for (int i = 1; part == Snapshot.Part.OWED && i <= count; i++) {
+          writer.write(owing(smaller.end().newest() + i, callback, endedAt));
+        }
       }
       writer.end();
     }
