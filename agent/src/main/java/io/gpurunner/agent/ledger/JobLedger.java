@@ -72,9 +72,7 @@ public final class JobLedger implements AutoCloseable {
     this.disk = disk;
     this.records = records;
     Needed needed = disk.needed();
-    needed
-        .jobs()
-        .forEach(records::load);
+    needed.jobs().forEach(records::load);
     this.recorder =
         new Recorder(disk, records, ended, clock, ids, watch, listeners, needed.newestSequence());
     this.commits = committing.apply(recorder);

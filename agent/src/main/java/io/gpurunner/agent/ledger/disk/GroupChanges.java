@@ -28,9 +28,7 @@ final class GroupChanges {
   }
 
   void add(Group group) {
-    group.entries().stream()
-        .filter(entry -> sequences.test(entry.sequence()))
-        .forEach(this::add);
+    group.entries().stream().filter(entry -> sequences.test(entry.sequence())).forEach(this::add);
   }
 
   private void add(Entry entry) {

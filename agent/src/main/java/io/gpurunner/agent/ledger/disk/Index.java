@@ -181,8 +181,7 @@ final class Index implements AutoCloseable {
     mark(place, boot);
     AtomicReference<Index> built = new AtomicReference<>();
     try {
-      Snapshots.readNewestWhole(
-          place, upTo, snapshot -> built.set(build(place, ledger, snapshot)));
+      Snapshots.readNewestWhole(place, upTo, snapshot -> built.set(build(place, ledger, snapshot)));
       return built.get();
     } catch (RuntimeException e) { // H2 throws any where a disk fails
       throw new IOException("the index cannot be built: " + firstLine(e), e);

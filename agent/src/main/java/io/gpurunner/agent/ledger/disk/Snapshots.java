@@ -113,9 +113,7 @@ final class Snapshots {
         entry instanceof Entry.Created created
             ? Optional.of(JobRecord.of(created))
             : before.flatMap(record -> record.after(entry));
-    after
-        .filter(JobRecord::isNeeded)
-        .ifPresent(record -> needed.put(entry.sequence(), record));
+    after.filter(JobRecord::isNeeded).ifPresent(record -> needed.put(entry.sequence(), record));
     return before.isPresent() || !GroupChanges.isOfLive(entry);
   }
 
@@ -204,7 +202,9 @@ final class Snapshots {
     try {
       long base =
           readNewestWhole(
-              place, header.number(), snapshot -> end[0] = write(place, snapshot, header, to, part));
+              place,
+              header.number(),
+              snapshot -> end[0] = write(place, snapshot, header, to, part));
       return new Made(end[0], base);
     } catch (IOException e) {
       to.delete(part);

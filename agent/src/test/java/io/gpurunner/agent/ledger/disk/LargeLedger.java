@@ -59,7 +59,9 @@ public final class LargeLedger {
     try (Snapshot smaller = Snapshot.open(place.file("copy"));
         Snapshot.Writer writer =
             new Snapshot.Writer(
-                place.create(place.file("larger")), smaller.header(), smaller.end().newest() + count)) {
+                place.create(place.file("larger")),
+                smaller.header(),
+                smaller.end().newest() + count)) {
       for (Snapshot.Part part : Snapshot.Part.values()) {
         smaller.read(part, job -> writer.write(part, job));
         for (int i = 1; part == Snapshot.Part.OWED && i <= count; i++) {
