@@ -73,6 +73,12 @@ final class Index implements AutoCloseable {
   private volatile long applied;
   private long added;
 
+  /** The highest sequence in it. */
+  private long newest;
+
+  /** How many jobs of each user came or went since the last commit. */
+  private final Map<String, Long> more = new HashMap<>();
+
   private Index(LedgerPlace place, JdbcDataSource source, Connection connection, long applied)
       throws SQLException {
     this.place = place;
@@ -110,7 +116,9 @@ final class Index implements AutoCloseable {
     try {
       Connection connection = source.getConnection();
       try {
-        return new Index(place, source, connection, requireOf(connection, ledger));
+        Index opened = new Index(place, source, connection, requireOf(connection, ledger));
+        opened.newest = opened.newestSequence();
+        return opened;
       } catch (SQLException | IOException | RuntimeException e) {
         shutDown(connection);
         throw e;
@@ -214,6 +222,7 @@ final class Index implements AutoCloseable {
     for (Snapshot.Part part : Snapshot.Part.values()) {
       snapshot.read(part, frame -> index.add(Snapshot.job(frame)));
     }
+    index.writeCounts();
     index.applied = snapshot.header().number();
     index.change(
         "insert into applied (form, ledger, number) values (?, ?, ?)", FORM, ledger, index.applied);
@@ -241,6 +250,13 @@ final class Index implements AutoCloseable {
     }
   }
 
+  private long newestSequence() throws SQLException {
+    try (ResultSet row = bound("select coalesce(max(sequence), 0) from job").executeQuery()) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+
   /** The number of the last group that was applied. */
   long applied() {
     return applied;
@@ -261,6 +277,7 @@ final class Index implements AutoCloseable {
           forget(change.id());
         }
       }
+      writeCounts();
       change("update applied set number = ?", number);
       connection.commit();
       applied = number;
@@ -282,14 +299,17 @@ final class Index implements AutoCloseable {
       record.isOwed(),
       job.sequence()
     };
-    int there =
-        change(
-            "update job set version = ?, finished_at = ?, state = ?, deletion = ?, files = ?,"
-                + " lines = ?, callback = ?, owed = ? where sequence = ?",
-            changing);
-    if (there == 0) {
+    // Most jobs that are not there are newer than all that are.
+    if (job.sequence() > newest || update(changing) == 0) {
       insert(record, changing);
     }
+  }
+
+  private int update(@Nullable Object[] changing) throws SQLException {
+    return change(
+        "update job set version = ?, finished_at = ?, state = ?, deletion = ?, files = ?,"
+            + " lines = ?, callback = ?, owed = ? where sequence = ?",
+        changing);
   }
 
   private void insert(JobRecord record, @Nullable Object[] changing) throws SQLException {
@@ -312,22 +332,27 @@ final class Index implements AutoCloseable {
             + " sequence, id, owner, created_at, request, source, idempotency_key, digest)"
             + " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values);
-    count(job.user(), 1);
+    newest = Math.max(newest, job.sequence());
+    more.merge(job.user(), 1L, Long::sum);
   }
 
   private void forget(JobId id) throws SQLException {
     try (ResultSet row = bound("select owner from job where id = ?", id.value()).executeQuery()) {
       if (row.next()) {
-        count(row.getString(1), -1);
+        more.merge(row.getString(1), -1L, Long::sum);
         change("delete from job where id = ?", id.value());
       }
     }
   }
 
-  private void count(String owner, int more) throws SQLException {
-    if (change("update job_count set jobs = jobs + ? where owner = ?", more, owner) == 0) {
-      change("insert into job_count (owner, jobs) values (?, ?)", owner, more);
+  private void writeCounts() throws SQLException {
+    for (Map.Entry<String, Long> of : more.entrySet()) {
+      if (change("update job_count set jobs = jobs + ? where owner = ?", of.getValue(), of.getKey())
+          == 0) {
+        change("insert into job_count (owner, jobs) values (?, ?)", of.getKey(), of.getValue());
+      }
     }
+    more.clear();
   }
 
   private int change(String sql, @Nullable Object... values) throws SQLException {
