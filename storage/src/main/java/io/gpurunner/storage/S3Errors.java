@@ -1,12 +1,12 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
+import java.io.UncheckedIOException;
 import java.util.Optional;
 import java.util.Set;
 import javax.net.ssl.SSLException;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
-import software.amazon.awssdk.core.exception.SdkException;
 
 /** Translates errors of S3, or on the way to it, to this module's exception, in S3's own words. */
 final class S3Errors {
@@ -20,6 +20,9 @@ final class S3Errors {
           "ServiceUnavailable",
           "InternalError",
           "RequestTimeout",
+          // The request did not arrive as it was sent.
+          "IncompleteBody",
+          "BadDigest",
           "OperationAborted",
           "Throttling",
           "TooManyRequests",
@@ -55,11 +58,18 @@ final class S3Errors {
           "%s: %s: %s%s".formatted(store, action, words(answer, code), advice(code)),
           failure);
     }
-    // An error that is neither an answer nor of the network (a bucket name that no URL can hold, or
-    // a file that cannot be read) will be the same next time.
-    Kind kind = failure instanceof SdkException ? Kind.UNAVAILABLE : Kind.REFUSED;
+    Kind kind = isSameNextTime(failure) ? Kind.REFUSED : Kind.UNAVAILABLE;
     return new StorageException(
         kind, "%s: %s: %s".formatted(store, action, rootMessage(failure)), failure);
+  }
+
+  /**
+   * Returns whether an error that is no answer comes from what is asked for: a bucket name that no
+   * URL can hold, or a file that cannot be read. All others come from the network, also those that
+   * the SDK does not expect, such as the state of a connection that was reset meanwhile.
+   */
+  private static boolean isSameNextTime(RuntimeException failure) {
+    return failure instanceof IllegalArgumentException || failure instanceof UncheckedIOException;
   }
 
   /**

@@ -79,8 +79,11 @@ class S3FaultsIT {
     assertThatThrownBy(() -> put(bytes))
         .hasMessageContainingAll("S3 bucket " + settings.bucket(), proxy.uri().toString(), words)
         .asInstanceOf(type(StorageException.class))
-        .extracting(StorageException::kind)
-        .isEqualTo(Kind.UNAVAILABLE);
+        .satisfies(
+            failure ->
+                assertThat(failure.kind())
+                    .as("%s, of %s", failure.getMessage(), failure.getCause())
+                    .isEqualTo(Kind.UNAVAILABLE));
     assertThat(direct.exists(key)).isFalse();
   }
 
