@@ -4,12 +4,12 @@ import io.gpurunner.agent.job.Job;
 import java.util.Collection;
 
 /**
- * Hears of the boundaries of a group of commits, on the ledger's thread. For whoever has the
- * process die there; production hears nothing.
+ * Is called at the boundaries of a group of commits, on the ledger's thread. Tests end the process
+ * there; production uses {@link #NONE}.
  */
 @FunctionalInterface
 public interface CommitWatch {
-  /** Hears nothing. */
+  /** Does nothing. */
   CommitWatch NONE = (_, _) -> {};
 
   /**
@@ -19,11 +19,11 @@ public interface CommitWatch {
 
   /** Where a group is. */
   enum Boundary {
-    /** Written into the transaction, which is not committed. */
+    /** The group is decided, and nothing of it is written yet. */
     UNCOMMITTED,
-    /** On disk, and nobody knows. */
+    /** The group is on disk, and no caller is answered yet. */
     UNTOLD,
-    /** Everybody who waited was told. */
+    /** All callers of the group are answered. */
     TOLD
   }
 }

@@ -2,7 +2,7 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.api.JobId;
 
-/** What became of a request to create a job. */
+/** The outcome of a request to create a job. */
 public sealed interface Creation {
   /** The job that is there now. */
   JobId id();

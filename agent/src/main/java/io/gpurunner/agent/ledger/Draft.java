@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What the commits of one group have decided, and what the jobs come to by that, until it is
- * recorded. What the last commit decided can be undone. For one thread.
+ * The decisions of a group of commits that is not recorded yet, and the jobs as they are after
+ * them. The decisions of the last commit can be undone. For one thread.
  */
 final class Draft {
   private final List<Entry> entries = new ArrayList<>();
@@ -64,29 +64,29 @@ final class Draft {
     lastChanges.put(entry.id(), new Change(entry.id(), after));
   }
 
-  /** What became of a job; empty where nothing was decided about it. */
+  /** Returns a job as it is after the decisions; empty if none of them is about it. */
   Optional<Change> find(JobId id) {
     return Optional.ofNullable(lastChanges.get(id)).or(() -> Optional.ofNullable(changes.get(id)));
   }
 
-  /** The new job that a key stands for. */
+  /** Returns the job that was created with a key. */
   Optional<JobRecord> find(UserKey key) {
     return Optional.ofNullable(keys.get(key)).flatMap(this::find).flatMap(Change::record);
   }
 
-  /** What became of the jobs, with what the last commit decided. */
+  /** Returns the jobs as they are after all decisions, with those of the last commit. */
   Collection<Change> changes() {
     Map<JobId, Change> all = new LinkedHashMap<>(changes);
     all.putAll(lastChanges);
     return all.values();
   }
 
-  /** The decisions of the commits that were kept. */
+  /** Returns the decisions of the commits that were kept. */
   List<Entry> entries() {
     return List.copyOf(entries);
   }
 
-  /** What became of the jobs by those. */
+  /** Returns the jobs as they are after the decisions of the commits that were kept. */
   Collection<Change> kept() {
     return changes.values();
   }

@@ -12,11 +12,12 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Where jobs that have ended stand, of those that ended last or were asked for last: clients ask
- * for the same ones again and again. Holds nothing that a commit has changed since. Thread-safe.
+ * A cache of the standings of ended jobs. It keeps the jobs that ended or were asked for last,
+ * because clients ask for the same jobs again and again. A commit that changes a job removes it
+ * from the cache. Thread-safe.
  */
 final class EndedStandings {
-  /** Some 15 MB. */
+  /** The number of jobs that are kept; they take about 15 MB. */
   private static final int LIMIT = 50_000;
 
   /** Users, file names and places that many jobs have in common are kept once, so many of them. */
@@ -34,10 +35,10 @@ final class EndedStandings {
 
   private final Map<Object, Object> shared = new HashMap<>();
 
-  /** Counts what was committed: what was read before need not hold any more. */
+  /** The number of groups that were committed. What was read before the last one may be stale. */
   private long commits;
 
-  /** What is here, or what the database says. */
+  /** Returns the standing from the cache, or reads it. */
   Optional<Standing> find(JobId id, Function<JobId, Optional<Standing>> database) {
     long before;
     synchronized (this) {
@@ -75,7 +76,7 @@ final class EndedStandings {
                             artifact.files()))));
   }
 
-  /** An equal value that is kept already, or this one. */
+  /** Returns an equal value that is kept already, or else this one. */
   @SuppressWarnings("unchecked") // what is equal is of the same type
   private <T> T share(T value) {
     Object known = shared.get(value);

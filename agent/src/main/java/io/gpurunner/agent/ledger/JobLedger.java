@@ -89,7 +89,7 @@ public final class JobLedger implements AutoCloseable {
     return open(directory, clock, CommitWatch.NONE);
   }
 
-  /** The same, and the watch hears of every group's boundaries. */
+  /** Opens a ledger whose watch is called at the boundaries of every group. */
   public static JobLedger open(Path directory, Clock clock, CommitWatch watch) {
     LedgerPlace place = LedgerPlace.onDisk(directory);
     return open(place, clock, watch, new HostFacts().bootId(), LedgerDisk.SEGMENT_BYTES);
@@ -154,7 +154,7 @@ public final class JobLedger implements AutoCloseable {
     return commits.commit(() -> recorder.create(caller, request, source, key));
   }
 
-  /** A commit about a job, which may be one that only the index has. */
+  /** Commits work about a job, which may be in the index only. */
   private <T> T commit(JobId id, Supplier<T> work) {
     if (records.find(id).isEmpty()) {
       disk.awaitIndex();
@@ -172,8 +172,9 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * Waits until all that was to be recorded before is, or never will be: a commit whose caller was
-   * answered UNKNOWN may still be on its way. Records nothing.
+   * Waits until the outcome of every earlier commit is certain, and checks that the job is still as
+   * it was read. A commit whose caller was answered UNKNOWN may still be on its way. Records
+   * nothing.
    *
    * @throws LedgerException STALE where the job has moved on
    */
@@ -195,19 +196,19 @@ public final class JobLedger implements AutoCloseable {
     commit(id, () -> recorder.note(id, kind, message));
   }
 
-  /** A callback arrived: it is owed no more. */
+  /** Records that a callback was delivered. */
   public void callbackDelivered(PendingCallback callback, String message) {
     tried(
         callback, CallbackRecord.Status.DELIVERED, clock.instant(), "callback-delivered", message);
   }
 
-  /** A callback is given up. */
+  /** Records that a callback is given up. */
   public void callbackAbandoned(PendingCallback callback, String message) {
     tried(
         callback, CallbackRecord.Status.ABANDONED, clock.instant(), "callback-abandoned", message);
   }
 
-  /** A callback failed and is due again later. */
+  /** Records that a try of a callback failed, and when the next one is due. */
   public void callbackPostponed(PendingCallback callback, Instant nextTryAt, String message) {
     tried(callback, CallbackRecord.Status.PENDING, nextTryAt, "callback-failed", message);
   }
@@ -222,7 +223,7 @@ public final class JobLedger implements AutoCloseable {
     commit(callback.job(), () -> recorder.tried(callback, status, nextTryAt, line));
   }
 
-  /** Callbacks that fall due later than some time fall due then. */
+  /** Makes all callbacks that are due later than some time due at that time. */
   public void limitCallbackWaits(Instant latest) {
     if (nextCallbackAfter(latest).isPresent()) {
       commits.commit(() -> recorder.limitCallbackWaits(latest));
@@ -245,8 +246,8 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * Removes what is recorded of some jobs whose time is over: those that ended longest ago, whose
-   * files were removed and whose callbacks are settled.
+   * Removes the records of some jobs that ended long ago. Their files were removed before, and
+   * their callbacks are settled.
    *
    * @param endedBefore jobs that ended before this time are removed
    * @param newest how many jobs there may be; of those beyond, the ones that ended first go
@@ -267,7 +268,7 @@ public final class JobLedger implements AutoCloseable {
         : ids;
   }
 
-  /** Copies the ledger to the directory {@code backups} beside it, where that was a day ago. */
+  /** Makes a backup in the directory {@code backups} if the last one is a day old. */
   public void backUpDaily() {
     try {
       disk.backUpWhereLast(BACKUP_INTERVAL, clock.instant());
@@ -283,12 +284,12 @@ public final class JobLedger implements AutoCloseable {
     return records.live();
   }
 
-  /** A job that has not ended; never touches the disk. */
+  /** Returns a live job. Never reads the disk. */
   public Optional<Job> findLive(JobId id) {
     return records.findLive(id);
   }
 
-  /** Any job. */
+  /** Returns a job, live or ended. */
   public Optional<Job> find(JobId id) {
     return record(id).map(JobRecord::job);
   }
@@ -300,7 +301,9 @@ public final class JobLedger implements AutoCloseable {
         .orElseGet(() -> read(handle -> IndexRows.find(handle, id)));
   }
 
-  /** Where any job stands; many times cheaper than {@link #find} for one that has ended. */
+  /**
+   * Returns the standing of a job. For an ended job this is many times cheaper than {@link #find}.
+   */
   public Optional<Standing> standing(JobId id) {
     return findLive(id).map(Standing::of).or(() -> ended.find(id, this::readStanding));
   }
@@ -402,7 +405,7 @@ public final class JobLedger implements AutoCloseable {
     return jobs;
   }
 
-  /** Asks the index a query that sees all that was answered before. */
+  /** Runs a query on the index once it has all that was answered before. */
   <T> T read(Function<Handle, T> query) {
     try {
       return disk.read(query);
@@ -411,12 +414,12 @@ public final class JobLedger implements AutoCloseable {
     }
   }
 
-  /** Sees to the files now, as it is done from time to time. */
+  /** Makes snapshots and spare segments that are due. A thread does this every second. */
   void tidy() {
     disk.tidy();
   }
 
-  /** Records nothing; after a failure it shows whether the disk works again. */
+  /** Records nothing. After a failure, this finds out whether the disk works again. */
   public void probe() {
     disk.retry();
     try {
@@ -426,7 +429,7 @@ public final class JobLedger implements AutoCloseable {
     }
   }
 
-  /** Why the last commit failed, or none that takes a job may be made; empty where all is well. */
+  /** Returns why no job may be taken now; empty if all is well. */
   public Optional<String> fault() {
     return commits.fault().or(disk::fault);
   }

@@ -6,15 +6,15 @@ public final class LedgerException extends RuntimeException {
 
   /** What went wrong, for callers that must decide. */
   public enum Kind {
-    /** Somebody else committed to the job first: read it again and decide again. */
+    /** Another commit changed the job first. The caller reads the job and decides again. */
     STALE,
     /** A device is leased already. */
     LEASE_TAKEN,
     /** No such job. */
     ABSENT,
-    /** What is asked for needs files that retention has removed, or a job that has ended. */
+    /** The request needs files that retention has removed, or a job that has not ended yet. */
     FILES_NOT_THERE,
-    /** More commits are waiting than are allowed to. */
+    /** Too many commits are waiting. */
     BUSY,
     /** The ledger is closed. */
     CLOSED,
@@ -23,7 +23,7 @@ public final class LedgerException extends RuntimeException {
      * recorded.
      */
     FAILED,
-    /** The same, and whether the commit was recorded is not known. */
+    /** The disk or a file failed, and it is not known whether the commit was recorded. */
     UNKNOWN
   }
 
@@ -46,7 +46,7 @@ public final class LedgerException extends RuntimeException {
             Kind.FAILED, "the ledger could not be used: " + rootOf(e).getMessage(), e);
   }
 
-  /** The fault that all others came of: what the disk said, where a disk is behind it. */
+  /** Returns the first cause of a failure, such as the error of a disk. */
   static Throwable rootOf(Throwable e) {
     Throwable root = e;
     while (root.getCause() != null) {

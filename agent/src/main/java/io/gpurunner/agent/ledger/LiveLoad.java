@@ -8,12 +8,12 @@ import java.util.Map;
  * What jobs that have not ended take of the agent's memory.
  *
  * @param jobs how many they are
- * @param requestBytes some measure of their requests
+ * @param requestBytes an estimate of what their requests take
  */
 public record LiveLoad(int jobs, long requestBytes) {
   static final LiveLoad NONE = new LiveLoad(0, 0);
 
-  /** What one job takes: that, and the texts of its request, which may be of any length. */
+  /** What a job takes besides the texts of its request. */
   private static final int JOB_BYTES = 500;
 
   static LiveLoad of(Job job) {

@@ -42,7 +42,7 @@ final class OwedCallbacks {
     }
   }
 
-  /** Takes the callback of a job as it is now: one that is owed no more goes. */
+  /** Adds the callback of a job, or removes it if it is no longer owed. */
   synchronized void put(JobRecord record) {
     Owed before = byJob.remove(record.job().id());
     if (before != null) {

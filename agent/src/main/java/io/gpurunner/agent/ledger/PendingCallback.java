@@ -11,7 +11,8 @@ import java.util.Optional;
  *
  * @param deliveryId the same at every try
  * @param tries tries so far
- * @param firstTryAt when the first of them was: the time they are tried for counts from there
+ * @param firstTryAt the time of the first try; the time after which a callback is given up counts
+ *     from there
  */
 public record PendingCallback(
     String deliveryId,
@@ -21,7 +22,7 @@ public record PendingCallback(
     int tries,
     Optional<Instant> firstTryAt) {
 
-  /** Host and port of the URL: what answers, or does not. */
+  /** Returns host and port of the URL. */
   public String receiver() {
     return String.valueOf(url.getRawAuthority()).toLowerCase(Locale.ROOT);
   }

@@ -37,8 +37,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides commits and records them, a group at a time. A decision sees all that was decided before
- * it, also in its own group. For the thread that records.
+ * Decides the commits of a group, and records the group. A decision sees all earlier decisions,
+ * also those of its own group. For the thread that records.
  */
 final class Recorder implements GroupCommit.Group {
   /** The longest message of a line of history that is kept; an engine's can be of any length. */
@@ -110,7 +110,7 @@ final class Recorder implements GroupCommit.Group {
         .filter(job -> find(job.job().id()).isPresent());
   }
 
-  /** What became of a key that a job was created with, sent once more. */
+  /** Returns the answer to a request whose key created a job before. */
   static Creation answer(JobRecord earlier, String digest) {
     JobId id = earlier.job().id();
     return earlier.key().orElseThrow().digest().equals(digest)
@@ -118,7 +118,7 @@ final class Recorder implements GroupCommit.Group {
         : new Creation.KeyReused(id);
   }
 
-  /** A job that the caller may resume from; another user's is as good as none. */
+  /** Returns a job that the caller may resume from. A job of another user counts as absent. */
   private Job resumable(Caller caller, JobId id) {
     return find(id)
         .map(JobRecord::job)
@@ -251,8 +251,8 @@ final class Recorder implements GroupCommit.Group {
   }
 
   /**
-   * Records what came of a try. That a callback was delivered is recorded whatever was recorded
-   * since.
+   * Records the outcome of a try of a callback. A delivery is recorded even if another try was
+   * recorded since.
    */
   JobId tried(
       PendingCallback callback,
@@ -313,7 +313,7 @@ final class Recorder implements GroupCommit.Group {
         List.of(line("swept", "files removed: older than the retention time")));
   }
 
-  /** Removes what is recorded of those of these jobs that nothing needs any more. */
+  /** Removes the records of those candidates that nothing needs any more. */
   int forget(List<JobId> candidates) {
     int removed = 0;
     for (JobId id : candidates) {

@@ -14,9 +14,9 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The jobs in memory, as last recorded: those that have not ended, those whose callback is owed,
- * and those that the index does not have yet as they are now. All others are in the index. Written
- * by the thread that records, and by the one that applies to the index; reading is thread-safe.
+ * The jobs in memory, as last recorded: live jobs, jobs whose callback is owed, and jobs whose last
+ * change is not in the index yet. All others are in the index only. Two threads write: the one that
+ * records, and the one that writes the index. Reading is thread-safe.
  */
 final class Records {
   private final Map<JobId, Change> jobs = new ConcurrentHashMap<>();
@@ -33,14 +33,14 @@ final class Records {
     }
   }
 
-  /** Takes a job that was recorded before the ledger was opened. */
+  /** Adds a job that was recorded before the ledger was opened. */
   void load(JobRecord record) {
     Change change = new Change(record.job().id(), Optional.of(record));
     put(change);
     applied(List.of(change)); // the index gets it from the files
   }
 
-  /** Takes a job as it is after a group. */
+  /** Adds or replaces a job, as it is after a group. */
   void put(Change change) {
     jobs.put(change.id(), change);
     change.record().ifPresent(this::put);
@@ -77,8 +77,8 @@ final class Records {
   }
 
   /**
-   * The index has these jobs as they were then. Those that nothing else needs here go, and of the
-   * others the body that they were asked for with.
+   * Hears that these changes are in the index. Jobs that decisions do not need are removed from
+   * memory. Of the others the body of the request is removed.
    */
   void applied(Collection<Change> changes) {
     for (Change change : changes) {
@@ -92,12 +92,12 @@ final class Records {
     }
   }
 
-  /** What became of a job; empty where the index has it as it is. */
+  /** Returns a job from memory; empty if the index has its last change. */
   Optional<Change> find(JobId id) {
     return Optional.ofNullable(jobs.get(id));
   }
 
-  /** The job that a key stands for; empty where the index has it. */
+  /** Returns the job that a key created; empty if the index has it. */
   Optional<JobRecord> find(UserKey key) {
     return Optional.ofNullable(keys.get(key)).flatMap(this::find).flatMap(Change::record);
   }
@@ -114,17 +114,17 @@ final class Records {
     return live.values().stream().toList();
   }
 
-  /** What a user's jobs that have not ended take. */
+  /** Returns what a user's live jobs take. */
   LiveLoad loadOf(String user) {
     return loads.getOrDefault(user, LiveLoad.NONE);
   }
 
-  /** What all jobs that have not ended take. */
+  /** Returns what all live jobs take. */
   LiveLoad load() {
     return total;
   }
 
-  /** Which job holds which device. */
+  /** Returns which job holds which device. */
   Map<GpuUuid, JobId> leases() {
     Map<GpuUuid, JobId> leases = new HashMap<>();
     for (Job job : live()) {

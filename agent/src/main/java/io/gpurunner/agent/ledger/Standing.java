@@ -9,8 +9,8 @@ import io.gpurunner.storage.ArtifactPlace;
 import java.util.Optional;
 
 /**
- * Whose a job is and what is answered for its status: all that is asked often of jobs that ended
- * long ago. Tens of thousands are kept in memory, so it holds no reason and no other long text.
+ * The owner of a job, and what its status answers. Tens of thousands are kept in memory, so a
+ * standing holds no reason and no other long text.
  *
  * @param artifact what clients fetch; empty where the job has not succeeded, or left no file
  */
@@ -23,7 +23,7 @@ public record Standing(JobId id, String user, JobStatus.Phase phase, Optional<Pu
    */
   public record Published(String file, Optional<ArtifactPlace> place, JobFiles files) {}
 
-  /** Of a job that was read whole. */
+  /** Returns the standing of a job. */
   public static Standing of(Job job) {
     return of(job.id(), job.user(), job.state(), job.files());
   }

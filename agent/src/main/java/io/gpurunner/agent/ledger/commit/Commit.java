@@ -8,7 +8,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Work on the database that waits for its group, and what came of it. Settled once. */
+/** A piece of work that waits for its group, and its outcome. It is settled once. */
 public final class Commit<T> {
   private final Supplier<T> work;
   private final CompletableFuture<T> result = new CompletableFuture<>();
@@ -23,7 +23,7 @@ public final class Commit<T> {
     value = work.get();
   }
 
-  /** The group is on disk: the result is told. After {@link #run}. */
+  /** Gives the result to the caller, because the group is on disk. Called after {@link #run}. */
   @SuppressWarnings("NullAway") // complete() follows run() only
   void complete() {
     result.complete(value);
@@ -38,7 +38,7 @@ public final class Commit<T> {
   }
 
   /**
-   * What the work returned, once it is on disk; what it threw is thrown.
+   * Waits until the group is on disk, and returns or throws what the work returned or threw.
    *
    * @throws LedgerException UNKNOWN where that takes longer than the limit
    */

@@ -10,8 +10,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * The one thread that records: all commits that wait when it comes round make a group. Whatever
- * goes wrong, everybody who waits is told. Thread-safe; callers block.
+ * The one thread that records. All commits that wait when it is ready make a group. Whatever goes
+ * wrong, every waiting caller is answered. Thread-safe; callers block.
  */
 public final class CommitThread implements Commits {
   /** Commits that may wait; past that, callers are told BUSY. */
@@ -20,12 +20,12 @@ public final class CommitThread implements Commits {
   /** Commits that share one sync. */
   private static final int GROUP_LIMIT = 512;
 
-  /** Longest a group waits to be as large as the last; a commit that comes alone does not wait. */
+  /** How long a group waits to become as large as the last one. A lone commit does not wait. */
   private static final long LINGER_NANOS = 1_000_000;
 
   private static final long OFFER_LIMIT_SECONDS = 5;
 
-  /** Longest a caller waits for the disk; compacting the file is within it. */
+  /** How long a caller waits for the disk. */
   private static final long COMMIT_LIMIT_SECONDS = 120;
 
   private static final long CLOSE_LIMIT_SECONDS = 30;
@@ -96,8 +96,9 @@ public final class CommitThread implements Commits {
   }
 
   /**
-   * Those who were told together come again together, but not at once: without waiting for them,
-   * the first would have a sync to itself, and all others would wait for it.
+   * Waits a little for as many commits as the last group had. Callers that were answered together
+   * come back together, but not in the same instant. Without the wait, the first would have a sync
+   * to itself, and all others would wait for that sync.
    */
   private void linger(List<Commit<?>> commits) throws InterruptedException {
     long until = System.nanoTime() + LINGER_NANOS;

@@ -3,7 +3,7 @@ package io.gpurunner.agent.ledger.commit;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** The one way to write the database. Thread-safe; callers block. */
+/** The one way to record something. Thread-safe; callers block. */
 public interface Commits extends AutoCloseable {
   /**
    * Runs the work in the next group and returns its result once that is on disk. What the work

@@ -22,10 +22,10 @@ public final class GroupCommit {
     /** A group begins. */
     void begin();
 
-    /** The last commit failed: what it decided is void. */
+    /** The last commit failed, and its decisions are void. */
     void undoLast();
 
-    /** The last commit stands, as far as the group does. */
+    /** The last commit is valid, if the group is recorded. */
     void keepLast();
 
     /**
@@ -46,7 +46,7 @@ public final class GroupCommit {
     this.group = group;
   }
 
-  /** Settles all of these. */
+  /** Settles all of these commits. */
   public void write(List<Commit<?>> commits) {
     // An Error is caught as well: callers must be answered.
     try {

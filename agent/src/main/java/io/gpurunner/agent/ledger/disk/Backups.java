@@ -21,10 +21,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies of a ledger: those that the agent makes by itself, in the directory {@code backups} beside
- * it, named by their time and in which order they were made, which no clock tells that was set; and
- * those a person asks for. A copy is a snapshot, one file, for its owner alone: it holds the
- * environments of jobs. Secrets, tokens, jobs' directories and artifacts are not in it. Stateless.
+ * Copies of a ledger. The agent makes them by itself, in the directory {@code backups} beside the
+ * ledger, and a person can ask for one. The agent's copies are named by their time and by a number
+ * that rises, because a clock can be set back. A copy is a snapshot, one file, and only its owner
+ * may read it: it holds the environments of jobs. Secrets, tokens, jobs' directories and artifacts
+ * are not in it. Stateless.
  */
 public final class Backups {
   private static final Pattern NAME = Pattern.compile("ledger-([0-9T]+Z)-([0-9]{1,18})");
@@ -35,7 +36,7 @@ public final class Backups {
   /** Copies that are kept. */
   private static final int KEPT = 7;
 
-  /** A copy is made where that much of the disk stays free beside it. */
+  /** A copy is only made if so much of the disk stays free. */
   private static final long SPARE_BYTES = 1L << 30;
 
   /** An agent that writes meanwhile may remove a file that is being read. */
@@ -45,7 +46,7 @@ public final class Backups {
 
   private Backups() {}
 
-  /** What was copied, or put in place. */
+  /** The outcome of a copy or a restore. */
   public record Copied(long bytes, long jobs, long liveJobs) {}
 
   /**
@@ -100,8 +101,8 @@ public final class Backups {
   }
 
   /**
-   * Puts a copy in the place of a ledger; the files that it replaces are kept in a directory beside
-   * it. No agent may run.
+   * Puts a copy in the place of a ledger. The files that it replaces are kept in a directory beside
+   * it. Fails if an agent runs.
    */
   public static Copied restore(Path directory, Path copy, Instant now) throws IOException {
     LedgerPlace place = LedgerPlace.onDisk(directory);
@@ -119,8 +120,8 @@ public final class Backups {
   }
 
   /**
-   * The copy becomes a snapshot that is newer than all that is there, under a name that no ledger
-   * had: with that, all else is of a ledger that is no more.
+   * Makes the copy the newest snapshot, under a new name of the ledger. All other files then belong
+   * to a ledger that is gone.
    */
   static Copied restore(LedgerPlace place, FilePath copy, Instant now) throws IOException {
     if (!copy.isRegularFile()) {
@@ -160,7 +161,7 @@ public final class Backups {
     return newest;
   }
 
-  /** Gives the files second names, so that there is a ledger at every instant. */
+  /** Links the files to the other directory, so that the ledger is complete at every instant. */
   private static void keepReplaced(LedgerPlace place, Instant now) throws IOException {
     LedgerPlace kept =
         place.beside(place.directory().getFileName() + ".replaced-" + TIME.format(now));
@@ -176,7 +177,7 @@ public final class Backups {
     kept.syncNames();
   }
 
-  /** Makes a copy among those the agent makes by itself, where the newest is older than that. */
+  /** Makes a copy for the agent if its newest copy is older than the interval. */
   static void makeWhereLast(LedgerPlace place, Duration interval, Instant now) throws IOException {
     LedgerPlace backups = place.beside("backups");
     boolean due =
@@ -248,8 +249,8 @@ public final class Backups {
   }
 
   /**
-   * Where there was a ledger before, a new one must not take its place: it would hand out devices
-   * that containers hold.
+   * Refuses to make a new ledger if there was one before: a new one would hand out devices that
+   * containers hold.
    */
   static void requireNew(LedgerPlace place) throws IOException {
     LedgerPlace jobs = place.beside("jobs");

@@ -4,8 +4,8 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * The callback about a job's end as the ledger keeps it. A job has one at most: the end that came
- * last is the one that counts.
+ * A callback about the end of a job, as the ledger keeps it. A job has at most one, about its last
+ * end.
  *
  * @param deliveryId the same at every try
  * @param success what it reports
@@ -28,7 +28,7 @@ public record CallbackRecord(
     DELIVERED,
     /** Its time was over before a receiver took it. */
     ABANDONED,
-    /** The job was taken up again, so the end that it reports is none any more. */
+    /** The job is live again, so the end that the callback reports is void. */
     SUPERSEDED
   }
 

@@ -4,8 +4,8 @@ import io.gpurunner.api.JobId;
 import java.util.Optional;
 
 /**
- * What became of a job.
+ * A job as it is after a change.
  *
- * @param record all that is kept of it now; empty where nothing is
+ * @param record what is kept of it; empty if nothing is
  */
 public record Change(JobId id, Optional<JobRecord> record) {}

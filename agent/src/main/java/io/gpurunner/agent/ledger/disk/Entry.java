@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One decision about one job, in the form in which the journal keeps it. An entry holds what the
- * job is afterwards, so that applying it needs no rules of the job's life.
+ * A decision about a job, in the form in which the journal keeps it. An entry holds what the job is
+ * afterwards, so applying it needs no rules of the job's life.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "entry")
 @JsonSubTypes({
@@ -87,7 +87,7 @@ public sealed interface Entry {
   record Tried(JobId id, long sequence, CallbackRecord callback, Optional<JobHistory.Line> line)
       implements Entry {}
 
-  /** Nothing is kept of a job any more. */
+  /** The record of a job is removed. */
   record Forgotten(JobId id, long sequence) implements Entry {}
 
   /**

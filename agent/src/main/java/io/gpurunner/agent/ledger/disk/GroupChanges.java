@@ -10,7 +10,9 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.LongPredicate;
 
-/** What some groups, taken one after another, come to for some jobs. For one thread. */
+/**
+ * The jobs that some groups create and change, as they are after the last group. For one thread.
+ */
 final class GroupChanges {
   private static final int ENTRY_BYTES = 500;
 
@@ -43,7 +45,7 @@ final class GroupChanges {
     }
   }
 
-  /** Some measure of what this takes of the memory. */
+  /** Returns an estimate of the memory that this takes, in bytes. */
   long bytes() {
     return bytes;
   }
@@ -68,7 +70,7 @@ final class GroupChanges {
     return !changed.containsKey(sequence);
   }
 
-  /** Whether a job that was there before is live by this. */
+  /** Returns whether an entry makes an existing job live. */
   static boolean isOfLive(Entry entry) {
     return entry instanceof Entry.Changed change && change.state() instanceof JobState.Live;
   }

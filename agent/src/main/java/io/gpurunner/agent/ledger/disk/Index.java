@@ -34,12 +34,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The database that queries are asked of: H2, in a file that holds nothing that the journal and the
- * snapshots do not hold. Groups are applied to it after they were recorded, in order, each once. It
- * is not synced: after a power cut H2 may open what is left of it, and read nothing where there was
- * something. So a mark beside it names the boot under which it is written, and goes when it is
- * closed: what another boot left open is not believed. Applying is for one thread at a time;
- * reading is thread-safe.
+ * The database that answers queries: H2, in a file that holds nothing of its own. Groups are
+ * applied to it in order, after they were recorded. It is not synced, so after a power cut H2 may
+ * open what is left of it and read nothing where there was something. A mark beside it names the
+ * boot under which it is open. An index that was left open under another boot is not used. Applying
+ * is for one thread at a time; reading is thread-safe.
  */
 final class Index implements AutoCloseable {
   private static final int FORM = 1;
@@ -263,10 +262,10 @@ final class Index implements AutoCloseable {
   }
 
   /**
-   * Applies what groups changed that follow the last one.
+   * Applies the changes of the groups after the last one that was applied.
    *
    * @param number the number of the last of them
-   * @throws IOException where that failed; then nothing of them was applied
+   * @throws IOException if that failed; then nothing of them was applied
    */
   void apply(Collection<Change> changes, long number) throws IOException {
     try {

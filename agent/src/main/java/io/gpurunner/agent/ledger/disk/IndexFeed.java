@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Applies recorded groups to the index, behind the answers, on a thread of its own. A query waits
- * until all is applied that was recorded before it was asked. An index that fails is opened again,
- * or built again. Thread-safe.
+ * until the index has all that was recorded before the query came. An index that fails is opened or
+ * built again. Thread-safe.
  */
 final class IndexFeed implements AutoCloseable {
   /** What one transaction of the index takes of the journal at a start. */
@@ -61,7 +61,7 @@ final class IndexFeed implements AutoCloseable {
 
   private int queries;
 
-  /** Somebody read what is damaged: opening it again mends nothing. */
+  /** A query met damage, so opening the index again would not help: it is built again. */
   private boolean damaged;
 
   /** Empty while it cannot be used. Written by the thread that applies. */
@@ -168,7 +168,7 @@ final class IndexFeed implements AutoCloseable {
     return built;
   }
 
-  /** Takes what a group changed that was recorded. */
+  /** Adds the changes of a group that was recorded. */
   synchronized void offer(Collection<Change> changes, long number) {
     while (waiting.size() >= WAITING_LIMIT && fault.isEmpty() && !closing) {
       waitFor(QUERY_LIMIT.toMillis());
@@ -195,7 +195,7 @@ final class IndexFeed implements AutoCloseable {
     return !closing || (!isUpToDate() && fault.isEmpty());
   }
 
-  /** One transaction for many jobs takes a fraction of what one for each would. */
+  /** Waits a little for more changes: one transaction for many is a fraction of the work. */
   private void awaitMore() {
     long end = System.nanoTime() + BATCH_LIMIT.toNanos();
     while (index.isPresent()
@@ -215,7 +215,7 @@ final class IndexFeed implements AutoCloseable {
         : 0;
   }
 
-  /** After a fault, tries now what would be tried again soon, and waits for what comes of it. */
+  /** After a fault, tries at once instead of after the pause, and waits for the outcome. */
   void retry() {
     if (thread.isPresent()) {
       awaitRetry();
@@ -351,7 +351,7 @@ final class IndexFeed implements AutoCloseable {
     }
   }
 
-  /** Without a thread that applies, whoever reads does. */
+  /** Waits until all is applied. If no thread was started, this applies it. */
   private void awaitApplied() throws IOException {
     if (thread.isEmpty()) {
       step();

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * All that the ledger keeps of one job: what its entries, applied one after another, come to. A
- * snapshot holds one of each job. Immutable.
+ * All that the ledger keeps of one job. It follows from the entries about the job, applied in
+ * order. A snapshot holds one for each job. Immutable.
  *
  * @param source the body of the request, as it was sent
  * @param lines its history, oldest first
@@ -43,12 +43,12 @@ public record JobRecord(
     return callback.filter(CallbackRecord::isOwed).isPresent();
   }
 
-  /** Whether it must be in memory: decisions need it. All else is asked of the index. */
+  /** Returns whether decisions need the job, so that it must be in memory. */
   public boolean isNeeded() {
     return isLive() || isOwed();
   }
 
-  /** The same without the body, which only an index needs that has not got it yet. */
+  /** Returns this record without the body, which only the index needs. */
   public JobRecord withoutSource() {
     return new JobRecord(job, "", key, lines, callback);
   }

@@ -22,12 +22,12 @@ import org.slf4j.LoggerFactory;
  * another.
  */
 final class Journal implements AutoCloseable {
-  /** Some 4,000 jobs created. */
+  /** The length of a segment: about 4,000 new jobs. */
   static final int SEGMENT_BYTES = 8 << 20;
 
   static final int FORM = 1;
 
-  /** What the beginning of a segment takes at the most. */
+  /** The longest that the beginning of a segment can be. */
   private static final int BEGINNING_BYTES = 256;
 
   private static final String SPARE = "spare";
@@ -146,8 +146,7 @@ final class Journal implements AutoCloseable {
   /**
    * Records a group as the next one, and returns once it is on disk.
    *
-   * @throws IOException where it may be on disk, or not: it is, for those who read the journal
-   *     before the next group is recorded
+   * @throws IOException if it is not known whether the group is on disk
    */
   void append(List<Entry> entries) throws IOException {
     ByteBuffer frame = Frame.bytes(last + 1, JobCodec.write(new Group(last + 1, entries)));
@@ -176,7 +175,7 @@ final class Journal implements AutoCloseable {
     firsts.add(first);
   }
 
-  /** Makes a segment of the spare one; returns once it is on disk, with these groups in it. */
+  /** Turns the spare segment into one that holds these groups; returns once it is on disk. */
   private Segment begin(FilePath file, long first, ByteBuffer groups) throws IOException {
     FilePath part = place.file(file.getName() + PART);
     takeSpare(part, BEGINNING_BYTES + groups.remaining());
@@ -192,7 +191,7 @@ final class Journal implements AutoCloseable {
     }
   }
 
-  /** Gives the spare segment another name; one that is too short is made again. */
+  /** Gives the spare segment another name. A spare that is too short is made again. */
   private void takeSpare(FilePath name, int bytes) throws IOException {
     synchronized (spareLock) {
       if (!spare || bytes > place.file(SPARE).size()) {

@@ -35,10 +35,10 @@ public final class LedgerDisk implements LedgerStore {
   /** A new snapshot is made after so many full segments. */
   private static final int SNAPSHOT_SEGMENTS = 2;
 
-  /** More where the snapshot is long, up to this: each one writes all of it again. */
+  /** A long snapshot waits for more segments, up to this number: each one writes all jobs again. */
   private static final int SNAPSHOT_SEGMENTS_LIMIT = 4;
 
-  /** The length of a snapshot, in segments, for each full segment that is waited for. */
+  /** A snapshot waits for one full segment for each so many segments that it is long. */
   private static final int SNAPSHOT_RATIO = 4;
 
   /** The longest time between two looks at the files. */
@@ -130,7 +130,7 @@ public final class LedgerDisk implements LedgerStore {
     throw failures.getFirst();
   }
 
-  /** Lets the index follow, and sees to the files, on threads of their own. */
+  /** Starts the threads that write the index, the snapshots and the spare segment. */
   public void start() {
     feed.start();
     tidying = Optional.of(Thread.ofPlatform().name("ledger-tidy").daemon(true).start(this::loop));

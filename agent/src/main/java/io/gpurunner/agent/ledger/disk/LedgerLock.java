@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps a second agent, and a restore, away from a ledger for as long as it is held. The lock is
- * the system's and ends with the process, however that ends; the file stays.
+ * The lock that keeps a second agent, or a restore, away from a ledger. The system holds it, so it
+ * ends with the process. The file stays.
  */
 final class LedgerLock implements AutoCloseable {
   private static final String NAME = "lock";

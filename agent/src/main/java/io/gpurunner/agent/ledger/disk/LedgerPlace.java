@@ -13,9 +13,9 @@ import org.h2.message.DbException;
 import org.h2.store.fs.FilePath;
 
 /**
- * The directory of a ledger, and what may be done with the files in it. They are reached through
- * H2's file systems, so that a test can put a disk of its own under the whole ledger. All files are
- * readable for their owner alone.
+ * The directory of a ledger, and the file operations in it. All files are reached through H2's file
+ * systems, so that a test can put a disk of its own under the whole ledger. Only their owner can
+ * read them.
  *
  * @param scheme the prefix of H2's file system
  * @param directory an absolute path

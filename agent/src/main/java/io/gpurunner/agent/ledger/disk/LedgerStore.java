@@ -24,7 +24,7 @@ public interface LedgerStore extends AutoCloseable {
    */
   void record(List<Entry> entries) throws IOException;
 
-  /** What was recorded may be answered: queries see these changes from now on. */
+  /** Gives recorded changes to the index. Every later query sees them. */
   void publish(Collection<Change> changes);
 
   /**
@@ -33,25 +33,25 @@ public interface LedgerStore extends AutoCloseable {
    */
   void awaitIndex();
 
-  /** Asks a query that sees all that was published before. */
+  /** Runs a query that sees all that was published before. */
   <T> T read(Function<Handle, T> query) throws IOException;
 
-  /** Asks a query of what the index holds so far. */
+  /** Runs a query on the index as it is. */
   <T> T readBehind(Function<Handle, T> query) throws IOException;
 
-  /** Tries again what failed: to take room on the disk for what comes next, and the index. */
+  /** Tries again what failed: to make the spare segment, and to use the index. */
   void retry();
 
   /**
-   * Sees to the files, behind the answers: a new spare segment, a new snapshot. Errors are logged,
-   * and all is tried again at the next call.
+   * Makes the spare segment and snapshots that are due. Errors are logged, and the next call tries
+   * again.
    */
   void tidy();
 
   /** Makes a backup where the newest is older than that. */
   void backUpWhereLast(Duration interval, Instant now) throws IOException;
 
-  /** Why no job may be taken; empty where jobs may be. */
+  /** Returns why no job may be taken; empty if jobs may be taken. */
   Optional<String> fault();
 
   @Override

@@ -10,9 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Room on the ledger's disk that is given up when the index can no longer be written for lack of
- * it, so that the ends of jobs can be asked for on a disk that somebody else has filled. No job is
- * taken until it is there again. Thread-safe.
+ * Room on the ledger's disk that is given up when the disk is full, so that the index and the next
+ * spare segment can still be written. Without it no job is taken. Thread-safe.
  */
 final class Reserve {
   private static final String NAME = "reserve";

@@ -13,10 +13,10 @@ import java.util.OptionalLong;
 import org.h2.store.fs.FilePath;
 
 /**
- * One file of the journal, of constant length. It begins with a frame of number 0 that names its
- * ledger and the number of its first group; then come frames of one group each, whose numbers
- * follow one another. A frame of number 0 ends it, where it was closed: then a last group that is
- * not whole was not torn by a power cut, but damaged since. For one thread.
+ * A file of the journal, of constant length. It begins with a frame of number 0, which names the
+ * ledger and the number of the first group. Then comes a frame for each group; their numbers follow
+ * one another. A segment that was closed ends with a frame of number 0. If that frame is there, a
+ * group that is not whole was damaged later, and not torn by a power cut. For one thread.
  */
 final class Segment implements AutoCloseable {
   static final String PREFIX = "journal-";
@@ -41,7 +41,7 @@ final class Segment implements AutoCloseable {
    *
    * @param groups as far as they are whole and follow one another
    * @param end the position where the next one would begin
-   * @param damaged the number of a group that is not whole though groups behind it are: a power cut
+   * @param damaged the number of a group that is not whole although a later one is: a power cut
    *     tears only what was written last
    */
   record Content(Header header, List<Frame> groups, int end, OptionalLong damaged) {
@@ -140,7 +140,7 @@ final class Segment implements AutoCloseable {
     }
   }
 
-  /** Takes a file that {@link #fill} made, and writes its beginning, which is not synced. */
+  /** Writes the beginning of a file that {@link #fill} made. It is not synced. */
   static Segment begin(FilePath file, Header header) throws IOException {
     FileChannel channel = file.open("rw");
     ByteBuffer beginning = Frame.bytes(0, JobCodec.write(header));

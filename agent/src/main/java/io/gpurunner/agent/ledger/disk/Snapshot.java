@@ -43,7 +43,7 @@ final class Snapshot implements AutoCloseable {
    */
   record Header(int form, String ledger, long number) {}
 
-  /** What the jobs of a file are put in order by. */
+  /** A part of the jobs of a file. */
   enum Part {
     /** Only queries ask for it. */
     SETTLED,

@@ -36,14 +36,13 @@ final class Snapshots {
     return Journal.numbers(place, PREFIX);
   }
 
-  /** Reads a snapshot, perhaps not to its end. */
+  /** Reads a snapshot. */
   interface Use {
     void read(Snapshot snapshot) throws IOException;
   }
 
   /**
-   * Reads the newest snapshot that is whole. If that fails, or what is read with it, the one before
-   * is read.
+   * Reads the newest snapshot that is whole. If the reading fails, the snapshot before is read.
    *
    * @param upTo the number of the last group that it may hold
    * @return the number of the snapshot that was read to its end
@@ -162,8 +161,8 @@ final class Snapshots {
   }
 
   /**
-   * Writes a snapshot up to that group. The one that it was made of is kept, and all others go:
-   * what is newer than that one is damaged.
+   * Writes a snapshot up to a group. The snapshot that it was made of is kept, and all others are
+   * removed: a newer one is damaged.
    *
    * @return the number of the group from which on the journal must be kept
    */
@@ -212,7 +211,7 @@ final class Snapshots {
     }
   }
 
-  /** Few groups at a time, by way of files that are removed: the memory has little room. */
+  /** Writes a snapshot in steps of a few segments, because the memory has little room. */
   private static Snapshot.End write(
       LedgerPlace place, Snapshot base, Snapshot.Header header, LedgerPlace to, FilePath part)
       throws IOException {
