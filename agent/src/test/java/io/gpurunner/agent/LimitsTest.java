@@ -127,7 +127,7 @@ final class LimitsTest {
               "Orphans.GRACE",
               "OrphansTest.aContainerOfAJobThatIsNotKnownIsRemovedAfterTheGracePeriod"),
           entry("JobDesk.HISTORY_LIMIT", "HistoryLimitsTest.theNewestLinesAreAnswered"),
-          entry("Recorder.MESSAGE_LIMIT_CHARS", "HistoryLimitsTest.aLongLineIsCut"),
+          entry("Decisions.MESSAGE_LIMIT_CHARS", "HistoryLimitsTest.aLongLineIsCut"),
           entry("JobRecord.LINE_LIMIT", "JobLedgerTest.aJobKeepsSoManyLinesAndSaysThatOthersWent"),
           entry(
               "CommitThread.GROUP_LIMIT",

@@ -2,7 +2,6 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
-import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.ledger.commit.CommitThread;
 import io.gpurunner.agent.ledger.commit.Commits;
@@ -29,7 +28,6 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -57,7 +55,7 @@ public final class JobLedger implements AutoCloseable {
   private final Records records;
   private final EndedStandings ended = new EndedStandings();
   private final List<Consumer<Job>> listeners = new CopyOnWriteArrayList<>();
-  private final Recorder recorder;
+  private final Decisions decisions;
   private final Commits commits;
 
   JobLedger(
@@ -73,9 +71,9 @@ public final class JobLedger implements AutoCloseable {
     this.records = records;
     Needed needed = disk.needed();
     needed.jobs().forEach(records::load);
-    this.recorder =
-        new Recorder(disk, records, ended, clock, ids, watch, listeners, needed.newestSequence());
-    this.commits = committing.apply(recorder);
+    Draft draft = new Draft();
+    this.decisions = new Decisions(disk, records, draft, clock, ids, needed.newestSequence());
+    this.commits = committing.apply(new Recorder(disk, records, ended, draft, watch, listeners));
   }
 
   /**
@@ -151,7 +149,7 @@ public final class JobLedger implements AutoCloseable {
     if (key.isPresent() || request.resumeFrom().isPresent()) {
       disk.awaitIndex();
     }
-    return commits.commit(() -> recorder.create(caller, request, source, key));
+    return commits.commit(() -> decisions.create(caller, request, source, key));
   }
 
   /** Commits work about a job, which may be in the index only. */
@@ -168,7 +166,7 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException STALE where it has moved on since; LEASE_TAKEN
    */
   public Job apply(Job decidedOn, JobEvent event) {
-    return commit(decidedOn.id(), () -> recorder.apply(decidedOn, event));
+    return commit(decidedOn.id(), () -> decisions.apply(decidedOn, event));
   }
 
   /**
@@ -179,7 +177,7 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException STALE where the job has moved on
    */
   public void confirm(Job read) {
-    commit(read.id(), () -> recorder.unmoved(read));
+    commit(read.id(), () -> decisions.unmoved(read));
   }
 
   /**
@@ -188,12 +186,12 @@ public final class JobLedger implements AutoCloseable {
    * @throws LedgerException ABSENT
    */
   public Job requestDeletion(JobId id, String by) {
-    return commit(id, () -> recorder.requestDeletion(id, by));
+    return commit(id, () -> decisions.requestDeletion(id, by));
   }
 
   /** Adds a line to a job's history. */
   public void note(JobId id, String kind, String message) {
-    commit(id, () -> recorder.note(id, kind, message));
+    commit(id, () -> decisions.note(id, kind, message));
   }
 
   /** Records that a callback was delivered. */
@@ -220,13 +218,13 @@ public final class JobLedger implements AutoCloseable {
       String kind,
       String message) {
     JobHistory.Line line = new JobHistory.Line(clock.instant(), kind, message);
-    commit(callback.job(), () -> recorder.tried(callback, status, nextTryAt, line));
+    commit(callback.job(), () -> decisions.tried(callback, status, nextTryAt, line));
   }
 
   /** Makes all callbacks that are due later than some time due at that time. */
   public void limitCallbackWaits(Instant latest) {
     if (nextCallbackAfter(latest).isPresent()) {
-      commits.commit(() -> recorder.limitCallbackWaits(latest));
+      commits.commit(() -> decisions.limitCallbackWaits(latest));
     }
   }
 
@@ -237,12 +235,12 @@ public final class JobLedger implements AutoCloseable {
    *     live again
    */
   public boolean giveFilesUp(JobId id) {
-    return commit(id, () -> recorder.giveFilesUp(id));
+    return commit(id, () -> decisions.giveFilesUp(id));
   }
 
   /** The files of a finished job were removed by retention. */
   public void swept(JobId id) {
-    commit(id, () -> recorder.swept(id));
+    commit(id, () -> decisions.swept(id));
   }
 
   /**
@@ -255,17 +253,9 @@ public final class JobLedger implements AutoCloseable {
    * @return how many were removed
    */
   public int forget(Instant endedBefore, long newest, int limit) {
-    List<JobId> candidates = read(handle -> forgettable(handle, endedBefore, newest, limit));
-    return candidates.isEmpty() ? 0 : commits.commit(() -> recorder.forget(candidates));
-  }
-
-  private static List<JobId> forgettable(
-      Handle handle, Instant endedBefore, long newest, int limit) {
-    int surplus = (int) Math.min(IndexRows.count(handle, Optional.empty()) - newest, limit);
-    List<JobId> ids = IndexRows.forgettable(handle, endedBefore, limit);
-    return ids.size() < surplus
-        ? IndexRows.forgettable(handle, Instant.ofEpochMilli(Long.MAX_VALUE), surplus)
-        : ids;
+    List<JobId> candidates =
+        read(handle -> IndexRows.forgettable(handle, endedBefore, newest, limit));
+    return candidates.isEmpty() ? 0 : commits.commit(() -> decisions.forget(candidates));
   }
 
   /** Makes a backup in the directory {@code backups} if the last one is a day old. */
@@ -325,7 +315,7 @@ public final class JobLedger implements AutoCloseable {
                 records
                     .find(new Records.UserKey(user, idempotencyKey))
                     .or(() -> read(handle -> IndexRows.findKey(handle, user, idempotencyKey)))
-                    .map(earlier -> Recorder.answer(earlier, digest)));
+                    .map(earlier -> Decisions.answer(earlier, digest)));
   }
 
   /** What a user's jobs that have not ended take. */
@@ -390,19 +380,7 @@ public final class JobLedger implements AutoCloseable {
    * @param after the last of the page before
    */
   public List<Job> sweepable(Instant endedBefore, Optional<Job> after, int limit) {
-    return read(handle -> sweepable(handle, endedBefore, after, limit));
-  }
-
-  private static List<Job> sweepable(
-      Handle handle, Instant endedBefore, Optional<Job> after, int limit) {
-    Optional<Job> kept = after.filter(job -> job.files() == JobFiles.KEPT);
-    List<Job> jobs = new ArrayList<>();
-    if (kept.isEmpty()) {
-      jobs.addAll(IndexRows.ended(handle, JobFiles.SWEEPING, endedBefore, after, limit));
-    }
-    int left = limit - jobs.size();
-    jobs.addAll(IndexRows.ended(handle, JobFiles.KEPT, endedBefore, kept, left));
-    return jobs;
+    return read(handle -> IndexRows.sweepable(handle, endedBefore, after, limit));
   }
 
   /** Runs a query on the index once it has all that was answered before. */

@@ -2,9 +2,9 @@
  * The record of jobs. A commit is decided on what is in memory, recorded, and then answered.
  *
  * <pre>
- * caller -> JobLedger -> commit.CommitThread -> Recorder -> disk.LedgerDisk
- *              |                                   | decides in a Draft
- *              +-- Records, EndedStandings <-------+ what is on disk, for all to read
+ * caller -> JobLedger -> commit.CommitThread -> Decisions -> Draft -> Recorder -> disk.LedgerDisk
+ *              |                                                        |
+ *              +-- Records, EndedStandings: what is on disk <-----------+
  * </pre>
  */
 @NullMarked

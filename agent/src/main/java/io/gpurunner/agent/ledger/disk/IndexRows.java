@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -113,11 +114,24 @@ public final class IndexRows {
   }
 
   /**
-   * Jobs that ended before some time, whose files are in that condition, the oldest end first.
+   * Ended jobs whose files are still here: first those whose removal was begun, then the others.
    *
    * @param after the last job of the page before
    */
-  public static List<Job> ended(
+  public static List<Job> sweepable(
+      Handle handle, Instant endedBefore, Optional<Job> after, int limit) {
+    Optional<Job> kept = after.filter(job -> job.files() == JobFiles.KEPT);
+    List<Job> jobs = new ArrayList<>();
+    if (kept.isEmpty()) {
+      jobs.addAll(ended(handle, JobFiles.SWEEPING, endedBefore, after, limit));
+    }
+    int left = limit - jobs.size();
+    jobs.addAll(ended(handle, JobFiles.KEPT, endedBefore, kept, left));
+    return jobs;
+  }
+
+  /** Jobs that ended before some time, whose files are in that condition, the oldest end first. */
+  static List<Job> ended(
       Handle handle, JobFiles files, Instant before, Optional<Job> after, int limit) {
     return handle
         .createQuery(ENDED)
@@ -137,8 +151,20 @@ public final class IndexRows {
     };
   }
 
-  /** Jobs that nothing needs any more, the oldest end first. */
-  public static List<JobId> forgettable(Handle handle, Instant endedBefore, int limit) {
+  /**
+   * Jobs that nothing needs any more, the oldest end first: those that ended before some time, and
+   * so many others as there are jobs beyond a number.
+   */
+  public static List<JobId> forgettable(
+      Handle handle, Instant endedBefore, long newest, int limit) {
+    int surplus = (int) Math.min(count(handle, Optional.empty()) - newest, limit);
+    List<JobId> ids = forgettable(handle, endedBefore, limit);
+    return ids.size() < surplus
+        ? forgettable(handle, Instant.ofEpochMilli(Long.MAX_VALUE), surplus)
+        : ids;
+  }
+
+  private static List<JobId> forgettable(Handle handle, Instant endedBefore, int limit) {
     return handle
         .createQuery(
             "select id from job use index (job_sweep)"
