@@ -34,6 +34,10 @@ final class IndexFeed implements AutoCloseable {
 
   private static final Duration BATCH_LIMIT = Duration.ofMillis(50);
   private static final Duration QUERY_LIMIT = Duration.ofSeconds(30);
+
+  /** How long a query waits for an index that is being opened or built. */
+  private static final Duration OPEN_LIMIT = Duration.ofSeconds(10);
+
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(30);
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(10);
 
@@ -361,14 +365,15 @@ final class IndexFeed implements AutoCloseable {
 
   private synchronized void awaitRecorded() throws IOException {
     long wanted = recorded;
-    long end = System.nanoTime() + QUERY_LIMIT.toNanos();
+    Duration limit = index.isPresent() ? QUERY_LIMIT : OPEN_LIMIT;
+    long end = System.nanoTime() + limit.toNanos();
     queries++;
     notifyAll();
     try {
       while (index.map(Index::applied).orElse(-1L) < wanted) {
         long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
         if (fault.isPresent() || closing || left <= 0) {
-          throw unusable(fault.orElse("it is " + waiting.size() + " jobs behind"));
+          throw unusable(fault.orElse(index.isPresent() ? "it is behind" : "it is being built"));
         }
         waitFor(Math.max(1, left));
       }
