@@ -17,8 +17,8 @@ import picocli.CommandLine.Spec;
       "Copy the record of all jobs to FILE, also while the agent runs.",
       "In it: jobs with their requests (and what stands in env), history, leases, callbacks that",
       "are owed, idempotency keys. Not in it: secrets, tokens, the configuration, jobs'",
-      "directories, artifacts. The agent makes such a copy once a day by itself, and before it",
-      "changes the form of the file, in <state-dir>/backups, and keeps the newest 7.",
+      "directories, artifacts. The agent makes such a copy once a day by itself, in",
+      "<state-dir>/backups, and keeps the newest 7.",
       "To put a copy in place: gpurunner restore FILE"
     },
     mixinStandardHelpOptions = true)

@@ -16,10 +16,10 @@ import picocli.CommandLine.Spec;
     name = "restore",
     description = {
       "Put a copy that backup made in the place of the record of jobs. Stop the agent first.",
-      "The copy is read as a whole before, and stays; the file it replaces is kept beside it.",
-      "Jobs that were accepted after the copy was made are not known any more. Jobs that had not",
-      "ended by then are taken up as they stood: one that has ended since runs again, unless it is",
-      "deleted before GPUs are free for it."
+      "The copy is checked first, and stays. The files that it replaces are kept beside the record.",
+      "Jobs that were accepted after the copy was made are lost. Jobs that had not ended by then go",
+      "on from the state they had: a job that has ended since runs again, unless it is deleted",
+      "before GPUs are free for it."
     },
     mixinStandardHelpOptions = true)
 final class RestoreCommand implements Callable<Integer> {
