@@ -64,9 +64,9 @@ final class S3Errors {
   }
 
   /**
-   * Returns whether an error that is no answer comes from what is asked for: a bucket name that no
-   * URL can hold, or a file that cannot be read. All others come from the network, also those that
-   * the SDK does not expect, such as the state of a connection that was reset meanwhile.
+   * Returns whether an error that is no answer comes from the request itself: a bucket name that no
+   * URL can hold, or a file that cannot be read. Any other error may pass. The SDK can also throw
+   * an unexpected one, for example if a connection is reset while it is used.
    */
   private static boolean isSameNextTime(RuntimeException failure) {
     return failure instanceof IllegalArgumentException || failure instanceof UncheckedIOException;
