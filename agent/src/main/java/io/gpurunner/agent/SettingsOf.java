@@ -3,6 +3,8 @@ package io.gpurunner.agent;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.GpuConfig;
 import io.gpurunner.agent.config.StoreConfig;
+import io.gpurunner.agent.container.ContainerEngine;
+import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.container.docker.DockerSettings;
 import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.api.ApiSettings;
@@ -15,7 +17,9 @@ import io.gpurunner.storage.S3ArtifactStore;
 import io.gpurunner.storage.S3Settings;
 import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
+import java.time.Instant;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /** Translates the configuration to the settings of each module. */
 final class SettingsOf {
@@ -37,7 +41,12 @@ final class SettingsOf {
     return new GpuSettings(provider, gpu.nvmlLibrary(), gpu.simulated());
   }
 
-  DockerSettings docker() {
+  /**
+   * Prepares the connection to the container engine. Nothing is sent.
+   *
+   * @param agentTime converts a time of the engine, which uses the wall clock, to the agent's time
+   */
+  ContainerEngine openEngine(UnaryOperator<Instant> agentTime) {
     GpuAccessMode access =
         switch (config.docker().gpuAccess()) {
           case AUTO -> GpuAccessMode.AUTO;
@@ -45,8 +54,9 @@ final class SettingsOf {
           case CDI -> GpuAccessMode.CDI;
           case NONE -> GpuAccessMode.NONE;
         };
-    return new DockerSettings(
-        config.docker().host(), access, InstanceId.loadOrCreate(config.stateDir()));
+    String instance = InstanceId.loadOrCreate(config.stateDir());
+    return DockerEngine.open(
+        new DockerSettings(config.docker().host(), access, instance), agentTime);
   }
 
   JobVolumes openVolumes() {

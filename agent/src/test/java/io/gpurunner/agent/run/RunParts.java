@@ -147,7 +147,8 @@ public final class RunParts {
             wall,
             decisions.givingUp().apply(ledger::giveFilesUp));
     this.readiness =
-        new Readiness(machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
+        new Readiness(
+            "Docker", machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
     this.desk =
         new JobDesk(
             ledger,
