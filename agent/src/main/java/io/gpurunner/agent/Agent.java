@@ -159,7 +159,7 @@ final class Agent implements AutoCloseable {
             "readiness",
             new Readiness(engine.name(), engine.probe(), store, gpus, volumes, ledger));
     Dispatcher dispatcher =
-        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, settings.isStoreLocal()));
+        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, store.place()));
     Retention retention =
         keep(
             "retention",
@@ -214,7 +214,7 @@ final class Agent implements AutoCloseable {
                 callbackPolicy,
                 config.jobs().maxVolumeMegabytes(),
                 volumes,
-                settings.isStoreLocal()),
+                store.place()),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             new LocalDownloads(localStore, clock.wall()));

@@ -76,10 +76,6 @@ final class SettingsOf {
         config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);
   }
 
-  boolean isStoreLocal() {
-    return config.store().type() == StoreConfig.Type.LOCAL;
-  }
-
   /** Opens the store that jobs are published to. */
   ArtifactStore openStore(ArtifactStore local) {
     return switch (config.store().type()) {

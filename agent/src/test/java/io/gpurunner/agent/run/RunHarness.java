@@ -12,6 +12,7 @@ import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.SimulatedGpuInventory;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
@@ -72,7 +73,7 @@ final class RunHarness implements AutoCloseable {
                 directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
     this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
     this.steps = newSteps();
-    this.dispatcher = new Dispatcher(ledger, gpus, volumes, true);
+    this.dispatcher = new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local());
   }
 
   private JobSteps newSteps() {
@@ -154,7 +155,7 @@ final class RunHarness implements AutoCloseable {
     bootId = boot;
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
     steps = newSteps();
-    dispatcher = new Dispatcher(ledger, gpus, volumes, true);
+    dispatcher = new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local());
   }
 
   /** The agent is started again under the same boot, with that configured. */

@@ -60,15 +60,10 @@ public final class RunParts {
   /**
    * How they are set.
    *
-   * @param artifactsHere whether the store is a directory of this machine
    * @param shown what people are told for a time of the clock
    */
   public record Settings(
-      RunSettings run,
-      boolean artifactsHere,
-      Duration callbackRetryFor,
-      Duration keepFor,
-      UnaryOperator<Instant> shown) {}
+      RunSettings run, Duration callbackRetryFor, Duration keepFor, UnaryOperator<Instant> shown) {}
 
   /**
    * What runs beside the loops.
@@ -126,7 +121,7 @@ public final class RunParts {
             ledger,
             machine.gpus(),
             machine.volumes(),
-            settings.artifactsHere(),
+            machine.store().place(),
             (queued, now) -> Placement.decide(decisions.queue().apply(queued), now));
     this.outbox =
         new CallbackOutbox(
@@ -141,7 +136,9 @@ public final class RunParts {
         new Retention(
             ledger,
             machine.volumes(),
-            settings.artifactsHere() ? Optional.of(machine.store()) : Optional.empty(),
+            machine.store().place().isOnThisMachine()
+                ? Optional.of(machine.store())
+                : Optional.empty(),
             settings.keepFor(),
             clock,
             wall,
