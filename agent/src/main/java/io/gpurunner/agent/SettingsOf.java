@@ -6,7 +6,6 @@ import io.gpurunner.agent.config.StoreConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.container.docker.DockerSettings;
-import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuSettings;
@@ -31,14 +30,7 @@ final class SettingsOf {
 
   GpuSettings gpus() {
     GpuConfig gpu = config.gpu();
-    GpuSettings.Provider provider =
-        switch (gpu.provider()) {
-          case AUTO -> GpuSettings.Provider.AUTO;
-          case NVML -> GpuSettings.Provider.NVML;
-          case SIMULATED -> GpuSettings.Provider.SIMULATED;
-          case NONE -> GpuSettings.Provider.NONE;
-        };
-    return new GpuSettings(provider, gpu.nvmlLibrary(), gpu.simulated());
+    return new GpuSettings(gpu.provider(), gpu.nvmlLibrary(), gpu.simulated());
   }
 
   /**
@@ -47,27 +39,14 @@ final class SettingsOf {
    * @param agentTime converts a time of the engine, which uses the wall clock, to the agent's time
    */
   ContainerEngine openEngine(UnaryOperator<Instant> agentTime) {
-    GpuAccessMode access =
-        switch (config.docker().gpuAccess()) {
-          case AUTO -> GpuAccessMode.AUTO;
-          case RUNTIME -> GpuAccessMode.RUNTIME;
-          case CDI -> GpuAccessMode.CDI;
-          case NONE -> GpuAccessMode.NONE;
-        };
     String instance = InstanceId.loadOrCreate(config.stateDir());
     return DockerEngine.open(
-        new DockerSettings(config.docker().host(), access, instance), agentTime);
+        new DockerSettings(config.docker().host(), config.docker().gpuAccess(), instance),
+        agentTime);
   }
 
   JobVolumes openVolumes() {
-    VolumeSettings.Enforcement enforcement =
-        switch (config.volumes().enforcement()) {
-          case AUTO -> VolumeSettings.Enforcement.AUTO;
-          case PROJECT_QUOTA -> VolumeSettings.Enforcement.PROJECT_QUOTA;
-          case IMAGE -> VolumeSettings.Enforcement.IMAGE;
-          case WATCH -> VolumeSettings.Enforcement.WATCH;
-        };
-    return Volumes.open(new VolumeSettings(config.stateDir(), enforcement));
+    return Volumes.open(new VolumeSettings(config.stateDir(), config.volumes().enforcement()));
   }
 
   /** Returns the local store. It serves its artifacts even if another store is configured. */
@@ -93,11 +72,6 @@ final class SettingsOf {
 
   private S3Settings s3(String bucket) {
     StoreConfig.S3Config s3 = config.store().s3();
-    S3Settings.Checksums checksums =
-        switch (s3.checksums()) {
-          case WHEN_REQUIRED -> S3Settings.Checksums.WHEN_REQUIRED;
-          case WHEN_SUPPORTED -> S3Settings.Checksums.WHEN_SUPPORTED;
-        };
     return new S3Settings(
         s3.endpoint(),
         s3.region(),
@@ -105,7 +79,7 @@ final class SettingsOf {
         s3.pathStyle(),
         s3.accessKeyFile().orElseThrow(),
         s3.secretKeyFile().orElseThrow(),
-        checksums);
+        s3.checksums());
   }
 
   ApiSettings api(JwtSecret secret) {

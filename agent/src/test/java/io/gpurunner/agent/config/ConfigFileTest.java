@@ -372,7 +372,7 @@ final class ConfigFileTest {
     assertThat(errors(absent))
         .containsExactly(
             absent + ": no such file; create it (an empty file is valid) or name another");
-    assertThat(ConfigFile.loadOrDefaults(Optional.empty(), absent))
+    assertThat(ConfigFile.readOrDefaults(Optional.empty(), absent).config())
         .isEqualTo(AgentConfig.defaults());
     Path binary = Files.write(directory.resolve("binary.yaml"), new byte[] {(byte) 0xc3, 0x28});
     assertThat(errors(binary)).containsExactly(binary + ": is not UTF-8 text");
@@ -381,7 +381,7 @@ final class ConfigFileTest {
     assertThat(errors(directory)).singleElement().asString().contains("cannot be read");
     Path good = Files.writeString(directory.resolve("good.yaml"), "state-dir: /srv/x\n");
     assertThat(ConfigFile.load(good).stateDir()).isEqualTo(Path.of("/srv/x"));
-    assertThat(ConfigFile.loadOrDefaults(Optional.of(good)).stateDir())
+    assertThat(ConfigFile.readOrDefaults(Optional.of(good)).config().stateDir())
         .isEqualTo(Path.of("/srv/x"));
   }
 
