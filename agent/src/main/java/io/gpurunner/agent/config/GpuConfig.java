@@ -38,6 +38,14 @@ public record GpuConfig(GpuSettings.Provider provider, String nvmlLibrary, List<
               + PRODUCT.accepted()
               + ", one for each GPU");
     }
+    if (config.simulated().size() > GpuSettings.MOST_SIMULATED) {
+      section.error(
+          "simulated",
+          "names "
+              + config.simulated().size()
+              + " GPUs; accepted: at most "
+              + GpuSettings.MOST_SIMULATED);
+    }
     return config;
   }
 }

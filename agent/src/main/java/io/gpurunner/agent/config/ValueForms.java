@@ -64,7 +64,14 @@ final class ValueForms {
 
   static final ValueForm<String> HOST_NAME =
       ValueForm.quoted(
-          "an IP address or a host name", text -> require(HOST.matcher(text).matches(), text));
+          "an IP address or a host name",
+          text -> {
+            require(HOST.matcher(text).matches(), text);
+            if (text.contains(":")) {
+              URI.create("http://[" + text + "]"); // refuses what is no IPv6 address
+            }
+            return text;
+          });
 
   static final ValueForm<URI> HTTP_URL =
       ValueForm.quoted(

@@ -286,6 +286,10 @@ final class ConfigFileTest {
   void manyErrorsAreCounted() {
     String yaml = "gpu: {simulated: [" + "'?', ".repeat(500) + "]}";
     assertThat(errors(yaml)).hasSize(101).last().isEqualTo("f: and 400 more errors");
+    assertThat(ConfigFile.parse("f", "gpu: {simulated: [" + "A, ".repeat(256) + "]}").gpu().simulated())
+        .hasSize(256);
+    assertThat(errors("gpu: {simulated: [" + "A, ".repeat(257) + "]}"))
+        .containsExactly("f:1: gpu.simulated: names 257 GPUs; accepted: at most 256");
     String longList = "gpu: {simulated: [" + "A, ".repeat(1100) + "]}";
     assertThat(errors(longList))
         .singleElement()
@@ -351,6 +355,8 @@ final class ConfigFileTest {
         "http: {public-url: 'http://a b'}",
         "http: {host: 'a b'}",
         "http: {host: ''}",
+        "http: {host: '192.0.2.1:80'}",
+        "http: {host: ':::'}",
         "docker: {host: /var/run/docker.sock}",
         "docker: {host: 'unix://var/run/docker.sock'}",
         "docker: {host: 'tcp://host'}",
