@@ -6,6 +6,6 @@ package io.gpurunner.agent.callback;
  */
 @FunctionalInterface
 public interface CallbackSender {
-  /** Tries once. Never throws for anything the receiver or the network does. */
+  /** Tries once. Faults of the receiver or the network are results, not exceptions. */
   CallbackResult send(CallbackDelivery delivery);
 }
