@@ -140,8 +140,7 @@ final class RunHarness implements AutoCloseable {
 
   private static ContainerSpec spec(
       ContainerName name, String image, ContainerSpec.GpuAttachment gpus) {
-    return new ContainerSpec(
-        name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26, Map.of());
+    return new ContainerSpec(name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26);
   }
 
   /** What makes the steps by itself, where a test does not. */
