@@ -14,13 +14,13 @@ final class AgentStartTest {
   @TempDir private Path directory;
 
   @Test
-  void aStateDirectoryThatCannotBeMadeIsNamedWithItsReason() throws IOException {
+  void aStateDirectoryThatCannotBeCreatedIsNamedWithItsReason() throws IOException {
     Path file = directory.resolve("gpurunner.yaml");
     Files.writeString(file, "state-dir: /dev/null\n");
     AgentConfig config = ConfigFile.load(file);
 
     assertThatThrownBy(() -> Agent.start(config))
         .isInstanceOf(AgentStartException.class)
-        .hasMessage("state-dir /dev/null cannot be made: is there already and is not a directory");
+        .hasMessage("state-dir /dev/null cannot be created: is there already and is not a directory");
   }
 }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.container.docker.PrivateEngine;
 import io.gpurunner.agent.container.docker.TinyRegistry;
-import io.gpurunner.agent.fault.FaultPoints;
+import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.URI;

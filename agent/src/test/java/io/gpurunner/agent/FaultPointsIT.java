@@ -2,7 +2,7 @@ package io.gpurunner.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.gpurunner.agent.fault.FaultPoints;
+import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.UncheckedIOException;

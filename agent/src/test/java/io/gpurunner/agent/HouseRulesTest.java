@@ -42,7 +42,7 @@ final class HouseRulesTest {
           .and()
           .doNotHaveSimpleName("RequestWork")
           .and()
-          .doNotHaveSimpleName("Rehearsal") // a client of the agent
+          .doNotHaveSimpleName("TrainingRun") // a client of the agent
           .and()
           .doNotHaveSimpleName("FaultProxy") // of the tests' own jar
           .should()

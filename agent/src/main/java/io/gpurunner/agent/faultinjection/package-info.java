@@ -3,6 +3,6 @@
  * system property asks for them.
  */
 @NullMarked
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import org.jspecify.annotations.NullMarked;

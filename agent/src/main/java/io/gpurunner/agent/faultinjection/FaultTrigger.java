@@ -1,4 +1,4 @@
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,4 +1,4 @@
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerOutput;
