@@ -10,10 +10,10 @@ import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.run.Recovery.Boot;
-import io.gpurunner.agent.run.Recovery.Phase;
-import io.gpurunner.agent.run.Recovery.Seen;
-import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.run.NextStep.Boot;
+import io.gpurunner.agent.run.NextStep.Phase;
+import io.gpurunner.agent.run.NextStep.Seen;
+import io.gpurunner.agent.run.NextStep.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
@@ -36,14 +36,14 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
- * The steps of a job that has a container, or will have one: asks {@link Recovery} what to do, and
+ * The steps of a job that has a container, or will have one: asks {@link NextStep} what to do, and
  * does it. Keeps only what a crash may take. Thread-safe.
  */
 final class ContainerSteps {
   private final JobSteps.Ports ports;
   private final RunSettings settings;
   private final Clock clock;
-  private final Answers answers;
+  private final CommonOutcomes outcomes;
 
   /**
    * When SIGTERM was first sent to a container whose stop could not be recorded. An agent that
@@ -51,11 +51,11 @@ final class ContainerSteps {
    */
   private final Map<ContainerName, Instant> sentUnrecorded = new ConcurrentHashMap<>();
 
-  ContainerSteps(JobSteps.Ports ports, RunSettings settings, Clock clock, Answers answers) {
+  ContainerSteps(JobSteps.Ports ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
-    this.answers = answers;
+    this.outcomes = outcomes;
   }
 
   /** What to do, and what the engine says of the container now. */
@@ -73,7 +73,7 @@ final class ContainerSteps {
     Optional<Observation> observation = inspect(containerOf(job, state));
     Seen seen = Seen.of(state, observation);
     return new Look(
-        Recovery.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
+        NextStep.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
   }
 
   /**
@@ -131,7 +131,7 @@ final class ContainerSteps {
    * outcome is UNKNOWN.
    */
   StepOutcome start(Job job, JobState.Starting state) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endWhereDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
@@ -181,9 +181,9 @@ final class ContainerSteps {
       ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
     } catch (StorageException e) {
       if (e.kind() == StorageException.Kind.UNAVAILABLE) {
-        return answers.waitForFiles(e);
+        return outcomes.waitForFiles(e);
       }
-      return answers.ended(
+      return outcomes.ended(
           new Ending.Broken("the container could not be made: " + e.getMessage(), false));
     }
     return new Again();
@@ -191,7 +191,7 @@ final class ContainerSteps {
 
   private StepOutcome started(Job job, Observation.Ran seen) {
     if (seen instanceof Observation.Exited exited && !exited.error().isEmpty()) {
-      return answers.ended(
+      return outcomes.ended(
           new Ending.Broken("the container could not be started: " + exited.error(), false));
     }
     Instant startedAt = seen.startedAt();
@@ -221,7 +221,7 @@ final class ContainerSteps {
 
   private StepOutcome judge(Job job, JobState.Running state, Observation.Exited exited) {
     noteLateNews(job, exited);
-    return answers.ended(endingOf(job, state, exited));
+    return outcomes.ended(endingOf(job, state, exited));
   }
 
   /**
@@ -279,16 +279,16 @@ final class ContainerSteps {
    * @param asked the time before the engine was asked: its answer may be old
    */
   private StepOutcome watch(Job job, JobState.Running state, Seen seen, Instant asked) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endWhereDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
     if (state.deadline().isPresent() && !asked.isBefore(state.deadline().get())) {
-      return answers.ended(new Ending.TimeUp());
+      return outcomes.ended(new Ending.TimeUp());
     }
     Optional<Ending> unsound = lostDevice(state).or(() -> overrunSoFar(job));
     if (unsound.isPresent()) {
-      return answers.ended(unsound.get());
+      return outcomes.ended(unsound.get());
     }
     Instant nextLook =
         Stream.of(RunSettings.LOOK_INTERVAL, ports.volumes().lookInterval())
@@ -341,7 +341,7 @@ final class ContainerSteps {
   }
 
   private static Ending oversized(Job job, JobVolumes.Overrun over) {
-    return new Ending.Broken(VolumeLimits.describe(job.request(), over), false);
+    return new Ending.Broken(RequestedVolumes.describe(job.request(), over), false);
   }
 
   // ---- STOPPING
@@ -349,7 +349,7 @@ final class ContainerSteps {
   StepOutcome stop(Job job, JobState.Stopping state) {
     ports.watch().forget(job.id());
     if (job.deletion().isPresent() && !(state.ending() instanceof Ending.DeletedBy)) {
-      return answers.ended(new Ending.DeletedBy(job.deletion().get().by()));
+      return outcomes.ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
     ContainerName name = new ContainerName(job.id(), state.attempt());
     if (state.goneAt().isPresent()) {
@@ -387,7 +387,7 @@ final class ContainerSteps {
 
   private StepOutcome remove(ContainerRef container) {
     ports.containers().remove(container);
-    return inspect(container).isEmpty() ? new Again() : answers.waitFor(RunSettings.STOP_INTERVAL);
+    return inspect(container).isEmpty() ? new Again() : outcomes.waitFor(RunSettings.STOP_INTERVAL);
   }
 
   /**
@@ -426,7 +426,7 @@ final class ContainerSteps {
     Instant killAt = state.killAt().get();
     boolean isThisBoots = state.bootId().filter(settings.bootId()::equals).isPresent();
     // Under the same boot this time holds, even if the configured grace period is shorter now.
-    if (isThisBoots ? !now.isBefore(killAt) : answers.isOver(killAt, gracePeriod(job))) {
+    if (isThisBoots ? !now.isBefore(killAt) : outcomes.isOver(killAt, gracePeriod(job))) {
       ports.containers().signal(container, Signal.KILL);
     }
     Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
@@ -448,7 +448,7 @@ final class ContainerSteps {
             .toList();
     if (!stillBusy.isEmpty() && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
       ports.gpus().requestLook();
-      return answers.waitFor(RunSettings.STOP_INTERVAL);
+      return outcomes.waitFor(RunSettings.STOP_INTERVAL);
     }
     boolean retry = state.attempt() <= job.request().retries();
     return new Advance(
@@ -513,7 +513,7 @@ final class ContainerSteps {
   // ---- shared
 
   private StepOutcome fail(Verdict verdict) {
-    return answers.ended(new Ending.Broken(reason(verdict), true));
+    return outcomes.ended(new Ending.Broken(reason(verdict), true));
   }
 
   private static String reason(Verdict verdict) {

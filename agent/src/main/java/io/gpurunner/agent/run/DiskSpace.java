@@ -25,13 +25,13 @@ record DiskSpace(long freeBytes, boolean artifactsHere) {
 
   /** Returns the most bytes that a job may write. */
   long need(JobRequest request) {
-    return VolumeLimits.checkpointBytes(request)
-        + VolumeLimits.modelBytes(request)
+    return RequestedVolumes.checkpointBytes(request)
+        + RequestedVolumes.modelBytes(request)
         + artifactBytes(request);
   }
 
   private long artifactBytes(JobRequest request) {
-    return artifactsHere ? VolumeLimits.modelBytes(request) : 0;
+    return artifactsHere ? RequestedVolumes.modelBytes(request) : 0;
   }
 
   /** Returns whether the job fits on the disk once all other jobs have ended. */

@@ -18,6 +18,7 @@ import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.FileWork;
+import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
@@ -40,7 +41,7 @@ public final class JobSteps {
   private final Ports ports;
   private final RunSettings settings;
   private final Clock clock;
-  private final Answers answers;
+  private final CommonOutcomes outcomes;
   private final ContainerSteps containerSteps;
   private final UploadSteps uploadSteps;
   private final Turns copying;
@@ -64,14 +65,14 @@ public final class JobSteps {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
-    this.answers = new Answers(ports.ledger(), clock);
-    this.containerSteps = new ContainerSteps(ports, settings, clock, answers);
+    this.outcomes = new CommonOutcomes(ports.ledger(), clock);
+    this.containerSteps = new ContainerSteps(ports, settings, clock, outcomes);
     this.copying =
         new Turns(FileWork.COPYING_LIMIT, "to copy the checkpoints it resumes from", clock);
     this.syncing = new Turns(1, "to have its files written to disk", clock);
     this.uploading = new Turns(ArtifactPublisher.AT_A_TIME, "to be uploaded", clock);
     this.uploadSteps =
-        new UploadSteps(ports, settings.bootId(), clock, answers, syncing, uploading);
+        new UploadSteps(ports, settings.bootId(), clock, outcomes, syncing, uploading);
   }
 
   /**
@@ -107,7 +108,7 @@ public final class JobSteps {
       };
     } catch (ContainerException e) {
       return switch (e.kind()) {
-        case UNREACHABLE, ABSENT, CANCELLED -> answers.waitForEngine(e);
+        case UNREACHABLE, ABSENT, CANCELLED -> outcomes.waitForEngine(e);
         case FAILED, REFUSED -> refusedByEngine(job, e);
       };
     }
@@ -120,7 +121,7 @@ public final class JobSteps {
   private StepOutcome refusedByEngine(Job job, ContainerException e) {
     return switch (job.state()) {
       case JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->
-          answers.ended(
+          outcomes.ended(
               new Ending.Broken(
                   "the container could not be started: " + e.getMessage(),
                   e.kind() == ContainerException.Kind.FAILED));
@@ -129,14 +130,14 @@ public final class JobSteps {
           JobState.Stopping _,
           JobState.Uploading _,
           JobState.Final _ ->
-          answers.waitForEngine(e);
+          outcomes.waitForEngine(e);
     };
   }
 
   // ---- PREPARING
 
   private StepOutcome prepare(Job job, JobState.Preparing state) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endWhereDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
@@ -151,8 +152,8 @@ public final class JobSteps {
   }
 
   private StepOutcome prepareDirectories(Job job, Optional<JobId> seed) {
-    long checkpointLimit = VolumeLimits.checkpointBytes(job.request());
-    long modelLimit = VolumeLimits.modelBytes(job.request());
+    long checkpointLimit = RequestedVolumes.checkpointBytes(job.request());
+    long modelLimit = RequestedVolumes.modelBytes(job.request());
     try {
       ports.volumes().prepare(job.folder(), checkpointLimit, modelLimit);
       if (seed.isPresent()) {
@@ -161,15 +162,15 @@ public final class JobSteps {
             .seedCheckpoint(
                 job.folder(),
                 checkpointLimit,
-                VolumeLimits.folderOf(seed.get()),
-                answers.deletionOf(job));
+                new JobFolder(seed.get().value()),
+                outcomes.deletionOf(job));
       }
     } catch (StorageException e) {
       return switch (e.kind()) {
         case CANCELLED -> new Again();
-        case UNAVAILABLE -> answers.waitForFiles(e);
+        case UNAVAILABLE -> outcomes.waitForFiles(e);
         case FULL, REFUSED, UNFIT ->
-            answers.ended(
+            outcomes.ended(
                 new Ending.Broken(
                     "the job's directories could not be made: " + e.getMessage(), false));
       };
@@ -180,11 +181,11 @@ public final class JobSteps {
   // ---- PULLING
 
   private StepOutcome pull(Job job, JobState.Pulling state) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endWhereDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    if (!answers.isOver(state.notBefore(), RunSettings.PULL_PAUSE)) {
+    if (!outcomes.isOver(state.notBefore(), RunSettings.PULL_PAUSE)) {
       return new Wait(state.notBefore());
     }
     Optional<StepOutcome> foreign = containerSteps.requireNone(job, state);
@@ -193,16 +194,16 @@ public final class JobSteps {
     }
     String image = job.request().image();
     try {
-      ports.images().ensurePresent(image, answers.deletionOf(job));
+      ports.images().ensurePresent(image, outcomes.deletionOf(job));
     } catch (ContainerException e) {
       String reason = "image " + image + " could not be pulled: " + e.getMessage();
       return switch (e.kind()) {
         case CANCELLED -> new Again();
-        case UNREACHABLE -> answers.waitForEngine(e);
-        case REFUSED -> answers.ended(new Ending.Broken(reason, false));
+        case UNREACHABLE -> outcomes.waitForEngine(e);
+        case REFUSED -> outcomes.ended(new Ending.Broken(reason, false));
         case FAILED, ABSENT ->
             state.failedPulls() + 1 >= RunSettings.PULL_LIMIT
-                ? answers.ended(new Ending.Broken(reason, false))
+                ? outcomes.ended(new Ending.Broken(reason, false))
                 : new Advance(
                     new JobEvent.PullPostponed(
                         reason, clock.instant().plus(RunSettings.PULL_PAUSE)));

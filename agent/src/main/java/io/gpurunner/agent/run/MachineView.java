@@ -151,7 +151,7 @@ public final class MachineView implements MachineFacts {
 
   @Override
   public Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes) {
-    long disk = answered(volumes::totalBytes) / VolumeLimits.BYTES_PER_MEGABYTE;
+    long disk = answered(volumes::totalBytes) / RequestedVolumes.BYTES_PER_MEGABYTE;
     long artifacts = artifactsHere ? modelVolumeMegabytes : 0;
     long need = ckptVolumeMegabytes + modelVolumeMegabytes + artifacts;
     return need <= disk

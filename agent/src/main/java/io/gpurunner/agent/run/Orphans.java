@@ -5,10 +5,10 @@ import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.ledger.JobLedger;
-import io.gpurunner.agent.run.Recovery.Boot;
-import io.gpurunner.agent.run.Recovery.Phase;
-import io.gpurunner.agent.run.Recovery.Seen;
-import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.run.NextStep.Boot;
+import io.gpurunner.agent.run.NextStep.Phase;
+import io.gpurunner.agent.run.NextStep.Seen;
+import io.gpurunner.agent.run.NextStep.Verdict;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -103,7 +103,7 @@ public final class Orphans implements AutoCloseable {
   /** Returns the containers that jobs have or will have. */
   private List<ContainerRef> wanted() {
     return ledger.live().stream()
-        .filter(job -> Recovery.of(Phase.of(job.state()), Seen.RUNNING, Boot.SAME) != Verdict.REAP)
+        .filter(job -> NextStep.of(Phase.of(job.state()), Seen.RUNNING, Boot.SAME) != Verdict.REAP)
         .flatMap(job -> ContainerSteps.containerOf(job).stream())
         .toList();
   }

@@ -229,7 +229,7 @@ final class Placement {
     }
 
     private static long megabytes(long bytes) {
-      return bytes / VolumeLimits.BYTES_PER_MEGABYTE;
+      return bytes / RequestedVolumes.BYTES_PER_MEGABYTE;
     }
 
     // ---- GPUs

@@ -3,10 +3,10 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.run.Recovery.Boot;
-import io.gpurunner.agent.run.Recovery.Phase;
-import io.gpurunner.agent.run.Recovery.Seen;
-import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.run.NextStep.Boot;
+import io.gpurunner.agent.run.NextStep.Phase;
+import io.gpurunner.agent.run.NextStep.Seen;
+import io.gpurunner.agent.run.NextStep.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
@@ -23,7 +23,7 @@ final class UploadSteps {
 
   private final JobSteps.Ports ports;
   private final Clock clock;
-  private final Answers answers;
+  private final CommonOutcomes outcomes;
   private final String bootId;
   private final Turns syncing;
   private final Turns uploading;
@@ -35,13 +35,13 @@ final class UploadSteps {
       JobSteps.Ports ports,
       String bootId,
       Clock clock,
-      Answers answers,
+      CommonOutcomes outcomes,
       Turns syncing,
       Turns uploading) {
     this.ports = ports;
     this.bootId = bootId;
     this.clock = clock;
-    this.answers = answers;
+    this.outcomes = outcomes;
     this.syncing = syncing;
     this.uploading = uploading;
   }
@@ -50,7 +50,7 @@ final class UploadSteps {
     if (job.deletion().isPresent()) {
       return removeUploaded(job, state);
     }
-    if (!answers.isOver(state.notBefore(), RunSettings.UPLOAD_PAUSE_LIMIT)) {
+    if (!outcomes.isOver(state.notBefore(), RunSettings.UPLOAD_PAUSE_LIMIT)) {
       return new Wait(state.notBefore());
     }
     if (state.unsyncedUnder().isPresent()) {
@@ -70,8 +70,8 @@ final class UploadSteps {
               .publish(
                   job.folder(),
                   paths.model(),
-                  VolumeLimits.modelBytes(job.request()),
-                  answers.deletionOf(job));
+                  RequestedVolumes.modelBytes(job.request()),
+                  outcomes.deletionOf(job));
       return new Advance(
           new JobEvent.Uploaded(clock.instant(), published.file(), ports.store().place()));
     } catch (StorageException e) {
@@ -93,7 +93,7 @@ final class UploadSteps {
    * memory. A power cut would leave files that are shorter or empty, and look like any others.
    */
   private StepOutcome sync(Job job, JobState.Uploading state) {
-    if (Recovery.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
+    if (NextStep.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
         == Verdict.FAIL_UNSYNCED) {
       return lost(
           "the machine was started anew before what the job left was on its disk: it may not be whole");
@@ -160,7 +160,7 @@ final class UploadSteps {
       ports.store().deleteAll(job.folder());
     } catch (StorageException e) {
       if (e.retryable() && clock.instant().isBefore(state.giveUpAt())) {
-        return answers.waitFor(RunSettings.UPLOAD_PAUSE);
+        return outcomes.waitFor(RunSettings.UPLOAD_PAUSE);
       }
       ports
           .ledger()

@@ -81,8 +81,8 @@ public final class VolumeWatch {
     try {
       return volumes.overrun(
           job.folder(),
-          VolumeLimits.checkpointBytes(job.request()),
-          VolumeLimits.modelBytes(job.request()));
+          RequestedVolumes.checkpointBytes(job.request()),
+          RequestedVolumes.modelBytes(job.request()));
     } catch (StorageException e) {
       log.warn("{} the size of its volumes is not known: {}", job.id(), e.getMessage());
       return Optional.empty();

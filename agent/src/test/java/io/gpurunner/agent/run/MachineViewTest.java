@@ -145,7 +145,7 @@ class MachineViewTest {
   @Test
   void theDiskIsTheVolumesOwn() {
     MachineView view = view(host -> List.of());
-    long disk = run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    long disk = run.volumes.totalBytes() / RequestedVolumes.BYTES_PER_MEGABYTE;
     assertThat(view.volumesRefusal(disk - 2, 1)).isEmpty();
     assertThat(view.volumesRefusal(disk - 1, 1))
         .get()

@@ -15,11 +15,11 @@ import java.time.Instant;
 import java.util.Optional;
 
 /** The answers that steps of all kinds share. Stateless. */
-final class Answers {
+final class CommonOutcomes {
   private final JobLedger ledger;
   private final Clock clock;
 
-  Answers(JobLedger ledger, Clock clock) {
+  CommonOutcomes(JobLedger ledger, Clock clock) {
     this.ledger = ledger;
     this.clock = clock;
   }

@@ -9,8 +9,8 @@ import java.util.Optional;
  * of its attempt, and whether the machine was booted since. A pure function, asked at every step,
  * so that recovery after a crash is no special case. docs/recovery.md shows it as a table.
  */
-final class Recovery {
-  private Recovery() {}
+final class NextStep {
+  private NextStep() {}
 
   /** How far a job has come, as it is recorded. */
   enum Phase {
