@@ -31,6 +31,7 @@ import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.agent.run.SavedOnThreads;
+import io.gpurunner.agent.run.StepPorts;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
@@ -177,7 +178,7 @@ public final class Agent implements AutoCloseable {
     VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);
     JobSteps steps =
         new JobSteps(
-            new JobSteps.Ports(
+            new StepPorts(
                 ledger,
                 containers,
                 faults.around(Images.class, docker.images()),

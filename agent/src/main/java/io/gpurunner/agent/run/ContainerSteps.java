@@ -40,7 +40,7 @@ import java.util.stream.Stream;
  * does it. Keeps only what a crash may take. Thread-safe.
  */
 final class ContainerSteps {
-  private final JobSteps.Ports ports;
+  private final StepPorts ports;
   private final RunSettings settings;
   private final Clock clock;
   private final CommonOutcomes outcomes;
@@ -51,7 +51,7 @@ final class ContainerSteps {
    */
   private final Map<ContainerName, Instant> sentUnrecorded = new ConcurrentHashMap<>();
 
-  ContainerSteps(JobSteps.Ports ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
+  ContainerSteps(StepPorts ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
@@ -402,7 +402,7 @@ final class ContainerSteps {
       ports
           .output()
           .save(
-              container, JobSteps.outputFile(ports.volumes().paths(job.folder()), state.attempt()));
+              container, OutputFile.of(ports.volumes().paths(job.folder()), state.attempt()));
       return Optional.empty();
     } catch (ContainerException e) {
       Instant ended =

@@ -1,28 +1,19 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
-import io.gpurunner.agent.container.ContainerOutput;
-import io.gpurunner.agent.container.ContainerRuntime;
-import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Idle;
 import io.gpurunner.agent.run.StepOutcome.Wait;
 import io.gpurunner.api.JobId;
-import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactPublisher;
-import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobFolder;
-import io.gpurunner.storage.JobPaths;
-import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
@@ -38,7 +29,7 @@ import org.slf4j.LoggerFactory;
 public final class JobSteps {
   private static final Logger log = LoggerFactory.getLogger(JobSteps.class);
 
-  private final Ports ports;
+  private final StepPorts ports;
   private final RunSettings settings;
   private final Clock clock;
   private final CommonOutcomes outcomes;
@@ -48,20 +39,7 @@ public final class JobSteps {
   private final Turns syncing;
   private final Turns uploading;
 
-  /** The ports that the steps act on. */
-  public record Ports(
-      JobLedger ledger,
-      ContainerRuntime containers,
-      Images images,
-      ContainerOutput output,
-      SpecSource specs,
-      JobVolumes volumes,
-      VolumeWatch watch,
-      ArtifactStore store,
-      ArtifactPublisher publisher,
-      GpuInventory gpus) {}
-
-  public JobSteps(Ports ports, RunSettings settings, Clock clock) {
+  public JobSteps(StepPorts ports, RunSettings settings, Clock clock) {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
@@ -219,10 +197,5 @@ public final class JobSteps {
     } catch (ContainerException e) {
       log.warn("{} could not be stopped, trying again: {}", job.id(), e.getMessage());
     }
-  }
-
-  /** Returns the file that holds the output of one run of a job. */
-  static Path outputFile(JobPaths paths, int attempt) {
-    return paths.logs().resolve("run-" + attempt + ".log");
   }
 }

@@ -21,7 +21,7 @@ import java.time.Instant;
 final class UploadSteps {
   private static final String NOT_WRITTEN = "what the job left could not be written to disk";
 
-  private final JobSteps.Ports ports;
+  private final StepPorts ports;
   private final Clock clock;
   private final CommonOutcomes outcomes;
   private final String bootId;
@@ -32,7 +32,7 @@ final class UploadSteps {
    * @param bootId the boot of this machine now
    */
   UploadSteps(
-      JobSteps.Ports ports,
+      StepPorts ports,
       String bootId,
       Clock clock,
       CommonOutcomes outcomes,

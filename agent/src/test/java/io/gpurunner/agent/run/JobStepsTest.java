@@ -79,7 +79,7 @@ class JobStepsTest {
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
-    assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1)))
+    assertThat(Files.readString(OutputFile.of(run.volumes.paths(job.folder()), 1)))
         .isEqualTo("loss 0.1\n");
   }
 

@@ -77,7 +77,7 @@ final class RunHarness implements AutoCloseable {
 
   private JobSteps newSteps() {
     return new JobSteps(
-        new JobSteps.Ports(
+        new StepPorts(
             ledger,
             containers,
             images,

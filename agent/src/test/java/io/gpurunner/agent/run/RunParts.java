@@ -104,8 +104,8 @@ public final class RunParts {
       Decisions decisions) {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
-    JobSteps.Ports ports =
-        new JobSteps.Ports(
+    StepPorts ports =
+        new StepPorts(
             ledger,
             machine.containers(),
             machine.images(),
