@@ -21,6 +21,7 @@ final class AgentStartTest {
 
     assertThatThrownBy(() -> Agent.start(config))
         .isInstanceOf(AgentStartException.class)
-        .hasMessage("state-dir /dev/null cannot be created: is there already and is not a directory");
+        .hasMessage(
+            "state-dir /dev/null cannot be created: is there already and is not a directory");
   }
 }

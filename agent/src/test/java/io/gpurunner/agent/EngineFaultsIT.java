@@ -112,7 +112,7 @@ class EngineFaultsIT {
             AgentUnderTest.simulatedGpus(),
             engine.host().toString(),
             "boot-1",
-            FaultPoints.telling(point -> atPoint.accept(point)));
+            FaultPoints.calling(point -> atPoint.accept(point)));
     agent.awaitReady();
   }
 

@@ -1,6 +1,6 @@
 /**
- * Fault points: places at which a test has the agent end as by {@code kill -9}. Absent unless a
- * system property asks for them.
+ * Fault injection: points at which a test ends the agent as by {@code kill -9}. Without a system
+ * property there are none.
  */
 @NullMarked
 package io.gpurunner.agent.faultinjection;

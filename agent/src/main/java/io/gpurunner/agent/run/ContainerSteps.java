@@ -401,8 +401,7 @@ final class ContainerSteps {
     try {
       ports
           .output()
-          .save(
-              container, OutputFile.of(ports.volumes().paths(job.folder()), state.attempt()));
+          .save(container, OutputFile.of(ports.volumes().paths(job.folder()), state.attempt()));
       return Optional.empty();
     } catch (ContainerException e) {
       Instant ended =

@@ -3,7 +3,9 @@ package io.gpurunner.agent.run;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.storage.JobVolumes.Overrun;
 
-/** The volumes that a request asks for: their sizes in bytes, and words about one that is too full. */
+/**
+ * The volumes that a request asks for: their sizes in bytes, and words about one that is too full.
+ */
 final class RequestedVolumes {
   /** The unit of volume sizes in the guide. */
   static final long BYTES_PER_MEGABYTE = 1_000_000;

@@ -25,7 +25,7 @@ final class FaultPointsTest {
   @Test
   void anEffectLiesBetweenItsTwoPoints() {
     Images real = (image, _) -> reached.add(image);
-    FaultPoints.telling(reached::add)
+    FaultPoints.calling(reached::add)
         .around(Images.class, real)
         .ensurePresent("busybox", Cancellation.NEVER);
     assertThat(reached)
@@ -39,7 +39,7 @@ final class FaultPointsTest {
         (_, _) -> {
           throw new ContainerException(ContainerException.Kind.REFUSED, "no such image");
         };
-    Images surrounded = FaultPoints.telling(reached::add).around(Images.class, real);
+    Images surrounded = FaultPoints.calling(reached::add).around(Images.class, real);
     assertThatThrownBy(() -> surrounded.ensurePresent("busybox", Cancellation.NEVER))
         .isInstanceOf(ContainerException.class)
         .hasMessage("no such image");
