@@ -21,7 +21,7 @@ final class InstanceId {
   private InstanceId() {}
 
   /**
-   * Returns the id of a state directory. If there is none, a new one is created and is on disk when
+   * Returns the id of a state directory. If it has none, a new id is created, and is on disk when
    * this returns.
    *
    * @throws AgentStartException naming the file, if it cannot be read or created, or holds no id
@@ -40,9 +40,9 @@ final class InstanceId {
       throw new AgentStartException(
           "the agent's id "
               + file
-              + " holds no id: restore it from a backup of the state directory, or remove it, and"
-              + " the next start creates another (containers that no job has recorded are then the"
-              + " administrator's to remove)",
+              + " holds no id: restore it from a backup of the state directory, or remove it; the"
+              + " next start then creates another id, and the administrator must remove containers"
+              + " that no job has recorded",
           e);
     }
   }

@@ -60,7 +60,9 @@ final class SettingsOf {
     return Volumes.open(new VolumeSettings(config.stateDir(), enforcement));
   }
 
-  /** Returns the local store. It serves its artifacts even if another store is configured. */
+  /**
+   * Returns the local store. Its artifacts can be downloaded even if another store is configured.
+   */
   LocalArtifactStore localStore(byte[] signingKey) {
     return new LocalArtifactStore(
         config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);

@@ -22,9 +22,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes one step of a job: it reads the job's state, makes one effect through a port, and says what
- * to commit. Every effect can be repeated. After a crash the same step is made again, and this is
- * all the recovery there is. Holds only which jobs wait for a turn. Thread-safe.
+ * Makes one step of a job. A step reads the job's state, has one effect through a port, and returns
+ * what to commit. Every effect can be repeated. After a crash the same step is made again, and
+ * there is no other recovery. Holds only which jobs wait for a turn. Thread-safe.
  */
 public final class JobSteps {
   private static final Logger log = LoggerFactory.getLogger(JobSteps.class);
@@ -93,8 +93,8 @@ public final class JobSteps {
   }
 
   /**
-   * The answer to a refusal of the engine. Before the container ran, it fails the run. After that,
-   * the engine is asked again.
+   * Handles a refusal by the engine. Before the container ran, it fails the run. After that the
+   * engine is asked again.
    */
   private StepOutcome refusedByEngine(Job job, ContainerException e) {
     return switch (job.state()) {
@@ -115,7 +115,7 @@ public final class JobSteps {
   // ---- PREPARING
 
   private StepOutcome prepare(Job job, JobState.Preparing state) {
-    Optional<StepOutcome> deleted = outcomes.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endIfDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
@@ -150,7 +150,7 @@ public final class JobSteps {
         case FULL, REFUSED, UNFIT ->
             outcomes.ended(
                 new Ending.Broken(
-                    "the job's directories could not be made: " + e.getMessage(), false));
+                    "the job's directories could not be created: " + e.getMessage(), false));
       };
     }
     return new Advance(new JobEvent.Prepared(clock.instant()));
@@ -159,7 +159,7 @@ public final class JobSteps {
   // ---- PULLING
 
   private StepOutcome pull(Job job, JobState.Pulling state) {
-    Optional<StepOutcome> deleted = outcomes.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endIfDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
@@ -190,7 +190,7 @@ public final class JobSteps {
     return new Advance(new JobEvent.Pulled(settings.bootId()));
   }
 
-  /** Does what cannot wait until the ledger can be written. */
+  /** Does what an event that could not be committed calls for, if it cannot wait. */
   void enforceUnrecorded(Job job, JobEvent event) {
     try {
       containerSteps.enforceUnrecorded(job, event);

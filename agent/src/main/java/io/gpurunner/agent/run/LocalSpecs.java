@@ -66,7 +66,8 @@ public final class LocalSpecs implements SpecSource {
   }
 
   /**
-   * @throws StorageException UNAVAILABLE where the library does not answer: the job waits
+   * @throws StorageException UNAVAILABLE if the library does not answer, and the job waits; REFUSED
+   *     if it has no entry of that name any more
    */
   private static Path find(Library library, String what, LibraryMount mount) {
     Optional<Path> path = library.find(mount.name());

@@ -19,7 +19,7 @@ import java.time.Instant;
 
 /** The steps of a job whose artifacts are being uploaded. Stateless; thread-safe. */
 final class UploadSteps {
-  private static final String NOT_WRITTEN = "what the job left could not be written to disk";
+  private static final String NOT_WRITTEN = "the job's files could not be written to disk";
 
   private final StepPorts ports;
   private final Clock clock;
@@ -29,7 +29,7 @@ final class UploadSteps {
   private final Turns uploading;
 
   /**
-   * @param bootId the boot of this machine now
+   * @param bootId the current boot of this machine
    */
   UploadSteps(
       StepPorts ports,
@@ -60,7 +60,8 @@ final class UploadSteps {
   }
 
   private StepOutcome publish(Job job, JobState.Uploading state) {
-    // Publishing first withdraws the manifest. An earlier try may be recorded only now.
+    // Publishing begins by removing the manifest of an earlier try. A try that succeeded may have
+    // been recorded since the job was read: then this throws, and its manifest stays.
     ports.ledger().confirm(job);
     try {
       JobPaths paths = ports.volumes().reveal(job.folder());
@@ -89,14 +90,14 @@ final class UploadSteps {
   }
 
   /**
-   * Writes the files of the run to the disk. A container that ends leaves them in the machine's
-   * memory. A power cut would leave files that are shorter or empty, and look like any others.
+   * Writes the files of the run to the disk. When a container ends, they may still be in the
+   * machine's memory. After a power cut they would be shorter or empty, and nothing would show it.
    */
   private StepOutcome sync(Job job, JobState.Uploading state) {
     if (NextStep.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
         == Verdict.FAIL_UNSYNCED) {
       return lost(
-          "the machine was started anew before what the job left was on its disk: it may not be whole");
+          "the machine was rebooted before the job's files were on its disk: they may not be whole");
     }
     try {
       ports.volumes().sync(job.folder());
@@ -116,8 +117,8 @@ final class UploadSteps {
   }
 
   /**
-   * The answer to files that cannot be published. The store is not to blame, and another try would
-   * find the same files.
+   * Gives the upload up because the files cannot be published. The store is not the cause, and
+   * another try would find the same files.
    */
   private StepOutcome unfit(StorageException e) {
     return new Advance(
@@ -129,7 +130,7 @@ final class UploadSteps {
       JobState.Uploading state, String what, StorageException e, String wayOut) {
     Instant now = clock.instant();
     Instant next = now.plus(pauseAfter(state.failedUploads()));
-    // The wait for its turn may have taken most of the window.
+    // Waiting for its turn may have taken most of the retry time.
     boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
     if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
       return new Advance(
@@ -139,7 +140,7 @@ final class UploadSteps {
     return new Advance(
         new JobEvent.UploadPostponed(
             String.valueOf(e.getMessage()),
-            // The last try is at the end of the window.
+            // The last try is at the end of the retry time.
             next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
                 ? next
                 : state.giveUpAt()));

@@ -17,8 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures the volumes of jobs beside their steps. A walk through a large tree takes longer than a
- * stop time may wait. Holds measurements only, which the next start makes again. Thread-safe.
+ * Measures the volumes of jobs on other threads than those of their steps, because a walk through a
+ * large tree can take longer than a stop time may be late. Holds only measurements, which are made
+ * again after a restart. Thread-safe.
  */
 public final class VolumeWatch {
   private static final Logger log = LoggerFactory.getLogger(VolumeWatch.class);
@@ -33,8 +34,7 @@ public final class VolumeWatch {
   private record Measured(Instant at, Optional<Overrun> overrun) {}
 
   /**
-   * @param executor platform threads where measurements are made; the caller's own thread in tests
-   *     only
+   * @param executor platform threads for the measurements; in tests the caller's own thread
    */
   public VolumeWatch(JobVolumes volumes, Executor executor, Clock clock) {
     this.volumes = volumes;
@@ -42,9 +42,7 @@ public final class VolumeWatch {
     this.clock = clock;
   }
 
-  /**
-   * Returns what the newest finished measurement says. Begins another measurement if one is due.
-   */
+  /** Returns the result of the newest finished measurement. Begins another one if it is due. */
   Optional<Overrun> newest(Job job) {
     Measured known = newest.get(job.id());
     boolean due =
@@ -76,7 +74,7 @@ public final class VolumeWatch {
     }
   }
 
-  /** Measures now. A volume that cannot be measured counts as not too large. */
+  /** Measures now. A volume that cannot be measured does not count as too large. */
   Optional<Overrun> measure(Job job) {
     try {
       return volumes.overrun(
@@ -84,7 +82,7 @@ public final class VolumeWatch {
           RequestedVolumes.checkpointBytes(job.request()),
           RequestedVolumes.modelBytes(job.request()));
     } catch (StorageException e) {
-      log.warn("{} the size of its volumes is not known: {}", job.id(), e.getMessage());
+      log.warn("{} the volumes could not be measured: {}", job.id(), e.getMessage());
       return Optional.empty();
     }
   }

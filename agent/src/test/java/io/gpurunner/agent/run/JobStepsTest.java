@@ -428,7 +428,7 @@ class JobStepsTest {
             JobState.Failed.class,
             failed -> {
               assertThat(failed.reason())
-                  .startsWith("what the job left could not be written to disk: ")
+                  .startsWith("the job's files could not be written to disk: ")
                   .contains("is not on this machine (any more)")
                   .doesNotContain("retry-upload");
               assertThat(failed.uploadable()).isFalse();
@@ -537,7 +537,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Failed.class,
-            failed -> assertThat(failed.reason()).contains("was there before the agent made it"));
+            failed -> assertThat(failed.reason()).contains("existed before the agent created it"));
     assertThat(run.containers.list()).isEmpty();
   }
 

@@ -78,8 +78,8 @@ class MachineViewTest {
     assertThat(view(noDns).judgeCallback(CALLBACK))
         .isEqualTo(
             new CallbackVerdict.NotJudged(
-                "the host hooks.lan does not resolve: no answer; the job was taken, and the host is"
-                    + " resolved and judged at every try"));
+                "the host hooks.lan does not resolve: no answer; the job was accepted, and the"
+                    + " host is resolved and judged at every try"));
   }
 
   /** 503: it says nothing of the request. */

@@ -30,7 +30,7 @@ final class JobTruth {
     REBOOT("reboot|started anew|started again"),
     LOST_GPU("^GPU .* was lost"),
     IMAGE("image"),
-    ENGINE("engine|could not be started|before the agent made it"),
+    ENGINE("engine|could not be started|before the agent created it"),
     VOLUMES("directories|written to disk"),
     OVERRUN("^(ckptPath|modelPath)"),
     STORE("could not be uploaded"),
