@@ -48,7 +48,7 @@ final class CommonOutcomes {
     return !now.isBefore(until) || until.isAfter(now.plus(longest));
   }
 
-  /** Waits for the container engine, which did not answer. */
+  /** Waits for the container engine, which did not answer or refused. */
   Wait waitForEngine(ContainerException e) {
     return new Wait(
         clock.instant().plus(RunSettings.ENGINE_PAUSE),

@@ -364,8 +364,7 @@ final class ContainerSteps {
     }
     return switch (look.verdict()) {
       case RECORD_GONE -> {
-        // Processes may be left: perhaps the engine does not know that the container ran, or
-        // somebody
+        // Processes may be left, if the engine does not know that the container ran or somebody
         // else removed it.
         state.containerId().ifPresent(ports.containers()::endProcesses);
         yield new Advance(new JobEvent.ContainerGone(clock.instant()));

@@ -65,7 +65,7 @@ public final class JobSteps {
   }
 
   /** Makes the next step of a job that was read from the ledger just now. */
-  public StepOutcome step(Job job) {
+  StepOutcome step(Job job) {
     try {
       return stepNow(job);
     } finally {

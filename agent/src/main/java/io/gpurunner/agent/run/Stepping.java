@@ -71,8 +71,8 @@ final class Stepping {
   }
 
   /**
-   * Makes a step of the job as it is in the ledger. Throws no exception of the step: it is logged,
-   * and the next turn is after a pause.
+   * Makes a step of the job as it is in the ledger. An exception of the step is logged and not
+   * thrown. The next turn is then after a pause.
    */
   Next stepOnce(JobId id) {
     Optional<Job> job = ledger.findLive(id).filter(Stepping::concerns);

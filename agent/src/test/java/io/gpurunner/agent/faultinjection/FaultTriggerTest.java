@@ -15,7 +15,7 @@ final class FaultTriggerTest {
 
   private final AtomicInteger ends = new AtomicInteger();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private FaultTrigger trigger;
 
   @BeforeEach

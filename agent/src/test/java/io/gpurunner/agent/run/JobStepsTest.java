@@ -40,7 +40,7 @@ class JobStepsTest {
 
   @TempDir Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private RunHarness run;
 
   @BeforeEach
@@ -96,7 +96,7 @@ class JobStepsTest {
     assertThat(started.deadline()).contains(started.startedAt().plus(Duration.ofMinutes(5)));
     Job done = run.toTheEnd(id);
     assertThat(done.state()).isInstanceOf(JobState.Succeeded.class);
-    // Deaf to SIGTERM: the grace period of 30 s passes, and not much more.
+    // The program ignores SIGTERM, so the grace period of 30 s passes, and not much more.
     Duration took =
         Duration.between(started.startedAt(), ((JobState.Succeeded) done.state()).finishedAt());
     assertThat(took).isBetween(Duration.ofSeconds(330), Duration.ofSeconds(335));
@@ -205,7 +205,7 @@ class JobStepsTest {
             Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(10)));
     run.ledger.requestDeletion(id, "ann");
     run.settle(id);
-    assertThat(run.ledger.leases()).as("held until the container is gone").hasSize(1);
+    assertThat(run.ledger.leases()).as("leases are held until the container is gone").hasSize(1);
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
@@ -328,7 +328,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
-  /** It has said nothing of the container. */
+  /** A refused look says nothing about the container. */
   @ParameterizedTest
   @CsvSource({"FAILED,false", "REFUSED,false", "FAILED,true", "REFUSED,true"})
   void aLookThatTheEngineRefusesEndsNothing(ContainerException.Kind kind, boolean made) {
@@ -351,7 +351,7 @@ class JobStepsTest {
   void anEndThatNobodyHeardOfIsNoStopTimesSuccess() {
     JobId id =
         running(Requests.simple().stopAfter(Duration.ofMinutes(5)), Program.untilSignalled());
-    run.clock.advance(Duration.ofMinutes(10)); // the agent was away
+    run.clock.advance(Duration.ofMinutes(10)); // the agent was down
     run.containers.endUnheard(container(id, 1));
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
@@ -359,7 +359,7 @@ class JobStepsTest {
             failed -> assertThat(failed.reason()).contains("255", "engine died"));
   }
 
-  /** A machine whose clock lost its battery, before it is told the time. */
+  /** A machine whose clock lost its battery starts with an old time. */
   @Test
   void aBootWithAClockThatIsBehindHoldsNothingUp() {
     JobId pulling = run.submit(Requests.simple(), Program.untilSignalled());
@@ -634,7 +634,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
-  /** Found by the simulation: SIGKILL came at once. */
+  /** The simulation found that SIGKILL was sent at once. */
   @Test
   void aStopThatIsLongOverdueBeginsWithSigtermAlsoWhileTheLedgerCannotBeWritten() {
     JobId id =

@@ -30,7 +30,7 @@ class MachineViewTest {
 
   @TempDir Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private RunHarness run;
 
   @BeforeEach
@@ -82,7 +82,7 @@ class MachineViewTest {
                     + " host is resolved and judged at every try"));
   }
 
-  /** 503: it says nothing of the request. */
+  /** The answer is 503, because the request is not to blame. */
   @Test
   void aLibraryThatCannotBeReadIsNoUnknownName() throws Exception {
     Path file = Files.createFile(directory.resolve("no-directory"));
@@ -120,7 +120,7 @@ class MachineViewTest {
     run.toTheEnd(id);
     assertThat(view.resumeRefusal(ann, id)).isEmpty();
     assertThat(view.resumeRefusal(admin, id)).isEmpty();
-    // The same words as for a job that there is not: it is none of the other user's business.
+    // The words are those for an absent job, so that another user does not learn that it exists.
     assertThat(view.resumeRefusal(new Caller("bob", false), id)).contains("no such job: " + id);
     JobId absent = JobId.random();
     assertThat(view.resumeRefusal(ann, absent)).contains("no such job: " + absent);

@@ -26,11 +26,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The function is the table of docs/recovery.md, cell by cell. */
+/** Compares the function with the table of docs/recovery.md, cell by cell. */
 final class NextStepTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
 
-  /** Cells: what comes before the first of them is the state, and the boot. */
+  /**
+   * A row of the table: state and boot from its first column, and the cells of the other columns.
+   */
   record Row(Phase phase, Boot boot, List<String> cells) {}
 
   static List<Row> table() throws IOException {
@@ -104,7 +106,7 @@ final class NextStepTest {
             seen -> NextStep.of(phase, seen, Boot.SAME) != NextStep.of(phase, seen, Boot.ANOTHER));
   }
 
-  /** Whatever is recorded, a container that may have run is not started. */
+  /** A container that may have run is never started, whatever is recorded. */
   @Test
   void onlyAContainerThatNeverRanIsStarted() {
     for (Phase phase : Phase.values()) {

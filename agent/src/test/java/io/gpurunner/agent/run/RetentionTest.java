@@ -64,7 +64,7 @@ class RetentionTest {
     try (RunHarness run = new RunHarness(directory)) {
       JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
       Job job = run.toTheEnd(id);
-      Instant wall = run.clock.instant().plusSeconds(60); // set right since
+      Instant wall = run.clock.instant().plusSeconds(60); // it was corrected since
       run.clock.advance(Duration.ofDays(5_000));
       try (Retention retention = retention(run, () -> wall)) {
         retention.round();

@@ -28,7 +28,7 @@ final class VolumeWatchTest {
   private final AtomicInteger measured = new AtomicInteger();
   private final CountDownLatch mayEnd = new CountDownLatch(1);
 
-  /** Volumes whose measurement takes until the test says so. */
+  /** Returns volumes whose measurements end only when the test allows it. */
   private JobVolumes slow(JobVolumes real) {
     return (JobVolumes)
         Proxy.newProxyInstance(
