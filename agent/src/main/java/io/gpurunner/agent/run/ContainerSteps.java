@@ -523,8 +523,8 @@ final class ContainerSteps {
           "a container of this run existed before the agent created it; it may have run already";
       case FAIL_REMOVED -> "the container was removed from outside while the job ran";
       case FAIL_DOUBTFUL ->
-          "the container engine went down while it was asked to start the container; whether the job"
-              + " ran is not known";
+          "the container engine came down while it was to start the container; whether the job ran"
+              + " is not known";
       case FAIL_LOST -> "the container engine lost the container while the job ran";
       case FAIL_REPLACED -> "the container was started again from outside while the job ran";
       case FAIL_RESTARTING -> "the container was set from outside to restart by itself";
