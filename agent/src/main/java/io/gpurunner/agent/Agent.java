@@ -14,7 +14,6 @@ import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.gpurunner.agent.ledger.JobLedger;
-import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
@@ -33,6 +32,7 @@ import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.agent.run.SavedOnThreads;
 import io.gpurunner.agent.run.StepPorts;
 import io.gpurunner.agent.run.VolumeWatch;
+import io.gpurunner.agent.state.StateDirectory;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
 import io.gpurunner.api.Jobs;
@@ -48,11 +48,6 @@ import io.gpurunner.storage.LocalArtifactStore;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
-import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -90,7 +85,8 @@ public final class Agent implements AutoCloseable {
    * Starts the agent. A container engine or a store that is down does not fail the start: readiness
    * reports it.
    *
-   * @throws AgentStartException if the state directory or the address cannot be used
+   * @throws RuntimeException of the part that cannot be opened, for example if the state directory
+   *     or the address cannot be used
    */
   public static Agent start(AgentConfig config) {
     return start(config, new HostFacts().bootId(), FaultPoints.ofThisProcess());
@@ -114,7 +110,7 @@ public final class Agent implements AutoCloseable {
         CompletableFuture.supplyAsync(
             () -> Vertx.vertx(new VertxOptions().setPreferNativeTransport(false)));
     keep("vertx", () -> await("close Vert.x", vertxSoon.join().close()));
-    createStateDirectory(config.stateDir());
+    StateDirectory.create(config.stateDir());
     SettingsOf settings = new SettingsOf(config);
     HostFacts host = new HostFacts();
     SteadyClock clock = SteadyClock.open(config.stateDir().resolve("boot-clock"), bootId, host);
@@ -233,29 +229,6 @@ public final class Agent implements AutoCloseable {
     retention.start();
     orphans.start();
     backups.start();
-  }
-
-  private static void createStateDirectory(Path directory) {
-    try {
-      boolean isNew = !Files.exists(directory);
-      Files.createDirectories(
-          directory,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      if (isNew) { // without this sync a power cut could remove the directory with its files
-        try (FileChannel parent =
-            FileChannel.open(directory.toAbsolutePath().resolveSibling("."))) {
-          parent.force(true);
-        }
-      }
-    } catch (IOException e) {
-      throw new AgentStartException(
-          "state-dir " + directory + " cannot be created: " + FileFault.words(e, directory), e);
-    }
-    if (!Files.isWritable(directory)) {
-      throw new AgentStartException(
-          "state-dir " + directory + " cannot be written: run as the user that owns it",
-          new IOException("not writable"));
-    }
   }
 
   private <T extends AutoCloseable> T keep(String name, T handle) {

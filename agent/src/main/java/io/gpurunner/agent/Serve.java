@@ -5,6 +5,7 @@ import io.gpurunner.agent.cli.ServeAction;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.os.ServiceNotifier;
+import io.gpurunner.agent.state.StateException;
 import io.gpurunner.storage.StorageException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -25,7 +26,11 @@ final class Serve implements ServeAction {
     Agent agent;
     try (ServiceNotifier.Start _ = notifier.starting()) {
       agent = Agent.start(config);
-    } catch (AgentStartException | LedgerException | StorageException | AuthException e) {
+    } catch (AgentStartException
+        | StateException
+        | LedgerException
+        | StorageException
+        | AuthException e) {
       log.error("gpurunner cannot start: {}", e.getMessage());
       log.debug("because", e);
       return FAILED;

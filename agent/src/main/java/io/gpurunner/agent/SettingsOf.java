@@ -5,6 +5,7 @@ import io.gpurunner.agent.config.GpuConfig;
 import io.gpurunner.agent.config.StoreConfig;
 import io.gpurunner.agent.container.docker.DockerSettings;
 import io.gpurunner.agent.container.docker.GpuAccessMode;
+import io.gpurunner.agent.state.InstanceId;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuSettings;

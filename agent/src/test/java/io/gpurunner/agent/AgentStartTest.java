@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
+import io.gpurunner.agent.state.StateException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +21,7 @@ final class AgentStartTest {
     AgentConfig config = ConfigFile.load(file);
 
     assertThatThrownBy(() -> Agent.start(config))
-        .isInstanceOf(AgentStartException.class)
+        .isInstanceOf(StateException.class)
         .hasMessage(
             "state-dir /dev/null cannot be created: is there already and is not a directory");
   }

@@ -1,4 +1,4 @@
-package io.gpurunner.agent;
+package io.gpurunner.agent.state;
 
 import io.gpurunner.agent.auth.PrivateFiles;
 import io.gpurunner.agent.os.FileFault;
@@ -14,7 +14,7 @@ import java.util.UUID;
  * directory's path would not do: it can be spelled in several ways, and two agents that see
  * different file systems can have the same path (docs/adr/012). Stateless.
  */
-final class InstanceId {
+public final class InstanceId {
   /** The file below the state directory: one line, mode 0600. */
   static final String FILE = "instance";
 
@@ -24,9 +24,9 @@ final class InstanceId {
    * Returns the id of a state directory. If it has none, a new id is created, and is on disk when
    * this returns.
    *
-   * @throws AgentStartException naming the file, if it cannot be read or created, or holds no id
+   * @throws StateException naming the file, if it cannot be read or created, or holds no id
    */
-  static String loadOrCreate(Path stateDirectory) {
+  public static String loadOrCreate(Path stateDirectory) {
     Path file = stateDirectory.resolve(FILE);
     try {
       if (Files.notExists(file)) {
@@ -34,10 +34,10 @@ final class InstanceId {
       }
       return UUID.fromString(Files.readString(file).strip()).toString();
     } catch (IOException e) {
-      throw new AgentStartException(
+      throw new StateException(
           "the agent's id " + file + " cannot be read or created: " + FileFault.words(e, file), e);
     } catch (IllegalArgumentException e) {
-      throw new AgentStartException(
+      throw new StateException(
           "the agent's id "
               + file
               + " holds no id: restore it from a backup of the state directory, or remove it; the"
