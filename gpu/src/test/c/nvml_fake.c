@@ -12,7 +12,9 @@
  *   -DNVML_FAKE_NO_V2       as before driver 450: besides, no ..._v2 of the process list and no
  *                           nvmlDeviceGetMigMode
  *   -DNVML_FAKE_WIDE_V3     as drivers 535.43 to 535.86: ..._v3 writes entries of 32 bytes
- *   -DNVML_FAKE_NO_INIT     a library that is not NVML: no nvmlInit_v2
+ *   -DNVML_FAKE_ONLY_OLD    besides both of these: no ..._v2 of any function
+ *   -DNVML_FAKE_ONLY_NEW    of each function that has several versions only the newest
+ *   -DNVML_FAKE_NO_INIT     a library that is not NVML: no nvmlInit_v2, no nvmlInit
  *
  * The script is the file named by the environment variable NVML_FAKE_SCRIPT or, without it, the
  * library's own path followed by ".script". A script that cannot be read makes nvmlInit_v2 answer
@@ -34,8 +36,16 @@
  * What NVML does and this does too: the used memory of nvmlDeviceGetMemoryInfo (version 1) includes
  * the reserved; a process list longer than the buffer is NVML_ERROR_INSUFFICIENT_SIZE with the
  * number needed; every call before nvmlInit_v2 or after nvmlShutdown is NVML_ERROR_UNINITIALIZED;
- * the number of devices is that of the call of nvmlInit_v2.
+ * the number of devices is that of the call of nvmlInit_v2. What this adds: nvmlInit, nvmlDeviceGetCount
+ * and nvmlDeviceGetHandleByIndex answer NVML_ERROR_DEPRECATED if the library has their _v2 too, so that a
+ * caller that does not take the newest version is noticed.
  */
+#ifdef NVML_FAKE_ONLY_OLD
+#define NVML_FAKE_NO_V2
+#define OLD(body) body
+#else
+#define OLD(body) return DEPRECATED
+#endif
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -55,6 +65,7 @@ enum {
   INSUFFICIENT_SIZE = 7,
   DRIVER_NOT_LOADED = 9,
   ARGUMENT_VERSION_MISMATCH = 25,
+  DEPRECATED = 26,
   UNKNOWN = 999
 };
 
@@ -247,7 +258,7 @@ static int copy_text(const char *text, char *to, unsigned int length) {
 }
 
 #ifndef NVML_FAKE_NO_INIT
-int nvmlInit_v2(void) {
+static int init(void) {
   int code = enter("nvmlInit", ALL_DEVICES);
   if (code == SUCCESS) {
     initialised++;
@@ -291,7 +302,7 @@ int nvmlSystemGetNVMLVersion(char *version, unsigned int length) {
   return leave(code == SUCCESS ? copy_text(script.nvml, version, length) : code);
 }
 
-int nvmlDeviceGetCount_v2(unsigned int *count) {
+static int get_count(unsigned int *count) {
   int code = enter("nvmlDeviceGetCount", ALL_DEVICES);
   if (code == SUCCESS) {
     *count = counted_devices;
@@ -299,7 +310,7 @@ int nvmlDeviceGetCount_v2(unsigned int *count) {
   return leave(code);
 }
 
-int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) {
+static int get_handle(unsigned int index, void **handle) {
   int code = enter("nvmlDeviceGetHandleByIndex", (int)index);
   if (code == SUCCESS && index >= counted_devices) {
     code = INVALID_ARGUMENT;
@@ -309,6 +320,26 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) {
   }
   return leave(code);
 }
+
+#ifndef NVML_FAKE_ONLY_OLD
+#ifndef NVML_FAKE_NO_INIT
+int nvmlInit_v2(void) { return init(); }
+#endif
+int nvmlDeviceGetCount_v2(unsigned int *count) { return get_count(count); }
+int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) { return get_handle(index, handle); }
+#endif
+
+#ifndef NVML_FAKE_ONLY_NEW
+#ifndef NVML_FAKE_NO_INIT
+int nvmlInit(void) { OLD(return init()); }
+#endif
+int nvmlDeviceGetCount(unsigned int *count) { (void)count; OLD(return get_count(count)); }
+int nvmlDeviceGetHandleByIndex(unsigned int index, void **handle) {
+  (void)index;
+  (void)handle;
+  OLD(return get_handle(index, handle));
+}
+#endif
 
 int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned int length) {
   struct device *device = NULL;
@@ -322,6 +353,7 @@ int nvmlDeviceGetName(void *handle, char *name, unsigned int length) {
   return leave(code == SUCCESS ? copy_text(device->name, name, length) : code);
 }
 
+#ifndef NVML_FAKE_ONLY_NEW
 int nvmlDeviceGetMemoryInfo(void *handle, struct memory_v1 *memory) {
   struct device *device = NULL;
   int code = enter_device("nvmlDeviceGetMemoryInfo", handle, &device);
@@ -332,6 +364,7 @@ int nvmlDeviceGetMemoryInfo(void *handle, struct memory_v1 *memory) {
   }
   return leave(code);
 }
+#endif
 
 #if !defined(NVML_FAKE_NO_V3) && !defined(NVML_FAKE_NO_V2)
 int nvmlDeviceGetMemoryInfo_v2(void *handle, struct memory_v2 *memory) {
@@ -382,14 +415,18 @@ static int processes(void *handle, unsigned int *count, char *to, size_t entry_s
   return leave(code);
 }
 
+#ifndef NVML_FAKE_ONLY_NEW
 int nvmlDeviceGetComputeRunningProcesses(void *handle, unsigned int *count, struct process_v1 *to) {
   return processes(handle, count, (char *)to, sizeof(struct process_v1));
 }
+#endif
 
 #ifndef NVML_FAKE_NO_V2
+#ifndef NVML_FAKE_ONLY_NEW
 int nvmlDeviceGetComputeRunningProcesses_v2(void *handle, unsigned int *count, struct process_v2 *to) {
   return processes(handle, count, (char *)to, sizeof(struct process_v2));
 }
+#endif
 
 #ifndef NVML_FAKE_NO_V3
 int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned int *count, void *to) {

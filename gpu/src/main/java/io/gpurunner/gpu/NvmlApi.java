@@ -5,7 +5,6 @@ import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.Structure.FieldOrder;
 import com.sun.jna.ptr.IntByReference;
-import com.sun.jna.ptr.PointerByReference;
 import java.util.List;
 
 /**
@@ -33,10 +32,28 @@ interface NvmlApi extends Library {
   /** {@code NVML_VALUE_NOT_AVAILABLE}, in a 64-bit field. */
   long VALUE_NOT_AVAILABLE = -1L;
 
+  /** The versions of the initialisation, newest first. All are called as {@code ()}. */
+  List<String> INIT = List.of("nvmlInit_v2", "nvmlInit");
+
+  /** The versions of the count of devices, newest first. All are called as {@code (unsigned *)}. */
+  List<String> COUNT = List.of("nvmlDeviceGetCount_v2", "nvmlDeviceGetCount");
+
+  /**
+   * The versions of the look-up of a device, newest first. All are called as {@code (unsigned
+   * index, nvmlDevice_t *)}.
+   */
+  List<String> HANDLE_BY_INDEX =
+      List.of("nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex");
+
   /** This function came with driver 510. */
   String MEMORY_V2 = "nvmlDeviceGetMemoryInfo_v2";
 
-  /** This function came with driver 450. */
+  String MEMORY_V1 = "nvmlDeviceGetMemoryInfo";
+
+  /** The versions of a device's memory, newest first. Each fills a structure of its own. */
+  List<String> MEMORY = List.of(MEMORY_V2, MEMORY_V1);
+
+  /** This function came with driver 450. A driver without it has no MIG mode. */
   String MIG_MODE = "nvmlDeviceGetMigMode";
 
   /**
@@ -49,22 +66,20 @@ interface NvmlApi extends Library {
           "nvmlDeviceGetComputeRunningProcesses_v2",
           "nvmlDeviceGetComputeRunningProcesses");
 
-  /** The functions that every driver since 367 has. */
-  List<String> REQUIRED =
+  /** The functions that a library must have, each in at least one of its versions. */
+  List<List<String>> REQUIRED =
       List.of(
-          "nvmlInit_v2",
-          "nvmlShutdown",
-          "nvmlErrorString",
-          "nvmlSystemGetDriverVersion",
-          "nvmlSystemGetNVMLVersion",
-          "nvmlDeviceGetCount_v2",
-          "nvmlDeviceGetHandleByIndex_v2",
-          "nvmlDeviceGetUUID",
-          "nvmlDeviceGetName",
-          "nvmlDeviceGetMemoryInfo",
-          "nvmlDeviceGetComputeRunningProcesses");
-
-  int nvmlInit_v2();
+          INIT,
+          List.of("nvmlShutdown"),
+          List.of("nvmlErrorString"),
+          List.of("nvmlSystemGetDriverVersion"),
+          List.of("nvmlSystemGetNVMLVersion"),
+          COUNT,
+          HANDLE_BY_INDEX,
+          List.of("nvmlDeviceGetUUID"),
+          List.of("nvmlDeviceGetName"),
+          MEMORY,
+          COMPUTE_PROCESSES);
 
   int nvmlShutdown();
 
@@ -74,10 +89,6 @@ interface NvmlApi extends Library {
   int nvmlSystemGetDriverVersion(byte[] version, int lengthBytes);
 
   int nvmlSystemGetNVMLVersion(byte[] version, int lengthBytes);
-
-  int nvmlDeviceGetCount_v2(IntByReference count);
-
-  int nvmlDeviceGetHandleByIndex_v2(int index, PointerByReference device);
 
   int nvmlDeviceGetUUID(Pointer device, byte[] uuid, int lengthBytes);
 

@@ -34,17 +34,20 @@ final class NvmlLibrary implements AutoCloseable {
 
   private final NativeLibrary library;
   private final NvmlApi api;
-  private final boolean hasMemoryV2;
+  private final Function count;
+  private final Function handleByIndex;
+  private final List<String> memoryFunctions;
   private final boolean hasMigMode;
   private final List<String> processFunctions;
 
   private NvmlLibrary(NativeLibrary library, NvmlApi api) {
     this.library = library;
     this.api = api;
-    this.hasMemoryV2 = has(library, NvmlApi.MEMORY_V2);
+    this.count = newest(library, NvmlApi.COUNT);
+    this.handleByIndex = newest(library, NvmlApi.HANDLE_BY_INDEX);
+    this.memoryFunctions = present(library, NvmlApi.MEMORY);
     this.hasMigMode = has(library, NvmlApi.MIG_MODE);
-    this.processFunctions =
-        NvmlApi.COMPUTE_PROCESSES.stream().filter(name -> has(library, name)).toList();
+    this.processFunctions = present(library, NvmlApi.COMPUTE_PROCESSES);
   }
 
   /**
@@ -57,17 +60,18 @@ final class NvmlLibrary implements AutoCloseable {
     NvmlApi api = load(name);
     NativeLibrary library = ((Library.Handler) Proxy.getInvocationHandler(api)).getNativeLibrary();
     try {
-      for (String symbol : NvmlApi.REQUIRED) {
-        if (!has(library, symbol)) {
+      for (List<String> versions : NvmlApi.REQUIRED) {
+        if (present(library, versions).isEmpty()) {
           throw new GpuException(
               Kind.LIBRARY_UNUSABLE,
               ("gpu.nvml-library: %s was loaded but is not NVML: it has no function %s; name the"
                       + " NVIDIA driver's libnvidia-ml.so.1")
-                  .formatted(name, symbol));
+                  .formatted(name, String.join(" or ", versions)));
         }
       }
       NvmlLibrary opened = new NvmlLibrary(library, api);
-      opened.check("nvmlInit_v2 of " + name, api.nvmlInit_v2());
+      Function init = newest(library, NvmlApi.INIT);
+      opened.check(init.getName() + " of " + name, init.invokeInt(new Object[0]));
       return opened;
     } catch (GpuException e) {
       library.close();
@@ -104,6 +108,15 @@ final class NvmlLibrary implements AutoCloseable {
     }
   }
 
+  /** Returns the versions of a function that the library has, newest first. */
+  private static List<String> present(NativeLibrary library, List<String> versions) {
+    return versions.stream().filter(symbol -> has(library, symbol)).toList();
+  }
+
+  private static Function newest(NativeLibrary library, List<String> versions) {
+    return library.getFunction(present(library, versions).getFirst());
+  }
+
   private static boolean has(NativeLibrary library, String symbol) {
     try {
       library.getFunction(symbol);
@@ -127,23 +140,24 @@ final class NvmlLibrary implements AutoCloseable {
 
   /** How many devices there are, those included that cannot be read. */
   int deviceCount() {
-    IntByReference count = new IntByReference();
-    check("nvmlDeviceGetCount_v2", api.nvmlDeviceGetCount_v2(count));
-    if (count.getValue() < 0 || count.getValue() > MOST_DEVICES) {
+    IntByReference counted = new IntByReference();
+    check(count.getName(), count.invokeInt(new Object[] {counted}));
+    if (counted.getValue() < 0 || counted.getValue() > MOST_DEVICES) {
       throw new GpuException(
           Kind.FAILED,
-          "nvmlDeviceGetCount_v2 counts %s devices, more than the %d believed"
-              .formatted(Integer.toUnsignedString(count.getValue()), MOST_DEVICES));
+          "%s counts %s devices, more than the %d believed"
+              .formatted(
+                  count.getName(), Integer.toUnsignedString(counted.getValue()), MOST_DEVICES));
     }
-    return count.getValue();
+    return counted.getValue();
   }
 
   /** The device with this index, below {@link #deviceCount}. */
   Device device(int ordinal) {
     PointerByReference handle = new PointerByReference();
     check(
-        "nvmlDeviceGetHandleByIndex_v2 of GPU " + ordinal,
-        api.nvmlDeviceGetHandleByIndex_v2(ordinal, handle));
+        handleByIndex.getName() + " of GPU " + ordinal,
+        handleByIndex.invokeInt(new Object[] {ordinal, handle}));
     return new Device(ordinal, handle.getValue());
   }
 
@@ -203,16 +217,17 @@ final class NvmlLibrary implements AutoCloseable {
     }
 
     DeviceMemory memory() {
-      if (hasMemoryV2) {
+      if (memoryFunctions.contains(NvmlApi.MEMORY_V2)) {
         NvmlApi.MemoryV2 memory = new NvmlApi.MemoryV2();
         int code = api.nvmlDeviceGetMemoryInfo_v2(handle, memory);
-        if (!NvmlReturn.asksForOlderVersion(code)) {
+        boolean older = memoryFunctions.contains(NvmlApi.MEMORY_V1);
+        if (!older || !NvmlReturn.asksForOlderVersion(code)) {
           check(of(NvmlApi.MEMORY_V2), code);
           return new DeviceMemory(memory.total, memory.used);
         }
       }
       NvmlApi.Memory memory = new NvmlApi.Memory();
-      check(of("nvmlDeviceGetMemoryInfo"), api.nvmlDeviceGetMemoryInfo(handle, memory));
+      check(of(NvmlApi.MEMORY_V1), api.nvmlDeviceGetMemoryInfo(handle, memory));
       return new DeviceMemory(memory.total, memory.used);
     }
 
