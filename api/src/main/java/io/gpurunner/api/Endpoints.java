@@ -19,6 +19,11 @@ import java.util.stream.Collectors;
 
 /** The routes of the server. Not thread-safe: belongs to the server's event loop. */
 final class Endpoints {
+  /**
+   * Every request below this path needs a token, also one for a path or method that is not there.
+   */
+  private static final String API = "/api/";
+
   private static final String IDEMPOTENCY_KEY = "Idempotency-Key";
 
   private final ApiPorts ports;
@@ -86,7 +91,7 @@ final class Endpoints {
         "/health/ready",
         Map.of(HttpMethod.GET, context -> health.ready().send(context.request())));
     router
-        .route("/api/*")
+        .route(API + "*")
         .handler(
             context ->
                 authenticated(
@@ -129,14 +134,19 @@ final class Endpoints {
                 handler.handle(context);
                 return;
               }
-              errors
-                  .of(
-                      new RequestRefusedException(
-                          RequestRefusedException.Kind.METHOD_NOT_ALLOWED,
-                          "the method must be " + allowed),
-                      Map.of("Allow", allowed))
-                  .send(context.request());
+              if (path.startsWith(API)) {
+                authenticated(context.request(), _ -> wrongMethod(allowed));
+              } else {
+                wrongMethod(allowed).send(context.request());
+              }
             });
+  }
+
+  private Answer wrongMethod(String allowed) {
+    return errors.of(
+        new RequestRefusedException(
+            RequestRefusedException.Kind.METHOD_NOT_ALLOWED, "the method must be " + allowed),
+        Map.of("Allow", allowed));
   }
 
   private void create(RoutingContext context) {

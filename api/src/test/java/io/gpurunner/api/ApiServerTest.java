@@ -431,9 +431,29 @@ final class ApiServerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"/api", "/api/", "/api/userJobs", "/api/userJob/x/y"})
-  void aStrangerIsNotToldWhichPathsThereAre(String path) throws Exception {
-    ErrorBody.message(api.send(api.request(path).GET()), 401);
+  @CsvSource({
+    "GET, /api",
+    "GET, /api/",
+    "GET, /api/userJobs",
+    "GET, /api/userJobs?current=1",
+    "GET, /api/userJob/x/y",
+    "GET, //api//nothing",
+    "GET, /api/./nothing",
+    "GET, /%61pi/nothing",
+    "POST, /api/nothing",
+    "DELETE, /api/nothing",
+    "OPTIONS, /api/nothing",
+    "PUT, /api/userJob",
+    "GET, /api/userJob/job_status",
+    "OPTIONS, /api/userJob",
+    "BREW, /api/userJob/x"
+  })
+  void aStrangerIsNotToldWhichPathsAndMethodsThereAre(String method, String path) throws Exception {
+    HttpResponse<String> response =
+        api.send(api.request(path).method(method, HttpRequest.BodyPublishers.noBody()));
+
+    ErrorBody.message(response, 401);
+    assertThat(response.headers().firstValue("Allow")).isEmpty();
   }
 
   @ParameterizedTest
