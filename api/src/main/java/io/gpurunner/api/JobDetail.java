@@ -24,7 +24,7 @@ public record JobDetail(
     List<String> gpuUuids,
     int gpuNumber,
     String gpuType,
-    String image,
+    ImageReference image,
     Instant createdAt,
     Optional<Instant> startedAt,
     Optional<Instant> deadline,

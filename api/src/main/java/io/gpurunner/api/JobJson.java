@@ -65,7 +65,7 @@ final class JobJson {
             .put("gpuNumber", job.gpuNumber())
             .put("gpuType", job.gpuType())
             .put("gpus", new JsonArray(job.gpuUuids()))
-            .put("imagePath", job.image())
+            .put("imagePath", job.image().toString())
             .put("createdAt", job.createdAt().toString());
     job.name().ifPresent(name -> json.put("name", name));
     job.reason().ifPresent(reason -> json.put("reason", reason));

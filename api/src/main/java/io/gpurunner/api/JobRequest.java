@@ -16,7 +16,6 @@ import java.util.Optional;
  * @param ckptVolumeMegabytes size limit of the checkpoint volume, MB of 10^6 bytes
  * @param modelPath absolute, normalised container path of the model volume
  * @param modelVolumeMegabytes size limit of the model volume, MB of 10^6 bytes
- * @param image image reference as sent
  * @param runCommand replaces the image's entrypoint and command
  * @param env environment for the container, as sent; never holds a name reserved for the agent. Of
  *     {@link AgentVariables} the agent's own value counts
@@ -35,7 +34,7 @@ public record JobRequest(
     long ckptVolumeMegabytes,
     String modelPath,
     long modelVolumeMegabytes,
-    String image,
+    ImageReference image,
     JobType jobType,
     StopRule stopRule,
     Optional<LibraryMount> dataset,

@@ -87,7 +87,7 @@ public final class JobRequestParser {
     Optional<String> ckptPath = paths.required("ckptPath");
     Optional<VolumeFields.Sizes> volumes = new VolumeFields(fields, facts).read();
     Optional<String> modelPath = paths.required("modelPath");
-    Optional<String> image = image(fields);
+    Optional<ImageReference> image = image(fields);
     Optional<JobType> jobType = jobType(fields);
     Optional<StopRule> stopRule = stopRule(fields);
 
@@ -142,16 +142,16 @@ public final class JobRequestParser {
             List.copyOf(notes)));
   }
 
-  private static Optional<String> image(Fields fields) {
+  private static Optional<ImageReference> image(Fields fields) {
     String field = "imagePath";
     String accepted = "an image reference ([domain[:port]/]path[:tag][@digest])";
     Optional<String> text =
         fields.requiredText(field, accepted, JobRequestLimits.MAX_IMAGE_CHARACTERS);
-    if (text.isPresent() && !ImageReference.isValid(text.get())) {
+    Optional<ImageReference> image = text.flatMap(ImageReference::parse);
+    if (text.isPresent() && image.isEmpty()) {
       fields.refuse(field, accepted, new JsonValue.Text(text.get()));
-      return Optional.empty();
     }
-    return text;
+    return image;
   }
 
   private static Optional<JobType> jobType(Fields fields) {

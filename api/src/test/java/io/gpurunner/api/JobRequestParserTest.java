@@ -37,7 +37,7 @@ final class JobRequestParserTest {
                 10_000,
                 "/data2",
                 10_000,
-                "dockerhub.kubekey.local/kubesphereio/train:test",
+                ImageReference.of("dockerhub.kubekey.local/kubesphereio/train:test"),
                 JobType.GENERAL,
                 new StopRule.After(Duration.ofMinutes(5)),
                 Optional.of(

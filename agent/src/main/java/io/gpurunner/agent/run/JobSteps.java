@@ -13,6 +13,7 @@ import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Idle;
 import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactPublisher;
@@ -191,7 +192,7 @@ public final class JobSteps {
     if (foreign.isPresent()) {
       return foreign.get();
     }
-    String image = job.request().image();
+    ImageReference image = job.request().image();
     try {
       ports.images().ensurePresent(image, answers.deletionOf(job));
     } catch (ContainerException e) {
