@@ -8,8 +8,8 @@ import com.sun.jna.ptr.IntByReference;
 import java.util.List;
 
 /**
- * The raw mapping of the part of NVML that is used. Names, types, layouts and numbers are those of
- * NVIDIA's published {@code nvml.h} (API version 13). Every function returns a {@code
+ * The raw mapping of the functions of NVML that the agent uses. Names, types, layouts and numbers
+ * are those of NVIDIA's published {@code nvml.h} (API version 13). Every function returns a {@code
  * nvmlReturn_t}.
  */
 @SuppressWarnings("MemberName") // the names are the library's symbols
@@ -23,7 +23,10 @@ interface NvmlApi extends Library {
   /** {@code NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE} and {@code NVML_SYSTEM_NVML_VERSION_…}. */
   int VERSION_BUFFER_BYTES = 80;
 
-  /** {@code nvmlMemory_v2}: the structure's size, and its version in the top byte. */
+  /**
+   * The field {@code version} of {@code nvmlMemory_v2_t}: the structure's size, with its version in
+   * the top byte.
+   */
   int MEMORY_V2_VERSION = 0x2000028;
 
   /** {@code NVML_DEVICE_MIG_ENABLE}. */

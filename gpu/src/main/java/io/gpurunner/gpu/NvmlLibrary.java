@@ -16,17 +16,17 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToIntBiFunction;
 
 /**
- * NVML, loaded and initialised: every call is checked, and a failure is a {@link GpuException}. Not
- * thread-safe: one thread opens, uses and closes it.
+ * The loaded and initialised NVML. Every call is checked, and a failure is a {@link
+ * GpuException}. Not thread-safe: one thread opens, uses and closes it.
  */
 final class NvmlLibrary implements AutoCloseable {
   /**
-   * The largest number of devices. No machine has more, and the library's answer is not believed
-   * beyond it.
+   * The largest number of devices that NVML may report. No machine has more, so a larger number is
+   * an error.
    */
   static final int MOST_DEVICES = 256;
 
-  /** The largest number of processes. A longer list is given up. */
+  /** The largest number of processes of a device. A longer list is an error. */
   static final int MOST_PROCESSES = 65_536;
 
   private static final int FIRST_PROCESS_CAPACITY = 64;
@@ -51,7 +51,7 @@ final class NvmlLibrary implements AutoCloseable {
   }
 
   /**
-   * Loads and initialises NVML. Takes seconds where the driver must first wake the devices.
+   * Loads and initialises NVML. It takes seconds if the driver must first wake the devices.
    *
    * @param name file name for the dynamic linker to find, or an absolute path
    * @throws GpuException naming the library; its kind tells a missing library from a missing driver
@@ -81,9 +81,8 @@ final class NvmlLibrary implements AutoCloseable {
 
   private static NvmlApi load(String name) {
     try {
-      // JNA shares what it loaded among equal names and options, and closing would unload it under
-      // the
-      // others' feet. An option of its own keeps each opening apart.
+      // JNA shares a loaded library among openings with equal names and options, and closing one
+      // would unload it for the others. An option of its own gives each opening its own library.
       return Native.load(name, NvmlApi.class, Map.of("opening", OPENINGS.incrementAndGet()));
     } catch (LinkageError e) {
       String message = String.valueOf(e.getMessage());
@@ -138,21 +137,21 @@ final class NvmlLibrary implements AutoCloseable {
         "nvmlSystemGetNVMLVersion", NvmlApi.VERSION_BUFFER_BYTES, api::nvmlSystemGetNVMLVersion);
   }
 
-  /** How many devices there are, those included that cannot be read. */
+  /** Returns the number of devices, including those that cannot be read. */
   int deviceCount() {
     IntByReference counted = new IntByReference();
     check(count.getName(), count.invokeInt(new Object[] {counted}));
     if (counted.getValue() < 0 || counted.getValue() > MOST_DEVICES) {
       throw new GpuException(
           Kind.FAILED,
-          "%s counts %s devices, more than the %d believed"
+          "%s reports %s devices, more than the limit of %d"
               .formatted(
                   count.getName(), Integer.toUnsignedString(counted.getValue()), MOST_DEVICES));
     }
     return counted.getValue();
   }
 
-  /** The device with this index, below {@link #deviceCount}. */
+  /** Returns the device with this index, which is below {@link #deviceCount}. */
   Device device(int ordinal) {
     PointerByReference handle = new PointerByReference();
     check(
@@ -161,7 +160,10 @@ final class NvmlLibrary implements AutoCloseable {
     return new Device(ordinal, handle.getValue());
   }
 
-  /** Shuts NVML down and unloads the library, so that the next one opened may be a newer file. */
+  /**
+   * Shuts NVML down and unloads the library, so that the next opening loads a newer file if there
+   * is one.
+   */
   @Override
   public void close() {
     try {
@@ -183,15 +185,15 @@ final class NvmlLibrary implements AutoCloseable {
     check(subject, nativeCall.applyAsInt(buffer, bufferBytes));
     String text = Native.toString(buffer, StandardCharsets.UTF_8).strip();
     if (text.isEmpty()) {
-      throw new GpuException(Kind.FAILED, subject + " gave an empty text");
+      throw new GpuException(Kind.FAILED, subject + " returned an empty text");
     }
     return text;
   }
 
-  /** What a device's memory holds, in bytes. */
+  /** The memory of a device, in bytes. */
   record DeviceMemory(long totalBytes, long usedBytes) {}
 
-  /** One device of this library; not to be used after the library was closed. */
+  /** A device of this library. It must not be used after the library was closed. */
   final class Device {
     private final int ordinal;
     private final Pointer handle;
@@ -231,7 +233,9 @@ final class NvmlLibrary implements AutoCloseable {
       return new DeviceMemory(memory.total, memory.used);
     }
 
-    /** Whether it is cut into MIG instances now; a device or driver without MIG is not. */
+    /**
+     * Returns whether MIG mode is on now. It is off if the device or the driver has no MIG mode.
+     */
     boolean migEnabled() {
       if (!hasMigMode) {
         return false;
@@ -276,11 +280,11 @@ final class NvmlLibrary implements AutoCloseable {
         if (code != NvmlReturn.SUCCESS && NvmlReturn.of(code) != NvmlReturn.INSUFFICIENT_SIZE) {
           check(of(name), code);
         }
-        // Processes may start between two calls: grow past what was asked for.
+        // Processes may start between two calls, so the buffer grows past what NVML asked for.
         capacity = Math.max(2 * capacity, Math.min(2 * count.getValue(), MOST_PROCESSES));
       }
       throw new GpuException(
-          Kind.FAILED, of(name) + " lists more than the " + MOST_PROCESSES + " processes believed");
+          Kind.FAILED, of(name) + " lists more than " + MOST_PROCESSES + " processes");
     }
 
     private String of(String function) {

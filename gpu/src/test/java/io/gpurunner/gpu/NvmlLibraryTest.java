@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The adapter, on the fake library, through JNA. */
+/** Tests the adapter with the fake library, through JNA. */
 class NvmlLibraryTest {
   private static final String NEWEST = "";
   private static final String BEFORE_510 = "-DNVML_FAKE_NO_V3";
