@@ -16,8 +16,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToIntBiFunction;
 
 /**
- * The loaded and initialised NVML. Every call is checked, and a failure is a {@link
- * GpuException}. Not thread-safe: one thread opens, uses and closes it.
+ * The loaded and initialised NVML. Every call is checked, and a failure is a {@link GpuException}.
+ * Not thread-safe: one thread opens, uses and closes it.
  */
 final class NvmlLibrary implements AutoCloseable {
   /**
