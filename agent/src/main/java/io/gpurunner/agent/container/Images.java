@@ -1,6 +1,7 @@
 package io.gpurunner.agent.container;
 
 import io.gpurunner.agent.port.SideEffect;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 
 /** Port: the images of this machine. Blocking; thread-safe. */
@@ -12,5 +13,5 @@ public interface Images {
    *     permission); FAILED or UNREACHABLE if a retry may help
    */
   @SideEffect
-  void ensurePresent(String image, Cancellation cancellation);
+  void ensurePresent(ImageReference image, Cancellation cancellation);
 }

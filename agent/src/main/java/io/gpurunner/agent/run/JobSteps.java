@@ -9,6 +9,7 @@ import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Idle;
 import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.FileWork;
@@ -170,7 +171,7 @@ public final class JobSteps {
     if (foreign.isPresent()) {
       return foreign.get();
     }
-    String image = job.request().image();
+    ImageReference image = job.request().image();
     try {
       ports.images().ensurePresent(image, outcomes.deletionOf(job));
     } catch (ContainerException e) {

@@ -10,6 +10,7 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.SimulatedGpuInventory;
 import io.gpurunner.storage.ArtifactPublisher;
@@ -134,11 +135,11 @@ final class RunHarness implements AutoCloseable {
 
   /** Returns any specification for a container of that name. */
   static ContainerSpec specOf(ContainerName name) {
-    return spec(name, "busybox", new ContainerSpec.GpuAttachment.None());
+    return spec(name, ImageReference.of("busybox"), new ContainerSpec.GpuAttachment.None());
   }
 
   private static ContainerSpec spec(
-      ContainerName name, String image, ContainerSpec.GpuAttachment gpus) {
+      ContainerName name, ImageReference image, ContainerSpec.GpuAttachment gpus) {
     return new ContainerSpec(
         name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26, Map.of());
   }

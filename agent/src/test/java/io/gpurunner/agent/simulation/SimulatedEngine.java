@@ -12,6 +12,7 @@ import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 import java.io.OutputStream;
 import java.nio.file.Path;
@@ -57,7 +58,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         CREATE,
         true,
         late -> {
-          if (!machine.images.contains(spec.image())) {
+          if (!machine.images.contains(spec.image().toString())) {
             blame(spec.name(), Cause.IMAGE);
             throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
           }
@@ -230,7 +231,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void ensurePresent(String image, Cancellation cancellation) {
+  public void ensurePresent(ImageReference reference, Cancellation cancellation) {
+    String image = reference.toString();
     port.between("pull");
     requireUp();
     if (machine.images.contains(image)) {
