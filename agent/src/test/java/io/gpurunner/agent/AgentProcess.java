@@ -28,14 +28,15 @@ import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 
 /**
- * {@code gpurunner serve} as a process of its own that may die, asked over HTTP as a client asks.
+ * {@code gpurunner serve} in a process of its own, which may die. It is called over HTTP, as
+ * clients call it.
  */
 final class AgentProcess implements AutoCloseable {
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
 
   private static final Duration END_LIMIT = Duration.ofMinutes(2);
 
-  /** What a process that SIGKILL ended reports: 128 + 9. */
+  /** The exit status of a process that SIGKILL ended: 128 + 9. */
   private static final int KILLED = 137;
 
   private final HttpClient http = HttpClient.newHttpClient();
@@ -46,12 +47,12 @@ final class AgentProcess implements AutoCloseable {
   private int starts;
   private int commands;
 
-  /** What a process that ended by itself came to. */
+  /** The exit status and the output of a process that ended by itself. */
   record Ended(int status, String said) {}
 
   /**
-   * @param directory for all its files
-   * @param config but for where its state is and where it listens
+   * @param directory the directory for all its files
+   * @param config the configuration without the state directory and the port
    */
   AgentProcess(Path directory, String config, List<String> javaOptions) {
     this.directory = directory;
@@ -60,11 +61,11 @@ final class AgentProcess implements AutoCloseable {
   }
 
   /**
-   * Has Java watch a start, so that the next ones take half the processor's time: for tests that
+   * Lets Java watch a start, so that the next ones take half the processor time. For tests that
    * start very many agents.
    *
-   * @param directory an empty one, for all files of the agent that is watched
-   * @return the options of such a start
+   * @param directory an empty directory for all files of the watched agent
+   * @return the Java options of the faster starts
    */
   static List<String> prepareStart(Path directory, String config) throws Exception {
     Path cache = directory.resolve("start.aot");
@@ -80,7 +81,7 @@ final class AgentProcess implements AutoCloseable {
     return List.of("-XX:AOTCache=" + cache);
   }
 
-  /** Takes effect at the next start. */
+  /** Writes the configuration for the next start. */
   void configure(String config) {
     String own = "state-dir: %s\nhttp: { port: %d }\n".formatted(stateDirectory(), port);
     try {
@@ -103,13 +104,16 @@ final class AgentProcess implements AutoCloseable {
     process = Optional.of(begin(javaOptions, List.of("serve"), log(starts++)));
   }
 
-  /** Another command with the agent's configuration, as a process of its own, to its end. */
+  /**
+   * Runs another command with the agent's configuration in a process of its own, and waits for its
+   * end.
+   */
   Ended run(String... command) {
     Path said = directory.resolve("command-" + commands++ + ".log");
     return end(begin(List.of(), List.of(command), said), said);
   }
 
-  /** Waits for an agent to end that was not told to. */
+  /** Waits for the agent to end by itself. */
   Ended awaitEnd() {
     return end(process.orElseThrow(), log(starts - 1));
   }
@@ -121,7 +125,7 @@ final class AgentProcess implements AutoCloseable {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:+UseSerialGC",
-                // A start that is short matters more than speed later.
+                // A short start matters more than speed later.
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
                 archives()));
@@ -139,7 +143,10 @@ final class AgentProcess implements AutoCloseable {
     }
   }
 
-  /** The class path without directories, which prepared starts refuse: they hold the tests' own. */
+  /**
+   * Returns the class path without directories. Prepared starts refuse directories, and these hold
+   * only classes of tests.
+   */
   private static String archives() {
     String all =
         Optional.ofNullable(System.getProperty("surefire.test.class.path"))
@@ -168,7 +175,7 @@ final class AgentProcess implements AutoCloseable {
     return directory.resolve("agent-" + start + ".log");
   }
 
-  /** What it has logged since its last start. */
+  /** Returns what the agent has logged since its last start. */
   String log() {
     try {
       return Files.readString(log(starts - 1));
@@ -177,7 +184,7 @@ final class AgentProcess implements AutoCloseable {
     }
   }
 
-  /** Whether it was ended by SIGKILL; any other end is a failure. */
+  /** Returns whether SIGKILL ended the agent. Any other end fails the test. */
   boolean wasKilled() {
     Process now = process.orElseThrow();
     if (now.isAlive()) {
@@ -199,7 +206,7 @@ final class AgentProcess implements AutoCloseable {
         });
   }
 
-  /** The process id of the agent that was started last. */
+  /** Returns the process id of the agent that was started last. */
   long pid() {
     return process.orElseThrow().pid();
   }
@@ -208,7 +215,7 @@ final class AgentProcess implements AutoCloseable {
     return URI.create("http://127.0.0.1:" + port + path);
   }
 
-  /** A new token of a user; empty until the agent has created its key. */
+  /** Returns a new token of a user. It is empty until the agent has created its key. */
   Optional<String> token(String user) {
     Path secret = stateDirectory().resolve("secrets/jwt.key");
     if (Files.notExists(secret)) {
@@ -219,7 +226,9 @@ final class AgentProcess implements AutoCloseable {
             .issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty()));
   }
 
-  /** Asks once; empty where the agent is not there, or went before it answered. */
+  /**
+   * Makes one request. The answer is empty if no agent is there, or if it died before it answered.
+   */
   Optional<HttpResponse<String>> tryAsk(
       String method, String path, JsonObject body, Map<String, String> headers) {
     Optional<String> token = token("ann");
@@ -241,7 +250,7 @@ final class AgentProcess implements AutoCloseable {
     }
   }
 
-  /** Asks until the agent answers, other than that it is not ready. */
+  /** Repeats a request until the agent answers, and not that it is not ready. */
   HttpResponse<String> ask(
       String method, String path, JsonObject body, Map<String, String> headers) {
     return Awaitility.await(method + " " + path + " to be answered")

@@ -24,9 +24,9 @@ import java.util.Optional;
 import java.util.UUID;
 import org.awaitility.Awaitility;
 
-/** An agent in this process, on real parts, asked over HTTP as a client asks. */
+/** An agent in this process, with real parts. It is called over HTTP, as clients call it. */
 final class AgentUnderTest implements AutoCloseable {
-  /** The guide's example body names this type. */
+  /** The GPU type of the guide's example body. */
   static final String GPU_TYPE = "NVIDIA-GeForce-RTX-3090";
 
   private static final Duration READY_LIMIT = Duration.ofSeconds(30);
@@ -51,7 +51,7 @@ final class AgentUnderTest implements AutoCloseable {
         FaultPoints.ofThisProcess());
   }
 
-  /** The same, on another Docker engine and with fault points. */
+  /** Starts an agent on another Docker engine, with fault points. */
   AgentUnderTest(
       Path directory,
       String store,
@@ -93,12 +93,12 @@ final class AgentUnderTest implements AutoCloseable {
     return "{ simulated: [\"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
   }
 
-  /** The real S3 server of this test run. */
+  /** Returns a store on the real S3 server of this test run. */
   static String s3Store(URI endpoint) {
     return s3Store(endpoint, "6s");
   }
 
-  /** The same, and an upload is tried for so long. */
+  /** Returns a store on that server for which an upload is retried this long. */
   static String s3Store(URI endpoint, String retryFor) {
     return """
     { type: s3, retry-for: %s, s3: { endpoint: "%s", region: %s, bucket: %s, access-key-file: %s, secret-key-file: %s } }"""
@@ -119,24 +119,24 @@ final class AgentUnderTest implements AutoCloseable {
     return config;
   }
 
-  /** The agent ends and starts again, under this boot id. Containers run on. */
+  /** Stops the agent and starts it again under this boot id. Containers run on. */
   void restart(String bootId) {
     stop();
     start(bootId);
   }
 
-  /** The agent ends. Containers run on. */
+  /** Stops the agent. Containers run on. */
   void stop() {
     agent.close();
   }
 
-  /** It starts again after {@link #stop}, under this boot id. */
+  /** Starts the agent again after {@link #stop}, under this boot id. */
   void start(String bootId) {
     startUnready(bootId);
     awaitReady();
   }
 
-  /** The same, and it is not waited for until all its parts are there. */
+  /** Starts the agent again, and does not wait until it is ready. */
   void startUnready(String bootId) {
     agent = Agent.start(config, bootId, faults);
   }
@@ -154,7 +154,7 @@ final class AgentUnderTest implements AutoCloseable {
         .issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
   }
 
-  /** The guide's example body, but for what this machine must have its own of. */
+  /** Returns the guide's example body, changed where this machine must differ. */
   static JsonObject body(String runCommand) {
     return new JsonObject()
         .put("gpuNumber", 1)
@@ -179,7 +179,7 @@ final class AgentUnderTest implements AutoCloseable {
         HttpRequest.newBuilder(uri(path)).POST(HttpRequest.BodyPublishers.ofString(body.encode())));
   }
 
-  /** Sends with Ann's token. */
+  /** Sends a request with Ann's token. */
   private HttpResponse<String> send(HttpRequest.Builder request) {
     try {
       return http.send(
@@ -235,7 +235,7 @@ final class AgentUnderTest implements AutoCloseable {
     return status(jobId);
   }
 
-  /** Fetches a URL as a client with nothing but the URL does. */
+  /** Fetches a URL without a token. */
   byte[] fetch(String url) {
     try {
       HttpResponse<byte[]> answer =
@@ -251,7 +251,7 @@ final class AgentUnderTest implements AutoCloseable {
     }
   }
 
-  /** A job's directory on this machine. */
+  /** Returns a job's directory on this machine. */
   Path jobDirectory(String jobId) {
     return config.stateDir().resolve("jobs").resolve(jobId);
   }

@@ -27,15 +27,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A ledger is copied while jobs come in, damaged, refused, and the copy put in its place: each by a
- * process of its own, as a person does it. Real Docker engine, local store.
+ * A ledger is copied while jobs come in, then damaged and refused, and the copy is put in its
+ * place. Each command is a process of its own, as for a person. Real Docker engine, local store.
  */
 class BackupAndRestoreIT {
   private static final Duration SOON = Duration.ofMinutes(3);
 
   private static final int QUEUED_BEFORE = 20;
 
-  /** Jobs that come in while the copy is made. */
+  /** The largest number of jobs that come in during the copy. */
   private static final int QUEUED_MEANWHILE_LIMIT = 2_000;
 
   private static final Pattern COPIED =
@@ -47,7 +47,7 @@ class BackupAndRestoreIT {
 
   private final Containers containers = new Containers();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private AgentProcess agent;
 
   @BeforeEach
@@ -74,7 +74,7 @@ class BackupAndRestoreIT {
   @Test
   void aCopyMadeWhileJobsComeInTakesTheDamagedLedgersPlace() throws Exception {
     Path copy = directory.resolve("copy");
-    // The one GPU goes to the first; the others wait.
+    // The first job gets the one GPU, and the others wait.
     String running = create();
     awaitState(running, "RUNNING");
     List<String> before = new ArrayList<>();
@@ -103,7 +103,7 @@ class BackupAndRestoreIT {
 
     agent.kill();
     Path ledger = agent.stateDirectory().resolve("ledger");
-    // The index costs nothing: it is built again.
+    // A damaged index loses nothing: it is built again.
     halve(ledger.resolve("index.mv.db"));
     agent.start();
     assertThat(detail(before.getFirst()).getString("state")).isEqualTo("QUEUED");
@@ -130,7 +130,7 @@ class BackupAndRestoreIT {
             new JsonObject(ask("GET", "/api/userJob", new JsonObject()).body())
                 .getLong("totalElements"))
         .isEqualTo(jobs);
-    // Its container ran on all the while, and is known to.
+    // Its container ran on all the time, and the agent knows it.
     assertThat(detail(running).getString("state")).isEqualTo("RUNNING");
     assertThat(containers.running(running)).hasSize(1);
     assertThat(agent.jobDirectory(running).resolve("checkpoint/runs")).hasContent("run\n");
@@ -155,6 +155,8 @@ class BackupAndRestoreIT {
   }
 
   /**
+   * Cuts off the second half of a file.
+   *
    * @return the length that is left
    */
   private static long halve(Path file) throws IOException {
@@ -165,7 +167,7 @@ class BackupAndRestoreIT {
     return half;
   }
 
-  /** And the backup that its message names is there. */
+  /** Asserts that the start is refused, and that the backup named in the message exists. */
   private void assertStartIsRefused(Path ledger) {
     agent.start();
     AgentProcess.Ended refused = agent.awaitEnd();
@@ -182,7 +184,7 @@ class BackupAndRestoreIT {
     assertThat(Path.of(named.group(1))).isRegularFile();
   }
 
-  /** The agent makes one when it starts where it has none. */
+  /** Waits for the backup that the agent makes at its start if it has none. */
   private void awaitOwnBackup() {
     Path backups = agent.stateDirectory().resolve("backups");
     await("the agent's own backup")

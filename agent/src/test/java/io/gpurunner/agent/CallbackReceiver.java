@@ -18,16 +18,16 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** A receiver of callbacks on the loopback interface. Thread-safe. */
 final class CallbackReceiver implements AutoCloseable {
-  /** Time between two bytes of a slow answer. */
+  /** The time between two bytes of a slow answer. */
   private static final Duration DRIBBLE = Duration.ofMillis(100);
 
   private static final long SLOW_BODY_BYTES = 1L << 30;
 
-  /** One callback as it came. */
+  /** One callback as it was received. */
   record Received(
       JsonObject body, String delivery, String timestamp, String signature, String rawBody) {}
 
-  /** What is done about a callback that has come in. */
+  /** Answers a callback that has come in. */
   @FunctionalInterface
   private interface Answer {
     void to(HttpExchange exchange) throws IOException;
@@ -53,7 +53,7 @@ final class CallbackReceiver implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    // One that is kept waiting keeps no other waiting.
+    // A callback that waits does not hold up the others.
     server.setExecutor(task -> Thread.ofVirtual().start(task));
     server.createContext("/", this::receive);
     server.start();
@@ -97,7 +97,7 @@ final class CallbackReceiver implements AutoCloseable {
     answer = exchange -> awaitClosing();
   }
 
-  /** 200, after a while. */
+  /** Answers 200 after a while. */
   void answerAfter(Duration wait) {
     answer =
         exchange -> {
@@ -106,7 +106,7 @@ final class CallbackReceiver implements AutoCloseable {
         };
   }
 
-  /** A status, and a body without an end. */
+  /** Answers with a status and an endless body. */
   void answerSlowlyWith(int status) {
     answer =
         exchange -> {
@@ -141,7 +141,7 @@ final class CallbackReceiver implements AutoCloseable {
 
   // ---- what came
 
-  /** The callbacks about a job, in the order they came. */
+  /** Returns the callbacks about a job, in the order in which they came. */
   List<Received> about(String jobId) {
     return received.stream()
         .filter(callback -> jobId.equals(callback.body().getString("job_id")))
@@ -153,7 +153,7 @@ final class CallbackReceiver implements AutoCloseable {
     return List.copyOf(paths);
   }
 
-  /** Callers that did not take a slow answer to its end. */
+  /** Returns the number of callers that did not read a slow answer to its end. */
   int hungUp() {
     return hungUp.get();
   }

@@ -29,7 +29,7 @@ final class Containers {
             new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
   }
 
-  /** Names of the containers of a job, in any state. */
+  /** Returns the names of the containers of a job, in any state. */
   List<String> of(String jobId) {
     return docker
         .listContainersCmd()
@@ -42,7 +42,7 @@ final class Containers {
         .toList();
   }
 
-  /** The engine's id of the one container that a job has. */
+  /** Returns the engine's id of a job's only container. */
   String id(String jobId) {
     return docker
         .listContainersCmd()
@@ -53,7 +53,7 @@ final class Containers {
         .getId();
   }
 
-  /** Names of the containers of all jobs of an agent, in any state. */
+  /** Returns the names of all containers of an agent's jobs, in any state. */
   List<String> ofStateDirectory(Path stateDirectory) {
     return docker
         .listContainersCmd()
@@ -65,7 +65,7 @@ final class Containers {
         .toList();
   }
 
-  /** The jobs of all containers, in any state, of whichever agent. */
+  /** Returns the jobs of all containers of all agents, in any state. */
   List<String> jobs() {
     return docker
         .listContainersCmd()
@@ -77,7 +77,7 @@ final class Containers {
         .toList();
   }
 
-  /** Names of those that run. */
+  /** Returns the names of a job's running containers. */
   List<String> running(String jobId) {
     return docker
         .listContainersCmd()
@@ -92,7 +92,7 @@ final class Containers {
     return of(jobId).getFirst();
   }
 
-  /** Empty while it runs. */
+  /** Returns the exit code of a container. It is empty while the container runs. */
   Optional<Long> exitCode(String name) {
     InspectContainerResponse.ContainerState state =
         docker.inspectContainerCmd(name).exec().getState();

@@ -26,8 +26,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The container engine ends under jobs that are pulling, running and being stopped, and comes back:
- * a real one of this test's own. None of them runs twice, and none is told to be what it was not.
+ * The container engine ends under jobs that are pulling, running and being stopped, and comes back.
+ * No job runs twice, and none is reported to have ended in another way than it did. A real engine
+ * of this test's own.
  */
 class EngineFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -43,16 +44,16 @@ class EngineFaultsIT {
 
   private static final int END_TRIES = 6;
 
-  /** The job's program has begun, and the engine has not written it down yet. */
+  /** The job's program has begun, and the engine has not written that down yet. */
   private static final String BEGUN = "begun";
 
   /** The engine has begun to create the container, on its disk. */
   private static final String CREATING = "creating";
 
-  /** The engine has begun to start the container: the kernel has a process of it. */
+  /** The engine has begun to start the container: the kernel has a process in it. */
   private static final String STARTING = "starting";
 
-  /** The engine has begun to remove the container: it is not on its disk any more. */
+  /** The engine has begun to remove the container: it is no longer on the engine's disk. */
   private static final String REMOVING = "removing";
 
   private static final List<String> MOMENTS =
@@ -69,12 +70,15 @@ class EngineFaultsIT {
           REMOVING,
           "containers.remove.after");
 
-  /** An engine that is killed as the program begins has not written that down in most cases. */
+  /**
+   * The largest number of kills until a start is lost. In most cases, an engine that is killed as
+   * the program begins has not written the start down.
+   */
   private static final int BEGUN_TRIES = 12;
 
   private volatile Consumer<String> atPoint = _ -> {};
 
-  /** For a socket's path, that has 107 characters at most. */
+  /** The path is short, because a socket's path has at most 107 characters. */
   @TempDir(factory = ShortTemporaryDirectory.class)
   private Path directory;
 
@@ -154,7 +158,7 @@ class EngineFaultsIT {
     assertThat(agent.detail(waiting).getString("url")).isNotNull();
   }
 
-  /** Killed, as by the kernel, or ended, as by a service manager that updates it. */
+  /** The engine is killed, as by the kernel, or ended, as by a service manager that updates it. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void underAnEngineWithoutLiveRestoreJobsFailAndNoneIsTakenForDone(boolean killed)
@@ -188,9 +192,9 @@ class EngineFaultsIT {
   }
 
   /**
-   * While it does what the agent asked of it, and before that could be recorded. A start that is
-   * lost this way leaves a program that runs, in a container that the next engine takes for never
-   * started (docs/adr/010).
+   * The engine is killed while it does what the agent asked, before the agent could record it. A
+   * start that is lost in this way leaves a running program, in a container that the next engine
+   * takes for never started (docs/adr/010).
    */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
@@ -225,8 +229,9 @@ class EngineFaultsIT {
   }
 
   /**
-   * Between the time it has fetched the exit code, so that nobody else has it, and the time it has
-   * written it down. The next engine says then that the container ended with 0 (docs/adr/010).
+   * The engine is killed after it has fetched the exit code, so that nobody else has it, and before
+   * it has written the code down. The next engine then says that the container ended with 0
+   * (docs/adr/010).
    */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
@@ -250,7 +255,7 @@ class EngineFaultsIT {
     }
   }
 
-  /** Sooner than any pause would let it see. */
+  /** Waits without a pause, because any pause would be too long. */
   private static void spinUntil(String what, BooleanSupplier condition) {
     long end = System.nanoTime() + SOON.toNanos();
     while (!condition.getAsBoolean()) {
@@ -259,11 +264,11 @@ class EngineFaultsIT {
     }
   }
 
-  /** A point of {@link FaultPoints} on the way to a moment. */
+  /** A point of {@link FaultPoints} that is reached just before a moment. */
   private record Point(
       String name, CompletableFuture<Boolean> reached, CompletableFuture<Boolean> killed) {}
 
-  /** From now on the agent's next step at that point is noticed, before it goes on. */
+  /** Lets the agent's next step at the moment's point be noticed before it goes on. */
   private Point awaitPoint(String moment) {
     String name =
         switch (moment) {
@@ -282,7 +287,7 @@ class EngineFaultsIT {
     return point;
   }
 
-  /** Kills the engine at that moment, which must come. */
+  /** Kills the engine at the moment. The moment must come. */
   private void killAt(String moment, Point point, String job, int containersBefore)
       throws Exception {
     if (!point.name.startsWith("containers.create") && !point.name.startsWith("containers.start")) {
@@ -318,7 +323,10 @@ class EngineFaultsIT {
     kill(killed);
   }
 
-  /** A program that the agent does not know to run is not told to end: the agent has to do it. */
+  /**
+   * Tells the job's program to end after the agent knows that it runs. If the agent does not know
+   * it, the agent itself has to end the program.
+   */
   private void goOnceItRuns(String job) throws IOException {
     Awaitility.await(job + " to run or end")
         .atMost(SOON)
@@ -366,15 +374,15 @@ class EngineFaultsIT {
       assertThat(checkpoint(job).resolve("ended")).as(what).exists();
     } else if (!state.equals("DELETED")) {
       assertThat(state).as(what).isEqualTo("FAILED");
-      // Without live restore the next engine ends what it finds running; it has the exit code of
-      // that, or has lost it.
+      // Without live restore, the next engine ends what it finds running. It has the exit code of
+      // that end, or has lost it.
       assertThat(reason)
           .as(what)
           .containsPattern(NOT_KNOWN + (liveRestore ? "" : "|exit code (137|255)"));
     }
   }
 
-  /** Those that see the job's directories. */
+  /** Returns the processes that see the job's directories. */
   private static List<Long> processesOf(String job) {
     return ProcessHandle.allProcesses()
         .map(ProcessHandle::pid)
@@ -389,7 +397,7 @@ class EngineFaultsIT {
         .toList();
   }
 
-  /** A job without GPUs that has begun. */
+  /** Returns a job without GPUs whose program has begun. */
   private String running(String script) {
     String job =
         agent.create(
@@ -399,7 +407,7 @@ class EngineFaultsIT {
     return job;
   }
 
-  /** It came to this end, after one run, and holds nothing. */
+  /** Asserts that the job came to this end after one run, and holds nothing. */
   private void assertEnd(String job, String state, String reason) throws IOException {
     agent.awaitEnd(job, SOON);
     JsonObject detail = agent.detail(job);
@@ -421,7 +429,7 @@ class EngineFaultsIT {
     return checkpoint(job).resolve("runs");
   }
 
-  /** One of each kind, each of which can be told what became of it. */
+  /** One job of each kind. The end of each is known. */
   private final class Jobs {
     private final String good;
     private final String bad;
@@ -434,7 +442,7 @@ class EngineFaultsIT {
     }
 
     void beginPullAndStop() throws Exception {
-      // Its program is not in the image, which is enough to see that it was run.
+      // The image does not have the program. Exit code 127 shows that it was tried.
       pulling =
           agent.create(
               AgentUnderTest.body("no-such-program")

@@ -30,16 +30,17 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The agent ends as by {@code kill -9} at each of its fault points, a job under way; it is started
- * again, and the job comes to its true end. Real processes, real Docker engine, local store.
+ * The agent dies as by {@code kill -9} at each of its fault points, while it works on a job. It is
+ * started again, and the job comes to its true end. Real processes, real Docker engine, local
+ * store.
  */
 class FaultPointsIT {
-  /** Agents side by side, each with a state directory of its own. */
+  /** The number of agents side by side. Each has a state directory of its own. */
   private static final int LANES = 3;
 
   private static final Duration SOON = Duration.ofMinutes(3);
 
-  /** Says that it was started, in the one place that outlives it. */
+  /** Notes the start of a run in the job's checkpoint directory, which outlives the run. */
   private static final String STARTED = "echo run >> $CKPT_PATH/runs; ";
 
   @TempDir static Path directory;
@@ -49,7 +50,7 @@ class FaultPointsIT {
   private static final BlockingQueue<Lane> lanes = new LinkedBlockingQueue<>();
   private static final ExecutorService threads = Executors.newFixedThreadPool(LANES);
 
-  /** A job whose life leads past a point. */
+  /** A life of a job. It leads past some of the points. */
   private enum Scenario {
     SUCCESS,
     FAILURE,
@@ -72,7 +73,7 @@ class FaultPointsIT {
     }
   }
 
-  /** A point, the life that leads past it, and the how many-eth time. */
+  /** A point, a life that leads past it, and at which time past the point the agent dies. */
   private record Case(String point, Scenario scenario, int times) {
     @Override
     public String toString() {
@@ -91,9 +92,9 @@ class FaultPointsIT {
             .flatMap(
                 side ->
                     Stream.of(
-                        // The manifest, after the model.
+                        // The manifest is put after the model.
                         new Case("store.put." + side, Scenario.SUCCESS, 2),
-                        // For the upload, after the container.
+                        // The second call is for the upload, the first for the container.
                         new Case("volumes.reveal." + side, Scenario.SUCCESS, 2),
                         new Case("containers.start." + side, Scenario.SECOND_RUN, 2),
                         new Case("containers.remove." + side, Scenario.DELETION, 1)));
@@ -103,7 +104,7 @@ class FaultPointsIT {
                 side ->
                     Stream.of(
                         new Case("ledger.QUEUED." + side, Scenario.SECOND_RUN, 2),
-                        // The container is gone; the end was first.
+                        // The second commit is that the container is gone.
                         new Case("ledger.STOPPING." + side, Scenario.SUCCESS, 2),
                         new Case("ledger.STOPPING." + side, Scenario.DELETION, 2),
                         new Case("ledger.STOPPING." + side, Scenario.DELETION, 3),
@@ -127,7 +128,10 @@ class FaultPointsIT {
     callbacks.close();
   }
 
-  /** All are begun at once, as many at a time as there are agents; each is a test by its name. */
+  /**
+   * All cases are submitted at once, and as many run at a time as there are agents. Each case is a
+   * test with a name.
+   */
   @TestFactory
   List<DynamicTest> aJobComesToItsTrueEndWhereverTheAgentIsKilled() {
     List<DynamicTest> tests = new ArrayList<>();
@@ -149,7 +153,7 @@ class FaultPointsIT {
     }
   }
 
-  /** One agent, that dies and is started again. */
+  /** One agent, which dies and is started again. */
   private static final class Lane implements AutoCloseable {
     private static final String KEEPS_FILES = "30d";
 
@@ -189,12 +193,12 @@ class FaultPointsIT {
           case SECOND_UPLOAD -> secondUpload(each);
           case RETENTION -> retention(each);
         }
-        assertThat(deaths).as("ends at " + each).isEqualTo(1);
+        assertThat(deaths).as("deaths at " + each).isEqualTo(1);
         assertNoneHeld();
         well = true;
       } finally {
         if (!well) {
-          // So that the next case finds an agent that is.
+          // The next case must find a running agent.
           Files.deleteIfExists(point);
           agent.kill();
           agent.start();
@@ -262,7 +266,7 @@ class FaultPointsIT {
                   .put("resumeFrom", first));
       awaitState(job, "SUCCEEDED");
       awaitDeath();
-      // The first's line came with its checkpoint.
+      // The first job's line came with its checkpoint.
       assertRuns(job, 2);
       assertModel(job);
       assertToldOnce(job, "success");
@@ -276,10 +280,11 @@ class FaultPointsIT {
       awaitDeath();
       assertRuns(job, 1);
       assertModel(job);
-      await("both ends to be told").until(() -> statuses(job).equals(List.of("fail", "success")));
+      await("both ends to be reported")
+          .until(() -> statuses(job).equals(List.of("fail", "success")));
     }
 
-    /** A job that failed for its upload alone. */
+    /** Returns a job that failed only because of its upload. */
     private String uploadedInVain() throws IOException {
       Files.createDirectories(artifacts());
       Path aside = artifacts().resolveSibling("artifacts-aside");
@@ -287,7 +292,7 @@ class FaultPointsIT {
       Files.createFile(artifacts());
       String job = create(body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin"));
       awaitState(job, "FAILED");
-      await("its end to be told").until(() -> statuses(job).equals(List.of("fail")));
+      await("its end to be reported").until(() -> statuses(job).equals(List.of("fail")));
       Files.delete(artifacts());
       Files.move(aside, artifacts());
       return job;
@@ -318,7 +323,7 @@ class FaultPointsIT {
       Files.move(part, point, StandardCopyOption.ATOMIC_MOVE);
     }
 
-    /** Starts it again where it has died, without the point. */
+    /** If the agent has died, starts it again without the point. */
     private void revive() {
       if (agent.wasKilled()) {
         deaths++;
@@ -331,7 +336,7 @@ class FaultPointsIT {
       }
     }
 
-    /** Points that are reached after the job's end. */
+    /** Waits for the death of the agent at a point that is reached after the job's end. */
     private void awaitDeath() {
       await("the end of the agent")
           .until(
@@ -407,7 +412,7 @@ class FaultPointsIT {
           .toList();
     }
 
-    /** Once or more often, under one delivery id. */
+    /** Asserts that the end was reported, once or more often, under one delivery id. */
     private static void assertToldOnce(String job, String status) {
       await("a callback about " + job).until(() -> !callbacks.about(job).isEmpty());
       assertThat(statuses(job)).containsExactly(status);

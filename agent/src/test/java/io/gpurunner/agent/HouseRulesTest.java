@@ -15,7 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** What ARCHITECTURE.md says of the packages, checked. */
+/** Checks the rules about packages and calls, which ARCHITECTURE.md names. */
 @AnalyzeClasses(packages = "io.gpurunner", importOptions = ImportOption.DoNotIncludeTests.class)
 final class HouseRulesTest {
   @ArchTest

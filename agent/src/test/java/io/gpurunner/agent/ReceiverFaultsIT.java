@@ -21,9 +21,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What receivers of callbacks do to those of several jobs at once: refuse them, send them
- * elsewhere, keep them waiting, or are not there. Each is delivered in the end, under one delivery
- * id. Real Docker engine, local store.
+ * Faulty receivers of callbacks: they refuse the callbacks of several jobs, redirect them, keep
+ * them waiting, or are not there. Each callback is delivered in the end, under one delivery id.
+ * Real Docker engine, local store.
  */
 class ReceiverFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -66,7 +66,7 @@ class ReceiverFaultsIT {
       receiver.redirectWith(302, "/elsewhere");
       Map<String, String> jobs = endedJobs(receiver.url());
       awaitTries(receiver, jobs, 1);
-      // Clients that follow no redirect of a POST with 302 ask with GET where 303 sends them.
+      // A client that follows no 302 of a POST may still follow a 303 with a GET.
       receiver.redirectWith(303, "/elsewhere");
       awaitRefused(jobs, "answered 303");
       receiver.answerWith(200);
@@ -128,8 +128,8 @@ class ReceiverFaultsIT {
   }
 
   /**
-   * Nobody listens at its port, and nobody but who asks for this very port is given it: whoever
-   * listens there later may share it, as servers do.
+   * Takes a port at which nobody listens. Nobody else is given this port, unless it asks for it by
+   * number, as the receiver does later.
    */
   private static Socket place() throws IOException {
     Socket place = new Socket();
@@ -138,7 +138,7 @@ class ReceiverFaultsIT {
     return place;
   }
 
-  /** Three at once, with what each is to be told as. */
+  /** Returns three ended jobs, each with the status that is to be reported. */
   private Map<String, String> endedJobs(String callbackUrl) {
     Map<String, String> jobs = new LinkedHashMap<>();
     jobs.put(
@@ -190,7 +190,8 @@ class ReceiverFaultsIT {
                 .extracting(callback -> callback.body().getString("status"))
                 .containsOnly(told));
     int requests = receiver.paths().size();
-    // What was not recorded as delivered would be due at the next agent, before a later job's is.
+    // A callback that was not recorded as delivered would be sent by the next agent, before the
+    // callback of a later job.
     agent.restart("boot-1");
     try (CallbackReceiver other = new CallbackReceiver()) {
       String later = create("true", other.url());
@@ -199,7 +200,7 @@ class ReceiverFaultsIT {
     assertThat(receiver.paths()).hasSize(requests);
   }
 
-  /** The one of all tries. */
+  /** Returns the delivery id, which all tries must share. */
   private static String delivery(CallbackReceiver receiver, String job) {
     List<String> all = receiver.about(job).stream().map(Received::delivery).distinct().toList();
     assertThat(all).as("deliveries about " + job).hasSize(1).doesNotContainNull();

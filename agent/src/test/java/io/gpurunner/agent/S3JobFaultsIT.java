@@ -24,30 +24,30 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * What an S3 server that fails, and the network before it, do to whole jobs: an artifact is
- * announced once it is complete, and not before. Real Docker engine, real S3 server.
+ * Faults of the S3 server, and of the network before it, under whole jobs. An artifact is announced
+ * after it is complete, and not before. Real Docker engine, real S3 server.
  */
 class S3JobFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(4);
 
-  /** In the midst of a part. */
+  /** A number of bytes that ends in the middle of a part. */
   private static final long MIDST_BYTES = 5L << 20;
 
-  /** At which a part of 16 MiB takes longer than the 30 s of a call that carries nothing. */
+  /** At this speed a part of 16 MiB takes longer than 30 s, the limit of a call without content. */
   private static final long SLOW_BYTES_PER_SECOND = 448L << 10;
 
   @TempDir private Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private FaultProxy s3;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private CallbackReceiver callbacks;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private AgentUnderTest agent;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private S3ArtifactStore direct;
 
   @BeforeEach
@@ -82,7 +82,7 @@ class S3JobFaultsIT {
     s3.close();
   }
 
-  /** A job that leaves 40 MiB, three parts, once it is told to. */
+  /** Returns a running job that leaves 40 MiB, which is three parts. It ends when it is let go. */
   private String running() {
     JsonObject body =
         AgentUnderTest.body(
@@ -152,12 +152,12 @@ class S3JobFaultsIT {
 
   private void awaitPartsOnTheirWay(String job) {
     agent.awaitState(job, "UPLOADING", SOON);
-    Awaitility.await("three parts to be in their midst")
+    Awaitility.await("all three parts to be half sent")
         .atMost(SOON)
         .until(() -> s3.sentBytes() > 3 * MIDST_BYTES / 2);
   }
 
-  /** Messages of the uploads that failed so far. */
+  /** Returns the messages of the uploads that failed so far. */
   private List<String> failedUploads(String job) {
     Stream<JsonObject> events =
         agent.detail(job).getJsonArray("events").stream().map(JsonObject.class::cast);

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * {@code gpurunner serve} as a process of its own, that is killed and told to end. Real Docker
+ * {@code gpurunner serve} in a process of its own, which is killed or asked to end. Real Docker
  * engine, local store.
  */
 class ServeIT {
@@ -212,7 +212,7 @@ class ServeIT {
   void aJobThatWasAnsweredIsThereAfterAKillInTheSameInstant() throws Exception {
     for (int round = 0; round < 5; round++) {
       Process process = serveReady();
-      // The one GPU goes to the first; the others wait.
+      // The first job gets the one GPU, and the others wait.
       String job = create("sleep 600", 1);
       kill(process);
       serveReady();

@@ -14,8 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A state directory by another path, and another state directory at the same path: both while jobs
- * run. Real agents, as processes, and a real engine.
+ * While jobs run, a state directory is reached by another path, and another state directory is put
+ * at the same path. Real agents as processes, and a real engine.
  */
 class StateDirectoryIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -61,7 +61,7 @@ class StateDirectoryIT {
     Files.writeString(checkpoint(agent, job).resolve("go"), "");
   }
 
-  /** The job runs to its end now, and has run only once. */
+  /** Lets the job run to its end, and asserts that it has run only once. */
   private static void runToItsEnd(AgentProcess agent, String job) throws IOException {
     go(agent, job);
     await(agent, job, "SUCCEEDED");
@@ -92,7 +92,7 @@ class StateDirectoryIT {
 
       after.configure(config(directory));
       after.start();
-      // A look at its container, and one at the queue, are behind it.
+      // By then the agent has looked at the container and at the queue.
       Awaitility.await("the job to be looked at")
           .atMost(SOON)
           .until(() -> containers.running(running).size() == 1);
