@@ -250,7 +250,7 @@ final class AgentProcess implements AutoCloseable {
     }
   }
 
-  /** Repeats a request until the agent answers, and not that it is not ready. */
+  /** Repeats a request until the agent answers with another status than 503. */
   HttpResponse<String> ask(
       String method, String path, JsonObject body, Map<String, String> headers) {
     return Awaitility.await(method + " " + path + " to be answered")

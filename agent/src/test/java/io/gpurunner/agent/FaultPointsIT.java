@@ -73,7 +73,9 @@ class FaultPointsIT {
     }
   }
 
-  /** A point, a life that leads past it, and at which time past the point the agent dies. */
+  /**
+   * A point, a life that leads past it, and how often the agent comes to the point until it dies.
+   */
   private record Case(String point, Scenario scenario, int times) {
     @Override
     public String toString() {

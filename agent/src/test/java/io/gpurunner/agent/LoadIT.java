@@ -53,7 +53,7 @@ class LoadIT {
 
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
 
-  /** It is for two processors, which the engine and the S3 server share. */
+  /** The limit for two processors, which the engine and the S3 server share. */
   private static final Duration END_LIMIT = Duration.ofMinutes(15);
 
   private static final Duration QUIET_LIMIT = Duration.ofMinutes(3);

@@ -104,7 +104,7 @@ final class Callbacks {
   }
 
   /**
-   * Checks that a callback is sent again after the receiver took it only if the answer could not be
+   * Checks that a callback that the receiver took is sent again only if the answer could not be
    * recorded.
    */
   private void requireStillOwed(CallbackDelivery delivery) {
@@ -138,8 +138,7 @@ final class Callbacks {
     if (callback.status().equals("ABANDONED") && !simulation.timeline.clockWasSet()) {
       String id = callback.deliveryId();
       long triedFor = lastSent.getOrDefault(id, 0L) - firstSent.getOrDefault(id, 0L);
-      // A try that hangs beyond the end of the window is the last one, even if it began long
-      // before.
+      // A try that hangs beyond the end of the window is the last one, whenever it began.
       long lastTry = hung.contains(id) ? Timeline.micros(SimulatedReceiver.TRY_LIMIT) : 0;
       require(
           triedFor + lastTry >= Timeline.micros(simulation.callbackRetryFor) - Timeline.MINUTE,

@@ -55,9 +55,7 @@ final class Causes {
     return of(attempt).stream().anyMatch(cause -> cause.explains(reason));
   }
 
-  /**
-   * Returns whether each of the faults that hit the last run is one after which a run is repeated.
-   */
+  /** Returns whether faults hit the last run, and a run is repeated after each of them. */
   boolean allowRetry() {
     return !of(attempt).isEmpty() && RETRYABLE.containsAll(of(attempt));
   }

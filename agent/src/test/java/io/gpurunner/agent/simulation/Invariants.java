@@ -456,7 +456,7 @@ final class Invariants {
     }
   }
 
-  /** Returns the microseconds that a job may run. It is empty if the job ends by itself only. */
+  /** Returns the microseconds that a job may run. It is empty if the job has no stop time. */
   Optional<Long> limitOf(JobTruth truth) {
     return truth.seen.flatMap(
         job ->

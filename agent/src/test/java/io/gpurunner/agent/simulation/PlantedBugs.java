@@ -51,7 +51,7 @@ import org.jdbi.v3.core.Handle;
 
 /** Bugs that the simulation must find. */
 enum PlantedBugs implements Plant {
-  /** The lease ends when SIGTERM was sent. */
+  /** The lease ends as soon as SIGTERM is sent. */
   LEASE_RELEASED_EARLY("was released, and its container is RUNNING") {
     @Override
     public Function<Job, StepOutcome> steps(

@@ -45,9 +45,8 @@ class SimulatedVolumes implements JobVolumes {
     port.between("seed");
     failMaybe(to, "seed");
     if (!simulation.volumes.directories().containsKey(from.name())) {
-      // The submission checked them, and retention has kept them since. But a job that was deleted
-      // in
-      // the queue never had any.
+      // The submission checked them, and retention has kept them since. But a job that was
+      // deleted in the queue never had any.
       simulation.invariants.files.seededFromNothing(job(to), job(from));
       simulation.truth(job(to)).causes.add(Cause.VOLUMES);
       throw new StorageException(Kind.REFUSED, from.name() + " has no directories");
