@@ -283,7 +283,7 @@ class EngineFaultsIT {
     return point;
   }
 
-  /** Kills the engine at that moment, which must come. */
+  /** Kills the engine at the moment. The moment must come. */
   private void killAt(String moment, Point point, String job, int containersBefore)
       throws Exception {
     if (!point.name.startsWith("containers.create") && !point.name.startsWith("containers.start")) {

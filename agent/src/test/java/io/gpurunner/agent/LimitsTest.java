@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Checks that the table of docs/limits.md has the values of the constants and of the configuration,
- * and that each limit has a test that goes past it.
+ * and that each limit has a test that goes beyond it.
  */
 final class LimitsTest {
   private static final Pattern NAMED =
@@ -41,7 +41,7 @@ final class LimitsTest {
   private static final String SNAPSHOTS =
       "LedgerDiskTest.aSnapshotComesAfterTwoSegmentsAndAfterMoreWhereItIsLong";
 
-  /** The test of each limit, in any module. It fails if the limit is not enforced. */
+  /** The test, in any module, that fails if the limit is not kept. */
   private static final Map<String, String> KEPT_BY =
       Map.ofEntries(
           entry("ApiLimits.MAX_BODY_BYTES", "ApiServerTest.takesABodyOfExactlyTheLimitAndNoMore"),
@@ -148,7 +148,7 @@ final class LimitsTest {
           entry("jobs.retention", "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
           entry("VolumeSettings.DEFAULT_RESERVE_BYTES", "JobVolumesContract.keepsTheReserveFree"));
 
-  /** The limits that no test goes past, and why. */
+  /** Limits that no test goes beyond, and the reason. */
   private static final Map<String, String> UNTESTED =
       Map.of(
           "Dispatcher.REST_TIMES",
@@ -158,11 +158,11 @@ final class LimitsTest {
           "DockerEvents.LONGEST_PAUSE",
           "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter time",
           "DockerContainers.CREATE_TRIES",
-          "no engine here fails on request; EngineErrorsTest tests which errors are retried",
+          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited for",
           "EndedStandings.SHARED_LIMIT",
-          "beyond it a value is kept twice, which only takes memory",
+          "beyond it a value is kept twice, which changes nothing but memory",
           "ServiceNotifier.STOPPING_LIMIT",
-          "the same wait as for READY_LIMIT, and its end cannot be observed");
+          "the same wait as that of READY_LIMIT, and nobody can see its end");
 
   record Row(String className, String constant, String value) {}
 
@@ -262,7 +262,7 @@ final class LimitsTest {
         });
   }
 
-  /** Returns the test sources of all modules, by the name of the class. */
+  /** Returns the sources of the tests of all modules, by the name of the class. */
   private static Map<String, String> testSources() throws IOException {
     Map<String, String> sources = new HashMap<>();
     for (String module : List.of("api", "gpu", "storage", "agent")) {

@@ -82,7 +82,7 @@ class LoadIT {
   @SuppressWarnings("NullAway.Init") // started before each test
   private AgentProcess agent;
 
-  @SuppressWarnings("NullAway.Init") // read once the agent has started
+  @SuppressWarnings("NullAway.Init") // read after the agent has started
   private byte[] callbackKey;
 
   @BeforeEach
