@@ -199,11 +199,6 @@ public final class LocalArtifactStore implements ArtifactStore {
     }
   }
 
-  @Override
-  public boolean exists(ObjectKey key) {
-    return isObject(key);
-  }
-
   private boolean isObject(ObjectKey key) {
     return Files.isDirectory(directory(key.folder()), LinkOption.NOFOLLOW_LINKS)
         && Files.isRegularFile(path(key), LinkOption.NOFOLLOW_LINKS);

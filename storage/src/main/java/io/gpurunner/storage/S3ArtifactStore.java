@@ -188,12 +188,6 @@ public final class S3ArtifactStore implements ArtifactStore {
     new S3Upload(client, calls, settings.bucket(), key, content, cancellation).run();
   }
 
-  /** Looks for an object by listing, because the answer to HEAD does not say what is wrong. */
-  @Override
-  public boolean exists(ObjectKey key) {
-    return list(key.path()).contents().stream().anyMatch(found -> found.key().equals(key.path()));
-  }
-
   @Override
   public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
     URI url =

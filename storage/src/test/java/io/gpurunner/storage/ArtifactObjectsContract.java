@@ -22,6 +22,9 @@ public abstract class ArtifactObjectsContract {
   /** The store under test; the same for the whole test. */
   protected abstract ArtifactStore store();
 
+  /** Returns whether somebody with the right to fetch an object would find it. */
+  protected abstract boolean isThere(ObjectKey key) throws Exception;
+
   /** The first bytes of an object, as whoever may fetch it gets them; fails without one. */
   protected abstract byte[] fetch(ObjectKey key, int length) throws Exception;
 
@@ -55,8 +58,8 @@ public abstract class ArtifactObjectsContract {
   void givesBackWhatWasPut() throws Exception {
     store().put(key("ds_model.bin"), content(HELLO), Cancellation.NEVER);
 
-    assertThat(store().exists(key("ds_model.bin"))).isTrue();
-    assertThat(store().exists(key("ds_model"))).isFalse();
+    assertThat(isThere(key("ds_model.bin"))).isTrue();
+    assertThat(isThere(key("ds_model"))).isFalse();
     assertThat(fetch(key("ds_model.bin"), HELLO.length)).isEqualTo(HELLO);
   }
 
@@ -64,7 +67,7 @@ public abstract class ArtifactObjectsContract {
   void takesAnEmptyObject() throws Exception {
     store().put(key("empty"), content(new byte[0]), Cancellation.NEVER);
 
-    assertThat(store().exists(key("empty"))).isTrue();
+    assertThat(isThere(key("empty"))).isTrue();
   }
 
   @Test
@@ -116,9 +119,9 @@ public abstract class ArtifactObjectsContract {
     store().deleteAll(folder);
     store().deleteAll(folder);
 
-    assertThat(store().exists(key("a"))).isFalse();
-    assertThat(store().exists(key("manifest.json"))).isFalse();
-    assertThat(store().exists(new ObjectKey(neighbour, "a"))).isTrue();
+    assertThat(isThere(key("a"))).isFalse();
+    assertThat(isThere(key("manifest.json"))).isFalse();
+    assertThat(isThere(new ObjectKey(neighbour, "a"))).isTrue();
     store().deleteAll(neighbour);
   }
 }

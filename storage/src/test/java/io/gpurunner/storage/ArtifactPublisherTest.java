@@ -464,11 +464,6 @@ class ArtifactPublisherTest {
     }
 
     @Override
-    public boolean exists(ObjectKey key) {
-      return false;
-    }
-
-    @Override
     public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
       return URI.create("slow:" + key.path());
     }
@@ -531,11 +526,6 @@ class ArtifactPublisherTest {
     @Override
     public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
       steps.add("put " + key.path());
-    }
-
-    @Override
-    public boolean exists(ObjectKey key) {
-      return false;
     }
 
     @Override

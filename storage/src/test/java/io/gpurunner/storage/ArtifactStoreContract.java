@@ -63,7 +63,7 @@ abstract class ArtifactStoreContract extends ArtifactObjectsContract {
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
 
-    assertThat(store().exists(key("large"))).isFalse();
+    assertThat(isThere(key("large"))).isFalse();
     assertThat(unfinished(folder)).isEmpty();
   }
 
@@ -93,7 +93,7 @@ abstract class ArtifactStoreContract extends ArtifactObjectsContract {
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.REFUSED);
-    assertThat(store().exists(key("short"))).isFalse();
+    assertThat(isThere(key("short"))).isFalse();
     assertThat(unfinished(folder)).isEmpty();
   }
 

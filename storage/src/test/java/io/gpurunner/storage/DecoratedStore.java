@@ -33,11 +33,6 @@ public abstract class DecoratedStore implements ArtifactStore {
   }
 
   @Override
-  public boolean exists(ObjectKey key) {
-    return real.exists(key);
-  }
-
-  @Override
   public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
     return real.signedUrl(key, now, expiry);
   }

@@ -67,7 +67,7 @@ class LocalArtifactStoreSyncTest {
       return new FilterInputStream(new ByteArrayInputStream(bytes)) {
         @Override
         public void close() {
-          assertThat(store.exists(KEY)).isFalse();
+          assertThat(root.resolve("ai1/model")).doesNotExist();
           new ContentRead().commit();
         }
       };

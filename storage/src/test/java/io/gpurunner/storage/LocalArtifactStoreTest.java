@@ -63,6 +63,11 @@ class LocalArtifactStoreTest extends ArtifactStoreContract {
   }
 
   @Override
+  protected boolean isThere(ObjectKey key) {
+    return find(url(key)) instanceof Lookup.Found;
+  }
+
+  @Override
   byte[] fetch(URI url, long from, long to) throws Exception {
     assertThat(url.toString()).startsWith("https://gpu1.example.org/artifacts/");
     if (!(find(url) instanceof Lookup.Found(Path path))) {
@@ -210,7 +215,6 @@ class LocalArtifactStoreTest extends ArtifactStoreContract {
     Path link = directory.resolve("artifacts").resolve(folder.name()).resolve("link");
     Files.createSymbolicLink(link, Path.of("/etc/shadow"));
 
-    assertThat(store.exists(key("link"))).isFalse();
     assertThat(find(url(key("link")))).isInstanceOf(Lookup.Missing.class);
   }
 

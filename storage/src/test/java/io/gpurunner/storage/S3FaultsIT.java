@@ -84,7 +84,7 @@ class S3FaultsIT {
                 assertThat(failure.kind())
                     .as("%s, of %s", failure.getMessage(), failure.getCause())
                     .isEqualTo(Kind.UNAVAILABLE));
-    assertThat(direct.exists(key)).isFalse();
+    assertThat(TestS3.isThere(direct, key)).isFalse();
   }
 
   @ParameterizedTest
