@@ -306,7 +306,7 @@ final class DirectoryJobVolumes implements JobVolumes {
     try {
       return Math.max(0, Files.getFileStore(jobs).getUsableSpace() - reserveBytes);
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot ask for the free space of " + jobs, failure);
+      throw DiskErrors.explain("cannot ask for the free space of", jobs, failure);
     }
   }
 

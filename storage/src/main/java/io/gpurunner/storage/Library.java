@@ -9,7 +9,6 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
@@ -146,12 +145,9 @@ public final class Library {
 
   private StorageException unreadable(IOException failure) {
     String reason =
-        switch (failure) {
-          case NotDirectoryException _ -> "it is no directory";
-          case AccessDeniedException _ -> "permission denied";
-          case FileSystemException told when told.getReason() != null -> told.getReason();
-          default -> failure.getClass().getSimpleName(); // other messages name the host's path
-        };
+        failure instanceof FileSystemException
+            ? FileFault.reason(failure)
+            : failure.getClass().getSimpleName(); // other messages may name the host's path
     return new StorageException(
         Kind.UNAVAILABLE,
         "the library %s cannot be read: %s; try again later, and tell the administrator where it stays so"

@@ -195,7 +195,7 @@ public final class LocalArtifactStore implements ArtifactStore {
     try {
       return Math.max(0, Files.getFileStore(root).getUsableSpace() - reserveBytes);
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot ask for the free space of " + root, failure);
+      throw DiskErrors.explain("cannot ask for the free space of", root, failure);
     }
   }
 

@@ -2,6 +2,7 @@ package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
 import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
 import java.util.Optional;
 import java.util.Set;
 import javax.net.ssl.SSLException;
@@ -129,6 +130,9 @@ final class S3Errors {
     Throwable root = failure;
     for (int depth = 0; root.getCause() != null && depth < 20; depth++) {
       root = root.getCause();
+    }
+    if (root instanceof FileSystemException file) {
+      return FileFault.words(file);
     }
     String message = root.getMessage();
     String advice =

@@ -279,7 +279,7 @@ final class S3Upload {
           open.get().close();
         }
       } catch (IOException failure) {
-        log.warn("closing what was put at {}: {}", key.path(), failure.toString());
+        log.warn("closing what was put at {}: {}", key.path(), FileFault.words(failure));
       }
       open = Optional.empty();
     }

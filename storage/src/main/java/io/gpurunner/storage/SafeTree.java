@@ -63,7 +63,7 @@ final class SafeTree {
   @SuppressWarnings("StreamResourceLeak") // handed to the caller, who closes it
   static SecureDirectoryStream<Path> open(Path directory) throws IOException {
     if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-      throw new NoSuchFileException(directory.toString(), null, "not a directory");
+      throw new NoSuchFileException(directory.toString(), null, "is not a directory");
     }
     DirectoryStream<Path> stream = Files.newDirectoryStream(directory);
     if (stream instanceof SecureDirectoryStream<Path> secure) {

@@ -24,7 +24,7 @@ public final class Volumes {
       Files.createDirectories(settings.stateDirectory());
       DurableFiles.directory(jobs, DurableFiles.OWNER_ONLY);
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot make the jobs' directory " + jobs, failure);
+      throw DiskErrors.explain("cannot make the jobs' directory", jobs, failure);
     }
     return new DirectoryJobVolumes(
         jobs,

@@ -91,7 +91,7 @@ class LibraryTest {
 
     assertThatThrownBy(() -> new Library("library.datasets", file).first(50))
         .isInstanceOf(StorageException.class)
-        .hasMessageStartingWith("the library library.datasets cannot be read: it is no directory")
+        .hasMessageStartingWith("the library library.datasets cannot be read: is not a directory")
         .hasMessageNotContaining(file.toString())
         .extracting(thrown -> ((StorageException) thrown).kind())
         .isEqualTo(StorageException.Kind.UNAVAILABLE);

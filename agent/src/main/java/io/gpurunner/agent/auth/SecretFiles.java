@@ -1,6 +1,6 @@
 package io.gpurunner.agent.auth;
 
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;

@@ -5,7 +5,7 @@ import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
 import io.gpurunner.agent.config.StoreConfig;
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

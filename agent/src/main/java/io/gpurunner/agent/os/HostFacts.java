@@ -1,5 +1,6 @@
 package io.gpurunner.agent.os;
 
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
@@ -61,7 +62,7 @@ public final class HostFacts {
     try {
       return Files.readString(proc.resolve(file));
     } catch (IOException failure) {
-      throw new UncheckedIOException(failure);
+      throw new UncheckedIOException(FileFault.words(failure), failure);
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.os;
 
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
