@@ -3,8 +3,6 @@ package io.gpurunner.storage;
 import io.gpurunner.storage.StorageException.Kind;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -128,18 +126,15 @@ public final class S3ArtifactStore implements ArtifactStore {
   }
 
   private static String readKey(String option, Path file) {
-    String text;
     try {
-      text = Files.readString(file, StandardCharsets.UTF_8).strip();
+      return KeyFile.word(file)
+          .orElseThrow(
+              () ->
+                  new StorageException(
+                      Kind.REFUSED, "%s: %s %s".formatted(option, file, KeyFile.NO_WORD)));
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot read the file of " + option, failure);
+      throw DiskErrors.explain(option + ": cannot read", file, failure);
     }
-    if (text.isEmpty() || !text.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
-      throw new StorageException(
-          Kind.REFUSED,
-          "%s: %s must hold one line, the key, and holds something else".formatted(option, file));
-    }
-    return text;
   }
 
   @Override
