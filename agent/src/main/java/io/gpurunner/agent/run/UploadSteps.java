@@ -3,6 +3,7 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.os.Backoff;
 import io.gpurunner.agent.run.Recovery.Boot;
 import io.gpurunner.agent.run.Recovery.Phase;
 import io.gpurunner.agent.run.Recovery.Seen;
@@ -14,12 +15,14 @@ import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.PublishedArtifacts;
 import io.gpurunner.storage.StorageException;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 
 /** The steps of a job whose artifacts are being uploaded. Stateless; thread-safe. */
 final class UploadSteps {
   private static final String NOT_WRITTEN = "what the job left could not be written to disk";
+
+  private static final Backoff PAUSES =
+      new Backoff(RunSettings.UPLOAD_PAUSE, RunSettings.UPLOAD_PAUSE_LIMIT);
 
   private final JobSteps.Ports ports;
   private final Clock clock;
@@ -128,7 +131,7 @@ final class UploadSteps {
   private StepOutcome failed(
       JobState.Uploading state, String what, StorageException e, String wayOut) {
     Instant now = clock.instant();
-    Instant next = now.plus(pauseAfter(state.failedUploads()));
+    Instant next = now.plus(PAUSES.after(state.failedUploads() + 1));
     // The wait for its turn may have taken most of the window.
     boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
     if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
@@ -143,16 +146,6 @@ final class UploadSteps {
             next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
                 ? next
                 : state.giveUpAt()));
-  }
-
-  private static Duration pauseAfter(int failedUploads) {
-    Duration pause = RunSettings.UPLOAD_PAUSE;
-    for (int i = 0; i < failedUploads && pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0; i++) {
-      pause = pause.multipliedBy(2);
-    }
-    return pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0
-        ? pause
-        : RunSettings.UPLOAD_PAUSE_LIMIT;
   }
 
   private StepOutcome removeUploaded(Job job, JobState.Uploading state) {
