@@ -28,7 +28,7 @@ public final class Library {
   /** The largest number of entries that are read to name some of them in a message. */
   static final int READ_LIMIT = 10_000;
 
-  /** The words of the system for a name that leads to nothing. */
+  /** The system's words for a name that leads to nothing. */
   private static final Set<String> ABSENT =
       Set.of("Not a directory", "File name too long", "Invalid argument");
 
@@ -150,7 +150,7 @@ public final class Library {
             : failure.getClass().getSimpleName(); // other messages may name the host's path
     return new StorageException(
         Kind.UNAVAILABLE,
-        "the library %s cannot be read: %s; try again later, and tell the administrator where it stays so"
+        "the library %s cannot be read: %s; try again later, and tell the administrator if that lasts"
             .formatted(setting, reason),
         failure);
   }

@@ -154,7 +154,7 @@ public final class S3ArtifactStore implements ArtifactStore {
    */
   @Override
   public void probe() {
-    calls.whereAllowed("list the bucket, so it cannot tell what is in it", () -> list(""));
+    calls.whereAllowed("list the bucket, so the agent cannot see what is in it", () -> list(""));
     if (!mayAbort.get()) {
       putEmpty(PROBE_KEY);
       return;
@@ -232,7 +232,7 @@ public final class S3ArtifactStore implements ArtifactStore {
     }
     throw new StorageException(
         Kind.UNAVAILABLE,
-        "%s: %s holds more than %d objects; those that were there are removed, try again"
+        "%s: %s holds more than %d objects; so many were removed, try again to remove the rest"
             .formatted(description, prefix, MAX_PAGES * PAGE));
   }
 
@@ -249,14 +249,15 @@ public final class S3ArtifactStore implements ArtifactStore {
       return;
     }
     if (isThere(manifest)
-        && !calls.whereAllowed("delete a manifest, so it is emptied", () -> delete(manifest))) {
+        && !calls.whereAllowed(
+            "delete a manifest, so it is overwritten by an empty one", () -> delete(manifest))) {
       putEmpty(manifest);
     }
   }
 
   /**
-   * Returns whether an object is there, by HEAD. Without the right to list, S3 answers 403 for an
-   * absent object. Without both rights nothing can be known.
+   * Returns whether an object is there, by HEAD. If the key may not list the bucket, S3 answers 403
+   * for an absent object. If it may not read objects either, nothing can be known.
    */
   private boolean isThere(String key) {
     try {

@@ -134,7 +134,7 @@ final class SafeTree {
       for (Path entry : directory) {
         Path name = entry.getFileName();
         entries++;
-        // Not the name's own text, which it would keep.
+        // This text is of another Path: a Path keeps its text, and the names are kept.
         nameBytes +=
             parentBytes + entry.getFileName().toString().getBytes(StandardCharsets.UTF_8).length;
         if (entries > bounds.entries()) {

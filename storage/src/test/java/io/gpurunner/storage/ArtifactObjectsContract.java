@@ -9,23 +9,20 @@ import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/**
- * What every artifact store does with its objects; run on each of them, those in memory included.
- */
+/** The contract of every artifact store's objects. Each store passes it, the simulated one too. */
 public abstract class ArtifactObjectsContract {
-  /** Some content. */
   protected static final byte[] HELLO = "hello".getBytes(StandardCharsets.UTF_8);
 
-  /** One of this test's own. */
+  /** A folder that no other test uses. */
   protected final JobFolder folder = new JobFolder("ai" + UUID.randomUUID());
 
-  /** The store under test; the same for the whole test. */
+  /** Returns the store under test, the same one throughout a test. */
   protected abstract ArtifactStore store();
 
-  /** Returns whether somebody with the right to fetch an object would find it. */
+  /** Returns whether a client that may fetch the object would find it. */
   protected abstract boolean isThere(ObjectKey key) throws Exception;
 
-  /** The first bytes of an object, as whoever may fetch it gets them; fails without one. */
+  /** Returns an object's first bytes, as a client gets them. Fails if there is no object. */
   protected abstract byte[] fetch(ObjectKey key, int length) throws Exception;
 
   @AfterEach

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** On a disk that gets full; needs root to mount it. */
+/** The local store on a disk that gets full. Needs root to mount the disk. */
 class LocalArtifactStoreIT {
   private static final int MB = 1 << 20;
   private static final long RESERVE = 8L * MB;
@@ -53,7 +53,7 @@ class LocalArtifactStoreIT {
     }
   }
 
-  /** While it is read, others fill the disk. */
+  /** Content at whose reading somebody else writes to the disk. */
   private ArtifactContent whileOthersWrite(int bytes, int othersBytes) {
     return new ArtifactContent() {
       @Override
@@ -95,7 +95,7 @@ class LocalArtifactStoreIT {
 
   @Test
   void saysThatTheDiskIsFullWhenItIs() throws Exception {
-    // Within one look's stretch.
+    // The content is so short that the free space is looked at only before it.
     assertFull(store(0), whileOthersWrite(4 * MB, 46 * MB), 4 * MB + " bytes");
   }
 }

@@ -115,9 +115,7 @@ class LocalArtifactStoreTest extends ArtifactStoreContract {
     assertThatThrownBy(() -> open(new byte[31])).hasMessageContaining("32");
   }
 
-  /**
-   * A signature by this store's key, worked out apart from it, also of what it would never sign.
-   */
+  /** Signs with the store's key, independently of the store, also what it would never sign. */
   private static String signature(String folderName, String file, String expires)
       throws GeneralSecurityException {
     Mac mac = Mac.getInstance("HmacSHA256");

@@ -158,7 +158,7 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     }
   }
 
-  /** Some stores keep the encoding of the transfer with the object and give it to every client. */
+  /** Some stores keep the encoding of the transfer with the object, and send it to every client. */
   @Test
   void keepsNoEncodingOfTheTransfer() throws Exception {
     try (S3Client client = client()) {
@@ -228,7 +228,7 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     assertThat(object(client, bucket, "data.zip")).hasSizeGreaterThan(20 << 20);
     assertThat(new String(object(client, bucket, Manifest.FILE), UTF_8)).contains("data.zip");
 
-    // From here on the old manifest would stand for what is not its own.
+    // From here on, the old manifest would describe objects of another upload.
     Files.delete(model.resolve("b"));
     Cancellation onceTheOldIsGone = () -> object(client, bucket, Manifest.FILE).length == 0;
     assertThatThrownBy(() -> publisher.publish(folder, model, PLENTY, onceTheOldIsGone))
@@ -323,7 +323,7 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
 
   @Test
   void givesUpOnAStoreThatNeverAnswers() throws Exception {
-    // It accepts connections into its queue and reads nothing.
+    // The socket takes connections into its queue, and nobody reads from them.
     try (ServerSocket silent = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
       URI endpoint = URI.create("http://127.0.0.1:" + silent.getLocalPort());
       try (S3ArtifactStore store =

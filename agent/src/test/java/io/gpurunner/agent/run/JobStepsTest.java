@@ -428,7 +428,7 @@ class JobStepsTest {
             failed -> {
               assertThat(failed.reason())
                   .startsWith("what the job left could not be written to disk: ")
-                  .contains("is not on this machine (any more)")
+                  .contains("is not on this machine any more")
                   .doesNotContain("retry-upload");
               assertThat(failed.uploadable()).isFalse();
             });
