@@ -146,6 +146,7 @@ final class LimitsTest {
               "Retention.RECORD_KEPT_FOR",
               "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
           entry("jobs.retention", "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
+          entry("KeyFile.MAX_BYTES", "KeyFileTest.aFileLongerThanAKeyIsRefused"),
           entry("VolumeSettings.DEFAULT_RESERVE_BYTES", "JobVolumesContract.keepsTheReserveFree"));
 
   /** Limits that no test goes beyond, and the reason. */

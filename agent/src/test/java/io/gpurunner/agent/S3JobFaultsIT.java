@@ -7,6 +7,7 @@ import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.S3ArtifactStore;
 import io.gpurunner.storage.S3Settings;
+import io.gpurunner.storage.TestS3;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -181,14 +182,14 @@ class S3JobFaultsIT {
     assertThat(agent.status(job).getString("status")).isEqualTo("working");
     assertThat(agent.detail(job).getString("state")).isEqualTo("UPLOADING");
     assertThat(callbacks.about(job)).isEmpty();
-    assertThat(direct.exists(key(job, "manifest.json"))).isFalse();
-    assertThat(direct.exists(key(job, "ds_model.bin"))).isFalse();
+    assertThat(TestS3.isThere(direct, key(job, "manifest.json"))).isFalse();
+    assertThat(TestS3.isThere(direct, key(job, "ds_model.bin"))).isFalse();
   }
 
   private void assertPublished(String job) throws IOException {
     JsonObject ended = agent.awaitEnd(job, SOON);
     assertThat(ended.getString("status")).as(agent.detail(job).encode()).isEqualTo("success");
-    assertThat(direct.exists(key(job, "manifest.json"))).isTrue();
+    assertThat(TestS3.isThere(direct, key(job, "manifest.json"))).isTrue();
     s3.mend();
     s3.endOpen();
     byte[] left = Files.readAllBytes(agent.jobDirectory(job).resolve("model/ds_model.bin"));

@@ -5,9 +5,9 @@ import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
 import io.gpurunner.agent.config.StoreConfig;
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
+import io.gpurunner.storage.KeyFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,8 +19,6 @@ import java.util.Optional;
  * user that runs the command. Creates and changes nothing. Not thread-safe: one check.
  */
 final class ServeFiles {
-  private static final int MAX_KEY_FILE_BYTES = 4096;
-
   private final List<String> faults = new ArrayList<>();
 
   private ServeFiles() {}
@@ -87,20 +85,14 @@ final class ServeFiles {
 
   /** Reads a key file as the store reads it. */
   private void key(String key, Path file) {
-    byte[] content;
-    try (var in = Files.newInputStream(file)) {
-      content = in.readNBytes(MAX_KEY_FILE_BYTES + 1);
+    try {
+      if (KeyFile.word(file).isEmpty()) {
+        faults.add("%s: %s %s".formatted(key, file, KeyFile.NO_WORD));
+      }
     } catch (IOException unreadable) {
       faults.add(
           "%s: %s cannot be read as %s: %s"
               .formatted(key, file, user(), FileFault.words(unreadable, file)));
-      return;
-    }
-    String text = new String(content, StandardCharsets.UTF_8).strip();
-    boolean oneWord = !text.isEmpty() && text.chars().allMatch(c -> c > ' ' && c < 0x7f);
-    if (!oneWord || content.length > MAX_KEY_FILE_BYTES) {
-      faults.add(
-          "%s: %s must hold one line, the key, and holds something else".formatted(key, file));
     }
   }
 

@@ -31,7 +31,7 @@ final class SideEffects {
       Map.of(
           Jobs.class, Set.of("createdBefore", "status", "list", "detail"),
           ArtifactStore.class,
-              Set.of("description", "place", "probe", "exists", "signedUrl", "close"),
+              Set.of("description", "place", "probe", "signedUrl", "close"),
           JobVolumes.class,
               Set.of(
                   "paths",

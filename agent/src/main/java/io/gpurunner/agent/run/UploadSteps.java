@@ -3,6 +3,7 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.os.Backoff;
 import io.gpurunner.agent.run.NextStep.Boot;
 import io.gpurunner.agent.run.NextStep.Phase;
 import io.gpurunner.agent.run.NextStep.Seen;
@@ -14,12 +15,14 @@ import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.PublishedArtifacts;
 import io.gpurunner.storage.StorageException;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 
 /** The steps of a job whose artifacts are being uploaded. Stateless; thread-safe. */
 final class UploadSteps {
   private static final String NOT_WRITTEN = "the job's files could not be written to disk";
+
+  private static final Backoff PAUSES =
+      new Backoff(RunSettings.UPLOAD_PAUSE, RunSettings.UPLOAD_PAUSE_LIMIT);
 
   private final StepPorts ports;
   private final Clock clock;
@@ -129,7 +132,7 @@ final class UploadSteps {
   private StepOutcome failed(
       JobState.Uploading state, String what, StorageException e, String wayOut) {
     Instant now = clock.instant();
-    Instant next = now.plus(pauseAfter(state.failedUploads()));
+    Instant next = now.plus(PAUSES.after(state.failedUploads() + 1));
     // Waiting for its turn may have taken most of the retry time.
     boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
     if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
@@ -144,16 +147,6 @@ final class UploadSteps {
             next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
                 ? next
                 : state.giveUpAt()));
-  }
-
-  private static Duration pauseAfter(int failedUploads) {
-    Duration pause = RunSettings.UPLOAD_PAUSE;
-    for (int i = 0; i < failedUploads && pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0; i++) {
-      pause = pause.multipliedBy(2);
-    }
-    return pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0
-        ? pause
-        : RunSettings.UPLOAD_PAUSE_LIMIT;
   }
 
   private StepOutcome removeUploaded(Job job, JobState.Uploading state) {

@@ -31,6 +31,9 @@ public final class VolumeWatch {
   private final Set<JobId> measuring = ConcurrentHashMap.newKeySet();
   private final Set<JobId> watched = ConcurrentHashMap.newKeySet();
 
+  /** The jobs whose last measurement failed, which the log says once. */
+  private final Set<JobId> unmeasured = ConcurrentHashMap.newKeySet();
+
   private record Measured(Instant at, Optional<Overrun> overrun) {}
 
   /**
@@ -67,22 +70,35 @@ public final class VolumeWatch {
       Optional<Overrun> overrun = measure(job);
       newest.put(job.id(), new Measured(clock.instant(), overrun));
       if (!watched.contains(job.id())) {
-        newest.remove(job.id());
+        forget(job.id());
       }
     } finally {
       measuring.remove(job.id());
     }
   }
 
-  /** Measures now. A volume that cannot be measured does not count as too large. */
+  /**
+   * Measures now. A volume that cannot be measured counts as not too large. The log gets one line
+   * for it, however often it is measured, and another one when the volume can be measured again.
+   */
   Optional<Overrun> measure(Job job) {
     try {
-      return volumes.overrun(
-          job.folder(),
-          RequestedVolumes.checkpointBytes(job.request()),
-          RequestedVolumes.modelBytes(job.request()));
+      Optional<Overrun> overrun =
+          volumes.overrun(
+              job.folder(),
+              RequestedVolumes.checkpointBytes(job.request()),
+              RequestedVolumes.modelBytes(job.request()));
+      if (unmeasured.remove(job.id())) {
+        log.info("{} the volumes can be measured again", job.id());
+      }
+      return overrun;
     } catch (StorageException e) {
-      log.warn("{} the volumes could not be measured: {}", job.id(), e.getMessage());
+      if (unmeasured.add(job.id())) {
+        log.warn(
+            "{} the volumes cannot be measured, so it is not known whether they are too large: {}",
+            job.id(),
+            e.getMessage());
+      }
       return Optional.empty();
     }
   }
@@ -91,5 +107,6 @@ public final class VolumeWatch {
   void forget(JobId id) {
     watched.remove(id);
     newest.remove(id);
+    unmeasured.remove(id);
   }
 }

@@ -1,7 +1,7 @@
 package io.gpurunner.agent.state;
 
 import io.gpurunner.agent.auth.PrivateFiles;
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;

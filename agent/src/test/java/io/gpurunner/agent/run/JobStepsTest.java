@@ -19,7 +19,6 @@ import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
-import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.StorageException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -73,7 +72,7 @@ class JobStepsTest {
     assertThat(job.state())
         .isInstanceOfSatisfying(
             JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isTrue();
+    assertThat(run.stored(job, "manifest.json")).exists();
     assertThat(run.containers.list()).isEmpty();
     assertThat(run.ledger.leases()).isEmpty();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
@@ -115,7 +114,7 @@ class JobStepsTest {
             JobState.Failed.class,
             failed ->
                 assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
+    assertThat(run.stored(job, "manifest.json")).doesNotExist();
     assertThat(run.volumes.paths(job.folder()).model().resolve("half.bin")).exists();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
@@ -249,7 +248,7 @@ class JobStepsTest {
     run.ledger.requestDeletion(id, "ann");
     Job job = run.settle(id);
     assertThat(job.state()).isInstanceOf(JobState.Deleted.class);
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "ds_model.bin"))).isFalse();
+    assertThat(run.stored(job, "ds_model.bin")).doesNotExist();
   }
 
   @Test
@@ -269,7 +268,7 @@ class JobStepsTest {
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
-    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isFalse();
+    assertThat(run.stored(run.job(id), "manifest.json")).doesNotExist();
 
     run.store.heal();
     Instant now = run.clock.instant();
@@ -277,7 +276,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
-    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isTrue();
+    assertThat(run.stored(run.job(id), "manifest.json")).exists();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
@@ -412,7 +411,7 @@ class JobStepsTest {
               assertThat(failed.reason()).contains("may not be whole");
               assertThat(failed.uploadable()).isFalse();
             });
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
+    assertThat(run.stored(job, "manifest.json")).doesNotExist();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
@@ -429,7 +428,7 @@ class JobStepsTest {
             failed -> {
               assertThat(failed.reason())
                   .startsWith("the job's files could not be written to disk: ")
-                  .contains("is not on this machine (any more)")
+                  .contains("is not on this machine any more")
                   .doesNotContain("retry-upload");
               assertThat(failed.uploadable()).isFalse();
             });

@@ -262,6 +262,11 @@ final class RunHarness implements AutoCloseable {
     }
   }
 
+  /** Returns the file in which the store keeps an object. */
+  Path stored(Job job, String file) {
+    return directory.resolve("artifacts").resolve(job.folder().name()).resolve(file);
+  }
+
   @Override
   public void close() {
     ledger.close();

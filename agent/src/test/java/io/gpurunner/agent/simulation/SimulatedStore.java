@@ -99,13 +99,6 @@ final class SimulatedStore implements ArtifactStore {
   }
 
   @Override
-  public boolean exists(ObjectKey key) {
-    port.between("look for " + key.file());
-    failMaybe(key.folder(), "look for " + key.file());
-    return simulation.objects.getOrDefault(key.folder().name(), Map.of()).containsKey(key.file());
-  }
-
-  @Override
   public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
     return URI.create("http://store/" + key.path() + "?until=" + now.plus(expiry).toEpochMilli());
   }

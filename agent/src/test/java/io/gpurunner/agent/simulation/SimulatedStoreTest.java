@@ -42,6 +42,11 @@ final class SimulatedStoreTest extends ArtifactObjectsContract {
   }
 
   @Override
+  protected boolean isThere(ObjectKey key) {
+    return simulation.objects.getOrDefault(key.folder().name(), Map.of()).containsKey(key.file());
+  }
+
+  @Override
   protected byte[] fetch(ObjectKey key, int length) {
     String object =
         simulation.objects.getOrDefault(key.folder().name(), Map.of()).getOrDefault(key.file(), "");
