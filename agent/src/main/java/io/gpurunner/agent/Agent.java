@@ -8,10 +8,10 @@ import io.gpurunner.agent.callback.HttpCallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
-import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.os.HostFacts;
@@ -125,8 +125,8 @@ public final class Agent implements AutoCloseable {
     JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
     GpuInventory gpus =
         keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), clock));
-    DockerEngine docker = keep("docker", DockerEngine.open(settings.docker(), clock::ofWall));
-    ContainerRuntime containers = faults.around(ContainerRuntime.class, docker.containers());
+    ContainerEngine engine = keep("container engine", settings.openEngine(clock::ofWall));
+    ContainerRuntime containers = faults.around(ContainerRuntime.class, engine.containers());
     FileWork files = keep("file work", new FileWork());
     JobVolumes volumes =
         faults.around(JobVolumes.class, files.around(keep("volumes", settings.openVolumes())));
@@ -156,9 +156,11 @@ public final class Agent implements AutoCloseable {
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
     Readiness readiness =
-        keep("readiness", new Readiness(docker.probe(), store, gpus, volumes, ledger));
+        keep(
+            "readiness",
+            new Readiness(engine.name(), engine.probe(), store, gpus, volumes, ledger));
     Dispatcher dispatcher =
-        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, settings.isStoreLocal()));
+        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, store.place()));
     Retention retention =
         keep(
             "retention",
@@ -178,8 +180,8 @@ public final class Agent implements AutoCloseable {
             new StepPorts(
                 ledger,
                 containers,
-                faults.around(Images.class, docker.images()),
-                faults.around(ContainerOutput.class, new SavedOnThreads(docker.output(), files)),
+                faults.around(Images.class, engine.images()),
+                faults.around(ContainerOutput.class, new SavedOnThreads(engine.output(), files)),
                 specs,
                 volumes,
                 watch,
@@ -190,7 +192,7 @@ public final class Agent implements AutoCloseable {
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
     Orphans orphans = keep("orphans", new Orphans(ledger, containers, clock));
-    keep("engine events", docker.events());
+    keep("engine events", engine.events());
 
     Jobs desk =
         new JobDesk(
@@ -213,7 +215,7 @@ public final class Agent implements AutoCloseable {
                 callbackPolicy,
                 config.jobs().maxVolumeMegabytes(),
                 volumes,
-                settings.isStoreLocal()),
+                store.place()),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             new LocalDownloads(localStore, clock.wall()));
@@ -224,7 +226,7 @@ public final class Agent implements AutoCloseable {
     await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
     keep("api", () -> await("stop the API", api.stop()));
     runner.start();
-    docker.events().listen(name -> runner.wake(name.job()));
+    engine.events().listen(name -> runner.wake(name.job()));
     dispatcher.start();
     outbox.start();
     retention.start();

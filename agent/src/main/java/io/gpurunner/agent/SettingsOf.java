@@ -3,8 +3,9 @@ package io.gpurunner.agent;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.GpuConfig;
 import io.gpurunner.agent.config.StoreConfig;
+import io.gpurunner.agent.container.ContainerEngine;
+import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.container.docker.DockerSettings;
-import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.agent.state.InstanceId;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
@@ -16,7 +17,9 @@ import io.gpurunner.storage.S3ArtifactStore;
 import io.gpurunner.storage.S3Settings;
 import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
+import java.time.Instant;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /** Translates the configuration to the settings of each module. */
 final class SettingsOf {
@@ -28,37 +31,23 @@ final class SettingsOf {
 
   GpuSettings gpus() {
     GpuConfig gpu = config.gpu();
-    GpuSettings.Provider provider =
-        switch (gpu.provider()) {
-          case AUTO -> GpuSettings.Provider.AUTO;
-          case NVML -> GpuSettings.Provider.NVML;
-          case SIMULATED -> GpuSettings.Provider.SIMULATED;
-          case NONE -> GpuSettings.Provider.NONE;
-        };
-    return new GpuSettings(provider, gpu.nvmlLibrary(), gpu.simulated());
+    return new GpuSettings(gpu.provider(), gpu.nvmlLibrary(), gpu.simulated());
   }
 
-  DockerSettings docker() {
-    GpuAccessMode access =
-        switch (config.docker().gpuAccess()) {
-          case AUTO -> GpuAccessMode.AUTO;
-          case RUNTIME -> GpuAccessMode.RUNTIME;
-          case CDI -> GpuAccessMode.CDI;
-          case NONE -> GpuAccessMode.NONE;
-        };
-    return new DockerSettings(
-        config.docker().host(), access, InstanceId.loadOrCreate(config.stateDir()));
+  /**
+   * Prepares the connection to the container engine. Nothing is sent.
+   *
+   * @param agentTime converts a time of the engine, which uses the wall clock, to the agent's time
+   */
+  ContainerEngine openEngine(UnaryOperator<Instant> agentTime) {
+    String instance = InstanceId.loadOrCreate(config.stateDir());
+    return DockerEngine.open(
+        new DockerSettings(config.docker().host(), config.docker().gpuAccess(), instance),
+        agentTime);
   }
 
   JobVolumes openVolumes() {
-    VolumeSettings.Enforcement enforcement =
-        switch (config.volumes().enforcement()) {
-          case AUTO -> VolumeSettings.Enforcement.AUTO;
-          case PROJECT_QUOTA -> VolumeSettings.Enforcement.PROJECT_QUOTA;
-          case IMAGE -> VolumeSettings.Enforcement.IMAGE;
-          case WATCH -> VolumeSettings.Enforcement.WATCH;
-        };
-    return Volumes.open(new VolumeSettings(config.stateDir(), enforcement));
+    return Volumes.open(new VolumeSettings(config.stateDir(), config.volumes().enforcement()));
   }
 
   /**
@@ -67,10 +56,6 @@ final class SettingsOf {
   LocalArtifactStore localStore(byte[] signingKey) {
     return new LocalArtifactStore(
         config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);
-  }
-
-  boolean isStoreLocal() {
-    return config.store().type() == StoreConfig.Type.LOCAL;
   }
 
   /** Opens the store that jobs are published to. */
@@ -90,11 +75,6 @@ final class SettingsOf {
 
   private S3Settings s3(String bucket) {
     StoreConfig.S3Config s3 = config.store().s3();
-    S3Settings.Checksums checksums =
-        switch (s3.checksums()) {
-          case WHEN_REQUIRED -> S3Settings.Checksums.WHEN_REQUIRED;
-          case WHEN_SUPPORTED -> S3Settings.Checksums.WHEN_SUPPORTED;
-        };
     return new S3Settings(
         s3.endpoint(),
         s3.region(),
@@ -102,7 +82,7 @@ final class SettingsOf {
         s3.pathStyle(),
         s3.accessKeyFile().orElseThrow(),
         s3.secretKeyFile().orElseThrow(),
-        checksums);
+        s3.checksums());
   }
 
   ApiSettings api(JwtSecret secret) {

@@ -8,6 +8,17 @@ import java.util.Optional;
  * found even if another store is configured later.
  */
 public sealed interface ArtifactPlace {
+  /**
+   * Returns whether artifacts at this place use the disk of this machine that jobs' directories are
+   * on.
+   */
+  default boolean isOnThisMachine() {
+    return switch (this) {
+      case Local _ -> true;
+      case Bucket _ -> false;
+    };
+  }
+
   /** The directory of the local store of the agent that recorded it. */
   record Local() implements ArtifactPlace {}
 

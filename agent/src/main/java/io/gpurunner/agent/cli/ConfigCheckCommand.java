@@ -1,7 +1,6 @@
 package io.gpurunner.agent.cli;
 
-import io.gpurunner.agent.config.AgentConfig;
-import io.gpurunner.agent.config.EffectiveConfig;
+import io.gpurunner.agent.config.ConfigFile;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.util.concurrent.Callable;
@@ -28,15 +27,15 @@ final class ConfigCheckCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    AgentConfig effective = config.load();
-    ServeFiles.require(effective);
+    ConfigFile.Effective effective = config.read();
+    ServeFiles.require(effective.config());
     String source =
         Files.exists(config.file())
             ? config.file() + " is valid; in effect:"
             : "there is no " + config.file() + "; the defaults are in effect:";
     PrintWriter out = spec.commandLine().getOut();
     out.println("# " + source);
-    out.print(EffectiveConfig.render(effective));
+    out.print(effective.text());
     return CommandLineInterface.DONE;
   }
 }

@@ -15,10 +15,14 @@ final class ConfigOption {
   private Optional<Path> file = Optional.empty();
 
   AgentConfig load() {
-    return ConfigFile.loadOrDefaults(file);
+    return read().config();
   }
 
-  /** Returns the file that {@link #load} reads. */
+  ConfigFile.Effective read() {
+    return ConfigFile.readOrDefaults(file);
+  }
+
+  /** Returns the file that {@link #read} reads. */
   Path file() {
     return file.orElse(ConfigFile.DEFAULT_PATH);
   }

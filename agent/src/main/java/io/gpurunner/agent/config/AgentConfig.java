@@ -3,10 +3,14 @@ package io.gpurunner.agent.config;
 import java.nio.file.Path;
 
 /**
- * Everything that an administrator can set, complete and checked, with every default filled in.
- * Made by {@link ConfigFile}; immutable.
+ * The complete, checked configuration, with every default filled in. {@link ConfigFile} creates it;
+ * immutable.
  *
- * @param stateDir where the agent keeps everything that it must not lose; absolute
+ * <p>Each record of this package has a component for each of its keys, and its method {@code read}
+ * names the key, its default and its form. Reading the file and {@code gpurunner config check} both
+ * follow from that method.
+ *
+ * @param stateDir the directory of everything that the agent must not lose; absolute
  */
 public record AgentConfig(
     Path stateDir,
@@ -20,18 +24,39 @@ public record AgentConfig(
     StoreConfig store,
     CallbacksConfig callbacks) {
 
+  /** Reads the whole file. */
+  static AgentConfig read(Section root) {
+    Path stateDir =
+        root.value("state-dir", Path.of("/var/lib/gpurunner"), ValueForms.ABSOLUTE_PATH);
+    return new AgentConfig(
+        stateDir,
+        root.section("http", HttpConfig::read),
+        root.section("auth", auth -> AuthConfig.read(auth, stateDir)),
+        root.section("gpu", GpuConfig::read),
+        root.section("docker", DockerConfig::read),
+        root.section("jobs", JobsConfig::read),
+        root.section("volumes", VolumesConfig::read),
+        root.section("library", LibraryConfig::read),
+        root.section("store", StoreConfig::read),
+        root.section("callbacks", CallbacksConfig::read));
+  }
+
   /** Returns the configuration of an empty file. */
   public static AgentConfig defaults() {
     return ConfigFile.parse("defaults", "");
   }
 
-  /** Returns the path of the ledger's database, without the suffix of its file. */
+  /** Returns the ledger's directory. */
   public Path ledger() {
     return stateDir.resolve("ledger");
   }
 
   /** Returns the directory of the secrets that the file does not name. */
   public Path secretsDirectory() {
+    return secretsDirectory(stateDir);
+  }
+
+  static Path secretsDirectory(Path stateDir) {
     return stateDir.resolve("secrets");
   }
 

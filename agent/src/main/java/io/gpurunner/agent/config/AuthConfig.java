@@ -3,8 +3,16 @@ package io.gpurunner.agent.config;
 import java.nio.file.Path;
 
 /**
- * How tokens are signed.
+ * The signing of tokens.
  *
- * @param secretFile the HS512 secret, made at first start where absent
+ * @param secretFile the file of the HS512 secret; the first start creates it if it is absent
  */
-public record AuthConfig(Path secretFile) {}
+public record AuthConfig(Path secretFile) {
+  static AuthConfig read(Section section, Path stateDir) {
+    return new AuthConfig(
+        section.value(
+            "secret-file",
+            AgentConfig.secretsDirectory(stateDir).resolve("jwt.key"),
+            ValueForms.ABSOLUTE_PATH));
+  }
+}

@@ -17,4 +17,14 @@ public record CallbacksConfig(
     allow = List.copyOf(allow);
     deny = List.copyOf(deny);
   }
+
+  static CallbacksConfig read(Section section) {
+    return new CallbacksConfig(
+        section.value(
+            "retry-for",
+            Duration.ofDays(3),
+            ValueForms.duration(Duration.ZERO, Duration.ofDays(30))),
+        section.list("allow", ValueForms.ADDRESS_PATTERN),
+        section.list("deny", ValueForms.ADDRESS_PATTERN));
+  }
 }

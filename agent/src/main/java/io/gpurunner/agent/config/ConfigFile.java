@@ -37,13 +37,25 @@ public final class ConfigFile {
   private ConfigFile() {}
 
   /**
+   * A configuration, and its text.
+   *
+   * @param text every key with the value in effect, as YAML that reads back to the same
+   *     configuration; it holds no secret, because secrets are files and only their paths are in it
+   */
+  public record Effective(AgentConfig config, String text) {}
+
+  /**
    * Reads a file that must exist.
    *
    * @throws ConfigException with every error of the file, or why it could not be read
    */
   public static AgentConfig load(Path file) {
+    return read(file).config();
+  }
+
+  private static Effective read(Path file) {
     try {
-      return parse(file.toString(), text(file));
+      return read(file.toString(), text(file));
     } catch (NoSuchFileException absent) {
       throw unreadable(file, "no such file; create it (an empty file is valid) or name another");
     } catch (CharacterCodingException notUtf8) {
@@ -59,24 +71,28 @@ public final class ConfigFile {
    *
    * @throws ConfigException as {@link #load}
    */
-  public static AgentConfig loadOrDefaults(Optional<Path> named) {
-    return loadOrDefaults(named, DEFAULT_PATH);
+  public static Effective readOrDefaults(Optional<Path> named) {
+    return readOrDefaults(named, DEFAULT_PATH);
   }
 
-  static AgentConfig loadOrDefaults(Optional<Path> named, Path defaultPath) {
+  static Effective readOrDefaults(Optional<Path> named, Path defaultPath) {
     Path file = named.orElse(defaultPath);
-    return named.isEmpty() && Files.notExists(file) ? AgentConfig.defaults() : load(file);
+    return named.isEmpty() && Files.notExists(file) ? read("defaults", "") : read(file);
   }
 
   /**
    * @param name how messages call the source
    */
   static AgentConfig parse(String name, String yaml) {
+    return read(name, yaml).config();
+  }
+
+  static Effective read(String name, String yaml) {
     Findings findings = new Findings(name);
-    Section root = new Section("", root(name, yaml), findings);
-    AgentConfig config = ConfigReader.read(root);
+    StringBuilder text = new StringBuilder();
+    AgentConfig config = Section.readFile(root(name, yaml), findings, text, AgentConfig::read);
     findings.throwIfAny();
-    return config;
+    return new Effective(config, text.toString());
   }
 
   private static Optional<MappingNode> root(String name, String yaml) {

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.config;
 
+import io.gpurunner.agent.container.docker.GpuAccessMode;
 import java.net.URI;
 
 /**
@@ -7,15 +8,10 @@ import java.net.URI;
  *
  * @param host {@code unix:///path} or {@code tcp://host:port}
  */
-public record DockerConfig(URI host, GpuAccess gpuAccess) {
-  /** How a container gets GPUs. */
-  public enum GpuAccess {
-    /** The way is found out from the engine. */
-    AUTO,
-    /** The NVIDIA container runtime's device request. */
-    RUNTIME,
-    /** The Container Device Interface. */
-    CDI,
-    NONE
+public record DockerConfig(URI host, GpuAccessMode gpuAccess) {
+  static DockerConfig read(Section section) {
+    return new DockerConfig(
+        section.value("host", URI.create("unix:///var/run/docker.sock"), ValueForms.DOCKER_HOST),
+        section.value("gpu-access", GpuAccessMode.AUTO, ValueForms.word(GpuAccessMode.class)));
   }
 }

@@ -9,4 +9,17 @@ import java.time.Duration;
  * @param maxVolumeMegabytes the largest volume that a job may ask for, in MB of 10^6 bytes
  * @param retention how long a finished job's directories are kept
  */
-public record JobsConfig(Duration gracePeriod, long maxVolumeMegabytes, Duration retention) {}
+public record JobsConfig(Duration gracePeriod, long maxVolumeMegabytes, Duration retention) {
+  static JobsConfig read(Section section) {
+    return new JobsConfig(
+        section.value(
+            "grace-period",
+            Duration.ofSeconds(30),
+            ValueForms.duration(Duration.ZERO, Duration.ofDays(1))),
+        section.value("max-volume", 1_000_000L, ValueForms.MEGABYTES),
+        section.value(
+            "retention",
+            Duration.ofDays(30),
+            ValueForms.duration(Duration.ofSeconds(1), Duration.ofDays(36_500))));
+  }
+}

@@ -1,5 +1,7 @@
 package io.gpurunner.agent.config;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -8,7 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -18,10 +21,12 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
 
 /**
- * A mapping of the file while it is read. Each key is asked for once, and a key that nobody asks
- * for is unknown. A bad value is reported and replaced by its default, so that one reading finds
- * every error. Aliases need no limit of their own: the schema is fixed, and each alias is read only
- * as often as the schema asks for it.
+ * A mapping of the file while it is read. Each key is read once, and a key that is never read is
+ * unknown. A bad value is reported and replaced by its default, so that one reading finds every
+ * error. Each key that is read is also written to a text, with the value in effect.
+ *
+ * <p>Aliases need no limit of their own: the schema is fixed, and each alias is read only as often
+ * as the schema reads it.
  */
 final class Section {
   private static final int MAX_LIST_LENGTH = 1024;
@@ -29,18 +34,37 @@ final class Section {
 
   private final String prefix;
   private final Findings findings;
+  private final StringBuilder inEffect;
   private final Map<String, NodeTuple> unread = new LinkedHashMap<>();
   private final Map<String, Mark> marks = new LinkedHashMap<>();
   private final List<String> known = new ArrayList<>();
   private final Set<String> bad = new HashSet<>();
 
   /**
-   * @param prefix the dotted key of this section with a dot at its end; empty for the whole file
-   * @param node absent where the file does not mention the section
+   * Reads the whole file, and reports its unknown keys.
+   *
+   * @param node empty if the file holds no key
+   * @param findings collects what is wrong with the file
+   * @param inEffect gets a line for each key of the schema, with the value in effect
+   * @param reader reads every key of the file
    */
-  Section(String prefix, Optional<MappingNode> node, Findings findings) {
+  static <T> T readFile(
+      Optional<MappingNode> node,
+      Findings findings,
+      StringBuilder inEffect,
+      Function<Section, T> reader) {
+    return new Section("", node, findings, inEffect).readAll(reader);
+  }
+
+  /**
+   * @param prefix the dotted key of this section with a dot at its end; empty for the whole file
+   * @param node empty if the file does not mention the section
+   */
+  private Section(
+      String prefix, Optional<MappingNode> node, Findings findings, StringBuilder inEffect) {
     this.prefix = prefix;
     this.findings = findings;
+    this.inEffect = inEffect;
     node.ifPresent(mapping -> mapping.getValue().forEach(this::remember));
   }
 
@@ -62,19 +86,40 @@ final class Section {
   }
 
   <T> T value(String key, T fallback, ValueForm<T> form) {
-    return optional(key, form).orElse(fallback);
+    T value = given(key, form).orElse(fallback);
+    write(key, form.writer().apply(value));
+    return value;
   }
 
-  /** Reads a key whose default follows from other keys. */
-  <T> T value(String key, Supplier<T> fallback, ValueForm<T> form) {
-    return optional(key, form).orElseGet(fallback);
-  }
-
+  /** Reads a key that has no default. */
   <T> Optional<T> optional(String key, ValueForm<T> form) {
+    Optional<T> value = given(key, form);
+    write(key, value.map(form.writer()).orElse(""));
+    return value;
+  }
+
+  private <T> Optional<T> given(String key, ValueForm<T> form) {
     return take(key).flatMap(node -> read(key, node, form));
   }
 
+  /**
+   * Reads the path of a file that must exist. A file that cannot be looked at (no permission)
+   * passes here, and its reader reports it.
+   */
+  Optional<Path> existingFile(String key) {
+    Optional<Path> file = optional(key, ValueForms.ABSOLUTE_PATH);
+    file.filter(Files::notExists).ifPresent(absent -> error(key, "no such file: " + absent));
+    return file;
+  }
+
+  /** Reads a list, which is empty by default. */
   <T> List<T> list(String key, ValueForm<T> form) {
+    List<T> values = givenList(key, form);
+    write(key, values.stream().map(form.writer()).collect(Collectors.joining(", ", "[", "]")));
+    return values;
+  }
+
+  private <T> List<T> givenList(String key, ValueForm<T> form) {
     Optional<Node> node = take(key);
     if (node.isEmpty()) {
       return List.of();
@@ -96,31 +141,46 @@ final class Section {
     return List.copyOf(values);
   }
 
-  Section section(String key) {
+  /**
+   * Reads a section, and reports its unknown keys.
+   *
+   * @param reader reads every key of the section
+   */
+  <T> T section(String key, Function<Section, T> reader) {
     Optional<Node> node = take(key);
     Optional<MappingNode> mapping =
         node.filter(MappingNode.class::isInstance).map(MappingNode.class::cast);
     if (node.isPresent() && mapping.isEmpty()) {
       wrongKind(key, node.get(), "a section: keys below it, indented, or { key: value, … }");
     }
-    return new Section(prefix + key + ".", mapping, findings);
+    write(key, "");
+    return new Section(prefix + key + ".", mapping, findings, inEffect).readAll(reader);
+  }
+
+  private <T> T readAll(Function<Section, T> reader) {
+    T read = reader.apply(this);
+    reportUnknown();
+    return read;
+  }
+
+  /** Writes a key below those that were read before, indented as deep as its section. */
+  private void write(String key, String value) {
+    long depth = prefix.chars().filter(letter -> letter == '.').count();
+    inEffect.append("  ".repeat((int) depth)).append(key).append(':');
+    inEffect.append(value.isEmpty() ? "" : " ").append(value).append('\n');
   }
 
   /**
-   * Returns whether the key's own value is wrong already. Then nothing more has to be said of it.
+   * Reports a conflict of a key with other keys, at the key's line if the file has it. Nothing is
+   * reported if the key's own value is wrong already.
    */
-  boolean hasError(String key) {
-    return bad.contains(key);
-  }
-
-  /** Reports a conflict of a key with other keys, at the key's line if the file has it. */
   void error(String key, String message) {
-    Optional<Mark> mark = Optional.ofNullable(marks.get(key));
-    findings.add(mark, prefix + key, message);
+    if (!bad.contains(key)) {
+      findings.add(Optional.ofNullable(marks.get(key)), prefix + key, message);
+    }
   }
 
-  /** Reports the unknown keys. */
-  void close() {
+  private void reportUnknown() {
     for (String name : unread.keySet()) {
       findings.unknown(Optional.ofNullable(marks.get(name)), prefix, name, known);
     }

@@ -51,10 +51,11 @@ final class ValueForms {
                 case "true" -> true;
                 case "false" -> false;
                 default -> throw new IllegalArgumentException();
-              });
+              },
+          value -> value.toString());
 
   static final ValueForm<Path> ABSOLUTE_PATH =
-      new ValueForm<>(
+      ValueForm.quoted(
           "an absolute path other than /",
           text -> {
             Path path = Path.of(bounded(text)).normalize();
@@ -62,11 +63,18 @@ final class ValueForms {
           });
 
   static final ValueForm<String> HOST_NAME =
-      new ValueForm<>(
-          "an IP address or a host name", text -> require(HOST.matcher(text).matches(), text));
+      ValueForm.quoted(
+          "an IP address or a host name",
+          text -> {
+            require(HOST.matcher(text).matches(), text);
+            if (text.contains(":")) {
+              URI.create("http://[" + text + "]"); // refuses what is no IPv6 address
+            }
+            return text;
+          });
 
   static final ValueForm<URI> HTTP_URL =
-      new ValueForm<>(
+      ValueForm.quoted(
           "a URL of the form http://host[:port] or https://host[:port], without user, query and"
               + " fragment",
           text -> {
@@ -83,7 +91,7 @@ final class ValueForms {
           });
 
   static final ValueForm<URI> DOCKER_HOST =
-      new ValueForm<>(
+      ValueForm.quoted(
           "unix:///path/to/docker.sock or tcp://host:port",
           text -> {
             URI host = URI.create(bounded(text));
@@ -101,10 +109,11 @@ final class ValueForms {
       new ValueForm<>(
           "a whole number with KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of"
               + " 1024), at least 1MB and at most 1000000TB",
-          ValueForms::megabytes);
+          ValueForms::megabytes,
+          ValueForms::writeMegabytes);
 
   static final ValueForm<AddressPattern> ADDRESS_PATTERN =
-      new ValueForm<>(
+      ValueForm.quoted(
           "an IP address, a network such as 10.0.0.0/8 or fd00::/8, or a host name",
           text -> AddressPattern.parse(bounded(text)));
 
@@ -116,12 +125,13 @@ final class ValueForms {
         text -> {
           int value = Integer.parseInt(text);
           return require(value >= from && value <= to, value);
-        });
+        },
+        value -> value.toString());
   }
 
   static ValueForm<String> text(String accepted, String pattern) {
     Pattern form = Pattern.compile(pattern);
-    return new ValueForm<>(accepted, text -> require(form.matcher(bounded(text)).matches(), text));
+    return ValueForm.quoted(accepted, text -> require(form.matcher(bounded(text)).matches(), text));
   }
 
   static ValueForm<Duration> duration(Duration least, Duration most) {
@@ -139,10 +149,11 @@ final class ValueForms {
                   .map(unit -> Duration.of(count, unit))
                   .orElseThrow(IllegalArgumentException::new);
           return require(value.compareTo(least) >= 0 && value.compareTo(most) <= 0, value);
-        });
+        },
+        ValueForms::write);
   }
 
-  /** Makes the form of an enum, whose constants are written in lower case with dashes. */
+  /** Returns the form of an enum, whose constants are written in lower case with dashes. */
   static <E extends Enum<E>> ValueForm<E> word(Class<E> type) {
     E[] constants = type.getEnumConstants();
     String words =
@@ -153,7 +164,8 @@ final class ValueForms {
             Arrays.stream(constants)
                 .filter(constant -> write(constant).equals(text))
                 .findFirst()
-                .orElseThrow(IllegalArgumentException::new));
+                .orElseThrow(IllegalArgumentException::new),
+        ValueForms::write);
   }
 
   /** Writes a duration as the file does, in the largest unit that keeps it whole. */
@@ -190,7 +202,7 @@ final class ValueForms {
     BigDecimal bytes =
         new BigDecimal(new BigInteger(matcher.group(1)))
             .multiply(BYTES_PER_UNIT.getOrDefault(matcher.group(2), BigDecimal.ONE));
-    // A limit is rounded down, so that nobody gets more than the file says.
+    // A limit is rounded down, so that no job gets more than the file says.
     BigDecimal megabytes = bytes.divide(BYTES_PER_MEGABYTE, 0, RoundingMode.FLOOR);
     require(megabytes.signum() > 0 && megabytes.compareTo(BigDecimal.TEN.pow(12)) <= 0, megabytes);
     return megabytes.longValueExact();

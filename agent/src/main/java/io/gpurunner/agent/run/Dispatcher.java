@@ -7,6 +7,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.JobVolumes;
 import java.time.Duration;
 import java.util.List;
@@ -36,18 +37,18 @@ public final class Dispatcher implements AutoCloseable {
   private final JobLedger ledger;
   private final GpuInventory gpus;
   private final JobVolumes volumes;
-  private final boolean artifactsHere;
+  private final ArtifactPlace artifacts;
   private final BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement;
   private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
   private volatile Duration decided = Duration.ZERO;
 
   /**
-   * @param artifactsHere whether artifacts go to the same disk as the volumes
+   * @param artifacts the place of new artifacts
    */
   public Dispatcher(
-      JobLedger ledger, GpuInventory gpus, JobVolumes volumes, boolean artifactsHere) {
-    this(ledger, gpus, volumes, artifactsHere, Placement::decide);
+      JobLedger ledger, GpuInventory gpus, JobVolumes volumes, ArtifactPlace artifacts) {
+    this(ledger, gpus, volumes, artifacts, Placement::decide);
   }
 
   /**
@@ -57,10 +58,10 @@ public final class Dispatcher implements AutoCloseable {
       JobLedger ledger,
       GpuInventory gpus,
       JobVolumes volumes,
-      boolean artifactsHere,
+      ArtifactPlace artifacts,
       BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
     this.placement = placement;
-    this.artifactsHere = artifactsHere;
+    this.artifacts = artifacts;
     this.ledger = ledger;
     this.gpus = gpus;
     this.volumes = volumes;
@@ -114,7 +115,7 @@ public final class Dispatcher implements AutoCloseable {
         new Placement.Machine(
             gpus.snapshot(),
             live.getOrDefault(false, List.of()),
-            new DiskSpace(volumes.freeBytes(), artifactsHere));
+            new DiskSpace(volumes.freeBytes(), artifacts.isOnThisMachine()));
     Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();
     return decision.starts();

@@ -17,6 +17,7 @@ import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
 import io.gpurunner.storage.StorageException;
@@ -43,11 +44,11 @@ public final class MachineView implements MachineFacts {
   private final AddressPolicy callbacks;
   private final long maxVolumeMegabytes;
   private final JobVolumes volumes;
-  private final boolean artifactsHere;
+  private final ArtifactPlace artifacts;
 
   /**
    * @param volumes the volumes; a job cannot ask for more than their disk holds
-   * @param artifactsHere whether artifacts go to the same disk
+   * @param artifacts the place of new artifacts
    */
   public MachineView(
       GpuInventory gpus,
@@ -57,8 +58,8 @@ public final class MachineView implements MachineFacts {
       AddressPolicy callbacks,
       long maxVolumeMegabytes,
       JobVolumes volumes,
-      boolean artifactsHere) {
-    this.artifactsHere = artifactsHere;
+      ArtifactPlace artifacts) {
+    this.artifacts = artifacts;
     this.volumes = volumes;
     this.gpus = gpus;
     this.ledger = ledger;
@@ -155,8 +156,9 @@ public final class MachineView implements MachineFacts {
   @Override
   public Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes) {
     long disk = answered(volumes::totalBytes) / RequestedVolumes.BYTES_PER_MEGABYTE;
-    long artifacts = artifactsHere ? modelVolumeMegabytes : 0;
-    long need = ckptVolumeMegabytes + modelVolumeMegabytes + artifacts;
+    boolean artifactsHere = artifacts.isOnThisMachine();
+    long artifactMegabytes = artifactsHere ? modelVolumeMegabytes : 0;
+    long need = ckptVolumeMegabytes + modelVolumeMegabytes + artifactMegabytes;
     return need <= disk
         ? Optional.empty()
         : Optional.of(

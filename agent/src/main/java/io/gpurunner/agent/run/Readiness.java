@@ -11,6 +11,7 @@ import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +33,7 @@ public final class Readiness implements Health, AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(Readiness.class);
 
+  private final String engineName;
   private final EngineProbe engine;
   private final ArtifactStore store;
   private final GpuInventory gpus;
@@ -39,15 +41,17 @@ public final class Readiness implements Health, AutoCloseable {
   private final JobLedger ledger;
   private int looksSinceStore;
   private final Rounds rounds = new Rounds("readiness", this::look);
-  private volatile Part enginePart =
-      new Part(
-          "docker", false, "the container engine was not asked yet; try again in some seconds");
+  private volatile Part enginePart;
   private volatile Part diskPart =
       new Part("disk", false, "the disk was not looked at yet; try again in some seconds");
   private volatile Part storePart =
       new Part("store", false, "the store was not asked yet; try again in some seconds");
 
+  /**
+   * @param engineName the engine's name for users; in lower case it is the name of its part
+   */
   public Readiness(
+      String engineName,
       EngineProbe engine,
       ArtifactStore store,
       GpuInventory gpus,
@@ -55,7 +59,10 @@ public final class Readiness implements Health, AutoCloseable {
       JobLedger ledger) {
     this.ledger = ledger;
     this.volumes = volumes;
+    this.engineName = engineName;
     this.engine = engine;
+    this.enginePart =
+        enginePart(false, "the container engine was not asked yet; try again in some seconds");
     this.store = store;
     this.gpus = gpus;
   }
@@ -101,17 +108,21 @@ public final class Readiness implements Health, AutoCloseable {
   private Part lookAtEngine() {
     try {
       EngineFacts facts = engine.probe();
-      return new Part(
-          "docker", true, "Docker " + facts.version() + ", GPU access " + words(facts.gpuAccess()));
+      return enginePart(
+          true, engineName + " " + facts.version() + ", GPU access " + words(facts.gpuAccess()));
     } catch (ContainerException e) {
-      return new Part("docker", false, String.valueOf(e.getMessage()));
+      return enginePart(false, String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
       log.error("unexpected error while checking the container engine", e);
-      return new Part("docker", false, e.toString());
+      return enginePart(false, e.toString());
     }
   }
 
-  /** Returns the mode as {@code docker.gpu-access} of the configuration spells it. */
+  private Part enginePart(boolean ok, String message) {
+    return new Part(engineName.toLowerCase(Locale.ROOT), ok, message);
+  }
+
+  /** Returns the mode as the configuration spells it. */
   private static String words(EngineProbe.GpuAccess access) {
     return switch (access) {
       case RUNTIME -> "runtime";

@@ -4,15 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.callback.AddressPattern;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
-import io.gpurunner.agent.config.StoreConfig.Checksums;
 import io.gpurunner.agent.config.StoreConfig.S3Config;
+import io.gpurunner.agent.container.docker.GpuAccessMode;
+import io.gpurunner.gpu.GpuSettings;
+import io.gpurunner.storage.S3Settings.Checksums;
+import io.gpurunner.storage.VolumeSettings.Enforcement;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -25,10 +31,10 @@ final class AgentConfigTest {
           Path.of("/var/lib/gpurunner"),
           new HttpConfig("127.0.0.1", 8080, URI.create("http://127.0.0.1:8080"), Optional.empty()),
           new AuthConfig(Path.of("/var/lib/gpurunner/secrets/jwt.key")),
-          new GpuConfig(GpuConfig.Provider.AUTO, "libnvidia-ml.so.1", List.of()),
-          new DockerConfig(URI.create("unix:///var/run/docker.sock"), DockerConfig.GpuAccess.AUTO),
+          new GpuConfig(GpuSettings.Provider.AUTO, "libnvidia-ml.so.1", List.of()),
+          new DockerConfig(URI.create("unix:///var/run/docker.sock"), GpuAccessMode.AUTO),
           new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
-          new VolumesConfig(VolumesConfig.Enforcement.AUTO),
+          new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
           new StoreConfig(
               StoreConfig.Type.LOCAL,
@@ -124,12 +130,12 @@ final class AgentConfigTest {
                 Optional.of(new TlsConfig(certificate, key))),
             new AuthConfig(Path.of("/etc/gpurunner/jwt.key")),
             new GpuConfig(
-                GpuConfig.Provider.SIMULATED,
+                GpuSettings.Provider.SIMULATED,
                 "/opt/lib/libnvidia-ml.so.1",
                 List.of("NVIDIA GeForce RTX 3090", "NVIDIA A100-SXM4-80GB")),
-            new DockerConfig(URI.create("tcp://127.0.0.1:2375"), DockerConfig.GpuAccess.CDI),
+            new DockerConfig(URI.create("tcp://127.0.0.1:2375"), GpuAccessMode.CDI),
             new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
-            new VolumesConfig(VolumesConfig.Enforcement.PROJECT_QUOTA),
+            new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),
             new StoreConfig(
                 StoreConfig.Type.S3,
@@ -151,17 +157,42 @@ final class AgentConfigTest {
                     AddressPattern.parse("localhost")),
                 List.of(AddressPattern.parse("10.0.0.0/8"), AddressPattern.parse("fd00::/8"))));
 
-    AgentConfig read = ConfigFile.parse("full", yaml);
+    ConfigFile.Effective read = ConfigFile.read("full", yaml);
 
-    assertThat(read).isEqualTo(expected);
-    assertThat(ConfigFile.parse("rendered", EffectiveConfig.render(read))).isEqualTo(expected);
+    assertThat(read.config()).isEqualTo(expected);
+    assertThat(ConfigFile.parse("written", read.text())).isEqualTo(expected);
   }
 
   @Test
   void theDefaultsAreWrittenBackToo() {
-    String rendered = EffectiveConfig.render(DEFAULTS);
-    assertThat(ConfigFile.parse("rendered", rendered)).isEqualTo(DEFAULTS);
-    assertThat(rendered).doesNotContainPattern("(?m) $");
+    String text = ConfigFile.read("defaults", "").text();
+    assertThat(ConfigFile.parse("written", text)).isEqualTo(DEFAULTS);
+    assertThat(text).doesNotContainPattern("(?m) $");
+  }
+
+  @Test
+  void theSampleHasEveryKeyAtItsDefault() throws IOException {
+    // A key of the sample follows its # at once, and a comment follows a blank.
+    String sample =
+        Files.readString(Path.of("../systemd/gpurunner.yaml"))
+            .replaceAll("(?m)^( *)#([a-z])", "$1$2");
+    assertThat(ConfigFile.parse("sample", sample)).isEqualTo(DEFAULTS);
+    assertThat(keys(sample))
+        .containsExactlyInAnyOrderElementsOf(keys(ConfigFile.read("defaults", "").text()));
+  }
+
+  /** Returns the dotted keys of a YAML text that has one key a line. */
+  private static List<String> keys(String yaml) {
+    List<String> keys = new ArrayList<>();
+    List<String> sections = new ArrayList<>();
+    Matcher line = Pattern.compile("(?m)^((?:  )*)([a-z0-9-]+):").matcher(yaml);
+    while (line.find()) {
+      int depth = line.group(1).length() / 2;
+      sections.subList(depth, sections.size()).clear();
+      sections.add(line.group(2));
+      keys.add(String.join(".", sections));
+    }
+    return keys;
   }
 
   @Test

@@ -286,6 +286,10 @@ final class ConfigFileTest {
   void manyErrorsAreCounted() {
     String yaml = "gpu: {simulated: [" + "'?', ".repeat(500) + "]}";
     assertThat(errors(yaml)).hasSize(101).last().isEqualTo("f: and 400 more errors");
+    assertThat(ConfigFile.parse("f", "gpu: {simulated: [" + "A, ".repeat(256) + "]}").gpu().simulated())
+        .hasSize(256);
+    assertThat(errors("gpu: {simulated: [" + "A, ".repeat(257) + "]}"))
+        .containsExactly("f:1: gpu.simulated: names 257 GPUs; accepted: at most 256");
     String longList = "gpu: {simulated: [" + "A, ".repeat(1100) + "]}";
     assertThat(errors(longList))
         .singleElement()
@@ -351,6 +355,8 @@ final class ConfigFileTest {
         "http: {public-url: 'http://a b'}",
         "http: {host: 'a b'}",
         "http: {host: ''}",
+        "http: {host: '192.0.2.1:80'}",
+        "http: {host: ':::'}",
         "docker: {host: /var/run/docker.sock}",
         "docker: {host: 'unix://var/run/docker.sock'}",
         "docker: {host: 'tcp://host'}",
@@ -372,7 +378,7 @@ final class ConfigFileTest {
     assertThat(errors(absent))
         .containsExactly(
             absent + ": no such file; create it (an empty file is valid) or name another");
-    assertThat(ConfigFile.loadOrDefaults(Optional.empty(), absent))
+    assertThat(ConfigFile.readOrDefaults(Optional.empty(), absent).config())
         .isEqualTo(AgentConfig.defaults());
     Path binary = Files.write(directory.resolve("binary.yaml"), new byte[] {(byte) 0xc3, 0x28});
     assertThat(errors(binary)).containsExactly(binary + ": is not UTF-8 text");
@@ -381,7 +387,7 @@ final class ConfigFileTest {
     assertThat(errors(directory)).singleElement().asString().contains("cannot be read");
     Path good = Files.writeString(directory.resolve("good.yaml"), "state-dir: /srv/x\n");
     assertThat(ConfigFile.load(good).stateDir()).isEqualTo(Path.of("/srv/x"));
-    assertThat(ConfigFile.loadOrDefaults(Optional.of(good)).stateDir())
+    assertThat(ConfigFile.readOrDefaults(Optional.of(good)).config().stateDir())
         .isEqualTo(Path.of("/srv/x"));
   }
 

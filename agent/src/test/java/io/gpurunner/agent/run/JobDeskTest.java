@@ -16,6 +16,7 @@ import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobStatus;
 import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.api.RequestRefusedException.Kind;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.StorageException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -61,7 +62,7 @@ class JobDeskTest {
     desk =
         new JobDesk(
             run.ledger,
-            new Dispatcher(run.ledger, run.gpus, run.volumes, true),
+            new Dispatcher(run.ledger, run.gpus, run.volumes, new ArtifactPlace.Local()),
             id -> whatIsMissing.apply(id),
             new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             () -> health,

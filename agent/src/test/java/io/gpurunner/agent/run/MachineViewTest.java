@@ -11,6 +11,7 @@ import io.gpurunner.api.CallbackVerdict;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.RequestRefusedException;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.Library;
 import java.net.InetAddress;
 import java.net.URI;
@@ -20,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,6 +46,10 @@ class MachineViewTest {
   }
 
   private MachineView view(HostResolver resolver) {
+    return view(resolver, new ArtifactPlace.Local());
+  }
+
+  private MachineView view(HostResolver resolver, ArtifactPlace artifacts) {
     Library library = new Library("library.datasets", directory);
     return new MachineView(
         run.gpus,
@@ -53,7 +59,7 @@ class MachineViewTest {
         new AddressPolicy(List.of(), List.of(), resolver),
         1_000,
         run.volumes,
-        true);
+        artifacts);
   }
 
   @Test
@@ -96,7 +102,7 @@ class MachineViewTest {
             new AddressPolicy(List.of(), List.of(), host -> List.of()),
             1_000,
             run.volumes,
-            true);
+            new ArtifactPlace.Local());
     assertThatThrownBy(() -> view.models().first(50))
         .isInstanceOfSatisfying(
             RequestRefusedException.class,
@@ -151,5 +157,17 @@ class MachineViewTest {
         .get()
         .asString()
         .contains("(" + disk + " MB), were " + (disk + 1) + " MB with the artifacts");
+  }
+
+  @Test
+  void artifactsInABucketTakeNoDisk() {
+    MachineView view =
+        view(host -> List.of(), new ArtifactPlace.Bucket(Optional.empty(), "eu-1", "models"));
+    long disk = run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    assertThat(view.volumesRefusal(disk - 1, 1)).isEmpty();
+    assertThat(view.volumesRefusal(disk, 1))
+        .get()
+        .asString()
+        .contains("(" + disk + " MB), were " + (disk + 1) + " MB; ask for less");
   }
 }

@@ -26,6 +26,7 @@ class ReadinessTest {
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness =
             new Readiness(
+                "Docker",
                 () -> {
                   asked.countDown();
                   return new EngineFacts("28.1", GpuAccess.NONE);
@@ -57,6 +58,7 @@ class ReadinessTest {
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness =
             new Readiness(
+                "Docker",
                 () -> {
                   fault
                       .get()
@@ -99,6 +101,7 @@ class ReadinessTest {
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness =
             new Readiness(
+                "Docker",
                 () -> new EngineFacts("28.1", GpuAccess.NONE),
                 run.store,
                 run.gpus,

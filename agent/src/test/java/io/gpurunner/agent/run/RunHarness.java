@@ -13,6 +13,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.SimulatedGpuInventory;
+import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
@@ -73,7 +74,7 @@ final class RunHarness implements AutoCloseable {
                 directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
     this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
     this.steps = newSteps();
-    this.dispatcher = new Dispatcher(ledger, gpus, volumes, true);
+    this.dispatcher = new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local());
   }
 
   private JobSteps newSteps() {
@@ -155,7 +156,7 @@ final class RunHarness implements AutoCloseable {
     bootId = boot;
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
     steps = newSteps();
-    dispatcher = new Dispatcher(ledger, gpus, volumes, true);
+    dispatcher = new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local());
   }
 
   /** Restarts the agent under the same boot with another grace period. */

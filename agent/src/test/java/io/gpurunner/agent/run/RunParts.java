@@ -61,15 +61,10 @@ public final class RunParts {
   /**
    * The settings of the parts.
    *
-   * @param artifactsHere whether the store is a directory of this machine
    * @param shown converts a time of the clock to the time that users see
    */
   public record Settings(
-      RunSettings run,
-      boolean artifactsHere,
-      Duration callbackRetryFor,
-      Duration keepFor,
-      UnaryOperator<Instant> shown) {}
+      RunSettings run, Duration callbackRetryFor, Duration keepFor, UnaryOperator<Instant> shown) {}
 
   /**
    * What stands in for threads.
@@ -127,7 +122,7 @@ public final class RunParts {
             ledger,
             machine.gpus(),
             machine.volumes(),
-            settings.artifactsHere(),
+            machine.store().place(),
             (queued, now) -> Placement.decide(decisions.queue().apply(queued), now));
     this.outbox =
         new CallbackOutbox(
@@ -142,13 +137,16 @@ public final class RunParts {
         new Retention(
             ledger,
             machine.volumes(),
-            settings.artifactsHere() ? Optional.of(machine.store()) : Optional.empty(),
+            machine.store().place().isOnThisMachine()
+                ? Optional.of(machine.store())
+                : Optional.empty(),
             settings.keepFor(),
             clock,
             wall,
             decisions.givingUp().apply(ledger::giveFilesUp));
     this.readiness =
-        new Readiness(machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
+        new Readiness(
+            "Docker", machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
     this.desk =
         new JobDesk(
             ledger,

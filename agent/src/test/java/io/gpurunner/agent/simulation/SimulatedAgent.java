@@ -171,7 +171,6 @@ final class SimulatedAgent implements MemoryLedger.Faults {
                 Duration.ofSeconds(30),
                 simulation.uploadRetryFor,
                 simulation.plant.bootId(simulation.machine.bootId())),
-            simulation.artifactsHere,
             simulation.callbackRetryFor,
             simulation.plant.keepFor(simulation.keepFor),
             time -> time.plus(simulation.machine.wallAhead())),

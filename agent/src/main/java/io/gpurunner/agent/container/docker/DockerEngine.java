@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.EngineEvents;
@@ -13,7 +14,7 @@ import java.util.function.UnaryOperator;
  * the engine is down, {@link #probe()} and every call say so, and calls work again when it is back.
  * Thread-safe.
  */
-public final class DockerEngine implements AutoCloseable {
+public final class DockerEngine implements ContainerEngine {
   private final EngineConnection connection;
   private final DockerProbe probe;
   private final DockerContainers containers;
@@ -42,27 +43,36 @@ public final class DockerEngine implements AutoCloseable {
     return new DockerEngine(settings, agentTime);
   }
 
+  @Override
+  public String name() {
+    return "Docker";
+  }
+
+  @Override
   public EngineProbe probe() {
     return probe;
   }
 
+  @Override
   public ContainerRuntime containers() {
     return containers;
   }
 
+  @Override
   public Images images() {
     return images;
   }
 
+  @Override
   public ContainerOutput output() {
     return output;
   }
 
+  @Override
   public EngineEvents events() {
     return events;
   }
 
-  /** Ends the event stream. Containers run on. Idempotent. */
   @Override
   public void close() {
     events.close();
