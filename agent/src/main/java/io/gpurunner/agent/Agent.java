@@ -41,7 +41,6 @@ import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
-import io.gpurunner.storage.FileFault;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;

@@ -30,8 +30,7 @@ final class SideEffects {
   static final Map<Class<?>, Set<String>> LISTED_WITHOUT =
       Map.of(
           Jobs.class, Set.of("createdBefore", "status", "list", "detail"),
-          ArtifactStore.class,
-              Set.of("description", "place", "probe", "signedUrl", "close"),
+          ArtifactStore.class, Set.of("description", "place", "probe", "signedUrl", "close"),
           JobVolumes.class,
               Set.of(
                   "paths",

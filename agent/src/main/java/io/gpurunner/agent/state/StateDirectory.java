@@ -1,6 +1,6 @@
 package io.gpurunner.agent.state;
 
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;

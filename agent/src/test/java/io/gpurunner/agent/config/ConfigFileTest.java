@@ -286,7 +286,10 @@ final class ConfigFileTest {
   void manyErrorsAreCounted() {
     String yaml = "gpu: {simulated: [" + "'?', ".repeat(500) + "]}";
     assertThat(errors(yaml)).hasSize(101).last().isEqualTo("f: and 400 more errors");
-    assertThat(ConfigFile.parse("f", "gpu: {simulated: [" + "A, ".repeat(256) + "]}").gpu().simulated())
+    assertThat(
+            ConfigFile.parse("f", "gpu: {simulated: [" + "A, ".repeat(256) + "]}")
+                .gpu()
+                .simulated())
         .hasSize(256);
     assertThat(errors("gpu: {simulated: [" + "A, ".repeat(257) + "]}"))
         .containsExactly("f:1: gpu.simulated: names 257 GPUs; accepted: at most 256");

@@ -163,7 +163,7 @@ class MachineViewTest {
   void artifactsInABucketTakeNoDisk() {
     MachineView view =
         view(host -> List.of(), new ArtifactPlace.Bucket(Optional.empty(), "eu-1", "models"));
-    long disk = run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    long disk = run.volumes.totalBytes() / RequestedVolumes.BYTES_PER_MEGABYTE;
     assertThat(view.volumesRefusal(disk - 1, 1)).isEmpty();
     assertThat(view.volumesRefusal(disk, 1))
         .get()
