@@ -8,7 +8,7 @@ IMAGE      ?= busybox
 SEEDS      ?= 100000
 
 DIST   := target/dist/gpurunner
-# What `make install` installs; a tree that is there already is taken as it is.
+# The tree that `make install` installs. If there is one, it is installed as it is.
 TREE   ?= $(DIST)
 LIBDIR := $(PREFIX)/lib/gpurunner
 SHARE  := $(PREFIX)/share/gpurunner
@@ -35,15 +35,15 @@ test-quota: ## test volumes on project quota, in a virtual machine; not part of 
 	dev/prepare quota
 	dev/as-root dev/test-quota
 
-simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one (SEED=n) whose story is told
+simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one (SEED=n), whose story is printed
 	dev/prepare
 	dev/one-test SimulationCampaign -Dsimulation.seeds=$(SEEDS) $(if $(SEED),-Dsimulation.seed=$(SEED))
 
-soak: ## let 200 jobs wait for their upload for N=60 minutes and see that memory stays flat; not part of `make test`
+soak: ## let 200 jobs wait for their upload for N=60 minutes, and check that memory stays flat; not part of `make test`
 	dev/prepare
 	dev/one-test --it UploadSoakCampaign -Dgpurunner.soak-minutes=$(or $(N),60)
 
-file-work: ## ask an agent while it publishes 3 x 4 GB, copies 4 x 4 GB, removes 200,000 files and a library hangs; needs 45 GB
+file-work: ## check that an agent answers while it publishes 3 x 4 GB, copies 4 x 4 GB, removes 200,000 files and a library hangs; needs 45 GB
 	dev/prepare
 	dev/as-root dev/with-docker dev/one-test --it FileWorkIT \
 	  -Dgpurunner.file-work.megabytes=4000 -Dgpurunner.file-work.files=200000 -Dgpurunner.file-work.ahead=12 \
@@ -60,14 +60,14 @@ kill-ledger: ## kill a process that writes the ledger N times (2000); not part o
 	dev/prepare
 	dev/one-test --it LedgerKillCampaign -Dgpurunner.kills=$(or $(N),2000)
 
-mutate: ## change the code a little, again and again, and list what no test notices; GROUP=parser for one
+mutate: ## make small changes to the code, and list those that no test notices; GROUP=parser for one group
 	dev/prepare
 	dev/mutate $(GROUP)
 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)
 
-bench: $(DIST)/bin/gpurunner ## measure submissions beside Slurm's sbatch, status, starts; figures in target/bench.json
+bench: $(DIST)/bin/gpurunner ## measure submissions (beside Slurm's sbatch), status queries and starts; figures in target/bench.json
 	dev/prepare bench
 	dev/as-root dev/with-docker dev/bench
 
@@ -86,7 +86,7 @@ format: ## rewrite the sources as the checks want them
 	dev/prepare
 	dev/maven spotless:apply
 
-# The configuration is only installed where there is none. Units go below PREFIX: systemd reads /usr/local and /usr.
+# The configuration is installed only if there is none. The unit goes below PREFIX, because systemd reads /usr/local and /usr.
 install: $(TREE)/bin/gpurunner ## install to DESTDIR and PREFIX (/usr/local), with the systemd unit
 	rm -rf $(DESTDIR)$(LIBDIR)
 	install -d $(DESTDIR)$(LIBDIR)
@@ -107,8 +107,8 @@ install: $(TREE)/bin/gpurunner ## install to DESTDIR and PREFIX (/usr/local), wi
 	  systemd-sysusers gpurunner.conf && systemd-tmpfiles --create gpurunner.conf && systemctl daemon-reload && \
 	  echo 'installed; start it with: systemctl enable --now gpurunner'; fi
 
-# Keeps what people made: a changed configuration, and everything below the state directory and the libraries.
-uninstall: ## remove what install put there; a changed configuration and all state stay
+# Keeps what people changed or made: the configuration, the state directory and the libraries.
+uninstall: ## remove what install installed; a changed configuration and all state stay
 	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then systemctl disable --now gpurunner.service || true; fi
 	@if cmp -s $(DESTDIR)$(CONFIG) $(DESTDIR)$(SHARE)/gpurunner.yaml; then rm -f $(DESTDIR)$(CONFIG); fi
 	@if [ -e $(DESTDIR)$(CONFIG) ]; then echo 'kept, since it was changed: $(DESTDIR)$(CONFIG)'; fi

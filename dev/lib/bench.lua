@@ -1,7 +1,7 @@
--- For wrk: POSTs to one path, its requests taken from a file in turn: lines of a token, a blank and a body.
---   wrk -s bench.lua URL -- FILE          closes with one line of JSON, times in microseconds
---   wrk -s bench.lua URL -- FILE churn    creates jobs by the first line and deletes them again, some thousand in turn: warms
---                                         an agent up, with queues of all lengths, and leaves next to nothing behind
+-- A script for wrk. POSTs to one path, with requests from a file in turn. A line of the file is a token, a blank and a body.
+--   wrk -s bench.lua URL -- FILE          prints one line of JSON at the end, with times in microseconds
+--   wrk -s bench.lua URL -- FILE churn    creates some thousand jobs by the first line, deletes them, and so on. That warms an
+--                                         agent up, with queues of all lengths, and leaves nearly no job behind
 
 local CREATE, DELETE = "/api/userJob", "/api/userJob/job_del"
 local requests = {}

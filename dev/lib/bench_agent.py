@@ -1,4 +1,4 @@
-"""The agent as dev/bench meets it: started, asked, killed; loopback only."""
+"""Starts, queries and kills the agent for dev/bench, over the loopback interface only."""
 
 import http.client
 import json
@@ -41,7 +41,7 @@ def wait_until(what, seconds, is_so, pause=0.05):
 
 
 class Agent:
-    """One state directory, and the process that serves it, if there is one now."""
+    """An agent: its state directory, and its process while it runs."""
 
     def __init__(self, work, name, docker):
         self.work = work / name
@@ -57,12 +57,12 @@ class Agent:
         self.log = self.work / "agent.log"
         self.process = None
         self.tokens = {}
-        self.holder = None  # the job that has the GPU
+        self.holder = None  # the job that holds the GPU
 
-    # --- its life
+    # --- starting and ending
 
     def launch(self, wrapper=()):
-        """Starts it and returns at once."""
+        """Starts the agent, and returns at once."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*wrapper, TREE / "bin/gpurunner", "serve", "--config", self.config],
@@ -75,7 +75,7 @@ class Agent:
         return self
 
     def await_answer(self, path, body=None, token=None, pause=0.002):
-        """Asks until it answers 200. Returns the answer."""
+        """Sends a request until it is answered with 200, and returns the answer."""
         answer = []
 
         def answered():
@@ -116,7 +116,7 @@ class Agent:
         self.stop()
         shutil.rmtree(self.work)
 
-    # --- what it is asked
+    # --- requests
 
     def token(self, user):
         if user not in self.tokens:
@@ -127,7 +127,7 @@ class Agent:
         return self.tokens[user]
 
     def call(self, path, body=None, token=None):
-        """Status and text of the answer; a POST where there is a body."""
+        """Sends a request, a POST if there is a body. Returns the status and text of the answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_SECONDS)
         try:
             headers = {"Content-Type": "application/json"}
@@ -149,7 +149,7 @@ class Agent:
         return self.ask(user, "/api/userJob", body)["job_id"]
 
     def load(self, path, requests, seconds, connections, *mode):
-        """POSTs to a path for a time, over so many connections; each request is a token and a body."""
+        """POSTs to a path for some seconds, over several connections. Each request is a token and a body."""
         lines = self.work / "requests"
         lines.write_text("".join(f"{token} {body}\n" for token, body in requests))
         load_before = os.getloadavg()[0]

@@ -1,7 +1,7 @@
-"""Debian's Slurm on loopback, with one node of one GPU, all its files in one directory: what the agent is measured beside.
+"""Runs Debian's Slurm, with which dev/bench compares the agent: on loopback, one node with one GPU, all files in one directory.
 
-Jobs are submitted in two ways: by sbatch, a process for each job, as people and scripts do; and by Slurm's library in
-processes that go on, each of which connects anew for every job: Slurm has no connection that is kept.
+Jobs are submitted in two ways: by sbatch, a process for each job, as people and scripts do; and by Slurm's library, in
+long-lived processes. Each of those connects again for every job, because Slurm keeps no connection.
 """
 
 import os
@@ -47,7 +47,7 @@ PartitionName=bench Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 class Slurm:
-    """munged, slurmctld and slurmd, and a job that holds the GPU."""
+    """The processes munged, slurmctld and slurmd, and a job that holds the GPU."""
 
     def __init__(self, work):
         self.work = work / "slurm"
@@ -63,7 +63,7 @@ class Slurm:
         (self.work / "slurm.conf").write_text(
             CONFIG.format(work=self.work, host=host, cpus=os.cpu_count(), controller_port=free_port(),
                           node_port=free_port()))
-        # A character device stands for the GPU: Slurm asks for no more.
+        # Any character device can be the GPU: Slurm checks no more than that.
         os.mknod(self.work / "gpu0", 0o20600, os.makedev(1, 3))
         (self.work / "gres.conf").write_text(f"Name=gpu Type=rtx3090 File={self.work}/gpu0\n")
         (self.work / "job").write_text("#!/bin/sh\nsleep 86400\n")
@@ -96,7 +96,7 @@ class Slurm:
         return answer.stdout.strip()
 
     def submit(self, count, clients, by):
-        """That many jobs, by so many clients at a time, each of which submits again and again: by "sbatch" or "library"."""
+        """Submits jobs by some clients at a time, each of which submits again and again, by "sbatch" or by the "library"."""
         if by == "library":
             command, numbers = [self.library(), str(count), str(clients), self.work / "job"], ""
         else:
@@ -118,7 +118,7 @@ class Slurm:
         return len(self.ask("squeue", "-h", "-t", "PENDING", "-o", "%i").split())
 
     def library(self):
-        """The program that submits by Slurm's library, compiled where it is not there."""
+        """Returns the program that submits by Slurm's library. Compiles it if it is absent."""
         program = self.work / "slurm_submit"
         if not program.exists():
             subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, SUBMIT, "-lslurm"], check=True)
@@ -127,7 +127,7 @@ class Slurm:
     def stop(self):
         try:
             if self.ask("squeue", "-h", "-t", "RUNNING", "-o", "%i"):
-                self.ask("scontrol", "update", "PartitionName=bench", "State=DOWN")  # so that no other follows
+                self.ask("scontrol", "update", "PartitionName=bench", "State=DOWN")  # so that no other job starts
                 self.ask("scancel", "--state=RUNNING", "--user=root")
                 wait_until("Slurm's job to end", STOP_SECONDS,
                            lambda: self.ask("squeue", "-h", "-t", "RUNNING,COMPLETING", "-o", "%i") == "")

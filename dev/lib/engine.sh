@@ -1,8 +1,8 @@
-# Talks to the Docker engine at DOCKER_HOST by its HTTP interface, so that no Docker command line of the right age is
-# needed. Sourced; needs curl.
+# Talks to the Docker engine at DOCKER_HOST by its HTTP interface, so that no Docker client of a matching version is needed.
+# Sourced by other scripts; needs curl.
 # shellcheck shell=bash
 
-# engine METHOD PATH [CURL-ARGUMENT…]: prints the answer; fails on a refused connection and on a status of 400 and above.
+# engine METHOD PATH [CURL-ARGUMENT…]: prints the answer. Fails if the connection is refused or the status is 400 or above.
 engine() {
   local method=$1 path=$2 host=${DOCKER_HOST:-unix:///var/run/docker.sock}
   shift 2
@@ -17,10 +17,10 @@ engine() {
 
 engine_answers() { engine GET /_ping --max-time 5 >/dev/null 2>&1; }
 
-# engine_import NAME:TAG < TAR: makes an image of a root file system in a tar archive. It sets no command.
+# engine_import NAME:TAG < TAR: makes an image, without a command, from a tar archive of a root file system.
 engine_import() {
   local answer
-  # The engine answers 200 before it has read the archive, and tells of a failure in the body.
+  # The engine answers 200 before it has read the archive, and reports a failure in the body.
   if ! answer=$(engine POST "/images/create?fromSrc=-&repo=${1%:*}&tag=${1##*:}" --upload-file - \
     --header 'Content-Type: application/x-tar') || grep -q '"error"' <<<"$answer"; then
     echo "could not import the image $1: $answer" >&2
@@ -28,5 +28,5 @@ engine_import() {
   fi
 }
 
-# engine_remove_image NAME: one that is not there is no error.
+# engine_remove_image NAME: removes an image. It is not an error if there is none.
 engine_remove_image() { engine DELETE "/images/$1?force=true" >/dev/null 2>&1 || true; }

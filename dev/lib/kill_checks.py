@@ -1,7 +1,7 @@
-"""The judgement of dev/kill-campaign: what an agent reports of its jobs, beside what the jobs wrote and what was killed.
+"""The checks of dev/kill-campaign: compare what an agent reports of its jobs with what the jobs wrote and what was killed.
 
-An odd outcome is excused only by a fault that the campaign injected while that very run was created, started or ran. All
-times are seconds of this machine's uptime: the jobs and the campaign read them, and the agent's are converted.
+An unusual outcome is excused only by a fault that the campaign injected while that same run was created, started or running.
+All times are seconds of this machine's uptime. The jobs and the campaign read the uptime; the agent's times are converted.
 """
 
 import collections
@@ -20,21 +20,21 @@ import urllib.parse
 import urllib.request
 import zipfile
 
-NOT_KNOWN = "whether the job ran is not known"  # what the engine lost nobody can know
+NOT_KNOWN = "whether the job ran is not known"  # nobody can know what the engine lost
 ENGINE_LOST = "the container engine lost the container"
 STOP_TIME = "stop time reached"
 STOP_SECONDS = 60
-STOP_SLACK_SECONDS = 5  # the grace period of a second, and a machine that has much else to do
-SLACK_SECONDS = 0.1  # /proc/uptime has hundredths, and a line is written a moment after its time was read
+STOP_SLACK_SECONDS = 5  # the grace period of a second, and the delays of a busy machine
+SLACK_SECONDS = 0.1  # /proc/uptime has hundredths, and a job writes a line a moment after it read the time
 CALLBACK_SECONDS = 30  # from the signing of a callback to its arrival
 
 
 class Attempt:
-    """One run of a job as its history has it, from its lease to the next."""
+    """One attempt at a job as its history shows it, from a lease to the next."""
 
     def __init__(self, lines):
         self.lines = lines  # [(uptime, kind, message)]
-        self.run = None  # what the job itself wrote of it
+        self.run = None  # what the job itself wrote about it
 
     def at(self, kind):
         return next((at for at, what, _ in self.lines if what == kind), None)
@@ -48,7 +48,7 @@ class Attempt:
         return re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}|GPU-[0-9a-zA-Z-]+", self.lines[0][2])
 
     def holds(self, run):
-        """Whether a run began in this attempt: after its lease and before its container was seen gone."""
+        """Returns whether a run began in this attempt: after its lease, and before its container was seen gone."""
         gone = self.at("container-gone")
         after_lease = self.at("leased") - SLACK_SECONDS <= run["from"]
         return after_lease and (gone is None or run["from"] <= gone + SLACK_SECONDS)
@@ -59,18 +59,18 @@ def sha256(content):
 
 
 def signed_at(callback):
-    """When a callback was signed, up to a second too early: its timestamp has whole seconds."""
+    """Returns when a callback was signed, up to a second too early, because its timestamp has whole seconds."""
     return callback["at"] - (callback["time"] - int(callback["headers"]["X-Gpurunner-Timestamp"]))
 
 
 def boot_began():
-    """When this boot began, by the wall clock as it is now: so do agents show the times of their steady clock."""
+    """Returns when this boot began by the present wall clock, to which agents convert the times that they show."""
     uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0])
     return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=uptime)
 
 
 class Check:
-    """Compares one agent's jobs with the truth. Collects what is wrong, by kind, and counts what happened."""
+    """Compares one agent's jobs with the truth. Collects problems by kind, and counts what happened."""
 
     def __init__(self, lane, problems, counts):
         self.lane = lane
@@ -85,7 +85,7 @@ class Check:
 
     def get(self, path):
         status, text = self.lane.ask_until_answered("GET", path)
-        return json.loads(text) if status == 200 else None  # any other was noted when it was answered
+        return json.loads(text) if status == 200 else None  # any other status was recorded as a problem by ask()
 
     def run(self):
         listed = self.listed()
@@ -153,7 +153,7 @@ class Check:
         return self.lane.directory / "state/jobs" / job.id / "checkpoint"
 
     def runs(self, job):
-        """The runs as the job saw them."""
+        """Returns the runs that the job recorded."""
         directory = self.checkpoint(job)
         lines = []
         if (directory / "runs").exists():
@@ -181,7 +181,7 @@ class Check:
         return runs
 
     def match(self, job, attempts, runs):
-        """Finds the attempt of each run, and with it the GPUs that the run had."""
+        """Finds the attempt of each run, and so the GPUs that the run had."""
         if len(attempts) > 1 + job.retries:
             self.wrong("run twice", job.id, f"{len(attempts)} attempts, {job.retries} retries")
         for run in runs:
@@ -199,7 +199,7 @@ class Check:
                 self.intervals[gpu].append((run["from"], run["until"], job.id))
 
     def engine_killed(self, attempt):
-        """Whether the engine was killed, and not there again, between an attempt's readiness to start and its recorded end."""
+        """Returns whether the engine was killed, or still away, between an attempt's readiness to start and its recorded end."""
         since, until = attempt.at("image-present"), attempt.at("ending")
         return since is not None and until is not None and self.lane.engine.killed_between(since, until)
 
@@ -211,13 +211,13 @@ class Check:
             reason = self.ending(job, attempt, ending, engine_killed)
             if reason:
                 self.wrong("misreported", job.id, f"{reason}: it ended with '{ending}', its run was {run}; {attempt.lines}")
-        # Only the agent sends SIGTERM, and never before it has recorded why.
+        # Only the agent sends SIGTERM, and only after it has recorded why.
         told_to_end = (STOP_TIME, "deleted by", NOT_KNOWN, ENGINE_LOST)
         if run and run["term"] and not any(why in ending for ending in attempt.endings for why in told_to_end):
-            self.wrong("misreported", job.id, f"it was told to end, for no recorded reason: {run}, {attempt.endings}")
+            self.wrong("misreported", job.id, f"it got SIGTERM for no recorded reason: {run}, {attempt.endings}")
 
     def ending(self, job, attempt, ending, engine_killed):
-        """What is wrong with the end that an attempt is said to have had, or None."""
+        """Returns what is wrong with the recorded end of an attempt, or None."""
         run = attempt.run
         code = re.match(r"the container ended with exit code (\d+)", ending)
         if NOT_KNOWN in ending or ENGINE_LOST in ending:
@@ -267,10 +267,10 @@ class Check:
             if len(attempt.endings) != 1 or attempt.endings[0] in ("the container ended with exit code 0", STOP_TIME):
                 self.wrong("misreported", job.id, f"was run again after {attempt.endings}")
 
-    # -- what it left
+    # -- artifacts
 
     def artifacts(self, job, detail, attempts):
-        """Compares the files that the job listed itself with its directory, the manifest and the artifact, which is returned."""
+        """Compares the files that the job listed with its directory, the manifest and the artifact. Returns the artifact."""
         manifest = self.fetch(job.id, "manifest.json")
         if detail["state"] != "SUCCEEDED":
             if manifest is not None:
@@ -337,7 +337,7 @@ class Check:
             raise RuntimeError(f"the S3 server answered {status} {content}")
         return content if status == 200 else None
 
-    # -- who was told
+    # -- callbacks
 
     def callbacks(self, job, detail, artifact):
         received = self.lane.receiver.received[job.id]
@@ -356,7 +356,7 @@ class Check:
         for one, again in itertools.pairwise(received):
             self.counts["callbacks sent again"] += 1
             if one["answer"] == 200 and not self.lane.killed_between(one["at"], again["at"]):
-                # A request may lie in the receiver's socket for a moment: its sender may be dead by the time it is read.
+                # A request may wait in the receiver's socket for a moment, and its sender may be dead when it is read.
                 if self.lane.killed_between(signed_at(one), one["at"]):
                     self.counts["callbacks read after their sender was killed"] += 1
                 else:
@@ -375,16 +375,16 @@ class Check:
             self.wrong("callbacks", job.id, f"{state}, {'no' if artifact is None else 'an'} artifact, and the URLs {urls}")
 
     def callback(self, job, state, one):
-        """What is wrong with one callback, or None."""
+        """Returns what is wrong with one callback, or None."""
         headers, body = one["headers"], json.loads(one["body"])
         signed = headers.get("X-Gpurunner-Timestamp", "") + "." + one["body"]
         signature = "sha256=" + hmac.new(self.key, signed.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(headers.get("X-Gpurunner-Signature-256", ""), signature):
             return "its signature is wrong"
         if abs(one["time"] - int(headers["X-Gpurunner-Timestamp"])) > CALLBACK_SECONDS:
-            return "its timestamp is not the time at which it came"
+            return "its timestamp is not the time at which it arrived"
         if one["path"] != urllib.parse.urlparse(job.body["callbackUrl"]).path:
-            return "it came to another URL than the job's"
+            return "it arrived at another URL than the job's"
         expected = {"SUCCEEDED": "success", "FAILED": "fail"}.get(state)
         if body["status"] != expected or body["job_id"] != job.id or body["jobId"] != job.id:
             return f"{state}, reported otherwise"

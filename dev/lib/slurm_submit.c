@@ -1,9 +1,9 @@
 /*
- * Submits one job again and again by Slurm's own library: what a program does that does not start an sbatch for each job.
+ * Submits one job again and again by Slurm's library, as a program does that starts no sbatch for each job.
  *
  *   slurm_submit COUNT CLIENTS SCRIPT-FILE      COUNT jobs in all, by CLIENTS processes at a time
  *
- * SLURM_CONF names the configuration. Prints nothing; ends with 1 where a submission is refused.
+ * SLURM_CONF names the configuration. Prints nothing; ends with 1 if a submission is refused.
  */
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>

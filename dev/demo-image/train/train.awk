@@ -1,4 +1,5 @@
-# Fits a straight line to two columns of numbers by gradient descent: after each epoch a checkpoint, in the end the weights.
+# Fits a straight line to two columns of numbers by gradient descent. Writes a checkpoint after each epoch, and the weights at
+# the end.
 # awk -f train.awk DATASET-FILE PRETRAINED-FILE; CKPT_PATH, MODEL_PATH and EPOCHS come from the environment.
 
 # The pretrained weights to start from: lines of a name and a number.
@@ -14,8 +15,8 @@ END {
     exit 3
   }
 
-  # Counted from the mean, the two weights do not disturb one another, and with a rate for each a few dozen epochs do.
-  # (Neither a square root nor ^: this busybox may have no mathematics.)
+  # x is counted from its mean, so that the two weights do not affect each other. With a rate for each weight, a few dozen epochs
+  # are enough. There is no square root and no ^ here, because busybox may be built without mathematics.
   mean = sum / n
   variance = squares / n - mean * mean
   slope = weight["slope"]
@@ -41,7 +42,7 @@ END {
     printf "loss %.9f\n", loss > checkpoint
     for (i = 1; i <= n; i++) printf "prediction %s %.9f\n", x[i], prediction[i] > checkpoint
     close(checkpoint)
-    system("sleep 0.1") # an epoch of this takes no time at all; one can see nothing pass
+    system("sleep 0.1") # an epoch takes so little time that nobody could watch it pass
   }
 
   model = ENVIRON["MODEL_PATH"] "/ds_model.bin"

@@ -1,4 +1,4 @@
-"""Fits a small neural network to two columns of numbers with PyTorch: after each epoch a checkpoint, in the end the weights.
+"""Fits a small neural network to two columns of numbers with PyTorch. Writes a checkpoint after each epoch, then the weights.
 
 train.py DATASET-FILE; CKPT_PATH, MODEL_PATH and EPOCHS come from the environment.
 """

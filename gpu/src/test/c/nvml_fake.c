@@ -1,41 +1,53 @@
 /*
- * A library with NVML's symbols and none of its hardware. Tests and demonstrations load it through
- * the same code as the driver's libnvidia-ml.so.1; what it answers stands in a script, read anew at
- * every call, so that a device can be lost or a process can appear while the caller runs.
+ * A fake of NVML, with NVML's symbols and without hardware. Tests and demonstrations load it through
+ * the same code as the driver's libnvidia-ml.so.1. A script says what it answers. The script is read
+ * again at every call, so that a device can be lost or a process can appear while the caller runs.
  *
  * Build (x86-64 or AArch64 Linux, package gcc):
  *
  *   cc -shared -fPIC -Wl,-soname,libnvidia-ml.so.1 -o libnvidia-ml.so.1 nvml_fake.c -ldl
  *
- *   -DNVML_FAKE_NO_V3       as before driver 510: no nvmlDeviceGetComputeRunningProcesses_v3, no
+ *   -DNVML_FAKE_NO_V3       a driver before 510: without nvmlDeviceGetComputeRunningProcesses_v3 and
  *                           nvmlDeviceGetMemoryInfo_v2
- *   -DNVML_FAKE_NO_V2       as before driver 450: besides, no ..._v2 of the process list and no
+ *   -DNVML_FAKE_NO_V2       a driver before 450: also without ..._v2 of the process list and without
  *                           nvmlDeviceGetMigMode
- *   -DNVML_FAKE_WIDE_V3     as drivers 535.43 to 535.86: ..._v3 writes entries of 32 bytes
- *   -DNVML_FAKE_NO_INIT     a library that is not NVML: no nvmlInit_v2
+ *   -DNVML_FAKE_WIDE_V3     a driver from 535.43 to 535.86: ..._v3 writes entries of 32 bytes
+ *   -DNVML_FAKE_ONLY_OLD    a driver before 450 that has no ..._v2 of any function
+ *   -DNVML_FAKE_ONLY_NEW    a library that has only the newest version of each function
+ *   -DNVML_FAKE_NO_INIT     a library that is not NVML: without nvmlInit_v2 and nvmlInit
  *
  * The script is the file named by the environment variable NVML_FAKE_SCRIPT or, without it, the
  * library's own path followed by ".script". A script that cannot be read makes nvmlInit_v2 answer
  * NVML_ERROR_DRIVER_NOT_LOADED, and every other call NVML_ERROR_UNKNOWN. Replace it by a rename, so
- * that no call sees half of it. One statement a line; blank lines and lines that start with # count
- * for nothing:
+ * that no call sees half of it. Each line is one statement. Blank lines and lines that start with #
+ * are ignored:
  *
  *   driver 535.154.05                    what nvmlSystemGetDriverVersion answers
  *   nvml 12.535.154.05                   what nvmlSystemGetNVMLVersion answers
  *   log FILE                             every call appends "<function> <kernel thread id>\n"
  *   device UUID NAME ...                 a device; the name is the rest of the line
  *   memory TOTAL RESERVED USED           of the device above, in bytes; USED is without RESERVED
- *   mig off|on|unsupported               of the device above; unsupported where not given
- *   process PID BYTES                    on the device above; BYTES "-": the driver does not tell
+ *   mig off|on|unsupported               of the device above; the default is unsupported
+ *   process PID BYTES                    on the device above; with "-" the driver reports no BYTES
  *   error FUNCTION CODE                  FUNCTION (without _v2, _v3) answers CODE and does nothing;
- *                                        before the first device for all devices, after one for it
+ *                                        before the first device: for all; below a device: for it
  *   delay FUNCTION MILLISECONDS          FUNCTION answers that much later
  *
- * What NVML does and this does too: the used memory of nvmlDeviceGetMemoryInfo (version 1) includes
- * the reserved; a process list longer than the buffer is NVML_ERROR_INSUFFICIENT_SIZE with the
- * number needed; every call before nvmlInit_v2 or after nvmlShutdown is NVML_ERROR_UNINITIALIZED;
- * the number of devices is that of the call of nvmlInit_v2.
+ * Like NVML: the used memory of nvmlDeviceGetMemoryInfo (version 1) includes the reserved memory; a
+ * process list longer than the buffer is NVML_ERROR_INSUFFICIENT_SIZE with the number needed; every
+ * call before nvmlInit_v2 or after nvmlShutdown is NVML_ERROR_UNINITIALIZED; the number of devices is
+ * the one at the call of nvmlInit_v2.
+ *
+ * Unlike NVML: nvmlInit, nvmlDeviceGetCount and nvmlDeviceGetHandleByIndex answer
+ * NVML_ERROR_DEPRECATED if the library also has their _v2. A test then notices a caller that does not
+ * call the newest version.
  */
+#ifdef NVML_FAKE_ONLY_OLD
+#define NVML_FAKE_NO_V2
+#define OLD(body) body
+#else
+#define OLD(body) return DEPRECATED
+#endif
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -55,6 +67,7 @@ enum {
   INSUFFICIENT_SIZE = 7,
   DRIVER_NOT_LOADED = 9,
   ARGUMENT_VERSION_MISMATCH = 25,
+  DEPRECATED = 26,
   UNKNOWN = 999
 };
 
@@ -162,10 +175,10 @@ static void statement(const char *line) {
     return;
   }
   fprintf(stderr, "nvml_fake: not a statement: %s\n", line);
-  abort(); /* a wrong script must not pass for a machine without that device */
+  abort(); /* otherwise a wrong script would look like a machine without that device */
 }
 
-/* Reads the script; 0 where it cannot be read. */
+/* Reads the script. Returns 0 if it cannot be read. */
 static int read_script(void) {
   char path[4096], line[1024];
   script_path(path, sizeof path);
@@ -184,8 +197,8 @@ static int read_script(void) {
 }
 
 /*
- * What every call begins with: takes the lock, reads the script, writes the log, waits, and gives the
- * code the script wants, or SUCCESS to go on. The lock stays taken; leave() gives it back.
+ * Begins every call: takes the lock, reads the script, writes the log and waits. Returns the code that
+ * the script wants, or SUCCESS to go on. leave() releases the lock.
  */
 static int enter(const char *function, int device) {
   pthread_mutex_lock(&lock);
@@ -225,7 +238,7 @@ static int index_of(const void *handle) {
   return at >= handles && at < handles + MAX_DEVICES ? (int)(at - handles) : MAX_DEVICES;
 }
 
-/* As enter(), for a call on a device; *device is set where the code is SUCCESS. */
+/* Begins a call on a device, as enter() does. Sets *device if it returns SUCCESS. */
 static int enter_device(const char *function, const void *handle, struct device **device) {
   int index = index_of(handle);
   int code = enter(function, index);
@@ -247,7 +260,7 @@ static int copy_text(const char *text, char *to, unsigned int length) {
 }
 
 #ifndef NVML_FAKE_NO_INIT
-int nvmlInit_v2(void) {
+static int init(void) {
   int code = enter("nvmlInit", ALL_DEVICES);
   if (code == SUCCESS) {
     initialised++;
@@ -291,7 +304,7 @@ int nvmlSystemGetNVMLVersion(char *version, unsigned int length) {
   return leave(code == SUCCESS ? copy_text(script.nvml, version, length) : code);
 }
 
-int nvmlDeviceGetCount_v2(unsigned int *count) {
+static int get_count(unsigned int *count) {
   int code = enter("nvmlDeviceGetCount", ALL_DEVICES);
   if (code == SUCCESS) {
     *count = counted_devices;
@@ -299,7 +312,7 @@ int nvmlDeviceGetCount_v2(unsigned int *count) {
   return leave(code);
 }
 
-int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) {
+static int get_handle(unsigned int index, void **handle) {
   int code = enter("nvmlDeviceGetHandleByIndex", (int)index);
   if (code == SUCCESS && index >= counted_devices) {
     code = INVALID_ARGUMENT;
@@ -309,6 +322,26 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) {
   }
   return leave(code);
 }
+
+#ifndef NVML_FAKE_ONLY_OLD
+#ifndef NVML_FAKE_NO_INIT
+int nvmlInit_v2(void) { return init(); }
+#endif
+int nvmlDeviceGetCount_v2(unsigned int *count) { return get_count(count); }
+int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **handle) { return get_handle(index, handle); }
+#endif
+
+#ifndef NVML_FAKE_ONLY_NEW
+#ifndef NVML_FAKE_NO_INIT
+int nvmlInit(void) { OLD(return init()); }
+#endif
+int nvmlDeviceGetCount(unsigned int *count) { (void)count; OLD(return get_count(count)); }
+int nvmlDeviceGetHandleByIndex(unsigned int index, void **handle) {
+  (void)index;
+  (void)handle;
+  OLD(return get_handle(index, handle));
+}
+#endif
 
 int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned int length) {
   struct device *device = NULL;
@@ -322,6 +355,7 @@ int nvmlDeviceGetName(void *handle, char *name, unsigned int length) {
   return leave(code == SUCCESS ? copy_text(device->name, name, length) : code);
 }
 
+#ifndef NVML_FAKE_ONLY_NEW
 int nvmlDeviceGetMemoryInfo(void *handle, struct memory_v1 *memory) {
   struct device *device = NULL;
   int code = enter_device("nvmlDeviceGetMemoryInfo", handle, &device);
@@ -332,6 +366,7 @@ int nvmlDeviceGetMemoryInfo(void *handle, struct memory_v1 *memory) {
   }
   return leave(code);
 }
+#endif
 
 #if !defined(NVML_FAKE_NO_V3) && !defined(NVML_FAKE_NO_V2)
 int nvmlDeviceGetMemoryInfo_v2(void *handle, struct memory_v2 *memory) {
@@ -382,14 +417,18 @@ static int processes(void *handle, unsigned int *count, char *to, size_t entry_s
   return leave(code);
 }
 
+#ifndef NVML_FAKE_ONLY_NEW
 int nvmlDeviceGetComputeRunningProcesses(void *handle, unsigned int *count, struct process_v1 *to) {
   return processes(handle, count, (char *)to, sizeof(struct process_v1));
 }
+#endif
 
 #ifndef NVML_FAKE_NO_V2
+#ifndef NVML_FAKE_ONLY_NEW
 int nvmlDeviceGetComputeRunningProcesses_v2(void *handle, unsigned int *count, struct process_v2 *to) {
   return processes(handle, count, (char *)to, sizeof(struct process_v2));
 }
+#endif
 
 #ifndef NVML_FAKE_NO_V3
 int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned int *count, void *to) {

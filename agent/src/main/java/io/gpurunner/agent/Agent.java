@@ -12,9 +12,8 @@ import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
-import io.gpurunner.agent.fault.FaultPoints;
+import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.gpurunner.agent.ledger.JobLedger;
-import io.gpurunner.agent.os.FileFault;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
@@ -31,7 +30,9 @@ import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.agent.run.SavedOnThreads;
+import io.gpurunner.agent.run.StepPorts;
 import io.gpurunner.agent.run.VolumeWatch;
+import io.gpurunner.agent.state.StateDirectory;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
 import io.gpurunner.api.Jobs;
@@ -47,11 +48,6 @@ import io.gpurunner.storage.LocalArtifactStore;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
-import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -63,8 +59,11 @@ import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** All parts of the agent. They are opened one by one and closed in the opposite order. */
-final class Agent implements AutoCloseable {
+/**
+ * All parts of the agent, wired together. They are opened one by one and closed in the opposite
+ * order.
+ */
+public final class Agent implements AutoCloseable {
   private static final long VERTX_LIMIT_SECONDS = 20;
 
   private static final Logger log = LoggerFactory.getLogger(Agent.class);
@@ -83,16 +82,17 @@ final class Agent implements AutoCloseable {
   }
 
   /**
-   * Starts the agent. The container engine and the store may be down. Readiness reports that, and
-   * the start goes on.
+   * Starts the agent. A container engine or a store that is down does not fail the start: readiness
+   * reports it.
    *
-   * @throws AgentStartException naming what is missing: the state directory, the address
+   * @throws RuntimeException of the part that cannot be opened, for example if the state directory
+   *     or the address cannot be used
    */
-  static Agent start(AgentConfig config) {
+  public static Agent start(AgentConfig config) {
     return start(config, new HostFacts().bootId(), FaultPoints.ofThisProcess());
   }
 
-  /** Starts the agent under a given boot id and with these fault points. */
+  /** Starts the agent with a given boot id and given fault points. */
   static Agent start(AgentConfig config, String bootId, FaultPoints faults) {
     Agent agent = new Agent(config, bootId, faults);
     try {
@@ -105,12 +105,12 @@ final class Agent implements AutoCloseable {
   }
 
   private void open() {
-    // This takes a tenth of a second. Other parts are opened meanwhile.
+    // Vert.x takes a tenth of a second to open. Other parts are opened meanwhile.
     CompletableFuture<Vertx> vertxSoon =
         CompletableFuture.supplyAsync(
             () -> Vertx.vertx(new VertxOptions().setPreferNativeTransport(false)));
     keep("vertx", () -> await("close Vert.x", vertxSoon.join().close()));
-    makeStateDirectory(config.stateDir());
+    StateDirectory.create(config.stateDir());
     SettingsOf settings = new SettingsOf(config);
     HostFacts host = new HostFacts();
     SteadyClock clock = SteadyClock.open(config.stateDir().resolve("boot-clock"), bootId, host);
@@ -176,7 +176,7 @@ final class Agent implements AutoCloseable {
     VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);
     JobSteps steps =
         new JobSteps(
-            new JobSteps.Ports(
+            new StepPorts(
                 ledger,
                 containers,
                 faults.around(Images.class, engine.images()),
@@ -221,7 +221,7 @@ final class Agent implements AutoCloseable {
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     readiness.start();
-    // The address is claimed first. If that fails, no job was touched.
+    // The API starts first. If the address is taken, the start fails before any job is touched.
     await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
     keep("api", () -> await("stop the API", api.stop()));
     runner.start();
@@ -231,29 +231,6 @@ final class Agent implements AutoCloseable {
     retention.start();
     orphans.start();
     backups.start();
-  }
-
-  private static void makeStateDirectory(Path directory) {
-    try {
-      boolean isNew = !Files.exists(directory);
-      Files.createDirectories(
-          directory,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      if (isNew) { // otherwise a power cut may take it, with everything in it
-        try (FileChannel parent =
-            FileChannel.open(directory.toAbsolutePath().resolveSibling("."))) {
-          parent.force(true);
-        }
-      }
-    } catch (IOException e) {
-      throw new AgentStartException(
-          "state-dir " + directory + " cannot be made: " + FileFault.words(e, directory), e);
-    }
-    if (!Files.isWritable(directory)) {
-      throw new AgentStartException(
-          "state-dir " + directory + " cannot be written: run as the user that owns it",
-          new IOException("not writable"));
-    }
   }
 
   private <T extends AutoCloseable> T keep(String name, T handle) {
@@ -278,7 +255,7 @@ final class Agent implements AutoCloseable {
     }
   }
 
-  /** Closes the parts in the opposite order. Containers run on. */
+  /** Closes the parts in the opposite order. Containers continue to run. */
   @Override
   public void close() {
     while (!parts.isEmpty()) {

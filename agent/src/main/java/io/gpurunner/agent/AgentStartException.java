@@ -1,6 +1,6 @@
 package io.gpurunner.agent;
 
-/** The agent cannot start; the message names what is wrong and the way out. */
+/** The API cannot be started or stopped. The message says what is wrong. */
 final class AgentStartException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

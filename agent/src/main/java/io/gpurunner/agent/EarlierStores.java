@@ -27,7 +27,7 @@ final class EarlierStores implements AutoCloseable {
   private final Map<ArtifactPlace.Bucket, ArtifactStore> buckets = new ConcurrentHashMap<>();
 
   /**
-   * @param s3 gives the settings of a bucket of the configured server; empty if no keys are
+   * @param s3 returns the settings of a bucket on the configured server; empty if no keys are
    *     configured
    */
   EarlierStores(LocalArtifactStore local, Optional<Function<String, S3Settings>> s3) {
@@ -50,7 +50,7 @@ final class EarlierStores implements AutoCloseable {
     try {
       return Optional.of(buckets.computeIfAbsent(bucket, _ -> new S3ArtifactStore(settings)));
     } catch (StorageException e) {
-      log.warn("no URLs are made for {}: {}", bucket.description(), e.getMessage());
+      log.warn("no URLs can be signed for {}: {}", bucket.description(), e.getMessage());
       return Optional.empty();
     }
   }

@@ -2,7 +2,7 @@ package io.gpurunner.agent;
 
 import io.gpurunner.agent.cli.CommandLineInterface;
 
-/** The entry of {@code bin/gpurunner}. */
+/** The entry point of {@code bin/gpurunner}. */
 public final class Main {
   private Main() {}
 

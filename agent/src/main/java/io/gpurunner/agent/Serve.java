@@ -5,6 +5,7 @@ import io.gpurunner.agent.cli.ServeAction;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.os.ServiceNotifier;
+import io.gpurunner.agent.state.StateException;
 import io.gpurunner.storage.StorageException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -12,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** {@code gpurunner serve}: the agent in the foreground until the process is told to end. */
+/** {@code gpurunner serve}: runs the agent in the foreground until the process is asked to stop. */
 final class Serve implements ServeAction {
   private static final int FAILED = 1;
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(40);
@@ -25,12 +26,16 @@ final class Serve implements ServeAction {
     Agent agent;
     try (ServiceNotifier.Start _ = notifier.starting()) {
       agent = Agent.start(config);
-    } catch (AgentStartException | LedgerException | StorageException | AuthException e) {
+    } catch (AgentStartException
+        | StateException
+        | LedgerException
+        | StorageException
+        | AuthException e) {
       log.error("gpurunner cannot start: {}", e.getMessage());
       log.debug("because", e);
       return FAILED;
     }
-    CountDownLatch told = new CountDownLatch(1);
+    CountDownLatch stopRequested = new CountDownLatch(1);
     CountDownLatch closed = new CountDownLatch(1);
     Runtime.getRuntime()
         .addShutdownHook(
@@ -39,21 +44,21 @@ final class Serve implements ServeAction {
                 .unstarted(
                     () -> {
                       notifier.stopping();
-                      told.countDown();
+                      stopRequested.countDown();
                       awaitClosed(closed);
                     }));
     notifier.ready();
     log.info("gpurunner serves {} (state in {})", config.http().publicUrl(), config.stateDir());
-    awaitTold(told);
+    awaitStopRequest(stopRequested);
     agent.close();
-    log.info("gpurunner stopped; jobs that run go on and are taken up at the next start");
+    log.info("gpurunner stopped; running jobs continue, and the next start takes them up");
     closed.countDown();
     return 0;
   }
 
-  private static void awaitTold(CountDownLatch told) {
+  private static void awaitStopRequest(CountDownLatch stopRequested) {
     try {
-      told.await();
+      stopRequested.await();
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a thread here", e);
     }
@@ -64,7 +69,7 @@ final class Serve implements ServeAction {
     try {
       if (!closed.await(CLOSE_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
         log.warn(
-            "gpurunner did not stop within {} s and is ended; the next start goes on",
+            "gpurunner did not stop within {} s and exits now; the next start continues its work",
             CLOSE_LIMIT.toSeconds());
       }
     } catch (InterruptedException e) {

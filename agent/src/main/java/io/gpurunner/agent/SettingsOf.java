@@ -6,6 +6,7 @@ import io.gpurunner.agent.config.StoreConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.container.docker.DockerSettings;
+import io.gpurunner.agent.state.InstanceId;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuSettings;
@@ -49,7 +50,9 @@ final class SettingsOf {
     return Volumes.open(new VolumeSettings(config.stateDir(), config.volumes().enforcement()));
   }
 
-  /** Returns the local store. It serves its artifacts even if another store is configured. */
+  /**
+   * Returns the local store. Its artifacts can be downloaded even if another store is configured.
+   */
   LocalArtifactStore localStore(byte[] signingKey) {
     return new LocalArtifactStore(
         config.stateDir().resolve("artifacts"), config.http().publicUrl(), signingKey);

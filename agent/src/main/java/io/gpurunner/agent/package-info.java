@@ -1,4 +1,4 @@
-/** The agent: its parts put together, and its entry. */
+/** The wiring of the agent: its parts put together from the configuration, and its entry point. */
 @NullMarked
 package io.gpurunner.agent;
 

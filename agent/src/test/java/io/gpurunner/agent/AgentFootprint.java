@@ -12,14 +12,16 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * What a Java process holds of its machine. Sources: proc_pid_task(5), proc_pid_fd(5), jcmd(1).
+ * The resources that a Java process holds. Sources: proc_pid_task(5), proc_pid_fd(5), jcmd(1).
  *
- * @param threads of the operating system
- * @param handles files, sockets and pipes that are open
- * @param heapBytes objects that are in use, counted after a collection
+ * @param threads the number of threads of the operating system
+ * @param handles the number of open files, sockets and pipes
+ * @param heapBytes the size of the objects that are live after a garbage collection
  */
 record AgentFootprint(long threads, long handles, long heapBytes) {
-  /** The last line of a histogram: number of objects, bytes. */
+  /**
+   * The last line of a class histogram: the number of objects, and the bytes, which are captured.
+   */
   private static final Pattern TOTAL = Pattern.compile("(?m)^Total +[0-9]+ +([0-9]+)$");
 
   static AgentFootprint of(long pid) {

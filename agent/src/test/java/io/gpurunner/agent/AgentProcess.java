@@ -28,14 +28,14 @@ import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 
 /**
- * {@code gpurunner serve} as a process of its own that may die, asked over HTTP as a client asks.
+ * {@code gpurunner serve} in a process of its own, which can be killed. Clients use it over HTTP.
  */
 final class AgentProcess implements AutoCloseable {
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
 
   private static final Duration END_LIMIT = Duration.ofMinutes(2);
 
-  /** What a process that SIGKILL ended reports: 128 + 9. */
+  /** The exit status that Java reports for a process that SIGKILL ended: 128 + 9. */
   private static final int KILLED = 137;
 
   private final HttpClient http = HttpClient.newHttpClient();
@@ -46,12 +46,12 @@ final class AgentProcess implements AutoCloseable {
   private int starts;
   private int commands;
 
-  /** What a process that ended by itself came to. */
+  /** The exit status and the output of a process that ended by itself. */
   record Ended(int status, String said) {}
 
   /**
-   * @param directory for all its files
-   * @param config but for where its state is and where it listens
+   * @param directory holds all its files
+   * @param config the configuration without {@code state-dir} and {@code http}, which are added
    */
   AgentProcess(Path directory, String config, List<String> javaOptions) {
     this.directory = directory;
@@ -60,11 +60,11 @@ final class AgentProcess implements AutoCloseable {
   }
 
   /**
-   * Has Java watch a start, so that the next ones take half the processor's time: for tests that
-   * start very many agents.
+   * Writes an ahead-of-time cache from one start of an agent. A start with it takes half of the
+   * processor time. For tests that start many agents.
    *
-   * @param directory an empty one, for all files of the agent that is watched
-   * @return the options of such a start
+   * @param directory an empty directory for the files of that agent
+   * @return the Java options of a start with the cache
    */
   static List<String> prepareStart(Path directory, String config) throws Exception {
     Path cache = directory.resolve("start.aot");
@@ -80,7 +80,7 @@ final class AgentProcess implements AutoCloseable {
     return List.of("-XX:AOTCache=" + cache);
   }
 
-  /** Takes effect at the next start. */
+  /** Writes the configuration, which takes effect at the next start. */
   void configure(String config) {
     String own = "state-dir: %s\nhttp: { port: %d }\n".formatted(stateDirectory(), port);
     try {
@@ -103,13 +103,13 @@ final class AgentProcess implements AutoCloseable {
     process = Optional.of(begin(javaOptions, List.of("serve"), log(starts++)));
   }
 
-  /** Another command with the agent's configuration, as a process of its own, to its end. */
+  /** Runs another command with the agent's configuration in a process of its own, to its end. */
   Ended run(String... command) {
     Path said = directory.resolve("command-" + commands++ + ".log");
     return end(begin(List.of(), List.of(command), said), said);
   }
 
-  /** Waits for an agent to end that was not told to. */
+  /** Waits until the agent ends by itself. */
   Ended awaitEnd() {
     return end(process.orElseThrow(), log(starts - 1));
   }
@@ -121,7 +121,7 @@ final class AgentProcess implements AutoCloseable {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
                 "-XX:+UseSerialGC",
-                // A start that is short matters more than speed later.
+                // A short start matters more than later speed.
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
                 archives()));
@@ -139,7 +139,7 @@ final class AgentProcess implements AutoCloseable {
     }
   }
 
-  /** The class path without directories, which prepared starts refuse: they hold the tests' own. */
+  /** Returns the class path without the directories of test classes, which an AOT cache refuses. */
   private static String archives() {
     String all =
         Optional.ofNullable(System.getProperty("surefire.test.class.path"))
@@ -160,7 +160,7 @@ final class AgentProcess implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
@@ -168,7 +168,7 @@ final class AgentProcess implements AutoCloseable {
     return directory.resolve("agent-" + start + ".log");
   }
 
-  /** What it has logged since its last start. */
+  /** Returns the log since the last start. */
   String log() {
     try {
       return Files.readString(log(starts - 1));
@@ -177,7 +177,7 @@ final class AgentProcess implements AutoCloseable {
     }
   }
 
-  /** Whether it was ended by SIGKILL; any other end is a failure. */
+  /** Returns whether SIGKILL ended the agent. Any other end fails the test. */
   boolean wasKilled() {
     Process now = process.orElseThrow();
     if (now.isAlive()) {
@@ -194,12 +194,12 @@ final class AgentProcess implements AutoCloseable {
           try {
             assertThat(now.waitFor(10, TimeUnit.SECONDS)).isTrue();
           } catch (InterruptedException e) {
-            throw new AssertionError("nothing interrupts a test", e);
+            throw new AssertionError("nothing interrupts a test thread", e);
           }
         });
   }
 
-  /** The process id of the agent that was started last. */
+  /** Returns the process id of the agent that was started last. */
   long pid() {
     return process.orElseThrow().pid();
   }
@@ -208,7 +208,7 @@ final class AgentProcess implements AutoCloseable {
     return URI.create("http://127.0.0.1:" + port + path);
   }
 
-  /** A new token of a user; empty until the agent has created its key. */
+  /** Returns a new token of a user. It is empty until the agent has created its key. */
   Optional<String> token(String user) {
     Path secret = stateDirectory().resolve("secrets/jwt.key");
     if (Files.notExists(secret)) {
@@ -219,7 +219,7 @@ final class AgentProcess implements AutoCloseable {
             .issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty()));
   }
 
-  /** Asks once; empty where the agent is not there, or went before it answered. */
+  /** Sends one request. The result is empty if the agent is down, or ends before it answers. */
   Optional<HttpResponse<String>> tryAsk(
       String method, String path, JsonObject body, Map<String, String> headers) {
     Optional<String> token = token("ann");
@@ -237,11 +237,11 @@ final class AgentProcess implements AutoCloseable {
     } catch (IOException gone) {
       return Optional.empty();
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
-  /** Asks until the agent answers, other than that it is not ready. */
+  /** Repeats a request until the agent answers with another status than 503. */
   HttpResponse<String> ask(
       String method, String path, JsonObject body, Map<String, String> headers) {
     return Awaitility.await(method + " " + path + " to be answered")

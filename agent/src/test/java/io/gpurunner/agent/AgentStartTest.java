@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
+import io.gpurunner.agent.state.StateException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,13 +15,14 @@ final class AgentStartTest {
   @TempDir private Path directory;
 
   @Test
-  void aStateDirectoryThatCannotBeMadeIsNamedWithItsReason() throws IOException {
+  void aStateDirectoryThatCannotBeCreatedIsNamedWithItsReason() throws IOException {
     Path file = directory.resolve("gpurunner.yaml");
     Files.writeString(file, "state-dir: /dev/null\n");
     AgentConfig config = ConfigFile.load(file);
 
     assertThatThrownBy(() -> Agent.start(config))
-        .isInstanceOf(AgentStartException.class)
-        .hasMessage("state-dir /dev/null cannot be made: is there already and is not a directory");
+        .isInstanceOf(StateException.class)
+        .hasMessage(
+            "state-dir /dev/null cannot be created: is there already and is not a directory");
   }
 }

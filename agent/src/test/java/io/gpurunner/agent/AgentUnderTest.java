@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
-import io.gpurunner.agent.fault.FaultPoints;
+import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.api.TokenIssuer;
 import io.vertx.core.json.JsonObject;
@@ -24,9 +24,9 @@ import java.util.Optional;
 import java.util.UUID;
 import org.awaitility.Awaitility;
 
-/** An agent in this process, on real parts, asked over HTTP as a client asks. */
+/** An agent in this process, with real parts. Tests use it over HTTP, as clients do. */
 final class AgentUnderTest implements AutoCloseable {
-  /** The guide's example body names this type. */
+  /** The GPU type in the guide's example body. */
   static final String GPU_TYPE = "NVIDIA-GeForce-RTX-3090";
 
   private static final Duration READY_LIMIT = Duration.ofSeconds(30);
@@ -38,8 +38,8 @@ final class AgentUnderTest implements AutoCloseable {
   private Agent agent;
 
   /**
-   * @param store the {@code store:} section
-   * @param gpu the {@code gpu:} section
+   * @param store the {@code store:} section of the configuration
+   * @param gpu the {@code gpu:} section of the configuration
    */
   AgentUnderTest(Path directory, String store, String gpu, String bootId) {
     this(
@@ -51,7 +51,7 @@ final class AgentUnderTest implements AutoCloseable {
         FaultPoints.ofThisProcess());
   }
 
-  /** The same, on another Docker engine and with fault points. */
+  /** Starts an agent that uses another Docker engine and has fault points. */
   AgentUnderTest(
       Path directory,
       String store,
@@ -93,12 +93,14 @@ final class AgentUnderTest implements AutoCloseable {
     return "{ simulated: [\"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
   }
 
-  /** The real S3 server of this test run. */
+  /**
+   * Returns the {@code store:} section for the S3 server of this test run, with retries for 6 s.
+   */
   static String s3Store(URI endpoint) {
     return s3Store(endpoint, "6s");
   }
 
-  /** The same, and an upload is tried for so long. */
+  /** Returns the {@code store:} section for an S3 server, with that retry time. */
   static String s3Store(URI endpoint, String retryFor) {
     return """
     { type: s3, retry-for: %s, s3: { endpoint: "%s", region: %s, bucket: %s, access-key-file: %s, secret-key-file: %s } }"""
@@ -119,24 +121,24 @@ final class AgentUnderTest implements AutoCloseable {
     return config;
   }
 
-  /** The agent ends and starts again, under this boot id. Containers run on. */
+  /** Stops the agent and starts it again under this boot id. Containers continue to run. */
   void restart(String bootId) {
     stop();
     start(bootId);
   }
 
-  /** The agent ends. Containers run on. */
+  /** Stops the agent. Containers continue to run. */
   void stop() {
     agent.close();
   }
 
-  /** It starts again after {@link #stop}, under this boot id. */
+  /** Starts the agent after {@link #stop} under this boot id, and waits until it is ready. */
   void start(String bootId) {
     startUnready(bootId);
     awaitReady();
   }
 
-  /** The same, and it is not waited for until all its parts are there. */
+  /** Starts the agent after {@link #stop} under this boot id, and does not wait. */
   void startUnready(String bootId) {
     agent = Agent.start(config, bootId, faults);
   }
@@ -154,7 +156,7 @@ final class AgentUnderTest implements AutoCloseable {
         .issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
   }
 
-  /** The guide's example body, but for what this machine must have its own of. */
+  /** Returns the guide's example body, with the image of the test run and this command. */
   static JsonObject body(String runCommand) {
     return new JsonObject()
         .put("gpuNumber", 1)
@@ -179,7 +181,7 @@ final class AgentUnderTest implements AutoCloseable {
         HttpRequest.newBuilder(uri(path)).POST(HttpRequest.BodyPublishers.ofString(body.encode())));
   }
 
-  /** Sends with Ann's token. */
+  /** Sends a request with Ann's token. */
   private HttpResponse<String> send(HttpRequest.Builder request) {
     try {
       return http.send(
@@ -191,7 +193,7 @@ final class AgentUnderTest implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
@@ -235,7 +237,7 @@ final class AgentUnderTest implements AutoCloseable {
     return status(jobId);
   }
 
-  /** Fetches a URL as a client with nothing but the URL does. */
+  /** Fetches a URL as a client that has only the URL. */
   byte[] fetch(String url) {
     try {
       HttpResponse<byte[]> answer =
@@ -247,11 +249,11 @@ final class AgentUnderTest implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
-  /** A job's directory on this machine. */
+  /** Returns a job's directory on this machine. */
   Path jobDirectory(String jobId) {
     return config.stateDir().resolve("jobs").resolve(jobId);
   }

@@ -27,15 +27,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A ledger is copied while jobs come in, damaged, refused, and the copy put in its place: each by a
- * process of its own, as a person does it. Real Docker engine, local store.
+ * A ledger is backed up while jobs come in. It is then damaged, the agent refuses to start with it,
+ * and the backup is restored. Each command is a process of its own, as an administrator runs it.
+ * Real Docker engine, local store.
  */
 class BackupAndRestoreIT {
   private static final Duration SOON = Duration.ofMinutes(3);
 
   private static final int QUEUED_BEFORE = 20;
 
-  /** Jobs that come in while the copy is made. */
+  /** The largest number of jobs that come in during the backup. */
   private static final int QUEUED_MEANWHILE_LIMIT = 2_000;
 
   private static final Pattern COPIED =
@@ -47,7 +48,7 @@ class BackupAndRestoreIT {
 
   private final Containers containers = new Containers();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private AgentProcess agent;
 
   @BeforeEach
@@ -74,7 +75,7 @@ class BackupAndRestoreIT {
   @Test
   void aCopyMadeWhileJobsComeInTakesTheDamagedLedgersPlace() throws Exception {
     Path copy = directory.resolve("copy");
-    // The one GPU goes to the first; the others wait.
+    // The only GPU goes to the first job, and the others wait.
     String running = create();
     awaitState(running, "RUNNING");
     List<String> before = new ArrayList<>();
@@ -103,7 +104,7 @@ class BackupAndRestoreIT {
 
     agent.kill();
     Path ledger = agent.stateDirectory().resolve("ledger");
-    // The index costs nothing: it is built again.
+    // Nothing is lost with the index: it is built again.
     halve(ledger.resolve("index.mv.db"));
     agent.start();
     assertThat(detail(before.getFirst()).getString("state")).isEqualTo("QUEUED");
@@ -130,7 +131,7 @@ class BackupAndRestoreIT {
             new JsonObject(ask("GET", "/api/userJob", new JsonObject()).body())
                 .getLong("totalElements"))
         .isEqualTo(jobs);
-    // Its container ran on all the while, and is known to.
+    // Its container ran all the time, and the agent knows it.
     assertThat(detail(running).getString("state")).isEqualTo("RUNNING");
     assertThat(containers.running(running)).hasSize(1);
     assertThat(agent.jobDirectory(running).resolve("checkpoint/runs")).hasContent("run\n");
@@ -155,6 +156,8 @@ class BackupAndRestoreIT {
   }
 
   /**
+   * Cuts the second half of a file off.
+   *
    * @return the length that is left
    */
   private static long halve(Path file) throws IOException {
@@ -165,7 +168,7 @@ class BackupAndRestoreIT {
     return half;
   }
 
-  /** And the backup that its message names is there. */
+  /** Checks that the agent refuses to start, and that the backup that its message names exists. */
   private void assertStartIsRefused(Path ledger) {
     agent.start();
     AgentProcess.Ended refused = agent.awaitEnd();
@@ -182,7 +185,7 @@ class BackupAndRestoreIT {
     assertThat(Path.of(named.group(1))).isRegularFile();
   }
 
-  /** The agent makes one when it starts where it has none. */
+  /** Waits for the backup that the agent makes at a start without one. */
   private void awaitOwnBackup() {
     Path backups = agent.stateDirectory().resolve("backups");
     await("the agent's own backup")

@@ -18,16 +18,16 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** A receiver of callbacks on the loopback interface. Thread-safe. */
 final class CallbackReceiver implements AutoCloseable {
-  /** Time between two bytes of a slow answer. */
+  /** The time between two bytes of a slow answer. */
   private static final Duration DRIBBLE = Duration.ofMillis(100);
 
   private static final long SLOW_BODY_BYTES = 1L << 30;
 
-  /** One callback as it came. */
+  /** One callback as it was received. */
   record Received(
       JsonObject body, String delivery, String timestamp, String signature, String rawBody) {}
 
-  /** What is done about a callback that has come in. */
+  /** Answers a callback. */
   @FunctionalInterface
   private interface Answer {
     void to(HttpExchange exchange) throws IOException;
@@ -45,7 +45,7 @@ final class CallbackReceiver implements AutoCloseable {
   }
 
   /**
-   * @param port 0 for any
+   * @param port the port to listen on; 0 for any free one
    */
   CallbackReceiver(int port) {
     try {
@@ -53,7 +53,7 @@ final class CallbackReceiver implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    // One that is kept waiting keeps no other waiting.
+    // Each request has a thread, so a slow answer does not delay another one.
     server.setExecutor(task -> Thread.ofVirtual().start(task));
     server.createContext("/", this::receive);
     server.start();
@@ -79,7 +79,7 @@ final class CallbackReceiver implements AutoCloseable {
     return "http://127.0.0.1:" + server.getAddress().getPort() + "/callback";
   }
 
-  // ---- how callbacks are answered from now on
+  // ---- how later callbacks are answered
 
   void answerWith(int status) {
     answer = exchange -> exchange.sendResponseHeaders(status, -1);
@@ -97,7 +97,7 @@ final class CallbackReceiver implements AutoCloseable {
     answer = exchange -> awaitClosing();
   }
 
-  /** 200, after a while. */
+  /** Answers 200 after a while. */
   void answerAfter(Duration wait) {
     answer =
         exchange -> {
@@ -106,7 +106,7 @@ final class CallbackReceiver implements AutoCloseable {
         };
   }
 
-  /** A status, and a body without an end. */
+  /** Answers a status and a body that does not end. */
   void answerSlowlyWith(int status) {
     answer =
         exchange -> {
@@ -127,7 +127,7 @@ final class CallbackReceiver implements AutoCloseable {
     try {
       return closing.await(wait.toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
@@ -135,13 +135,13 @@ final class CallbackReceiver implements AutoCloseable {
     try {
       closing.await();
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
-  // ---- what came
+  // ---- what was received
 
-  /** The callbacks about a job, in the order they came. */
+  /** Returns the callbacks about a job, in the order they came. */
   List<Received> about(String jobId) {
     return received.stream()
         .filter(callback -> jobId.equals(callback.body().getString("job_id")))
@@ -153,7 +153,7 @@ final class CallbackReceiver implements AutoCloseable {
     return List.copyOf(paths);
   }
 
-  /** Callers that did not take a slow answer to its end. */
+  /** Returns the number of callers that closed the connection during a slow answer. */
   int hungUp() {
     return hungUp.get();
   }

@@ -12,9 +12,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * An administrator configures another store. What jobs published before is fetched by the URL of
- * their status all the same, and where it cannot be, the full view says what to configure. Real
- * Docker engine, real S3 server.
+ * An administrator configures another store. The artifacts that were published before can still be
+ * fetched by the URL in the job's status. If not, the full view of the job says what to configure.
+ * Real Docker engine, real S3 server.
  */
 class ChangedStoreIT {
   private static final Duration SOON = Duration.ofMinutes(2);
@@ -37,7 +37,7 @@ class ChangedStoreIT {
             TestEnvironment.require("GPURUNNER_TEST_S3_SECRET_KEY_FILE"));
   }
 
-  /** An agent's life with that store. */
+  /** Runs an agent with that store. */
   private void with(String store, Consumer<AgentUnderTest> life) {
     try (AgentUnderTest agent =
         new AgentUnderTest(directory, store, AgentUnderTest.simulatedGpus(), "boot-1")) {

@@ -7,12 +7,13 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.core.DefaultDockerClientConfig;
 import com.github.dockerjava.core.DockerClientImpl;
 import com.github.dockerjava.zerodep.ZerodepDockerHttpClient;
+import io.gpurunner.agent.state.InstanceId;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The Docker engine as an administrator sees it, beside the agent. */
+/** The Docker engine, used directly as an administrator does. */
 final class Containers {
   private final DockerClient docker;
 
@@ -29,7 +30,7 @@ final class Containers {
             new ZerodepDockerHttpClient.Builder().dockerHost(config.getDockerHost()).build());
   }
 
-  /** Names of the containers of a job, in any state. */
+  /** Returns the names of the containers of a job, in any state. */
   List<String> of(String jobId) {
     return docker
         .listContainersCmd()
@@ -42,7 +43,7 @@ final class Containers {
         .toList();
   }
 
-  /** The engine's id of the one container that a job has. */
+  /** Returns the engine's id of a job's only container. */
   String id(String jobId) {
     return docker
         .listContainersCmd()
@@ -53,7 +54,7 @@ final class Containers {
         .getId();
   }
 
-  /** Names of the containers of all jobs of an agent, in any state. */
+  /** Returns the names of all containers of an agent, in any state. */
   List<String> ofStateDirectory(Path stateDirectory) {
     return docker
         .listContainersCmd()
@@ -65,7 +66,7 @@ final class Containers {
         .toList();
   }
 
-  /** The jobs of all containers, in any state, of whichever agent. */
+  /** Returns the jobs of all containers of all agents, in any state. */
   List<String> jobs() {
     return docker
         .listContainersCmd()
@@ -77,7 +78,7 @@ final class Containers {
         .toList();
   }
 
-  /** Names of those that run. */
+  /** Returns the names of the containers of a job that are running. */
   List<String> running(String jobId) {
     return docker
         .listContainersCmd()
@@ -92,7 +93,7 @@ final class Containers {
     return of(jobId).getFirst();
   }
 
-  /** Empty while it runs. */
+  /** Returns the exit code of a container. It is empty while the container runs. */
   Optional<Long> exitCode(String name) {
     InspectContainerResponse.ContainerState state =
         docker.inspectContainerCmd(name).exec().getState();
@@ -129,7 +130,7 @@ final class Containers {
     try {
       docker.removeContainerCmd(name).withForce(true).exec();
     } catch (NotFoundException gone) {
-      // It is gone already.
+      // There is nothing to remove.
     }
   }
 }

@@ -26,9 +26,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The disk under everything the agent keeps fills up, or the one under the ledger, or the one under
- * the jobs' directories: in part, or to the last byte, and is emptied again. Real file systems, in
- * files of their own; real Docker engine, local store.
+ * A disk fills up, in part or to the last byte, and is emptied again: the disk of the whole state
+ * directory, that of the ledger alone, or that of the jobs' directories alone. Real file systems in
+ * loop files, a real Docker engine, the local store.
  */
 class DiskFullIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -45,10 +45,10 @@ class DiskFullIT {
 
   @TempDir private Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before the test
+  @SuppressWarnings("NullAway.Init") // created before the test
   private Path disk;
 
-  /** What is mounted, the last first. */
+  /** The mount points, the last one first. */
   private final Deque<String> mounts = new ArrayDeque<>();
 
   @BeforeEach
@@ -57,7 +57,7 @@ class DiskFullIT {
     mountNew("disk", DISK_GIGABYTES << 10);
   }
 
-  /** A disk of its own there. */
+  /** Mounts a new disk at a place. */
   private void mountNew(String where, int megabytes) throws Exception {
     shell(
         "mkdir -p %1$s && truncate -s %2$dM disk%3$d.img && mkfs.ext4 -q -m 0 disk%3$d.img && mount -o loop disk%3$d.img %1$s"
@@ -65,7 +65,7 @@ class DiskFullIT {
     mounts.push(where);
   }
 
-  /** A directory of another disk there. */
+  /** Mounts a directory of another disk at a place. */
   private void bind(String from, String where) throws Exception {
     shell("mkdir -p %1$s %2$s && mount --bind %1$s %2$s".formatted(from, where));
     mounts.push(where);
@@ -100,17 +100,17 @@ class DiskFullIT {
       agent.awaitState(ending, "RUNNING", SOON);
       Instant deadline = Instant.parse(agent.detail(limited).getString("deadline"));
 
-      // Into the reserve: no new jobs, and what runs goes on.
+      // The disk is full except for the reserve: no new jobs, and running ones go on.
       long free = Files.getFileStore(disk).getUsableSpace();
       shell("fallocate -l %d disk/others".formatted(free - STILL_FREE_BYTES));
-      Awaitility.await("readiness to tell")
+      Awaitility.await("readiness to report it")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").statusCode() == 503);
       HttpResponse<String> refused = agent.post("/api/userJob", body("true"));
       assertThat(refused.statusCode()).isEqualTo(503);
       assertThat(refused.headers().firstValue("Retry-After")).isPresent();
       assertThat(refused.body())
-          .contains("the disk of jobs' directories is full", "remove files", disk + "/state/jobs");
+          .contains("the disk of jobs' directories is full", "remove files", "state-dir");
       Files.writeString(agent.jobDirectory(ending).resolve("checkpoint/go"), "");
       agent.awaitState(ending, "UPLOADING", SOON);
       assertThat(containers.of(ending)).isEmpty();
@@ -118,7 +118,7 @@ class DiskFullIT {
           .atMost(SOON)
           .until(() -> agent.detail(ending).encode(), events -> events.contains("is full"));
 
-      // To the last byte, by somebody else, at once: stop times are kept all the same.
+      // Somebody else fills the disk to the last byte: stop times are still kept.
       shell(
           "dd if=/dev/zero of=disk/rest bs=64k 2>dd.log || dd if=/dev/zero bs=4k >>disk/rest 2>dd.log || true");
       assertThat(Files.getFileStore(disk).getUsableSpace()).isLessThan(64 << 10);
@@ -130,7 +130,7 @@ class DiskFullIT {
       assertThat(agent.get("/health/live").statusCode()).isEqualTo(200);
       assertThat(agent.post("/api/userJob", body("true")).statusCode()).isEqualTo(503);
 
-      // An agent that is started on a full disk comes up all the same, and goes on.
+      // An agent that is started on a full disk comes up, and continues its work.
       agent.stop();
       agent.startUnready("boot-1");
       Awaitility.await("the next agent to answer")
@@ -176,13 +176,15 @@ class DiskFullIT {
           "fallocate -l %d disk/state/jobs/others"
               .formatted(Files.getFileStore(jobs).getUsableSpace() - STILL_FREE_BYTES));
       agent.awaitState(filling, "FAILED", SOON);
-      Awaitility.await("readiness to tell")
+      Awaitility.await("readiness to report it")
           .atMost(SOON)
-          .until(() -> agent.get("/health/ready").body(), told -> told.contains(jobs.toString()));
+          .until(
+              () -> agent.get("/health/ready").body(),
+              body -> body.contains("the disk of jobs' directories is full"));
       assertThat(agent.post("/api/userJob", body("true")).statusCode()).isEqualTo(503);
       Files.delete(agent.jobDirectory(filling).resolve("checkpoint/all"));
 
-      // What ran goes on, and its artifact, on the other disk, is whole.
+      // The running job goes on, and its artifact, on the other disk, is whole.
       Files.writeString(agent.jobDirectory(ending).resolve("checkpoint/go"), "");
       agent.awaitState(ending, "SUCCEEDED", SOON);
       assertThat(agent.fetch(agent.status(ending).getString("url")))
@@ -207,7 +209,7 @@ class DiskFullIT {
       agent.awaitReady();
       String ending = agent.create(body(UNTIL_TOLD));
       agent.awaitState(ending, "RUNNING", SOON);
-      // So that those who ask for all devices wait, whatever else ends.
+      // It holds a device, so that jobs that ask for all devices wait.
       String holding = agent.create(body("while true; do sleep 0.1; done"));
       agent.awaitState(holding, "RUNNING", SOON);
       Creates creates = new Creates(agent);
@@ -245,7 +247,7 @@ class DiskFullIT {
       agent.awaitState(next, "SUCCEEDED", SOON);
       assertNothingHalfWritten();
 
-      // Each was told the truth: who got an id has a job, and nobody else has.
+      // Every answer was true: a job exists for each id that was answered, and no other job does.
       assertThat(creates.statuses()).containsOnly(200, 503).contains(200, 503);
       assertThere(agent, creates.accepted(), 3);
       agent.restart("boot-1");
@@ -253,7 +255,7 @@ class DiskFullIT {
     }
   }
 
-  /** Jobs are created all the while, by a client that hears each answer. Thread-safe. */
+  /** A client that creates jobs all the time, and keeps each answer. Thread-safe. */
   private static final class Creates {
     private static final long PAUSE_MILLIS = 50;
 
@@ -270,7 +272,7 @@ class DiskFullIT {
           client.scheduleWithFixedDelay(this::create, 0, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
     }
 
-    /** One more job, which asks for all devices of the machine. */
+    /** Creates one more job, which asks for all devices of the machine. */
     HttpResponse<String> create() {
       HttpResponse<String> answer = agent.post("/api/userJob", body("true").put("gpuNumber", 4));
       statuses.add(answer.statusCode());
@@ -280,7 +282,7 @@ class DiskFullIT {
       return answer;
     }
 
-    /** Waits for so many more. */
+    /** Waits for so many more answers. */
     void awaitAnswers(int count) {
       int before = statuses.size();
       Awaitility.await("answers to creates")
@@ -288,7 +290,7 @@ class DiskFullIT {
           .until(() -> statuses.size() >= before + count);
     }
 
-    /** Returns once nothing more comes; each of them was answered. */
+    /** Stops the client, and waits until its last request is answered. */
     void end() throws InterruptedException {
       creating.cancel(false);
       client.shutdown();
@@ -305,7 +307,7 @@ class DiskFullIT {
     }
   }
 
-  /** These jobs, which wait, and so many others. */
+  /** Checks that the agent has these waiting jobs, and so many others. */
   private static void assertThere(AgentUnderTest agent, Set<String> waiting, int others) {
     for (String job : waiting) {
       assertThat(agent.status(job).getString("status")).as(job).isEqualTo("working");

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.container.docker.PrivateEngine;
 import io.gpurunner.agent.container.docker.TinyRegistry;
-import io.gpurunner.agent.fault.FaultPoints;
+import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.URI;
@@ -26,8 +26,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The container engine ends under jobs that are pulling, running and being stopped, and comes back:
- * a real one of this test's own. None of them runs twice, and none is told to be what it was not.
+ * The container engine goes down while jobs are pulling, running and being stopped, and comes back.
+ * No job runs twice, and the agent reports no end that a job did not have. The engine is a real one
+ * for this test only.
  */
 class EngineFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -43,16 +44,16 @@ class EngineFaultsIT {
 
   private static final int END_TRIES = 6;
 
-  /** The job's program has begun, and the engine has not written it down yet. */
+  /** The job's program has begun, and the engine has not recorded that yet. */
   private static final String BEGUN = "begun";
 
   /** The engine has begun to create the container, on its disk. */
   private static final String CREATING = "creating";
 
-  /** The engine has begun to start the container: the kernel has a process of it. */
+  /** The engine has begun to start the container: it has a process. */
   private static final String STARTING = "starting";
 
-  /** The engine has begun to remove the container: it is not on its disk any more. */
+  /** The engine has begun to remove the container: its directory is gone. */
   private static final String REMOVING = "removing";
 
   private static final List<String> MOMENTS =
@@ -69,12 +70,12 @@ class EngineFaultsIT {
           REMOVING,
           "containers.remove.after");
 
-  /** An engine that is killed as the program begins has not written that down in most cases. */
+  /** How often the test kills an engine as the program begins, until the engine lost a start. */
   private static final int BEGUN_TRIES = 12;
 
   private volatile Consumer<String> atPoint = _ -> {};
 
-  /** For a socket's path, that has 107 characters at most. */
+  /** The path is short, because a socket's path has at most 107 characters. */
   @TempDir(factory = ShortTemporaryDirectory.class)
   private Path directory;
 
@@ -112,7 +113,7 @@ class EngineFaultsIT {
             AgentUnderTest.simulatedGpus(),
             engine.host().toString(),
             "boot-1",
-            FaultPoints.telling(point -> atPoint.accept(point)));
+            FaultPoints.calling(point -> atPoint.accept(point)));
     agent.awaitReady();
   }
 
@@ -154,7 +155,7 @@ class EngineFaultsIT {
     assertThat(agent.detail(waiting).getString("url")).isNotNull();
   }
 
-  /** Killed, as by the kernel, or ended, as by a service manager that updates it. */
+  /** The engine is killed, or stopped in order, as for an update. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void underAnEngineWithoutLiveRestoreJobsFailAndNoneIsTakenForDone(boolean killed)
@@ -188,8 +189,8 @@ class EngineFaultsIT {
   }
 
   /**
-   * While it does what the agent asked of it, and before that could be recorded. A start that is
-   * lost this way leaves a program that runs, in a container that the next engine takes for never
+   * The engine is killed while it does what the agent asked for, before it could record that. If it
+   * loses a start this way, a program runs in a container that the next engine believes was never
    * started (docs/adr/010).
    */
   @ParameterizedTest
@@ -225,8 +226,8 @@ class EngineFaultsIT {
   }
 
   /**
-   * Between the time it has fetched the exit code, so that nobody else has it, and the time it has
-   * written it down. The next engine says then that the container ended with 0 (docs/adr/010).
+   * The engine is killed after it fetched the exit code, so that nobody else can, and before it
+   * recorded it. The next engine then says that the container ended with 0 (docs/adr/010).
    */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
@@ -250,7 +251,7 @@ class EngineFaultsIT {
     }
   }
 
-  /** Sooner than any pause would let it see. */
+  /** Waits without any pause, so that the condition is seen at once. */
   private static void spinUntil(String what, BooleanSupplier condition) {
     long end = System.nanoTime() + SOON.toNanos();
     while (!condition.getAsBoolean()) {
@@ -259,11 +260,11 @@ class EngineFaultsIT {
     }
   }
 
-  /** A point of {@link FaultPoints} on the way to a moment. */
+  /** A point of {@link FaultPoints} that the agent passes before a moment. */
   private record Point(
       String name, CompletableFuture<Boolean> reached, CompletableFuture<Boolean> killed) {}
 
-  /** From now on the agent's next step at that point is noticed, before it goes on. */
+  /** Arranges that the next time the agent reaches the point of a moment is noticed. */
   private Point awaitPoint(String moment) {
     String name =
         switch (moment) {
@@ -282,7 +283,7 @@ class EngineFaultsIT {
     return point;
   }
 
-  /** Kills the engine at that moment, which must come. */
+  /** Kills the engine at the moment. The moment must come. */
   private void killAt(String moment, Point point, String job, int containersBefore)
       throws Exception {
     if (!point.name.startsWith("containers.create") && !point.name.startsWith("containers.start")) {
@@ -318,7 +319,10 @@ class EngineFaultsIT {
     kill(killed);
   }
 
-  /** A program that the agent does not know to run is not told to end: the agent has to do it. */
+  /**
+   * Lets the program end, after the agent knows that it runs or has ended the job. If the agent
+   * does not know that the program runs, the agent must end it.
+   */
   private void goOnceItRuns(String job) throws IOException {
     Awaitility.await(job + " to run or end")
         .atMost(SOON)
@@ -366,15 +370,15 @@ class EngineFaultsIT {
       assertThat(checkpoint(job).resolve("ended")).as(what).exists();
     } else if (!state.equals("DELETED")) {
       assertThat(state).as(what).isEqualTo("FAILED");
-      // Without live restore the next engine ends what it finds running; it has the exit code of
-      // that, or has lost it.
+      // Without live restore the next engine ends the containers that it finds running. It reports
+      // their exit code, or has lost it.
       assertThat(reason)
           .as(what)
           .containsPattern(NOT_KNOWN + (liveRestore ? "" : "|exit code (137|255)"));
     }
   }
 
-  /** Those that see the job's directories. */
+  /** Returns the processes that have the job's directories mounted. */
   private static List<Long> processesOf(String job) {
     return ProcessHandle.allProcesses()
         .map(ProcessHandle::pid)
@@ -389,7 +393,7 @@ class EngineFaultsIT {
         .toList();
   }
 
-  /** A job without GPUs that has begun. */
+  /** Creates a job without GPUs, and waits until its program has begun. */
   private String running(String script) {
     String job =
         agent.create(
@@ -399,7 +403,7 @@ class EngineFaultsIT {
     return job;
   }
 
-  /** It came to this end, after one run, and holds nothing. */
+  /** Checks that the job came to this end after one run, and has no container. */
   private void assertEnd(String job, String state, String reason) throws IOException {
     agent.awaitEnd(job, SOON);
     JsonObject detail = agent.detail(job);
@@ -421,7 +425,7 @@ class EngineFaultsIT {
     return checkpoint(job).resolve("runs");
   }
 
-  /** One of each kind, each of which can be told what became of it. */
+  /** Four jobs: one succeeds, one fails, one is being stopped, and one is pulling its image. */
   private final class Jobs {
     private final String good;
     private final String bad;
@@ -434,7 +438,7 @@ class EngineFaultsIT {
     }
 
     void beginPullAndStop() throws Exception {
-      // Its program is not in the image, which is enough to see that it was run.
+      // Its program is not in the image. Exit code 127 shows that it was run.
       pulling =
           agent.create(
               AgentUnderTest.body("no-such-program")

@@ -2,7 +2,7 @@ package io.gpurunner.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.gpurunner.agent.fault.FaultPoints;
+import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -30,16 +30,17 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The agent ends as by {@code kill -9} at each of its fault points, a job under way; it is started
- * again, and the job comes to its true end. Real processes, real Docker engine, local store.
+ * The agent ends as by {@code kill -9} at each of its fault points, in the middle of a job. It is
+ * started again, and the job comes to its true end. Real processes, real Docker engine, local
+ * store.
  */
 class FaultPointsIT {
-  /** Agents side by side, each with a state directory of its own. */
+  /** The number of agents that run at the same time, each with its own state directory. */
   private static final int LANES = 3;
 
   private static final Duration SOON = Duration.ofMinutes(3);
 
-  /** Says that it was started, in the one place that outlives it. */
+  /** A command of the job that records its start where it outlives the container. */
   private static final String STARTED = "echo run >> $CKPT_PATH/runs; ";
 
   @TempDir static Path directory;
@@ -49,7 +50,7 @@ class FaultPointsIT {
   private static final BlockingQueue<Lane> lanes = new LinkedBlockingQueue<>();
   private static final ExecutorService threads = Executors.newFixedThreadPool(LANES);
 
-  /** A job whose life leads past a point. */
+  /** What a job does, so that the agent reaches a point. */
   private enum Scenario {
     SUCCESS,
     FAILURE,
@@ -72,7 +73,7 @@ class FaultPointsIT {
     }
   }
 
-  /** A point, the life that leads past it, and the how many-eth time. */
+  /** A point, the scenario that reaches it, and at which time of reaching it the agent ends. */
   private record Case(String point, Scenario scenario, int times) {
     @Override
     public String toString() {
@@ -83,7 +84,7 @@ class FaultPointsIT {
   private static Stream<Case> cases() {
     Stream<Case> each =
         FaultPoints.names().stream()
-            // A container without a job is discarded after five minutes: OrphansTest.
+            // An orphan is discarded only after five minutes. OrphansTest covers that.
             .filter(point -> !point.startsWith("containers.discard."))
             .map(point -> new Case(point, Scenario.past(point), 1));
     Stream<Case> more =
@@ -91,9 +92,9 @@ class FaultPointsIT {
             .flatMap(
                 side ->
                     Stream.of(
-                        // The manifest, after the model.
+                        // The second object is the manifest, after the model.
                         new Case("store.put." + side, Scenario.SUCCESS, 2),
-                        // For the upload, after the container.
+                        // The second time is for the upload, after the one for the container.
                         new Case("volumes.reveal." + side, Scenario.SUCCESS, 2),
                         new Case("containers.start." + side, Scenario.SECOND_RUN, 2),
                         new Case("containers.remove." + side, Scenario.DELETION, 1)));
@@ -103,7 +104,7 @@ class FaultPointsIT {
                 side ->
                     Stream.of(
                         new Case("ledger.QUEUED." + side, Scenario.SECOND_RUN, 2),
-                        // The container is gone; the end was first.
+                        // The second commit says that the container is gone. The first is the end.
                         new Case("ledger.STOPPING." + side, Scenario.SUCCESS, 2),
                         new Case("ledger.STOPPING." + side, Scenario.DELETION, 2),
                         new Case("ledger.STOPPING." + side, Scenario.DELETION, 3),
@@ -127,7 +128,7 @@ class FaultPointsIT {
     callbacks.close();
   }
 
-  /** All are begun at once, as many at a time as there are agents; each is a test by its name. */
+  /** Submits all cases at once. As many run at a time as there are agents. Each case is a test. */
   @TestFactory
   List<DynamicTest> aJobComesToItsTrueEndWhereverTheAgentIsKilled() {
     List<DynamicTest> tests = new ArrayList<>();
@@ -149,7 +150,7 @@ class FaultPointsIT {
     }
   }
 
-  /** One agent, that dies and is started again. */
+  /** One agent, which is killed and started again. */
   private static final class Lane implements AutoCloseable {
     private static final String KEEPS_FILES = "30d";
 
@@ -189,12 +190,12 @@ class FaultPointsIT {
           case SECOND_UPLOAD -> secondUpload(each);
           case RETENTION -> retention(each);
         }
-        assertThat(deaths).as("ends at " + each).isEqualTo(1);
+        assertThat(deaths).as("deaths at " + each).isEqualTo(1);
         assertNoneHeld();
         well = true;
       } finally {
         if (!well) {
-          // So that the next case finds an agent that is.
+          // The next case needs an agent that is up.
           Files.deleteIfExists(point);
           agent.kill();
           agent.start();
@@ -202,7 +203,7 @@ class FaultPointsIT {
       }
     }
 
-    // ---- the lives
+    // ---- the scenarios
 
     private void success(Case each) throws IOException {
       arm(each);
@@ -262,7 +263,7 @@ class FaultPointsIT {
                   .put("resumeFrom", first));
       awaitState(job, "SUCCEEDED");
       awaitDeath();
-      // The first's line came with its checkpoint.
+      // The first line came with the first job's checkpoint.
       assertRuns(job, 2);
       assertModel(job);
       assertToldOnce(job, "success");
@@ -276,10 +277,11 @@ class FaultPointsIT {
       awaitDeath();
       assertRuns(job, 1);
       assertModel(job);
-      await("both ends to be told").until(() -> statuses(job).equals(List.of("fail", "success")));
+      await("the callbacks of both ends")
+          .until(() -> statuses(job).equals(List.of("fail", "success")));
     }
 
-    /** A job that failed for its upload alone. */
+    /** Creates a job that fails only because of its upload. */
     private String uploadedInVain() throws IOException {
       Files.createDirectories(artifacts());
       Path aside = artifacts().resolveSibling("artifacts-aside");
@@ -287,7 +289,7 @@ class FaultPointsIT {
       Files.createFile(artifacts());
       String job = create(body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin"));
       awaitState(job, "FAILED");
-      await("its end to be told").until(() -> statuses(job).equals(List.of("fail")));
+      await("the callback of its end").until(() -> statuses(job).equals(List.of("fail")));
       Files.delete(artifacts());
       Files.move(aside, artifacts());
       return job;
@@ -311,14 +313,14 @@ class FaultPointsIT {
       agent.start();
     }
 
-    // ---- asking an agent that dies
+    // ---- requests to an agent that dies
 
     private void arm(Case each) throws IOException {
       Path part = Files.writeString(point.resolveSibling("point.part"), each.toString());
       Files.move(part, point, StandardCopyOption.ATOMIC_MOVE);
     }
 
-    /** Starts it again where it has died, without the point. */
+    /** If the agent has died, removes the point and starts the agent again. */
     private void revive() {
       if (agent.wasKilled()) {
         deaths++;
@@ -331,9 +333,9 @@ class FaultPointsIT {
       }
     }
 
-    /** Points that are reached after the job's end. */
+    /** Waits for the death of the agent. Some points are reached only after the job's end. */
     private void awaitDeath() {
-      await("the end of the agent")
+      await("the agent to die")
           .until(
               () -> {
                 revive();
@@ -374,7 +376,7 @@ class FaultPointsIT {
       await(job + " to be " + state).until(() -> detail(job).getString("state"), state::equals);
     }
 
-    // ---- what must be true in the end
+    // ---- what must be true at the end
 
     private Path runs(String job) {
       return agent.jobDirectory(job).resolve("checkpoint/runs");
@@ -407,7 +409,7 @@ class FaultPointsIT {
           .toList();
     }
 
-    /** Once or more often, under one delivery id. */
+    /** Checks that the callback came once or more often, under one delivery id. */
     private static void assertToldOnce(String job, String status) {
       await("a callback about " + job).until(() -> !callbacks.about(job).isEmpty());
       assertThat(statuses(job)).containsExactly(status);

@@ -23,15 +23,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The API answers and stop times are kept while files keep the disk busy and a library hangs: an
- * agent in a process of its own with two carriers, a real Docker engine, the local store, and a
- * real file system that hangs. {@code make file-work} runs it at its full size.
+ * The API answers and stop times are kept while file work keeps the disk busy and a library hangs.
+ * The agent is a process of its own with two carrier threads. Real Docker engine, local store, and
+ * a real file system that hangs. {@code make file-work} runs it with large files.
  */
 class FileWorkIT {
   private static final int MEGABYTES = Integer.getInteger("gpurunner.file-work.megabytes", 300);
   private static final int FILES = Integer.getInteger("gpurunner.file-work.files", 20_000);
 
-  /** What freezes takes longer by far; {@code make file-work} asks for 50 ms and a second. */
+  /**
+   * A blocked agent takes much longer. {@code make file-work} requires 50 ms, and 1 s for stops.
+   */
   private static final Duration STATUS_LIMIT =
       Duration.ofMillis(Integer.getInteger("gpurunner.file-work.status-millis", 2_000));
 
@@ -41,7 +43,7 @@ class FileWorkIT {
   private static final Duration SOON = Duration.ofMinutes(2);
   private static final Duration END_LIMIT = Duration.ofMinutes(10);
 
-  /** From the restart of the agent, with which the work begins, to the first stop time. */
+  /** The time from the restart of the agent, when the file work begins, to the first stop time. */
   private static final Duration AHEAD =
       Duration.ofSeconds(Integer.getInteger("gpurunner.file-work.ahead", 12));
 
@@ -50,7 +52,7 @@ class FileWorkIT {
   private static final int SEEDED = 4;
   private static final int HANGING = 6;
 
-  /** Requests after the restart that are not counted: Java loads and compiles. */
+  /** The number of first requests that are not measured, because Java loads and compiles. */
   private static final int WARMING = 300;
 
   private static final Map<String, String> NO_HEADERS = Map.of();
@@ -59,7 +61,7 @@ class FileWorkIT {
   private final List<String> jobs = new ArrayList<>();
   private final Containers containers = new Containers();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private AgentProcess agent;
 
   @BeforeEach
@@ -161,7 +163,7 @@ class FileWorkIT {
     List<Thread> submitting = new ArrayList<>();
     List<Duration> took = new ArrayList<>();
     try (HangingFileSystem hangs = new HangingFileSystem(directory.resolve("datasets"))) {
-      agent.start(); // and with it the first round of retention
+      agent.start(); // the first round of retention begins too
       for (int times = 0; times < WARMING; times++) {
         askStatus(source);
       }
@@ -185,7 +187,7 @@ class FileWorkIT {
         for (int times = 0; times < 100; times++) {
           took.add(askStatus(asked.get(next++ % asked.size())));
         }
-        // So that the disk is busy until the last stop time.
+        // More work keeps the disk busy until the last stop time.
         if (Instant.now().isBefore(last) && haveEnded(published, List.of())) {
           published.add(create(body("truncate -s %d000000 /data2/model.bin".formatted(MEGABYTES))));
         }
@@ -260,7 +262,9 @@ class FileWorkIT {
     }
   }
 
-  /** From the stop time to what tells of the SIGTERM first: both come after it. */
+  /**
+   * Returns the time from the stop time to the first sign of the SIGTERM. Both signs come later.
+   */
   private Duration stopDelay(String job) throws IOException {
     Duration seen = sinceStopTime(job, termSeen(job));
     Duration recorded = sinceStopTime(job, eventAt(job, "stop-signalled"));
@@ -272,7 +276,7 @@ class FileWorkIT {
     return Duration.between(started.plus(Duration.ofMinutes(1)), time);
   }
 
-  /** What the job itself wrote when it had its SIGTERM, where the disk took it at once. */
+  /** Returns when the job wrote that it got SIGTERM. It is late if the disk was busy. */
   private Instant termSeen(String job) throws IOException {
     return Files.getLastModifiedTime(agent.jobDirectory(job).resolve("model/term")).toInstant();
   }
@@ -323,7 +327,7 @@ class FileWorkIT {
     }
   }
 
-  /** It was taken while its data set could be read; when it starts, the library hangs. */
+  /** The job was accepted while its data set could be read. When it starts, the library hangs. */
   @Test
   void aJobWhoseLibraryHangsWaitsAndRunsOnceItIsBack() throws Exception {
     Files.createDirectories(directory.resolve("datasets/iris"));

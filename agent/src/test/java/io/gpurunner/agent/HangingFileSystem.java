@@ -9,16 +9,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A real file system that hangs, as a network mount does whose server is gone: the kernel asks this
- * process for what is in it, by the protocol of {@code /dev/fuse}, and gets no answer but to its
- * first question. Whoever looks at the directory waits until it is closed. Needs root.
+ * A real file system that hangs like a network mount whose server is down. The kernel asks this
+ * process for the content, by the protocol of {@code /dev/fuse}, and gets an answer only to its
+ * first request. A thread that looks at the directory waits until this is closed. Needs root.
  */
 final class HangingFileSystem implements AutoCloseable {
   private static final int READ_WRITE_CLOSE_ON_EXEC = 02 | 02000000;
   private static final int LEAVE_AT_ONCE = 2; // MNT_DETACH
   private static final int BUFFER_BYTES = 1 << 20;
 
-  /** Sizes and versions of struct fuse_out_header and fuse_init_out, see linux/fuse.h. */
+  /** Sizes and versions of the structs fuse_out_header and fuse_init_out (linux/fuse.h). */
   private static final int OUT_HEADER_BYTES = 16;
 
   private static final int INIT_OUT_BYTES = 64;
@@ -29,7 +29,7 @@ final class HangingFileSystem implements AutoCloseable {
   private final int device;
 
   /**
-   * @param directory made where it is not there; what is in it is hidden meanwhile
+   * @param directory the mount point, which is created if absent; its content is hidden meanwhile
    */
   HangingFileSystem(Path directory) {
     this.directory = directory;
@@ -48,7 +48,7 @@ final class HangingFileSystem implements AutoCloseable {
     answerInit();
   }
 
-  /** The kernel sends nothing else before it knows with whom it speaks. */
+  /** Answers the first request, FUSE_INIT. The kernel sends no other request before. */
   private void answerInit() {
     try (Memory buffer = new Memory(BUFFER_BYTES)) {
       LibC.read(device, buffer, BUFFER_BYTES);
@@ -59,21 +59,21 @@ final class HangingFileSystem implements AutoCloseable {
       buffer.setLong(8, request);
       buffer.setInt(OUT_HEADER_BYTES, MAJOR);
       buffer.setInt(OUT_HEADER_BYTES + 4, MINOR);
-      buffer.setInt(OUT_HEADER_BYTES + 8, 1 << 16); // read ahead at most
-      buffer.setInt(OUT_HEADER_BYTES + 20, 1 << 16); // write at most
-      buffer.setInt(OUT_HEADER_BYTES + 24, 1); // nanoseconds
+      buffer.setInt(OUT_HEADER_BYTES + 8, 1 << 16); // the most bytes to read ahead
+      buffer.setInt(OUT_HEADER_BYTES + 20, 1 << 16); // the most bytes of a write
+      buffer.setInt(OUT_HEADER_BYTES + 24, 1); // times in nanoseconds
       LibC.write(device, buffer, bytes);
     }
   }
 
-  /** Whoever hangs is let go with an error, and the directory shows what it held before. */
+  /** Lets waiting threads go with an error. The directory then shows its own content again. */
   @Override
   public void close() {
     LibC.close(device);
     LibC.umount2(directory.toString(), LEAVE_AT_ONCE);
   }
 
-  /** Raw mapping. */
+  /** The raw mapping of libc. */
   private static final class LibC {
     static {
       Native.register(LibC.class, "c");

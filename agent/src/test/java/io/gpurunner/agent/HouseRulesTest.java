@@ -15,14 +15,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** What ARCHITECTURE.md says of the packages, checked. */
+/** Checks what ARCHITECTURE.md says about packages, threads and time. */
 @AnalyzeClasses(packages = "io.gpurunner", importOptions = ImportOption.DoNotIncludeTests.class)
 final class HouseRulesTest {
   @ArchTest
   static final ArchRule NOTHING_INTERRUPTS_A_THREAD =
       noClasses()
           .that()
-          // Its cancel(false) takes a timer back and interrupts nobody.
+          // Its cancel(false) removes a timer and interrupts no thread.
           .doNotHaveSimpleName("EngineCall")
           .should()
           .callMethod(Thread.class, "interrupt")
@@ -38,13 +38,13 @@ final class HouseRulesTest {
           .that()
           .doNotHaveFullyQualifiedName("io.gpurunner.agent.run.JobRunner$Loop")
           .and()
-          .doNotHaveSimpleName("CallbackOutbox") // sends, and touches no file
+          .doNotHaveSimpleName("CallbackOutbox") // sends, and does no file work
           .and()
           .doNotHaveSimpleName("RequestWork")
           .and()
-          .doNotHaveSimpleName("Rehearsal") // a client of the agent
+          .doNotHaveSimpleName("TrainingRun") // is a client of the agent
           .and()
-          .doNotHaveSimpleName("FaultProxy") // of the tests' own jar
+          .doNotHaveSimpleName("FaultProxy") // is in the tests' jar
           .should()
           .callMethod(Thread.class, "ofVirtual")
           .orShould()

@@ -16,13 +16,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The contract's table "How a job ends", a test a row, on a real Docker engine and a real S3
- * server. What the machine does to a job is in MachineFaultsIT.
+ * The contract's table "How a job ends", with one test for each row. Real Docker engine, real S3
+ * server. Faults of the machine are in {@link MachineFaultsIT}.
  */
 class JobEndingsIT {
   private static final Duration SOON = Duration.ofSeconds(30);
 
-  /** The shortest stop time there is. */
+  /** The shortest possible stop time. */
   private static final Duration STOP_TIME = Duration.ofMinutes(1);
 
   private static final Duration GRACE = Duration.ofSeconds(2);
@@ -238,7 +238,7 @@ class JobEndingsIT {
     assertThat(reason(id)).isEqualTo("deleted by ann");
     assertThat(agent.post("/api/userJob/job_del", request).statusCode()).isEqualTo(200);
     assertNothingHeld(id);
-    // Everything owed was sent before a later job's callback is.
+    // A callback that was owed would be sent before the one of a later job.
     String later = agent.create(body("true"));
     onlyCallback(later);
     assertThat(callbacks.about(id)).isEmpty();

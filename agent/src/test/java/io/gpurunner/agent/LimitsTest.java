@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The table of docs/limits.md says what the constants and the configuration do, and each limit has
- * a test that goes past it.
+ * Checks that the table of docs/limits.md has the values of the constants and of the configuration,
+ * and that each limit has a test that goes beyond it.
  */
 final class LimitsTest {
   private static final Pattern NAMED =
@@ -41,7 +41,7 @@ final class LimitsTest {
   private static final String SNAPSHOTS =
       "LedgerDiskTest.aSnapshotComesAfterTwoSegmentsAndAfterMoreWhereItIsLong";
 
-  /** The test, in whatever module, that fails where the limit is not kept. */
+  /** The test, in any module, that fails if the limit is not kept. */
   private static final Map<String, String> KEPT_BY =
       Map.ofEntries(
           entry("ApiLimits.MAX_BODY_BYTES", "ApiServerTest.takesABodyOfExactlyTheLimitAndNoMore"),
@@ -146,23 +146,24 @@ final class LimitsTest {
               "Retention.RECORD_KEPT_FOR",
               "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
           entry("jobs.retention", "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
+          entry("KeyFile.MAX_BYTES", "KeyFileTest.aFileLongerThanAKeyIsRefused"),
           entry("VolumeSettings.DEFAULT_RESERVE_BYTES", "JobVolumesContract.keepsTheReserveFree"));
 
-  /** Limits that no test goes past, and why. */
+  /** Limits that no test goes beyond, and the reason. */
   private static final Map<String, String> UNTESTED =
       Map.of(
           "Dispatcher.REST_TIMES",
-          "a share of the processor; what it is for, creates while many wait, make bench judges",
+          "a share of the processor; make bench judges its purpose, creates while many jobs wait",
           "DockerEvents.WAITING_LIMIT",
           "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
           "DockerEvents.LONGEST_PAUSE",
-          "half a minute of a real engine's absence; DockerEventsIT has a shorter one",
+          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter time",
           "DockerContainers.CREATE_TRIES",
-          "no engine here fails creations by order; EngineErrorsTest has which errors are waited for",
+          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited for",
           "EndedStandings.SHARED_LIMIT",
-          "past it a value is kept twice, which changes nothing but memory",
+          "beyond it a value is kept twice, which changes nothing but memory",
           "ServiceNotifier.STOPPING_LIMIT",
-          "the same wait as READY_LIMIT's, whose end nobody can see");
+          "the same wait as that of READY_LIMIT, and nobody can see its end");
 
   record Row(String className, String constant, String value) {}
 
@@ -256,13 +257,13 @@ final class LimitsTest {
           List<String> parts = List.of(test.split("\\.", 2));
           assertThat(sources).as(limit).containsKey(parts.get(0));
           assertThat(sources.get(parts.get(0)))
-              .as("%s is kept by %s", limit, test)
+              .as("%s is tested by %s", limit, test)
               .containsPattern(
                   "@(Test|ParameterizedTest)\\s(\\s*@.*\\n)*\\s*void " + parts.get(1) + "\\(");
         });
   }
 
-  /** The sources of the tests of all modules, by the name of the class. */
+  /** Returns the sources of the tests of all modules, by the name of the class. */
   private static Map<String, String> testSources() throws IOException {
     Map<String, String> sources = new HashMap<>();
     for (String module : List.of("api", "gpu", "storage", "agent")) {

@@ -42,10 +42,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Five hundred jobs of every kind, posted at once by several users, while the store is slow and one
- * receiver of callbacks is too: each job ends as its program did, each callback comes, and the
- * agent, a process of its own, holds afterwards what it held before. Real Docker engine, real S3
- * server.
+ * Several users post 500 jobs of every kind at once, while the store and one receiver of callbacks
+ * are slow. Each job ends as its program did, and each callback comes. The agent, a process of its
+ * own, holds no more resources afterwards than before. Real Docker engine, real S3 server.
  */
 class LoadIT {
   /** The number of connections that a busy platform keeps open. */
@@ -53,7 +52,7 @@ class LoadIT {
 
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(60);
 
-  /** On two processors that the engine and the S3 server share. */
+  /** Long, because two processors are shared with the engine and the S3 server. */
   private static final Duration END_LIMIT = Duration.ofMinutes(15);
 
   private static final Duration QUIET_LIMIT = Duration.ofMinutes(3);
@@ -62,10 +61,10 @@ class LoadIT {
 
   private static final long SLOW_STORE_BYTES_PER_SECOND = 512L << 10;
 
-  /** Threads and handles that an idle agent may have more than before: pools grow on demand. */
+  /** How many more threads and handles an idle agent may have, because pools grow on demand. */
   private static final int SLACK = 12;
 
-  /** What 500 ended jobs may leave in memory: their standings, and pages of the database. */
+  /** The memory that 500 ended jobs may take: their standings, and pages of the database. */
   private static final long MEMORY_SLACK_BYTES = 16L << 20;
 
   private static final List<String> USERS = List.of("ann", "ben", "cho", "dan", "eva");
@@ -83,7 +82,7 @@ class LoadIT {
   @SuppressWarnings("NullAway.Init") // started before each test
   private AgentProcess agent;
 
-  @SuppressWarnings("NullAway.Init") // read once the agent has started
+  @SuppressWarnings("NullAway.Init") // read after the agent has started
   private byte[] callbackKey;
 
   @BeforeEach
@@ -166,7 +165,7 @@ class LoadIT {
 
   // ---- posting
 
-  /** Jobs of each kind in a mixed order, the same at every run. */
+  /** Returns jobs of each kind in a mixed order, which is the same in every test run. */
   private List<LoadJob> jobs(Map<Kind, Integer> numbers, String keys) {
     List<Kind> kinds = new ArrayList<>();
     numbers.forEach((kind, number) -> kinds.addAll(Collections.nCopies(number, kind)));
@@ -180,7 +179,7 @@ class LoadIT {
     return jobs;
   }
 
-  /** Every fifth is sent twice, as clients do that got no answer. */
+  /** Sends every fifth job twice, as a client does that got no answer. */
   private void post(List<LoadJob> jobs) {
     List<CompletableFuture<Void>> sent = new ArrayList<>();
     for (LoadJob job : jobs) {
@@ -210,7 +209,7 @@ class LoadIT {
     return new JsonObject().put("job_id", job.id());
   }
 
-  /** A client that asks all the time is answered all the time. */
+  /** Asks for statuses without a pause. Each request must be answered. */
   private void askUntil(AtomicBoolean ended, List<LoadJob> known) {
     long slowestNanos = 0;
     for (int turn = 0; !ended.get(); turn++) {
@@ -241,7 +240,7 @@ class LoadIT {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
@@ -280,7 +279,7 @@ class LoadIT {
             });
   }
 
-  /** All of those that did not are named, for one says little of a load. */
+  /** Names all jobs that ended in another way, because a single one says little about a load. */
   private void assertEndedAsTheirProgramsDid(List<LoadJob> jobs) {
     List<String> others = new ArrayList<>();
     for (LoadJob job : jobs) {
@@ -295,10 +294,10 @@ class LoadIT {
         others.add("%s left %s: %s".formatted(job.kind(), left, detail.encode()));
       }
     }
-    assertThat(others).as("ended otherwise: %d of %d", others.size(), jobs.size()).isEmpty();
+    assertThat(others).as("ended in another way: %d of %d", others.size(), jobs.size()).isEmpty();
   }
 
-  /** Name to text; of one file, or of all in the archive. */
+  /** Returns the text of each file by its name: of one file, or of all files in the archive. */
   private Map<String, String> filesAt(String url) {
     HttpResponse<byte[]> answer =
         send(

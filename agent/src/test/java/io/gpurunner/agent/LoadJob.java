@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** A job of the load test: what its program does, and what must come of it. Thread-safe. */
+/** A job of the load test: what its program does, and how it must end. Thread-safe. */
 final class LoadJob {
   /** What a job's program does. */
   enum Kind {
@@ -24,13 +24,13 @@ final class LoadJob {
     FAILING("/bin/sh -c 'echo w > $MODEL_PATH/half; exit 3'", 0, "fail", "exit code 3"),
     FAILING_ON_A_GPU("/bin/sh -c 'exit 4'", 1, "fail", "exit code 4"),
     NO_SUCH_PROGRAM("there-is-no-such-program", 0, "fail", "exit code 127"),
-    /** Ends well when it is run for the second time. */
+    /** Fails in its first run and succeeds in the second. */
     RETRIED(
         "/bin/sh -c '[ -e $CKPT_PATH/tried ] || { touch $CKPT_PATH/tried; exit 5; }; echo w $JOB_ID > $MODEL_PATH/ds_model.bin'",
         0,
         "success",
         ""),
-    /** Reaches its stop time, and saves when it is asked to end. */
+    /** Reaches its stop time, and saves its model on SIGTERM. */
     STOPPED(
         "/bin/sh -c 'trap \"echo w $JOB_ID > $MODEL_PATH/ds_model.bin; exit 0\" TERM; while :; do sleep 0.2; done'",
         0,
@@ -54,12 +54,12 @@ final class LoadJob {
       return status;
     }
 
-    /** Words of the reason; empty where there is none. */
+    /** Returns words of the reason. They are empty if there is no reason. */
     String reason() {
       return reason;
     }
 
-    /** Name to text of what is published. */
+    /** Returns the text of each published file by its name. */
     Map<String, String> filesLeft(String jobId) {
       return switch (this) {
         case ONE_FILE, RETRIED, STOPPED -> Map.of("ds_model.bin", "w " + jobId + "\n");
@@ -76,7 +76,7 @@ final class LoadJob {
     }
   }
 
-  /** Some of each, so that every pool has been used once. */
+  /** A few jobs of several kinds, so that every pool was used once. */
   static final Map<Kind, Integer> WARM_UP =
       new TreeMap<>(
           Map.of(
@@ -87,7 +87,7 @@ final class LoadJob {
               Kind.FAILING, 4,
               Kind.DELETED, 4));
 
-  /** Five hundred. */
+  /** 500 jobs. */
   static final Map<Kind, Integer> LOAD =
       new TreeMap<>(
           Map.ofEntries(
@@ -110,8 +110,8 @@ final class LoadJob {
   private final AtomicReference<Optional<String>> id = new AtomicReference<>(Optional.empty());
 
   /**
-   * @param key the idempotency key that it is posted with
-   * @param receiver who is called back about it
+   * @param key the idempotency key of its request
+   * @param receiver receives its callback
    */
   LoadJob(Kind kind, String user, String key, CallbackReceiver receiver) {
     this.kind = kind;
@@ -159,7 +159,7 @@ final class LoadJob {
     };
   }
 
-  /** It was answered with this id; with the same one at every answer. */
+  /** Records the id of an answer. Every answer must have the same id. */
   void isKnownAs(String jobId) {
     Optional<String> before = id.getAndSet(Optional.of(jobId));
     before.ifPresent(known -> assertThat(jobId).isEqualTo(known));

@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What the machine does to jobs: stores and devices that go, agents and hosts that start again.
- * Real Docker engine, real S3 server.
+ * Faults of the machine under jobs: stores and devices go away, agents and hosts restart. Real
+ * Docker engine, real S3 server.
  */
 class MachineFaultsIT {
   private static final Duration SOON = Duration.ofSeconds(30);
@@ -59,7 +59,7 @@ class MachineFaultsIT {
           .contains("retry-upload");
       assertThat(agent.jobDirectory(id).resolve("model/ds_model.bin")).exists();
       Awaitility.await().atMost(SOON).until(() -> callbacks.about(id).size() == 1);
-      Awaitility.await("readiness to tell")
+      Awaitility.await("readiness to report it")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").statusCode() == 503);
       HttpResponse<String> refused = agent.post("/api/userJob", training());
@@ -129,7 +129,7 @@ class MachineFaultsIT {
       assertThat(agent.awaitEnd(id, SOON)).isEqualTo(new JsonObject().put("status", "fail"));
       assertThat(agent.detail(id).getString("reason"))
           .isEqualTo("the host rebooted while the job ran");
-      // What it left is there, and not published.
+      // Its files are kept and not published.
       assertThat(agent.jobDirectory(id).resolve("model/ds_model.bin")).hasContent("weights\n");
       assertThat(agent.config().stateDir().resolve("artifacts").resolve(id)).doesNotExist();
       assertThat(new Containers().of(id)).isEmpty();
@@ -149,7 +149,7 @@ class MachineFaultsIT {
     }
   }
 
-  /** A job of which the engine says exit code 0, and that no agent has seen end. */
+  /** Runs a job that ends with exit code 0 while the agent is down. */
   private String endsWithZeroWhileTheAgentIsAway(AgentUnderTest agent) throws IOException {
     agent.awaitReady();
     String id = agent.create(training());
@@ -204,7 +204,7 @@ class MachineFaultsIT {
       String waiting = agent.create(training());
       // 999 is NVML_ERROR_UNKNOWN.
       script(library, "error nvmlDeviceGetCount 999\n", "");
-      Awaitility.await("readiness to tell")
+      Awaitility.await("readiness to report it")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").body().contains("nvmlDeviceGetCount"));
       assertThat(agent.post("/api/userJob", training()).statusCode()).isEqualTo(503);
@@ -305,11 +305,11 @@ class MachineFaultsIT {
       Files.move(library, away);
       agent.stop();
       agent.startUnready("boot-1");
-      Awaitility.await("readiness to tell")
+      Awaitility.await("readiness to report it")
           .atMost(SOON)
           .until(() -> agent.get("/health/ready").body().contains(library.toString()));
       Files.move(away, library);
-      agent.awaitReady(); // a good look at the devices, and it has this job's
+      agent.awaitReady(); // the devices were looked at, and this job's device is there
       assertThat(agent.detail(running).getString("state")).isEqualTo("RUNNING");
       letGo(agent, running);
       assertThat(agent.awaitEnd(running, SOON).getString("status")).isEqualTo("success");
@@ -344,17 +344,17 @@ class MachineFaultsIT {
     }
   }
 
-  /** One RTX 3090, and what is wrong with it. */
+  /** Scripts the fake NVML with one RTX 3090 and a fault of it. */
   private static void script(Path library, String fault) throws IOException {
     script(library, "", fault);
   }
 
-  /** The same, with a fault of the whole driver before it. */
+  /** Scripts the fake NVML with one RTX 3090, a fault of it, and a fault of the whole driver. */
   private static void script(Path library, String driverFault, String fault) throws IOException {
     write(library, driverFault + DRIVER + device(1) + fault);
   }
 
-  /** Four of them, and what is on the last. */
+  /** Scripts the fake NVML with four RTX 3090, and what is on the last one. */
   private static void fourGpus(Path library, String onTheLast) throws IOException {
     write(library, DRIVER + device(1) + device(2) + device(3) + device(4) + onTheLast);
   }

@@ -12,11 +12,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What an administrator, or another program, does to a job's container. Real Docker engine. */
+/** An administrator or another program acts on a job's container. Real Docker engine. */
 class OutsideFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(3);
 
-  /** Would be a success, if whoever ended it so had been the job itself. */
+  /** A program that exits with 0 on SIGTERM. It would be a success if it had ended by itself. */
   private static final String OBEDIENT =
       "/bin/sh -c 'trap \"exit 0\" TERM; touch $CKPT_PATH/ready; while true; do sleep 0.1; done'";
 
@@ -49,7 +49,7 @@ class OutsideFaultsIT {
     return job;
   }
 
-  /** Where somebody kills and removes at once, the agent may come to see either. */
+  /** Checks how the job failed. If a kill and a removal come together, the agent may see either. */
   private static void assertFailed(String job, String reason) {
     assertThat(agent.awaitEnd(job, SOON).getString("status")).isEqualTo("fail");
     assertThat(agent.detail(job).getString("reason")).containsPattern(reason);
@@ -82,7 +82,7 @@ class OutsideFaultsIT {
   void aPausedContainerCanBeDeleted() {
     String job = running();
     containers.pause(containers.first(job));
-    Awaitility.await("its user to be told")
+    Awaitility.await("its reason to say it")
         .atMost(SOON)
         .until(() -> agent.detail(job).getString("reason", "").contains("paused"));
     agent.post("/api/userJob/job_del", new JsonObject().put("job_id", job));

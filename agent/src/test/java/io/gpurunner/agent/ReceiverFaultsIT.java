@@ -21,9 +21,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What receivers of callbacks do to those of several jobs at once: refuse them, send them
- * elsewhere, keep them waiting, or are not there. Each is delivered in the end, under one delivery
- * id. Real Docker engine, local store.
+ * Receivers refuse the callbacks of several jobs at once, redirect them, keep them waiting, or are
+ * down. Each callback is delivered in the end, under one delivery id. Real Docker engine, local
+ * store.
  */
 class ReceiverFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -66,7 +66,7 @@ class ReceiverFaultsIT {
       receiver.redirectWith(302, "/elsewhere");
       Map<String, String> jobs = endedJobs(receiver.url());
       awaitTries(receiver, jobs, 1);
-      // Clients that follow no redirect of a POST with 302 ask with GET where 303 sends them.
+      // Some clients that do not follow 302 for a POST do follow 303, with GET.
       receiver.redirectWith(303, "/elsewhere");
       awaitRefused(jobs, "answered 303");
       receiver.answerWith(200);
@@ -128,8 +128,8 @@ class ReceiverFaultsIT {
   }
 
   /**
-   * Nobody listens at its port, and nobody but who asks for this very port is given it: whoever
-   * listens there later may share it, as servers do.
+   * Reserves a port on which nobody listens: the system gives it to no other program. A receiver
+   * can listen on it later, because of SO_REUSEADDR.
    */
   private static Socket place() throws IOException {
     Socket place = new Socket();
@@ -138,7 +138,9 @@ class ReceiverFaultsIT {
     return place;
   }
 
-  /** Three at once, with what each is to be told as. */
+  /**
+   * Creates three jobs, waits for their ends, and returns the status that each callback must have.
+   */
   private Map<String, String> endedJobs(String callbackUrl) {
     Map<String, String> jobs = new LinkedHashMap<>();
     jobs.put(
@@ -172,7 +174,7 @@ class ReceiverFaultsIT {
                     .forEach(job -> assertThat(failures(job).getLast()).startsWith(reason)));
   }
 
-  /** Waits until all are delivered, and checks that nothing comes after the try that was taken. */
+  /** Waits until all callbacks are delivered, and checks that no try comes after the delivery. */
   private void awaitDelivered(CallbackReceiver receiver, Map<String, String> jobs, int status) {
     await("all to be delivered")
         .untilAsserted(
@@ -190,7 +192,7 @@ class ReceiverFaultsIT {
                 .extracting(callback -> callback.body().getString("status"))
                 .containsOnly(told));
     int requests = receiver.paths().size();
-    // What was not recorded as delivered would be due at the next agent, before a later job's is.
+    // If a delivery was not recorded, the next agent would send it again before a later job's.
     agent.restart("boot-1");
     try (CallbackReceiver other = new CallbackReceiver()) {
       String later = create("true", other.url());
@@ -199,7 +201,7 @@ class ReceiverFaultsIT {
     assertThat(receiver.paths()).hasSize(requests);
   }
 
-  /** The one of all tries. */
+  /** Returns the delivery id, which all tries share. */
   private static String delivery(CallbackReceiver receiver, String job) {
     List<String> all = receiver.about(job).stream().map(Received::delivery).distinct().toList();
     assertThat(all).as("deliveries about " + job).hasSize(1).doesNotContainNull();

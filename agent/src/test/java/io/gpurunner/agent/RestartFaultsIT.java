@@ -17,24 +17,24 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What falls due while no agent is there: it was killed, and is started again only after. Real
+ * A stop time passes while the agent is down: it was killed, and is restarted only later. Real
  * processes, real Docker engine, local store.
  */
 class RestartFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(3);
   private static final Duration GRACE = Duration.ofSeconds(2);
 
-  /** How long the stop time is past before an agent is there again. */
+  /** The time from the stop time to the restart of the agent. */
   private static final Duration OVERDUE = Duration.ofSeconds(10);
 
-  /** For a container to be stopped, beyond its grace period, on a machine that is busy. */
+  /** How long stopping a container may take after its grace period, on a busy machine. */
   private static final Duration STOP_LIMIT = Duration.ofSeconds(15);
 
   @TempDir Path directory;
 
   private final Containers containers = new Containers();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private AgentProcess agent;
 
   @BeforeEach
@@ -60,7 +60,7 @@ class RestartFaultsIT {
   @Test
   void aStopTimeThatPassedWhileTheAgentWasDeadIsEnforcedAtOnceAndIsASuccess() {
     agent.start();
-    // Neither ends by itself nor by SIGTERM, so that only the next agent can have ended it.
+    // The job ends neither by itself nor on SIGTERM, so only the next agent can have ended it.
     String job =
         create(
             AgentUnderTest.body(

@@ -7,6 +7,7 @@ import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.S3ArtifactStore;
 import io.gpurunner.storage.S3Settings;
+import io.gpurunner.storage.TestS3;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,30 +25,30 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * What an S3 server that fails, and the network before it, do to whole jobs: an artifact is
- * announced once it is complete, and not before. Real Docker engine, real S3 server.
+ * An S3 server, or the network to it, fails during whole jobs. An artifact is announced only once
+ * it is complete. Real Docker engine, real S3 server.
  */
 class S3JobFaultsIT {
   private static final Duration SOON = Duration.ofMinutes(4);
 
-  /** In the midst of a part. */
+  /** A number of bytes that ends within a part. */
   private static final long MIDST_BYTES = 5L << 20;
 
-  /** At which a part of 16 MiB takes longer than the 30 s of a call that carries nothing. */
+  /** So slow that a part of 16 MiB takes longer than 30 s, the limit of a call without data. */
   private static final long SLOW_BYTES_PER_SECOND = 448L << 10;
 
   @TempDir private Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private FaultProxy s3;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private CallbackReceiver callbacks;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private AgentUnderTest agent;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private S3ArtifactStore direct;
 
   @BeforeEach
@@ -82,7 +83,10 @@ class S3JobFaultsIT {
     s3.close();
   }
 
-  /** A job that leaves 40 MiB, three parts, once it is told to. */
+  /**
+   * Creates a job that leaves 40 MiB, which are three parts, and ends when {@link #letGo} is
+   * called.
+   */
   private String running() {
     JsonObject body =
         AgentUnderTest.body(
@@ -152,12 +156,12 @@ class S3JobFaultsIT {
 
   private void awaitPartsOnTheirWay(String job) {
     agent.awaitState(job, "UPLOADING", SOON);
-    Awaitility.await("three parts to be in their midst")
+    Awaitility.await("three parts to be half sent")
         .atMost(SOON)
         .until(() -> s3.sentBytes() > 3 * MIDST_BYTES / 2);
   }
 
-  /** Messages of the uploads that failed so far. */
+  /** Returns the messages of the uploads that failed so far. */
   private List<String> failedUploads(String job) {
     Stream<JsonObject> events =
         agent.detail(job).getJsonArray("events").stream().map(JsonObject.class::cast);
@@ -178,14 +182,14 @@ class S3JobFaultsIT {
     assertThat(agent.status(job).getString("status")).isEqualTo("working");
     assertThat(agent.detail(job).getString("state")).isEqualTo("UPLOADING");
     assertThat(callbacks.about(job)).isEmpty();
-    assertThat(direct.exists(key(job, "manifest.json"))).isFalse();
-    assertThat(direct.exists(key(job, "ds_model.bin"))).isFalse();
+    assertThat(TestS3.isThere(direct, key(job, "manifest.json"))).isFalse();
+    assertThat(TestS3.isThere(direct, key(job, "ds_model.bin"))).isFalse();
   }
 
   private void assertPublished(String job) throws IOException {
     JsonObject ended = agent.awaitEnd(job, SOON);
     assertThat(ended.getString("status")).as(agent.detail(job).encode()).isEqualTo("success");
-    assertThat(direct.exists(key(job, "manifest.json"))).isTrue();
+    assertThat(TestS3.isThere(direct, key(job, "manifest.json"))).isTrue();
     s3.mend();
     s3.endOpen();
     byte[] left = Files.readAllBytes(agent.jobDirectory(job).resolve("model/ds_model.bin"));

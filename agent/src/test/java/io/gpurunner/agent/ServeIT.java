@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * {@code gpurunner serve} as a process of its own, that is killed and told to end. Real Docker
+ * {@code gpurunner serve} in a process of its own, which is killed, or asked to stop. Real Docker
  * engine, local store.
  */
 class ServeIT {
@@ -151,7 +151,7 @@ class ServeIT {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
@@ -181,7 +181,7 @@ class ServeIT {
   }
 
   private static void kill(Process process) throws InterruptedException {
-    // destroyForcibly is SIGKILL.
+    // destroyForcibly sends SIGKILL.
     process.destroyForcibly();
     assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
   }
@@ -212,7 +212,7 @@ class ServeIT {
   void aJobThatWasAnsweredIsThereAfterAKillInTheSameInstant() throws Exception {
     for (int round = 0; round < 5; round++) {
       Process process = serveReady();
-      // The one GPU goes to the first; the others wait.
+      // The only GPU goes to the first job, and the others wait.
       String job = create("sleep 600", 1);
       kill(process);
       serveReady();

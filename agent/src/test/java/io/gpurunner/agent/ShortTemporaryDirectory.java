@@ -6,7 +6,7 @@ import org.junit.jupiter.api.extension.AnnotatedElementContext;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.io.TempDirFactory;
 
-/** Directories in which a socket's path, of 107 characters at most, finds room. On a disk. */
+/** Creates directories on a disk with short names: a socket's path has at most 107 characters. */
 public final class ShortTemporaryDirectory implements TempDirFactory {
   @Override
   public Path createTempDirectory(AnnotatedElementContext element, ExtensionContext extension)

@@ -14,8 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A state directory by another path, and another state directory at the same path: both while jobs
- * run. Real agents, as processes, and a real engine.
+ * While jobs run, the agent is restarted with another path to its state directory, or with another
+ * state directory at the same path. Real agents, as processes, and a real engine.
  */
 class StateDirectoryIT {
   private static final Duration SOON = Duration.ofMinutes(3);
@@ -61,7 +61,7 @@ class StateDirectoryIT {
     Files.writeString(checkpoint(agent, job).resolve("go"), "");
   }
 
-  /** The job runs to its end now, and has run only once. */
+  /** Lets the job run to its end, and checks that it ran only once. */
   private static void runToItsEnd(AgentProcess agent, String job) throws IOException {
     go(agent, job);
     await(agent, job, "SUCCEEDED");
@@ -69,7 +69,7 @@ class StateDirectoryIT {
     assertThat(checkpoint(agent, job).resolve("ended")).hasContent("end");
   }
 
-  /** Kills the agent, and puts another state directory in the place of its own. */
+  /** Kills the agent, and puts another state directory in place of its own. */
   private static void swap(AgentProcess agent, Path putAside, Path putThere) throws IOException {
     agent.kill();
     Files.move(agent.stateDirectory(), putAside);
@@ -92,7 +92,7 @@ class StateDirectoryIT {
 
       after.configure(config(directory));
       after.start();
-      // A look at its container, and one at the queue, are behind it.
+      // By now the agent has looked at the container and at the queue.
       Awaitility.await("the job to be looked at")
           .atMost(SOON)
           .until(() -> containers.running(running).size() == 1);
@@ -106,7 +106,7 @@ class StateDirectoryIT {
     }
   }
 
-  /** Another state directory is put at the path of the first, while a job of each agent runs. */
+  /** Another state directory is put at the same path, while a job of each directory runs. */
   @Test
   void agentsOfTheSamePathLeaveEachOthersContainersAlone() throws Exception {
     Path first = directory.resolve("first");

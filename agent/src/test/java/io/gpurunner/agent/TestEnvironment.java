@@ -4,11 +4,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 
-/** What {@code make test} sets up for the integration tests. */
+/** The environment that {@code make test} sets up for the integration tests. */
 final class TestEnvironment {
   private TestEnvironment() {}
 
-  /** A variable that dev/with-docker or dev/with-s3 exports. */
+  /** Returns an environment variable that dev/with-docker or dev/with-s3 exports. */
   static String require(String variable) {
     String value = System.getenv(variable);
     if (value == null || value.isBlank()) {
@@ -17,7 +17,7 @@ final class TestEnvironment {
     return value;
   }
 
-  /** A port nobody listens on now. */
+  /** Returns a port on which nobody listens now. */
   static int freePort() {
     try (ServerSocket socket = new ServerSocket(0)) {
       return socket.getLocalPort();

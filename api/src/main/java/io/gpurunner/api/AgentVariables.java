@@ -26,7 +26,10 @@ public final class AgentVariables {
 
   private AgentVariables() {}
 
-  /** Returns the variables that a job of this type gets, besides those that no job may name. */
+  /**
+   * Returns the variables that the agent sets for a job of this type, without the {@link
+   * ReservedVariables}.
+   */
   public static Set<String> namesFor(JobType type) {
     Set<String> names = new TreeSet<>(ALL_JOBS);
     names.addAll(

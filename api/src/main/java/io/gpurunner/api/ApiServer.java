@@ -58,7 +58,8 @@ public final class ApiServer {
     server.requestHandler(this::handle);
     server.invalidRequestHandler(this::handleInvalid);
     Promise<Integer> port = Promise.promise();
-    // All connections are served by the event loop that listens; this makes sure it is one of ours.
+    // The event loop that listens serves all connections, so the server must be started on one of
+    // this Vert.x.
     vertx.runOnContext(start -> server.listen().map(HttpServer::actualPort).onComplete(port));
     return port.future();
   }
@@ -78,7 +79,7 @@ public final class ApiServer {
             .setMaxHeaderSize(ApiLimits.MAX_HEADER_BYTES)
             .setIdleTimeout((int) settings.waits().idle().toMillis())
             .setIdleTimeoutUnit(TimeUnit.MILLISECONDS)
-            // HTTP/1 only: its limits are the ones set here.
+            // Only HTTP/1 is served, because the limits above are limits of HTTP/1.
             .setHttp2ClearTextEnabled(false)
             .setUseAlpn(false);
     settings
@@ -116,7 +117,7 @@ public final class ApiServer {
             end -> {
               connections.requestEnded(request.connection());
               discardRest(request);
-              // The path alone: a query can hold a signature.
+              // Only the path is logged, because a query can hold a signature.
               log.debug(
                   "{} {} {} in {} us",
                   request.method(),
@@ -126,7 +127,7 @@ public final class ApiServer {
             });
   }
 
-  /** Discards what still arrives of an answered request's body, up to a limit. */
+  /** Discards the rest of the body of an answered request, up to a limit. */
   private static void discardRest(HttpServerRequest request) {
     if (request.isEnded()) {
       return;

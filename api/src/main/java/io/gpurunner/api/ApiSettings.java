@@ -7,7 +7,7 @@ import java.util.Optional;
 /**
  * The settings of the API's server. Immutable.
  *
- * @param port 0 for any free one
+ * @param port the port to bind, or 0 for any free one
  * @param tls empty for plain HTTP
  */
 public record ApiSettings(
@@ -17,15 +17,16 @@ public record ApiSettings(
   public record TlsFiles(Path certificate, Path key) {}
 
   /**
-   * How long the server waits, and for how many at once.
+   * The limits of the server: times, and numbers of connections and requests.
    *
-   * @param body a request's body, from its head to its last byte; then 408
-   * @param nextRequest a connection's next request's head, from the connection's start or the last
-   *     answer; then the connection is closed
-   * @param idle a connection without a byte in either direction; then it is closed
-   * @param stop requests in flight when the server stops
-   * @param connections open at once; a further one is closed at once
-   * @param requests being worked on at once; a further one gets 503
+   * @param body the time between a request's head and the last byte of its body; a slower request
+   *     gets 408
+   * @param nextRequest the time until the head of a connection's next request has arrived, from the
+   *     start of the connection or the last answer; a slower connection is closed
+   * @param idle the time without a byte in either direction after which a connection is closed
+   * @param stop the time that requests in flight have when the server stops
+   * @param connections the number of connections open at a time; a further one is closed at once
+   * @param requests the number of requests that are worked on at a time; a further one gets 503
    */
   public record Waits(
       Duration body,
@@ -34,7 +35,7 @@ public record ApiSettings(
       Duration stop,
       int connections,
       int requests) {
-    /** The waits that production uses. */
+    /** The limits that production uses. */
     public static final Waits DEFAULT =
         new Waits(
             Duration.ofSeconds(30),

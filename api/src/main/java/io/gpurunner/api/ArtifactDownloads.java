@@ -11,14 +11,14 @@ public interface ArtifactDownloads {
    * Checks a signed URL, {@code /artifacts/<jobId>/<file>?expires=<epoch
    * seconds>&signature=<text>}, and finds its file.
    *
-   * @param jobId first path segment, unchecked
-   * @param file second path segment, percent-decoded, unchecked
-   * @param expires query parameter, unchecked
-   * @param signature query parameter, unchecked
+   * @param jobId the first path segment, unchecked
+   * @param file the second path segment, percent-decoded, unchecked
+   * @param expires the query parameter, unchecked
+   * @param signature the query parameter, unchecked
    */
   Download find(String jobId, String file, String expires, String signature);
 
-  /** The file that such a URL leads to, or why there is none. */
+  /** The file that a signed URL leads to, or why there is none. */
   sealed interface Download {
     /** The file to send. */
     record Found(Path path, String fileName) implements Download {}

@@ -156,7 +156,7 @@ final class ArtifactRoute {
         .putHeader(HttpHeaders.CONTENT_LENGTH, Long.toString(length))
         .putHeader(HttpHeaders.CONTENT_TYPE, contentType(opened.name()))
         .putHeader(HttpHeaders.CONTENT_DISPOSITION, disposition(opened.name()))
-        // A job wrote the file: no browser may take it for a page of this server.
+        // A job wrote the file, so a browser must not show it as a page of this server.
         .putHeader("X-Content-Type-Options", "nosniff")
         .putHeader("Content-Security-Policy", "default-src 'none'; sandbox")
         .putHeader(HttpHeaders.CACHE_CONTROL, "private, no-store");

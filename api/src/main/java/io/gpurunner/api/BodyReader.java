@@ -9,9 +9,9 @@ import java.time.Duration;
 import java.util.function.Consumer;
 
 /**
- * Reads whole request bodies, within a size, a time and a total of memory. Vert.x Web's own body
- * handler is not used: it parses bodies by their Content-Type, and here every body is JSON. Not
- * thread-safe: belongs to the server's event loop.
+ * Reads whole request bodies. Their size, their time and their memory in all are limited. Vert.x
+ * Web's own body handler is not used: it parses bodies by their Content-Type, and here every body
+ * is JSON. Not thread-safe: belongs to the server's event loop.
  */
 final class BodyReader {
   private static final String CONTINUE = "100-continue";
@@ -26,7 +26,7 @@ final class BodyReader {
   }
 
   /**
-   * Reads the body. Calls exactly one of the two handlers, or none if the client goes away.
+   * Reads the body. Calls exactly one of the two handlers, or neither if the client goes away.
    *
    * @param whole takes the body, which counts as held in memory until {@link #release}
    */
@@ -41,7 +41,7 @@ final class BodyReader {
     new Reading(request, whole, refused).start();
   }
 
-  /** Releases a body. Called once for every body that was passed to a handler. */
+  /** Releases a body. It is called once for every body that was passed to a handler. */
   void release(Buffer body) {
     bufferedBytes -= body.length();
   }
@@ -51,7 +51,7 @@ final class BodyReader {
     try {
       return declared == null ? 0 : Long.parseLong(declared);
     } catch (NumberFormatException e) {
-      // Digits, or the decoder would not have let it through: so many that it is too large.
+      // The HTTP decoder lets only digits through, so the number is too large for a long.
       return Long.MAX_VALUE;
     }
   }

@@ -5,8 +5,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The part of a file that a {@code Range} header asks for (RFC 9110, section 14). One range only: a
- * header with several, or in another form, is ignored as the RFC allows, and the whole file sent.
+ * The part of a file that a {@code Range} header asks for (RFC 9110, section 14). Only one range is
+ * supported. A header with several ranges, or in another form, is ignored, as the RFC allows, and
+ * the whole file is sent.
  */
 sealed interface ByteRange {
   Pattern ONE = Pattern.compile("bytes=([0-9]{0,18})-([0-9]{0,18})", Pattern.CASE_INSENSITIVE);
@@ -15,6 +16,8 @@ sealed interface ByteRange {
   record Whole() implements ByteRange {}
 
   /**
+   * A part of the file.
+   *
    * @param first offset of the first byte
    * @param length at least one
    */

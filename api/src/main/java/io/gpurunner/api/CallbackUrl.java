@@ -4,11 +4,11 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Optional;
 
-/** The form of a callback URL. {@link MachineFacts} judges where it may lead. */
+/** Checks the form of a callback URL. {@link MachineFacts} judges the address. */
 final class CallbackUrl {
   static final String ACCEPTED =
       "an absolute http or https URL in ASCII, with a host (letters, digits, dots, dashes,"
-          + " underscores, or an IP address), a port from 1 to 65535 where it has one, and without"
+          + " underscores, or an IP address), a port from 1 to 65535 if it has one, and without"
           + " user name or password";
   private static final int MAX_PORT = 65_535;
 

@@ -9,8 +9,8 @@ import java.util.Map;
 
 /**
  * Limits the open connections: their number, and the time that one may take to send a request's
- * head. (An idle timeout alone is defeated by a byte now and then.) Not thread-safe: belongs to the
- * server's event loop.
+ * head. An idle timeout alone would not be enough, because a client can send a byte now and then.
+ * Not thread-safe: belongs to the server's event loop.
  */
 final class Connections {
   /** The number of checks in one wait. A connection is closed at most one interval late. */

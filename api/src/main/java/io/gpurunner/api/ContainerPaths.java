@@ -9,11 +9,11 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The paths inside a container at which a request wants directories mounted. Each is checked alone,
- * then all against one another. Not thread-safe.
+ * The paths inside a container at which a request wants directories mounted. Each path is checked
+ * alone, and then all are compared with one another. Not thread-safe.
  */
 final class ContainerPaths {
-  /** The trees of the kernel. Nothing is mounted on them or below them. */
+  /** The directories of the kernel. Nothing is mounted on them or below them. */
   private static final List<String> KERNEL_TREES = List.of("/proc", "/sys", "/dev");
 
   /**

@@ -19,6 +19,9 @@ import java.util.stream.Collectors;
 
 /** The routes of the server. Not thread-safe: belongs to the server's event loop. */
 final class Endpoints {
+  /** Every request below this path needs a token, also for a path or method that does not exist. */
+  private static final String API = "/api/";
+
   private static final String IDEMPOTENCY_KEY = "Idempotency-Key";
 
   private final ApiPorts ports;
@@ -62,7 +65,7 @@ final class Endpoints {
     this.errors = errors;
   }
 
-  /** Makes all routes. Exact paths come before those with parameters. */
+  /** Creates all routes. Exact paths come before paths with parameters. */
   Router router(Vertx vertx) {
     Router router = Router.router(vertx);
     HealthRoute health = new HealthRoute(ports.health(), errors);
@@ -86,7 +89,7 @@ final class Endpoints {
         "/health/ready",
         Map.of(HttpMethod.GET, context -> health.ready().send(context.request())));
     router
-        .route("/api/*")
+        .route(API + "*")
         .handler(
             context ->
                 authenticated(
@@ -129,14 +132,19 @@ final class Endpoints {
                 handler.handle(context);
                 return;
               }
-              errors
-                  .of(
-                      new RequestRefusedException(
-                          RequestRefusedException.Kind.METHOD_NOT_ALLOWED,
-                          "the method must be " + allowed),
-                      Map.of("Allow", allowed))
-                  .send(context.request());
+              if (path.startsWith(API)) {
+                authenticated(context.request(), _ -> wrongMethod(allowed));
+              } else {
+                wrongMethod(allowed).send(context.request());
+              }
             });
+  }
+
+  private Answer wrongMethod(String allowed) {
+    return errors.of(
+        new RequestRefusedException(
+            RequestRefusedException.Kind.METHOD_NOT_ALLOWED, "the method must be " + allowed),
+        Map.of("Allow", allowed));
   }
 
   private void create(RoutingContext context) {
@@ -192,7 +200,8 @@ final class Endpoints {
   }
 
   /**
-   * Returns the job that a body {@code {"job_id":"…"}} names. A text that is no id names no job.
+   * Returns the job that a body {@code {"job_id":"…"}} names. A text that is not a job id is
+   * answered with 404.
    */
   private static JobId namedJob(Buffer body) {
     Fields fields;
@@ -286,8 +295,8 @@ final class Endpoints {
   }
 
   /**
-   * Handles a request with a body. The token is checked first, so that a stranger's body is not
-   * kept.
+   * Handles a request with a body. The token is checked first, so that the body of a request
+   * without one is not kept.
    */
   private void withBody(RoutingContext context, BodyWork todo) {
     HttpServerRequest request = context.request();

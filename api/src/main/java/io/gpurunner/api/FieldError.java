@@ -3,7 +3,7 @@ package io.gpurunner.api;
 /**
  * A wrong field of a request.
  *
- * @param field its JSON key, {@code body} for the whole
+ * @param field the JSON key, or {@code body} for the whole body
  * @param message what is accepted and what was sent
  */
 public record FieldError(String field, String message) {

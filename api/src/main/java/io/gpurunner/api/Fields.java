@@ -8,8 +8,8 @@ import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /**
- * The members of a request's JSON object. They are read one by one, and every fault is collected.
- * JSON null counts as absent. Not thread-safe.
+ * The members of a request's JSON object. Callers read them one by one, and every error is
+ * collected. JSON null counts as absent. Not thread-safe.
  */
 final class Fields {
   /**
@@ -48,7 +48,7 @@ final class Fields {
     errors.add(new FieldError(field, message));
   }
 
-  /** Refuses with "must be …, was …". */
+  /** Refuses the field with "must be …, was …". */
   void refuse(String field, String accepted, JsonValue was) {
     refuse(field, "must be " + accepted + ", was " + was.shown());
   }

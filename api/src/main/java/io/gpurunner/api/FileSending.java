@@ -31,7 +31,7 @@ final class FileSending {
   private boolean over;
 
   /**
-   * @param channel closed when all is sent or the client is gone
+   * @param channel the file, which is closed when everything is sent or the client is gone
    */
   FileSending(
       RequestWork reads, HttpServerRequest request, FileChannel channel, long offset, long length) {

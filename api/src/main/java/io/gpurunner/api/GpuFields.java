@@ -12,7 +12,9 @@ final class GpuFields {
   private static final String TYPE = "gpuType";
 
   /**
-   * @param type as the machine spells it, or as it was sent if the number is 0
+   * The GPUs that a request asks for.
+   *
+   * @param type the type as the machine spells it, or as it was sent if the number is 0
    */
   record Choice(int number, String type) {}
 
@@ -29,8 +31,8 @@ final class GpuFields {
   /**
    * Reads both fields. The result is empty if one of them was refused.
    *
-   * @throws RequestRefusedException UNAVAILABLE if GPUs are asked for and cannot be read now, so
-   *     that nobody knows which there are
+   * @throws RequestRefusedException UNAVAILABLE if the request asks for GPUs and they cannot be
+   *     read now
    */
   Optional<Choice> read() {
     Optional<String> fault = facts.gpuFault();
@@ -93,8 +95,8 @@ final class GpuFields {
   }
 
   /**
-   * Returns the form to compare by. Clients write a product with blanks, dashes or underscores, in
-   * any case.
+   * Returns a product name in the form that is compared. Clients write it with blanks, dashes or
+   * underscores, in any case.
    */
   private static String normalised(String type) {
     return type.toLowerCase(Locale.ROOT).replaceAll("[\\s_-]", "");

@@ -5,7 +5,7 @@ import io.vertx.core.json.JsonObject;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** {@code /health/live} and {@code /health/ready}. Thread-safe. */
+/** The routes {@code /health/live} and {@code /health/ready}. Thread-safe. */
 final class HealthRoute {
   private static final int MAX_MESSAGE_CHARACTERS = 500;
 
@@ -17,12 +17,12 @@ final class HealthRoute {
     this.errors = errors;
   }
 
-  /** The event loop turns; that is all it says. */
+  /** Answers 200. This proves only that the event loop runs. */
   Answer live() {
     return Answer.ok(new JsonObject().put("live", true));
   }
 
-  /** 200, or 503 with what is not ready in the error body's message. */
+  /** Answers 200, or 503 with the parts that are not ready in the error body's message. */
   Answer ready() {
     Health.Report report = health.report();
     JsonArray parts = new JsonArray();

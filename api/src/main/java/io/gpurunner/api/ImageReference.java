@@ -1,17 +1,25 @@
 package io.gpurunner.api;
 
 import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * The grammar of image references, {@code [domain[:port]/]path[:tag][@digest]}, as registries and
- * Docker read it (the CNCF distribution project's {@code reference} grammar).
+ * A reference to an image, {@code [registry[:port]/]repository[:tag][@digest]}, in the grammar that
+ * registries and Docker use (the CNCF distribution project's {@code reference}). The text of a
+ * request is parsed once, and its parts are handed on. {@link #toString} is exactly the text that
+ * was parsed. The ledger keeps that text, so the grammar must not become stricter. Immutable.
+ *
+ * @param registry host and port as they were written; empty for Docker Hub
+ * @param repository the path in the registry, in lower case
+ * @param digest algorithm and hexadecimal digits, {@code sha256:…}
  */
-final class ImageReference {
+public record ImageReference(
+    Optional<String> registry, String repository, Optional<String> tag, Optional<String> digest) {
   private static final int MAX_NAME_CHARACTERS = 255;
 
   // Possessive quantifiers: a text from outside must not be able to make matching slow.
-  private static final Pattern DOMAIN =
+  private static final Pattern REGISTRY =
       Pattern.compile(
           "(?:[a-zA-Z0-9]++(?:-++[a-zA-Z0-9]++)*+(?:\\.[a-zA-Z0-9]++(?:-++[a-zA-Z0-9]++)*+)*+"
               + "|\\[[a-fA-F0-9:]++])(?::[0-9]{1,5})?+");
@@ -22,43 +30,80 @@ final class ImageReference {
       Pattern.compile("sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}");
   private static final Pattern IMAGE_ID = Pattern.compile("[a-f0-9]{64}");
 
-  private ImageReference() {}
-
-  static boolean isValid(String reference) {
-    if (reference.length() > JobRequestLimits.MAX_IMAGE_CHARACTERS) {
-      return false;
+  /**
+   * @throws IllegalArgumentException if a part has a wrong form
+   */
+  public ImageReference {
+    String text = text(registry, repository, tag, digest);
+    String name = name(registry, repository);
+    boolean valid =
+        text.length() <= JobRequestLimits.MAX_IMAGE_CHARACTERS
+            && name.length() <= MAX_NAME_CHARACTERS
+            && startsWithRegistry(name) == registry.isPresent()
+            && registry.stream().allMatch(host -> REGISTRY.matcher(host).matches())
+            && isPath(repository)
+            // Docker reads 64 hexadecimal digits as a local image's id, never as a name to pull.
+            && !IMAGE_ID.matcher(name).matches()
+            && tag.stream().allMatch(word -> TAG.matcher(word).matches())
+            && digest.stream().allMatch(sum -> DIGEST.matcher(sum).matches());
+    if (!valid) {
+      throw new IllegalArgumentException("not an image reference: " + Shown.quoted(text));
     }
-    String rest = reference;
-    int at = rest.indexOf('@');
-    if (at >= 0) {
-      if (!DIGEST.matcher(rest.substring(at + 1)).matches()) {
-        return false;
-      }
-      rest = rest.substring(0, at);
-    }
-    int colon = rest.lastIndexOf(':');
-    if (colon > rest.lastIndexOf('/')) {
-      if (!TAG.matcher(rest.substring(colon + 1)).matches()) {
-        return false;
-      }
-      rest = rest.substring(0, colon);
-    }
-    // Docker reads 64 hexadecimal digits as a local image's id, never as a name to pull.
-    return isName(rest) && !IMAGE_ID.matcher(rest).matches();
   }
 
-  private static boolean isName(String name) {
-    if (name.length() > MAX_NAME_CHARACTERS) {
-      return false;
+  /** Returns the reference that the text is, or empty if the text is not an image reference. */
+  public static Optional<ImageReference> parse(String text) {
+    try {
+      return Optional.of(of(text));
+    } catch (IllegalArgumentException e) {
+      return Optional.empty();
     }
-    String path = name;
+  }
+
+  /**
+   * Returns the reference that the text is. It is for a text that was parsed before, such as one of
+   * the ledger.
+   *
+   * @throws IllegalArgumentException if the text is not an image reference
+   */
+  public static ImageReference of(String text) {
+    int at = text.indexOf('@');
+    Optional<String> digest = at < 0 ? Optional.empty() : Optional.of(text.substring(at + 1));
+    String tagged = at < 0 ? text : text.substring(0, at);
+    int colon = tagged.lastIndexOf(':');
+    // A colon before a slash belongs to the registry's port.
+    boolean hasTag = colon > tagged.lastIndexOf('/');
+    Optional<String> tag = hasTag ? Optional.of(tagged.substring(colon + 1)) : Optional.empty();
+    String name = hasTag ? tagged.substring(0, colon) : tagged;
     int slash = name.indexOf('/');
-    if (slash >= 0 && isDomain(name.substring(0, slash))) {
-      if (!DOMAIN.matcher(name.substring(0, slash)).matches()) {
-        return false;
-      }
-      path = name.substring(slash + 1);
-    }
+    return startsWithRegistry(name)
+        ? new ImageReference(
+            Optional.of(name.substring(0, slash)), name.substring(slash + 1), tag, digest)
+        : new ImageReference(Optional.empty(), name, tag, digest);
+  }
+
+  /** Returns the registry and the repository: the reference without its tag and digest. */
+  public String name() {
+    return name(registry, repository);
+  }
+
+  @Override
+  public String toString() {
+    return text(registry, repository, tag, digest);
+  }
+
+  private static String text(
+      Optional<String> registry, String repository, Optional<String> tag, Optional<String> digest) {
+    return name(registry, repository)
+        + tag.map(word -> ":" + word).orElse("")
+        + digest.map(sum -> "@" + sum).orElse("");
+  }
+
+  private static String name(Optional<String> registry, String repository) {
+    return registry.map(host -> host + "/").orElse("") + repository;
+  }
+
+  private static boolean isPath(String path) {
     for (String part : path.split("/", -1)) {
       if (!PATH_PART.matcher(part).matches()) {
         return false;
@@ -67,8 +112,13 @@ final class ImageReference {
     return true;
   }
 
-  /** How Docker tells a registry's name from the first part of a path on Docker Hub. */
-  private static boolean isDomain(String first) {
+  /**
+   * Returns whether the first part of a name is a registry. Docker decides by the same rule whether
+   * it belongs to a path on Docker Hub.
+   */
+  private static boolean startsWithRegistry(String name) {
+    int slash = name.indexOf('/');
+    String first = slash < 0 ? "" : name.substring(0, slash);
     return first.contains(".")
         || first.contains(":")
         || first.equals("localhost")

@@ -8,9 +8,10 @@ import java.util.Optional;
  * The full view of one job.
  *
  * @param state the exact state's name ({@code QUEUED} … {@code DELETED})
- * @param reason why it failed, or why it waits; empty where there is nothing to explain
- * @param queuePosition 1 for the next to start; only while queued
- * @param gpuUuids the GPUs leased to it now
+ * @param reason why it failed, or why it waits; empty if there is nothing to explain
+ * @param queuePosition the position in the queue, 1 for the job that starts next; empty if the job
+ *     is not queued
+ * @param gpuUuids the GPUs that the job holds now
  * @param events what happened to it, oldest first; empty in lists
  */
 public record JobDetail(
@@ -24,7 +25,7 @@ public record JobDetail(
     List<String> gpuUuids,
     int gpuNumber,
     String gpuType,
-    String image,
+    ImageReference image,
     Instant createdAt,
     Optional<Instant> startedAt,
     Optional<Instant> deadline,

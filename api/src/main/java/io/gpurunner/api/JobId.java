@@ -22,12 +22,12 @@ public record JobId(String value) {
     }
   }
 
-  /** A new id that no job has. */
+  /** Returns a new random id. */
   public static JobId random() {
     return new JobId("ai" + UUID.randomUUID());
   }
 
-  /** The id written in {@code text}, or empty where the text is no job id. */
+  /** Returns the job id that the text is, or empty if the text is not a job id. */
   public static Optional<JobId> parse(String text) {
     return FORM.matcher(text).matches() ? Optional.of(new JobId(text)) : Optional.empty();
   }

@@ -4,7 +4,10 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
 
-/** The answers' JSON. Times are ISO 8601 in UTC; what is unknown or does not apply is left out. */
+/**
+ * Writes the answers as JSON. Times are ISO 8601 in UTC. A field that is unknown or does not apply
+ * is left out.
+ */
 final class JobJson {
   private JobJson() {}
 
@@ -41,7 +44,10 @@ final class JobJson {
     return row(job).put("events", events);
   }
 
-  /** {@code amount} is the cloud's price of a GPU; nothing is charged for here, so it is 0. */
+  /**
+   * Writes the GPU types. {@code amount} is the cloud's price of a GPU. It is always 0, because
+   * this agent charges nothing.
+   */
   static JsonArray gpuTypes(List<GpuAvailability> types) {
     JsonArray json = new JsonArray();
     types.forEach(
@@ -65,7 +71,7 @@ final class JobJson {
             .put("gpuNumber", job.gpuNumber())
             .put("gpuType", job.gpuType())
             .put("gpus", new JsonArray(job.gpuUuids()))
-            .put("imagePath", job.image())
+            .put("imagePath", job.image().toString())
             .put("createdAt", job.createdAt().toString());
     job.name().ifPresent(name -> json.put("name", name));
     job.reason().ifPresent(reason -> json.put("reason", reason));

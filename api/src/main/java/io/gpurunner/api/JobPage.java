@@ -2,5 +2,5 @@ package io.gpurunner.api;
 
 import java.util.List;
 
-/** One page of a list of jobs, and how many there are in all. */
+/** One page of a list of jobs, and the number of jobs in the whole list. */
 public record JobPage(List<JobDetail> content, long totalElements) {}

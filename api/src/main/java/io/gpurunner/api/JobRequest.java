@@ -7,26 +7,25 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A job as asked for, after every rule of the contract (section 2) was checked. Immutable.
+ * A request for a job. It satisfies every rule of the contract (section 2). Immutable.
  *
  * @param gpuNumber GPUs to attach, 0 for none
- * @param gpuType product name as the machine prints it ({@code NVIDIA-GeForce-RTX-3090}); as sent
- *     where gpuNumber is 0
+ * @param gpuType product name as the machine prints it ({@code NVIDIA-GeForce-RTX-3090}); as it was
+ *     sent if gpuNumber is 0
  * @param ckptPath absolute, normalised container path of the checkpoint volume
  * @param ckptVolumeMegabytes size limit of the checkpoint volume, MB of 10^6 bytes
  * @param modelPath absolute, normalised container path of the model volume
  * @param modelVolumeMegabytes size limit of the model volume, MB of 10^6 bytes
- * @param image image reference as sent
  * @param runCommand replaces the image's entrypoint and command
- * @param env environment for the container, as sent; never holds a name reserved for the agent. Of
+ * @param env the container's environment as it was sent, without {@link ReservedVariables}; for
  *     {@link AgentVariables} the agent's own value counts
  * @param name a label for people
- * @param priority higher runs first; 0 where not given
+ * @param priority a job with a higher priority starts first; 0 if none was sent
  * @param retries how often a failed run is started again
- * @param gracePeriod time between SIGTERM and SIGKILL; the configured one where empty
+ * @param gracePeriod the time between SIGTERM and SIGKILL; if empty, the configured time
  * @param resumeFrom a job whose checkpoint directory seeds this one
- * @param notes what the user should know about how the request was read (a path without a name was
- *     ignored, say); become events of the job
+ * @param notes what the user should know about how the request was read, for example that a path
+ *     without a name was ignored; the notes become events of the job
  */
 public record JobRequest(
     int gpuNumber,
@@ -35,7 +34,7 @@ public record JobRequest(
     long ckptVolumeMegabytes,
     String modelPath,
     long modelVolumeMegabytes,
-    String image,
+    ImageReference image,
     JobType jobType,
     StopRule stopRule,
     Optional<LibraryMount> dataset,

@@ -12,10 +12,10 @@ import java.util.OptionalLong;
 
 /**
  * Turns the body of {@code POST /api/userJob} into a {@link JobRequest}, or into everything that is
- * wrong with it at once. Has no state of its own; what depends on the machine it asks of {@link
- * MachineFacts}, which may block. Thread-safe.
+ * wrong with it at once. It has no state. It asks {@link MachineFacts} about the machine, which may
+ * block. Thread-safe.
  *
- * <p>Decided here where the contract leaves room:
+ * <p>The contract leaves some rules open. They are decided here:
  *
  * <ul>
  *   <li>A number is a JSON number without fraction or exponent, or text of ASCII digits: {@code 1},
@@ -29,20 +29,22 @@ import java.util.OptionalLong;
  * </ul>
  */
 public final class JobRequestParser {
-  /** What came of a body. */
+  /** The result of parsing a body. */
   public sealed interface Result {
     /**
-     * Every rule holds.
+     * The request satisfies every rule.
      *
      * @param source the body as text
      */
     record Accepted(JobRequest request, String source) implements Result {}
 
     /**
+     * The request is refused.
+     *
      * @param errors all wrong fields, at least one
      */
     record Rejected(List<FieldError> errors) implements Result {
-      /** One line for the error body. */
+      /** Returns the error body's message, which is one line. */
       public String message() {
         String shown =
             String.join(
@@ -58,10 +60,12 @@ public final class JobRequestParser {
   }
 
   /**
-   * @param caller who asks; needed for {@code resumeFrom}
+   * Parses a body.
+   *
+   * @param caller the user who sent the request; needed for {@code resumeFrom}
    * @param body at most {@link ApiLimits#MAX_BODY_BYTES}
-   * @throws RequestRefusedException UNAVAILABLE where the body asks for GPUs and they cannot be
-   *     read now
+   * @throws RequestRefusedException UNAVAILABLE if the body asks for GPUs and they cannot be read
+   *     now
    */
   public Result parse(Caller caller, Buffer body, MachineFacts facts) {
     String source;
@@ -79,7 +83,9 @@ public final class JobRequestParser {
         : new Result.Rejected(errors);
   }
 
-  /** Reads every field, also after the first wrong one; empty only if an error was collected. */
+  /**
+   * Reads every field, also after a wrong one. The result is empty only if an error was collected.
+   */
   private static Optional<JobRequest> read(Fields fields, Caller caller, MachineFacts facts) {
     List<String> notes = new ArrayList<>();
     Optional<GpuFields.Choice> gpus = new GpuFields(fields, facts).read();
@@ -87,7 +93,7 @@ public final class JobRequestParser {
     Optional<String> ckptPath = paths.required("ckptPath");
     Optional<VolumeFields.Sizes> volumes = new VolumeFields(fields, facts).read();
     Optional<String> modelPath = paths.required("modelPath");
-    Optional<String> image = image(fields);
+    Optional<ImageReference> image = image(fields);
     Optional<JobType> jobType = jobType(fields);
     Optional<StopRule> stopRule = stopRule(fields);
 
@@ -142,16 +148,16 @@ public final class JobRequestParser {
             List.copyOf(notes)));
   }
 
-  private static Optional<String> image(Fields fields) {
+  private static Optional<ImageReference> image(Fields fields) {
     String field = "imagePath";
     String accepted = "an image reference ([domain[:port]/]path[:tag][@digest])";
     Optional<String> text =
         fields.requiredText(field, accepted, JobRequestLimits.MAX_IMAGE_CHARACTERS);
-    if (text.isPresent() && !ImageReference.isValid(text.get())) {
+    Optional<ImageReference> image = text.flatMap(ImageReference::parse);
+    if (text.isPresent() && image.isEmpty()) {
       fields.refuse(field, accepted, new JsonValue.Text(text.get()));
-      return Optional.empty();
     }
-    return text;
+    return image;
   }
 
   private static Optional<JobType> jobType(Fields fields) {

@@ -4,10 +4,9 @@ import java.net.URI;
 import java.util.Optional;
 
 /**
- * A job's status as the guide knows it.
+ * A job's status as the guide defines it.
  *
- * @param url where to fetch the model; only with SUCCESS, and absent where the model directory was
- *     empty
+ * @param url where to fetch the model; empty without SUCCESS, or if the model directory was empty
  */
 public record JobStatus(Phase phase, Optional<URI> url) {
   /** The three words of the guide: {@code working}, {@code success}, {@code fail}. */
@@ -22,7 +21,7 @@ public record JobStatus(Phase phase, Optional<URI> url) {
       this.word = word;
     }
 
-    /** The word on the wire. */
+    /** Returns the word of the guide. */
     public String word() {
       return word;
     }

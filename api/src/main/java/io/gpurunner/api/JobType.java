@@ -1,6 +1,6 @@
 package io.gpurunner.api;
 
-/** The frameworks a job can name; each gets its own environment inside the container. */
+/** The frameworks that a job can name. Each has its own environment inside the container. */
 public enum JobType {
   GENERAL,
   MPI,

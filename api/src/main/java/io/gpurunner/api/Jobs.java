@@ -11,7 +11,7 @@ public interface Jobs {
   /**
    * Accepts a job. Returns only after it is on disk.
    *
-   * @param source the body as it was sent; keeps the keys this version does not know
+   * @param source the body as it was sent, with the keys that this version does not know
    * @param idempotencyKey the {@code Idempotency-Key} header: the same key and body from the same
    *     user return the same id
    * @throws RequestRefusedException CONFLICT (key reused with another body), UNAVAILABLE (draining,
@@ -48,18 +48,20 @@ public interface Jobs {
   String delete(Caller caller, JobId id);
 
   /**
-   * Starts the upload of a finished job's kept artifacts again; for its owner or an admin.
+   * Starts the upload of a finished job's kept artifacts again. Only the job's owner and an admin
+   * may do so.
    *
    * @return a sentence for the user saying what happens now
-   * @throws RequestRefusedException NOT_FOUND, CONFLICT where there is nothing to upload
+   * @throws RequestRefusedException NOT_FOUND, CONFLICT if there is nothing to upload
    */
   String retryUpload(Caller caller, JobId id);
 
   /**
-   * One page of the caller's jobs (an admin: of all), newest first. {@code page} counts from 1.
+   * Returns one page of the caller's jobs, newest first. An admin gets all users' jobs. {@code
+   * page} counts from 1.
    *
-   * @throws RequestRefusedException TOO_MANY while another list of this caller is put together,
-   *     UNAVAILABLE while too many others' are
+   * @throws RequestRefusedException TOO_MANY while another list of this caller is prepared,
+   *     UNAVAILABLE while too many lists of other callers are
    */
   JobPage list(Caller caller, int page, int size);
 

@@ -19,7 +19,10 @@ import java.util.Map;
 
 /**
  * Reads strict JSON (RFC 8259) within {@link ApiLimits}: no comments, no trailing text, no key
- * twice, no broken UTF-8, no half surrogate pairs. One use: make it, call {@link #value()}.
+ * twice, no broken UTF-8, no half surrogate pairs. An instance reads one text.
+ *
+ * <p>Jackson's own tree is not used, because it does not keep a number as it was written. A job's
+ * variable {@code 1e-5} would become {@code 0.00001}, and {@code -0} would become {@code 0}.
  */
 final class JsonReader {
   private static final char BYTE_ORDER_MARK = '\uFEFF';
@@ -30,7 +33,7 @@ final class JsonReader {
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
           .streamReadConstraints(
-              // Behind our own limits, which are looked at first and tell of them in our words.
+              // The limits of ApiLimits are checked first, and are reported in this API's words.
               StreamReadConstraints.builder()
                   .maxNestingDepth(ApiLimits.MAX_JSON_DEPTH + 1)
                   .maxNumberLength(ApiLimits.MAX_BODY_BYTES)
@@ -38,8 +41,7 @@ final class JsonReader {
                   .maxStringLength(ApiLimits.MAX_BODY_BYTES)
                   .maxDocumentLength(ApiLimits.MAX_BODY_BYTES)
                   .build())
-          // Keys come from clients; remembering them for the process's life would be theirs to
-          // fill.
+          // Keys come from clients, who could fill a cache that lives as long as the process.
           .configure(JsonFactory.Feature.INTERN_FIELD_NAMES, false)
           .configure(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES, false)
           .build();
@@ -90,7 +92,7 @@ final class JsonReader {
     }
   }
 
-  /** Returns what is wrong, without the parser's own terms. */
+  /** Returns what is wrong, without the terms of Jackson's parser. */
   private static String words(String text, JsonProcessingException failure) {
     if (failure instanceof JsonEOFException) {
       return "must be JSON, ended too early: a brace, bracket or quote is not closed";
@@ -180,7 +182,7 @@ final class JsonReader {
     return literal;
   }
 
-  /** Refuses half a surrogate pair, which no UTF-8 text downstream could hold. */
+  /** Refuses half a surrogate pair, because UTF-8 cannot encode it. */
   private String whole(String text) throws MalformedJsonException {
     for (int at = 0; at < text.length(); at++) {
       char character = text.charAt(at);

@@ -17,8 +17,8 @@ public final class JwtSecret {
   private final byte[] bytes;
 
   /**
-   * @throws IllegalArgumentException if there are fewer than {@link #MINIMUM_BYTES}; whoever reads
-   *     the secret's file checks first and names the file
+   * @throws IllegalArgumentException if there are fewer than {@link #MINIMUM_BYTES}; the reader of
+   *     the secret's file checks the length first, so that its error names the file
    */
   public JwtSecret(byte[] bytes) {
     if (bytes.length < MINIMUM_BYTES) {
@@ -29,15 +29,17 @@ public final class JwtSecret {
     this.bytes = bytes.clone();
   }
 
-  /** Makes a provider that signs and verifies with this key by HS512, and with nothing else. */
+  /**
+   * Creates a provider that signs and verifies with this key by HS512, and by no other algorithm.
+   */
   JWTAuth provider() {
     JWTAuthOptions options =
         new JWTAuthOptions()
             .addPubSecKey(
                 new PubSecKeyOptions().setAlgorithm(ALGORITHM).setBuffer(Buffer.buffer(bytes)));
-    // Times are judged by TokenVerifier's own clock, on every request and not only on the first.
+    // TokenVerifier checks the times with its own clock, at every request.
     options.getJWTOptions().setIgnoreExpiration(true);
-    // Vert.x is needed only to read key store files; the command line has tokens without it.
+    // Vert.x is needed only to read key store files, and the command line runs without it.
     @Nullable Vertx none = null;
     return JWTAuth.create(none, options);
   }

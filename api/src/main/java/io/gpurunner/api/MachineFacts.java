@@ -13,7 +13,7 @@ import java.util.Optional;
 public interface MachineFacts {
   /**
    * Returns why the GPUs cannot be read now, naming what is out of order. It is empty if they can.
-   * The other methods' words on GPUs count only then.
+   * Only then do the other methods' answers about GPUs count.
    */
   Optional<String> gpuFault();
 

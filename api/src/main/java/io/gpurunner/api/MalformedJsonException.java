@@ -1,6 +1,6 @@
 package io.gpurunner.api;
 
-/** The text is not JSON that this API takes. */
+/** The text is not JSON that this API accepts. */
 final class MalformedJsonException extends Exception {
   private static final long serialVersionUID = 1L;
 
@@ -16,7 +16,7 @@ final class MalformedJsonException extends Exception {
     this.reason = reason;
   }
 
-  /** Returns what is accepted and what was there, to follow "body: ". */
+  /** Returns what is accepted and what was sent, as a text that follows "body: ". */
   String reason() {
     return reason;
   }

@@ -29,7 +29,7 @@ final class OptionalFields {
    * Reads an entry of a library to mount.
    *
    * @param what the library's word for messages, {@code dataset} or {@code model}
-   * @param notes takes what was ignored
+   * @param notes takes a note if something was ignored
    */
   Optional<LibraryMount> library(
       String nameField,
@@ -106,7 +106,9 @@ final class OptionalFields {
   }
 
   /**
-   * @param notes takes why the host could not be judged yet
+   * Reads the callback URL and judges it.
+   *
+   * @param notes takes a note if the host cannot be judged yet
    */
   Optional<URI> callbackUrl(List<String> notes) {
     String field = "callbackUrl";
@@ -114,7 +116,7 @@ final class OptionalFields {
         fields.optionalText(field, "a URL", JobRequestLimits.MAX_URL_CHARACTERS);
     Optional<URI> url = text.flatMap(CallbackUrl::parse);
     if (text.isPresent() && url.isEmpty()) {
-      // The text may hold a password: it is not shown.
+      // The text is not shown, because it may hold a password.
       fields.refuse(field, "must be " + CallbackUrl.ACCEPTED);
     }
     return url.filter(uri -> mayBeCalled(field, uri, notes));

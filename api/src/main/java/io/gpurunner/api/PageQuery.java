@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 
 /** Reads the numbers in a list's query. */
 final class PageQuery {
-  /** At most nine digits: fits an int. */
+  /** A number of at most nine digits, which fits an int. */
   private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
 
   private PageQuery() {}
@@ -14,7 +14,7 @@ final class PageQuery {
   /**
    * Returns the parameter's number from 1 to {@code max}, or {@code absent} if it was not sent.
    *
-   * @param wrong takes what is wrong with it
+   * @param wrong takes an error if the parameter is wrong
    */
   static int number(MultiMap query, String name, int absent, int max, List<FieldError> wrong) {
     List<String> values = query.getAll(name);

@@ -3,7 +3,7 @@ package io.gpurunner.api;
 import java.time.Duration;
 import java.util.Optional;
 
-/** A request is refused for a reason that the client should read. The exception of this module. */
+/** The refusal of a request, with a reason for the client. It is the exception of this module. */
 public final class RequestRefusedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -43,7 +43,7 @@ public final class RequestRefusedException extends RuntimeException {
   }
 
   private RequestRefusedException(Kind kind, String message, Optional<Duration> retryAfter) {
-    // An answer to a client, not a fault of ours: the stack would only cost time.
+    // It has no stack trace, because it is an answer to a client and not a fault of the agent.
     super(message, null, false, false);
     this.kind = kind;
     this.message = message;

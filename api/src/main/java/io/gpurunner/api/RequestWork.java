@@ -12,8 +12,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Runs work that may block beside the event loop, up to a number of calls at once. Not thread-safe:
- * belongs to the server's event loop, where results come back too.
+ * Runs work that may block outside the event loop, up to a number of calls at a time. Not
+ * thread-safe: belongs to the server's event loop, where results come back too.
  */
 final class RequestWork {
   private static final Duration IDLE_THREAD = Duration.ofSeconds(30);
@@ -35,8 +35,8 @@ final class RequestWork {
   }
 
   /**
-   * Makes one for reading files, with a few platform threads, because a read of a file holds the
-   * carrier of a virtual thread. The threads end when nothing is read for a while.
+   * Creates an instance that reads files. It has a few platform threads, because a read of a file
+   * holds the carrier of a virtual thread. The threads end when nothing is read for a while.
    */
   static RequestWork forFiles(Vertx vertx, int limit) {
     ThreadPoolExecutor threads =
@@ -45,7 +45,7 @@ final class RequestWork {
             ApiLimits.MAX_FILE_READS,
             IDLE_THREAD.toSeconds(),
             TimeUnit.SECONDS,
-            new ArrayBlockingQueue<>(limit), // no more are running
+            new ArrayBlockingQueue<>(limit), // never full: no more calls run at a time
             Thread.ofPlatform().name("download-", 1).daemon().factory());
     threads.allowCoreThreadTimeOut(true);
     return new RequestWork(vertx, limit, threads);
@@ -57,7 +57,7 @@ final class RequestWork {
       failed.accept(
           new RequestRefusedException(
               RequestRefusedException.Kind.UNAVAILABLE,
-              "%d requests are being worked on already; try again".formatted(limit)));
+              "the agent works on %d requests already; try again".formatted(limit)));
       return;
     }
     running++;

@@ -30,7 +30,7 @@ final class Shown {
 
   private static void append(StringBuilder shown, int character) {
     switch (Character.getType(character)) {
-      // Also the characters that turn the direction of writing or break lines in terminals.
+      // Among these are characters that change the direction of writing or break lines.
       case Character.CONTROL,
           Character.FORMAT,
           Character.LINE_SEPARATOR,

@@ -2,7 +2,7 @@ package io.gpurunner.api;
 
 import java.time.Duration;
 
-/** The rule for a job's stop ({@code stopType}, {@code stopTime} of the guide). */
+/** The rule by which a job stops ({@code stopType} and {@code stopTime} of the guide). */
 public sealed interface StopRule {
   /** {@code stopType} 0: the job ends by itself. */
   record NaturalEnd() implements StopRule {}

@@ -18,15 +18,15 @@ public final class TokenIssuer {
   }
 
   /**
-   * A signed token.
+   * Issues a signed token.
    *
    * @param user becomes the claims {@code user} and {@code sub}
-   * @param admin whether it carries {@code role: admin}
-   * @param tokenId becomes {@code jti}; what a revocation names
+   * @param admin whether the token carries {@code role: admin}
+   * @param tokenId becomes {@code jti}, by which the token is revoked
    * @param issuedAt becomes {@code iat}, in whole seconds
-   * @param expires becomes {@code exp}, in whole seconds; never where empty
+   * @param expires becomes {@code exp}, in whole seconds; if empty, the token does not expire
    * @throws IllegalArgumentException if the user or the id is blank, holds control characters or is
-   *     longer than {@link ApiLimits#MAX_USER_CHARACTERS}, {@link
+   *     longer than {@link ApiLimits#MAX_USER_CHARACTERS} or {@link
    *     ApiLimits#MAX_TOKEN_ID_CHARACTERS}
    */
   public String issue(

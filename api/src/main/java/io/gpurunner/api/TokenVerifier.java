@@ -27,10 +27,10 @@ final class TokenVerifier {
           + " machine gave you";
   private static final String SCHEME = "Bearer ";
 
-  /** Thirty million years: it is as good as never, and an Instant can hold it. */
+  /** The farthest time, in seconds: 30 million years, which an Instant can hold. */
   private static final double FARTHEST_SECOND = 1e15;
 
-  /** Three parts of base64url, none empty. The JWT library takes exactly that. */
+  /** Three parts of base64url, none of them empty. The JWT library accepts exactly this form. */
   private static final Pattern FORM =
       Pattern.compile("[A-Za-z0-9_-]++\\.[A-Za-z0-9_-]++\\.[A-Za-z0-9_-]++");
 
@@ -58,6 +58,8 @@ final class TokenVerifier {
   }
 
   /**
+   * Verifies the token of a request, without its revocation. This is the first step.
+   *
    * @param headers all {@code Authorization} headers of the request
    * @throws RequestRefusedException UNAUTHORIZED
    */
@@ -69,7 +71,7 @@ final class TokenVerifier {
       throw refused("there is more than one Authorization header");
     }
     String token = token(headers.getFirst());
-    // Told apart by equality of the whole text; guessing one by timing would mean guessing an HMAC.
+    // The map compares whole tokens. To guess one by timing, a client would have to guess an HMAC.
     Verified verified = remembered.get(token);
     if (verified == null) {
       verified = verified(token);
@@ -86,7 +88,8 @@ final class TokenVerifier {
   }
 
   /**
-   * The second step. May block; runs on any thread.
+   * Checks that the token was not revoked. This is the second step. It may block, and runs on any
+   * thread.
    *
    * @throws RequestRefusedException UNAUTHORIZED; UNAVAILABLE if the register cannot be read
    */
@@ -135,7 +138,7 @@ final class TokenVerifier {
     try {
       user = provider.authenticate(new TokenCredentials(token));
     } catch (RuntimeException e) {
-      // The library takes exp, nbf and iat for numbers without looking.
+      // The library casts exp, nbf and iat to numbers without a check.
       throw refused("a time in the token is not a number");
     }
     if (!user.succeeded()) {
@@ -168,7 +171,7 @@ final class TokenVerifier {
     }
     if (seconds instanceof Number number) {
       double value = number.doubleValue();
-      // Clamped, so that a far date is far and not an overflow.
+      // The time is clamped, so that a far date does not overflow.
       return Optional.of(
           Instant.ofEpochSecond((long) Math.clamp(value, -FARTHEST_SECOND, FARTHEST_SECOND)));
     }

@@ -3,7 +3,7 @@ package io.gpurunner.api;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** Reads {@code ckptVol} and {@code modelVol}: each alone, then both against the disk. */
+/** Reads {@code ckptVol} and {@code modelVol}, and checks that this machine can hold both. */
 final class VolumeFields {
   private static final String CHECKPOINT = "ckptVol";
   private static final String MODEL = "modelVol";

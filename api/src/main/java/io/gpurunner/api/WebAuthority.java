@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 public record WebAuthority(String host, OptionalInt port) {
   private static final String LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?+";
 
-  /** The names that {@link URI} does not read: those with an underscore. */
+  /** Host names with an underscore, which {@link URI} does not read. */
   private static final Pattern UNDERSCORED =
       Pattern.compile(
           "(?=[^:]{1,253}(?::|$))(?=[^:]*_)("

@@ -23,7 +23,7 @@ final class ApiFixture implements AutoCloseable {
   static final Instant NOW = Instant.parse("2026-03-01T12:00:00Z");
   static final Duration PATIENCE = Duration.ofSeconds(20);
 
-  /** Short enough to wait for in a test. */
+  /** Limits that are short enough for a test to wait for. */
   static final ApiSettings.Waits SHORT =
       new ApiSettings.Waits(
           Duration.ofMillis(400),
@@ -83,7 +83,7 @@ final class ApiFixture implements AutoCloseable {
     return revoked.contains(tokenId);
   }
 
-  /** Reads whatever clock the fixture holds now. */
+  /** A clock that reads the clock that the fixture holds now. */
   private final class MovableClock extends Clock {
     @Override
     public java.time.ZoneId getZone() {

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The routes over real HTTP: the contract's sections 1, 3, 4 and 6. */
+/** Tests the routes over real HTTP: the contract's sections 1, 3, 4 and 6. */
 final class ApiServerTest {
   private ApiFixture api;
 
@@ -258,7 +258,7 @@ final class ApiServerTest {
         .isEqualTo(status == 401 ? Optional.of("Bearer") : Optional.empty());
   }
 
-  /** So that a new kind is not forgotten above. */
+  /** Fails if a new kind is not added to the test above. */
   @Test
   void thereAreThirteenKindsOfRefusals() {
     assertThat(RequestRefusedException.Kind.values()).hasSize(13);
@@ -266,7 +266,7 @@ final class ApiServerTest {
 
   @Test
   void answers503WhereGpusAreAskedForAndCannotBeRead() throws Exception {
-    api.facts.types.clear(); // none was read since the agent was started
+    api.facts.types.clear(); // no GPU was read since the start of the agent
     api.facts.gpuFault = Optional.of("NVML: the driver is of another version");
     for (String number : List.of("1", "\"1\"", "4000000")) {
       HttpResponse<String> refused = api.post("/api/userJob", withGpuNumber(number));
@@ -431,9 +431,29 @@ final class ApiServerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"/api", "/api/", "/api/userJobs", "/api/userJob/x/y"})
-  void aStrangerIsNotToldWhichPathsThereAre(String path) throws Exception {
-    ErrorBody.message(api.send(api.request(path).GET()), 401);
+  @CsvSource({
+    "GET, /api",
+    "GET, /api/",
+    "GET, /api/userJobs",
+    "GET, /api/userJobs?current=1",
+    "GET, /api/userJob/x/y",
+    "GET, //api//nothing",
+    "GET, /api/./nothing",
+    "GET, /%61pi/nothing",
+    "POST, /api/nothing",
+    "DELETE, /api/nothing",
+    "OPTIONS, /api/nothing",
+    "PUT, /api/userJob",
+    "GET, /api/userJob/job_status",
+    "OPTIONS, /api/userJob",
+    "BREW, /api/userJob/x"
+  })
+  void aStrangerIsNotToldWhichPathsAndMethodsThereAre(String method, String path) throws Exception {
+    HttpResponse<String> response =
+        api.send(api.request(path).method(method, HttpRequest.BodyPublishers.noBody()));
+
+    ErrorBody.message(response, 401);
+    assertThat(response.headers().firstValue("Allow")).isEmpty();
   }
 
   @ParameterizedTest

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The local store's signed URLs, over real HTTP. */
+/** Tests the local store's signed URLs over real HTTP. */
 final class ArtifactRouteTest {
   private static final String SIGNED = "?expires=1&signature=s";
 
@@ -79,7 +79,7 @@ final class ArtifactRouteTest {
     assertThat(asked).containsExactly("j|f|1|s");
   }
 
-  /** A piece is read only when the client has taken the one before. */
+  /** A piece is read only after the client has taken the piece before it. */
   @Test
   void clientsThatTakeNothingHoldUpNobody() throws Exception {
     write(20_000_000);

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** How much of requests' bodies is in memory at a time; the event loop owns the reader. */
+/** Tests how much of all bodies is in memory at a time. The event loop owns the reader. */
 final class BodyReaderTest {
   private static final Duration LONG = Duration.ofMinutes(1);
   private static final int WHOLE_BODIES =
@@ -28,7 +28,7 @@ final class BodyReaderTest {
   private final Queue<Buffer> held = new ArrayDeque<>();
   private final HttpClient client = HttpClient.newHttpClient();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private HttpServer server;
 
   @BeforeEach

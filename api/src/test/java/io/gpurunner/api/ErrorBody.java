@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.vertx.core.json.JsonObject;
 import java.net.http.HttpResponse;
 
-/** The contract's error body, checked. */
+/** Checks the contract's error body. */
 final class ErrorBody {
   private ErrorBody() {}
 
-  /** Asserts the status and the form of the body; gives back its message. */
+  /** Asserts the status and the form of the body. Returns its message. */
   static String message(HttpResponse<String> response, int status) {
     assertThat(response.statusCode()).as(response.body()).isEqualTo(status);
     assertThat(response.headers().firstValue("Content-Type")).contains("application/json");

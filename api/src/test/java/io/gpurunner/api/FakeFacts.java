@@ -8,7 +8,10 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** A machine with four GPUs of one type and one of another. Set up before use, then read. */
+/**
+ * A machine with four GPUs of one type and one of another. A test sets it up before the server
+ * reads it.
+ */
 final class FakeFacts implements MachineFacts {
   static final String RTX = "NVIDIA-GeForce-RTX-3090";
   static final String A100 = "NVIDIA-A100-SXM4-80GB";

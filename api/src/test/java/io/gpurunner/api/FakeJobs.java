@@ -9,9 +9,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
-/** Jobs in memory: each is as new as when it was created. Thread-safe. */
+/** Jobs in memory. Their states never change. Thread-safe. */
 final class FakeJobs implements Jobs {
-  /** What a caller asked for. */
+  /** A job as it was created. */
   record Stored(Caller owner, JobRequest request, String source, Optional<String> idempotencyKey) {}
 
   final Map<JobId, Stored> stored = new ConcurrentHashMap<>();
@@ -122,7 +122,7 @@ final class FakeJobs implements Jobs {
     return job;
   }
 
-  /** A success with a file behind this URL. */
+  /** Returns the status of a success whose file is at this URL. */
   static JobStatus success(String url) {
     return new JobStatus(JobStatus.Phase.SUCCESS, Optional.of(URI.create(url)));
   }

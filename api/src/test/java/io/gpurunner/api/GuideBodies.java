@@ -2,9 +2,9 @@ package io.gpurunner.api;
 
 import io.vertx.core.json.JsonObject;
 
-/** Bodies of the published guide, as its curl commands send them. */
+/** Request bodies of the published guide, as its curl commands send them. */
 final class GuideBodies {
-  /** From the guide's "create" command, byte for byte. */
+  /** The body of the guide's "create" command, byte for byte. */
   static final String CREATE =
       """
       {
@@ -30,7 +30,7 @@ final class GuideBodies {
 
   private GuideBodies() {}
 
-  /** Only what is required. */
+  /** Returns a body that has only the required fields. */
   static JsonObject minimal() {
     return new JsonObject()
         .put("gpuNumber", 1)

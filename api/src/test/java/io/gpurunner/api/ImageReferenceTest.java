@@ -1,9 +1,13 @@
 package io.gpurunner.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class ImageReferenceTest {
@@ -29,8 +33,10 @@ final class ImageReferenceTest {
         "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime"
       })
   void takesReferences(String reference) {
-    assertThat(ImageReference.isValid(reference)).isTrue();
-    assertThat(ImageReference.isValid(reference + "@" + SHA256)).isTrue();
+    for (String text : List.of(reference, reference + "@" + SHA256)) {
+      assertThat(ImageReference.parse(text)).get().hasToString(text);
+      assertThat(ImageReference.of(text)).hasToString(text);
+    }
   }
 
   @ParameterizedTest
@@ -66,6 +72,10 @@ final class ImageReferenceTest {
         "host-.com/x",
         "http://host/x",
         "../x",
+        "a/../b",
+        "a?x=1",
+        "a#b",
+        "a%2fb",
         "./x",
         "x;rm -rf /",
         "$(x)",
@@ -73,15 +83,67 @@ final class ImageReferenceTest {
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
       })
   void refusesTheRest(String reference) {
-    assertThat(ImageReference.isValid(reference)).isFalse();
+    assertThat(ImageReference.parse(reference)).isEmpty();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ImageReference.of(reference))
+        .withMessageStartingWith("not an image reference: \"");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "busybox, '', busybox, ''",
+    "busybox:1.36, '', busybox, 1.36",
+    "library/busybox:1, '', library/busybox, 1",
+    "localhost/x, localhost, x, ''",
+    "127.0.0.1:5000/a/b, 127.0.0.1:5000, a/b, ''",
+    "[::1]:5000/a:b, [::1]:5000, a, b",
+    "registry.example.org/team_1/my-app.x__y:V1_2.3-x, registry.example.org, team_1/my-app.x__y,"
+        + " V1_2.3-x",
+    "Registry.Example.org:443/a, Registry.Example.org:443, a, ''"
+  })
+  void aReferenceHasItsParts(String text, String registry, String repository, String tag) {
+    ImageReference parsed = ImageReference.of(text);
+
+    assertThat(parsed)
+        .isEqualTo(new ImageReference(given(registry), repository, given(tag), Optional.empty()));
+    assertThat(parsed.name())
+        .isEqualTo(registry.isEmpty() ? repository : registry + "/" + repository);
+    assertThat(ImageReference.of(text + "@" + SHA256))
+        .isEqualTo(
+            new ImageReference(given(registry), repository, given(tag), Optional.of(SHA256)));
+  }
+
+  private static Optional<String> given(String part) {
+    return part.isEmpty() ? Optional.empty() : Optional.of(part);
+  }
+
+  @Test
+  void partsOfAWrongFormAreNoReference() {
+    for (String repository : List.of("", "A", "a/", "a:b", "../a", "localhost/a", "a.b/c")) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(
+              () ->
+                  new ImageReference(
+                      Optional.empty(), repository, Optional.empty(), Optional.empty()))
+          .withMessage("not an image reference: \"" + repository + "\"");
+    }
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () -> new ImageReference(Optional.of("team"), "a", Optional.empty(), Optional.empty()))
+        .withMessage("not an image reference: \"team/a\"");
   }
 
   @Test
   void boundsLengths() {
-    assertThat(ImageReference.isValid("x".repeat(255))).isTrue();
-    assertThat(ImageReference.isValid("x".repeat(256))).isFalse();
-    assertThat(ImageReference.isValid("x:" + "t".repeat(128))).isTrue();
-    assertThat(ImageReference.isValid("x:" + "t".repeat(129))).isFalse();
-    assertThat(ImageReference.isValid("a-".repeat(1_000_000))).isFalse();
+    assertThat(ImageReference.parse("x".repeat(255))).isPresent();
+    assertThat(ImageReference.parse("x".repeat(256))).isEmpty();
+    assertThat(ImageReference.parse("x:" + "t".repeat(128))).isPresent();
+    assertThat(ImageReference.parse("x:" + "t".repeat(129))).isEmpty();
+    String tagAndDigest = ":" + "t".repeat(128) + "@sha512:" + "0".repeat(128);
+    String longest =
+        "x".repeat(JobRequestLimits.MAX_IMAGE_CHARACTERS - tagAndDigest.length()) + tagAndDigest;
+    assertThat(ImageReference.parse(longest)).isPresent();
+    assertThat(ImageReference.parse("x" + longest)).isEmpty();
+    assertThat(ImageReference.parse("a-".repeat(1_000_000))).isEmpty();
   }
 }

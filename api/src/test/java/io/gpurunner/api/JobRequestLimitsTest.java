@@ -15,7 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Each limit of a request: what is as large as the limit is taken, what is larger by one is not.
+ * Tests each limit of a request: a value of exactly the limit is accepted, and a value beyond it by
+ * one is refused.
  */
 final class JobRequestLimitsTest {
   private static final Caller CALLER = new Caller("ann", false);
@@ -23,7 +24,10 @@ final class JobRequestLimitsTest {
   private final FakeFacts facts = new FakeFacts();
 
   /**
-   * @param value of so many characters, bytes, entries or whatever the limit counts
+   * A limit of a field.
+   *
+   * @param value returns a value of a given size, in what the limit counts: characters, bytes or
+   *     entries
    */
   record Limit(String field, int most, IntFunction<Object> value) {
     @Override
@@ -42,7 +46,7 @@ final class JobRequestLimitsTest {
     return entries;
   }
 
-  /** The names and values of these variables have so many bytes. */
+  /** Returns variables whose names and values have this number of bytes. */
   private static JsonObject variables(int bytes) {
     int largest = JobRequestLimits.MAX_ENV_VALUE_BYTES;
     return new JsonObject()
@@ -162,7 +166,7 @@ final class JobRequestLimitsTest {
         .isEqualTo("env");
   }
 
-  /** The field "a", an object, and in it a list of ones: what JsonReader counts as values. */
+  /** JsonReader counts the object, the list in it and each number of the list as a value. */
   @Test
   void aBodyHasSoManyValuesAndOneMoreIsRefused() throws Exception {
     JsonArray ones = new JsonArray();

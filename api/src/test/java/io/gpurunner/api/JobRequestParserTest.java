@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every row of the contract's section 2, alone and together. */
+/** Tests every row of the contract's section 2, alone and together. */
 final class JobRequestParserTest {
   private static final Caller CALLER = new Caller("ann", false);
 
@@ -37,7 +37,7 @@ final class JobRequestParserTest {
                 10_000,
                 "/data2",
                 10_000,
-                "dockerhub.kubekey.local/kubesphereio/train:test",
+                ImageReference.of("dockerhub.kubekey.local/kubesphereio/train:test"),
                 JobType.GENERAL,
                 new StopRule.After(Duration.ofMinutes(5)),
                 Optional.of(
@@ -567,11 +567,19 @@ final class JobRequestParserTest {
   @Test
   void readsTheEnvironmentInBothForms() {
     String variables =
-        "{\"A\":\"x\",\"B\":1.50,\"C\":true,\"D_e.f-g\":\"\",\"E\":12345678901234567890}";
+        "{\"A\":\"x\",\"B\":1.50,\"C\":true,\"D_e.f-g\":\"\",\"E\":12345678901234567890,"
+            + "\"F\":1e-5,\"G\":-0}";
     String asObject =
         GuideBodies.minimal().encode().replaceFirst("\\{", "{\"env\":" + variables + ",");
     Map<String, String> expected =
-        Map.of("A", "x", "B", "1.50", "C", "true", "D_e.f-g", "", "E", "12345678901234567890");
+        Map.of(
+            "A", "x",
+            "B", "1.50",
+            "C", "true",
+            "D_e.f-g", "",
+            "E", "12345678901234567890",
+            "F", "1e-5",
+            "G", "-0");
 
     assertThat(accepted(asObject).env()).isEqualTo(expected);
     assertThat(accepted(with("env", variables)).env()).isEqualTo(expected);

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What counts as JSON, and what is said of the rest. */
+/** Tests which texts are accepted as JSON, and how the others are refused. */
 final class JsonReaderTest {
   @Test
   void readsEveryKindOfValue() throws MalformedJsonException {
@@ -103,8 +103,8 @@ final class JsonReaderTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "80", // a continuation alone
-        "c0af", // overlong /
+        "80", // a continuation byte alone
+        "c0af", // an overlong slash
         "e08080", // overlong
         "eda080", // half a surrogate pair
         "f4908080", // past U+10FFFF

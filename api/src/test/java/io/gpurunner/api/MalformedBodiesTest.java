@@ -16,8 +16,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Generated bodies, the same for the same seed: whatever is sent, the answer comes, is a 200 or a
- * 4xx with the error body, and a job is stored only with a 200.
+ * Sends generated bodies, which are the same for the same seed. Every answer is 200, or 4xx with
+ * the error body, and a job is stored only with a 200.
  */
 final class MalformedBodiesTest {
   private static final int BODIES_A_SEED = 1_500;
@@ -98,7 +98,7 @@ final class MalformedBodiesTest {
     return Arrays.copyOfRange(bytes, 0, from);
   }
 
-  /** The guide's body with pieces of JSON thrown in. */
+  /** Returns the guide's body with pieces of JSON inserted. */
   private static byte[] spliced(Random random) {
     String[] pieces = {
       "{",
@@ -132,7 +132,7 @@ final class MalformedBodiesTest {
     return text(body.toString());
   }
 
-  /** The guide's body with fields removed, or with odd values. */
+  /** Returns the guide's body with fields removed, or with odd values. */
   private static JsonObject mutated(Random random) {
     JsonObject body = new JsonObject(GuideBodies.CREATE);
     List<String> fields = new ArrayList<>(body.fieldNames());

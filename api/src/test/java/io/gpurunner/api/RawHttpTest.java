@@ -19,9 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a socket can do that an HTTP client would not. */
+/** Tests what a socket can send and an HTTP client would not. */
 final class RawHttpTest {
-  /** What a client is told whose connection the server cut. */
+  /** The error of a client whose connection the server closed. */
   private static final String CUT = "Connection reset.*|Broken pipe.*";
 
   private ApiFixture api;
@@ -99,7 +99,7 @@ final class RawHttpTest {
           out.write(chunk);
           sent += chunk.length;
         }
-        throw new AssertionError("the server took " + sent + " bytes");
+        throw new AssertionError("the server accepted " + sent + " bytes of an endless body");
       } catch (SocketException e) {
         assertThat(e).hasMessageMatching(CUT);
         assertThat(sent).as("bytes sent").isGreaterThan(1_048_576);
@@ -179,7 +179,7 @@ final class RawHttpTest {
               .results()
               .map(found -> found.group(1))
               .toList();
-      // The garbage is answered with 400, or the line is cut: either way that is the end of it.
+      // The garbage is answered with 400, or the connection is closed. Nothing comes after it.
       assertThat(statuses.subList(0, 2)).as(answers).containsExactly("200", "404");
       assertThat(statuses.subList(2, statuses.size())).as(answers).isSubsetOf("400");
     }
@@ -323,7 +323,10 @@ final class RawHttpTest {
     socket.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** Sends the start and then a byte now and then; whether the server closes within patience. */
+  /**
+   * Sends the start, and then a byte now and then. Returns whether the server closes the connection
+   * within {@link ApiFixture#PATIENCE}.
+   */
   private static boolean sendsUntilClosed(Socket socket, String start) throws IOException {
     write(socket, start);
     socket.setSoTimeout(50); // also the pause between two bytes
@@ -358,7 +361,7 @@ final class RawHttpTest {
         count = socket.getInputStream().read(part);
       }
     } catch (SocketException e) {
-      // A reset after the answer is an end too; anything else, above all a timeout, is none.
+      // A reset after the answer is an end too. Any other error, such as a timeout, is not.
       assertThat(e).hasMessageMatching(CUT);
     }
     return all.toString(StandardCharsets.UTF_8);

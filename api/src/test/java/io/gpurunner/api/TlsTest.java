@@ -21,7 +21,7 @@ import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** HTTPS with PEM files; key and certificate are made for the test by the JDK's keytool. */
+/** Tests HTTPS with PEM files. The JDK's keytool creates key and certificate for the test. */
 final class TlsTest {
   @TempDir Path directory;
 

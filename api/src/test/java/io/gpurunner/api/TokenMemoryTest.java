@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** Which verified tokens are remembered: those asked for last, and so many. */
+/** Tests which verified tokens are remembered: a limited number, those that were used last. */
 final class TokenMemoryTest {
   private static final Instant NOW = Instant.parse("2026-03-04T05:06:07Z");
 
@@ -33,7 +33,8 @@ final class TokenMemoryTest {
     assertThat(verifier.verify(header(0))).isSameAs(first);
     assertThat(verifier.verify(header(1))).isSameAs(second);
 
-    // One more than are remembered: the first, which was asked for before the second, goes.
+    // This is one token more than are remembered. The first was used before the second, so it is
+    // forgotten.
     for (int number = 2; number < ApiLimits.MAX_REMEMBERED_TOKENS; number++) {
       verifier.verify(header(number));
     }

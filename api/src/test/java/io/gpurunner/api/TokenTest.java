@@ -27,7 +27,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Which tokens count. Tokens are put together by hand, so that bad ones can be made too. */
+/**
+ * Tests which tokens are accepted. The test builds tokens by hand, so that it can build bad ones
+ * too.
+ */
 final class TokenTest {
   private static final Instant NOW = ApiFixture.NOW;
 

@@ -12,8 +12,8 @@ public final class DeviceChoice {
    * Chooses devices of one type, lowest ordinals first.
    *
    * @param free devices that are fit ({@link DeviceFitness#fitDevices}) and leased to nobody
-   * @param count how many; 0 chooses none, whatever the type
-   * @return the devices by ordinal, or empty where there are too few
+   * @param count how many; with 0 the result is an empty list, for every type
+   * @return the devices by ordinal, or empty if there are too few
    * @throws IllegalArgumentException if {@code count} is negative
    */
   public static Optional<List<GpuDevice>> choose(List<GpuDevice> free, GpuType type, int count) {

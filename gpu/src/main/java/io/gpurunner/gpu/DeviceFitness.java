@@ -11,11 +11,11 @@ import java.util.stream.Collectors;
  */
 public final class DeviceFitness {
   /**
-   * A device with more memory in use than this is not free, even if no process is listed. A free
-   * one shows 0 to a few hundred MiB: the driver's own reserve, which drivers before 510 count as
-   * used (the largest, on data-centre devices, stay well below 1 GiB), and a display server. What
-   * must be caught is above: memory of a process that died in the kernel, or of one that NVML
-   * cannot see.
+   * The most memory that may be in use on a free device. A device with more is not free, even if no
+   * process is listed. A free device shows 0 to a few hundred MiB: the memory of a display server,
+   * and the driver's own reserve, which drivers before 510 count as used. The largest reserves,
+   * those of data-centre devices, stay well below 1 GiB. Memory above the limit belongs to a
+   * process that died in the kernel, or to one that NVML cannot see.
    */
   public static final long IDLE_MEMORY_LIMIT_BYTES = 1L << 30;
 
@@ -26,8 +26,8 @@ public final class DeviceFitness {
 
   /**
    * Returns the devices of a snapshot that may be handed out: healthy, and used by nobody. There
-   * are none if the look failed, because its content is old. The caller has to subtract the leased
-   * ones.
+   * are none if the look failed, because the snapshot's devices are those of an earlier look. The
+   * caller has to subtract the leased devices.
    */
   public static List<GpuDevice> fitDevices(GpuSnapshot snapshot) {
     return snapshot.fault().isPresent()
@@ -45,14 +45,15 @@ public final class DeviceFitness {
   }
 
   /**
-   * Why a lease must be kept though its container is gone; empty once the device is seen free.
+   * Returns why a lease must be kept although its container is gone. It is empty once a look has
+   * seen the device free.
    *
-   * <p>A device that is lost, or absent from a good look, holds no lease: nothing can run on it any
-   * more, and it may never be seen again, so waiting would keep the job from ending for ever. It is
-   * not handed out either: {@link #unfitReason} refuses it for as long as it is lost. One that is
-   * there and cannot be read keeps its lease, for a process may still be on it.
+   * <p>A device that is lost, or absent from a good look, does not keep its lease. Nothing can run
+   * on it any more, and it may never be seen again, so the job would wait for ever. It is not
+   * handed out either, because {@link #unfitReason} refuses it as long as it is lost. A device that
+   * is present but cannot be read keeps its lease, because a process may still be on it.
    *
-   * @param after when the container was seen gone; a look begun before proves nothing
+   * @param after when the container was seen gone; a look that began earlier proves nothing
    */
   public static Optional<String> stillBusyReason(
       GpuSnapshot snapshot, GpuUuid uuid, Instant after) {

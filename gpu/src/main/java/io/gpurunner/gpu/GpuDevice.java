@@ -9,12 +9,12 @@ import java.util.Optional;
  * @param ordinal NVML's index now; may change at a reboot
  * @param name product name as the driver prints it, {@code NVIDIA GeForce RTX 3090}
  * @param memoryTotalBytes size of the device memory
- * @param memoryUsedBytes device memory in use, by anybody, less what the driver itself reserves
- *     (drivers before 510 do not tell the two apart)
+ * @param memoryUsedBytes device memory in use by all processes, without the driver's own reserve;
+ *     drivers before 510 include the reserve
  * @param computeProcesses processes with a compute context on the device
  * @param fault why the device must not be handed out (lost, MIG mode on, unreadable); empty for a
  *     healthy one
- * @param presence how much the look that this is from could see of it
+ * @param presence how much of the device the look could see
  */
 public record GpuDevice(
     GpuUuid uuid,
@@ -30,7 +30,9 @@ public record GpuDevice(
   public enum Presence {
     /** The device was read. Memory and processes are those of this look. */
     READABLE,
-    /** The device is there and could not be read. Memory and processes are the last ones known. */
+    /**
+     * The device is present but could not be read. Memory and processes are the last ones known.
+     */
     UNREADABLE,
     /**
      * The device fell off the bus, is no longer listed, or waits for a reset. Nothing can run on

@@ -14,13 +14,13 @@ public final class GpuException extends RuntimeException {
     LIBRARY_NOT_FOUND(false),
     /** There is a library, but it cannot be loaded or is not NVML. */
     LIBRARY_UNUSABLE(false),
-    /** The library is there and the kernel's driver is not loaded. */
+    /** The library is there, but the kernel's driver is not loaded. */
     DRIVER_NOT_LOADED(true),
     /** The library and the kernel's driver are of different versions. */
     DRIVER_MISMATCH(false),
     /** This process may not use the driver. */
     NO_PERMISSION(false),
-    /** NVML works and lists no device. */
+    /** NVML works but lists no device. */
     NO_DEVICES(true),
     /** NVML forgot that it was initialised, and must be opened again. */
     SESSION_LOST(true),
@@ -55,7 +55,7 @@ public final class GpuException extends RuntimeException {
     this.kind = kind;
   }
 
-  /** What went wrong. */
+  /** Returns what went wrong. */
   public Kind kind() {
     return kind;
   }

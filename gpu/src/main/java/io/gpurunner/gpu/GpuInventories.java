@@ -15,15 +15,15 @@ public final class GpuInventories {
   private GpuInventories() {}
 
   /**
-   * Opens an inventory, and with NVML waits for its first look (at most 30 s). Never fails: where
-   * NVML is asked for and does not work, the snapshots say why, and it is tried again in the
+   * Opens an inventory. With NVML, it waits at most 30 s for the first look. It never fails: if
+   * NVML is configured and does not work, the snapshots say why, and NVML is tried again in the
    * background.
    *
-   * <p>With {@code AUTO} a machine whose driver is there and out of order (library and kernel
-   * module of two versions, no permission) counts as one with GPUs that cannot be read, not as one
-   * without. So does one whose library or driver cannot be had just now, while a job holds a device
-   * that only NVML can show: the choice is for the life of the process, and would take its GPUs
-   * from a job that runs on.
+   * <p>With {@code AUTO}, a machine whose driver is out of order (library and kernel module of two
+   * versions, no permission) has GPUs that cannot be read; it is not a machine without GPUs. The
+   * same is true of a machine whose library or driver is missing while a job holds a device that
+   * only NVML can show. The choice is for the life of the process, so another choice would take the
+   * GPUs from a job that still runs.
    *
    * @param inUse the devices that jobs hold
    */
@@ -66,15 +66,15 @@ public final class GpuInventories {
     if (!missing.isEmpty()) {
       reportUnavailable(reason);
       log.error(
-          "gpu.provider auto waits for NVML, because jobs hold {}; on a machine that is to have no such"
-              + " GPU any more, start the agent again once they have ended",
+          "gpu.provider auto waits for NVML, because jobs hold {}; if these GPUs were removed for good,"
+              + " restart the agent once the jobs have ended",
           missing.stream().map(GpuUuid::value).collect(Collectors.joining(", ")));
       instead.close();
       return inventory;
     }
     inventory.close();
     log.info(
-        "gpu.provider auto does not take NVML: {}. Set gpu.provider to nvml to wait for it.",
+        "gpu.provider auto does not use NVML: {}; set gpu.provider to nvml to wait for it",
         reason.getMessage());
     return instead;
   }
@@ -92,7 +92,10 @@ public final class GpuInventories {
     return missing;
   }
 
-  /** Returns whether a failure of this kind comes from a driver that runs here. */
+  /**
+   * Returns whether a failure of this kind shows that the machine has an NVIDIA driver, and so
+   * GPUs.
+   */
   private static boolean showsGpus(GpuException.Kind kind) {
     return switch (kind) {
       case LIBRARY_NOT_FOUND, LIBRARY_UNUSABLE, DRIVER_NOT_LOADED, NO_DEVICES -> false;
@@ -102,10 +105,10 @@ public final class GpuInventories {
 
   private static void reportUnavailable(GpuException reason) {
     log.error(
-        "NVML does not work, so no GPU is handed out; {}: {}",
+        "NVML does not work, so no GPU is handed out; it is tried again in the background{}: {}",
         reason.kind().retry()
-            ? "this may pass, and it is tried again in the background"
-            : "it is tried again in the background, but somebody must see to it",
+            ? " and may recover by itself"
+            : ", but an administrator has to remove the cause",
         reason.getMessage());
   }
 }

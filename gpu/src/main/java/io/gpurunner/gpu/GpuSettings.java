@@ -20,10 +20,10 @@ public record GpuSettings(Provider provider, String nvmlLibrary, List<String> si
   public enum Provider {
     /**
      * NVML if it loads and finds a device, otherwise the simulated devices, otherwise none. If jobs
-     * hold devices that the others do not have, NVML is waited for.
+     * hold devices that only NVML can show, the agent waits for NVML.
      */
     AUTO,
-    /** NVML. If it does not work yet, it is waited for. */
+    /** NVML. If it does not work yet, the agent waits for it. */
     NVML,
     /** The simulated devices. */
     SIMULATED,

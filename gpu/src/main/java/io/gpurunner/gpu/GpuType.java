@@ -23,7 +23,7 @@ public record GpuType(String label) {
     return normalised().equals(other.normalised());
   }
 
-  /** Returns the form to compare by. */
+  /** Returns the label in the form that {@link #matches} compares. */
   public String normalised() {
     return IGNORED.matcher(label.toLowerCase(Locale.ROOT)).replaceAll("");
   }

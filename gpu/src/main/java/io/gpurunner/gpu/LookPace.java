@@ -5,10 +5,10 @@ import java.time.Duration;
 /**
  * How often the NVML thread looks.
  *
- * @param interval between two looks that nobody requested
- * @param shortest between any two looks, even if somebody requests one
- * @param longestBackoff between two tries to open NVML; the first comes after {@code interval},
- *     each later one after twice the time
+ * @param interval the time between two looks if none is requested
+ * @param shortest the shortest time between two looks, which a request does not shorten
+ * @param longestBackoff the longest time between two tries to open NVML; the first retry comes
+ *     after {@code interval}, and each later one after twice the time of the one before
  * @param reopenLost how long a session with a lost device is kept; NVML finds a device that came
  *     back only when it is opened again
  */

@@ -5,12 +5,11 @@ import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.Structure.FieldOrder;
 import com.sun.jna.ptr.IntByReference;
-import com.sun.jna.ptr.PointerByReference;
 import java.util.List;
 
 /**
- * The raw mapping of the part of NVML that is used. Names, types, layouts and numbers are those of
- * NVIDIA's published {@code nvml.h} (API version 13). Every function returns a {@code
+ * The raw mapping of the functions of NVML that the agent uses. Names, types, layouts and numbers
+ * are those of NVIDIA's published {@code nvml.h} (API version 13). Every function returns a {@code
  * nvmlReturn_t}.
  */
 @SuppressWarnings("MemberName") // the names are the library's symbols
@@ -24,7 +23,10 @@ interface NvmlApi extends Library {
   /** {@code NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE} and {@code NVML_SYSTEM_NVML_VERSION_…}. */
   int VERSION_BUFFER_BYTES = 80;
 
-  /** {@code nvmlMemory_v2}: the structure's size, and its version in the top byte. */
+  /**
+   * The field {@code version} of {@code nvmlMemory_v2_t}: the structure's size, with its version in
+   * the top byte.
+   */
   int MEMORY_V2_VERSION = 0x2000028;
 
   /** {@code NVML_DEVICE_MIG_ENABLE}. */
@@ -33,10 +35,28 @@ interface NvmlApi extends Library {
   /** {@code NVML_VALUE_NOT_AVAILABLE}, in a 64-bit field. */
   long VALUE_NOT_AVAILABLE = -1L;
 
+  /** The versions of the initialisation, newest first. All are called as {@code ()}. */
+  List<String> INIT = List.of("nvmlInit_v2", "nvmlInit");
+
+  /** The versions of the count of devices, newest first. All are called as {@code (unsigned *)}. */
+  List<String> COUNT = List.of("nvmlDeviceGetCount_v2", "nvmlDeviceGetCount");
+
+  /**
+   * The versions of the look-up of a device, newest first. All are called as {@code (unsigned
+   * index, nvmlDevice_t *)}.
+   */
+  List<String> HANDLE_BY_INDEX =
+      List.of("nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex");
+
   /** This function came with driver 510. */
   String MEMORY_V2 = "nvmlDeviceGetMemoryInfo_v2";
 
-  /** This function came with driver 450. */
+  String MEMORY_V1 = "nvmlDeviceGetMemoryInfo";
+
+  /** The versions of a device's memory, newest first. Each fills a structure of its own. */
+  List<String> MEMORY = List.of(MEMORY_V2, MEMORY_V1);
+
+  /** This function came with driver 450. A driver without it has no MIG mode. */
   String MIG_MODE = "nvmlDeviceGetMigMode";
 
   /**
@@ -49,22 +69,20 @@ interface NvmlApi extends Library {
           "nvmlDeviceGetComputeRunningProcesses_v2",
           "nvmlDeviceGetComputeRunningProcesses");
 
-  /** The functions that every driver since 367 has. */
-  List<String> REQUIRED =
+  /** The functions that a library must have, each in at least one of its versions. */
+  List<List<String>> REQUIRED =
       List.of(
-          "nvmlInit_v2",
-          "nvmlShutdown",
-          "nvmlErrorString",
-          "nvmlSystemGetDriverVersion",
-          "nvmlSystemGetNVMLVersion",
-          "nvmlDeviceGetCount_v2",
-          "nvmlDeviceGetHandleByIndex_v2",
-          "nvmlDeviceGetUUID",
-          "nvmlDeviceGetName",
-          "nvmlDeviceGetMemoryInfo",
-          "nvmlDeviceGetComputeRunningProcesses");
-
-  int nvmlInit_v2();
+          INIT,
+          List.of("nvmlShutdown"),
+          List.of("nvmlErrorString"),
+          List.of("nvmlSystemGetDriverVersion"),
+          List.of("nvmlSystemGetNVMLVersion"),
+          COUNT,
+          HANDLE_BY_INDEX,
+          List.of("nvmlDeviceGetUUID"),
+          List.of("nvmlDeviceGetName"),
+          MEMORY,
+          COMPUTE_PROCESSES);
 
   int nvmlShutdown();
 
@@ -74,10 +92,6 @@ interface NvmlApi extends Library {
   int nvmlSystemGetDriverVersion(byte[] version, int lengthBytes);
 
   int nvmlSystemGetNVMLVersion(byte[] version, int lengthBytes);
-
-  int nvmlDeviceGetCount_v2(IntByReference count);
-
-  int nvmlDeviceGetHandleByIndex_v2(int index, PointerByReference device);
 
   int nvmlDeviceGetUUID(Pointer device, byte[] uuid, int lengthBytes);
 

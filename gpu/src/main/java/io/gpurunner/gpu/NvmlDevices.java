@@ -14,8 +14,8 @@ import java.util.stream.Stream;
 
 /**
  * Interprets a look through NVML. It remembers every device that has reported its UUID once, so
- * that a device that cannot be read, or is gone, keeps its identity. Not thread-safe: it belongs to
- * the NVML thread.
+ * that the device keeps its identity when it cannot be read or is gone. Not thread-safe: it belongs
+ * to the NVML thread.
  */
 final class NvmlDevices {
   private static final String UNNAMED = "unidentified GPU";
@@ -32,15 +32,15 @@ final class NvmlDevices {
    * Looks at every device.
    *
    * @return all devices listed now or ever known
-   * @throws GpuException if they could not be listed, or none is listed and none was known
+   * @throws GpuException if the devices could not be listed, or none is listed and none was known
    */
   List<GpuDevice> look(NvmlLibrary nvml) {
     int countNow = nvml.deviceCount();
     if (countNow == 0 && known.isEmpty()) {
       throw new GpuException(
           GpuException.Kind.NO_DEVICES,
-          "NVML works and lists no GPU; see whether lspci shows one, and dmesg for why the NVIDIA"
-              + " driver does not take it");
+          "NVML works but lists no GPU; check whether lspci shows one, and see dmesg for why the NVIDIA"
+              + " driver does not use it");
     }
     Map<Integer, GpuDevice> listed = new TreeMap<>();
     Map<Integer, GpuException> unreadable = new TreeMap<>();
@@ -51,7 +51,8 @@ final class NvmlDevices {
         GpuUuid uuid = device.uuid();
         if (!uuids.add(uuid)) {
           throw new GpuException(
-              GpuException.Kind.FAILED, "GPU " + ordinal + " says it is " + uuid + ", as another");
+              GpuException.Kind.FAILED,
+              "GPU " + ordinal + " reports the UUID " + uuid + ", which another GPU reported too");
         }
         listed.put(ordinal, read(device, uuid, ordinal));
       } catch (GpuException e) {
@@ -99,9 +100,9 @@ final class NvmlDevices {
           device.computeProcesses(),
           mig
               ? Optional.of(
-                  "MIG mode is on and instances are not handed out; turn it off (nvidia-smi -i "
+                  "MIG mode is on, and MIG instances are not handed out; turn it off (nvidia-smi -i "
                       + ordinal
-                      + " -mig 0) or leave the device to others")
+                      + " -mig 0), or use the device for other work")
               : Optional.empty());
     } catch (GpuException e) {
       return unread(before, ordinal, passOnIfSessionEnds(e));
@@ -184,14 +185,14 @@ final class NvmlDevices {
         0,
         List.of(),
         Optional.of(
-            "NVML no longer lists it: it fell off the bus or was taken out; see dmesg, power-cycle"
+            "NVML no longer lists it: it fell off the bus or was removed; see dmesg, power-cycle"
                 + " the machine, or restart the agent to forget it"),
         Presence.LOST);
   }
 
   /**
-   * Describes a device whose UUID is not listed, while another device does not report its own. That
-   * one may be this device.
+   * Describes a known device whose UUID is not listed, while a listed device does not report its
+   * UUID. The two may be the same device.
    */
   private static GpuDevice missing(GpuDevice device) {
     return device.presence() == Presence.LOST
@@ -204,8 +205,8 @@ final class NvmlDevices {
             device.memoryUsedBytes(),
             device.computeProcesses(),
             Optional.of(
-                "NVML does not list it by its UUID now, and lists a device that does not tell its"
-                    + " own; see dmesg"),
+                "NVML lists no device with this UUID, but lists a device that does not report its UUID;"
+                    + " see dmesg"),
             Presence.UNREADABLE);
   }
 }

@@ -18,20 +18,21 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The GPUs that NVML sees. One daemon thread, {@code nvml}, makes every native call and publishes
- * immutable snapshots; callers read the newest and never wait for the driver. NVML that cannot be
- * opened is a fault of the snapshot, and is tried again with growing pauses. Thread-safe.
+ * immutable snapshots; callers read the newest and never wait for the driver. If NVML cannot be
+ * opened, the snapshots carry the fault, and the thread tries again with growing pauses.
+ * Thread-safe.
  */
 final class NvmlGpuInventory implements GpuInventory {
-  /** How long {@link #close} waits for a native call. */
+  /** The time that {@link #close} waits for a native call. */
   static final Duration CLOSE_LIMIT = Duration.ofSeconds(5);
 
   /**
-   * How long the start waits for the first look. Without persistence mode the driver wakes each
-   * device first, seconds a device.
+   * The time that the start waits for the first look. Without persistence mode the driver must
+   * first wake each device, which takes seconds.
    */
   static final Duration FIRST_LOOK_LIMIT = Duration.ofSeconds(30);
 
-  /** How late a look may be. After that the last look no longer counts. */
+  /** The time that a look may be late. After it, the newest snapshot no longer counts. */
   static final Duration STALL_LIMIT = Duration.ofSeconds(30);
 
   private static final Logger log = LoggerFactory.getLogger(NvmlGpuInventory.class);
@@ -79,7 +80,7 @@ final class NvmlGpuInventory implements GpuInventory {
   /**
    * Waits for the first look to end, for at most {@link #FIRST_LOOK_LIMIT}.
    *
-   * @return why it failed; empty where it did not, or has not ended
+   * @return why it failed; empty if it succeeded or has not ended
    */
   Optional<GpuException> awaitFirstLook() {
     return firstLook
@@ -133,8 +134,8 @@ final class NvmlGpuInventory implements GpuInventory {
         ended.copy().completeOnTimeout(false, CLOSE_LIMIT.toMillis(), TimeUnit.MILLISECONDS).join();
     if (!inTime) {
       log.warn(
-          "NVML did not return within {} of closing; its thread is left to end with the process",
-          CLOSE_LIMIT);
+          "NVML did not return within {} s while it was closed; its thread ends with the process",
+          CLOSE_LIMIT.toSeconds());
     }
   }
 
@@ -145,12 +146,12 @@ final class NvmlGpuInventory implements GpuInventory {
         pause = look();
       } while (awaitNextLook(pause));
     } catch (Throwable e) {
-      log.error("The nvml thread ends: GPUs are no longer looked at; restart the agent", e);
+      log.error("The nvml thread failed, so the GPUs are no longer observed; restart the agent", e);
       latest =
           new GpuSnapshot(
               latest.at(),
               latest.devices(),
-              Optional.of("the nvml thread ended (" + e + "); restart the agent"));
+              Optional.of("the nvml thread failed (" + e + "); restart the agent"));
     } finally {
       closeLibrary();
       firstLook.complete(Optional.empty());
@@ -180,7 +181,7 @@ final class NvmlGpuInventory implements GpuInventory {
     }
   }
 
-  /** Begins a look. A request that comes from now on is for another look. */
+  /** Begins a look. A request that comes later is for another look. */
   private Instant beginLook() {
     lock.lock();
     try {
@@ -207,10 +208,13 @@ final class NvmlGpuInventory implements GpuInventory {
     failures++;
     Duration wait = pace.backoff(failures);
     String fault = String.valueOf(reason.getMessage());
-    // The first one is reported by whoever opened the inventory and knows whether it matters.
+    // GpuInventories reports the first failure, because only it knows whether it matters.
     if (firstLook.isDone() && !latest.fault().equals(Optional.of(fault))) {
       log.warn(
-          "Looking at the GPUs failed; trying again in {}: {}", wait, fault, reason.getCause());
+          "The GPUs could not be read; the next try is in {} s: {}",
+          wait.toSeconds(),
+          fault,
+          reason.getCause());
     }
     publish(new GpuSnapshot(at, latest.devices(), Optional.of(fault)));
     firstLook.complete(Optional.of(reason));
@@ -228,7 +232,7 @@ final class NvmlGpuInventory implements GpuInventory {
     latest = snapshot;
   }
 
-  /** Logs what changed in the health of single devices. */
+  /** Logs each device whose health changed. */
   private void report(List<GpuDevice> seen) {
     Map<GpuUuid, String> faults = new HashMap<>();
     for (GpuDevice device : seen) {
@@ -254,7 +258,7 @@ final class NvmlGpuInventory implements GpuInventory {
       try {
         open.close();
       } catch (GpuException e) {
-        // A session that is void already cannot be shut down; it was let go of all the same.
+        // A session that is void cannot be shut down. The library was unloaded all the same.
         log.debug("Closing NVML", e);
       }
     }
@@ -265,7 +269,7 @@ final class NvmlGpuInventory implements GpuInventory {
     lock.lock();
     try {
       if (failures > 0) {
-        // Asking does not shorten the pause before a library that failed is tried again.
+        // A request does not shorten the pause after a failure.
         awaitUnless(pause, () -> closing);
       } else {
         awaitUnless(pace.shortest(), () -> closing);

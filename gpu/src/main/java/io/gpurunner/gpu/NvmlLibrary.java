@@ -16,17 +16,17 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToIntBiFunction;
 
 /**
- * NVML, loaded and initialised: every call is checked, and a failure is a {@link GpuException}. Not
- * thread-safe: one thread opens, uses and closes it.
+ * The loaded and initialised NVML. Every call is checked, and a failure is a {@link GpuException}.
+ * Not thread-safe: one thread opens, uses and closes it.
  */
 final class NvmlLibrary implements AutoCloseable {
   /**
-   * The largest number of devices. No machine has more, and the library's answer is not believed
-   * beyond it.
+   * The largest number of devices that NVML may report. No machine has more, so a larger number is
+   * an error.
    */
   static final int MOST_DEVICES = 256;
 
-  /** The largest number of processes. A longer list is given up. */
+  /** The largest number of processes of a device. A longer list is an error. */
   static final int MOST_PROCESSES = 65_536;
 
   private static final int FIRST_PROCESS_CAPACITY = 64;
@@ -34,21 +34,24 @@ final class NvmlLibrary implements AutoCloseable {
 
   private final NativeLibrary library;
   private final NvmlApi api;
-  private final boolean hasMemoryV2;
+  private final Function count;
+  private final Function handleByIndex;
+  private final List<String> memoryFunctions;
   private final boolean hasMigMode;
   private final List<String> processFunctions;
 
   private NvmlLibrary(NativeLibrary library, NvmlApi api) {
     this.library = library;
     this.api = api;
-    this.hasMemoryV2 = has(library, NvmlApi.MEMORY_V2);
+    this.count = newest(library, NvmlApi.COUNT);
+    this.handleByIndex = newest(library, NvmlApi.HANDLE_BY_INDEX);
+    this.memoryFunctions = present(library, NvmlApi.MEMORY);
     this.hasMigMode = has(library, NvmlApi.MIG_MODE);
-    this.processFunctions =
-        NvmlApi.COMPUTE_PROCESSES.stream().filter(name -> has(library, name)).toList();
+    this.processFunctions = present(library, NvmlApi.COMPUTE_PROCESSES);
   }
 
   /**
-   * Loads and initialises NVML. Takes seconds where the driver must first wake the devices.
+   * Loads and initialises NVML. It takes seconds if the driver must first wake the devices.
    *
    * @param name file name for the dynamic linker to find, or an absolute path
    * @throws GpuException naming the library; its kind tells a missing library from a missing driver
@@ -57,17 +60,18 @@ final class NvmlLibrary implements AutoCloseable {
     NvmlApi api = load(name);
     NativeLibrary library = ((Library.Handler) Proxy.getInvocationHandler(api)).getNativeLibrary();
     try {
-      for (String symbol : NvmlApi.REQUIRED) {
-        if (!has(library, symbol)) {
+      for (List<String> versions : NvmlApi.REQUIRED) {
+        if (present(library, versions).isEmpty()) {
           throw new GpuException(
               Kind.LIBRARY_UNUSABLE,
               ("gpu.nvml-library: %s was loaded but is not NVML: it has no function %s; name the"
                       + " NVIDIA driver's libnvidia-ml.so.1")
-                  .formatted(name, symbol));
+                  .formatted(name, String.join(" or ", versions)));
         }
       }
       NvmlLibrary opened = new NvmlLibrary(library, api);
-      opened.check("nvmlInit_v2 of " + name, api.nvmlInit_v2());
+      Function init = newest(library, NvmlApi.INIT);
+      opened.check(init.getName() + " of " + name, init.invokeInt(new Object[0]));
       return opened;
     } catch (GpuException e) {
       library.close();
@@ -77,9 +81,8 @@ final class NvmlLibrary implements AutoCloseable {
 
   private static NvmlApi load(String name) {
     try {
-      // JNA shares what it loaded among equal names and options, and closing would unload it under
-      // the
-      // others' feet. An option of its own keeps each opening apart.
+      // JNA shares a loaded library among openings with equal names and options, and closing one
+      // would unload it for the others. An option of its own gives each opening its own library.
       return Native.load(name, NvmlApi.class, Map.of("opening", OPENINGS.incrementAndGet()));
     } catch (LinkageError e) {
       String message = String.valueOf(e.getMessage());
@@ -104,6 +107,15 @@ final class NvmlLibrary implements AutoCloseable {
     }
   }
 
+  /** Returns the versions of a function that the library has, newest first. */
+  private static List<String> present(NativeLibrary library, List<String> versions) {
+    return versions.stream().filter(symbol -> has(library, symbol)).toList();
+  }
+
+  private static Function newest(NativeLibrary library, List<String> versions) {
+    return library.getFunction(present(library, versions).getFirst());
+  }
+
   private static boolean has(NativeLibrary library, String symbol) {
     try {
       library.getFunction(symbol);
@@ -125,29 +137,33 @@ final class NvmlLibrary implements AutoCloseable {
         "nvmlSystemGetNVMLVersion", NvmlApi.VERSION_BUFFER_BYTES, api::nvmlSystemGetNVMLVersion);
   }
 
-  /** How many devices there are, those included that cannot be read. */
+  /** Returns the number of devices, including those that cannot be read. */
   int deviceCount() {
-    IntByReference count = new IntByReference();
-    check("nvmlDeviceGetCount_v2", api.nvmlDeviceGetCount_v2(count));
-    if (count.getValue() < 0 || count.getValue() > MOST_DEVICES) {
+    IntByReference counted = new IntByReference();
+    check(count.getName(), count.invokeInt(new Object[] {counted}));
+    if (counted.getValue() < 0 || counted.getValue() > MOST_DEVICES) {
       throw new GpuException(
           Kind.FAILED,
-          "nvmlDeviceGetCount_v2 counts %s devices, more than the %d believed"
-              .formatted(Integer.toUnsignedString(count.getValue()), MOST_DEVICES));
+          "%s reports %s devices, more than the limit of %d"
+              .formatted(
+                  count.getName(), Integer.toUnsignedString(counted.getValue()), MOST_DEVICES));
     }
-    return count.getValue();
+    return counted.getValue();
   }
 
-  /** The device with this index, below {@link #deviceCount}. */
+  /** Returns the device with this index, which is below {@link #deviceCount}. */
   Device device(int ordinal) {
     PointerByReference handle = new PointerByReference();
     check(
-        "nvmlDeviceGetHandleByIndex_v2 of GPU " + ordinal,
-        api.nvmlDeviceGetHandleByIndex_v2(ordinal, handle));
+        handleByIndex.getName() + " of GPU " + ordinal,
+        handleByIndex.invokeInt(new Object[] {ordinal, handle}));
     return new Device(ordinal, handle.getValue());
   }
 
-  /** Shuts NVML down and unloads the library, so that the next one opened may be a newer file. */
+  /**
+   * Shuts NVML down and unloads the library, so that the next opening loads a newer file if there
+   * is one.
+   */
   @Override
   public void close() {
     try {
@@ -169,15 +185,15 @@ final class NvmlLibrary implements AutoCloseable {
     check(subject, nativeCall.applyAsInt(buffer, bufferBytes));
     String text = Native.toString(buffer, StandardCharsets.UTF_8).strip();
     if (text.isEmpty()) {
-      throw new GpuException(Kind.FAILED, subject + " gave an empty text");
+      throw new GpuException(Kind.FAILED, subject + " returned an empty text");
     }
     return text;
   }
 
-  /** What a device's memory holds, in bytes. */
+  /** The memory of a device, in bytes. */
   record DeviceMemory(long totalBytes, long usedBytes) {}
 
-  /** One device of this library; not to be used after the library was closed. */
+  /** A device of this library. It must not be used after the library was closed. */
   final class Device {
     private final int ordinal;
     private final Pointer handle;
@@ -203,20 +219,23 @@ final class NvmlLibrary implements AutoCloseable {
     }
 
     DeviceMemory memory() {
-      if (hasMemoryV2) {
+      if (memoryFunctions.contains(NvmlApi.MEMORY_V2)) {
         NvmlApi.MemoryV2 memory = new NvmlApi.MemoryV2();
         int code = api.nvmlDeviceGetMemoryInfo_v2(handle, memory);
-        if (!NvmlReturn.asksForOlderVersion(code)) {
+        boolean older = memoryFunctions.contains(NvmlApi.MEMORY_V1);
+        if (!older || !NvmlReturn.asksForOlderVersion(code)) {
           check(of(NvmlApi.MEMORY_V2), code);
           return new DeviceMemory(memory.total, memory.used);
         }
       }
       NvmlApi.Memory memory = new NvmlApi.Memory();
-      check(of("nvmlDeviceGetMemoryInfo"), api.nvmlDeviceGetMemoryInfo(handle, memory));
+      check(of(NvmlApi.MEMORY_V1), api.nvmlDeviceGetMemoryInfo(handle, memory));
       return new DeviceMemory(memory.total, memory.used);
     }
 
-    /** Whether it is cut into MIG instances now; a device or driver without MIG is not. */
+    /**
+     * Returns whether MIG mode is on now. It is off if the device or the driver has no MIG mode.
+     */
     boolean migEnabled() {
       if (!hasMigMode) {
         return false;
@@ -261,11 +280,11 @@ final class NvmlLibrary implements AutoCloseable {
         if (code != NvmlReturn.SUCCESS && NvmlReturn.of(code) != NvmlReturn.INSUFFICIENT_SIZE) {
           check(of(name), code);
         }
-        // Processes may start between two calls: grow past what was asked for.
+        // Processes may start between two calls, so the buffer grows past what NVML asked for.
         capacity = Math.max(2 * capacity, Math.min(2 * count.getValue(), MOST_PROCESSES));
       }
       throw new GpuException(
-          Kind.FAILED, of(name) + " lists more than the " + MOST_PROCESSES + " processes believed");
+          Kind.FAILED, of(name) + " lists more than " + MOST_PROCESSES + " processes");
     }
 
     private String of(String function) {

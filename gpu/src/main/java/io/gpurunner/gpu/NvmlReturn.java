@@ -3,7 +3,8 @@ package io.gpurunner.gpu;
 import io.gpurunner.gpu.GpuException.Kind;
 
 /**
- * The meaning of a {@code nvmlReturn_t} other than success. Numbers and names from {@code nvml.h}.
+ * The meaning of a {@code nvmlReturn_t} other than success. The numbers and names are those of
+ * {@code nvml.h}.
  */
 enum NvmlReturn {
   UNINITIALIZED(1, Kind.SESSION_LOST),
@@ -22,7 +23,9 @@ enum NvmlReturn {
   TIMEOUT(10, Kind.FAILED),
   IRQ_ISSUE(11, Kind.FAILED, "see dmesg for the NVIDIA driver's interrupt errors"),
   LIBRARY_NOT_FOUND(
-      12, Kind.LIBRARY_UNUSABLE, "reinstall the NVIDIA driver: NVML misses a library of its own"),
+      12,
+      Kind.LIBRARY_UNUSABLE,
+      "reinstall the NVIDIA driver: NVML does not find a library that it needs"),
   FUNCTION_NOT_FOUND(13, Kind.NOT_SUPPORTED),
   CORRUPTED_INFOROM(14, Kind.FAILED, "the device's information ROM is corrupted; replace it"),
   GPU_IS_LOST(
@@ -63,7 +66,7 @@ enum NvmlReturn {
     this.advice = advice;
   }
 
-  /** What this code means; a code newer than this list is taken as {@link #UNKNOWN}. */
+  /** Returns the meaning of a code. A code that is newer than this list is {@link #UNKNOWN}. */
   static NvmlReturn of(int code) {
     for (NvmlReturn known : values()) {
       if (known.code == code) {
@@ -73,7 +76,7 @@ enum NvmlReturn {
     return UNKNOWN;
   }
 
-  /** Whether an older version of the same function may do. */
+  /** Returns whether an older version of the function may work instead. */
   static boolean asksForOlderVersion(int code) {
     return of(code).kind == Kind.NOT_SUPPORTED;
   }

@@ -6,11 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Room for the entries of NVML's process list. Process id and memory stand at the same place in
- * every version of the entry, but its size does not follow from the function's name: 16 bytes in
- * version 1, 24 in versions 2 and 3, and yet 32 in version 3 of drivers 535.43 to 535.86, where
- * reading by the documented size gives wrong processes from the second on. So the room is that of
- * the widest entry, and the size is measured from what the library wrote.
+ * A buffer for the entries of NVML's process list. Process id and memory have the same offsets in
+ * every version of the entry, but the version does not tell the entry's size. It is 16 bytes in
+ * version 1 and 24 in versions 2 and 3, but 32 in version 3 of drivers 535.43 to 535.86. Read by
+ * the documented size, the list of such a driver would be wrong from the second process on. So the
+ * buffer has room for the widest entries, and the size is measured by how much the library wrote.
  */
 final class ProcessBuffer {
   static final int PID_OFFSET = 0;
@@ -22,12 +22,12 @@ final class ProcessBuffer {
   /** {@code nvmlProcessInfo_v2_t}, which version 3 of the function uses too. */
   static final int V2_BYTES = 24;
 
-  /** The entry of drivers 535.43 to 535.86, with {@code usedGpuCcProtectedMemory} behind. */
+  /** The entry of drivers 535.43 to 535.86, which ends in {@code usedGpuCcProtectedMemory}. */
   static final int WIDE_BYTES = 32;
 
   /**
-   * Fills the room beforehand. Every kind of entry ends in an id that is small or all ones, or in a
-   * size below 2^56: none leaves this in its last byte.
+   * The byte that fills the buffer before the call. Every kind of entry ends in an id that is small
+   * or all ones, or in a size below 2^56, so its last byte never has this value.
    */
   private static final byte UNTOUCHED = (byte) 0xA5;
 
@@ -49,11 +49,11 @@ final class ProcessBuffer {
   }
 
   /**
-   * The entries after a call.
+   * Returns the entries after a call.
    *
    * @param count as the library set it
-   * @param documentedBytes size of an entry by the function's documentation, for a library that
-   *     leaves some of what it does not use untouched, or touches more than it uses
+   * @param documentedBytes size of an entry by the function's documentation; it counts if the
+   *     library left a part of the entries untouched, or wrote beyond them
    */
   List<GpuProcess> processes(int count, int documentedBytes) {
     int entryBytes = entryBytes(count, documentedBytes);
@@ -75,7 +75,8 @@ final class ProcessBuffer {
       written--;
     }
     for (int bytes : new int[] {V1_BYTES, V2_BYTES, WIDE_BYTES}) {
-      // One entry of version 2 whose ids were left alone would look like version 1: no harm done.
+      // A single entry of version 2 whose ids were left untouched is taken for version 1. That is
+      // harmless, because no entry follows it.
       if (written == (long) count * bytes) {
         return bytes;
       }

@@ -8,19 +8,19 @@ import java.util.UUID;
 import java.util.stream.IntStream;
 
 /**
- * GPUs to schedule on where there are none: always healthy and free. A device's UUID follows from
- * its position and name, so that leases survive a restart. A fresh look costs nothing, so every
- * snapshot is one. Thread-safe.
+ * Simulated GPUs for a machine that has none. They are always healthy and free. A device's UUID
+ * follows from its position and name, so that leases survive a restart. A look costs nothing, so
+ * every snapshot is a new look. Thread-safe.
  */
 public final class SimulatedGpuInventory implements GpuInventory {
-  /** What each device claims to have. */
+  /** The memory that each device reports. */
   static final long MEMORY_BYTES = 24L << 30;
 
   private final List<GpuDevice> devices;
   private final Clock clock;
 
   /**
-   * @param productNames one a device, by ordinal
+   * @param productNames the name of each device, by ordinal
    */
   public SimulatedGpuInventory(List<String> productNames, Clock clock) {
     this.devices =

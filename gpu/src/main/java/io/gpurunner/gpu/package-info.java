@@ -1,5 +1,5 @@
 /**
- * What the machine has: its GPUs, their health, and the choice among them.
+ * The GPUs of the machine, their health, and the choice among them.
  *
  * <p>Callers see the port {@link io.gpurunner.gpu.GpuInventory}, opened by {@link
  * io.gpurunner.gpu.GpuInventories}, and the pure judgements {@link io.gpurunner.gpu.DeviceChoice}
@@ -15,12 +15,12 @@
  *       Everything it hands out is plain Java.
  *   <li><b>Logic</b> without native types, {@code NvmlDevices} (what one look means: lost,
  *       unreadable, in MIG mode) and {@code NvmlGpuInventory} (the one thread that owns NVML: when
- *       to look, when to open the library anew).
+ *       to look, when to open the library again).
  * </ol>
  *
  * <p>Two rules hold throughout. A look that failed is never "no devices": the snapshot says that it
- * failed and carries the devices of the last good one. And a device once seen is never forgotten:
- * when it cannot be read it stays, with its identity and the reason.
+ * failed and carries the devices of the last good one. And a device that was seen once is never
+ * forgotten: if it cannot be read, it stays in the snapshots, with its identity and the reason.
  */
 @NullMarked
 package io.gpurunner.gpu;

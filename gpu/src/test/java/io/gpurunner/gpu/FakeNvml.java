@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A copy of {@code src/test/c/nvml_fake.c}, built with the machine's C compiler, and its script.
- * Each test has its own copy, so that their scripts are apart.
+ * A fake NVML library, built from {@code src/test/c/nvml_fake.c} with the machine's C compiler, and
+ * its script. Each test has its own copy and its own script.
  */
 final class FakeNvml {
   static final String TWO_GPUS =
@@ -41,8 +41,8 @@ final class FakeNvml {
   }
 
   /**
-   * @param directory of the test
-   * @param defines as the source's header lists them
+   * @param directory the test's own directory
+   * @param defines compiler options, which the header of the source lists
    */
   static FakeNvml in(Path directory, String... defines) {
     try {
@@ -62,7 +62,7 @@ final class FakeNvml {
         && Files.getLastModifiedTime(built).compareTo(Files.getLastModifiedTime(source)) > 0) {
       return built;
     }
-    // Another JVM may build the same library: whole files only, by a rename.
+    // Another JVM may build the same library, so a complete file is put in place by a rename.
     Path output = Files.createTempFile(built.getParent(), "building", ".so");
     List<String> command = new ArrayList<>(List.of("cc", "-Wall", "-Wextra", "-Werror", "-shared"));
     command.addAll(List.of("-fPIC", "-Wl,-soname,libnvidia-ml.so.1", "-o", output.toString()));
@@ -73,7 +73,7 @@ final class FakeNvml {
       compiler = new ProcessBuilder(command).redirectErrorStream(true).start();
     } catch (IOException e) {
       throw new AssertionError(
-          "these tests build a C library and found no compiler; install the packages gcc and"
+          "these tests build a C library, but there is no C compiler; install the packages gcc and"
               + " libc6-dev (apt-get install gcc libc6-dev)",
           e);
     }
@@ -82,7 +82,7 @@ final class FakeNvml {
       if (!compiler.waitFor(COMPILE_LIMIT_SECONDS, TimeUnit.SECONDS) || compiler.exitValue() != 0) {
         throw new AssertionError(
             String.join(" ", command)
-                + " failed (where headers are missing, install the packages gcc and libc6-dev):\n"
+                + " failed (if headers are missing, install the packages gcc and libc6-dev):\n"
                 + said);
       }
     } catch (InterruptedException e) {
@@ -92,7 +92,7 @@ final class FakeNvml {
     return built;
   }
 
-  /** Replaces the script in one step; {@link #calls} keeps working. */
+  /** Replaces the script in one step. {@link #calls} keeps the earlier calls. */
   FakeNvml script(String text) {
     try {
       Path next = library.resolveSibling("next.script");
@@ -104,7 +104,7 @@ final class FakeNvml {
     }
   }
 
-  /** Makes it a machine whose kernel module is not loaded. */
+  /** Removes the script, as on a machine whose kernel module is not loaded. */
   void removeScript() {
     try {
       Files.delete(scriptFile());
@@ -122,7 +122,7 @@ final class FakeNvml {
     return library.toString();
   }
 
-  /** Every call so far: the function and the kernel's id of the thread. */
+  /** Returns every call so far: the function and the kernel's id of the thread. */
   List<String> calls() {
     try {
       return Files.exists(callLog) ? Files.readAllLines(callLog) : List.of();

@@ -72,14 +72,14 @@ class GpuInventoriesTest {
     try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), List.of())) {
       assertThat(inventory.description()).startsWith("no GPUs");
     }
-    assertThat(fake.calls("nvmlShutdown")).as("what was opened is shut down").isEqualTo(1);
+    assertThat(fake.calls("nvmlShutdown")).as("the opened library is shut down").isEqualTo(1);
     fake.removeScript();
     try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, fake.library(), List.of())) {
       assertThat(inventory.description()).startsWith("no GPUs");
     }
   }
 
-  /** The driver's package is being replaced, say, while the agent is started again. */
+  /** For example, the agent restarts while the driver's package is replaced. */
   @ParameterizedTest
   @ValueSource(strings = {"no library", "not a library", "no driver", "no device"})
   void autoWaitsForNvmlWhereJobsHoldItsDevices(String missing) throws Exception {
@@ -121,7 +121,7 @@ class GpuInventoriesTest {
     }
   }
 
-  /** After an update of the driver without a reboot, say: the machine has GPUs all the same. */
+  /** For example, the driver was updated without a reboot. The machine still has GPUs. */
   @ParameterizedTest
   @ValueSource(ints = {4, 18, 999})
   void autoKeepsNvmlWhereTheDriverIsOutOfOrder(int code) {

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What every inventory with healthy, free devices keeps. */
+/** The contract of every inventory whose devices are healthy and free. */
 abstract class GpuInventoryContract {
   static final Duration LIMIT = Duration.ofSeconds(20);
 

@@ -7,7 +7,7 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** A clock that stands until a test moves it. */
+/** A clock whose time changes only when a test moves it. */
 final class MovableClock extends Clock {
   static final Instant START = Instant.parse("2026-01-01T00:00:00Z");
 

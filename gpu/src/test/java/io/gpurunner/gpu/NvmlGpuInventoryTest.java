@@ -18,16 +18,16 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The inventory over the fake library, through JNA. */
+/** Tests the inventory with the fake library, through JNA. */
 class NvmlGpuInventoryTest {
   private static final Duration LIMIT = GpuInventoryContract.LIMIT;
   private static final Duration NEVER = Duration.ofDays(1);
 
-  /** Looks by itself, and often. */
+  /** The pace of an inventory that looks often without a request. */
   private static final LookPace BUSY =
       new LookPace(Duration.ofMillis(5), Duration.ofMillis(1), Duration.ofMillis(20), NEVER);
 
-  /** Looks only when asked. */
+  /** The pace of an inventory that looks only on request. */
   private static final LookPace WHEN_ASKED =
       new LookPace(NEVER, Duration.ofMillis(1), NEVER, NEVER);
 
@@ -152,7 +152,7 @@ class NvmlGpuInventoryTest {
       assertThat(lost.fault().orElseThrow()).contains("GPU 0", "GPU is lost", "dmesg");
       assertThat(snapshot.devices())
           .extracting(GpuDevice::uuid)
-          .as("the lost one comes last")
+          .as("the lost device comes last")
           .containsExactly(FakeNvml.B, FakeNvml.A);
       assertThat(DeviceFitness.stillBusyReason(snapshot, FakeNvml.A, gone)).isEmpty();
       assertThat(DeviceFitness.fitDevices(snapshot))
@@ -197,7 +197,7 @@ class NvmlGpuInventoryTest {
       assertThat(awaitPresence(inventory, FakeNvml.B, Presence.READABLE).fault()).isEmpty();
       GpuSnapshot healed =
           awaitSnapshot(inventory, now -> now.devices().getFirst().uuid().equals(FakeNvml.A));
-      assertThat(healed.devices()).as("the stand-in is forgotten").hasSize(2);
+      assertThat(healed.devices()).as("the unidentified device is forgotten").hasSize(2);
     }
   }
 
@@ -346,7 +346,7 @@ class NvmlGpuInventoryTest {
     assertThat(fake.calls().getLast()).as("close waits").startsWith("nvmlShutdown ");
   }
 
-  /** A request made while a look is under way is about what happens after that look began. */
+  /** A request during a look may be about something that happened after the look began. */
   @Test
   void aRequestDuringALookIsFollowedByAnotherLook() {
     try (NvmlGpuInventory inventory = open(WHEN_ASKED)) {

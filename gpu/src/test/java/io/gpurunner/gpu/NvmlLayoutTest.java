@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.jna.Pointer;
 import org.junit.jupiter.api.Test;
 
-/** The mapping against the facts of NVIDIA's {@code nvml.h} (API version 13, x86-64). */
+/**
+ * Compares the mapping with the sizes, offsets and numbers of NVIDIA's {@code nvml.h} (API version
+ * 13, x86-64).
+ */
 class NvmlLayoutTest {
   @Test
   void memoryVersion1() {
@@ -78,6 +81,8 @@ class NvmlLayoutTest {
     assertThat(NvmlReturn.of(25)).isEqualTo(NvmlReturn.ARGUMENT_VERSION_MISMATCH);
     assertThat(NvmlReturn.of(28)).isEqualTo(NvmlReturn.GPU_NOT_FOUND);
     assertThat(NvmlReturn.of(999)).isEqualTo(NvmlReturn.UNKNOWN);
-    assertThat(NvmlReturn.of(12345)).as("a code of the future").isEqualTo(NvmlReturn.UNKNOWN);
+    assertThat(NvmlReturn.of(12345))
+        .as("a code that is newer than the list")
+        .isEqualTo(NvmlReturn.UNKNOWN);
   }
 }

@@ -15,12 +15,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The adapter, on the fake library, through JNA. */
+/** Tests the adapter with the fake library, through JNA. */
 class NvmlLibraryTest {
   private static final String NEWEST = "";
   private static final String BEFORE_510 = "-DNVML_FAKE_NO_V3";
   private static final String BEFORE_450 = "-DNVML_FAKE_NO_V2";
   private static final String WIDE = "-DNVML_FAKE_WIDE_V3";
+  private static final String ONLY_OLD = "-DNVML_FAKE_ONLY_OLD";
+  private static final String ONLY_NEW = "-DNVML_FAKE_ONLY_NEW";
 
   @TempDir private Path directory;
 
@@ -32,9 +34,10 @@ class NvmlLibraryTest {
     return "driver 535.54.03\nnvml 12.535.54\ndevice GPU-a NVIDIA H100 80GB HBM3\n" + statements;
   }
 
-  @Test
-  void tellsVersionsAndDevices() {
-    FakeNvml fake = fake(NEWEST).script(oneGpu("memory 1000 100 10\nprocess 42 7\nmig off\n"));
+  @ParameterizedTest
+  @CsvSource({"'', 10", ONLY_OLD + ", 110", ONLY_NEW + ", 10"})
+  void tellsVersionsAndDevices(String define, long usedBytes) {
+    FakeNvml fake = fake(define).script(oneGpu("memory 1000 100 10\nprocess 42 7\nmig off\n"));
     try (NvmlLibrary nvml = NvmlLibrary.open(fake.library())) {
       assertThat(nvml.driverVersion()).isEqualTo("535.54.03");
       assertThat(nvml.nvmlVersion()).isEqualTo("12.535.54");
@@ -42,7 +45,7 @@ class NvmlLibraryTest {
       NvmlLibrary.Device device = nvml.device(0);
       assertThat(device.uuid()).isEqualTo(new GpuUuid("GPU-a"));
       assertThat(device.name()).isEqualTo("NVIDIA H100 80GB HBM3");
-      assertThat(device.memory()).isEqualTo(new DeviceMemory(1000, 10));
+      assertThat(device.memory()).isEqualTo(new DeviceMemory(1000, usedBytes));
       assertThat(device.migEnabled()).isFalse();
       assertThat(device.computeProcesses()).containsExactly(new GpuProcess(42, 7));
     }
@@ -50,7 +53,13 @@ class NvmlLibraryTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"'', 10", BEFORE_510 + ", 110", BEFORE_450 + ", 110"})
+  @CsvSource({
+    "'', 10",
+    BEFORE_510 + ", 110",
+    BEFORE_450 + ", 110",
+    ONLY_OLD + ", 110",
+    ONLY_NEW + ", 10"
+  })
   void usedMemoryLeavesOutTheReservedWhereTheDriverTellsItApart(String define, long usedBytes) {
     FakeNvml fake = fake(define).script(oneGpu("memory 1000 100 10\n"));
     try (NvmlLibrary nvml = NvmlLibrary.open(fake.library())) {
@@ -59,7 +68,7 @@ class NvmlLibraryTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {NEWEST, BEFORE_510, BEFORE_450, WIDE})
+  @ValueSource(strings = {NEWEST, BEFORE_510, BEFORE_450, WIDE, ONLY_OLD, ONLY_NEW})
   void processesAreTheSameInEveryVersionOfTheList(String define) {
     FakeNvml fake =
         fake(define).script(oneGpu("process 101 1048576\nprocess 102 -\nprocess 103 5\n"));
@@ -71,7 +80,7 @@ class NvmlLibraryTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {NEWEST, BEFORE_510, BEFORE_450, WIDE})
+  @ValueSource(strings = {NEWEST, BEFORE_510, BEFORE_450, WIDE, ONLY_OLD, ONLY_NEW})
   void aSingleAndNoProcess(String define) {
     FakeNvml fake = fake(define).script(oneGpu("process 101 1\n"));
     try (NvmlLibrary nvml = NvmlLibrary.open(fake.library())) {
@@ -82,7 +91,7 @@ class NvmlLibraryTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {NEWEST, BEFORE_510, BEFORE_450, WIDE})
+  @ValueSource(strings = {NEWEST, BEFORE_510, BEFORE_450, WIDE, ONLY_OLD, ONLY_NEW})
   void theProcessListGrows(String define) {
     String processes =
         IntStream.rangeClosed(1, 3000)
@@ -119,6 +128,29 @@ class NvmlLibraryTest {
           .matches(e -> e.kind() == Kind.NOT_SUPPORTED);
     }
     assertThat(fake.calls("nvmlDeviceGetComputeRunningProcesses")).as("v3, v2, v1").isEqualTo(3);
+  }
+
+  @Test
+  void aFailureOfTheOnlyVersionIsReported() {
+    FakeNvml fake = fake(ONLY_NEW).script(oneGpu("error nvmlDeviceGetMemoryInfo 3\n"));
+    try (NvmlLibrary nvml = NvmlLibrary.open(fake.library())) {
+      NvmlLibrary.Device device = nvml.device(0);
+      assertThatExceptionOfType(GpuException.class)
+          .isThrownBy(device::memory)
+          .withMessageStartingWith("nvmlDeviceGetMemoryInfo_v2 of GPU 0 failed: ")
+          .matches(e -> e.kind() == Kind.NOT_SUPPORTED);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"'', nvmlDeviceGetCount_v2", ONLY_OLD + ", nvmlDeviceGetCount"})
+  void aMessageNamesTheVersionThatWasCalled(String define, String function) {
+    FakeNvml fake = fake(define).script("error nvmlDeviceGetCount 999\n" + oneGpu(""));
+    try (NvmlLibrary nvml = NvmlLibrary.open(fake.library())) {
+      assertThatExceptionOfType(GpuException.class)
+          .isThrownBy(nvml::deviceCount)
+          .withMessageStartingWith(function + " failed: ");
+    }
   }
 
   @ParameterizedTest
@@ -194,7 +226,7 @@ class NvmlLibraryTest {
     FakeNvml fake = fake("-DNVML_FAKE_NO_INIT");
     assertThatExceptionOfType(GpuException.class)
         .isThrownBy(() -> NvmlLibrary.open(fake.library()))
-        .withMessageContaining("no function nvmlInit_v2")
+        .withMessageContaining("it has no function nvmlInit_v2 or nvmlInit;")
         .matches(e -> e.kind() == Kind.LIBRARY_UNUSABLE);
   }
 

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.Test;
 
 class ProcessBufferTest {
-  /** A driver may leave the instance ids alone if there is no MIG. */
+  /** A driver may leave the instance ids untouched if there is no MIG mode. */
   @Test
   void entriesWhoseTailIsUntouchedAreReadByTheDocumentedSize() {
     ProcessBuffer buffer = new ProcessBuffer(8);
@@ -17,7 +17,7 @@ class ProcessBufferTest {
         .containsExactly(new GpuProcess(100, 5), new GpuProcess(101, 5), new GpuProcess(102, 5));
   }
 
-  /** A driver may clear the whole room first. */
+  /** A driver may clear the whole buffer first. */
   @Test
   void roomTouchedBehindTheEntriesIsReadByTheDocumentedSize() {
     ProcessBuffer buffer = new ProcessBuffer(8);

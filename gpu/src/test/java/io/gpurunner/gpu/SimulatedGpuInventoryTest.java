@@ -15,7 +15,7 @@ class SimulatedGpuInventoryTest extends GpuInventoryContract {
     return new SimulatedGpuInventory(List.of(NAME, NAME), clock);
   }
 
-  /** Leases are stored by UUID: another one in a later version would orphan them. */
+  /** The ledger stores leases by UUID, so another UUID in a later version would orphan them. */
   @Test
   void uuidsAreTheSameForEver() {
     try (GpuInventory inventory = open(clock)) {

@@ -28,7 +28,9 @@ public sealed interface ArtifactPlace {
    * @param endpoint empty: Amazon's own for the region
    */
   record Bucket(Optional<URI> endpoint, String region, String name) implements ArtifactPlace {
-    /** Returns whether another bucket is on the same server, where the same keys are known. */
+    /**
+     * Returns whether another bucket is on the same server, where the same access keys are valid.
+     */
     public boolean sharesServerWith(Bucket other) {
       return endpoint.equals(other.endpoint)
           && (endpoint.isPresent() || region.equals(other.region));

@@ -57,7 +57,7 @@ public final class ArtifactPublisher {
     ModelDirectory model = ModelDirectory.measure(modelDirectory, limitBytes, cancellation);
     if (model.skippedCount() > 0) {
       log.warn(
-          "{}: {} entries of the model directory are no regular files and are not published: {}{}",
+          "{}: {} entries of the model directory are not regular files and are not published: {}{}",
           folder.name(),
           model.skippedCount(),
           model.skippedNames(),

@@ -33,9 +33,6 @@ public interface ArtifactStore extends AutoCloseable {
    */
   void put(ObjectKey key, ArtifactContent content, Cancellation cancellation);
 
-  /** Returns whether an object is there. */
-  boolean exists(ObjectKey key);
-
   /**
    * Returns a URL that fetches the object by plain GET, with byte ranges, until it expires. Signs
    * locally, without network or disk.

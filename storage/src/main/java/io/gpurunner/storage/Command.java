@@ -40,7 +40,7 @@ final class Command {
     /** Returns the output on one line. */
     String words() {
       String words = output.strip().replaceAll("\\s*\\R\\s*", "; ");
-      return words.isEmpty() ? "(it said nothing)" : words;
+      return words.isEmpty() ? "(no output)" : words;
     }
   }
 

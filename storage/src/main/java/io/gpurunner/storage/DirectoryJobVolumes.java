@@ -20,8 +20,8 @@ import java.util.stream.Stream;
 
 /**
  * The directories of jobs at {@code <jobs>/<folder>/{checkpoint,model,logs}}. A {@link VolumeLimit}
- * keeps the first two within their sizes. Thread-safe for different jobs, and for a look at one job
- * while it is changed.
+ * keeps the first two within their sizes. Thread-safe for calls about different jobs. One job may
+ * be measured while another call changes it.
  */
 final class DirectoryJobVolumes implements JobVolumes {
   /**
@@ -76,7 +76,7 @@ final class DirectoryJobVolumes implements JobVolumes {
       limit.prepare(paths.root(), Volume.MODEL, modelLimitBytes);
       done = true;
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot make the directories of " + folder.name(), failure);
+      throw DiskErrors.explain("cannot create the directories of " + folder.name(), failure);
     } finally {
       if (!done && isNew) {
         delete(folder);
@@ -91,12 +91,11 @@ final class DirectoryJobVolumes implements JobVolumes {
     if (checkpointLimitBytes > free || modelLimitBytes > free - checkpointLimitBytes) {
       throw new StorageException(
           Kind.FULL,
-          "%s needs %d MB for its checkpoints and %d MB for its model, and %s has %d MB free above the %d MB kept for the agent; free some space or ask for smaller volumes"
+          "%s needs %d MB for its checkpoints and %d MB for its model, but the disk of jobs' directories has only %d MB free above the %d MB kept for the agent; free some space on it or ask for smaller volumes"
               .formatted(
                   folder.name(),
                   megabytes(checkpointLimitBytes),
                   megabytes(modelLimitBytes),
-                  jobs,
                   megabytes(free),
                   megabytes(reserveBytes)));
     }
@@ -115,7 +114,7 @@ final class DirectoryJobVolumes implements JobVolumes {
     if (!Files.isDirectory(source.checkpoint(), LinkOption.NOFOLLOW_LINKS)) {
       throw new StorageException(
           Kind.REFUSED,
-          "%s: it has none on this machine (any more): %s".formatted(what, source.checkpoint()));
+          "%s: %s has none on this machine, or not any more".formatted(what, from.name()));
     }
     try {
       limit.reveal(source.root(), Volume.CHECKPOINT);
@@ -128,7 +127,7 @@ final class DirectoryJobVolumes implements JobVolumes {
       StorageException explained = DiskErrors.explain(what, failure);
       if (explained.kind() == Kind.FULL && freeBytes() > 0) {
         throw new StorageException(
-            Kind.UNFIT, what + ": they do not fit its ckptVol, ask for a larger one", failure);
+            Kind.UNFIT, what + ": they do not fit its ckptVol; ask for a larger one", failure);
       }
       throw explained;
     }
@@ -142,8 +141,8 @@ final class DirectoryJobVolumes implements JobVolumes {
       if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
         throw new StorageException(
             Kind.REFUSED,
-            "%s: its directory %s is not on this machine (any more)"
-                .formatted(folder.name(), directory));
+            "the %s directory of %s is not on this machine any more"
+                .formatted(directory.getFileName(), folder.name()));
       }
       try {
         limit.reveal(paths.root(), volume);
@@ -155,10 +154,10 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   /**
-   * Syncs the files of a job. A disk reports a failed write only once, to the next sync. The data
-   * is lost, and the next sync succeeds. So a failure counts for all jobs that had a directory on
-   * that file system then, as long as this process lives. Only one sync runs at a time, because a
-   * second one that began after the report would succeed.
+   * Syncs the files of a job. A disk reports a failed write only once, to the sync that follows it.
+   * The data is lost, and the syncs after that one succeed. So a failure counts, as long as this
+   * process lives, for all jobs that had a directory on that file system when it was reported. Only
+   * one sync runs at a time, because a second one that began after the report would succeed.
    */
   @Override
   public void sync(JobFolder folder) {
@@ -175,8 +174,8 @@ final class DirectoryJobVolumes implements JobVolumes {
     if (unsynced.contains(folder.name())) {
       throw new StorageException(
           Kind.UNFIT,
-          "the file system of %s could not be synced before: some of it may not be on disk"
-              .formatted(paths.root()));
+          "the file system of %s could not be synced before; some of its files may not be on disk"
+              .formatted(folder.name()));
     }
     Command.Result result;
     try {
@@ -192,29 +191,29 @@ final class DirectoryJobVolumes implements JobVolumes {
     } catch (StorageException e) {
       boolean begun = e.kind() != Kind.REFUSED;
       String reason = String.valueOf(e.getMessage());
-      throw begun ? lost(paths, reason) : untold(paths, reason);
+      throw begun ? lost(folder, paths, reason) : untold(folder, reason);
     }
     if (result.wasKilled()) {
-      throw untold(paths, "sync was killed");
+      throw untold(folder, "sync was killed");
     }
     if (!result.succeeded()) {
-      throw lost(paths, result.words());
+      throw lost(folder, paths, result.words());
     }
   }
 
-  private static StorageException untold(JobPaths paths, String reason) {
+  /** Returns the exception for a sync that did not happen, so that no failed write was reported. */
+  private static StorageException untold(JobFolder folder, String reason) {
     return new StorageException(
-        Kind.UNAVAILABLE,
-        "the file system of %s could not be asked to sync: %s".formatted(paths.root(), reason));
+        Kind.UNAVAILABLE, "the files of %s were not synced: %s".formatted(folder.name(), reason));
   }
 
-  private StorageException lost(JobPaths paths, String reason) {
+  private StorageException lost(JobFolder folder, JobPaths paths, String reason) {
     unsynced.addAll(foldersBeside(paths.root()));
     return new StorageException(
-        Kind.UNFIT, "the file system of %s: %s".formatted(paths.root(), reason));
+        Kind.UNFIT, "the files of %s could not be synced: %s".formatted(folder.name(), reason));
   }
 
-  /** Returns the folders that share a file system with this one, or for which that is not known. */
+  /** Returns the folders that share a file system with this one, or may share one. */
   private List<String> foldersBeside(Path root) {
     Set<Object> devices = devices(root);
     String[] names = jobs.toFile().list();
@@ -229,7 +228,7 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   /**
    * Returns the devices of the file systems that hold a job's volumes. It is empty if one of them
-   * cannot be asked.
+   * cannot be read.
    */
   private static Set<Object> devices(Path root) {
     Set<Object> devices = new HashSet<>();
@@ -238,7 +237,7 @@ final class DirectoryJobVolumes implements JobVolumes {
         devices.add(
             Files.getAttribute(
                 VolumeLimit.directory(root, volume), "unix:dev", LinkOption.NOFOLLOW_LINKS));
-      } catch (IOException cannotBeAsked) {
+      } catch (IOException cannotBeRead) {
         return Set.of();
       }
     }
@@ -273,7 +272,7 @@ final class DirectoryJobVolumes implements JobVolumes {
       }
       return Optional.empty();
     } catch (NoSuchFileException vanished) {
-      return Optional.empty(); // it was deleted during the look
+      return Optional.empty(); // it was deleted while it was measured
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot measure the volumes of " + folder.name(), failure);
     }
@@ -306,17 +305,19 @@ final class DirectoryJobVolumes implements JobVolumes {
     try {
       return Math.max(0, Files.getFileStore(jobs).getUsableSpace() - reserveBytes);
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot ask for the free space of " + jobs, failure);
+      throw DiskErrors.explain("cannot find out the free space of", jobs, failure);
     }
   }
 
   @Override
   public long totalBytes() {
-    // This is asked for every submitted job. Files.getFileStore would read the table of mounts.
+    // This is called for every submitted job, and Files.getFileStore would read the table of
+    // mounts.
     long bytes = jobs.toFile().getTotalSpace();
     if (bytes == 0) {
       throw DiskErrors.explain(
-          "cannot ask for the size of " + jobs, new IOException("the file system tells none"));
+          "cannot find out the size of " + jobs,
+          new IOException("the file system does not report it"));
     }
     return Math.max(0, bytes - reserveBytes);
   }

@@ -51,7 +51,7 @@ public final class FileWork implements AutoCloseable {
 
   private final Map<Task, ThreadPoolExecutor> threads = new EnumMap<>(Task.class);
 
-  /** The kinds of work. Each has threads of its own, so none waits for one that takes longer. */
+  /** The kinds of work. Each has threads of its own, so no kind waits for a slower one. */
   public enum Task {
     /** Reading a model directory and sending it to the store. */
     PUBLISH("publish", ArtifactPublisher.AT_A_TIME),
@@ -90,7 +90,7 @@ public final class FileWork implements AutoCloseable {
   }
 
   /**
-   * Makes a pool of daemon threads {@code name-1}, {@code name-2}, … that end when they have
+   * Creates a pool of daemon threads {@code name-1}, {@code name-2}, … that end when they have
    * nothing to do.
    */
   static ThreadPoolExecutor pool(String name, int limit, int waiting) {

@@ -14,8 +14,8 @@ public interface JobVolumes extends AutoCloseable {
    *
    * @param checkpointLimitBytes size limit of the checkpoint volume
    * @param modelLimitBytes size limit of the model volume
-   * @throws StorageException FULL if the disk cannot hold them; nothing half-made is left; REFUSED
-   *     if their content is in an image that is not mounted
+   * @throws StorageException FULL if the disk cannot hold them, and then none is left; REFUSED if
+   *     their content is in an image that is not mounted
    */
   JobPaths prepare(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
 
@@ -31,7 +31,7 @@ public interface JobVolumes extends AutoCloseable {
       JobFolder to, long checkpointLimitBytes, JobFolder from, Cancellation cancellation);
 
   /**
-   * Makes the content of a job's volumes readable, also after the machine was booted.
+   * Makes the content of a job's volumes readable, also after a reboot of the machine.
    *
    * @throws StorageException REFUSED if the job has no directories on this machine any more, or
    *     their content is in an image that is not mounted
@@ -41,9 +41,9 @@ public interface JobVolumes extends AutoCloseable {
   /**
    * Syncs everything in a job's volumes. Called when nothing writes to them any more.
    *
-   * @throws StorageException UNFIT if some of it could not be written, or may not have been, and is
-   *     lost; UNAVAILABLE if the disk could not be asked; REFUSED if the job has no directories on
-   *     this machine any more
+   * @throws StorageException UNFIT if some of it could not be written and is lost, or may be;
+   *     UNAVAILABLE if the sync did not happen; REFUSED if the job has no directories on this
+   *     machine any more
    */
   void sync(JobFolder folder);
 
@@ -58,7 +58,7 @@ public interface JobVolumes extends AutoCloseable {
   Optional<Overrun> overrun(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
 
   /**
-   * Returns how often {@link #overrun} should be asked: every few seconds if only these looks
+   * Returns the time between two calls of {@link #overrun}: a few seconds if only these calls
    * enforce the limit.
    */
   Duration lookInterval();

@@ -9,7 +9,6 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
@@ -29,7 +28,7 @@ public final class Library {
   /** The largest number of entries that are read to name some of them in a message. */
   static final int READ_LIMIT = 10_000;
 
-  /** The words of the system for a name that leads to nothing. */
+  /** The system's words for a name that leads to nothing. */
   private static final Set<String> ABSENT =
       Set.of("Not a directory", "File name too long", "Invalid argument");
 
@@ -146,15 +145,12 @@ public final class Library {
 
   private StorageException unreadable(IOException failure) {
     String reason =
-        switch (failure) {
-          case NotDirectoryException _ -> "it is no directory";
-          case AccessDeniedException _ -> "permission denied";
-          case FileSystemException told when told.getReason() != null -> told.getReason();
-          default -> failure.getClass().getSimpleName(); // other messages name the host's path
-        };
+        failure instanceof FileSystemException
+            ? FileFault.reason(failure)
+            : failure.getClass().getSimpleName(); // other messages may name the host's path
     return new StorageException(
         Kind.UNAVAILABLE,
-        "the library %s cannot be read: %s; try again later, and tell the administrator where it stays so"
+        "the library %s cannot be read: %s; try again later, and tell the administrator if that lasts"
             .formatted(setting, reason),
         failure);
   }

@@ -37,7 +37,7 @@ import javax.crypto.spec.SecretKeySpec;
  * itself serves them at signed URLs. Thread-safe.
  *
  * <p>An object is written under another name, synced and then renamed, so that it is there whole or
- * not at all.
+ * not at all, also after a crash.
  */
 public final class LocalArtifactStore implements ArtifactStore {
   /** No folder's name begins with a dot. */
@@ -48,15 +48,15 @@ public final class LocalArtifactStore implements ArtifactStore {
   private static final int BUFFER_BYTES = 256 << 10;
 
   /**
-   * The number of bytes after which the free space is looked at again. Others write to the disk,
-   * too.
+   * The number of bytes after which the free space is looked at again, because others write to the
+   * disk, too.
    */
   private static final long LOOK_BYTES = 8L << 20;
 
   private static final int MIN_KEY_BYTES = 32;
   private static final String MAC = "HmacSHA256";
 
-  /** A time, up to the year 318857. A longer number is not a time. */
+  /** Seconds since 1970, up to the year 318857. The store signs no longer number. */
   private static final Pattern EPOCH_SECONDS = Pattern.compile("[0-9]{1,13}");
 
   private final Path root;
@@ -72,7 +72,7 @@ public final class LocalArtifactStore implements ArtifactStore {
   /**
    * @param root created when it is first needed; its parent must exist
    * @param publicBaseUrl what the URLs start with, {@code https://gpu1.example.org}
-   * @param signingKey at least 32 bytes; with a new key the old URLs are worthless
+   * @param signingKey at least 32 bytes; a new key makes the URLs invalid that the old one signed
    * @param reserveBytes kept free on the file system, because the agent's own database may lie on
    *     it
    */
@@ -139,7 +139,7 @@ public final class LocalArtifactStore implements ArtifactStore {
       }
     } catch (CancelledException cancelled) {
       throw new StorageException(
-          Kind.CANCELLED, "putting %s was cancelled".formatted(key.path()), cancelled);
+          Kind.CANCELLED, "writing %s was cancelled".formatted(key.path()), cancelled);
     } catch (AtomicMoveNotSupportedException | InvalidPathException failure) {
       throw new StorageException(Kind.REFUSED, what + ": " + failure.getMessage(), failure);
     } catch (IOException failure) {
@@ -195,13 +195,8 @@ public final class LocalArtifactStore implements ArtifactStore {
     try {
       return Math.max(0, Files.getFileStore(root).getUsableSpace() - reserveBytes);
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot ask for the free space of " + root, failure);
+      throw DiskErrors.explain("cannot find out the free space of", root, failure);
     }
-  }
-
-  @Override
-  public boolean exists(ObjectKey key) {
-    return isObject(key);
   }
 
   private boolean isObject(ObjectKey key) {

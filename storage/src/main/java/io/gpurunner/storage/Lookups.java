@@ -47,7 +47,7 @@ final class Lookups {
   }
 
   /**
-   * Makes a look and returns its result or throws its exception.
+   * Makes a look, and returns its result or throws its exception.
    *
    * @throws StorageException UNAVAILABLE if the file system does not answer in time
    */
@@ -84,7 +84,7 @@ final class Lookups {
   private StorageException unanswered(String why) {
     return new StorageException(
         Kind.UNAVAILABLE,
-        "%s does not answer (%s): its file system hangs; try again later, and tell the administrator where it stays so"
+        "%s does not answer (%s): its file system hangs; try again later, and tell the administrator if that lasts"
             .formatted(subject, why));
   }
 
@@ -121,7 +121,7 @@ final class Lookups {
       }
     }
 
-    /** Notes that nobody waits for it any more. */
+    /** Records that nobody waits for this look any more. */
     void giveUp() {
       if (!progress.compareAndSet(Progress.WAITING, Progress.GIVEN_UP)
           && progress.compareAndSet(Progress.LOOKING, Progress.HANGING)) {

@@ -17,8 +17,8 @@ import java.util.Optional;
  * Gives each volume an ext4 file system of its own in a sparse file, mounted through a loop device.
  * A write beyond the limit fails, and so does one file more than its inodes. Needs root.
  *
- * <p>The mounts outlive the agent, as the containers do. After a boot of the machine {@link
- * #prepare} mounts again.
+ * <p>The mounts outlive the agent, as the containers do. After a reboot of the machine, {@link
+ * #prepare} and {@link #reveal} mount again.
  */
 final class LoopImages implements VolumeLimit {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(15);
@@ -39,7 +39,7 @@ final class LoopImages implements VolumeLimit {
     this.mounts = mounts;
   }
 
-  /** Returns what images need and this machine lacks. */
+  /** Returns what images need and this machine lacks, if it lacks something. */
   static Optional<String> obstacle() {
     for (String program : List.of("mkfs.ext4", "mount", "umount", "nsenter")) {
       if (!Command.exists(program)) {
@@ -104,7 +104,7 @@ final class LoopImages implements VolumeLimit {
       mounts.unmount(directory);
       throw new StorageException(
           Kind.REFUSED,
-          "%s was mounted, but only for the agent itself, so no container would see it: the agent has a mount namespace of its own and may not enter the machine's (as root it needs CAP_SYS_ADMIN, CAP_SYS_CHROOT and CAP_SYS_PTRACE for that); or set volumes.enforcement to watch"
+          "%s was mounted, but only for the agent itself, so no container would see it: the agent has a mount namespace of its own and may not enter the machine's (as root it needs CAP_SYS_ADMIN, CAP_SYS_CHROOT and CAP_SYS_PTRACE for that); give it these capabilities, or set volumes.enforcement to watch"
               .formatted(directory));
     }
     if (!isSeen(jobRoot, directory)) {
@@ -113,7 +113,7 @@ final class LoopImages implements VolumeLimit {
       }
       throw new StorageException(
           Kind.REFUSED,
-          "%s was mounted for the machine, but the agent itself does not see it: its unit must let mounts come in (MountFlags=slave or shared); or set volumes.enforcement to watch"
+          "%s was mounted for the machine, but the agent itself does not see it: set MountFlags=slave or shared in its unit, so that mounts reach it, or set volumes.enforcement to watch"
               .formatted(directory));
     }
   }
@@ -138,8 +138,8 @@ final class LoopImages implements VolumeLimit {
   }
 
   /**
-   * Checks that a volume's content is visible, if volumes are now kept in another way. The content
-   * may still be in an image, and the directory shows nothing of it unless the image is mounted.
+   * Checks that a volume's content is visible, for the other ways to limit volumes. If the job was
+   * prepared while volumes were images, the directory is empty unless the image is mounted.
    *
    * @throws StorageException REFUSED if it is not mounted
    */
@@ -149,7 +149,7 @@ final class LoopImages implements VolumeLimit {
     if (Files.exists(image, LinkOption.NOFOLLOW_LINKS) && !isSeen(jobRoot, directory)) {
       throw new StorageException(
           Kind.REFUSED,
-          "what %s holds is in %s, which is not mounted there: set volumes.enforcement to image and start the agent again, or mount -o loop,nosuid,nodev %s %s"
+          "the content of %s is in %s, which is not mounted there; set volumes.enforcement to image and start the agent again, or run: mount -o loop,nosuid,nodev %s %s"
               .formatted(directory, image, image, directory));
     }
   }

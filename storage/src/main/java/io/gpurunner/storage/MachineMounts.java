@@ -11,9 +11,9 @@ import java.util.stream.Stream;
 
 /**
  * Mounts file systems where the whole machine sees them, above all Docker. A hardened unit gives
- * the agent a mount namespace of its own, and no mount leaves it. So mount and umount run in the
- * namespace of the machine's first process, from which mounts also reach the agent (systemd.exec,
- * "MountFlags="; mount_namespaces(7), "slave").
+ * the agent a mount namespace of its own, and what is mounted there is not seen outside. So mount
+ * and umount run in the namespace of the machine's first process, from which mounts also reach the
+ * agent (systemd.exec, "MountFlags="; mount_namespaces(7), "slave").
  */
 final class MachineMounts {
   private static final Duration LIMIT = Duration.ofMinutes(1);
@@ -90,8 +90,8 @@ final class MachineMounts {
       return Files.readSymbolicLink(namespace)
           .equals(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")));
     } catch (IOException hidden) {
-      // An account that may not look may not enter either. Its mountinfo, which everybody may read,
-      // tells whether the mount is the machine's.
+      // An account that may not read this link may not enter the namespace either. The mountinfo of
+      // the machine's first process, which everybody may read, shows later where the mount went.
       return true;
     }
   }

@@ -68,7 +68,7 @@ record ModelDirectory(List<ModelFile> files, List<Skipped> skipped, long skipped
     } catch (UnfitContentException unfit) {
       throw DiskErrors.explain("the model directory cannot be published", unfit);
     } catch (IOException failed) {
-      throw DiskErrors.explain("cannot read the model directory " + root, failed);
+      throw DiskErrors.explain("cannot read the model directory", root, failed);
     }
     return new ModelDirectory(
         List.copyOf(scan.files), List.copyOf(scan.skipped), scan.skippedCount);

@@ -25,8 +25,8 @@ record ModelFile(
     Fingerprints fingerprints) {
 
   /**
-   * Returns the published path. Every call makes it again, because a job may leave more names than
-   * the agent can keep twice.
+   * Returns the published path. Every call computes it again, because a job may leave more names
+   * than the agent can keep twice.
    */
   String name() {
     String readable = ArtifactNames.readable(relative);

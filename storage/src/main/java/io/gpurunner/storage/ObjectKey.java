@@ -8,7 +8,7 @@ package io.gpurunner.storage;
  */
 public record ObjectKey(JobFolder folder, String file) {
   /**
-   * @throws IllegalArgumentException if the file name is none
+   * @throws IllegalArgumentException if the file name is not such a segment
    */
   public ObjectKey {
     if (file.isEmpty()
@@ -20,7 +20,7 @@ public record ObjectKey(JobFolder folder, String file) {
     }
   }
 
-  /** The key as S3 takes it. */
+  /** Returns the key in the form that S3 takes. */
   public String path() {
     return folder.name() + "/" + file;
   }

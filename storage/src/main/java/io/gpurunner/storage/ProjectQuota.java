@@ -30,7 +30,7 @@ final class ProjectQuota implements VolumeLimit {
   /** The first project id that is used. Lower ones are for the machine's administrator. */
   private static final long FIRST_PROJECT = 1_000_000;
 
-  /** How far a volume may exceed its limit, so that the excess can be seen. */
+  /** The bytes by which a volume may exceed its limit, so that a measurement can show it. */
   private static final long MARGIN_BYTES = 1 << 20;
 
   private static final List<String> FILE_SYSTEMS = List.of("ext4", "xfs");
@@ -47,7 +47,7 @@ final class ProjectQuota implements VolumeLimit {
     this.mountPoint = Path.of(mountOf(jobs).path("target").asText());
   }
 
-  /** Returns what project quota needs and this machine lacks. */
+  /** Returns what project quota needs and this machine lacks, if it lacks something. */
   static Optional<String> obstacle(Path jobs) {
     for (String program : List.of("findmnt", "chattr", "setquota")) {
       if (!Command.exists(program)) {
@@ -84,7 +84,8 @@ final class ProjectQuota implements VolumeLimit {
     } catch (IOException failure) {
       throw new StorageException(
           Kind.REFUSED,
-          "cannot find out where %s is mounted: findmnt said %s".formatted(path, result.words()),
+          "cannot find out which file system holds %s: findmnt printed: %s"
+              .formatted(path, result.words()),
           failure);
     }
   }
@@ -117,7 +118,7 @@ final class ProjectQuota implements VolumeLimit {
             mountPoint.toString()));
   }
 
-  /** Returns the volume's project. It is chosen and on disk before it is used. */
+  /** Returns the volume's project. A new one is on disk before it is used. */
   private long project(Path jobRoot, Volume volume) throws IOException {
     choosing.lock();
     try {

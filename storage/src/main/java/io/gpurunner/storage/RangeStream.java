@@ -6,7 +6,7 @@ import java.io.InputStream;
 
 /**
  * Passes on an exact number of bytes of a stream. It fails if the stream ends early or the caller
- * cancelled. Every read asks, so a cancelled transfer stops within one buffer.
+ * cancelled. Every read checks that, so a cancelled transfer stops within one buffer.
  */
 final class RangeStream extends FilterInputStream {
   private final Cancellation cancellation;

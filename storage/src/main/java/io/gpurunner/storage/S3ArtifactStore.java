@@ -3,8 +3,6 @@ package io.gpurunner.storage;
 import io.gpurunner.storage.StorageException.Kind;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -128,18 +126,15 @@ public final class S3ArtifactStore implements ArtifactStore {
   }
 
   private static String readKey(String option, Path file) {
-    String text;
     try {
-      text = Files.readString(file, StandardCharsets.UTF_8).strip();
+      return KeyFile.word(file)
+          .orElseThrow(
+              () ->
+                  new StorageException(
+                      Kind.REFUSED, "%s: %s %s".formatted(option, file, KeyFile.NO_WORD)));
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot read the file of " + option, failure);
+      throw DiskErrors.explain(option + ": cannot read", file, failure);
     }
-    if (text.isEmpty() || !text.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
-      throw new StorageException(
-          Kind.REFUSED,
-          "%s: %s must hold one line, the key, and holds something else".formatted(option, file));
-    }
-    return text;
   }
 
   @Override
@@ -159,7 +154,7 @@ public final class S3ArtifactStore implements ArtifactStore {
    */
   @Override
   public void probe() {
-    calls.whereAllowed("list the bucket, so it cannot tell what is in it", () -> list(""));
+    calls.whereAllowed("list the bucket, so the agent cannot see what is in it", () -> list(""));
     if (!mayAbort.get()) {
       putEmpty(PROBE_KEY);
       return;
@@ -186,12 +181,6 @@ public final class S3ArtifactStore implements ArtifactStore {
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
     new S3Upload(client, calls, settings.bucket(), key, content, cancellation).run();
-  }
-
-  /** Looks for an object by listing, because the answer to HEAD does not say what is wrong. */
-  @Override
-  public boolean exists(ObjectKey key) {
-    return list(key.path()).contents().stream().anyMatch(found -> found.key().equals(key.path()));
   }
 
   @Override
@@ -243,7 +232,7 @@ public final class S3ArtifactStore implements ArtifactStore {
     }
     throw new StorageException(
         Kind.UNAVAILABLE,
-        "%s: %s holds more than %d objects; those that were there are removed, try again"
+        "%s: %s holds more than %d objects; so many were removed, try again to remove the rest"
             .formatted(description, prefix, MAX_PAGES * PAGE));
   }
 
@@ -260,14 +249,15 @@ public final class S3ArtifactStore implements ArtifactStore {
       return;
     }
     if (isThere(manifest)
-        && !calls.whereAllowed("delete a manifest, so it is emptied", () -> delete(manifest))) {
+        && !calls.whereAllowed(
+            "delete a manifest, so it is overwritten by an empty one", () -> delete(manifest))) {
       putEmpty(manifest);
     }
   }
 
   /**
-   * Returns whether an object is there, by HEAD. Without the right to list, S3 answers 403 for an
-   * absent object. Without both rights nothing can be known.
+   * Returns whether an object is there, by HEAD. If the key may not list the bucket, S3 answers 403
+   * for an absent object. If it may not read objects either, nothing can be known.
    */
   private boolean isThere(String key) {
     try {

@@ -31,7 +31,7 @@ final class S3Calls {
 
   private static final Logger log = LoggerFactory.getLogger(S3Calls.class);
 
-  /** The right for {@link #whereAllowed} to list and abort leftovers. */
+  /** Names the right to list and abort leftovers, for {@link #whereAllowed}. */
   static final String LEFTOVERS =
       "list and abort unfinished uploads, so they stay; let a lifecycle rule of the bucket remove them";
 
@@ -55,7 +55,7 @@ final class S3Calls {
   /**
    * Makes a call that is not necessary.
    *
-   * @param right the right that the key may lack, and what follows from that; it is logged once
+   * @param right the right that the key may lack, and what follows from that; logged once
    * @return whether the call was allowed
    */
   boolean whereAllowed(String right, Runnable call) {
@@ -67,7 +67,7 @@ final class S3Calls {
         throw failure;
       }
       if (denied.add(right)) {
-        log.warn("{}: the key may not {} (said once): {}", store, right, failure.getMessage());
+        log.warn("{}: the key may not {} (logged once): {}", store, right, failure.getMessage());
       }
       return false;
     }

@@ -2,6 +2,7 @@ package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
 import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
 import java.util.Optional;
 import java.util.Set;
 import javax.net.ssl.SSLException;
@@ -64,9 +65,9 @@ final class S3Errors {
   }
 
   /**
-   * Returns whether an error that is no answer comes from the request itself: a bucket name that no
-   * URL can hold, or a file that cannot be read. Any other error may pass. The SDK can also throw
-   * an unexpected one, for example if a connection is reset while it is used.
+   * Returns whether an error that is not an answer of S3 comes from the request itself: a bucket
+   * name that no URL can hold, or a file that cannot be read. Any other error may pass. The SDK can
+   * throw unexpected ones, for example if a connection is reset while it is used.
    */
   private static boolean isSameNextTime(RuntimeException failure) {
     return failure instanceof IllegalArgumentException || failure instanceof UncheckedIOException;
@@ -115,12 +116,12 @@ final class S3Errors {
     return switch (code) {
       case "NoSuchBucket" -> "; create the bucket or correct store.s3.bucket";
       case "AccessDenied" ->
-          "; the key needs PutObject and GetObject at least, and DeleteObject, AbortMultipartUpload, ListBucket and ListBucketMultipartUploads for the agent to clear away by itself";
+          "; the key needs PutObject and GetObject at least, and DeleteObject, AbortMultipartUpload, ListBucket and ListBucketMultipartUploads to let the agent remove what is not needed any more";
       case "InvalidAccessKeyId" -> "; check the file named by store.s3.access-key-file";
       case "SignatureDoesNotMatch" -> "; check the file named by store.s3.secret-key-file";
       case "RequestTimeTooSkewed" -> "; set this machine's clock";
       case "XAmzContentSHA256Mismatch" ->
-          "; this store does not know the newer checksums, leave them at when-required";
+          "; this store does not know the newer checksums; leave store.s3.checksums at when-required";
       default -> "";
     };
   }
@@ -129,6 +130,9 @@ final class S3Errors {
     Throwable root = failure;
     for (int depth = 0; root.getCause() != null && depth < 20; depth++) {
       root = root.getCause();
+    }
+    if (root instanceof FileSystemException file) {
+      return FileFault.words(file);
     }
     String message = root.getMessage();
     String advice =

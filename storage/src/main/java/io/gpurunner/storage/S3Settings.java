@@ -22,15 +22,15 @@ public record S3Settings(
     Path secretKeyFile,
     Checksums checksums) {
 
-  /** When to send the newer checksum headers of Amazon's S3. */
+  /** The requests that carry the newer checksum headers of Amazon's S3. */
   public enum Checksums {
-    /** Only if the protocol demands a checksum. S3-compatible stores understand that. */
+    /** Only the requests for which the protocol demands a checksum. All stores understand that. */
     WHEN_REQUIRED,
-    /** With every upload; Ceph before 18 and other older stores refuse them. */
+    /** Every upload. Ceph before 18 and other older stores refuse the headers. */
     WHEN_SUPPORTED
   }
 
-  /** Makes settings with the checksums that every store understands. */
+  /** Creates settings with the checksums that every store understands. */
   public S3Settings(
       Optional<URI> endpoint,
       String region,

@@ -31,7 +31,8 @@ final class S3Upload {
   static final int PARALLEL_PARTS = 4;
 
   /**
-   * The largest number of leftovers that are aborted. An upload leaves one if the agent dies in it.
+   * The largest number of leftovers that are aborted. An upload leaves one if the agent crashes
+   * during it.
    */
   private static final int MAX_LEFTOVERS = 1000;
 
@@ -137,7 +138,7 @@ final class S3Upload {
       try {
         S3Calls.wait(worker);
       } catch (StorageException raised) {
-        // The others stop because of the first failure. Theirs would only say "cancelled".
+        // The other workers stop because of the first failure, and report only "cancelled".
         if (failure.isEmpty() || failure.get().kind() == Kind.CANCELLED) {
           failure = Optional.of(raised);
         }
@@ -194,7 +195,7 @@ final class S3Upload {
   }
 
   /**
-   * Aborts what earlier uploads left. The parts of an agent that died are paid for until someone
+   * Aborts what earlier uploads left. The parts that a crashed agent sent cost money until someone
    * removes them.
    */
   private void abortLeftovers() {
@@ -241,7 +242,7 @@ final class S3Upload {
 
   private void checkCancelled() {
     if (cancellation.isCancelled()) {
-      throw new StorageException(Kind.CANCELLED, "putting %s was cancelled".formatted(key.path()));
+      throw new StorageException(Kind.CANCELLED, "writing %s was cancelled".formatted(key.path()));
     }
   }
 
@@ -268,7 +269,7 @@ final class S3Upload {
         open = Optional.of(stream);
         return stream;
       } catch (IOException failure) {
-        throw new UncheckedIOException("cannot read what is to be put at " + key.path(), failure);
+        throw new UncheckedIOException("cannot read the content of " + key.path(), failure);
       }
     }
 
@@ -279,7 +280,7 @@ final class S3Upload {
           open.get().close();
         }
       } catch (IOException failure) {
-        log.warn("closing what was put at {}: {}", key.path(), failure.toString());
+        log.warn("the content of {} could not be closed: {}", key.path(), FileFault.words(failure));
       }
       open = Optional.empty();
     }

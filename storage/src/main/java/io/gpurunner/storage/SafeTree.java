@@ -63,7 +63,7 @@ final class SafeTree {
   @SuppressWarnings("StreamResourceLeak") // handed to the caller, who closes it
   static SecureDirectoryStream<Path> open(Path directory) throws IOException {
     if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
-      throw new NoSuchFileException(directory.toString(), null, "not a directory");
+      throw new NoSuchFileException(directory.toString(), null, "is not a directory");
     }
     DirectoryStream<Path> stream = Files.newDirectoryStream(directory);
     if (stream instanceof SecureDirectoryStream<Path> secure) {
@@ -134,7 +134,7 @@ final class SafeTree {
       for (Path entry : directory) {
         Path name = entry.getFileName();
         entries++;
-        // Not the name's own text, which it would keep.
+        // This text is of another Path: a Path keeps its text, and the names are kept.
         nameBytes +=
             parentBytes + entry.getFileName().toString().getBytes(StandardCharsets.UTF_8).length;
         if (entries > bounds.entries()) {

@@ -9,7 +9,7 @@ public final class StorageException extends RuntimeException {
 
   /** What went wrong, for callers that must decide. */
   public enum Kind {
-    /** A retry may help: the store is down or slow, or says so. */
+    /** A retry may help: the store is down, slow or overloaded. */
     UNAVAILABLE,
     /** A retry does not help: refused credentials, no such bucket, a file that cannot be read. */
     REFUSED,

@@ -39,11 +39,6 @@ final class StoreOnThreads implements ArtifactStore {
   }
 
   @Override
-  public boolean exists(ObjectKey key) {
-    return files.call(Task.PREPARE, () -> real.exists(key));
-  }
-
-  @Override
   public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
     return real.signedUrl(key, now, expiry);
   }

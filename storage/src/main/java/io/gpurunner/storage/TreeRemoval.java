@@ -52,7 +52,7 @@ final class TreeRemoval {
     } catch (DirectoryIteratorException failed) {
       throw failed.getCause();
     }
-    throw new IOException("something goes on making directories in " + root);
+    throw new IOException("something keeps creating directories in " + root);
   }
 
   /**
@@ -110,7 +110,7 @@ final class TreeRemoval {
     try {
       parent.deleteFile(name);
     } catch (NoSuchFileException vanished) {
-      // Somebody else removed it, which is fine.
+      // Somebody else removed it.
     }
   }
 

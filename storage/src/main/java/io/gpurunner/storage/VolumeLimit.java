@@ -28,7 +28,7 @@ interface VolumeLimit {
   /** Creates the volume's directory, empty and open to every container user, or finds it. */
   void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException;
 
-  /** Makes the volume's content readable, also after the machine was booted. */
+  /** Makes the volume's content readable, also after a reboot of the machine. */
   void reveal(Path jobRoot, Volume volume) throws IOException;
 
   /** Returns the bytes that the volume takes on disk; 0 if there is no such volume. */
@@ -42,7 +42,7 @@ interface VolumeLimit {
     return Optional.empty();
   }
 
-  /** Releases everything but the files. */
+  /** Releases the volume's mount or quota, and keeps its files. */
   void release(Path jobRoot, Volume volume) throws IOException;
 
   /** See {@link JobVolumes#lookInterval}. */

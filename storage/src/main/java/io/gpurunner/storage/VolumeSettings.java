@@ -12,7 +12,7 @@ public record VolumeSettings(Path stateDirectory, Enforcement enforcement, long 
   /** The reserve that the agent needs for its database and logs. */
   public static final long DEFAULT_RESERVE_BYTES = 1L << 30;
 
-  /** Makes settings with the usual reserve. */
+  /** Creates settings with the usual reserve. */
   public VolumeSettings(Path stateDirectory, Enforcement enforcement) {
     this(stateDirectory, enforcement, DEFAULT_RESERVE_BYTES);
   }

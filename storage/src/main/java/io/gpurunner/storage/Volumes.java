@@ -24,7 +24,7 @@ public final class Volumes {
       Files.createDirectories(settings.stateDirectory());
       DurableFiles.directory(jobs, DurableFiles.OWNER_ONLY);
     } catch (IOException failure) {
-      throw DiskErrors.explain("cannot make the jobs' directory " + jobs, failure);
+      throw DiskErrors.explain("cannot create the jobs' directory", jobs, failure);
     }
     return new DirectoryJobVolumes(
         jobs,
@@ -51,7 +51,7 @@ public final class Volumes {
 
   /**
    * Chooses the way to limit volumes. Images are never chosen by themselves: they need loop devices
-   * and mounts, which the administrator must decide on.
+   * and mounts, and the administrator must decide on those.
    */
   private static VolumeLimit automatic(Path jobs) {
     Optional<String> obstacle = ProjectQuota.obstacle(jobs);
@@ -66,7 +66,7 @@ public final class Volumes {
   private static StorageException refused(String configured, String obstacle) {
     return new StorageException(
         Kind.REFUSED,
-        "volumes.enforcement: %s cannot be had here: %s; or set auto, image or watch"
+        "volumes.enforcement: %s is not possible here: %s; add what is missing, or set auto, image or watch"
             .formatted(configured, obstacle));
   }
 }

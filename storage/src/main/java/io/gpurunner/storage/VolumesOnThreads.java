@@ -44,7 +44,7 @@ final class VolumesOnThreads implements JobVolumes {
     return real.paths(folder);
   }
 
-  /** A running job is measured on a platform thread already: {@code VolumeWatch}. */
+  /** Measures an ended job. {@code VolumeWatch} measures the running ones on threads of its own. */
   @Override
   public Optional<Overrun> overrun(
       JobFolder folder, long checkpointLimitBytes, long modelLimitBytes) {

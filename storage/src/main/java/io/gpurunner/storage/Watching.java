@@ -12,7 +12,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Measures volumes, and stops nothing by itself.
+ * Measures volumes. It stops no write by itself.
  *
  * <p>It uses {@code du}, because the JDK does not report a file's blocks. It reports only the
  * length, which says nothing of a sparse file. {@code du} counts a file with several names once,

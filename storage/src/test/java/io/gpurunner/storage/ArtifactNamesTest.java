@@ -11,17 +11,17 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Names by their bytes, as a job in a container may write them. */
+/** Names are given by their bytes, because a job in a container may write any. */
 class ArtifactNamesTest {
   @TempDir Path directory;
 
-  /** The path of a file of that name, as a look into its directory gives it. */
+  /** Creates a file with that name, and returns its path as a directory stream gives it. */
   private Path named(String hexBytes) throws Exception {
     StringBuilder octal = new StringBuilder();
     for (byte one : HexFormat.of().parseHex(hexBytes)) {
       octal.append("\\0").append(Integer.toOctalString(one & 0xff));
     }
-    // The x keeps a line feed at the end, which the shell would drop.
+    // The x follows a line feed at the end, which the shell would drop otherwise.
     HostileTree.shell(directory, "name=$(printf '%b' '" + octal + "x'); : > \"./${name%x}\"");
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
       return files.iterator().next().getFileName();
@@ -30,7 +30,7 @@ class ArtifactNamesTest {
 
   @ParameterizedTest
   @CsvSource({
-    // One byte: what is printed, and what is not.
+    // One byte: printable and not printable.
     "61, a",
     "2d, -",
     "20, ' '",
@@ -44,7 +44,7 @@ class ArtifactNamesTest {
     "610a, a%0A",
     "5c, %5C",
     "615c62, a%5Cb",
-    // A drive, at the front only.
+    // A drive, which counts only at the front.
     "433a78, C%3Ax",
     "7a3a, z%3A",
     "43433a78, CC:x",
@@ -87,7 +87,7 @@ class ArtifactNamesTest {
     "f5808080, %F5%80%80%80",
     "ff, %FF",
     "f3a08081, %F3%A0%80%81",
-    // Several in a row, each for itself.
+    // Several characters in a row are judged one by one.
     "c3a9ffc3a9, é%FFé",
     "e282ace282, €%E2%82",
   })

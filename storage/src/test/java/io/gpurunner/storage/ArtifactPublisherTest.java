@@ -76,7 +76,7 @@ class ArtifactPublisherTest {
     }
   }
 
-  /** Reads it with Java's streaming reader, which knows nothing of the central directory. */
+  /** Reads the archive with Java's streaming reader, which does not use the central directory. */
   private Map<String, String> unzipped() throws IOException {
     Map<String, String> entries = new TreeMap<>();
     try (ZipInputStream zip = new ZipInputStream(Files.newInputStream(published("data.zip")))) {
@@ -360,7 +360,7 @@ class ArtifactPublisherTest {
         whole.length + " bytes");
   }
 
-  /** Each byte may be written as it is or escaped: 4096 names that are published as one. */
+  /** Each of 12 bytes is written as it is or escaped, so 4096 names would be published as one. */
   @Test
   void tellsManyFilesOfOneNameApart() throws Exception {
     int escapes = 12;
@@ -383,7 +383,7 @@ class ArtifactPublisherTest {
     assertThat(names).hasSize((1 << escapes) + 1).doesNotHaveDuplicates();
   }
 
-  /** Many jobs end at once; their virtual threads must not read files themselves. */
+  /** Many jobs end at once, and their virtual threads must not read files themselves. */
   @Test
   void virtualThreadsPublishOnlySoManyAtATimeOnPlatformThreads() throws Exception {
     Files.writeString(model().resolve("a"), "1");
@@ -434,7 +434,7 @@ class ArtifactPublisherTest {
     }
   }
 
-  /** Takes nothing until it is let. */
+  /** A store that takes nothing until the test lets it. */
   private static final class SlowStore implements ArtifactStore {
     final Semaphore pass = new Semaphore(0);
     final List<String> begun = Collections.synchronizedList(new ArrayList<>());
@@ -461,11 +461,6 @@ class ArtifactPublisherTest {
       if (key.file().equals(Manifest.FILE)) {
         inside.decrementAndGet();
       }
-    }
-
-    @Override
-    public boolean exists(ObjectKey key) {
-      return false;
     }
 
     @Override
@@ -531,11 +526,6 @@ class ArtifactPublisherTest {
     @Override
     public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
       steps.add("put " + key.path());
-    }
-
-    @Override
-    public boolean exists(ObjectKey key) {
-      return false;
     }
 
     @Override

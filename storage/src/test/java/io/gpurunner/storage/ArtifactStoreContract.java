@@ -14,17 +14,15 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
-/** What every artifact store does that other programs fetch from; run on each of them. */
+/** The contract of the stores that other programs fetch from. Each of them passes it. */
 abstract class ArtifactStoreContract extends ArtifactObjectsContract {
-  /**
-   * The object's bytes in a range, as a client with the URL gets them; fails unless it is given.
-   */
+  /** Returns an object's bytes in a range, as a client with the URL gets them. */
   abstract byte[] fetch(URI url, long from, long to) throws Exception;
 
   /** Fails unless a client with the URL is refused. */
   abstract void assertRefused(URI url) throws Exception;
 
-  /** What an interrupted upload may have left in the folder, in the store's own words. */
+  /** Returns the names of what interrupted uploads left in the folder. */
   abstract java.util.List<String> unfinished(JobFolder folder) throws Exception;
 
   URI url(ObjectKey key) {
@@ -63,7 +61,7 @@ abstract class ArtifactStoreContract extends ArtifactObjectsContract {
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
 
-    assertThat(store().exists(key("large"))).isFalse();
+    assertThat(isThere(key("large"))).isFalse();
     assertThat(unfinished(folder)).isEmpty();
   }
 
@@ -93,7 +91,7 @@ abstract class ArtifactStoreContract extends ArtifactObjectsContract {
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.REFUSED);
-    assertThat(store().exists(key("short"))).isFalse();
+    assertThat(isThere(key("short"))).isFalse();
     assertThat(unfinished(folder)).isEmpty();
   }
 

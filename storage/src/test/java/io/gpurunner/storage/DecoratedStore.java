@@ -4,7 +4,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 
-/** A store that does as another does, but for what a test overrides. */
+/** A store that passes all calls to another one, except those that a test overrides. */
 public abstract class DecoratedStore implements ArtifactStore {
   private final ArtifactStore real;
 
@@ -30,11 +30,6 @@ public abstract class DecoratedStore implements ArtifactStore {
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
     real.put(key, content, cancellation);
-  }
-
-  @Override
-  public boolean exists(ObjectKey key) {
-    return real.exists(key);
   }
 
   @Override

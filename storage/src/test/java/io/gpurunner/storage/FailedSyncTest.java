@@ -14,7 +14,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A disk tells that it failed to write once only, to whoever syncs next. */
+/** A disk reports a failed write only once, to the sync that follows it. */
 class FailedSyncTest {
   private static final long LIMIT = 1 << 20;
   private static final Duration TEN_SECONDS = Duration.ofSeconds(10);

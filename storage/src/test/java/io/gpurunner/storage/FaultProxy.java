@@ -17,9 +17,9 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Stands between a client and a real S3 server and does to connections what networks and servers
- * do. Passes requests on as they are: their signatures cover the Host header, which names this
- * proxy, and the server checks them. Thread-safe.
+ * A proxy in front of a real S3 server that breaks connections as networks and servers do. It
+ * passes requests on unchanged: the server checks their signatures, which cover the Host header
+ * with the name of this proxy. Thread-safe.
  */
 public final class FaultProxy implements AutoCloseable {
   private static final int BUFFER_BYTES = 64 << 10;
@@ -32,7 +32,7 @@ public final class FaultProxy implements AutoCloseable {
   private final LongAdder sent = new LongAdder();
   private volatile Fault always = new None();
 
-  /** What becomes of one connection. */
+  /** What happens to one connection. */
   private sealed interface Fault {}
 
   /** It goes through. */
@@ -41,14 +41,14 @@ public final class FaultProxy implements AutoCloseable {
   /** Its first request is answered here, and it is closed. */
   private record Answer(int status, String code) implements Fault {}
 
-  /** It is reset once the client has sent so much. */
+  /** It is reset once the client has sent so many bytes. */
   private record Reset(long afterBytes) implements Fault {}
 
-  /** It goes through no faster than that. */
+  /** It goes through, but no faster than this. */
   private record Slow(long bytesPerSecond) implements Fault {}
 
   /**
-   * @param target the server, whose host and port count
+   * @param target the server; only its host and port count
    */
   public FaultProxy(URI target) {
     this.target = target;
@@ -60,48 +60,48 @@ public final class FaultProxy implements AutoCloseable {
     Thread.ofVirtual().start(this::accept);
   }
 
-  /** Where clients find it. */
+  /** Returns the URL of this proxy. */
   public URI uri() {
     return URI.create("http://127.0.0.1:" + listener.getLocalPort());
   }
 
-  /** The next connections are answered with this status and error code. */
+  /** Answers the next connections with this status and error code. */
   void answerNext(int connections, int status, String code) {
     add(connections, new Answer(status, code));
   }
 
-  /** The next connections are reset after so many bytes of the client's. */
+  /** Resets the next connections after so many bytes from the client. */
   void resetNext(int connections, long afterBytes) {
     add(connections, new Reset(afterBytes));
   }
 
-  /** Every connection is answered so, but for those with another fault. */
+  /** Answers every connection like this, unless it has another fault. */
   public void answerAll(int status, String code) {
     always = new Answer(status, code);
   }
 
-  /** Every connection is reset so, but for those with another fault. */
+  /** Resets every connection like this, unless it has another fault. */
   public void resetAll(long afterBytes) {
     always = new Reset(afterBytes);
   }
 
-  /** Every connection is that slow, but for those with another fault. */
+  /** Slows every connection down like this, unless it has another fault. */
   public void slowAll(long bytesPerSecond) {
     always = new Slow(bytesPerSecond);
   }
 
-  /** The connections that are open now end: who keeps one alive meets the faults set since. */
+  /** Ends the open connections, so that clients open new ones and meet the faults set since. */
   public void endOpen() {
     open.forEach(FaultProxy::closeQuietly);
   }
 
-  /** The server is gone: every connection is reset, those that are open now as well. */
+  /** Makes the server unreachable: every connection is reset, the open ones too. */
   public void cut() {
     always = new Reset(0);
     endOpen();
   }
 
-  /** The server is back. */
+  /** Makes the server reachable again. */
   public void mend() {
     always = new None();
   }
@@ -112,12 +112,12 @@ public final class FaultProxy implements AutoCloseable {
     }
   }
 
-  /** How many faults nobody has met yet. */
+  /** Returns the number of planned faults that no connection has met yet. */
   int left() {
     return next.size();
   }
 
-  /** How much all clients together have sent through to the server. */
+  /** Returns the bytes that all clients together have sent to the server. */
   public long sentBytes() {
     return sent.sum();
   }
@@ -149,13 +149,13 @@ public final class FaultProxy implements AutoCloseable {
         case Slow slow -> pass(client, Long.MAX_VALUE, slow.bytesPerSecond());
       }
     } catch (IOException gone) {
-      // One side went away; both are closed.
+      // One side closed the connection; now both are closed.
     } finally {
       open.remove(client);
     }
   }
 
-  /** Until one side ends, or the client has sent that much. */
+  /** Passes bytes on until one side ends, or the client has sent {@code mostBytes}. */
   private void pass(Socket client, long mostBytes, long bytesPerSecond) throws IOException {
     try (Socket server = new Socket(target.getHost(), target.getPort())) {
       open.add(server);
@@ -182,7 +182,7 @@ public final class FaultProxy implements AutoCloseable {
       server.getInputStream().transferTo(client.getOutputStream());
       client.shutdownOutput();
     } catch (IOException gone) {
-      // The other direction ends too, and closes both.
+      // The other direction ends, too, and closes both sockets.
     }
   }
 
@@ -197,7 +197,7 @@ public final class FaultProxy implements AutoCloseable {
       head.append((char) read);
     }
     String body =
-        "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>as the test wants it</Message></Error>"
+        "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>the test asked for this error</Message></Error>"
             .formatted(answer.code());
     client
         .getOutputStream()
@@ -206,7 +206,7 @@ public final class FaultProxy implements AutoCloseable {
                 .formatted(answer.status(), body.length(), body)
                 .getBytes(ISO_8859_1));
     client.shutdownOutput();
-    // What the client still sends is taken, or it would see a reset instead of the answer.
+    // The rest of the request is read. Otherwise the client would see a reset, not the answer.
     in.transferTo(OutputStream.nullOutputStream());
   }
 

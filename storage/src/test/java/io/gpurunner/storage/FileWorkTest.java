@@ -37,7 +37,7 @@ class FileWorkTest {
     files.close();
   }
 
-  /** A pipe that nobody writes to hangs whoever opens it, as a file on a dead disk does. */
+  /** Opens a pipe. The call hangs until somebody writes to it, as on a disk that is gone. */
   private void open(Path pipe) {
     try {
       Files.newInputStream(pipe).close();
@@ -96,8 +96,7 @@ class FileWorkTest {
   }
 
   /**
-   * Where virtual threads opened the pipe themselves, as many as there are processors would stop
-   * all the others.
+   * If virtual threads opened the pipe themselves, one for each processor would stop all others.
    */
   @Test
   void filesThatHangHoldUpNoVirtualThread() throws Exception {
@@ -113,7 +112,7 @@ class FileWorkTest {
     Thread free = Thread.ofVirtual().start(() -> {});
     assertThat(free.join(LIMIT)).isTrue();
 
-    // Whoever hangs is let go: a writer is there, again and again until the last has seen it.
+    // A writer opens the pipe again and again, until every hanging thread has returned.
     CompletableFuture<Void> writer =
         CompletableFuture.runAsync(
             () -> {

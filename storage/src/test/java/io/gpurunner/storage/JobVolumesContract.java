@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What job volumes do, however their sizes are enforced. */
+/** The contract of job volumes, whichever way their sizes are enforced. */
 abstract class JobVolumesContract {
   static final long MB = 1 << 20;
   static final long LIMIT = 8 * MB;
@@ -316,7 +316,7 @@ abstract class JobVolumesContract {
         paths.model(),
         "mkdir -p ro/in; touch ro/in/f; chmod 555 ro ro/in; mkfifo pipe; mkdir .removing-1;"
             + " touch \"$(printf 'bad\\377utf')\"; mkdir 'new\nline'");
-    // Deeper than any path can name.
+    // The tree is deeper than any path can be long.
     HostileTree.shell(
         paths.checkpoint(),
         "i=0; while [ $i -lt 900 ]; do mkdir dddddd; cd -P dddddd; i=$((i+1)); done");

@@ -84,20 +84,20 @@ class LibraryTest {
     assertThat(none.find("iris")).isEmpty();
   }
 
-  /** Its users learn which library it is, and not where it lies. */
+  /** Users learn the name of the library, and not its path on the host. */
   @Test
   void saysThatItCannotBeRead() throws Exception {
     Path file = Files.writeString(directory.resolve("file"), "");
 
     assertThatThrownBy(() -> new Library("library.datasets", file).first(50))
         .isInstanceOf(StorageException.class)
-        .hasMessageStartingWith("the library library.datasets cannot be read: it is no directory")
+        .hasMessageStartingWith("the library library.datasets cannot be read: is not a directory")
         .hasMessageNotContaining(file.toString())
         .extracting(thrown -> ((StorageException) thrown).kind())
         .isEqualTo(StorageException.Kind.UNAVAILABLE);
   }
 
-  /** A name is looked up alone: listing a large library takes long. */
+  /** A name is looked up without listing the library, which takes long for a large one. */
   @Test
   void readsOnlySoManyEntriesForAMessage() throws Exception {
     Path library = Files.createDirectory(directory.resolve("large"));

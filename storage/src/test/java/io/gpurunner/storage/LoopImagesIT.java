@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
-/** On real loop mounts; needs root. */
+/** Volumes in images on real loop mounts. Needs root. */
 class LoopImagesIT extends JobVolumesContract {
   @Override
   Enforcement enforcement() {
@@ -88,7 +88,7 @@ class LoopImagesIT extends JobVolumesContract {
         .hasSize(2);
   }
 
-  /** The same jobs, under another {@code volumes.enforcement}. */
+  /** Opens the same jobs under the other settings of {@code volumes.enforcement}. */
   private List<JobVolumes> otherWays() {
     Path jobs = state.resolve("jobs");
     return List.of(
@@ -111,7 +111,7 @@ class LoopImagesIT extends JobVolumesContract {
     Files.writeString(paths.checkpoint().resolve("epoch"), "1");
     Files.writeString(paths.model().resolve("weights"), "2");
     for (JobVolumes other : otherWays()) {
-      assertThat(other.reveal(JOB).model().resolve("weights")).as("mounted still").hasContent("2");
+      assertThat(other.reveal(JOB).model().resolve("weights")).as("still mounted").hasContent("2");
     }
 
     Path checkpoints = paths.root().resolve("checkpoint.img");
@@ -160,7 +160,7 @@ class LoopImagesIT extends JobVolumesContract {
     }
   }
 
-  /** A copy of the image has what was written to it, and not what the kernel holds back. */
+  /** A copy of the image holds only what was written to it, not what the kernel keeps in memory. */
   @Test
   void syncsIntoTheImage() throws Exception {
     JobPaths paths = prepare(JOB);
@@ -182,7 +182,7 @@ class LoopImagesIT extends JobVolumesContract {
     }
   }
 
-  /** Each image is a file system of its own, and a failure to write of one is no other's. */
+  /** Each image is a file system of its own, so a failed write to one does not affect others. */
   @Test
   void anImageThatCannotBeSyncedIsOfItsOwnJobOnly() {
     prepare(JOB);

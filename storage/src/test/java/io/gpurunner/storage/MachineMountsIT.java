@@ -15,11 +15,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Volumes of an agent that runs as its unit has it: in a mount namespace of its own, where all but
- * the state directory is read-only. This process stands for the machine. Needs root.
+ * Volumes of an agent that runs as under its unit: in a mount namespace of its own, where
+ * everything except the state directory is read-only. This process plays the machine. Needs root.
  */
 class MachineMountsIT {
-  /** What the unit leaves of root's powers (CapabilityBoundingSet). */
+  /** The capabilities that the unit leaves to root (CapabilityBoundingSet). */
   private static final String POWERS =
       "-all,+chown,+fowner,+dac_override,+sys_admin,+sys_chroot,+sys_ptrace,+net_bind_service";
 
@@ -28,7 +28,7 @@ class MachineMountsIT {
 
   @BeforeEach
   void share() throws Exception {
-    // Mounts are shared, as on every machine that systemd started.
+    // Mounts are shared between namespaces, as on every machine that systemd started.
     HostileTree.shell(directory, "mount --bind . . && mount --make-shared \"$PWD\"");
     jobs =
         Files.createDirectory(

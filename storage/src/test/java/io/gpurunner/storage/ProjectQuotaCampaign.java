@@ -10,8 +10,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
 /**
- * The contract of volumes on a file system with project quota, which the kernel of few machines
- * has: run by {@code make test-quota} on one that does.
+ * Volumes on a file system with project quota. Few machines have a kernel that supports it, so
+ * {@code make test-quota} runs this on a virtual machine that does.
  */
 class ProjectQuotaCampaign extends JobVolumesContract {
   @Override
@@ -48,7 +48,7 @@ class ProjectQuotaCampaign extends JobVolumesContract {
     assertThat(volumes.overrun(JOB, LIMIT, LIMIT)).isPresent();
   }
 
-  /** Root may write past every quota, but not without CAP_SYS_RESOURCE, which no job has. */
+  /** Runs a script without CAP_SYS_RESOURCE, which no job has: with it, root ignores quotas. */
   private static void asInAContainer(Path directory, String script) throws Exception {
     Process process =
         new ProcessBuilder(

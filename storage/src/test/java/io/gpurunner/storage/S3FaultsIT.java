@@ -20,15 +20,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A real S3 server behind a network and a front end that fail. */
+/** The S3 store and a real S3 server, with a network and a front end between them that fail. */
 class S3FaultsIT {
-  /** Several parts. */
+  /** The length of an object of several parts. */
   private static final int LARGE_BYTES = 40 << 20;
 
-  /** In the midst of a part. */
+  /** A place in the middle of a part. */
   private static final long MIDST_BYTES = 5L << 20;
 
-  /** The limit of calls that are no transfers. */
+  /** The time limit of calls that carry no content. */
   private static final Duration CALL_LIMIT = Duration.ofSeconds(5);
 
   private final S3Settings settings = TestS3.settings();
@@ -84,7 +84,7 @@ class S3FaultsIT {
                 assertThat(failure.kind())
                     .as("%s, of %s", failure.getMessage(), failure.getCause())
                     .isEqualTo(Kind.UNAVAILABLE));
-    assertThat(direct.exists(key)).isFalse();
+    assertThat(TestS3.isThere(direct, key)).isFalse();
   }
 
   @ParameterizedTest
@@ -118,13 +118,16 @@ class S3FaultsIT {
     byte[] bytes = bytes(LARGE_BYTES);
     proxy.resetAll(MIDST_BYTES);
     assertUnavailable(bytes, "");
-    // The next try is another upload, and a whole one.
+    // The next try is a new upload of the whole object.
     proxy.resetAll(Long.MAX_VALUE);
     put(bytes);
     assertThere(bytes);
   }
 
-  /** One request; and parts of 16 MiB, sent together. Each takes twice as long as a call may. */
+  /**
+   * Sends an object in one request, and one in parts of 16 MiB at once. Each takes twice as long as
+   * a call without content may take.
+   */
   @ParameterizedTest
   @CsvSource({"5, 512", "40, 1638"})
   void aSlowConnectionTakesItsTime(int megabytes, int kilobytesPerSecond) throws Exception {

@@ -3,12 +3,13 @@ package io.gpurunner.storage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Uses job volumes in a process of its own, which a test starts in another mount namespace. */
+/** A program that uses job volumes. A test starts it in another mount namespace. */
 final class VolumesElsewhere {
   private VolumesElsewhere() {}
 
   /**
-   * @param words the jobs' directory; the process whose mounts are the machine's; what to do
+   * @param words the jobs' directory; the /proc directory of the process whose mount namespace is
+   *     the machine's; {@code prepare} or {@code delete}
    */
   public static void main(String[] words) throws Exception {
     LoopImages images = new LoopImages(new MachineMounts(Path.of(words[1])));

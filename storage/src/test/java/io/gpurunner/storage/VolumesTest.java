@@ -21,7 +21,7 @@ class VolumesTest {
 
   @TempDir Path state;
 
-  /** A file system in memory, which every Linux has, and which has no project quota. */
+  /** Creates a directory on tmpfs, which every Linux has, and which has no project quota. */
   private static Path inMemory() throws IOException {
     return Files.createTempDirectory(Path.of("/dev/shm"), "gpurunner-volumes");
   }
@@ -48,7 +48,7 @@ class VolumesTest {
     }
   }
 
-  /** What only watching does: a volume that is over its limit could be filled, and is seen. */
+  /** Only watching lets a volume be filled beyond its limit, and then sees it. */
   @Test
   void watchesWhereThereIsNoProjectQuota() throws Exception {
     Path memory = inMemory();
@@ -69,7 +69,8 @@ class VolumesTest {
       FileStore store = Files.getFileStore(memory);
       assertThat(volumes.totalBytes()).isEqualTo(store.getTotalSpace());
       assertThat(volumes.freeBytes())
-          .isCloseTo(store.getUsableSpace(), Offset.offset(64L * MB)); // others write there, too
+          .isCloseTo(
+              store.getUsableSpace(), Offset.offset(64L * MB)); // other processes write there, too
       volumes.delete(folder);
     } finally {
       remove(memory);

@@ -23,7 +23,7 @@ class WatchingTest extends JobVolumesContract {
   @Test
   void seesTooManyFiles() throws Exception {
     Path model = prepare(JOB).model();
-    makeFiles(model, VolumeLimit.MIN_FILES - 1); // and the directory itself
+    makeFiles(model, VolumeLimit.MIN_FILES - 1); // the directory itself counts, too
     assertThat(volumes.overrun(JOB, LIMIT, LIMIT)).isEmpty();
 
     makeFiles(Files.createDirectory(model.resolve("d")), 1);

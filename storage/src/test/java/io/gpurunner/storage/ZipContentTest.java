@@ -61,7 +61,9 @@ class ZipContentTest {
         directory, Path.of(name), 1, bytes, Instant.EPOCH, "", 0x12345678, new Fingerprints());
   }
 
-  /** What cannot be made quickly is read back by the format's rules. */
+  /**
+   * Archives of this size take long, so only their records are read, at the places they must have.
+   */
   @Test
   void usesZip64WhereANumberNeedsIt() throws Exception {
     ZipContent zip = new ZipContent(List.of(imagined("large", FIVE_GIB), imagined("far", 1)));
@@ -93,7 +95,7 @@ class ZipContentTest {
   void staysPlainUpToTheLastNumberThatFits() {
     ZipContent zip = new ZipContent(List.of(imagined("a", 0xffff_fffeL)));
 
-    // The central directory begins past 4 GiB, so the end record is zip64, the entry is not.
+    // The central directory begins beyond 4 GiB, so the end record is zip64. The entry is not.
     assertThat(zip.lengthBytes()).isEqualTo(31 + 0xffff_fffeL + 47 + 56 + 20 + 22);
   }
 }

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code make install} and {@code make uninstall} into a directory, with a made-up built tree. */
+/** Runs {@code make install} and {@code make uninstall} in a directory, with a made-up tree. */
 final class InstallTest {
   /**
    * The highest score of {@code systemd-analyze security}, in tenths: 100 is no protection at all.
@@ -110,7 +110,7 @@ final class InstallTest {
   @Test
   void systemdTakesTheUnit() throws Exception {
     make("install");
-    // The unit names paths of the machine; what it starts has to be there.
+    // The unit names a path of the machine, and systemd checks that its program exists.
     Path unit = directory.resolve("gpurunner.service");
     Files.writeString(
         unit,
@@ -192,7 +192,7 @@ final class InstallTest {
     return Shell.run(command).succeeded();
   }
 
-  /** Everything in the destination that is not a directory, relative to it. */
+  /** Returns the paths below the destination of everything that is not a directory. */
   private Set<String> files() throws IOException {
     try (Stream<Path> all = Files.walk(destination)) {
       Set<String> files = new TreeSet<>();

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code bin/gpurunner}, with a Java that only says how it was called. */
+/** Runs {@code bin/gpurunner} with a fake Java that prints how it was called. */
 final class LauncherTest {
   @TempDir private Path directory;
   private Path tree;

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** Runs a program as a person would, from the repository's root. */
+/** Runs programs as a person would, in the repository's root or another directory. */
 final class Shell {
   /** The repository. Tests run in the directory of their module. */
   static final Path REPOSITORY = Path.of("..").toAbsolutePath().normalize();
@@ -19,7 +19,7 @@ final class Shell {
 
   private Shell() {}
 
-  /** What a program said, standard output and standard error together, and how it ended. */
+  /** A program's exit status, and its standard output and error together. */
   record Outcome(int status, String output) {
     Outcome succeeded() {
       assertThat(status).as(output).isZero();
@@ -41,7 +41,7 @@ final class Shell {
               .redirectErrorStream(true)
               .redirectOutput(output.toFile());
       builder.environment().putAll(environment);
-      // A make above this one would hand its own variables down.
+      // Without this, a make that runs the tests would hand down its own variables.
       builder.environment().keySet().removeAll(List.of("MAKEFLAGS", "MFLAGS", "MAKELEVEL"));
       Process process = builder.start();
       if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {

@@ -1,4 +1,4 @@
-/** What {@code make install} leaves on a machine, and whether systemd takes it. */
+/** Checks what {@code make install} leaves on a machine, and that systemd accepts it. */
 @NullMarked
 package io.gpurunner.systemd;
 

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.auth;
 
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
+import io.gpurunner.storage.KeyFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -8,8 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.security.SecureRandom;
-import java.util.Arrays;
 import java.util.Base64;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -21,8 +22,6 @@ public final class SecretFiles {
 
   /** HS512 wants a key at least as long as its output (RFC 7518, section 3.2). */
   private static final int MIN_KEY_BYTES = 64;
-
-  private static final int MAX_FILE_BYTES = 4096;
 
   private static final Set<PosixFilePermission> FOR_OTHERS =
       Set.of(
@@ -84,30 +83,18 @@ public final class SecretFiles {
       throw new AuthException(
           "secret " + file + ": others than its owner have access; run: chmod 600 " + file);
     }
-    byte[] content;
-    try (var in = Files.newInputStream(file)) {
-      content = in.readNBytes(MAX_FILE_BYTES + 1);
-    }
-    byte[] key = withoutLineEnd(content);
-    if (key.length < MIN_KEY_BYTES || content.length > MAX_FILE_BYTES) {
-      throw new AuthException(
-          "secret %s: must hold %d to %d bytes, holds %s; create a new one with: head -c 64 /dev/urandom | base64 -w0 > %s"
-              .formatted(
-                  file,
-                  MIN_KEY_BYTES,
-                  MAX_FILE_BYTES,
-                  content.length > MAX_FILE_BYTES ? "more" : Integer.toString(key.length),
-                  file));
-    }
-    return key;
-  }
-
-  private static byte[] withoutLineEnd(byte[] content) {
-    int end = content.length;
-    while (end > 0 && (content[end - 1] == '\n' || content[end - 1] == '\r')) {
-      end--;
-    }
-    return Arrays.copyOf(content, end);
+    Optional<byte[]> key = KeyFile.line(file);
+    return key.filter(bytes -> bytes.length >= MIN_KEY_BYTES)
+        .orElseThrow(
+            () ->
+                new AuthException(
+                    "secret %s: must hold %d to %d bytes, holds %s; create a new one with: head -c 64 /dev/urandom | base64 -w0 > %s"
+                        .formatted(
+                            file,
+                            MIN_KEY_BYTES,
+                            KeyFile.MAX_BYTES,
+                            key.map(bytes -> Integer.toString(bytes.length)).orElse("more"),
+                            file)));
   }
 
   private static String user() {

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.callback;
 
+import io.gpurunner.agent.os.Backoff;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
@@ -15,8 +16,7 @@ public final class RetrySchedule {
   /** The longest time between two tries. */
   public static final Duration LONGEST_DELAY = Duration.ofHours(6);
 
-  /** Five seconds, doubled this many times, is more than the longest delay. */
-  private static final int MAX_DOUBLINGS = 13;
+  private static final Backoff BACKOFF = new Backoff(FIRST_DELAY, LONGEST_DELAY);
 
   private final Duration retryFor;
   private final RandomGenerator random;
@@ -42,8 +42,7 @@ public final class RetrySchedule {
     if (!left.isPositive()) {
       return Optional.empty();
     }
-    Duration doubled = FIRST_DELAY.multipliedBy(1L << Math.clamp(triesMade - 1L, 0, MAX_DOUBLINGS));
-    long fullMillis = Math.min(doubled.toMillis(), LONGEST_DELAY.toMillis());
+    long fullMillis = BACKOFF.after(triesMade).toMillis();
     Duration delay = Duration.ofMillis(random.nextLong(fullMillis / 2, fullMillis + 1));
     return Optional.of(delay.compareTo(left) < 0 ? delay : left);
   }

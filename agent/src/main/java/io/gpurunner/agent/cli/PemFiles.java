@@ -1,7 +1,7 @@
 package io.gpurunner.agent.cli;
 
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
 import io.vertx.core.net.PemKeyCertOptions;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;

@@ -5,9 +5,9 @@ import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
 import io.gpurunner.agent.config.StoreConfig;
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
+import io.gpurunner.storage.KeyFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,8 +20,6 @@ import java.util.Optional;
  * on one thread.
  */
 final class ServeFiles {
-  private static final int MAX_KEY_FILE_BYTES = 4096;
-
   private final List<String> faults = new ArrayList<>();
 
   private ServeFiles() {}
@@ -91,19 +89,14 @@ final class ServeFiles {
 
   /** Checks a key file as the store will read it. */
   private void key(String key, Path file) {
-    byte[] content;
-    try (var in = Files.newInputStream(file)) {
-      content = in.readNBytes(MAX_KEY_FILE_BYTES + 1);
+    try {
+      if (KeyFile.word(file).isEmpty()) {
+        faults.add("%s: %s %s".formatted(key, file, KeyFile.NO_WORD));
+      }
     } catch (IOException unreadable) {
       faults.add(
           "%s: %s cannot be read as %s: %s"
               .formatted(key, file, user(), FileFault.words(unreadable, file)));
-      return;
-    }
-    String text = new String(content, StandardCharsets.UTF_8).strip();
-    boolean oneWord = !text.isEmpty() && text.chars().allMatch(c -> c > ' ' && c < 0x7f);
-    if (!oneWord || content.length > MAX_KEY_FILE_BYTES) {
-      faults.add("%s: %s must hold one line with the key and nothing else".formatted(key, file));
     }
   }
 

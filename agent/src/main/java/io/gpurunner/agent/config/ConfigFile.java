@@ -1,6 +1,6 @@
 package io.gpurunner.agent.config;
 
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;

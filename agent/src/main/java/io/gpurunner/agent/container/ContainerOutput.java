@@ -1,5 +1,7 @@
 package io.gpurunner.agent.container;
 
+import io.gpurunner.agent.port.NoSideEffect;
+import io.gpurunner.agent.port.SideEffect;
 import java.io.OutputStream;
 import java.nio.file.Path;
 
@@ -10,6 +12,7 @@ public interface ContainerOutput {
    * file is written whole or not at all: under a temporary name first, and then renamed. If the
    * container is absent, the file keeps its content.
    */
+  @SideEffect
   void save(ContainerRef container, Path file);
 
   /**
@@ -22,5 +25,6 @@ public interface ContainerOutput {
    *
    * @throws ContainerException ABSENT if there is no such container
    */
+  @NoSideEffect
   void copy(ContainerName name, int tailLines, boolean follow, OutputStream to);
 }

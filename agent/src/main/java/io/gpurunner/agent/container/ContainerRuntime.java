@@ -1,5 +1,7 @@
 package io.gpurunner.agent.container;
 
+import io.gpurunner.agent.port.NoSideEffect;
+import io.gpurunner.agent.port.SideEffect;
 import java.util.List;
 import java.util.Optional;
 
@@ -11,6 +13,7 @@ public interface ContainerRuntime {
   /**
    * Creates the container and does not start it. A container with the same name is left as it is.
    */
+  @SideEffect
   void create(ContainerSpec spec);
 
   /**
@@ -22,26 +25,31 @@ public interface ContainerRuntime {
    *     lacks is no error here: the init process starts, and the container ends with exit code 127
    *     (126: cannot be executed) and the reason in its output
    */
+  @SideEffect
   void start(ContainerRef container);
 
   /**
    * Returns what the engine says of the container now. It is empty if there is none. No call
    * touches a container that is not recorded and was created by another program.
    */
+  @NoSideEffect
   Optional<Observation> inspect(ContainerRef container);
 
   /**
    * Sends a signal to the container's first process. If the container is absent or does not run,
    * nothing happens.
    */
+  @SideEffect
   void signal(ContainerRef container, Signal signal);
 
   /**
    * Removes the container. A container that runs is killed first. If it is absent, nothing happens.
    */
+  @SideEffect
   void remove(ContainerRef container);
 
   /** Lists all containers that carry this agent's label, in any state and with any name. */
+  @NoSideEffect
   List<LabelledContainer> list();
 
   /**
@@ -51,12 +59,14 @@ public interface ContainerRuntime {
    * @param containerId the engine's full id, as it was recorded or listed
    * @throws ContainerException FAILED if a process is still there
    */
+  @SideEffect
   void endProcesses(String containerId);
 
   /**
    * Removes a container of {@link #list}. Its processes are killed first. If it is absent, nothing
    * happens.
    */
+  @SideEffect
   void discard(LabelledContainer container);
 
   /** The two signals that a job gets. */

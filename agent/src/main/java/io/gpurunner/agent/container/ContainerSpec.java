@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container;
 
+import io.gpurunner.api.ImageReference;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -15,7 +16,7 @@ import java.util.Map;
  */
 public record ContainerSpec(
     ContainerName name,
-    String image,
+    ImageReference image,
     List<String> command,
     Map<String, String> environment,
     List<Mount> mounts,

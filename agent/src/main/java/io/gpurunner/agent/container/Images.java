@@ -1,5 +1,7 @@
 package io.gpurunner.agent.container;
 
+import io.gpurunner.agent.port.SideEffect;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 
 /** Port: the images of this machine. Blocking; thread-safe. */
@@ -10,5 +12,6 @@ public interface Images {
    * @throws ContainerException REFUSED with the registry's own message (no such image, no
    *     permission); FAILED or UNREACHABLE if a retry may help
    */
-  void ensurePresent(String image, Cancellation cancellation);
+  @SideEffect
+  void ensurePresent(ImageReference image, Cancellation cancellation);
 }

@@ -20,7 +20,7 @@ public record LiveLoad(int jobs, long requestBytes) {
     JobRequest request = job.request();
     long bytes =
         JOB_BYTES
-            + request.image().length()
+            + request.image().toString().length()
             + request.runCommand().map(String::length).orElse(0)
             + request.callbackUrl().map(url -> url.toString().length()).orElse(0)
             + lengthOf(request.env())

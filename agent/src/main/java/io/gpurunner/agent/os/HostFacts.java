@@ -1,5 +1,6 @@
 package io.gpurunner.agent.os;
 
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
@@ -11,7 +12,7 @@ import java.util.regex.Pattern;
 
 /**
  * What the kernel says about this host (proc(5)). Each call reads it again. Thread-safe. Every
- * method throws {@link UncheckedIOException} naming the file if the kernel does not answer.
+ * method throws {@link UncheckedIOException} naming the file if it cannot be read.
  */
 public final class HostFacts {
   private static final Pattern MEM_TOTAL =
@@ -40,13 +41,13 @@ public final class HostFacts {
       return Duration.ofMillis(new BigDecimal(seconds).movePointRight(3).longValueExact());
     } catch (ArithmeticException | NumberFormatException e) {
       throw new UncheckedIOException(
-          new IOException(proc.resolve("uptime") + ": is no time: " + seconds, e));
+          new IOException(proc.resolve("uptime") + ": is not a time: " + seconds, e));
     }
   }
 
   /**
-   * Returns the memory that the kernel manages, in bytes. It is a little less than what is built
-   * in.
+   * Returns the memory that the kernel manages, in bytes. It is a little less than the memory that
+   * is built in.
    */
   public long totalMemoryBytes() {
     Matcher matcher = MEM_TOTAL.matcher(read("meminfo"));
@@ -61,7 +62,7 @@ public final class HostFacts {
     try {
       return Files.readString(proc.resolve(file));
     } catch (IOException failure) {
-      throw new UncheckedIOException(failure);
+      throw new UncheckedIOException(FileFault.words(failure), failure);
     }
   }
 }

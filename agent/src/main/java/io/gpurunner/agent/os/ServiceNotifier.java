@@ -16,19 +16,19 @@ import org.slf4j.LoggerFactory;
  */
 public final class ServiceNotifier {
   /**
-   * How long the message READY waits for room in systemd's queue. If systemd does not get it, it
-   * takes the start for failed and ends the agent.
+   * The longest time that the message READY waits for room in systemd's queue. If systemd does not
+   * get it, systemd assumes that the start failed, and ends the agent.
    */
   static final Duration READY_LIMIT = Duration.ofSeconds(60);
 
-  /** How long the message STOPPING waits. systemd can do without it. */
+  /** The longest time that the message STOPPING waits. systemd can do without it. */
   static final Duration STOPPING_LIMIT = Duration.ofSeconds(2);
 
-  /** How long a start may go on asking systemd for more time. */
+  /** The longest time that a start asks systemd for more time. */
   static final Duration START_LIMIT = Duration.ofHours(1);
 
   /**
-   * How much more time a start asks for. It asks several times within that, because messages may be
+   * The time that a start asks for. It asks several times within that time, because messages may be
    * lost.
    */
   private static final Duration EXTENSION = Duration.ofMinutes(2);
@@ -75,8 +75,8 @@ public final class ServiceNotifier {
 
   /**
    * Begins a start. Until it is closed, systemd is asked again and again for more time than {@code
-   * TimeoutStartSec}, because the migration of a large ledger takes long. It is asked no more after
-   * {@link #START_LIMIT}.
+   * TimeoutStartSec}, because reading a large ledger can take long. The asking ends after {@link
+   * #START_LIMIT}.
    */
   public Start starting() {
     if (socket.isEmpty()) {
@@ -113,7 +113,7 @@ public final class ServiceNotifier {
     }
   }
 
-  /** Reports that the agent takes requests. Waits until systemd has the message, within a limit. */
+  /** Reports that the agent takes requests. Waits for room in systemd's queue, within a limit. */
   public void ready() {
     send("READY=1", readyLimit);
   }
@@ -137,7 +137,7 @@ public final class ServiceNotifier {
     try {
       UnixDatagram.send(address, message.getBytes(StandardCharsets.UTF_8), limit);
     } catch (LastErrorException | LinkageError | IllegalArgumentException failure) {
-      LOG.warn("systemd was not told {} at {}", message, address, failure);
+      LOG.warn("systemd could not be notified of {} at {}", message, address, failure);
     }
   }
 
@@ -145,7 +145,8 @@ public final class ServiceNotifier {
     boolean usable = address.startsWith("/") || address.startsWith("@");
     if (!usable && !address.isEmpty()) {
       LOG.warn(
-          "NOTIFY_SOCKET={} is neither a path nor an abstract name; systemd is not told", address);
+          "NOTIFY_SOCKET={} is neither an absolute path nor an abstract name (@…); systemd is not notified",
+          address);
     }
     return usable;
   }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.os;
 
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,10 +43,10 @@ public final class SteadyClock extends Clock {
   /**
    * Continues the clock of this boot, or begins it.
    *
-   * @param file where it is kept; if it cannot be read, it is written again; if it cannot be
-   *     written, the clock works without it
+   * @param file where the clock is kept; if it cannot be read, a new one is written; if it cannot
+   *     be written, the clock works without it
    * @param bootId the present boot
-   * @throws java.io.UncheckedIOException if the kernel does not tell its uptime
+   * @throws java.io.UncheckedIOException if the kernel's uptime cannot be read
    */
   public static SteadyClock open(Path file, String bootId, HostFacts host) {
     return open(file, bootId, host, Clock.systemUTC(), System::nanoTime);
@@ -70,7 +71,7 @@ public final class SteadyClock extends Clock {
     return clock;
   }
 
-  /** Reads the file, which has two lines: the boot's id, and the time it began. */
+  /** Reads the file, which has two lines: the boot's id, and the time at which the boot began. */
   private static Optional<Instant> read(Path file, String bootId) {
     try {
       List<String> lines = Files.readAllLines(file);
@@ -93,8 +94,8 @@ public final class SteadyClock extends Clock {
       Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       log.warn(
-          "{} could not be written ({}): should the machine's clock be set and the agent be started"
-              + " again, stop times move with it",
+          "{} could not be written ({}): if the machine's clock is set and the agent is started"
+              + " again, stop times move with the clock",
           file,
           FileFault.words(e, file));
     }
@@ -122,8 +123,8 @@ public final class SteadyClock extends Clock {
 
   /**
    * Returns how far the wall clock is ahead, in whole seconds, so that a time is always shown as
-   * the same time. It is the nearest second: the kernel tells its uptime in hundredths, so an agent
-   * that starts again is off by some milliseconds in either direction.
+   * the same time. It is rounded to the nearest second: the kernel reports its uptime in
+   * hundredths, so an agent that starts again is off by some milliseconds in either direction.
    */
   private Duration wallAhead() {
     Duration ahead = Duration.between(instant(), wall.instant());
@@ -137,6 +138,6 @@ public final class SteadyClock extends Clock {
 
   @Override
   public Clock withZone(ZoneId zone) {
-    throw new UnsupportedOperationException("times here are UTC");
+    throw new UnsupportedOperationException("this clock has only UTC");
   }
 }

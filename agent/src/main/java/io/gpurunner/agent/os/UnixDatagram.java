@@ -7,7 +7,7 @@ import com.sun.jna.Pointer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
-/** Sends datagrams to Unix sockets. Java itself has only streams for them. */
+/** Sends datagrams to Unix sockets, for which Java itself has only streams. */
 final class UnixDatagram {
   // linux/socket.h, asm-generic/socket.h, unix(7); the same on every architecture but MIPS.
   private static final int AF_UNIX = 1;

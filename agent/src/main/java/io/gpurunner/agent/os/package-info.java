@@ -1,4 +1,7 @@
-/** What the operating system is told and asked: systemd's readiness protocol, facts of the host. */
+/**
+ * The host and its time: facts of the host, systemd's readiness protocol, the agent's clock, and
+ * the pauses between retries.
+ */
 @NullMarked
 package io.gpurunner.agent.os;
 

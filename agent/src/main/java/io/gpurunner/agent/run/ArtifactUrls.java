@@ -24,8 +24,8 @@ public final class ArtifactUrls {
   private final Clock clock;
 
   /**
-   * @param configured where jobs are published now
-   * @param others the store of another place; empty where its URLs cannot be signed
+   * @param configured the store to which jobs are published now
+   * @param others returns the store at another place, or empty if its URLs cannot be signed
    */
   public ArtifactUrls(
       ArtifactStore configured,
@@ -67,8 +67,8 @@ public final class ArtifactUrls {
             bucket ->
                 "the artifacts are in "
                     + bucket.description()
-                    + ", for which this agent has no keys: it makes URLs for them once store.s3 is configured"
-                    + " with that server and keys that may read the bucket");
+                    + ", for which this agent has no keys: configure store.s3 with that server and with keys"
+                    + " that may read the bucket");
   }
 
   private ArtifactPlace placeOf(Standing.Published artifact) {

@@ -25,8 +25,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends the callbacks that the ledger owes, each until it is delivered or its time is used up.
- * Thread-safe.
+ * Sends the callbacks that the ledger owes. Each is retried until it is delivered or its retry time
+ * is over. Thread-safe.
  */
 public final class CallbackOutbox implements AutoCloseable {
   /** The largest number of callbacks on their way at a time. */
@@ -79,8 +79,8 @@ public final class CallbackOutbox implements AutoCloseable {
   }
 
   /**
-   * @param senders where tries are made, each of which may take a minute
-   * @param pause waits that long, on the thread of a try
+   * @param senders executes the tries, each of which may take a minute
+   * @param pause blocks the thread of a try for that long
    */
   CallbackOutbox(
       JobLedger ledger,
@@ -111,7 +111,7 @@ public final class CallbackOutbox implements AutoCloseable {
     }
   }
 
-  /** One round. Called by the loop, and by the simulation in its place. */
+  /** Does one round. Called by the loop, and by the simulation instead of it. */
   Duration round() {
     Instant now = clock.instant();
     if (!waitsLimited) {
@@ -120,7 +120,7 @@ public final class CallbackOutbox implements AutoCloseable {
       waitsLimited = true;
     }
     sendDue(now);
-    // A due callback that was not sent waits until another one comes back, which rings.
+    // A callback that is due and was not sent waits for the end of another try, which rings.
     return ledger
         .nextCallbackAfter(now)
         .map(next -> Duration.between(clock.instant(), next))
@@ -170,13 +170,13 @@ public final class CallbackOutbox implements AutoCloseable {
       }
     } catch (LedgerException e) {
       log.error(
-          "{} the fate of a callback could not be recorded; it is sent again: {}",
+          "{} the outcome of a callback could not be recorded; it is sent again: {}",
           callback.job(),
           e.getMessage());
       pause.accept(FAULT_PAUSE);
     } catch (RuntimeException e) {
       log.error(
-          "{} sending a callback met an unforeseen fault; it is sent again", callback.job(), e);
+          "{} unexpected error while sending a callback; it is sent again", callback.job(), e);
       pause.accept(FAULT_PAUSE);
     } finally {
       sending.remove(callback.deliveryId());

@@ -10,10 +10,10 @@ import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.run.Recovery.Boot;
-import io.gpurunner.agent.run.Recovery.Phase;
-import io.gpurunner.agent.run.Recovery.Seen;
-import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.run.NextStep.Boot;
+import io.gpurunner.agent.run.NextStep.Phase;
+import io.gpurunner.agent.run.NextStep.Seen;
+import io.gpurunner.agent.run.NextStep.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
@@ -36,29 +36,29 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
- * The steps of a job that has a container, or will have one: asks {@link Recovery} what to do, and
- * does it. Keeps only what a crash may take. Thread-safe.
+ * The steps of a job that has a container or will have one. Each asks {@link NextStep} what to do,
+ * and does it. Holds only what may be lost in a crash. Thread-safe.
  */
 final class ContainerSteps {
-  private final JobSteps.Ports ports;
+  private final StepPorts ports;
   private final RunSettings settings;
   private final Clock clock;
-  private final Answers answers;
+  private final CommonOutcomes outcomes;
 
   /**
-   * When SIGTERM was first sent to a container whose stop could not be recorded. An agent that
-   * starts again does not know it: it sends SIGTERM again, and waits again.
+   * When SIGTERM was first sent to a container whose stop could not be recorded. After a crash the
+   * agent does not know it. It then sends SIGTERM again, and waits again.
    */
   private final Map<ContainerName, Instant> sentUnrecorded = new ConcurrentHashMap<>();
 
-  ContainerSteps(JobSteps.Ports ports, RunSettings settings, Clock clock, Answers answers) {
+  ContainerSteps(StepPorts ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
-    this.answers = answers;
+    this.outcomes = outcomes;
   }
 
-  /** What to do, and what the engine says of the container now. */
+  /** What the step does, and what the engine says of the container now. */
   private record Look(Verdict verdict, Seen seen, Optional<Observation> observation) {
     Observation.Ran ran() {
       return (Observation.Ran) observation.orElseThrow();
@@ -73,11 +73,11 @@ final class ContainerSteps {
     Optional<Observation> observation = inspect(containerOf(job, state));
     Seen seen = Seen.of(state, observation);
     return new Look(
-        Recovery.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
+        NextStep.of(Phase.of(state), seen, Boot.of(state, settings.bootId())), seen, observation);
   }
 
   /**
-   * Returns the container of a job's present attempt. It is empty if the job is in a state without
+   * Returns the container of a job's current attempt. It is empty if the job is in a state without
    * a container.
    */
   static Optional<ContainerRef> containerOf(Job job) {
@@ -87,8 +87,8 @@ final class ContainerSteps {
   }
 
   /**
-   * Returns the container by its id as soon as the id is recorded. Another label or name cannot
-   * hide it then.
+   * Returns the container by its id as soon as the id is recorded, so that it is found even if
+   * somebody changes its name.
    */
   private static ContainerRef containerOf(Job job, JobState.Placed state) {
     Optional<String> recordedId =
@@ -127,11 +127,11 @@ final class ContainerSteps {
   // ---- STARTING
 
   /**
-   * Makes and starts the container. An earlier decision may still be on its way to the disk if its
-   * outcome is UNKNOWN.
+   * Creates and starts the container. Each effect is preceded by {@code confirm}, because an
+   * earlier commit with the outcome UNKNOWN may have reached the disk since the job was read.
    */
   StepOutcome start(Job job, JobState.Starting state) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endIfDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
@@ -142,7 +142,7 @@ final class ContainerSteps {
       case CREATE -> create(job, state, container.name());
       case RECORD_MADE ->
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
-      case REMOVE -> { // and created again by the engine that will start it
+      case REMOVE -> { // the engine that will start it then creates it again
         ports.ledger().confirm(job);
         yield removeDoubtful(container);
       }
@@ -164,8 +164,8 @@ final class ContainerSteps {
   }
 
   /**
-   * Removes a container that may have run. The run has not begun, so an engine that cannot remove
-   * it yet does not end the run.
+   * Removes a container that may have run. If the engine cannot remove it yet, the run does not
+   * end, because it has not begun.
    */
   private StepOutcome removeDoubtful(ContainerRef container) {
     try {
@@ -181,17 +181,17 @@ final class ContainerSteps {
       ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
     } catch (StorageException e) {
       if (e.kind() == StorageException.Kind.UNAVAILABLE) {
-        return answers.waitForFiles(e);
+        return outcomes.waitForFiles(e);
       }
-      return answers.ended(
-          new Ending.Broken("the container could not be made: " + e.getMessage(), false));
+      return outcomes.ended(
+          new Ending.Broken("the container could not be created: " + e.getMessage(), false));
     }
     return new Again();
   }
 
   private StepOutcome started(Job job, Observation.Ran seen) {
     if (seen instanceof Observation.Exited exited && !exited.error().isEmpty()) {
-      return answers.ended(
+      return outcomes.ended(
           new Ending.Broken("the container could not be started: " + exited.error(), false));
     }
     Instant startedAt = seen.startedAt();
@@ -220,17 +220,17 @@ final class ContainerSteps {
   }
 
   private StepOutcome judge(Job job, JobState.Running state, Observation.Exited exited) {
-    noteLateNews(job, exited);
-    return answers.ended(endingOf(job, state, exited));
+    noteLateEnd(job, exited);
+    return outcomes.ended(endingOf(job, state, exited));
   }
 
   /**
-   * Writes a line if the end is old news. The times in the history are those of the agent's looks,
-   * and the agent may have been away.
+   * Adds a line to the history if the container ended a while ago. The other lines have the times
+   * of the agent's looks, and the agent may have been down.
    */
-  private void noteLateNews(Job job, Observation.Exited exited) {
+  private void noteLateEnd(Job job, Observation.Exited exited) {
     if (exited.exitCode() != ExitCodes.LOST_BY_ENGINE // its end is unknown
-        && exited.finishedAt().plus(RunSettings.LATE_NEWS).isBefore(clock.instant())) {
+        && exited.finishedAt().plus(RunSettings.LATE_END).isBefore(clock.instant())) {
       ports
           .ledger()
           .note(
@@ -247,7 +247,7 @@ final class ContainerSteps {
       return overrunAtEnd(job).orElseGet(Ending.Completed::new);
     }
     if (state.deadline().filter(deadline -> !endOf(state, exited).isBefore(deadline)).isPresent()) {
-      return new Ending.TimeUp(); // whatever its exit code is, its stop time was reached
+      return new Ending.TimeUp(); // it had reached its stop time, so its exit code does not matter
     }
     if (exited.outOfMemory()) {
       return new Ending.Broken("out of memory: the kernel killed the job's process", true);
@@ -276,19 +276,19 @@ final class ContainerSteps {
   }
 
   /**
-   * @param asked the time before the engine was asked: its answer may be old
+   * @param asked when the engine was asked; its answer may have taken long
    */
   private StepOutcome watch(Job job, JobState.Running state, Seen seen, Instant asked) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endIfDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
     if (state.deadline().isPresent() && !asked.isBefore(state.deadline().get())) {
-      return answers.ended(new Ending.TimeUp());
+      return outcomes.ended(new Ending.TimeUp());
     }
     Optional<Ending> unsound = lostDevice(state).or(() -> overrunSoFar(job));
     if (unsound.isPresent()) {
-      return answers.ended(unsound.get());
+      return outcomes.ended(unsound.get());
     }
     Instant nextLook =
         Stream.of(RunSettings.LOOK_INTERVAL, ports.volumes().lookInterval())
@@ -303,20 +303,20 @@ final class ContainerSteps {
   }
 
   /**
-   * Returns the end of the run if one of its GPUs is lost. A device that cannot be read once is not
-   * lost.
+   * Returns how the run ends if one of its GPUs is lost. A device that could not be read in one
+   * look is not lost.
    */
   private Optional<Ending> lostDevice(JobState.Running state) {
     GpuSnapshot look = ports.gpus().snapshot();
     if (look.fault().isPresent() || look.at().isBefore(state.startedAt())) {
       return Optional.empty();
     }
-    boolean allTold =
+    boolean allReadable =
         look.devices().stream().allMatch(device -> device.presence() == Presence.READABLE);
     for (GpuUuid uuid : state.gpus()) {
       Optional<GpuDevice> device =
           look.devices().stream().filter(candidate -> candidate.uuid().equals(uuid)).findFirst();
-      if (device.isEmpty() && allTold) {
+      if (device.isEmpty() && allReadable) {
         return Optional.of(lost(uuid, "it is gone from the machine"));
       }
       if (device.isPresent() && device.get().presence() == Presence.LOST) {
@@ -330,18 +330,18 @@ final class ContainerSteps {
     return new Ending.Broken("GPU " + uuid + " was lost: " + why, true);
   }
 
-  /** Returns what the newest finished measurement says. Never waits for a measurement. */
+  /** Returns the result of the newest finished measurement, and never waits for one. */
   private Optional<Ending> overrunSoFar(Job job) {
     return ports.watch().newest(job).map(over -> oversized(job, over));
   }
 
-  /** Measures now. The container has ended, so nothing has to wait for the measurement. */
+  /** Measures now. The container has ended, so a measurement delays no stop time. */
   private Optional<Ending> overrunAtEnd(Job job) {
     return ports.watch().measure(job).map(over -> oversized(job, over));
   }
 
   private static Ending oversized(Job job, JobVolumes.Overrun over) {
-    return new Ending.Broken(VolumeLimits.describe(job.request(), over), false);
+    return new Ending.Broken(RequestedVolumes.describe(job.request(), over), false);
   }
 
   // ---- STOPPING
@@ -349,7 +349,7 @@ final class ContainerSteps {
   StepOutcome stop(Job job, JobState.Stopping state) {
     ports.watch().forget(job.id());
     if (job.deletion().isPresent() && !(state.ending() instanceof Ending.DeletedBy)) {
-      return answers.ended(new Ending.DeletedBy(job.deletion().get().by()));
+      return outcomes.ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
     ContainerName name = new ContainerName(job.id(), state.attempt());
     if (state.goneAt().isPresent()) {
@@ -359,12 +359,13 @@ final class ContainerSteps {
     ContainerRef container = containerOf(job, state);
     Look look = look(job, state);
     if (state.containerId().isEmpty() && look.observation().isPresent()) {
-      // Its processes can be found by this id, even if somebody renames it.
+      // By this id its processes can be found, even if somebody renames the container.
       return new Advance(new JobEvent.Found(look.observation().get().containerId()));
     }
     return switch (look.verdict()) {
       case RECORD_GONE -> {
-        // The engine may not know that it ran, or who removed it.
+        // Processes may be left, if the engine does not know that the container ran or somebody
+        // else removed it.
         state.containerId().ifPresent(ports.containers()::endProcesses);
         yield new Advance(new JobEvent.ContainerGone(clock.instant()));
       }
@@ -387,27 +388,27 @@ final class ContainerSteps {
 
   private StepOutcome remove(ContainerRef container) {
     ports.containers().remove(container);
-    return inspect(container).isEmpty() ? new Again() : answers.waitFor(RunSettings.STOP_INTERVAL);
+    return inspect(container).isEmpty() ? new Again() : outcomes.waitFor(RunSettings.STOP_INTERVAL);
   }
 
   /**
-   * Saves the output of an ended container. This is tried for a while; after that the GPUs matter
-   * more than the output. The look before this step finds an engine that does not answer at all.
+   * Saves the output of an ended container. A failure throws, so that the step is made again, until
+   * {@link RunSettings#OUTPUT_LIMIT} is over. After that the GPUs matter more than the output. An
+   * engine that does not answer at all already fails the look before.
    *
-   * @return why the output is given up, if it is
+   * @return why the output is lost, if it is
    */
   private Optional<String> saveOutput(
       Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
     try {
       ports
           .output()
-          .save(
-              container, JobSteps.outputFile(ports.volumes().paths(job.folder()), state.attempt()));
+          .save(container, OutputFile.of(ports.volumes().paths(job.folder()), state.attempt()));
       return Optional.empty();
     } catch (ContainerException e) {
       Instant ended =
           exited.finishedAt().isAfter(state.since()) ? exited.finishedAt() : state.since();
-      // This time is far in the future if the machine was booted since and its clock was set back.
+      // The end is far in the future if the machine was booted since and its clock was set back.
       Duration since = Duration.between(ended, clock.instant()).abs();
       if (since.compareTo(RunSettings.OUTPUT_LIMIT) < 0) {
         throw e;
@@ -424,9 +425,9 @@ final class ContainerSteps {
       return new Advance(new JobEvent.StopSignalled(clock.instant().plus(gracePeriod(job))));
     }
     Instant killAt = state.killAt().get();
-    boolean isThisBoots = state.bootId().filter(settings.bootId()::equals).isPresent();
-    // Under the same boot this time holds, even if the configured grace period is shorter now.
-    if (isThisBoots ? !now.isBefore(killAt) : answers.isOver(killAt, gracePeriod(job))) {
+    boolean isOfThisBoot = state.bootId().filter(settings.bootId()::equals).isPresent();
+    // Under the same boot this time stays, even if the configured grace period is shorter now.
+    if (isOfThisBoot ? !now.isBefore(killAt) : outcomes.isOver(killAt, gracePeriod(job))) {
       ports.containers().signal(container, Signal.KILL);
     }
     Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
@@ -435,7 +436,7 @@ final class ContainerSteps {
 
   private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
     Instant now = clock.instant();
-    if (goneAt.isAfter(now)) { // the time is of another boot, and this boot has not looked yet
+    if (goneAt.isAfter(now)) { // it was recorded under another boot; record it again
       return new Advance(new JobEvent.ContainerGone(now));
     }
     GpuSnapshot look = ports.gpus().snapshot();
@@ -448,7 +449,7 @@ final class ContainerSteps {
             .toList();
     if (!stillBusy.isEmpty() && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
       ports.gpus().requestLook();
-      return answers.waitFor(RunSettings.STOP_INTERVAL);
+      return outcomes.waitFor(RunSettings.STOP_INTERVAL);
     }
     boolean retry = state.attempt() <= job.request().retries();
     return new Advance(
@@ -458,9 +459,9 @@ final class ContainerSteps {
   // ---- while the ledger cannot be written
 
   /**
-   * Enforces a stop that cannot be recorded. The ledger holds its cause (a stop time, a deletion
-   * request), and the container shows the same story later. SIGKILL follows the first SIGTERM after
-   * the grace period, even if the cause is much older.
+   * Enforces a stop that cannot be recorded. Nothing is lost by that: the ledger holds the reason
+   * (a stop time, a deletion request), so a later step comes to the same end. SIGKILL follows the
+   * first SIGTERM after the grace period, even if the reason is much older.
    */
   void enforceUnrecorded(Job job, JobEvent event) {
     if (isStop(job, event)) {
@@ -513,13 +514,13 @@ final class ContainerSteps {
   // ---- shared
 
   private StepOutcome fail(Verdict verdict) {
-    return answers.ended(new Ending.Broken(reason(verdict), true));
+    return outcomes.ended(new Ending.Broken(reason(verdict), true));
   }
 
   private static String reason(Verdict verdict) {
     return switch (verdict) {
       case FAIL_FOREIGN ->
-          "a container of this run was there before the agent made it; it may have run already";
+          "a container of this run existed before the agent created it; it may have run already";
       case FAIL_REMOVED -> "the container was removed from outside while the job ran";
       case FAIL_DOUBTFUL ->
           "the container engine came down while it was to start the container; whether the job ran"

@@ -6,7 +6,7 @@ import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes a copy of the ledger once a day. Thread-safe. */
+/** Backs the ledger up once a day. Thread-safe. */
 public final class DailyBackup implements AutoCloseable {
   private static final Duration LOOK_INTERVAL = Duration.ofHours(1);
 
@@ -19,7 +19,7 @@ public final class DailyBackup implements AutoCloseable {
     this.ledger = ledger;
   }
 
-  /** Starts to look from time to time whether a copy is due. Called once. */
+  /** Starts to check every hour whether a backup is due. Called once. */
   public void start() {
     rounds.start();
   }

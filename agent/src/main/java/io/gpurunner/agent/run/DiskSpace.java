@@ -5,15 +5,15 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobRequest;
 
 /**
- * The disk that jobs' volumes are on, and artifacts where the store is local.
+ * The disk that holds the jobs' volumes, and their artifacts if the store is local.
  *
- * @param freeBytes free now, above the reserve
+ * @param freeBytes the bytes that are free now, without the agent's reserve
  * @param artifactsHere whether the artifacts of a job go to the same disk
  */
 record DiskSpace(long freeBytes, boolean artifactsHere) {
   /**
    * Returns how many bytes a placed job may still write. Bytes that it has written are counted
-   * twice, as promised and as used. This is too careful, and never too bold.
+   * twice, as promised and as used, so the result may be too large and is never too small.
    */
   long promisedTo(Job job) {
     return switch (job.state()) {
@@ -25,13 +25,13 @@ record DiskSpace(long freeBytes, boolean artifactsHere) {
 
   /** Returns the most bytes that a job may write. */
   long need(JobRequest request) {
-    return VolumeLimits.checkpointBytes(request)
-        + VolumeLimits.modelBytes(request)
+    return RequestedVolumes.checkpointBytes(request)
+        + RequestedVolumes.modelBytes(request)
         + artifactBytes(request);
   }
 
   private long artifactBytes(JobRequest request) {
-    return artifactsHere ? VolumeLimits.modelBytes(request) : 0;
+    return artifactsHere ? RequestedVolumes.modelBytes(request) : 0;
   }
 
   /** Returns whether the job fits on the disk once all other jobs have ended. */

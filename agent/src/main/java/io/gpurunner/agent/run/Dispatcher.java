@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * the others wait. Thread-safe.
  */
 public final class Dispatcher implements AutoCloseable {
-  /** The longest time between two rounds. Devices change without a notice. */
+  /** The longest time between two rounds. Devices change without notice. */
   private static final Duration ROUND_INTERVAL = Duration.ofSeconds(1);
 
   /**
@@ -76,7 +76,7 @@ public final class Dispatcher implements AutoCloseable {
   private void heardOf(Job job) {
     switch (job.state()) {
       case JobState.Queued _, JobState.Uploading _, JobState.Final _ -> rounds.ring();
-      // A lease that failed changes nothing.
+      // A job that was just placed, or goes on, frees nothing.
       case JobState.Placed _ -> {}
     }
   }
@@ -109,8 +109,8 @@ public final class Dispatcher implements AutoCloseable {
       waiting = Map.of();
       return List.of();
     }
-    // The look at the devices is taken after the jobs were read: a device that a job has given back
-    // was seen free before, so it is not mistaken for one that somebody else uses.
+    // The devices are looked at after the jobs are read. A lease ends only after a look saw its
+    // device free, so this look does not mistake the device for one that somebody else uses.
     Placement.Machine machine =
         new Placement.Machine(
             gpus.snapshot(),

@@ -33,8 +33,8 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /**
- * What clients can ask of jobs, answered from the ledger. It records requests; the runner carries
- * them out. Thread-safe.
+ * Answers what clients ask about jobs, from the ledger. It only records what they request, and the
+ * runner carries it out. Thread-safe.
  */
 public final class JobDesk implements Jobs {
   /** The largest number of live jobs of one user. */
@@ -314,8 +314,8 @@ public final class JobDesk implements Jobs {
   }
 
   /**
-   * Returns the refusal of an unknown job. It is the same for another user's job, whose existence
-   * is not shown.
+   * Returns the refusal of an unknown job. Another user's job is refused in the same words, so that
+   * its existence is not shown.
    */
   private static RequestRefusedException noSuchJob(JobId id) {
     return new RequestRefusedException(Kind.NOT_FOUND, "job_id: no such job: " + id);

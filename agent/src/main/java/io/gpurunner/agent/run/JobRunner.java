@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
  * Thread-safe.
  */
 public final class JobRunner implements AutoCloseable {
-  /** The longest wait without a look at the job. Hints can be lost. */
+  /** The longest wait without a look at the job, because a wake-up can be lost. */
   private static final Duration WAIT_LIMIT = Duration.ofSeconds(30);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
@@ -57,7 +57,7 @@ public final class JobRunner implements AutoCloseable {
     ledger.live().forEach(this::heardOf);
   }
 
-  /** Wakes the loop of a job to which something may have happened. Never blocks. */
+  /** Wakes the loop of a job because something may have happened to it. Never blocks. */
   public void wake(JobId id) {
     Loop loop = loops.get(id);
     if (loop != null) {
@@ -137,13 +137,14 @@ public final class JobRunner implements AutoCloseable {
     }
 
     /**
-     * Makes the next step. A defect does not end the loop, because the loop enforces the stop time.
+     * Makes the next step. An error does not end the loop, because the loop enforces the stop time.
      */
     private Stepping.Next next() {
       try {
         return stepping.stepOnce(id);
       } catch (Error e) {
-        log.error("{} met a defect, trying again in {} s", id, Stepping.FAULT_PAUSE.toSeconds(), e);
+        log.error(
+            "{} unexpected error, trying again in {} s", id, Stepping.FAULT_PAUSE.toSeconds(), e);
         return new Stepping.Next.Later(Stepping.FAULT_PAUSE, Optional.empty());
       }
     }

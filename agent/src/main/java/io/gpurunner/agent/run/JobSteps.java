@@ -1,27 +1,20 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
-import io.gpurunner.agent.container.ContainerOutput;
-import io.gpurunner.agent.container.ContainerRuntime;
-import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Idle;
 import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
-import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactPublisher;
-import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.FileWork;
-import io.gpurunner.storage.JobPaths;
-import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.StorageException;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
@@ -30,48 +23,35 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes one step of a job: it reads the job's state, makes one effect through a port, and says what
- * to commit. Every effect can be repeated. After a crash the same step is made again, and this is
- * all the recovery there is. Holds only which jobs wait for a turn. Thread-safe.
+ * Makes one step of a job. A step reads the job's state, has one effect through a port, and returns
+ * what to commit. Every effect can be repeated. After a crash the same step is made again, and
+ * there is no other recovery. Holds only which jobs wait for a turn. Thread-safe.
  */
 public final class JobSteps {
   private static final Logger log = LoggerFactory.getLogger(JobSteps.class);
 
-  private final Ports ports;
+  private final StepPorts ports;
   private final RunSettings settings;
   private final Clock clock;
-  private final Answers answers;
+  private final CommonOutcomes outcomes;
   private final ContainerSteps containerSteps;
   private final UploadSteps uploadSteps;
   private final Turns copying;
   private final Turns syncing;
   private final Turns uploading;
 
-  /** The ports that the steps act on. */
-  public record Ports(
-      JobLedger ledger,
-      ContainerRuntime containers,
-      Images images,
-      ContainerOutput output,
-      SpecSource specs,
-      JobVolumes volumes,
-      VolumeWatch watch,
-      ArtifactStore store,
-      ArtifactPublisher publisher,
-      GpuInventory gpus) {}
-
-  public JobSteps(Ports ports, RunSettings settings, Clock clock) {
+  public JobSteps(StepPorts ports, RunSettings settings, Clock clock) {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
-    this.answers = new Answers(ports.ledger(), clock);
-    this.containerSteps = new ContainerSteps(ports, settings, clock, answers);
+    this.outcomes = new CommonOutcomes(ports.ledger(), clock);
+    this.containerSteps = new ContainerSteps(ports, settings, clock, outcomes);
     this.copying =
         new Turns(FileWork.COPYING_LIMIT, "to copy the checkpoints it resumes from", clock);
     this.syncing = new Turns(1, "to have its files written to disk", clock);
     this.uploading = new Turns(ArtifactPublisher.AT_A_TIME, "to be uploaded", clock);
     this.uploadSteps =
-        new UploadSteps(ports, settings.bootId(), clock, answers, syncing, uploading);
+        new UploadSteps(ports, settings.bootId(), clock, outcomes, syncing, uploading);
   }
 
   /**
@@ -86,7 +66,7 @@ public final class JobSteps {
   }
 
   /** Makes the next step of a job that was read from the ledger just now. */
-  public StepOutcome step(Job job) {
+  StepOutcome step(Job job) {
     try {
       return stepNow(job);
     } finally {
@@ -107,20 +87,20 @@ public final class JobSteps {
       };
     } catch (ContainerException e) {
       return switch (e.kind()) {
-        case UNREACHABLE, ABSENT, CANCELLED -> answers.waitForEngine(e);
+        case UNREACHABLE, ABSENT, CANCELLED -> outcomes.waitForEngine(e);
         case FAILED, REFUSED -> refusedByEngine(job, e);
       };
     }
   }
 
   /**
-   * The answer to a refusal of the engine. Before the container ran, it fails the run. After that,
-   * the engine is asked again.
+   * Handles a refusal by the engine. Before the container ran, it fails the run. After that the
+   * engine is asked again.
    */
   private StepOutcome refusedByEngine(Job job, ContainerException e) {
     return switch (job.state()) {
       case JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->
-          answers.ended(
+          outcomes.ended(
               new Ending.Broken(
                   "the container could not be started: " + e.getMessage(),
                   e.kind() == ContainerException.Kind.FAILED));
@@ -129,14 +109,14 @@ public final class JobSteps {
           JobState.Stopping _,
           JobState.Uploading _,
           JobState.Final _ ->
-          answers.waitForEngine(e);
+          outcomes.waitForEngine(e);
     };
   }
 
   // ---- PREPARING
 
   private StepOutcome prepare(Job job, JobState.Preparing state) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endIfDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
@@ -151,8 +131,8 @@ public final class JobSteps {
   }
 
   private StepOutcome prepareDirectories(Job job, Optional<JobId> seed) {
-    long checkpointLimit = VolumeLimits.checkpointBytes(job.request());
-    long modelLimit = VolumeLimits.modelBytes(job.request());
+    long checkpointLimit = RequestedVolumes.checkpointBytes(job.request());
+    long modelLimit = RequestedVolumes.modelBytes(job.request());
     try {
       ports.volumes().prepare(job.folder(), checkpointLimit, modelLimit);
       if (seed.isPresent()) {
@@ -161,17 +141,17 @@ public final class JobSteps {
             .seedCheckpoint(
                 job.folder(),
                 checkpointLimit,
-                VolumeLimits.folderOf(seed.get()),
-                answers.deletionOf(job));
+                new JobFolder(seed.get().value()),
+                outcomes.deletionOf(job));
       }
     } catch (StorageException e) {
       return switch (e.kind()) {
         case CANCELLED -> new Again();
-        case UNAVAILABLE -> answers.waitForFiles(e);
+        case UNAVAILABLE -> outcomes.waitForFiles(e);
         case FULL, REFUSED, UNFIT ->
-            answers.ended(
+            outcomes.ended(
                 new Ending.Broken(
-                    "the job's directories could not be made: " + e.getMessage(), false));
+                    "the job's directories could not be created: " + e.getMessage(), false));
       };
     }
     return new Advance(new JobEvent.Prepared(clock.instant()));
@@ -180,29 +160,29 @@ public final class JobSteps {
   // ---- PULLING
 
   private StepOutcome pull(Job job, JobState.Pulling state) {
-    Optional<StepOutcome> deleted = answers.endWhereDeleted(job);
+    Optional<StepOutcome> deleted = outcomes.endIfDeleted(job);
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    if (!answers.isOver(state.notBefore(), RunSettings.PULL_PAUSE)) {
+    if (!outcomes.isOver(state.notBefore(), RunSettings.PULL_PAUSE)) {
       return new Wait(state.notBefore());
     }
     Optional<StepOutcome> foreign = containerSteps.requireNone(job, state);
     if (foreign.isPresent()) {
       return foreign.get();
     }
-    String image = job.request().image();
+    ImageReference image = job.request().image();
     try {
-      ports.images().ensurePresent(image, answers.deletionOf(job));
+      ports.images().ensurePresent(image, outcomes.deletionOf(job));
     } catch (ContainerException e) {
       String reason = "image " + image + " could not be pulled: " + e.getMessage();
       return switch (e.kind()) {
         case CANCELLED -> new Again();
-        case UNREACHABLE -> answers.waitForEngine(e);
-        case REFUSED -> answers.ended(new Ending.Broken(reason, false));
+        case UNREACHABLE -> outcomes.waitForEngine(e);
+        case REFUSED -> outcomes.ended(new Ending.Broken(reason, false));
         case FAILED, ABSENT ->
             state.failedPulls() + 1 >= RunSettings.PULL_LIMIT
-                ? answers.ended(new Ending.Broken(reason, false))
+                ? outcomes.ended(new Ending.Broken(reason, false))
                 : new Advance(
                     new JobEvent.PullPostponed(
                         reason, clock.instant().plus(RunSettings.PULL_PAUSE)));
@@ -211,17 +191,12 @@ public final class JobSteps {
     return new Advance(new JobEvent.Pulled(settings.bootId()));
   }
 
-  /** Does what cannot wait until the ledger can be written. */
+  /** Does what an event that could not be committed calls for, if it cannot wait. */
   void enforceUnrecorded(Job job, JobEvent event) {
     try {
       containerSteps.enforceUnrecorded(job, event);
     } catch (ContainerException e) {
       log.warn("{} could not be stopped, trying again: {}", job.id(), e.getMessage());
     }
-  }
-
-  /** Returns the file that holds the output of one run of a job. */
-  static Path outputFile(JobPaths paths, int attempt) {
-    return paths.logs().resolve("run-" + attempt + ".log");
   }
 }

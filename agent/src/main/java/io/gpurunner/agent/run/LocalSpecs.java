@@ -9,6 +9,7 @@ import io.gpurunner.api.JobType;
 import io.gpurunner.api.LibraryMount;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.FileFault;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.JobVolumes;
@@ -66,7 +67,8 @@ public final class LocalSpecs implements SpecSource {
   }
 
   /**
-   * @throws StorageException UNAVAILABLE where the library does not answer: the job waits
+   * @throws StorageException UNAVAILABLE if the library does not answer, and the job waits; REFUSED
+   *     if it has no entry of that name any more
    */
   private static Path find(Library library, String what, LibraryMount mount) {
     Optional<Path> path = library.find(mount.name());
@@ -83,7 +85,7 @@ public final class LocalSpecs implements SpecSource {
     } catch (IOException e) {
       throw new StorageException(
           StorageException.Kind.REFUSED,
-          "the MPI hostfile could not be written: " + e.getMessage(),
+          "the MPI hostfile could not be written: " + FileFault.reason(e),
           e);
     }
   }

@@ -33,7 +33,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The machine as it is now, which requests are checked against. Thread-safe. */
+/** The machine as it is now. Requests are checked against it. Thread-safe. */
 public final class MachineView implements MachineFacts {
   private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
 
@@ -47,7 +47,7 @@ public final class MachineView implements MachineFacts {
   private final ArtifactPlace artifacts;
 
   /**
-   * @param volumes whose disk is the most that a job can ask for
+   * @param volumes the volumes; a job cannot ask for more than their disk holds
    * @param artifacts the place of new artifacts
    */
   public MachineView(
@@ -135,7 +135,10 @@ public final class MachineView implements MachineFacts {
     }
   }
 
-  /** Asks the disk. If it does not answer, the request is not to blame. */
+  /**
+   * Asks the disk. If it does not answer, the refusal says UNAVAILABLE, and not that the request is
+   * wrong.
+   */
   private static <T> T answered(Supplier<T> look) {
     try {
       return look.get();
@@ -152,7 +155,7 @@ public final class MachineView implements MachineFacts {
 
   @Override
   public Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes) {
-    long disk = answered(volumes::totalBytes) / VolumeLimits.BYTES_PER_MEGABYTE;
+    long disk = answered(volumes::totalBytes) / RequestedVolumes.BYTES_PER_MEGABYTE;
     boolean artifactsHere = artifacts.isOnThisMachine();
     long artifactMegabytes = artifactsHere ? modelVolumeMegabytes : 0;
     long need = ckptVolumeMegabytes + modelVolumeMegabytes + artifactMegabytes;
@@ -161,7 +164,9 @@ public final class MachineView implements MachineFacts {
         : Optional.of(
             "must fit together on the disk of this machine (%d MB), were %d MB%s; ask for less"
                 .formatted(
-                    disk, need, artifactsHere ? " with the artifacts, made of the model" : ""));
+                    disk,
+                    need,
+                    artifactsHere ? " with the artifacts, which take as much as the model" : ""));
   }
 
   @Override
@@ -172,7 +177,7 @@ public final class MachineView implements MachineFacts {
       case AddressPolicy.Verdict.Unresolved unresolved ->
           new CallbackVerdict.NotJudged(
               unresolved.reason()
-                  + "; the job was taken, and the host is resolved and judged at every try");
+                  + "; the job was accepted, and the host is resolved and judged at every try");
     };
   }
 

@@ -5,10 +5,10 @@ import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.ledger.JobLedger;
-import io.gpurunner.agent.run.Recovery.Boot;
-import io.gpurunner.agent.run.Recovery.Phase;
-import io.gpurunner.agent.run.Recovery.Seen;
-import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.run.NextStep.Boot;
+import io.gpurunner.agent.run.NextStep.Phase;
+import io.gpurunner.agent.run.NextStep.Seen;
+import io.gpurunner.agent.run.NextStep.Verdict;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -20,8 +20,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Removes orphans: containers that carry this agent's label and belong to no job of the ledger.
- * They come from a ledger that was replaced by an older copy. An administrator has some minutes to
- * look before they are removed. Containers without the label are never touched.
+ * They are left when a ledger is replaced by an older copy. An administrator has some minutes to
+ * look at them before they are removed. Containers without the label are never touched.
  */
 public final class Orphans implements AutoCloseable {
   /** The time from the first look that found an orphan to its removal. */
@@ -53,7 +53,7 @@ public final class Orphans implements AutoCloseable {
     Instant now = clock.instant();
     try {
       // The containers are listed before the jobs, so that a container that is created in between
-      // has its job.
+      // is not taken for an orphan.
       List<LabelledContainer> listed = containers.list();
       List<ContainerRef> wanted = wanted();
       List<LabelledContainer> orphans =
@@ -68,7 +68,7 @@ public final class Orphans implements AutoCloseable {
         }
       }
     } catch (ContainerException e) {
-      log.debug("containers could not be looked through", e); // readiness reports it
+      log.debug("the containers could not be listed", e); // readiness reports it
     }
     return ROUND_INTERVAL;
   }
@@ -77,10 +77,11 @@ public final class Orphans implements AutoCloseable {
   private void discard(LabelledContainer orphan) {
     try {
       containers.discard(orphan);
-      log.warn("{} was removed: it belonged to no job of this agent", orphan.engineName());
+      log.warn(
+          "container {} was removed: it belonged to no job of this agent", orphan.engineName());
     } catch (ContainerException e) {
       log.warn(
-          "{} belongs to no job of this agent and cannot be removed: {}",
+          "container {} belongs to no job of this agent and cannot be removed: {}",
           orphan.engineName(),
           e.getMessage());
     }
@@ -100,10 +101,10 @@ public final class Orphans implements AutoCloseable {
     return before;
   }
 
-  /** Returns the containers that jobs have or will have. */
+  /** Returns the containers that live jobs have or will have. */
   private List<ContainerRef> wanted() {
     return ledger.live().stream()
-        .filter(job -> Recovery.of(Phase.of(job.state()), Seen.RUNNING, Boot.SAME) != Verdict.REAP)
+        .filter(job -> NextStep.of(Phase.of(job.state()), Seen.RUNNING, Boot.SAME) != Verdict.REAP)
         .flatMap(job -> ContainerSteps.containerOf(job).stream())
         .toList();
   }

@@ -24,8 +24,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Which queued jobs start now, and why the others wait: a pure function. Order is priority, then
- * arrival.
+ * Decides which queued jobs start now, and why the others wait. A pure function. The order is
+ * priority, then arrival.
  *
  * <p>What jobs can lack is of several kinds: the GPUs of each type, the disk, the places for jobs
  * without GPUs. A job that waits never holds back a job that needs none of what it waits for, and a
@@ -33,12 +33,12 @@ import java.util.Set;
  */
 final class Placement {
   /**
-   * How many jobs without GPUs may be placed at a time: a limit on threads, connections, containers
-   * and the load of the machine. Jobs with GPUs are limited by the devices.
+   * The largest number of jobs without GPUs that are placed at a time. It limits threads,
+   * connections, containers and the load of the machine. Jobs with GPUs are limited by the devices.
    */
   static final int CPU_PLACES = 64;
 
-  /** The number of these places that one user gets. Jobs of others start while his burst runs. */
+  /** The largest number of these places that one user gets, so that others can start jobs too. */
   static final int CPU_PLACES_PER_USER = 32;
 
   /** The order of the queue. */
@@ -166,8 +166,9 @@ final class Placement {
 
     /**
      * Keeps room for a waiting job against the jobs behind it. Room is kept of each kind that the
-     * job needs, even if it does not lack that kind now: two kinds could be short by turns for
-     * ever. GPUs are kept only if the job waits for GPUs, because they would be idle.
+     * job needs, even if it does not lack that kind now. Otherwise two kinds could be short by
+     * turns, and the job would never start. GPUs are kept only if the job waits for GPUs, because
+     * they would be idle.
      */
     private void holdBack(Job job) {
       if (!machine.disk().everFits(job.request())) {
@@ -229,7 +230,7 @@ final class Placement {
     }
 
     private static long megabytes(long bytes) {
-      return bytes / VolumeLimits.BYTES_PER_MEGABYTE;
+      return bytes / RequestedVolumes.BYTES_PER_MEGABYTE;
     }
 
     // ---- GPUs
@@ -344,12 +345,12 @@ final class Placement {
   }
 
   /**
-   * Something that jobs hold an amount of: bytes of the disk, places. It is given out in the order
-   * of the queue. For each job that waits, so much is kept that it can start once the jobs ahead of
-   * it have ended; what is left beyond that may go to jobs behind it.
+   * A resource that is divided among jobs: bytes of the disk, or places. It is given out in the
+   * order of the queue. For each waiting job enough is kept that it can start once the jobs ahead
+   * of it have ended. The rest may go to jobs behind it.
    */
   private static final class Share {
-    /** The amount that is there once no job holds any. */
+    /** The amount that is free once no job holds any. */
     private final long whole;
 
     /** The amount that no job holds. */

@@ -16,7 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks again and again at every part that the agent needs, and says which is missing. Thread-safe.
+ * Checks every few seconds each part that the agent needs, and reports which one is not ready.
+ * Thread-safe.
  */
 public final class Readiness implements Health, AutoCloseable {
   /** The part that only jobs with GPUs need. */
@@ -25,8 +26,8 @@ public final class Readiness implements Health, AutoCloseable {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
 
   /**
-   * A store that was ready is asked again every 20 s only. Each look costs requests, and may cost
-   * money.
+   * A store that was ready is checked at every fourth look, every 20 s. Each check sends requests,
+   * which may cost money.
    */
   private static final int LOOKS_PER_STORE_LOOK = 4;
 
@@ -93,13 +94,13 @@ public final class Readiness implements Health, AutoCloseable {
   /** Looks once at every part. Called by the loop, and by the simulation instead of it. */
   Duration look() {
     if (ledger.fault().isPresent()) {
-      ledger.probe(); // jobs are refused meanwhile, so no commit would show that it works again
+      ledger.probe(); // jobs are refused, so no commit would show that the ledger works again
     }
-    diskPart = told(diskPart, lookAtDisk());
-    enginePart = told(enginePart, lookAtEngine());
+    diskPart = reported(diskPart, lookAtDisk());
+    enginePart = reported(enginePart, lookAtEngine());
     if (!storePart.ok() || ++looksSinceStore >= LOOKS_PER_STORE_LOOK) {
       looksSinceStore = 0;
-      storePart = told(storePart, lookAtStore());
+      storePart = reported(storePart, lookAtStore());
     }
     return LOOK_INTERVAL;
   }
@@ -112,7 +113,7 @@ public final class Readiness implements Health, AutoCloseable {
     } catch (ContainerException e) {
       return enginePart(false, String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
-      log.error("looking at the container engine met an unforeseen fault", e);
+      log.error("unexpected error while checking the container engine", e);
       return enginePart(false, e.toString());
     }
   }
@@ -138,9 +139,8 @@ public final class Readiness implements Health, AutoCloseable {
           : new Part(
               "disk",
               false,
-              "the disk of jobs' directories is full but for what is kept for the agent: remove"
-                  + " files from the file system of "
-                  + volumes.location());
+              "the disk of jobs' directories is full, except for the agent's reserve: remove files"
+                  + " from the file system of state-dir");
     } catch (StorageException e) {
       return new Part("disk", false, String.valueOf(e.getMessage()));
     }
@@ -153,13 +153,13 @@ public final class Readiness implements Health, AutoCloseable {
     } catch (StorageException e) {
       return new Part("store", false, String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
-      log.error("looking at the store met an unforeseen fault", e);
+      log.error("unexpected error while checking the store", e);
       return new Part("store", false, e.toString());
     }
   }
 
   /** Logs a change once, and not at every look. */
-  private static Part told(Part before, Part now) {
+  private static Part reported(Part before, Part now) {
     if (!now.equals(before)) {
       if (now.ok()) {
         log.info("{} is ready: {}", now.name(), now.message());

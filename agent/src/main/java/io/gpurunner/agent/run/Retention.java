@@ -50,8 +50,9 @@ public final class Retention implements AutoCloseable {
   private final Rounds rounds = new Rounds("retention", this::round);
 
   /**
-   * @param localStore the store, where it is a directory of this machine
-   * @param wall the machine's clock; nothing is removed that is not old by both
+   * @param localStore the store in a directory of this machine, if there is one
+   * @param wall the machine's clock; files and records are removed only if they are old by both
+   *     clocks
    */
   public Retention(
       JobLedger ledger,
@@ -64,8 +65,8 @@ public final class Retention implements AutoCloseable {
   }
 
   /**
-   * @param givingUp records that the files of a job will be removed, and returns whether they may
-   *     be
+   * @param givingUp records that the files of a job will be removed, and returns whether that is
+   *     allowed
    */
   Retention(
       JobLedger ledger,
@@ -95,7 +96,7 @@ public final class Retention implements AutoCloseable {
     return onTheWall.isBefore(now) ? onTheWall : now;
   }
 
-  /** Makes one round. */
+  /** Does one round. Called by the loop, and by tests instead of it. */
   Duration round() {
     Instant endedBefore = now().minus(keepFor);
     List<Job> page = ledger.sweepable(endedBefore, Optional.empty(), PAGE_SIZE);

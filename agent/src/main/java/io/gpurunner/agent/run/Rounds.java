@@ -6,11 +6,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A thread that makes a round again and again: when it is rung for, and at the latest after the
- * pause that the last round named. Between two rounds it rests. Thread-safe.
+ * A thread that does one round of work after another. The next round begins when {@link #ring} is
+ * called, or at the latest after the pause that the last round returned. Thread-safe.
  */
 final class Rounds implements AutoCloseable {
-  /** The pause after a round that met an unforeseen fault. */
+  /** The pause after a round that ended with an unexpected error. */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
@@ -24,14 +24,14 @@ final class Rounds implements AutoCloseable {
   private volatile boolean closing;
 
   /**
-   * @param round makes one round and returns how long the next may wait
+   * @param round does one round and returns how long the next may wait
    */
   Rounds(String name, Supplier<Duration> round) {
     this(name, round, () -> Duration.ZERO);
   }
 
   /**
-   * @param rest returns how long the next round must wait, even if it is rung for
+   * @param rest returns how long the next round must wait, even if {@link #ring} is called
    */
   Rounds(String name, Supplier<Duration> round, Supplier<Duration> rest) {
     this.name = name;
@@ -54,22 +54,21 @@ final class Rounds implements AutoCloseable {
         pause = round.get();
         end.await(rest.get());
       } catch (RuntimeException | Error e) {
-        log.error(
-            "{} met an unforeseen fault and goes on in {} s", name, FAULT_PAUSE.toSeconds(), e);
+        log.error("{}: unexpected error, continuing in {} s", name, FAULT_PAUSE.toSeconds(), e);
         pause = FAULT_PAUSE;
       }
       wakeup.await(pause);
     }
   }
 
-  /** Ends the thread after the present round. Waits for that within a limit. */
+  /** Ends the thread after the current round. Waits for its end, at most 10 s. */
   @Override
   public void close() {
     closing = true;
     end.ring();
     wakeup.ring();
     if (thread.getState() == Thread.State.NEW) {
-      return; // It was never started: the agent failed earlier in its start.
+      return; // The agent failed to start before this thread was started.
     }
     try {
       thread.join(CLOSE_LIMIT);

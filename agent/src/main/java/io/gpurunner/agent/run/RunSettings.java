@@ -10,13 +10,13 @@ import java.time.Duration;
  * @param bootId the current boot of this machine
  */
 public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String bootId) {
-  /** How many times a pull is tried. */
+  /** The largest number of tries of a pull. */
   static final int PULL_LIMIT = 3;
 
   /** The pause after a failed pull. */
   static final Duration PULL_PAUSE = Duration.ofSeconds(5);
 
-  /** The pause after a container engine did not answer. */
+  /** The pause after the container engine did not answer. */
   static final Duration ENGINE_PAUSE = Duration.ofSeconds(2);
 
   /** The pause after files or a library did not answer. */
@@ -29,20 +29,20 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
   static final Duration STOP_INTERVAL = Duration.ofMillis(500);
 
   /**
-   * How long a device may take to come free after its container is gone. After that the lease ends
-   * all the same, and an unfit device is not handed out anyway.
+   * How long a lease waits for its devices to come free after the container is gone. Then the lease
+   * ends. A device that is still busy is unfit, so it is not handed out.
    */
   static final Duration RELEASE_LIMIT = Duration.ofMinutes(1);
 
   /**
-   * An end that is seen later than this gets a line in the history: the agent or the engine was
-   * away.
+   * If the end of a container is seen later than this, the history says so. The agent or the engine
+   * was down.
    */
-  static final Duration LATE_NEWS = Duration.ofSeconds(30);
+  static final Duration LATE_END = Duration.ofSeconds(30);
 
   /**
-   * How long the output of an ended container is tried to be saved. After that the container is
-   * removed without it.
+   * How long the agent tries to save the output of an ended container. Then it removes the
+   * container without the output.
    */
   static final Duration OUTPUT_LIMIT = Duration.ofMinutes(2);
 
@@ -52,5 +52,6 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
   /** The first pause between two tries of an upload. */
   static final Duration UPLOAD_PAUSE = Duration.ofSeconds(2);
 
+  /** The longest pause between two tries of an upload. */
   static final Duration UPLOAD_PAUSE_LIMIT = Duration.ofMinutes(10);
 }

@@ -7,7 +7,7 @@ import io.gpurunner.storage.FileWork;
 import java.io.OutputStream;
 import java.nio.file.Path;
 
-/** Saves output on the threads of {@link FileWork}. Thread-safe. */
+/** A container output that writes files on the threads of {@link FileWork}. Thread-safe. */
 public final class SavedOnThreads implements ContainerOutput {
   private final ContainerOutput real;
   private final FileWork files;

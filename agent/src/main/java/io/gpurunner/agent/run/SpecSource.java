@@ -7,15 +7,16 @@ import io.gpurunner.gpu.GpuUuid;
 import java.util.List;
 
 /**
- * Port: the container that a run of a job is to have. Follows from the job and the machine alone;
- * repeatable.
+ * Port: describes the container for a run of a job. The description depends only on the job and the
+ * machine, so a call can be repeated.
  */
 @FunctionalInterface
 public interface SpecSource {
   /**
    * Prepares what the job mounts, and describes its container.
    *
-   * @throws io.gpurunner.storage.StorageException if something the job mounts is no longer there
+   * @throws io.gpurunner.storage.StorageException UNAVAILABLE if the files that the job mounts do
+   *     not answer now; REFUSED if some of them are no longer there
    */
   ContainerSpec specFor(Job job, ContainerName name, List<GpuUuid> gpus);
 }

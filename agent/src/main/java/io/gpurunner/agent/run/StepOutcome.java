@@ -9,11 +9,11 @@ public sealed interface StepOutcome {
   /** Commit this event, then make the next step. */
   record Advance(JobEvent event) implements StepOutcome {}
 
-  /** An effect was made that needs no commit. Make the next step at once. */
+  /** The step had an effect that needs no commit. Make the next step at once. */
   record Again() implements StepOutcome {}
 
   /**
-   * There is nothing to do before that time, unless news of the job comes.
+   * There is nothing to do before this time, unless the job is woken earlier.
    *
    * @param missing what the job waits for, as its user reads it
    */

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * job. Thread-safe; blocks for a bounded time.
  */
 final class Stepping {
-  /** The pause after a step that met an unforeseen fault, and after a failed commit. */
+  /** The pause after an unexpected error in a step, and after a failed commit. */
   static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
 
   private static final Logger log = LoggerFactory.getLogger(Stepping.class);
@@ -36,7 +36,7 @@ final class Stepping {
     record Now() implements Next {}
 
     /**
-     * The next turn is after a pause, unless news of the job comes.
+     * The next turn is after a pause, unless the job is woken earlier.
      *
      * @param missing what the job waits for, as its user reads it
      */
@@ -48,7 +48,8 @@ final class Stepping {
 
   /**
    * @param steps makes a step of a job that was read just now
-   * @param enforcing does what cannot wait until the ledger can be written
+   * @param enforcing does what an event that could not be committed calls for, if it cannot wait
+   *     until the ledger can be written
    */
   Stepping(
       JobLedger ledger,
@@ -70,8 +71,8 @@ final class Stepping {
   }
 
   /**
-   * Makes a step of the job as it is in the ledger. A fault of the step never comes out of this
-   * method.
+   * Makes a step of the job as it is in the ledger. An exception of the step is logged and not
+   * thrown. The next turn is then after a pause.
    */
   Next stepOnce(JobId id) {
     Optional<Job> job = ledger.findLive(id).filter(Stepping::concerns);
@@ -93,17 +94,17 @@ final class Stepping {
       };
     } catch (LedgerException e) {
       if (e.kind() == LedgerException.Kind.STALE && hasMoved(job)) {
-        return new Next.Now(); // another commit came first, and is read at once
+        return new Next.Now(); // another commit came first: read the job again
       }
       log.error(
-          "{} could not be committed, trying again in {} s: {}",
+          "{} the outcome of a step could not be committed, trying again in {} s: {}",
           job.id(),
           FAULT_PAUSE.toSeconds(),
           e.getMessage());
       return new Next.Later(FAULT_PAUSE, Optional.empty());
     } catch (RuntimeException e) {
       log.error(
-          "{} met an unforeseen fault in {}, trying again in {} s",
+          "{} unexpected error in {}, trying again in {} s",
           job.id(),
           job.state().label(),
           FAULT_PAUSE.toSeconds(),
@@ -123,7 +124,9 @@ final class Stepping {
     }
   }
 
-  /** Returns whether the job has another version now. If it has not, that is a fault. */
+  /**
+   * Returns whether the job has another version now. If not, the commit failed for no good reason.
+   */
   private boolean hasMoved(Job job) {
     return ledger
         .findLive(job.id())

@@ -14,9 +14,9 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * Lets a few jobs at a time do a long piece of work. The others wait in the order they came. Nobody
- * blocks: a step that must wait says so and ends, and the job is woken when its turn comes. Holds
- * one place a waiting job, and nothing that grows with time. Thread-safe.
+ * Lets a few jobs at a time do a long piece of work. The others wait in the order they came. No
+ * thread blocks: a step that must wait ends with {@link Wait}, and the job is woken when its turn
+ * comes. Holds one place for each waiting job, and nothing that grows with time. Thread-safe.
  */
 final class Turns {
   /** The time after which a waiting job asks again by itself. */
@@ -32,7 +32,7 @@ final class Turns {
 
   /** A place in the queue. */
   private static final class Place {
-    /** Whether the present step has asked for its turn. */
+    /** Whether the current step has asked for its turn. */
     boolean asked;
   }
 
@@ -107,7 +107,7 @@ final class Turns {
 
   /**
    * Notes that a step of the job was made. A job that did not ask for its turn in that step loses
-   * its place: it was deleted or met a fault, and would hold up the others.
+   * its place, because it was deleted or failed and would hold up the others.
    */
   void stepped(JobId id) {
     List<JobId> next = List.of();

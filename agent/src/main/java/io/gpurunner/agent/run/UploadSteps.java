@@ -3,10 +3,11 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.run.Recovery.Boot;
-import io.gpurunner.agent.run.Recovery.Phase;
-import io.gpurunner.agent.run.Recovery.Seen;
-import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.os.Backoff;
+import io.gpurunner.agent.run.NextStep.Boot;
+import io.gpurunner.agent.run.NextStep.Phase;
+import io.gpurunner.agent.run.NextStep.Seen;
+import io.gpurunner.agent.run.NextStep.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
@@ -14,34 +15,36 @@ import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.PublishedArtifacts;
 import io.gpurunner.storage.StorageException;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 
 /** The steps of a job whose artifacts are being uploaded. Stateless; thread-safe. */
 final class UploadSteps {
-  private static final String NOT_WRITTEN = "what the job left could not be written to disk";
+  private static final String NOT_WRITTEN = "the job's files could not be written to disk";
 
-  private final JobSteps.Ports ports;
+  private static final Backoff PAUSES =
+      new Backoff(RunSettings.UPLOAD_PAUSE, RunSettings.UPLOAD_PAUSE_LIMIT);
+
+  private final StepPorts ports;
   private final Clock clock;
-  private final Answers answers;
+  private final CommonOutcomes outcomes;
   private final String bootId;
   private final Turns syncing;
   private final Turns uploading;
 
   /**
-   * @param bootId the boot of this machine now
+   * @param bootId the current boot of this machine
    */
   UploadSteps(
-      JobSteps.Ports ports,
+      StepPorts ports,
       String bootId,
       Clock clock,
-      Answers answers,
+      CommonOutcomes outcomes,
       Turns syncing,
       Turns uploading) {
     this.ports = ports;
     this.bootId = bootId;
     this.clock = clock;
-    this.answers = answers;
+    this.outcomes = outcomes;
     this.syncing = syncing;
     this.uploading = uploading;
   }
@@ -50,7 +53,7 @@ final class UploadSteps {
     if (job.deletion().isPresent()) {
       return removeUploaded(job, state);
     }
-    if (!answers.isOver(state.notBefore(), RunSettings.UPLOAD_PAUSE_LIMIT)) {
+    if (!outcomes.isOver(state.notBefore(), RunSettings.UPLOAD_PAUSE_LIMIT)) {
       return new Wait(state.notBefore());
     }
     if (state.unsyncedUnder().isPresent()) {
@@ -60,7 +63,8 @@ final class UploadSteps {
   }
 
   private StepOutcome publish(Job job, JobState.Uploading state) {
-    // Publishing first withdraws the manifest. An earlier try may be recorded only now.
+    // Publishing begins by removing the manifest of an earlier try. A try that succeeded may have
+    // been recorded since the job was read: then this throws, and its manifest stays.
     ports.ledger().confirm(job);
     try {
       JobPaths paths = ports.volumes().reveal(job.folder());
@@ -70,8 +74,8 @@ final class UploadSteps {
               .publish(
                   job.folder(),
                   paths.model(),
-                  VolumeLimits.modelBytes(job.request()),
-                  answers.deletionOf(job));
+                  RequestedVolumes.modelBytes(job.request()),
+                  outcomes.deletionOf(job));
       return new Advance(
           new JobEvent.Uploaded(clock.instant(), published.file(), ports.store().place()));
     } catch (StorageException e) {
@@ -89,14 +93,14 @@ final class UploadSteps {
   }
 
   /**
-   * Writes the files of the run to the disk. A container that ends leaves them in the machine's
-   * memory. A power cut would leave files that are shorter or empty, and look like any others.
+   * Writes the files of the run to the disk. When a container ends, they may still be in the
+   * machine's memory. After a power cut they would be shorter or empty, and nothing would show it.
    */
   private StepOutcome sync(Job job, JobState.Uploading state) {
-    if (Recovery.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
+    if (NextStep.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
         == Verdict.FAIL_UNSYNCED) {
       return lost(
-          "the machine was started anew before what the job left was on its disk: it may not be whole");
+          "the machine was rebooted before the job's files were on its disk: they may not be whole");
     }
     try {
       ports.volumes().sync(job.folder());
@@ -116,8 +120,8 @@ final class UploadSteps {
   }
 
   /**
-   * The answer to files that cannot be published. The store is not to blame, and another try would
-   * find the same files.
+   * Gives the upload up because the files cannot be published. The store is not the cause, and
+   * another try would find the same files.
    */
   private StepOutcome unfit(StorageException e) {
     return new Advance(
@@ -128,8 +132,8 @@ final class UploadSteps {
   private StepOutcome failed(
       JobState.Uploading state, String what, StorageException e, String wayOut) {
     Instant now = clock.instant();
-    Instant next = now.plus(pauseAfter(state.failedUploads()));
-    // The wait for its turn may have taken most of the window.
+    Instant next = now.plus(PAUSES.after(state.failedUploads() + 1));
+    // Waiting for its turn may have taken most of the retry time.
     boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
     if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
       return new Advance(
@@ -139,20 +143,10 @@ final class UploadSteps {
     return new Advance(
         new JobEvent.UploadPostponed(
             String.valueOf(e.getMessage()),
-            // The last try is at the end of the window.
+            // The last try is at the end of the retry time.
             next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
                 ? next
                 : state.giveUpAt()));
-  }
-
-  private static Duration pauseAfter(int failedUploads) {
-    Duration pause = RunSettings.UPLOAD_PAUSE;
-    for (int i = 0; i < failedUploads && pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0; i++) {
-      pause = pause.multipliedBy(2);
-    }
-    return pause.compareTo(RunSettings.UPLOAD_PAUSE_LIMIT) < 0
-        ? pause
-        : RunSettings.UPLOAD_PAUSE_LIMIT;
   }
 
   private StepOutcome removeUploaded(Job job, JobState.Uploading state) {
@@ -160,7 +154,7 @@ final class UploadSteps {
       ports.store().deleteAll(job.folder());
     } catch (StorageException e) {
       if (e.retryable() && clock.instant().isBefore(state.giveUpAt())) {
-        return answers.waitFor(RunSettings.UPLOAD_PAUSE);
+        return outcomes.waitFor(RunSettings.UPLOAD_PAUSE);
       }
       ports
           .ledger()

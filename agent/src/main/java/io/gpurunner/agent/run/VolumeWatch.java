@@ -17,8 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures the volumes of jobs beside their steps. A walk through a large tree takes longer than a
- * stop time may wait. Holds measurements only, which the next start makes again. Thread-safe.
+ * Measures the volumes of jobs on other threads than those of their steps, because a walk through a
+ * large tree can take longer than a stop time may be late. Holds only measurements, which are made
+ * again after a restart. Thread-safe.
  */
 public final class VolumeWatch {
   private static final Logger log = LoggerFactory.getLogger(VolumeWatch.class);
@@ -30,11 +31,13 @@ public final class VolumeWatch {
   private final Set<JobId> measuring = ConcurrentHashMap.newKeySet();
   private final Set<JobId> watched = ConcurrentHashMap.newKeySet();
 
+  /** The jobs whose last measurement failed, which the log says once. */
+  private final Set<JobId> unmeasured = ConcurrentHashMap.newKeySet();
+
   private record Measured(Instant at, Optional<Overrun> overrun) {}
 
   /**
-   * @param executor platform threads where measurements are made; the caller's own thread in tests
-   *     only
+   * @param executor platform threads for the measurements; in tests the caller's own thread
    */
   public VolumeWatch(JobVolumes volumes, Executor executor, Clock clock) {
     this.volumes = volumes;
@@ -42,9 +45,7 @@ public final class VolumeWatch {
     this.clock = clock;
   }
 
-  /**
-   * Returns what the newest finished measurement says. Begins another measurement if one is due.
-   */
+  /** Returns the result of the newest finished measurement. Begins another one if it is due. */
   Optional<Overrun> newest(Job job) {
     Measured known = newest.get(job.id());
     boolean due =
@@ -69,22 +70,35 @@ public final class VolumeWatch {
       Optional<Overrun> overrun = measure(job);
       newest.put(job.id(), new Measured(clock.instant(), overrun));
       if (!watched.contains(job.id())) {
-        newest.remove(job.id());
+        forget(job.id());
       }
     } finally {
       measuring.remove(job.id());
     }
   }
 
-  /** Measures now. A volume that cannot be measured counts as not too large. */
+  /**
+   * Measures now. A volume that cannot be measured counts as not too large. The log gets one line
+   * for it, however often it is measured, and another one when the volume can be measured again.
+   */
   Optional<Overrun> measure(Job job) {
     try {
-      return volumes.overrun(
-          job.folder(),
-          VolumeLimits.checkpointBytes(job.request()),
-          VolumeLimits.modelBytes(job.request()));
+      Optional<Overrun> overrun =
+          volumes.overrun(
+              job.folder(),
+              RequestedVolumes.checkpointBytes(job.request()),
+              RequestedVolumes.modelBytes(job.request()));
+      if (unmeasured.remove(job.id())) {
+        log.info("{} the volumes can be measured again", job.id());
+      }
+      return overrun;
     } catch (StorageException e) {
-      log.warn("{} the size of its volumes is not known: {}", job.id(), e.getMessage());
+      if (unmeasured.add(job.id())) {
+        log.warn(
+            "{} the volumes cannot be measured, so it is not known whether they are too large: {}",
+            job.id(),
+            e.getMessage());
+      }
       return Optional.empty();
     }
   }
@@ -93,5 +107,6 @@ public final class VolumeWatch {
   void forget(JobId id) {
     watched.remove(id);
     newest.remove(id);
+    unmeasured.remove(id);
   }
 }

@@ -1,4 +1,6 @@
-/** How jobs advance: the queue, the steps of a run, callbacks, and what keeps them going. */
+/**
+ * How jobs advance: queue, steps, callbacks, readiness, retention, and the threads that run them.
+ */
 @NullMarked
 package io.gpurunner.agent.run;
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerRuntime.Signal;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import java.time.Duration;
 import java.util.List;
@@ -35,7 +36,7 @@ public abstract class ContainerRuntimeContract {
   protected static ContainerSpec specOf(JobId job, String image) {
     return new ContainerSpec(
         new ContainerName(job, 1),
-        image,
+        ImageReference.of(image),
         List.of(),
         Map.of(),
         List.of(),
@@ -88,7 +89,7 @@ public abstract class ContainerRuntimeContract {
             ContainerException.class,
             e -> {
               assertThat(e.kind()).isEqualTo(Kind.REFUSED);
-              assertThat(e).hasMessageContaining(spec.image());
+              assertThat(e).hasMessageContaining(spec.image().toString());
             });
     assertThat(runtime().inspect(unrecorded(spec.name()))).isEmpty();
   }

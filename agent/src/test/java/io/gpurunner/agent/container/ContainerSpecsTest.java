@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.api.AgentVariables;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobType;
@@ -48,7 +49,7 @@ final class ContainerSpecsTest {
         10,
         "/workspace/model",
         10,
-        "registry.example.org/train:1",
+        ImageReference.of("registry.example.org/train:1"),
         type,
         new StopRule.NaturalEnd(),
         Optional.empty(),

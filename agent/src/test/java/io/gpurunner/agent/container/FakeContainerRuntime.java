@@ -238,7 +238,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   @Override
   public synchronized void create(ContainerSpec spec) {
     Optional<Fault> fault = fault(Call.CREATE);
-    if (missingImages.contains(spec.image())) {
+    if (missingImages.contains(spec.image().toString())) {
       throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
     }
     String name = spec.name().toString();

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.container;
 
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -41,7 +42,8 @@ public final class FakeImages implements Images {
   }
 
   @Override
-  public void ensurePresent(String image, Cancellation cancellation) {
+  public void ensurePresent(ImageReference reference, Cancellation cancellation) {
+    String image = reference.toString();
     if (!beginPull(image)) {
       return;
     }

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.container;
 
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.api.ImageReference;
 
 final class FakeImagesTest extends ImagesContract {
   private static final String IMAGE = "registry.example/train:1";
@@ -13,25 +14,25 @@ final class FakeImagesTest extends ImagesContract {
   }
 
   @Override
-  protected String absentImage() {
-    return IMAGE;
+  protected ImageReference absentImage() {
+    return ImageReference.of(IMAGE);
   }
 
   @Override
-  protected String refusedImage(String words) {
+  protected ImageReference refusedImage(String words) {
     fake.failNext(IMAGE, Kind.REFUSED, IMAGE + ": " + words);
-    return IMAGE;
+    return ImageReference.of(IMAGE);
   }
 
   @Override
-  protected String failingImage() {
+  protected ImageReference failingImage() {
     fake.failNext(IMAGE, Kind.FAILED, IMAGE + ": connection refused");
-    return IMAGE;
+    return ImageReference.of(IMAGE);
   }
 
   @Override
-  protected String hangingImage() {
+  protected ImageReference hangingImage() {
     fake.hang(IMAGE, true);
-    return IMAGE;
+    return ImageReference.of(IMAGE);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 import java.time.Duration;
 import java.time.Instant;
@@ -15,20 +16,20 @@ public abstract class ImagesContract {
   protected abstract Images images();
 
   /** An image that a registry has and this machine has not. */
-  protected abstract String absentImage();
+  protected abstract ImageReference absentImage();
 
   /** One that the registry refuses, in these words. */
-  protected abstract String refusedImage(String words);
+  protected abstract ImageReference refusedImage(String words);
 
   /** One whose pull fails this time. */
-  protected abstract String failingImage();
+  protected abstract ImageReference failingImage();
 
   /** One whose pull does not end. */
-  protected abstract String hangingImage();
+  protected abstract ImageReference hangingImage();
 
   @Test
   void anAbsentImageIsPulledAndThenPresent() {
-    String image = absentImage();
+    ImageReference image = absentImage();
     images().ensurePresent(image, Cancellation.NEVER);
     // Present now: nothing is left that could be cancelled.
     images().ensurePresent(image, () -> true);
@@ -36,7 +37,7 @@ public abstract class ImagesContract {
 
   @Test
   void aRefusalCarriesTheRegistrysWords() {
-    String image = refusedImage("denied");
+    ImageReference image = refusedImage("denied");
     assertFails(image, Kind.REFUSED, "denied");
   }
 
@@ -45,7 +46,7 @@ public abstract class ImagesContract {
     assertFails(failingImage(), Kind.FAILED, "");
   }
 
-  private void assertFails(String image, Kind kind, String words) {
+  private void assertFails(ImageReference image, Kind kind, String words) {
     assertThatThrownBy(() -> images().ensurePresent(image, Cancellation.NEVER))
         .isInstanceOfSatisfying(ContainerException.class, e -> assertThat(e.kind()).isEqualTo(kind))
         .hasMessageContaining(words);
@@ -53,7 +54,7 @@ public abstract class ImagesContract {
 
   @Test
   void aPullThatHangsEndsByCancellation() {
-    String image = hangingImage();
+    ImageReference image = hangingImage();
     Instant cancelAt = Instant.now().plusSeconds(1);
     assertThatThrownBy(() -> images().ensurePresent(image, () -> Instant.now().isAfter(cancelAt)))
         .isInstanceOfSatisfying(

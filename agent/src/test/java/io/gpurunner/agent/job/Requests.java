@@ -1,6 +1,7 @@
 package io.gpurunner.agent.job;
 
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobType;
@@ -95,7 +96,7 @@ public final class Requests {
         volumeMegabytes,
         "/data2",
         volumeMegabytes,
-        "busybox",
+        ImageReference.of("busybox"),
         JobType.GENERAL,
         stopRule,
         Optional.of(new LibraryMount("train-dataset", "/dataset")),

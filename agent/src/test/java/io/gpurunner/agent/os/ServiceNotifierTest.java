@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Against a receiver in another process and another language. */
+/** Sends to a receiver that is another process, in another language. */
 @Timeout(60)
 final class ServiceNotifierTest {
   private static final String RECEIVER =
@@ -66,7 +66,7 @@ final class ServiceNotifierTest {
     }
   }
 
-  /** Datagrams that fit in no queue: Linux queues 10 to 512 (net.unix.max_dgram_qlen). */
+  /** More datagrams than any queue takes: Linux queues 10 to 512 (net.unix.max_dgram_qlen). */
   private static final int FULL = 4_096;
 
   @Test
@@ -77,7 +77,7 @@ final class ServiceNotifierTest {
       assertThat(received.readLine()).isEqualTo("bound");
       fill(address);
       ServiceNotifier impatient = notifier(address, Duration.ofMillis(50));
-      impatient.ready(); // is lost: nobody reads, and its time is up
+      impatient.ready(); // its message is lost: nobody reads within its limit
       CompletableFuture<Void> told =
           CompletableFuture.runAsync(notifier(address, Duration.ofSeconds(50))::ready);
       assertThat(told).isNotDone();

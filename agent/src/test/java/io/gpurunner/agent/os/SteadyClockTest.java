@@ -28,7 +28,7 @@ final class SteadyClockTest {
     passes(Duration.ZERO);
   }
 
-  /** Time passes; the wall clock goes with it. */
+  /** Lets time pass, also on the wall clock. */
   private void passes(Duration time) throws IOException {
     nanos.addAndGet(time.toNanos());
     uptime = uptime.plus(time);

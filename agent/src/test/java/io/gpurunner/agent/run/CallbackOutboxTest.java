@@ -45,7 +45,7 @@ class CallbackOutboxTest {
   private final List<CallbackDelivery> sent = Collections.synchronizedList(new ArrayList<>());
   private final Deque<CallbackResult> answers = new ArrayDeque<>();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private RunHarness run;
 
   @BeforeEach
@@ -114,7 +114,7 @@ class CallbackOutboxTest {
     return run.ledger.nextCallbackAfter(Instant.EPOCH);
   }
 
-  /** Sends what is due, as the rounds do. */
+  /** Sends the callbacks that are due, as the rounds do. */
   private void sendDue(CallbackOutbox outbox) {
     for (PendingCallback callback : DueCallbacks.of(run.ledger, run.clock.instant())) {
       outbox.send(callback);
@@ -203,7 +203,9 @@ class CallbackOutboxTest {
     }
   }
 
-  /** A receiver that answers nothing, and one that has a callback due after all of those. */
+  /**
+   * One receiver does not answer, and another one's callback is due after thousands of the first.
+   */
   @Test
   void oneToWhichThousandsAreDueHidesNoOther() throws Exception {
     URI sound = URI.create("http://127.0.0.1:2/answers");
@@ -239,7 +241,9 @@ class CallbackOutboxTest {
       outbox.round();
       assertThat(tries).hasSize(CallbackOutbox.SENDING_LIMIT);
       outbox.round();
-      assertThat(tries).as("while all are on their way").hasSize(CallbackOutbox.SENDING_LIMIT);
+      assertThat(tries)
+          .as("tries while all callbacks are on their way")
+          .hasSize(CallbackOutbox.SENDING_LIMIT);
       int perReceiver = CallbackOutbox.RECEIVER_LIMIT;
       for (int sent = 0; sent < receivers * perReceiver; sent += tries.size()) {
         tries.forEach(Runnable::run);
@@ -252,7 +256,7 @@ class CallbackOutboxTest {
     }
   }
 
-  /** With the one to the first receiver, the last may only have a part of its own limit. */
+  /** One place goes to the first receiver, so the last one gets only a part of its own limit. */
   @Test
   void theLastReceiverFillsUpWhatMayBeOnItsWayAndNoMore() throws Exception {
     owe(1, URI.create("http://a.example/cb"), run.clock.instant());
@@ -281,7 +285,7 @@ class CallbackOutboxTest {
     }
   }
 
-  /** One whose tries wait until the test makes them. */
+  /** Returns an outbox whose tries wait until the test runs them. */
   private CallbackOutbox outbox(CallbackSender sender, List<Runnable> tries) {
     return new CallbackOutbox(
         run.ledger,

@@ -11,7 +11,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
-/** A real store that fails when a test says so. Faults are for one thread at a time. */
+/** A real store that fails when a test asks for it. Faults are for one thread at a time. */
 final class FaultyStore extends DecoratedStore {
   private final Deque<StorageException.Kind> faults = new ArrayDeque<>();
   private Runnable during = () -> {};
@@ -21,22 +21,22 @@ final class FaultyStore extends DecoratedStore {
     super(real);
   }
 
-  /** The next writes fail, one for each kind. */
+  /** Makes the next writes fail, one with each kind. */
   void failNext(StorageException.Kind... kinds) {
     faults.addAll(List.of(kinds));
   }
 
-  /** No more writes fail. */
+  /** Lets all writes succeed again. */
   void heal() {
     faults.clear();
   }
 
-  /** What happens in the midst of the next write. */
+  /** Runs an event during the next write. */
   void duringNext(Runnable event) {
     during = event;
   }
 
-  /** Writes of all threads wait until then. */
+  /** Makes the writes of all threads wait for the latch. */
   void holdUntil(CountDownLatch pass) {
     held = pass;
   }
@@ -46,7 +46,7 @@ final class FaultyStore extends DecoratedStore {
     try {
       held.await();
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
     Runnable event = during;
     during = () -> {};

@@ -20,11 +20,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Jobs whose files cannot be had now, or whose turn has not come, wait and say what for. */
+/** A job waits, and says for what, while its files cannot be read or its turn has not come. */
 class FilesThatAreLateTest {
   @TempDir Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private RunHarness run;
 
   @BeforeEach
@@ -91,19 +91,19 @@ class FilesThatAreLateTest {
     assertThat(run.state(late)).isInstanceOf(JobState.Succeeded.class);
   }
 
-  /** Jobs whose next step uploads. */
+  /** Creates jobs whose next step uploads. */
   private List<JobId> uploading(int count) {
     List<JobId> jobs = new ArrayList<>();
     for (int job = 0; job < count; job++) {
       JobId id = submit(Requests.simple());
       run.until(id, JobState.Uploading.class);
-      run.stepOnce(id); // syncs what it left
+      run.stepOnce(id); // syncs its files
       jobs.add(id);
     }
     return jobs;
   }
 
-  /** Each uploads in the midst of the upload of the one before. */
+  /** Makes each job upload during the upload of the one before, and then runs an action. */
   private void duringUploadsOf(List<JobId> jobs, Runnable then) {
     if (jobs.isEmpty()) {
       then.run();

@@ -18,7 +18,7 @@ import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How much of a job's history is kept and answered. */
+/** Tests how much of a job's history is kept and answered. */
 final class HistoryLimitsTest {
   private static final int ANSWERED_LINES = 500;
   private static final int LINE_CHARACTERS = 4_000;

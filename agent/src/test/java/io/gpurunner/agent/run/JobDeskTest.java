@@ -50,10 +50,10 @@ class JobDeskTest {
   private Health.Report health =
       new Health.Report(List.of(new Health.Part("docker", true, "Docker 20.10")));
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private RunHarness run;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private JobDesk desk;
 
   @BeforeEach
@@ -123,7 +123,9 @@ class JobDeskTest {
     assertThat(run.ledger.live()).extracting(Job::id).containsExactly(id);
   }
 
-  /** The request was checked before; what changed since is seen when it is recorded. */
+  /**
+   * The request was checked earlier. Recording it checks again, because things may have changed.
+   */
   @Test
   void nobodyResumesFromWhatIsNotHisOrNotThere() {
     JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
@@ -171,7 +173,7 @@ class JobDeskTest {
       Future<JobPage> first = threads.submit(() -> desk.list(ANN, 1, 100));
       assertThat(begun.await(20, TimeUnit.SECONDS)).isTrue();
       assertRefused(Kind.TOO_MANY, "another list for ann", () -> desk.list(ANN, 1, 1));
-      // 100 of 200 rows are taken: another page of 100 goes, and one of 101 does not.
+      // 100 of 200 rows are taken: there is room for another page of 100, and not for one of 101.
       assertThat(desk.list(BOB, 1, 100).totalElements()).isZero();
       assertRefused(Kind.UNAVAILABLE, "lists of 200 jobs", () -> desk.list(BOB, 1, 101));
       goOn.countDown();
@@ -187,7 +189,7 @@ class JobDeskTest {
     try {
       assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a test", e);
+      throw new AssertionError("nothing interrupts a test thread", e);
     }
   }
 
@@ -250,7 +252,7 @@ class JobDeskTest {
 
   @Test
   void aUserWithTooManyLiveJobsIsRefusedAnother() {
-    // By many at a time, who share the ledger's syncs.
+    // Many clients at a time share the ledger's syncs.
     try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
       for (int client = 0; client < CLIENTS; client++) {
         clients.execute(
@@ -309,7 +311,7 @@ class JobDeskTest {
     desk.create(BOB, Requests.simple().build(), BODY, Optional.empty());
   }
 
-  /** Makes a request of a little more than 1 MiB. */
+  /** Returns a request of a little more than 1 MiB. */
   private static JobRequest large() {
     return Requests.simple().environmentOf(1 << 20).build();
   }

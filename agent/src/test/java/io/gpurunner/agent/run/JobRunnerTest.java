@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 class JobRunnerTest {
   @TempDir Path directory;
 
-  /** The client of the store is closed under an upload: that is no answer of the store's. */
+  /** If the store's client is closed during an upload, the store did not refuse the upload. */
   @Test
   void whatAStepSaysWhileTheAgentEndsIsNotRecorded() {
     try (RunHarness run = new RunHarness(directory)) {

@@ -19,7 +19,6 @@ import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
-import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.StorageException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -40,7 +39,7 @@ class JobStepsTest {
 
   @TempDir Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private RunHarness run;
 
   @BeforeEach
@@ -73,13 +72,13 @@ class JobStepsTest {
     assertThat(job.state())
         .isInstanceOfSatisfying(
             JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isTrue();
+    assertThat(run.stored(job, "manifest.json")).exists();
     assertThat(run.containers.list()).isEmpty();
     assertThat(run.ledger.leases()).isEmpty();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
-    assertThat(Files.readString(JobSteps.outputFile(run.volumes.paths(job.folder()), 1)))
+    assertThat(Files.readString(OutputFile.of(run.volumes.paths(job.folder()), 1)))
         .isEqualTo("loss 0.1\n");
   }
 
@@ -96,7 +95,7 @@ class JobStepsTest {
     assertThat(started.deadline()).contains(started.startedAt().plus(Duration.ofMinutes(5)));
     Job done = run.toTheEnd(id);
     assertThat(done.state()).isInstanceOf(JobState.Succeeded.class);
-    // Deaf to SIGTERM: the grace period of 30 s passes, and not much more.
+    // The program ignores SIGTERM, so the grace period of 30 s passes, and not much more.
     Duration took =
         Duration.between(started.startedAt(), ((JobState.Succeeded) done.state()).finishedAt());
     assertThat(took).isBetween(Duration.ofSeconds(330), Duration.ofSeconds(335));
@@ -115,7 +114,7 @@ class JobStepsTest {
             JobState.Failed.class,
             failed ->
                 assertThat(failed.reason()).isEqualTo("the container ended with exit code 3"));
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
+    assertThat(run.stored(job, "manifest.json")).doesNotExist();
     assertThat(run.volumes.paths(job.folder()).model().resolve("half.bin")).exists();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
@@ -205,7 +204,7 @@ class JobStepsTest {
             Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(10)));
     run.ledger.requestDeletion(id, "ann");
     run.settle(id);
-    assertThat(run.ledger.leases()).as("held until the container is gone").hasSize(1);
+    assertThat(run.ledger.leases()).as("leases are held until the container is gone").hasSize(1);
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Deleted.class, gone -> assertThat(gone.by()).isEqualTo("ann"));
@@ -249,7 +248,7 @@ class JobStepsTest {
     run.ledger.requestDeletion(id, "ann");
     Job job = run.settle(id);
     assertThat(job.state()).isInstanceOf(JobState.Deleted.class);
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "ds_model.bin"))).isFalse();
+    assertThat(run.stored(job, "ds_model.bin")).doesNotExist();
   }
 
   @Test
@@ -269,7 +268,7 @@ class JobStepsTest {
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
-    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isFalse();
+    assertThat(run.stored(run.job(id), "manifest.json")).doesNotExist();
 
     run.store.heal();
     Instant now = run.clock.instant();
@@ -277,7 +276,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Succeeded.class, done -> assertThat(done.artifact()).contains("ds_model.bin"));
-    assertThat(run.store.exists(new ObjectKey(run.job(id).folder(), "manifest.json"))).isTrue();
+    assertThat(run.stored(run.job(id), "manifest.json")).exists();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
@@ -328,7 +327,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
-  /** It has said nothing of the container. */
+  /** A refused look says nothing about the container. */
   @ParameterizedTest
   @CsvSource({"FAILED,false", "REFUSED,false", "FAILED,true", "REFUSED,true"})
   void aLookThatTheEngineRefusesEndsNothing(ContainerException.Kind kind, boolean made) {
@@ -351,7 +350,7 @@ class JobStepsTest {
   void anEndThatNobodyHeardOfIsNoStopTimesSuccess() {
     JobId id =
         running(Requests.simple().stopAfter(Duration.ofMinutes(5)), Program.untilSignalled());
-    run.clock.advance(Duration.ofMinutes(10)); // the agent was away
+    run.clock.advance(Duration.ofMinutes(10)); // the agent was down
     run.containers.endUnheard(container(id, 1));
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
@@ -359,7 +358,7 @@ class JobStepsTest {
             failed -> assertThat(failed.reason()).contains("255", "engine died"));
   }
 
-  /** A machine whose clock lost its battery, before it is told the time. */
+  /** A machine whose clock lost its battery starts with an old time. */
   @Test
   void aBootWithAClockThatIsBehindHoldsNothingUp() {
     JobId pulling = run.submit(Requests.simple(), Program.untilSignalled());
@@ -412,7 +411,7 @@ class JobStepsTest {
               assertThat(failed.reason()).contains("may not be whole");
               assertThat(failed.uploadable()).isFalse();
             });
-    assertThat(run.store.exists(new ObjectKey(job.folder(), "manifest.json"))).isFalse();
+    assertThat(run.stored(job, "manifest.json")).doesNotExist();
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());
@@ -428,8 +427,8 @@ class JobStepsTest {
             JobState.Failed.class,
             failed -> {
               assertThat(failed.reason())
-                  .startsWith("what the job left could not be written to disk: ")
-                  .contains("is not on this machine (any more)")
+                  .startsWith("the job's files could not be written to disk: ")
+                  .contains("is not on this machine any more")
                   .doesNotContain("retry-upload");
               assertThat(failed.uploadable()).isFalse();
             });
@@ -537,7 +536,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Failed.class,
-            failed -> assertThat(failed.reason()).contains("was there before the agent made it"));
+            failed -> assertThat(failed.reason()).contains("existed before the agent created it"));
     assertThat(run.containers.list()).isEmpty();
   }
 
@@ -634,7 +633,7 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
-  /** Found by the simulation: SIGKILL came at once. */
+  /** The simulation found that SIGKILL was sent at once. */
   @Test
   void aStopThatIsLongOverdueBeginsWithSigtermAlsoWhileTheLedgerCannotBeWritten() {
     JobId id =

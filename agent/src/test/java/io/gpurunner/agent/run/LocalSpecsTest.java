@@ -26,7 +26,7 @@ class LocalSpecsTest {
   @TempDir private Path directory;
   private final MovableClock clock = new MovableClock();
 
-  /** Pulling an image may take long, and the machine be started anew meanwhile. */
+  /** Pulling an image may take long, and the machine may be rebooted meanwhile. */
   @Test
   void noContainerIsToHaveDirectoriesThatAreNotMountedAnyMore() throws Exception {
     Job job =

@@ -32,7 +32,7 @@ class MachineViewTest {
 
   @TempDir Path directory;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private RunHarness run;
 
   @BeforeEach
@@ -84,11 +84,11 @@ class MachineViewTest {
     assertThat(view(noDns).judgeCallback(CALLBACK))
         .isEqualTo(
             new CallbackVerdict.NotJudged(
-                "the host hooks.lan does not resolve: no answer; the job was taken, and the host is"
-                    + " resolved and judged at every try"));
+                "the host hooks.lan does not resolve: no answer; the job was accepted, and the"
+                    + " host is resolved and judged at every try"));
   }
 
-  /** 503: it says nothing of the request. */
+  /** The answer is 503, because the request is not to blame. */
   @Test
   void aLibraryThatCannotBeReadIsNoUnknownName() throws Exception {
     Path file = Files.createFile(directory.resolve("no-directory"));
@@ -126,7 +126,7 @@ class MachineViewTest {
     run.toTheEnd(id);
     assertThat(view.resumeRefusal(ann, id)).isEmpty();
     assertThat(view.resumeRefusal(admin, id)).isEmpty();
-    // The same words as for a job that there is not: it is none of the other user's business.
+    // The words are those for an absent job, so that another user does not learn that it exists.
     assertThat(view.resumeRefusal(new Caller("bob", false), id)).contains("no such job: " + id);
     JobId absent = JobId.random();
     assertThat(view.resumeRefusal(ann, absent)).contains("no such job: " + absent);
@@ -151,7 +151,7 @@ class MachineViewTest {
   @Test
   void theDiskIsTheVolumesOwn() {
     MachineView view = view(host -> List.of());
-    long disk = run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    long disk = run.volumes.totalBytes() / RequestedVolumes.BYTES_PER_MEGABYTE;
     assertThat(view.volumesRefusal(disk - 2, 1)).isEmpty();
     assertThat(view.volumesRefusal(disk - 1, 1))
         .get()
@@ -163,7 +163,7 @@ class MachineViewTest {
   void artifactsInABucketTakeNoDisk() {
     MachineView view =
         view(host -> List.of(), new ArtifactPlace.Bucket(Optional.empty(), "eu-1", "models"));
-    long disk = run.volumes.totalBytes() / VolumeLimits.BYTES_PER_MEGABYTE;
+    long disk = run.volumes.totalBytes() / RequestedVolumes.BYTES_PER_MEGABYTE;
     assertThat(view.volumesRefusal(disk - 1, 1)).isEmpty();
     assertThat(view.volumesRefusal(disk, 1))
         .get()

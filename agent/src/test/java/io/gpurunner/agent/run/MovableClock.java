@@ -6,11 +6,11 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 
-/** A clock that stands until a test moves it. Thread-safe. */
+/** A clock that stands still until a test moves it. Thread-safe. */
 public final class MovableClock extends Clock {
   private volatile Instant now = Instant.parse("2026-01-01T00:00:00Z");
 
-  /** Time passes. */
+  /** Moves the clock forward. */
   public void advance(Duration by) {
     now = now.plus(by);
   }

@@ -18,14 +18,14 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which containers of a real Docker engine are removed, and which never are. */
+/** Tests which containers of a real Docker engine are removed, and which never are. */
 final class OrphansIT {
   @TempDir private Path directory;
 
   private final TestEngine ours = new TestEngine();
   private final TestEngine otherAgents = new TestEngine();
 
-  @SuppressWarnings("NullAway.Init") // made before the test
+  @SuppressWarnings("NullAway.Init") // created before the test
   private RunHarness run;
 
   @BeforeEach
@@ -40,7 +40,7 @@ final class OrphansIT {
     ours.close();
   }
 
-  /** A container that runs for long, of the first attempt of that job. */
+  /** Starts a container that runs for long, for the first attempt of a job. */
   private static ContainerName start(TestEngine engine, JobId job) {
     ContainerSpec any = TestEngine.shell("sleep 3600");
     return engine.start(
@@ -64,7 +64,7 @@ final class OrphansIT {
     String renamed = "mine-" + before;
     ours.rename(before, renamed);
     String ofAnotherAgent = start(otherAgents, JobId.random()).toString();
-    // Whoever made it: nothing but its name speaks for it.
+    // Only its name looks like one of this agent's.
     String unlabelled = new ContainerName(JobId.random(), 1).toString();
     ours.startUnlabelled(unlabelled);
     List<String> all = List.of(ofLiveJob, ofNoJob, renamed, ofAnotherAgent, unlabelled);
@@ -75,12 +75,12 @@ final class OrphansIT {
     orphans.round();
     run.clock.advance(Orphans.GRACE.minusSeconds(1));
     orphans.round();
-    assertThat(all).as("in the grace period").allMatch(ours::runs);
+    assertThat(all).as("run during the grace period").allMatch(ours::runs);
     run.clock.advance(Duration.ofSeconds(1));
     orphans.round();
     assertThat(all).filteredOn(ours::runs).containsExactlyElementsOf(kept);
 
-    // However often it looks.
+    // Later rounds do not remove the others.
     orphans.round();
     run.clock.advance(Orphans.GRACE);
     orphans.round();

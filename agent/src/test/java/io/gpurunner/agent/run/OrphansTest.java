@@ -35,7 +35,7 @@ final class OrphansTest {
     run.close();
   }
 
-  /** A container as the ledger of another time left it. */
+  /** Creates a container that the ledger does not know, as after a restore of an older copy. */
   private ContainerName stray(JobId job, int attempt) {
     ContainerName name = new ContainerName(job, attempt);
     run.containers.create(RunHarness.specOf(name));

@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What holds of every decision, on machines and queues that a seed makes up. */
+/** Properties of every decision, on machines and queues that are generated from a seed. */
 class PlacementPropertiesTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
   private static final List<String> TYPES = List.of("NVIDIA GeForce RTX 3090", "NVIDIA H200");
@@ -52,14 +52,14 @@ class PlacementPropertiesTest {
       this.freeBytes = (long) random.nextInt(1, 40) * 500_000_000L;
     }
 
-    /** Devices of which some are unfit, jobs that hold some, and a queue. */
+    /** Generates devices, some of them unfit, jobs that hold some of them, and a queue. */
     static World of(Random random) {
       World world = new World(random);
       int count = random.nextInt(9);
       for (int ordinal = 0; ordinal < count; ordinal++) {
         world.devices.add(world.device(ordinal));
       }
-      // Jobs arrive in any order: some of those that hold something are behind others that wait.
+      // Jobs arrive in any order, so some jobs that hold something are behind others that wait.
       List<Runnable> arrivals = new ArrayList<>();
       arrivals.addAll(times(random.nextInt(12), () -> world.queue.add(world.queued())));
       arrivals.addAll(times(random.nextInt(4), world::lease));
@@ -162,7 +162,7 @@ class PlacementPropertiesTest {
       return starts;
     }
 
-    /** Whether it would start on this machine once every other job has ended. */
+    /** Returns whether the job would start on this machine once every other job has ended. */
     boolean canStartByEndsOfJobs(Job job) {
       List<GpuDevice> left =
           devices.stream()
@@ -212,7 +212,7 @@ class PlacementPropertiesTest {
         assertThat(promised).isLessThanOrEqualTo(world.freeBytes);
         assertThat(start.gpus()).hasSize(job.request().gpuNumber());
         for (GpuUuid gpu : start.gpus()) {
-          assertThat(given.add(gpu)).as("%s is given once", gpu).isTrue();
+          assertThat(given.add(gpu)).as("%s is given only once", gpu).isTrue();
           GpuDevice device =
               world.devices.stream()
                   .filter(one -> one.uuid().equals(gpu))
@@ -280,18 +280,21 @@ class PlacementPropertiesTest {
     }
   }
 
-  /** How many rounds a job runs, at least and at most: rarely do several end at once. */
+  /**
+   * The smallest number of rounds that a job runs. The numbers differ, so few jobs end together.
+   */
   private static final int SHORTEST_RUN = 4;
 
+  /** The largest number of rounds that a job runs. */
   private static final int LONGEST_RUN = 8;
 
   private static final int FOREIGN_ROUNDS = 20;
   private static final int ROUNDS = 100;
 
   /**
-   * Jobs come without end, as many as ever fit, and each ends within some rounds. Those that were
-   * there first start all the same: also one for all GPUs, which is passed over while somebody else
-   * uses one of them.
+   * New jobs keep coming, more than fit, and each ends within some rounds. The jobs that came first
+   * start nevertheless. One of them needs all GPUs, and is passed over while somebody else uses
+   * one.
    */
   @ParameterizedTest
   @MethodSource("seeds")
@@ -349,7 +352,7 @@ class PlacementPropertiesTest {
     assertThat(world.queue).as("seed %d", seed).doesNotContainAnyElementsOf(first);
   }
 
-  /** Sizes of the volumes of jobs that come later, in MB. */
+  /** The volume sizes of the jobs that come later, in MB. */
   private static final List<Long> VOLUMES = List.of(1L, 1L, 400L, 3_000L);
 
   private static Requests request(int gpus, long volumes) {

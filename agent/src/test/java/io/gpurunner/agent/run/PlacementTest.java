@@ -76,7 +76,7 @@ class PlacementTest {
         new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30, 0, processes, fault, presence);
   }
 
-  /** A process is on it. */
+  /** Returns a device that a foreign process uses. */
   private static GpuDevice used(int ordinal) {
     return device(
         ordinal, RTX, List.of(new GpuProcess(4711, 1 << 20)), HEALTHY, GpuDevice.Presence.READABLE);
@@ -231,7 +231,7 @@ class PlacementTest {
         Placement.decide(
             List.of(large, medium, small, smallToo),
             withDisk(2_500_000_000L, List.of(holder), device(0, RTX), device(1, RTX)));
-    // Once the holder has ended, 2500 MB are for the large job and those that have started.
+    // Once the holder has ended, 2500 MB are left for the large job and the ones that started.
     assertThat(starts(decision)).containsExactly(small);
     assertThat(reason(decision, large))
         .isEqualTo(
@@ -370,7 +370,7 @@ class PlacementTest {
     List<Job> running = times(31, () -> placed("ann", Requests.simple().volumes(50)));
     Job large = queued("ann", Requests.simple().gpus(0).volumes(1000));
     Job small = queued("ann", Requests.simple().gpus(0).volumes(1));
-    // The 31 are ahead of the large one: that many places will be free once they have ended.
+    // The 31 jobs are ahead of the large one, so their places are free once they have ended.
     assertThat(starts(Placement.decide(List.of(large, small), withDisk(4_000_000_000L, running))))
         .containsExactly(small);
     running = new ArrayList<>(running);

@@ -7,7 +7,6 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
-import io.gpurunner.storage.ObjectKey;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -29,19 +28,19 @@ class RetentionTest {
       run.settle(id);
       run.writeModel(id, "ds_model.bin", "weights");
       Job job = run.toTheEnd(id);
-      ObjectKey key = new ObjectKey(job.folder(), "ds_model.bin");
+      Path stored = run.stored(job, "ds_model.bin");
       JobId running = run.submit(Requests.simple(), Program.untilSignalled());
       run.settle(running);
 
       run.clock.advance(KEEP_FOR.minusSeconds(1));
       retention.round();
       assertThat(run.volumes.paths(job.folder()).model()).exists();
-      assertThat(run.store.exists(key)).isTrue();
+      assertThat(stored).exists();
 
       run.clock.advance(Duration.ofSeconds(2));
       retention.round();
       assertThat(run.volumes.paths(job.folder()).root()).doesNotExist();
-      assertThat(run.store.exists(key)).isFalse();
+      assertThat(stored).doesNotExist();
       assertThat(run.job(id).state()).isEqualTo(job.state());
       assertThat(run.job(id).files()).isEqualTo(JobFiles.SWEPT);
       assertThat(run.volumes.paths(run.job(running).folder()).model()).exists();
@@ -64,7 +63,7 @@ class RetentionTest {
     try (RunHarness run = new RunHarness(directory)) {
       JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
       Job job = run.toTheEnd(id);
-      Instant wall = run.clock.instant().plusSeconds(60); // set right since
+      Instant wall = run.clock.instant().plusSeconds(60); // it was corrected since
       run.clock.advance(Duration.ofDays(5_000));
       try (Retention retention = retention(run, () -> wall)) {
         retention.round();

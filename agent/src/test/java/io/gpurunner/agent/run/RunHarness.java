@@ -10,6 +10,7 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.SimulatedGpuInventory;
 import io.gpurunner.storage.ArtifactPlace;
@@ -34,13 +35,13 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The queue and the steps on a real ledger, real directories and a real local store, with an engine
- * in memory and a clock that tests move. One thread.
+ * Runs the queue and the steps on a real ledger, real directories and a real local store, with an
+ * engine in memory and a clock that tests move. For one thread.
  */
 final class RunHarness implements AutoCloseable {
   static final String RTX = "NVIDIA GeForce RTX 3090";
 
-  /** More steps than any run takes without waiting. */
+  /** A number of steps that no run takes without waiting. */
   private static final int STEP_LIMIT = 50;
 
   final MovableClock clock = new MovableClock();
@@ -54,7 +55,7 @@ final class RunHarness implements AutoCloseable {
   private String bootId = "boot-1";
   private Duration gracePeriod = Duration.ofSeconds(30);
 
-  /** Why no container can be described now. */
+  /** The error of every attempt to describe a container, if there is one. */
   Optional<StorageException> specFault = Optional.empty();
 
   Runnable duringNextSeed = () -> {};
@@ -78,7 +79,7 @@ final class RunHarness implements AutoCloseable {
 
   private JobSteps newSteps() {
     return new JobSteps(
-        new JobSteps.Ports(
+        new StepPorts(
             ledger,
             containers,
             images,
@@ -102,7 +103,7 @@ final class RunHarness implements AutoCloseable {
     return spec(job, name, gpus);
   }
 
-  /** The volumes, but for what happens in the midst of the next copy of checkpoints. */
+  /** Returns the volumes, with an event during the next copy of checkpoints. */
   private JobVolumes watchedSeeds(JobVolumes real) {
     return (JobVolumes)
         Proxy.newProxyInstance(
@@ -133,22 +134,22 @@ final class RunHarness implements AutoCloseable {
                 gpus.stream().map(io.gpurunner.gpu.GpuUuid::value).toList()));
   }
 
-  /** What a container of that name might be made from. */
+  /** Returns any specification for a container of that name. */
   static ContainerSpec specOf(ContainerName name) {
-    return spec(name, "busybox", new ContainerSpec.GpuAttachment.None());
+    return spec(name, ImageReference.of("busybox"), new ContainerSpec.GpuAttachment.None());
   }
 
   private static ContainerSpec spec(
-      ContainerName name, String image, ContainerSpec.GpuAttachment gpus) {
+      ContainerName name, ImageReference image, ContainerSpec.GpuAttachment gpus) {
     return new ContainerSpec(name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26);
   }
 
-  /** What makes the steps by itself, where a test does not. */
+  /** Returns a runner that makes the steps, for tests that do not make them themselves. */
   JobRunner runner() {
     return new JobRunner(ledger, steps, clock);
   }
 
-  /** The agent dies and starts again, under the same boot or another. */
+  /** Restarts the agent after a crash, under the same boot or another. */
   void restart(String boot) {
     ledger.close();
     bootId = boot;
@@ -157,13 +158,13 @@ final class RunHarness implements AutoCloseable {
     dispatcher = new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local());
   }
 
-  /** The agent is started again under the same boot, with that configured. */
+  /** Restarts the agent under the same boot with another grace period. */
   void restartWithGracePeriod(Duration configured) {
     gracePeriod = configured;
     restart(bootId);
   }
 
-  /** The agent is started again under the same boot, with that configured. */
+  /** Restarts the agent under the same boot with another retry time of uploads. */
   void restartWithUploadsRetriedFor(Duration configured) {
     uploadRetryFor = configured;
     restart(bootId);
@@ -187,12 +188,12 @@ final class RunHarness implements AutoCloseable {
     return job(id).state();
   }
 
-  /** One step, decided on what was read before and not committed. */
+  /** Makes one step of a job as it was read before, and does not commit the outcome. */
   void step(Job read) {
     steps.step(read);
   }
 
-  /** One step, committed. */
+  /** Makes one step and commits its outcome. */
   StepOutcome stepOnce(JobId id) {
     StepOutcome outcome = steps.step(job(id));
     if (outcome instanceof StepOutcome.Advance advance) {
@@ -201,19 +202,19 @@ final class RunHarness implements AutoCloseable {
     return outcome;
   }
 
-  /** One step, whose event cannot be committed. */
+  /** Makes one step whose event cannot be committed. */
   void stepWithoutLedger(JobId id) {
     if (steps.step(job(id)) instanceof StepOutcome.Advance advance) {
       steps.enforceUnrecorded(job(id), advance.event());
     }
   }
 
-  /** One round of the queue. */
+  /** Makes one round of the dispatcher. */
   void whenQueuedDispatch() {
     dispatcher.round();
   }
 
-  /** Queue and steps until the job waits for time or news. */
+  /** Dispatches, and makes steps until the job waits or has nothing to do. */
   Job settle(JobId id) {
     dispatcher.round();
     for (int i = 0; i < STEP_LIMIT; i++) {
@@ -224,15 +225,15 @@ final class RunHarness implements AutoCloseable {
         }
       }
     }
-    throw new AssertionError("no end of steps in " + state(id));
+    throw new AssertionError("the steps do not end in " + state(id));
   }
 
-  /** Moves time to where the job next wants to step, again and again, until it has ended. */
+  /** Makes steps until the job has ended, and moves the clock to the end of each wait. */
   Job toTheEnd(JobId id) {
     return until(id, JobState.Final.class);
   }
 
-  /** The same, until it is in that state. */
+  /** Makes steps until the job is in a state, and moves the clock to the end of each wait. */
   Job until(JobId id, Class<? extends JobState> state) {
     for (int i = 0; i < STEP_LIMIT * STEP_LIMIT; i++) {
       if (state.isInstance(state(id))) {
@@ -244,7 +245,7 @@ final class RunHarness implements AutoCloseable {
         clock.moveTo(next.isAfter(clock.instant()) ? next : clock.instant().plusMillis(1));
       }
     }
-    throw new AssertionError("no end of " + state(id));
+    throw new AssertionError("the job does not leave " + state(id));
   }
 
   Placement.Waiting whyWaiting(JobId id) {
@@ -252,13 +253,18 @@ final class RunHarness implements AutoCloseable {
     return dispatcher.whyWaiting(id).orElseThrow();
   }
 
-  /** What the job wrote into its model directory. */
+  /** Writes a file into the job's model directory. */
   void writeModel(JobId id, String file, String text) {
     try {
       Files.writeString(volumes.paths(job(id).folder()).model().resolve(file), text);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** Returns the file in which the store keeps an object. */
+  Path stored(Job job, String file) {
+    return directory.resolve("artifacts").resolve(job.folder().name()).resolve(file);
   }
 
   @Override

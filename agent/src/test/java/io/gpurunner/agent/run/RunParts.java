@@ -28,13 +28,14 @@ import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 
 /**
- * The parts of this package put together as the agent does, without their threads: each turn and
- * round is made by the caller. For the simulation. One thread.
+ * The parts of this package, wired together for the simulation as in the agent, but without their
+ * threads: the caller makes each turn and each round. For one thread.
  */
 public final class RunParts {
-  /** How long a device may take to come free, and saving an output be tried. */
+  /** How long a lease waits for its devices to come free. */
   public static final Duration RELEASE_LIMIT = RunSettings.RELEASE_LIMIT;
 
+  /** How long the agent tries to save an output. */
   public static final Duration OUTPUT_LIMIT = RunSettings.OUTPUT_LIMIT;
 
   private final Stepping stepping;
@@ -45,7 +46,7 @@ public final class RunParts {
   private final JobDesk desk;
   private final Orphans orphans;
 
-  /** What they act on. */
+  /** The ports that the parts act on. */
   public record Machine(
       ContainerRuntime containers,
       Images images,
@@ -58,30 +59,30 @@ public final class RunParts {
       CallbackSender sender) {}
 
   /**
-   * How they are set.
+   * The settings of the parts.
    *
-   * @param shown what people are told for a time of the clock
+   * @param shown converts a time of the clock to the time that users see
    */
   public record Settings(
       RunSettings run, Duration callbackRetryFor, Duration keepFor, UnaryOperator<Instant> shown) {}
 
   /**
-   * What runs beside the loops.
+   * What stands in for threads.
    *
-   * @param senders where callbacks are tried
-   * @param measuring where volumes are measured
-   * @param pause waits, with others going on
+   * @param senders executes the tries of callbacks
+   * @param measuring executes the measurements of volumes
+   * @param pause waits while others go on
    * @param wake makes a job's next turn come now
    */
   public record Threads(
       Executor senders, Executor measuring, Consumer<Duration> pause, Consumer<JobId> wake) {}
 
   /**
-   * Decisions of the parts, each given the one of production.
+   * Replacements of decisions, for planted bugs. Each is given the decision of production.
    *
    * @param steps makes a step of a job
-   * @param queue what the queue is taken for when it is decided which of its jobs start
-   * @param givingUp whether the files of a job that ended may be removed
+   * @param queue returns the queue from which it is decided which jobs start
+   * @param givingUp decides whether the files of a job that ended may be removed
    */
   public record Decisions(
       UnaryOperator<Function<Job, StepOutcome>> steps,
@@ -99,8 +100,8 @@ public final class RunParts {
       Decisions decisions) {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
-    JobSteps.Ports ports =
-        new JobSteps.Ports(
+    StepPorts ports =
+        new StepPorts(
             ledger,
             machine.containers(),
             machine.images(),
@@ -158,15 +159,15 @@ public final class RunParts {
             settings.shown());
   }
 
-  /** Whether a job needs a loop. */
+  /** Returns whether a job needs a loop. */
   public static boolean needsLoop(Job job) {
     return Stepping.concerns(job);
   }
 
   /**
-   * One turn of a job's loop.
+   * Makes one turn of a job's loop.
    *
-   * @return how long the next may wait; empty where there is none
+   * @return how long the next turn may wait; empty if there is none
    */
   public Optional<Duration> step(JobId id) {
     return switch (stepping.stepOnce(id)) {
@@ -176,32 +177,32 @@ public final class RunParts {
     };
   }
 
-  /** One round of the queue. */
+  /** Makes one round of the dispatcher. */
   public Duration dispatch() {
     return dispatcher.round();
   }
 
-  /** One round of the outbox. */
+  /** Makes one round of the outbox. */
   public Duration sendCallbacks() {
     return outbox.round();
   }
 
-  /** One round of retention. */
+  /** Makes one round of retention. */
   public Duration sweep() {
     return retention.round();
   }
 
-  /** One round of looking for containers of no job. */
+  /** Makes one round of the removal of orphans. */
   public Duration reap() {
     return orphans.round();
   }
 
-  /** One look at every part. */
+  /** Looks once at every part. */
   public Duration look() {
     return readiness.look();
   }
 
-  /** What users call. */
+  /** Returns the port that users' requests come to. */
   public Jobs desk() {
     return desk;
   }

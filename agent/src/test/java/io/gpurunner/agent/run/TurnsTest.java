@@ -25,7 +25,7 @@ class TurnsTest {
     turns.listen(woken::add);
   }
 
-  /** A step of a job that asks for its turn, while the one before is at work. */
+  /** Makes a step of a job that asks for its turn. */
   private StepOutcome ask(JobId id) {
     StepOutcome outcome = turns.take(id, Again::new);
     turns.stepped(id);
@@ -51,14 +51,14 @@ class TurnsTest {
           return new Again();
         });
     assertThat(woken).containsExactly(b);
-    assertThat(ask(c)).as("its turn is b's").isEqualTo(waiting(1));
+    assertThat(ask(c)).as("the turn is b's").isEqualTo(waiting(1));
     assertThat(ask(b)).isEqualTo(new Again());
     assertThat(woken).containsExactly(b, c);
     assertThat(ask(c)).isEqualTo(new Again());
     assertThat(turns.waiting()).isZero();
   }
 
-  /** It was deleted, or a fault kept its step from asking. */
+  /** The job was deleted, or its step failed before it asked. */
   @Test
   void aJobThatDoesNotAskAgainHoldsUpNobody() {
     turns.take(
@@ -89,7 +89,7 @@ class TurnsTest {
     assertThat(ask(b)).isEqualTo(new Again());
   }
 
-  /** Before, each look at a cancellation left some 50 bytes until the turn came. */
+  /** Once, each look at a cancellation kept about 50 bytes until the turn came. */
   @Test
   void aWaitingJobHoldsNoMoreTheLongerItWaits() {
     List<JobId> waiting = Stream.generate(JobId::random).limit(200).toList();

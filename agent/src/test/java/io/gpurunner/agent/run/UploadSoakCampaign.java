@@ -19,16 +19,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * {@code make soak}: 200 jobs wait for an hour to be uploaded, behind uploads that take so long,
- * and the memory they hold does not grow. Real loops, ledger and store. Not part of {@code make
- * test}, which takes tests of other names only.
+ * {@code make soak}: 200 jobs wait an hour for their upload behind uploads that take that long, and
+ * the memory that they hold does not grow. Real loops, ledger and store. {@code make test} does not
+ * run it, because of its name.
  */
 class UploadSoakCampaign {
   private static final int MINUTES = Integer.getInteger("gpurunner.soak-minutes", 60);
   private static final int WAITING = 200;
 
   /**
-   * What the loops, the ledger's cache and the log take once; a job may not add to it by waiting.
+   * The memory that loops, the ledger's cache and the log take once. It must not grow while jobs
+   * wait.
    */
   private static final long GROWTH_LIMIT_BYTES = 2 << 20;
 

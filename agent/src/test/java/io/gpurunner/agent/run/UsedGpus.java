@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Devices on which processes are, when a test says so. Used by one thread. */
+/** Devices on which a test can put processes. For one thread. */
 final class UsedGpus implements GpuInventory {
   private static final long USED_BYTES = 4L << 30;
 
@@ -22,22 +22,22 @@ final class UsedGpus implements GpuInventory {
     this.free = free;
   }
 
-  /** From now on this process is on the device. */
+  /** Puts a process on a device. */
   void use(GpuUuid device, int pid) {
     users.put(device, new GpuProcess(pid, USED_BYTES));
   }
 
-  /** Whoever was on the device is gone. */
+  /** Takes the process off a device. */
   void leave(GpuUuid device) {
     users.remove(device);
   }
 
-  /** From now on looks fail, and say so. */
+  /** Makes looks report a fault in these words. */
   void fail(String words) {
     fault = Optional.of(words);
   }
 
-  /** Looks succeed again. */
+  /** Makes looks succeed again. */
   void recover() {
     fault = Optional.empty();
   }

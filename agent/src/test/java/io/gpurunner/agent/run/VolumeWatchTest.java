@@ -2,21 +2,29 @@ package io.gpurunner.agent.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.StorageException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 final class VolumeWatchTest {
   private static final int MEASURING_LIMIT = 4;
@@ -28,29 +36,94 @@ final class VolumeWatchTest {
   private final AtomicInteger measured = new AtomicInteger();
   private final CountDownLatch mayEnd = new CountDownLatch(1);
 
-  /** Volumes whose measurement takes until the test says so. */
-  private JobVolumes slow(JobVolumes real) {
+  /** What happens when a job's volumes are measured. */
+  private interface Measurement {
+    Object of(Callable<Object> real) throws Throwable;
+  }
+
+  private static JobVolumes measuredBy(Measurement measurement, JobVolumes real) {
     return (JobVolumes)
         Proxy.newProxyInstance(
             JobVolumes.class.getClassLoader(),
             new Class<?>[] {JobVolumes.class},
             (_, method, arguments) -> {
-              boolean measures = method.getName().equals("overrun");
-              if (measures) {
-                most.accumulateAndGet(measuring.incrementAndGet(), Math::max);
-                mayEnd.await();
-              }
+              Callable<Object> call = () -> method.invoke(real, arguments);
               try {
-                return method.invoke(real, arguments);
+                return method.getName().equals("overrun") ? measurement.of(call) : call.call();
               } catch (InvocationTargetException e) {
                 throw e.getCause() == null ? e : e.getCause();
-              } finally {
-                if (measures) {
-                  measuring.decrementAndGet();
-                  measured.incrementAndGet();
-                }
               }
             });
+  }
+
+  /** Volumes whose measurement takes until the test says so. */
+  private JobVolumes slow(JobVolumes real) {
+    return measuredBy(
+        call -> {
+          most.accumulateAndGet(measuring.incrementAndGet(), Math::max);
+          mayEnd.await();
+          try {
+            return call.call();
+          } finally {
+            measuring.decrementAndGet();
+            measured.incrementAndGet();
+          }
+        },
+        real);
+  }
+
+  /** Runs the work, and returns what the class under test logged meanwhile. */
+  private static List<String> logged(Runnable work) {
+    Logger logger = (Logger) LoggerFactory.getLogger(VolumeWatch.class);
+    ListAppender<ILoggingEvent> lines = new ListAppender<>();
+    lines.start();
+    logger.addAppender(lines);
+    logger.setLevel(Level.INFO);
+    try {
+      work.run();
+    } finally {
+      logger.setLevel(null); // as the loggers above it
+      logger.detachAppender(lines);
+    }
+    return lines.list.stream().map(line -> line.getLevel() + " " + line.getMessage()).toList();
+  }
+
+  @Test
+  void theLogSaysOnceThatVolumesCannotBeMeasuredAndOnceThatTheyCanAgain() {
+    try (RunHarness run = new RunHarness(directory)) {
+      Job job = run.settle(run.submit(Requests.simple().gpus(0), Program.untilSignalled()));
+      AtomicBoolean fails = new AtomicBoolean(true);
+      JobVolumes volumes =
+          measuredBy(
+              call -> {
+                measured.incrementAndGet();
+                if (fails.get()) {
+                  throw new StorageException(StorageException.Kind.UNAVAILABLE, "du is gone");
+                }
+                return call.call();
+              },
+              run.volumes);
+      VolumeWatch watch = new VolumeWatch(volumes, Runnable::run, run.clock);
+      Runnable tenLooks =
+          () -> {
+            for (int look = 0; look < 10; look++) {
+              assertThat(watch.newest(job)).isEmpty();
+              run.clock.advance(volumes.lookInterval());
+            }
+          };
+      String lost = "WARN {} the volumes cannot be measured, so it is not known whether they are";
+
+      assertThat(logged(tenLooks)).singleElement().asString().startsWith(lost);
+      assertThat(measured).hasValue(10);
+      fails.set(false);
+      assertThat(logged(tenLooks)).containsExactly("INFO {} the volumes can be measured again");
+      fails.set(true);
+      assertThat(logged(tenLooks)).singleElement().asString().startsWith(lost);
+      assertThat(logged(() -> watch.measure(job))).as("the look at the end of the run").isEmpty();
+
+      watch.forget(job.id());
+      assertThat(logged(tenLooks)).as("another run").hasSize(1);
+    }
   }
 
   @Test

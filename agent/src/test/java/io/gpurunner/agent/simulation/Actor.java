@@ -2,11 +2,11 @@ package io.gpurunner.agent.simulation;
 
 import java.util.OptionalLong;
 
-/** Somebody who does something now and then: a loop of the agent, a user, a part of the world. */
+/** Somebody who acts now and then: a loop of the agent, a user, a part of the world. */
 final class Actor {
   final String name;
 
-  /** Whether it dies with the agent. */
+  /** Whether this actor dies with the agent. */
   final boolean ofAgent;
 
   final Turn turn;
@@ -16,7 +16,7 @@ final class Actor {
 
   /** One turn. */
   interface Turn {
-    /** Returns after how many microseconds the next is; empty where there is none. */
+    /** Returns the microseconds until the next turn. It is empty if there is no next turn. */
     OptionalLong make();
   }
 

@@ -18,13 +18,13 @@ final class Box {
   Stage stage = Stage.CREATED;
   boolean paused;
 
-  /** The engine was killed before it had recorded that it was started. */
+  /** The engine was killed before it had recorded the start of this container. */
   boolean lost;
 
-  /** Somebody was told that it runs: then that is recorded. */
+  /** The engine has reported that the container runs, so it has recorded the start. */
   boolean startTold;
 
-  /** Which of the engine's lives it was made in. */
+  /** The life of the engine in which the container was created. */
   final int engineLife;
 
   long startedAtMicros;
@@ -33,22 +33,24 @@ final class Box {
   int exitCode;
   boolean outOfMemory;
 
-  /** When it ends if nobody does anything. */
+  /** The time at which the container ends if nobody stops it. */
   long endsAt = Long.MAX_VALUE;
 
   int endsWith;
   boolean endsByItself;
 
-  /** Somebody had the engine start it again whenever it ends. */
+  /** Somebody told the engine to start the container again whenever it ends. */
   boolean restarts;
 
-  /** It ended, and the engine is about to start it again. */
+  /** The container has ended, and the engine is about to start it again. */
   boolean restarting;
 
-  /** When it was first sent SIGTERM in this run. */
+  /** The time of the first SIGTERM in this run. */
   OptionalLong termAt = OptionalLong.empty();
 
-  /** For how long it ran though its time was up, with agent, engine and ledger all there. */
+  /**
+   * How long the container ran after it should have been stopped, while agent and engine were up.
+   */
   long overdue;
 
   enum Stage {
@@ -58,10 +60,10 @@ final class Box {
   }
 
   /**
-   * What runs in it.
+   * The program that runs in the container.
    *
    * @param runsFor microseconds until it ends by itself
-   * @param afterTerm microseconds from SIGTERM to its end; negative where it is deaf
+   * @param afterTerm microseconds from SIGTERM to its end; negative if the program ignores SIGTERM
    * @param overruns whether it writes more than it may
    */
   record Program(
@@ -88,18 +90,18 @@ final class Box {
     this.engineLife = engineLife;
   }
 
-  /** Somebody took it from the agent before it was recorded: it is found by its label only. */
+  /** Somebody renamed the container before it was recorded, so only its label leads to it. */
   boolean foreign;
 
-  /** The engine is removing it. */
+  /** The engine is removing the container. */
   boolean removing;
 
-  /** How long it was there, with agent and engine up, and belonged to no job. */
+  /** How long the container belonged to no job while agent and engine were up. */
   long orphaned;
 
   private int runs;
 
-  /** Its processes begin. */
+  /** Starts the program. */
   void begin(long nowMicros, Instant now) {
     runs++;
     stage = Stage.RUNNING;
@@ -117,7 +119,7 @@ final class Box {
     return id + "@" + runs;
   }
 
-  /** Returns whether it was never started, as far as the engine knows. */
+  /** Returns whether the container was never started, as far as the engine knows. */
   boolean isUnstarted() {
     return lost || stage == Stage.CREATED;
   }
@@ -126,12 +128,12 @@ final class Box {
     return stage == Stage.RUNNING && !restarting;
   }
 
-  /** Whether it was started more than once. */
+  /** Returns whether the container was started more than once. */
   boolean wasStartedAgain() {
     return runs > 1;
   }
 
-  /** Returns how it runs, as the engine reports it until it reports the end. */
+  /** Returns how the container runs, as the engine reports it until the end. */
   Activity activity() {
     return restarting ? Activity.RESTARTING : paused ? Activity.PAUSED : Activity.ACTIVE;
   }

@@ -17,8 +17,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The end of each job is told to the URL that the job named: how it ended, and where its artifact
- * is; under one delivery id, until the receiver has taken it, and then no more. One thread.
+ * Checks the callbacks. The end of each job is reported to the URL that the job named, with its
+ * status and its artifact. It is reported under one delivery id until the receiver has taken it,
+ * and not again after that. One thread.
  */
 final class Callbacks {
   private final Simulation simulation;
@@ -31,9 +32,9 @@ final class Callbacks {
   private final Map<String, Taken> taken = new HashMap<>();
 
   /**
-   * The receiver took a delivery, and the agent heard so.
+   * A delivery that the receiver took, and whose answer the agent got.
    *
-   * @param by this life of the agent
+   * @param by the life of the agent that got the answer
    */
   private record Taken(long at, @Nullable SimulatedAgent by) {}
 
@@ -53,18 +54,18 @@ final class Callbacks {
     if (success) {
       require(
           state.filter(JobState.Succeeded.class::isInstance).isPresent(),
-          "success of " + truth.name() + " is told, and it is " + state);
+          "success of " + truth.name() + " is reported, and it is " + state);
       require(
           swept
               || simulation
                   .objects
                   .getOrDefault(id.value(), Map.of())
                   .containsKey(SimulatedStore.MANIFEST),
-          "success of " + truth.name() + " is told, and there is no manifest");
+          "success of " + truth.name() + " is reported, and there is no manifest");
     } else {
       require(
           truth.uploadResumed || state.filter(JobState.Failed.class::isInstance).isPresent(),
-          "failure of " + truth.name() + " is told, and it is " + state);
+          "failure of " + truth.name() + " is reported, and it is " + state);
     }
     requireRightWords(truth, delivery, swept);
     requireStillOwed(delivery);
@@ -86,7 +87,7 @@ final class Callbacks {
     Optional<URI> wanted = truth.seen.flatMap(job -> job.request().callbackUrl());
     require(
         wanted.filter(delivery.url()::equals).isPresent(),
-        "the end of " + truth.name() + " is told to " + delivery.url() + ", not to " + wanted);
+        "the end of " + truth.name() + " is reported to " + delivery.url() + ", not to " + wanted);
     Optional<String> named = SimulatedReceiver.artifactOf(delivery.body());
     Optional<String> meant =
         SimulatedReceiver.isSuccess(delivery.body())
@@ -94,15 +95,18 @@ final class Callbacks {
             : Optional.empty();
     require(
         named.equals(meant) || (swept && named.isEmpty()),
-        "the end of " + truth.name() + " is told with " + named + ", its artifact is " + meant);
+        "the end of " + truth.name() + " is reported with " + named + ", its artifact is " + meant);
     String words = SimulatedReceiver.isSuccess(delivery.body()) + " " + named;
     String before = wordsOf.putIfAbsent(delivery.deliveryId(), words);
     require(
         before == null || before.equals(words) || swept,
-        "one delivery told " + before + " and then " + words);
+        "one delivery reported " + before + " and then " + words);
   }
 
-  /** Told again after the receiver took it, only where that could not be recorded. */
+  /**
+   * Checks that a callback that the receiver took is sent again only if the answer could not be
+   * recorded.
+   */
   private void requireStillOwed(CallbackDelivery delivery) {
     Taken last = taken.get(delivery.deliveryId());
     require(
@@ -112,14 +116,14 @@ final class Callbacks {
         "the receiver took " + delivery.deliveryId() + ", and it is sent again");
   }
 
-  /** The agent hears that the receiver took it. */
+  /** The agent hears that the receiver took the delivery. */
   void answered(CallbackDelivery delivery) {
     taken.put(
         delivery.deliveryId(),
         new Taken(simulation.timeline.now(), simulation.agent().orElse(null)));
   }
 
-  /** The last try at it was given up when its time was up. */
+  /** The last try of the delivery hung, and was given up when its time was up. */
   void hung(CallbackDelivery delivery) {
     hung.add(delivery.deliveryId());
   }
@@ -134,7 +138,7 @@ final class Callbacks {
     if (callback.status().equals("ABANDONED") && !simulation.timeline.clockWasSet()) {
       String id = callback.deliveryId();
       long triedFor = lastSent.getOrDefault(id, 0L) - firstSent.getOrDefault(id, 0L);
-      // A try that hangs over the end of the window is the last, however long before it began.
+      // A try that hangs beyond the end of the window is the last one, whenever it began.
       long lastTry = hung.contains(id) ? Timeline.micros(SimulatedReceiver.TRY_LIMIT) : 0;
       require(
           triedFor + lastTry >= Timeline.micros(simulation.callbackRetryFor) - Timeline.MINUTE,
@@ -142,7 +146,7 @@ final class Callbacks {
     }
   }
 
-  /** All faults are over for long. */
+  /** Called long after the last fault. */
   void settled(List<Job> jobs) {
     Map<JobId, List<MemoryLedger.Callback>> owed = new HashMap<>();
     for (MemoryLedger.Callback callback : simulation.ledger.callbacks()) {
@@ -152,7 +156,7 @@ final class Callbacks {
       if (callback.status().equals("DELIVERED")) {
         require(
             accepted.containsKey(callback.deliveryId()),
-            "recorded as delivered, and never heard of: " + callback);
+            "recorded as delivered, and never received: " + callback);
       }
     }
     for (Job job : jobs) {

@@ -16,33 +16,33 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 import org.slf4j.LoggerFactory;
 
-/** Many seeds, each in one thread, as many threads as there are cores. Thread-safe. */
+/** Runs many seeds, each in one thread. There are as many threads as cores. Thread-safe. */
 final class Campaign {
   private final ModelFiles models;
   private final Plant plant;
 
   /**
-   * What came of it.
+   * The outcome of a campaign.
    *
-   * @param broken the broken seed with the lowest number, told
+   * @param broken the seed with the lowest number that broke an invariant, with its story
    */
   record Outcome(long seeds, long jobs, long turns, Optional<Result> broken) {}
 
   private record Share(long seeds, long jobs, long turns) {}
 
   /**
-   * @param directory for model files that jobs leave
+   * @param directory the directory for the model files of jobs
    */
   Campaign(Path directory, Plant plant) {
     this.models = ModelFiles.make(directory);
     this.plant = plant;
-    // What the agent logs is told by the stories, and would take longer than all the rest.
+    // The stories tell what the agent logs, and logging would take longer than all the rest.
     for (String name : List.of("io.gpurunner", "ROOT")) {
       ((Logger) LoggerFactory.getLogger(name)).setLevel(Level.OFF);
     }
   }
 
-  /** One seed, its story told. */
+  /** Runs one seed and tells its story. */
   Result tell(long seed) {
     try (MemoryLedger ledger = new MemoryLedger()) {
       return Simulation.run(seed, true, ledger, models, plant);
@@ -50,9 +50,9 @@ final class Campaign {
   }
 
   /**
-   * Seeds from the first to the last, or until one is broken.
+   * Runs the seeds from the first to the last, or until one breaks an invariant.
    *
-   * @param progress hears how many are done, now and then
+   * @param progress called with each seed that is done
    */
   Outcome run(long first, long last, LongConsumer progress) {
     AtomicLong next = new AtomicLong(first);
@@ -110,7 +110,7 @@ final class Campaign {
     }
   }
 
-  /** What to show of a seed that broke an invariant. */
+  /** Returns the text to show for a seed that broke an invariant. */
   static String words(Result broken) {
     return broken.story()
         + "\n\nseed "
@@ -118,7 +118,7 @@ final class Campaign {
         + " breaks an invariant: "
         + broken
             .broken()
-            .orElse("not when it is told: something in it does not follow from the seed")
+            .orElse("none when it is run again: something in it does not follow from the seed")
         + "\nagain with: make simulate SEED="
         + broken.seed();
   }

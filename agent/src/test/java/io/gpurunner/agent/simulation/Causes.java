@@ -7,8 +7,8 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * What went wrong with each run of one job. A cause excuses a failure of the run that it befell,
- * and only one whose reason it can have. One thread.
+ * The faults that hit each run of one job. A cause excuses only a failure of the run that it hit,
+ * and only a failure whose reason fits the cause. One thread.
  */
 final class Causes {
   private static final Set<Cause> RETRYABLE =
@@ -23,7 +23,7 @@ final class Causes {
   private final Map<Integer, Set<Cause>> ofAttempts = new TreeMap<>();
   private int attempt = 1;
 
-  /** The run that the job is recorded to be at. */
+  /** Returns the number of the run that is recorded for the job. */
   int attempt() {
     return attempt;
   }
@@ -32,7 +32,7 @@ final class Causes {
     attempt = newAttempt;
   }
 
-  /** Befalls the run that the job is recorded to be at. */
+  /** Adds a cause to the run that is recorded for the job. */
   void add(Cause cause) {
     add(attempt, cause);
   }
@@ -41,7 +41,7 @@ final class Causes {
     of(ofAttempt).add(cause);
   }
 
-  /** It cannot excuse what comes from now on. */
+  /** Removes a cause, so that it excuses nothing from now on. */
   void forget(Cause cause) {
     of(attempt).remove(cause);
   }
@@ -50,12 +50,12 @@ final class Causes {
     return of(attempt).contains(cause);
   }
 
-  /** Whether something that befell the last run can have led to a failure for that reason. */
+  /** Returns whether a fault that hit the last run can have led to a failure with that reason. */
   boolean explain(String reason) {
     return of(attempt).stream().anyMatch(cause -> cause.explains(reason));
   }
 
-  /** Whether all that befell the last run are things after which a run is tried again. */
+  /** Returns whether faults hit the last run, and a run is repeated after each of them. */
   boolean allowRetry() {
     return !of(attempt).isEmpty() && RETRYABLE.containsAll(of(attempt));
   }

@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 
-/** Passes all calls on. */
+/** Passes all calls on to another ledger. */
 class DecoratedLedger implements LedgerStore {
   private final LedgerStore real;
 

@@ -6,12 +6,12 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 
-/** All chance there is in a simulation, from one seed. One thread. */
+/** The source of all chance in a simulation, from one seed. One thread. */
 final class Dice {
   private final SplittableRandom random;
 
   Dice(long seed) {
-    // Neighbouring seeds are to have nothing in common.
+    // Neighbouring seeds must have nothing in common.
     this.random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + 0x632BE59BD9B4E019L);
   }
 
@@ -27,17 +27,17 @@ final class Dice {
     return chance > 0 && random.nextInt(10_000) < chance;
   }
 
-  /** From 0 on, below the limit. */
+  /** Returns a number from 0 to the limit, the limit excluded. */
   int below(int limit) {
     return random.nextInt(limit);
   }
 
-  /** Both ends included. */
+  /** Returns a number from the least to the most, both included. */
   int between(int least, int most) {
     return least + random.nextInt(most - least + 1);
   }
 
-  /** Both ends included. */
+  /** Returns a number from the least to the most, both included. */
   long micros(long least, long most) {
     return least + random.nextLong(most - least + 1);
   }

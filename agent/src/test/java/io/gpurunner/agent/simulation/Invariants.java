@@ -23,29 +23,36 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 
 /**
- * What must hold whatever happens. Checked at the very moment of each event, and after each turn;
- * the first that is broken ends the simulation. One thread.
+ * What must hold whatever happens. It is checked at the moment of each event, and after each turn.
+ * The first broken invariant ends the simulation. One thread.
  */
 final class Invariants {
-  /** How long a container may outlive its time and its grace, while all that matters is up. */
+  /**
+   * How long a container may run after it should have been stopped, grace period included, while
+   * agent and engine are up.
+   */
   private static final long OVERDUE_LIMIT = 30 * Timeline.SECOND + 3 * Timeline.MINUTE;
 
   /**
-   * How long a lease may outlive the end of its container, whatever its devices do: to save the
-   * output, for the devices to come free, and for calls that are slow or fail.
+   * How long a lease may outlive the end of its container, whatever its devices do. The time is for
+   * saving the output, for the devices to come free, and for calls that are slow or fail.
    */
   private static final long ENDED_LIMIT =
       Timeline.micros(RunParts.OUTPUT_LIMIT.plus(RunParts.RELEASE_LIMIT)) + Timeline.MINUTE;
 
   /**
-   * How long a lease may outlive its container once a look would find its devices free, without the
-   * time its own calls and that look take: some pauses after commits, looks and calls that failed.
-   * Less than the limit for devices that do not come free, which is none to wait for here.
+   * How long a lease may outlive its container after a look would find its devices free. The job's
+   * own calls and that look do not count. The time is for some pauses after commits, looks and
+   * calls that failed. It is shorter than the wait for devices that do not come free, because here
+   * the devices are free.
    */
   private static final long GONE_LIMIT =
       Timeline.micros(RunParts.RELEASE_LIMIT) - 15 * Timeline.SECOND;
 
-  /** Five minutes of grace, which begin anew with each life of the agent. */
+  /**
+   * How long an orphan may be there. Its grace of five minutes begins again with each life of the
+   * agent.
+   */
   private static final long ORPHANED_LIMIT = 30 * Timeline.MINUTE;
 
   private final Simulation simulation;
@@ -55,7 +62,7 @@ final class Invariants {
   final KeptFiles files;
   final Callbacks callbacks;
 
-  /** Which job a body with a key became. */
+  /** The job that was created for each body that was sent with a key. */
   private final Map<String, JobId> jobOfSource = new HashMap<>();
 
   private int requestsSent;
@@ -71,7 +78,7 @@ final class Invariants {
     this.callbacks = new Callbacks(simulation);
   }
 
-  /** What was broken first. */
+  /** Returns what was broken first. */
   Optional<String> broken() {
     return broken;
   }
@@ -119,7 +126,7 @@ final class Invariants {
             source ->
                 require(
                     jobs.getOrDefault(source, 0) == 1,
-                    "one key made " + jobs.get(source) + " jobs of " + source));
+                    "one key created " + jobs.get(source) + " jobs of " + source));
   }
 
   void told(JobId id, JobStatus status) {
@@ -145,9 +152,9 @@ final class Invariants {
   }
 
   /**
-   * A user was answered a list.
+   * A user got a list.
    *
-   * @param before his jobs as they were recorded when he asked
+   * @param before the user's jobs, as they were recorded when the user asked
    */
   void listed(List<Job> before, JobPage page) {
     Map<JobId, JobDetail> listed =
@@ -201,7 +208,7 @@ final class Invariants {
     require(recorded.equals(held), "leases are " + recorded + ", placed jobs hold " + held);
   }
 
-  /** A job is on disk like this. */
+  /** This version of a job is on disk. */
   void heard(Job job) {
     JobTruth truth = simulation.truth(job.id());
     if (truth.seen.filter(job::equals).isPresent()) {
@@ -307,8 +314,8 @@ final class Invariants {
   }
 
   private void succeeded(JobTruth truth, Job job, JobState.Succeeded state) {
-    // Set both before an end and after it, before anybody looked, the clock leaves no trace of when
-    // that end was; and a start that is seen only after it was set is told by it as it is then.
+    // If the clock was set before an end and again after it, and nobody looked in between, the time
+    // of that end is lost. A start that is seen only after the clock was set has a wrong time.
     boolean timeIsLost = truth.clockSetInRun && truth.clockSetAfterEnd;
     // The engine's times are converted by whole seconds.
     long rounded = simulation.timeline.clockWasSet() ? Timeline.SECOND : 0;
@@ -319,7 +326,7 @@ final class Invariants {
             .isPresent();
     require(
         truth.completed || timeWasUp,
-        truth.name() + " succeeded, and no container of its ended well");
+        truth.name() + " succeeded, and none of its containers ended well");
     require(job.deletion().isEmpty(), truth.name() + " succeeded, and it was to be deleted");
     Map<String, String> objects = simulation.objects.getOrDefault(truth.id.value(), Map.of());
     if (job.files() != JobFiles.KEPT && simulation.artifactsHere) {
@@ -370,7 +377,7 @@ final class Invariants {
     }
   }
 
-  /** Something is done for a job: all that its loop decided about it before must be settled. */
+  /** Something is done for a job. All earlier decisions of its loop must be settled. */
   void decided(String job, String what) {
     simulation
         .agent()
@@ -386,7 +393,7 @@ final class Invariants {
   // ---- containers
 
   /**
-   * @param late whether the engine did it after the agent had given up on it
+   * @param late whether the engine created it after the agent had given the call up
    */
   void created(Box box, boolean late) {
     JobTruth truth = simulation.truth(box.name.job());
@@ -397,10 +404,10 @@ final class Invariants {
             && starting.attempt() == box.name.attempt();
     require(
         meant || late,
-        "container " + Machine.nameOf(box.name) + " was made, and the ledger says " + state);
+        "container " + Machine.nameOf(box.name) + " was created, and the ledger says " + state);
   }
 
-  /** The agent takes it for one that belongs to no job. */
+  /** The agent discards a container because it belongs to no job. */
   void discarded(Box box) {
     Optional<JobState> state = simulation.truth(box.name.job()).seen.map(Job::state);
     boolean needed =
@@ -449,7 +456,7 @@ final class Invariants {
     }
   }
 
-  /** Microseconds a job may run for. */
+  /** Returns the microseconds that a job may run. It is empty if the job has no stop time. */
   Optional<Long> limitOf(JobTruth truth) {
     return truth.seen.flatMap(
         job ->
@@ -486,7 +493,7 @@ final class Invariants {
     Machine machine = simulation.machine;
     boolean watched =
         simulation.agent().filter(SimulatedAgent::isWatching).isPresent() && machine.engineUp;
-    // The length of a time that began or ended in another way is unknown here.
+    // Time counts only if it was watched at its beginning and at its end.
     long counts = watched && wasWatched ? passed : 0;
     wasWatched = watched;
     for (JobTruth truth : simulation.truths()) {
@@ -503,7 +510,7 @@ final class Invariants {
       if (!box.foreign) {
         requireLease(box);
         machine.noteRun(box);
-        // While a call of its own job hangs, its stop cannot go on; calls of others delay it not.
+        // While a call for this job hangs, its stop cannot go on. Calls for others do not delay it.
         boolean hangs = simulation.truth(box.name.job()).hanging > 0;
         requireStopped(box, hangs ? 0 : counts);
       }
@@ -540,7 +547,7 @@ final class Invariants {
   }
 
   /**
-   * GPUs come free when the container is gone: not before, and not much later.
+   * Checks that GPUs come free when the container is gone: not before, and not much later.
    *
    * @param watched whether agent and engine are up, and the ledger can be written
    */
@@ -601,7 +608,7 @@ final class Invariants {
 
   // ---- at the end
 
-  /** All faults are over for long. */
+  /** Called long after the last fault. */
   void settled() {
     List<Job> jobs = simulation.ledger.all();
     for (Job job : jobs) {

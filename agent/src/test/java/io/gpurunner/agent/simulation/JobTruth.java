@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 
 /** What really happened to a job, whatever the agent thinks. One thread. */
 final class JobTruth {
-  /** What may make a run, or a job, fail. */
+  /** What can make a run or a job fail. */
   enum Cause {
     EXIT_CODE("exit code"),
     OUT_OF_MEMORY("out of memory"),
@@ -24,18 +24,18 @@ final class JobTruth {
     KILLED("exit code"),
     REMOVED("removed from outside"),
 
-    /** Somebody started the container again, or had the engine do so. */
+    /** Somebody started the container again, or told the engine to do so. */
     STARTED_AGAIN("started again|restart|exit code"),
     RENAMED("removed from outside"),
     REBOOT("reboot|started anew|started again"),
     LOST_GPU("^GPU .* was lost"),
     IMAGE("image"),
-    ENGINE("engine|could not be started|before the agent made it"),
+    ENGINE("engine|could not be started|before the agent created it"),
     VOLUMES("directories|written to disk"),
     OVERRUN("^(ckptPath|modelPath)"),
     STORE("could not be uploaded"),
 
-    /** The clock was set while nobody could look, or record what was seen. */
+    /** The clock was set while the agent could not look, or could not record what it saw. */
     CLOCK("exit code");
 
     private final Pattern reasons;
@@ -44,7 +44,7 @@ final class JobTruth {
       this.reasons = Pattern.compile(reasons);
     }
 
-    /** Whether a failure for that reason can come of it. */
+    /** Returns whether this can cause a failure with that reason. */
     boolean explains(String reason) {
       return reasons.matcher(reason).find();
     }
@@ -52,7 +52,7 @@ final class JobTruth {
 
   final JobId id;
 
-  /** What the program leaves in its model directory: no file, one, or two. */
+  /** The number of files that the program leaves in its model directory: 0, 1 or 2. */
   final int modelFiles;
 
   final Causes causes = new Causes();
@@ -64,68 +64,77 @@ final class JobTruth {
   boolean answered;
   boolean deletionAsked;
 
-  /** The user was told that it is deleted, or being deleted. */
+  /** The user got the answer that the job is deleted, or is being deleted. */
   boolean deletionAnswered;
 
-  /** It was deleted in the queue before it ever ran. */
+  /** The job was deleted in the queue before it ever ran. */
   boolean deletedInQueue;
 
   boolean uploadResumed;
 
-  /** A container of its ended by itself with exit code 0, while the machine was up. */
+  /** A container of the job ended with exit code 0 while the machine was up. */
   boolean completed;
 
-  /** By how much the clock was set, to and fro, between a start of it and its record. */
+  /**
+   * The sum of all changes of the clock between the start of a container and the record of that
+   * start, in microseconds.
+   */
   long clockSetUnseen;
 
-  /** The clock was set while a container of its ran. */
+  /** The clock was set while a container of the job ran. */
   boolean clockSetInRun;
 
-  /** The clock was set after a container of its ended, and before that was looked at. */
+  /** The clock was set after a container of the job had ended, and before it was removed. */
   boolean clockSetAfterEnd;
 
-  /** Calls of its loop to the engine that hang now. */
+  /** The number of calls to the engine for this job that hang now. */
   int hanging;
 
-  /** For how long nothing of its run was left while it was to give its GPUs up. */
+  /** How long the job was in STOPPING while nothing of its run was left. */
   final Span ended = new Span();
 
   /**
-   * For how long, of that, there was no container, its devices were free and could be seen, and its
-   * loop waited.
+   * The part of that time in which there was no container, the devices were free and could be seen,
+   * and the job's loop waited.
    */
   final Span gone = new Span();
 
-  /** Microseconds that the longest of its runs took so far. */
+  /** The length of the longest run so far, in microseconds. */
   long longestRun;
 
-  /** Its directories were there at some time. */
+  /** The job's directories existed at some time. */
   boolean hadDirectories;
 
-  /** The store said that trying again would not help. */
+  /** The store refused an upload, so that a retry does not help. */
   boolean storeRefused;
 
-  /** Whether a decision on it is settled of which its loop was told that this is not known. */
+  /**
+   * Set after the job's loop was told that the outcome of a decision is not known. It returns
+   * whether that decision is settled.
+   */
   Optional<BooleanSupplier> undecided = Optional.empty();
 
-  /** When it ended, if that is known, and how far the clock was set forward by then in all. */
+  /**
+   * The time of the job's end, if it is known, and how far the clock had been set forward until
+   * then in all.
+   */
   OptionalLong endedAt = OptionalLong.empty();
 
   long clockSetForwardByEnd;
 
-  /** For how long its files were there though they were to be removed. */
+  /** How long the job's files existed after they should have been removed. */
   final Span kept = new Span();
 
-  /** When its loop last began a turn, when that turn ended, and when it last met a fault. */
+  /** The times at which the job's loop last began a turn, ended a turn, and met a fault. */
   long turnBegan;
 
   long turnEnded;
   long faultAt = -1;
 
-  /** When its loop meant to begin the next turn. */
+  /** The time for which the job's loop planned its next turn. */
   long wakesAt;
 
-  /** When it was recorded that it is to be stopped: deleted, or for another reason. */
+  /** The time at which a deletion request or the state STOPPING was recorded. */
   OptionalLong stopRecorded = OptionalLong.empty();
 
   Optional<Job> seen = Optional.empty();
@@ -136,7 +145,7 @@ final class JobTruth {
     this.modelFiles = modelFiles;
   }
 
-  /** The loops of a new life of the agent begin. */
+  /** The job's loop begins in a new life of the agent. */
   void loopBegins(long now) {
     turnBegan = now;
     turnEnded = now;
@@ -144,7 +153,10 @@ final class JobTruth {
     faultAt = -1;
   }
 
-  /** Whether a reboot now befalls its run: it may run, or what it wrote is not on disk yet. */
+  /**
+   * Returns whether a reboot now would hit the job's run: its container may run, or its files are
+   * not on disk yet.
+   */
   boolean feelsReboot() {
     return seen.filter(
             job ->
@@ -164,7 +176,7 @@ final class JobTruth {
     return seen.map(Job::state).filter(JobState.Final.class::isInstance).isPresent();
   }
 
-  /** Short, for the story. */
+  /** Returns a short name for the story. */
   String name() {
     return id.value().substring(2, 10);
   }

@@ -11,11 +11,11 @@ import java.util.OptionalLong;
 import java.util.function.Predicate;
 
 /**
- * Files of jobs that ended stay for as long as configured, and for as long as a job that has not
- * ended resumes from them, and not much longer. One thread.
+ * Checks how long the files of ended jobs are kept: for the configured time, while a live job
+ * resumes from them, and not much longer. One thread.
  */
 final class KeptFiles {
-  /** A round every ten minutes, and what it takes. */
+  /** Retention makes a round every ten minutes. One more minute is for the round itself. */
   private static final long LATE_LIMIT = 11 * Timeline.MINUTE;
 
   private final Simulation simulation;
@@ -31,7 +31,7 @@ final class KeptFiles {
         machine.isOfThisBoot(state.finishedAt())
             ? OptionalLong.of(machine.microsAt(state.finishedAt()))
             : OptionalLong.empty();
-    // By how much the machine's clock is ahead of the agent's, that one jumps at the next boot.
+    // At the next boot, the agent's clock jumps by as much as the machine's clock is ahead of it.
     long ahead = ChronoUnit.MICROS.between(machine.agentTime(), simulation.timeline.wall());
     truth.clockSetForwardByEnd = simulation.timeline.setForward() - Math.max(0, ahead);
     truth.kept.forget();
@@ -53,7 +53,7 @@ final class KeptFiles {
     }
   }
 
-  /** Its directories are being removed. */
+  /** The directories of a job are being removed. */
   void removed(JobId id) {
     JobTruth truth = simulation.truth(id);
     simulation.invariants.require(
@@ -66,7 +66,10 @@ final class KeptFiles {
                     "the files of " + truth.name() + " are removed, and " + other + " needs them"));
   }
 
-  /** The checkpoint is copied for the first run; later runs, and uploads, have the copy. */
+  /**
+   * Returns whether a job still needs the files that it resumes from. They are copied for the first
+   * run, and later runs and uploads have the copy.
+   */
   private static boolean hasNotCopied(JobState state) {
     return switch (state) {
       case JobState.Queued queued -> queued.attempt() == 1;
@@ -99,7 +102,7 @@ final class KeptFiles {
             + ", whose files are gone");
   }
 
-  /** Called after each turn, once nothing fails any more. */
+  /** Called after each turn, after the last fault. */
   void look(boolean watched, long passed) {
     Instant steady = simulation.machine.agentTime();
     Instant wall = simulation.timeline.wall();

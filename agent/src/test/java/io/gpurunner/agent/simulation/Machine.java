@@ -22,14 +22,14 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * The machine as it really is: its boot, its engine, the containers and the devices they use. What
- * the agent learns of it goes through ports that may lie. One thread.
+ * The machine as it really is: its boot, its engine, the containers and the devices they use. The
+ * agent learns of it only through ports, which may lie. One thread.
  */
 final class Machine {
-  /** What the engine may forget at a power cut: what it made so shortly before. */
+  /** At a power cut the engine may forget containers that it created within this time before. */
   private static final long UNSYNCED = 5 * Timeline.SECOND;
 
-  /** It takes the engine at most so long to record a start. */
+  /** The longest time that the engine takes to record a start. */
   private static final long UNRECORDED = Timeline.SECOND;
 
   /** The unit in which jobs ask for volumes. */
@@ -37,10 +37,10 @@ final class Machine {
 
   private static final long LARGE_DISK = 1L << 40;
 
-  /** What a job wrote into its directories. */
+  /** The bytes that a job has written into its directories. */
   private static final long WRITTEN_BYTES = 5 * MEGABYTE;
 
-  /** A container that restarts by itself does so after at most so long. */
+  /** The longest pause before a container restarts by itself. */
   private static final long LONGEST_RESTART = 10 * Timeline.SECOND;
 
   private final Simulation simulation;
@@ -48,7 +48,7 @@ final class Machine {
   private final Timeline timeline;
   final Map<String, Box> boxes = new TreeMap<>();
 
-  /** Programs that run on in containers that were removed: the engine did not know of them. */
+  /** Removed containers whose programs run on, because the engine did not know that they ran. */
   final List<Box> strays = new ArrayList<>();
 
   final List<Device> devices = new ArrayList<>();
@@ -59,21 +59,23 @@ final class Machine {
   private int engineLives = 1;
   boolean engineUp = true;
 
-  /** The engine starts containers one after another. */
+  /**
+   * The time until which the engine is busy with starts: it starts containers one after another.
+   */
   long startsBusyUntil;
 
   boolean machineUp = true;
 
-  /** The driver lets no look at the devices come back before. */
+  /** The time until which the driver lets no look at the devices return. */
   long looksHangUntil;
 
-  /** The file system of the ledger takes nothing. */
+  /** Writes to the file system of the ledger fail. */
   boolean diskFails;
 
   boolean storeUp = true;
   boolean receiverUp = true;
 
-  /** The disk of jobs' directories, and what others wrote to it. */
+  /** The size of the disk of jobs' directories, and what others wrote to it. */
   final long diskBytes;
 
   long filledBytes;
@@ -85,10 +87,10 @@ final class Machine {
     final String product;
     boolean lost;
 
-    /** Processes that outlive their container. */
+    /** The time until which processes that outlive their container are on the device. */
     long occupiedUntil;
 
-    /** A process that is of no job. */
+    /** The time until which a process of no job is on the device. */
     long foreignUntil;
 
     Device(String uuid, int ordinal, String product) {
@@ -111,20 +113,22 @@ final class Machine {
     this.diskBytes = dice.percent(30) ? dice.between(450, 1_500) * MEGABYTE : LARGE_DISK;
   }
 
-  /** The agent's clock began here under this boot: its own time, and since when. */
+  /**
+   * The beginning of the agent's clock under this boot: the time that it showed, and when that was.
+   */
   Instant clockBegan = Instant.EPOCH;
 
   long clockBeganAt;
   int clockOfBoot;
 
-  /** Whether that was a time of the boot that the agent is at. */
+  /** Returns whether a time of the agent's clock is of the present boot. */
   boolean isOfThisBoot(Instant agentTime) {
     return !agentTime.isBefore(clockBegan);
   }
 
   /**
-   * Works like SteadyClock: the wall clock's time at the first start under this boot, plus what
-   * passed.
+   * Opens the agent's clock. It works like SteadyClock: the wall clock's time at the first start
+   * under this boot, plus what has passed since.
    */
   void openClock() {
     if (clockOfBoot != boots) {
@@ -138,17 +142,17 @@ final class Machine {
     return clockBegan.plus(timeline.now() - clockBeganAt, ChronoUnit.MICROS);
   }
 
-  /** When that was, or will be, by a time of the agent's under this boot. */
+  /** Converts a time of the agent's clock under this boot to microseconds of the timeline. */
   long microsAt(Instant agentTime) {
     return clockBeganAt + ChronoUnit.MICROS.between(clockBegan, agentTime);
   }
 
-  /** What is left for jobs and their artifacts. */
+  /** Returns the bytes that are left for jobs and their artifacts. */
   long freeBytes() {
     return diskBytes - filledBytes - simulation.volumes.directories().size() * WRITTEN_BYTES;
   }
 
-  /** By whole seconds, the nearest, as SteadyClock has it. */
+  /** Returns how far the wall clock is ahead, to the nearest whole second, as SteadyClock does. */
   Duration wallAhead() {
     Duration ahead = Duration.between(agentTime(), timeline.wall());
     return Duration.ofSeconds(ahead.plusMillis(500).toSeconds());
@@ -158,7 +162,7 @@ final class Machine {
     return "boot-" + boots;
   }
 
-  /** What runs, whether the engine knows of it or not. */
+  /** Returns the containers that run, whether the engine knows of them or not. */
   List<Box> alive() {
     return Stream.concat(boxes.values().stream(), strays.stream()).filter(Box::isAlive).toList();
   }
@@ -175,17 +179,17 @@ final class Machine {
     return false;
   }
 
-  /** Whether anything of that job runs, whether the engine knows of it or not. */
+  /** Returns whether anything of the job runs, whether the engine knows of it or not. */
   boolean runs(JobId job) {
     return alive().stream().anyMatch(box -> box.name.job().equals(job));
   }
 
-  /** Whether the engine has a container of that job by the name that it was given. */
+  /** Returns whether the engine has a container of the job that the agent can find. */
   boolean hasContainer(JobId job) {
     return boxes.values().stream().anyMatch(box -> !box.foreign && box.name.job().equals(job));
   }
 
-  /** Whether a look at them would come back, and show nobody on them. */
+  /** Returns whether a look at these devices would return, and show no process on them. */
   boolean isSeenFree(List<GpuUuid> gpus) {
     return looksHangUntil <= timeline.now()
         && devices.stream()
@@ -209,11 +213,11 @@ final class Machine {
             timeline.now(),
             engineLives);
     boxes.put(spec.name().toString(), box);
-    say("made " + nameOf(spec.name()));
+    say("created " + nameOf(spec.name()));
     simulation.invariants.created(box, late);
   }
 
-  /** What containers of this job are to run. */
+  /** Sets the program that containers of this job run. */
   void runs(JobId job, Box.Program program) {
     programs.put(job, program);
   }
@@ -251,7 +255,7 @@ final class Machine {
     changed(box.name);
   }
 
-  /** Somebody starts a container again that has ended. */
+  /** Somebody starts an ended container again. */
   void startAgain(Box box) {
     box.begin(timeline.now(), timeline.wall());
     endInTime(box);
@@ -260,7 +264,7 @@ final class Machine {
     changed(box.name);
   }
 
-  /** Somebody gives it another name. */
+  /** Somebody renames a container. */
   void rename(Box box) {
     boxes.remove(box.name.toString());
     boxes.put("renamed-" + box.id, box);
@@ -268,7 +272,9 @@ final class Machine {
     say("somebody renamed " + nameOf(box.name));
   }
 
-  /** Whether the ledger has the container's id, so that the agent finds it by that. */
+  /**
+   * Returns whether the ledger has the container's id, so that the agent finds the container by it.
+   */
   private boolean isRecorded(Box box) {
     return simulation
         .truth(box.name.job())
@@ -287,22 +293,22 @@ final class Machine {
         .isPresent();
   }
 
-  /** Whether the engine that is up, or comes up, made it: the same as ever since. */
+  /** Returns whether the engine has not gone down since it created the container. */
   boolean madeByThisEngine(Box box) {
     return box.engineLife == engineLives;
   }
 
-  /** Changes when the engine goes down. */
+  /** Returns the number of the engine's life. It changes when the engine goes down. */
   int engineLife() {
     return engineLives;
   }
 
-  /** Whether the engine still has it, by whatever name. */
+  /** Returns whether the engine still has the container, under any name. */
   boolean has(Box box) {
     return boxes.get(box.name.toString()) == box || boxes.get("renamed-" + box.id) == box;
   }
 
-  /** Nothing runs for ever once all is to come to its end. */
+  /** Gives an endless program an end after the storm. */
   void endInTime(Box box) {
     if (simulation.isCalm() && box.isAlive() && box.endsAt == Long.MAX_VALUE) {
       box.endsAt = timeline.now() + dice.seconds(0, 60);
@@ -323,7 +329,7 @@ final class Machine {
     return OptionalLong.of(Math.clamp(wait, 0, Timeline.SECOND));
   }
 
-  /** A box ends. */
+  /** Ends what runs in a container. */
   void end(Box box, int exitCode, boolean byItself) {
     JobTruth truth = simulation.truth(box.name.job());
     box.stage = Box.Stage.EXITED;
@@ -370,7 +376,7 @@ final class Machine {
     }
   }
 
-  /** The engine starts it again no more. */
+  /** The engine no longer starts the container again. */
   private static void endRestarts(Box box) {
     box.restarts = false;
     if (box.restarting) {
@@ -379,19 +385,19 @@ final class Machine {
     }
   }
 
-  /** Remembers for how long it ran. */
+  /** Notes how long the container has run. */
   void noteRun(Box box) {
     JobTruth truth = simulation.truth(box.name.job());
     truth.longestRun = Math.max(truth.longestRun, timeline.now() - box.startedAtMicros);
   }
 
   void signal(Box box, boolean kill) {
-    endRestarts(box); // as Docker has it, whatever the signal
+    endRestarts(box); // as Docker does, for every signal
     if (!box.isAlive() || box.lost) {
       return;
     }
     simulation.invariants.stops.signalled(box, kill);
-    box.paused = false; // the engine lets a paused container go on when it is signalled
+    box.paused = false; // a signal ends the pause
     say((kill ? "SIGKILL to " : "SIGTERM to ") + nameOf(box.name));
     if (kill) {
       end(box, 137, false);
@@ -426,7 +432,7 @@ final class Machine {
     strays.removeIf(box -> !box.isAlive());
   }
 
-  /** The agent removes it as belonging to no job. */
+  /** The agent removes a container because it belongs to no job. */
   void discard(Box box) {
     simulation.invariants.discarded(box);
     endProcesses(box.id);
@@ -437,7 +443,7 @@ final class Machine {
     return Optional.ofNullable(boxes.get(name.toString()));
   }
 
-  /** A hint goes to the agent: late, twice, or never. */
+  /** Sends a hint to the agent: late, twice, or never. */
   private void changed(ContainerName name) {
     int times = dice.percent(simulation.weather.interleaved) ? dice.below(3) : 1;
     for (int i = 0; i < times; i++) {
@@ -449,7 +455,7 @@ final class Machine {
     }
   }
 
-  // ---- what befalls it
+  // ---- what happens to it
 
   /** The engine goes down, and is up again some time later. */
   void restartEngine() {
@@ -457,7 +463,7 @@ final class Machine {
     timeline.once("world", false, dice.seconds(1, 60), this::startEngine);
   }
 
-  /** With it goes what runs, unless it was told to let it live. */
+  /** Stops the engine. The containers end with it, unless it has live restore. */
   private void stopEngine(boolean containersLive) {
     engineUp = false;
     say("the engine goes down" + (containersLive ? "" : ", and its containers"));

@@ -6,7 +6,7 @@ import io.gpurunner.agent.simulation.JobTruth.Cause;
 import java.util.List;
 import java.util.OptionalLong;
 
-/** What befalls the machine from outside, now and then. */
+/** Faults from outside that hit the machine now and then. */
 final class Mischief {
   enum Kind {
     KILL_AGENT,
@@ -152,8 +152,8 @@ final class Mischief {
   }
 
   /**
-   * What cannot be known any more of a job, since nobody looked between its start, or end, and
-   * this.
+   * Notes what cannot be known of a job any more, because nobody looked between its start or end
+   * and this change of the clock.
    */
   private void clockSet(JobTruth truth, long by) {
     boolean startRecorded =

@@ -9,11 +9,11 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * Model directories as jobs leave them, made once: the publisher reads real files. Never changed,
- * so threads share them.
+ * The model directories that jobs leave. The files are real, because the publisher reads them. They
+ * are created once and never changed, so threads share them.
  */
 final class ModelFiles {
-  /** No file, one, two. */
+  /** The number of kinds of model directories: with no file, with one, with two. */
   static final int SORTS = 3;
 
   private final List<Path> directories;
@@ -43,7 +43,7 @@ final class ModelFiles {
     return directories.get(files);
   }
 
-  /** What clients fetch of it. */
+  /** Returns the name of the artifact that clients fetch. */
   static Optional<String> artifact(int files) {
     return switch (files) {
       case 0 -> Optional.empty();

@@ -16,9 +16,12 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
-/** A bug put into the agent from outside, to see that it is found. Here: none. */
+/**
+ * A bug that is planted into the agent from outside, to see that it is found. The defaults plant
+ * none.
+ */
 interface Plant {
-  /** The agent as it is. */
+  /** Plants no bug. */
   Plant NONE = new Plant() {};
 
   default ArtifactStore store(SimulatedStore store, Simulation simulation) {
@@ -29,7 +32,7 @@ interface Plant {
     return engine;
   }
 
-  /** Whether the engine's adapter looks at a container once more before it starts it. */
+  /** Returns whether the engine's adapter looks at a container again before it starts it. */
   default boolean looksBeforeStart() {
     return true;
   }
@@ -50,32 +53,32 @@ interface Plant {
     return bootId;
   }
 
-  /** Whether commits are synced before anybody is told. */
+  /** Returns whether commits are synced before they are answered. */
   default boolean syncs(Simulation simulation) {
     return true;
   }
 
-  /** What the ledger is kept in. */
+  /** Returns what the ledger is stored in. */
   default LedgerStore ledger(LedgerStore store, Simulation simulation) {
     return store;
   }
 
-  /** What users call. */
+  /** Returns what users call. */
   default Jobs desk(Jobs desk, Simulation simulation) {
     return desk;
   }
 
-  /** For how long files of jobs that ended are kept. */
+  /** Returns how long the files of ended jobs are kept. */
   default Duration keepFor(Duration keepFor) {
     return keepFor;
   }
 
-  /** What the queue is taken for when it is decided which of its jobs start. */
+  /** Returns the queued jobs that the dispatcher decides about. */
   default List<Job> queue(List<Job> queued, Simulation simulation) {
     return queued;
   }
 
-  /** Whether the files of a job that ended may be removed. */
+  /** Returns what decides whether the files of an ended job may be removed. */
   default Predicate<JobId> givingUp(Predicate<JobId> givingUp) {
     return givingUp;
   }

@@ -51,7 +51,7 @@ import org.jdbi.v3.core.Handle;
 
 /** Bugs that the simulation must find. */
 enum PlantedBugs implements Plant {
-  /** The lease ends once SIGTERM was sent. */
+  /** The lease ends as soon as SIGTERM is sent. */
   LEASE_RELEASED_EARLY("was released, and its container is RUNNING") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -65,7 +65,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Nobody looks whether the devices are free: the lease ends when they must be. */
+  /** The agent does not look whether the devices are free, and always waits as long as it may. */
   LEASE_RELEASED_LATE("after its container was gone and its devices free") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -82,7 +82,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** What ended by itself is removed by nobody for long. */
+  /** A container that ended by itself is not removed for ten minutes. */
   CONTAINER_REMOVED_LATE("after its container ended") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -100,7 +100,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** What a job left is published whether or not it is on disk. */
+  /** A job's files are published without being synced. */
   FILES_NOT_SYNCED("files and is published as") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -114,7 +114,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The manifest is on its way when the upload is announced. */
+  /** The upload is announced before the manifest is written. */
   ANNOUNCED_BEFORE_THE_MANIFEST("succeeded, and the store holds") {
     @Override
     public ArtifactStore store(SimulatedStore store, Simulation simulation) {
@@ -130,7 +130,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The oldest segment of the journal goes though no second snapshot holds it. */
+  /** The oldest segment of the journal is dropped although no second snapshot holds it. */
   SEGMENT_DROPPED_TOO_EARLY("a ledger in memory fails") {
     @Override
     public LedgerStore ledger(LedgerStore store, Simulation simulation) {
@@ -146,7 +146,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The index is given the changes of a group once more, after those of the next. */
+  /** The index gets the changes of a group again, after those of the next group. */
   GROUP_APPLIED_AGAIN("which had ended") {
     @Override
     public LedgerStore ledger(LedgerStore store, Simulation simulation) {
@@ -177,8 +177,8 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The container is made before the ledger says that it will be. */
-  CONTAINER_WITHOUT_INTENT("was made, and the ledger says Optional[Pulling") {
+  /** The container is created before the ledger says that it will be. */
+  CONTAINER_WITHOUT_INTENT("was created, and the ledger says Optional[Pulling") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -194,8 +194,8 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** A container that is not there any more is made and started again. */
-  RUN_TWICE("was made, and the ledger says Optional[Running") {
+  /** A container that is gone is created and started again. */
+  RUN_TWICE("was created, and the ledger says Optional[Running") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -213,16 +213,16 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Reboots are not noticed, so that exit code 0 after one is taken for a success. */
-  REBOOTS_UNNOTICED("succeeded, and no container of its ended well") {
+  /** Reboots are not noticed, so that exit code 0 after a reboot counts as a success. */
+  REBOOTS_UNNOTICED("succeeded, and none of its containers ended well") {
     @Override
     public String bootId(String bootId) {
       return "boot-0";
     }
   },
 
-  /** Success is told while artifacts are on their way. */
-  CALLBACK_TOO_EARLY("is told, and it is Optional[Uploading") {
+  /** A success is reported while the artifacts are being uploaded. */
+  CALLBACK_TOO_EARLY("is reported, and it is Optional[Uploading") {
     @Override
     public Function<Job, StepOutcome> steps(
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
@@ -245,7 +245,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Each try has a delivery id of its own. */
+  /** Each try of a callback has a delivery id of its own. */
   DELIVERY_IDS_ANEW("ended once and has two delivery ids") {
     @Override
     public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
@@ -258,7 +258,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Whoever lists the containers, as the reaper does, takes them all for orphans. */
+  /** Each list of the containers takes them all for orphans. */
   LIVE_CONTAINERS_REAPED("was taken for an orphan") {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
@@ -288,7 +288,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** What an engine that was started anew says of earlier starts is believed. */
+  /** The agent believes what a restarted engine says of earlier starts. */
   LOST_STARTS_UNNOTICED("was started twice") {
     @Override
     public boolean looksBeforeStart() {
@@ -311,7 +311,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Keys are not looked at. */
+  /** Idempotency keys are ignored. */
   KEYS_IGNORED("the same key and body were answered") {
     @Override
     public Jobs desk(Jobs desk, Simulation simulation) {
@@ -348,7 +348,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Retention acts at half the time. */
+  /** Retention removes files at half the time. */
   FILES_REMOVED_EARLY("they are to be kept for") {
     @Override
     public Duration keepFor(Duration keepFor) {
@@ -356,7 +356,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Retention acts much later than it is to. */
+  /** Retention removes files much too late. */
   FILES_REMOVED_LATE("after they were to be removed") {
     @Override
     public Duration keepFor(Duration keepFor) {
@@ -364,7 +364,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Retention asks whether a job that waits needs the files, and does not listen. */
+  /** Retention removes files although a waiting job needs them. */
   RESUMED_FILES_REMOVED("needs them") {
     @Override
     public Predicate<JobId> givingUp(Predicate<JobId> givingUp) {
@@ -375,7 +375,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** A container is started without waiting for what was decided before. */
+  /** A container is started although the outcome of an earlier decision is not known. */
   STARTED_UNCONFIRMED("has its container started, and whether that was decided is not known") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -391,7 +391,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** A running job is looked at every ten seconds, whenever its time is up. */
+  /** A running job is looked at every ten seconds, even if its stop time comes earlier. */
   STOPPED_LATE("and its loop slept on") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -423,7 +423,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** A job's own grace period is not looked at. */
+  /** A job's own grace period is ignored. */
   GRACE_IGNORED("without its grace period") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -439,7 +439,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The grace period is counted from when the container is seen stopping the second time. */
+  /** The grace period is five seconds too long. */
   KILLED_LATE("its grace period ends before") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -453,7 +453,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The first in the queue is forgotten while others wait behind it. */
+  /** The first job of the queue is passed over if others wait behind it. */
   HEAD_PASSED_OVER("is ahead of it and could start") {
     @Override
     public List<Job> queue(List<Job> queued, Simulation simulation) {
@@ -470,7 +470,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Nobody goes before the first in the queue, whatever it waits for. */
+  /** No job starts before the first of the queue, whatever that one waits for. */
   ALL_WAIT_FOR_THE_HEAD("waits for nothing") {
     @Override
     public List<Job> queue(List<Job> queued, Simulation simulation) {
@@ -478,7 +478,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Nobody looks whether processes of others are on a device. */
+  /** The queue does not see the processes of others on a device. */
   FOREIGN_PROCESSES_UNSEEN("was placed on") {
     @Override
     public GpuInventory gpus(GpuInventory gpus) {
@@ -486,7 +486,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Nobody looks how much room the disk has. */
+  /** The queue does not see how little room the disk has. */
   FULL_DISK_UNSEEN("and the disk has only") {
     @Override
     public JobVolumes volumes(Simulation simulation, Port port) {
@@ -499,7 +499,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** What befalls the engine is taken for a fault of the image. */
+  /** A fault of the engine is taken for a fault of the image. */
   FAULT_OF_OTHERS("failed, and nothing was wrong with it: image") {
     @Override
     public Function<Job, StepOutcome> steps(
@@ -538,7 +538,7 @@ enum PlantedBugs implements Plant {
   },
 
   /** All callbacks go to the URL of the first. */
-  CALLBACK_TO_ANOTHER("is told to") {
+  CALLBACK_TO_ANOTHER("is reported to") {
     @Override
     public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
       List<URI> first = new ArrayList<>();
@@ -550,7 +550,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** A success is told without its artifact. */
+  /** A success is reported without its artifact. */
   CALLBACK_WITHOUT_ARTIFACT("its artifact is") {
     @Override
     public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
@@ -566,7 +566,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** The answer of a receiver that took a callback is taken for a failure. */
+  /** The answer of a receiver that took a callback counts as a failure. */
   CALLBACK_SENT_AGAIN("and it is sent again") {
     @Override
     public CallbackSender sender(SimulatedReceiver receiver, Simulation simulation) {
@@ -577,7 +577,10 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** Which engine created a container is judged by its newest events, which other jobs push out. */
+  /**
+   * The agent judges by the engine's newest events who created a container. Other jobs push those
+   * events out.
+   */
   CREATIONS_FORGOTTEN("failed, and nothing was wrong with it: the container engine came down") {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
@@ -585,7 +588,7 @@ enum PlantedBugs implements Plant {
     }
   },
 
-  /** A removed container is taken for the end of what ran in it. */
+  /** A removed container counts as ended, although its program may run on. */
   STRAYS_UNNOTICED("was released, and it runs") {
     @Override
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
@@ -604,7 +607,7 @@ enum PlantedBugs implements Plant {
     this.words = words;
   }
 
-  /** What the invariant says that is there to find it. */
+  /** Returns words from the message of the invariant that finds this bug. */
   String words() {
     return words;
   }
@@ -638,7 +641,7 @@ enum PlantedBugs implements Plant {
     boolean isLeft(Job job, int attempt);
   }
 
-  /** Steps that decide anew whether a run that failed is tried again. */
+  /** Returns steps that decide by another rule whether a failed run is repeated. */
   private static Function<Job, StepOutcome> releasing(
       Function<Job, StepOutcome> steps, Retries retries) {
     return job ->
@@ -655,7 +658,7 @@ enum PlantedBugs implements Plant {
         };
   }
 
-  /** Shows devices, and nothing that is on them. */
+  /** Shows the devices without what is on them. */
   private static final class BlindGpus implements GpuInventory {
     private final GpuInventory real;
 
@@ -790,7 +793,7 @@ enum PlantedBugs implements Plant {
     }
   }
 
-  /** Remembers its newest events only, and few: few jobs are simulated at a time. */
+  /** Remembers only its newest events. They are few, because few jobs are simulated at a time. */
   private static final class Forgetful extends DecoratedEngine {
     private static final int EVENTS = 4;
 
@@ -837,7 +840,7 @@ enum PlantedBugs implements Plant {
     }
   }
 
-  /** Takes a manifest, and writes it a little later. */
+  /** Accepts a manifest, and writes it a little later. */
   private static final class LazyManifests extends DecoratedStore {
     private final SimulatedStore real;
     private final Simulation simulation;

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** A check that finds nothing may look at nothing: here it has something to find. */
+/** The simulation finds each planted bug. A check that never finds anything may look at nothing. */
 class PlantedBugsTest {
   private static final long SEED_LIMIT = 1_000;
 

@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * The points at which a call of the agent's can be overtaken by others, take its time, or be the
- * last thing the agent does. One thread.
+ * The points in a call of the agent at which others may come first, time may pass, or the agent may
+ * die. One thread.
  */
 final class Port {
   private final Simulation simulation;
@@ -16,7 +16,7 @@ final class Port {
     this.agent = agent;
   }
 
-  /** Between two steps: others may come first, time may pass, the agent may die. */
+  /** Called between two steps: others may come first, time may pass, the agent may die. */
   void between(String what) {
     agent.requireAlive();
     if (simulation.dice.perTenThousand(simulation.weather.deaths)) {
@@ -32,19 +32,19 @@ final class Port {
     }
   }
 
-  /** The call takes its time. */
+  /** Lets time pass during the call. */
   void take(long micros) {
     simulation.timeline.pass(micros, agent::isDead);
     agent.requireAlive();
   }
 
-  /** Nothing is heard of the call until its time is up, or it is cut off. */
+  /** Lets the call hang until its time is up or it is cut off. */
   void hang(Duration limit, BooleanSupplier cutOff) {
     simulation.timeline.pass(Timeline.micros(limit), () -> agent.isDead() || cutOff.getAsBoolean());
     agent.requireAlive();
   }
 
-  /** Whether this call does. */
+  /** Returns whether this call hangs. */
   boolean hangs() {
     return fails(simulation.weather.hangs);
   }

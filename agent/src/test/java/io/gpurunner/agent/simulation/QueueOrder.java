@@ -21,9 +21,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What must hold of each round of the queue, judged by what there was when the round began: nobody
- * gets what is not there; among jobs that want the same thing the order is kept; and what nobody
- * ahead can have goes to the next who can use it. One thread.
+ * Checks each round of the queue against the machine as it was when the round began. No job gets
+ * what is not there. Among jobs that want the same thing, the order is kept. What no job ahead can
+ * have goes to the next job that can use it. One thread.
  */
 final class QueueOrder {
   private static final Comparator<Job> ORDER =
@@ -41,13 +41,13 @@ final class QueueOrder {
   /**
    * The machine when a round began.
    *
-   * @param queued first in the queue first
-   * @param leased devices that jobs hold, and that may come free when those end
+   * @param queued the queued jobs, in the order of the queue
+   * @param leased devices that jobs hold, and that may come free when those jobs end
    */
   private record Picture(
       long began, List<Job> queued, GpuSnapshot look, Set<GpuUuid> leased, long diskBytes) {}
 
-  /** First in the queue first. */
+  /** Returns the jobs in the order of the queue. */
   static List<Job> sorted(List<Job> queued) {
     return queued.stream().sorted(ORDER).toList();
   }
@@ -60,7 +60,7 @@ final class QueueOrder {
             .filter(job -> job.state() instanceof JobState.Queued)
             .sorted(ORDER)
             .toList();
-    // A commit of which nobody knows may be a lease.
+    // A commit whose outcome is unknown may be a lease.
     picture =
         queued.isEmpty() || simulation.hasUnsettled()
             ? Optional.empty()
@@ -104,14 +104,14 @@ final class QueueOrder {
   void decided() {
     Optional<Picture> round = picture;
     picture = Optional.empty();
-    // A lease that could not be recorded leaves a gap, and others go on.
+    // A lease that could not be recorded leaves a gap, and the round goes on.
     round
         .filter(taken -> simulation.ledgerFaultAt < taken.began())
         .ifPresent(taken -> new Judge(taken).judge());
   }
 
   /**
-   * A job that waits on, and what was free for it when it was its turn.
+   * A job that goes on waiting, and what was free when its turn came.
    *
    * @param isHeldBack whether a job ahead of it waits for the same GPUs, and may get them
    */
@@ -129,7 +129,10 @@ final class QueueOrder {
     private final List<Waiter> waiters = new ArrayList<>();
     private long diskBytes;
 
-    /** Who waits for nothing; told last, since somebody else may have got what he could have. */
+    /**
+     * Says which job waits for nothing. It is reported last, because another job may have got what
+     * this one could have had.
+     */
     private Optional<String> idle = Optional.empty();
 
     Judge(Picture round) {
@@ -200,7 +203,7 @@ final class QueueOrder {
     }
 
     private void wait(Job job) {
-      // Those ahead of it may have all they want kept for them.
+      // All that the jobs ahead of it want may be kept for them.
       long kept = waiters.stream().mapToLong(earlier -> need(earlier.job().request())).sum();
       boolean heldBack =
           waiters.stream()
@@ -223,7 +226,7 @@ final class QueueOrder {
       waiters.add(waiter);
     }
 
-    /** For people: the queue, with what each wants. */
+    /** Returns the queue, with what each job wants, for messages. */
     private String queue() {
       return round.queued().stream()
           .map(
@@ -246,7 +249,7 @@ final class QueueOrder {
       return devices.stream().filter(uuid -> typeOf(job).equals(types.get(uuid))).count();
     }
 
-    /** Whether all it waits for is held by jobs, for all that the look shows. */
+    /** Returns whether jobs hold all the devices that it waits for, as far as the look shows. */
     private boolean waitsForLeases(Job job) {
       boolean sound =
           round.look().fault().isEmpty()
@@ -259,7 +262,7 @@ final class QueueOrder {
       return sound && job.request().gpuNumber() > count(free, job) && mayCome(job);
     }
 
-    /** Whether the end of jobs can make enough devices free. */
+    /** Returns whether enough devices can come free when jobs end. */
     private boolean mayCome(Job job) {
       Set<GpuUuid> coming = new HashSet<>(free);
       coming.addAll(round.leased());

@@ -26,8 +26,8 @@ import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 
 /**
- * One life of the agent, from its start to its death: the parts of production, with actors in place
- * of their threads. Nothing of it is left when it dies. One thread.
+ * One life of the agent, from its start to its death: the production classes, with actors in place
+ * of threads. Nothing of it is left when it dies. One thread.
  */
 final class SimulatedAgent implements MemoryLedger.Faults {
   /** The longest wait without a look, as in the loop of a job. */
@@ -42,13 +42,13 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private final Clock clock;
   private final Map<JobId, Actor> loops = new LinkedHashMap<>();
 
-  /** Steps that are being made, the innermost last. */
+  /** The steps that are being made, the innermost last. */
   private final Deque<Acting> acting = new ArrayDeque<>();
 
   /**
    * A step that is being made.
    *
-   * @param depth of the turn that makes it; deeper ones are made while it waits
+   * @param depth the depth of the turn that makes it; deeper turns are made while it waits
    */
   private record Acting(JobTruth job, int depth) {}
 
@@ -77,7 +77,9 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     }
   }
 
-  /** What was in memory is gone; frames on the stack unwind at their next call. */
+  /**
+   * Kills the agent. What was in memory is gone, and frames on the stack unwind at their next call.
+   */
   void die(String how) {
     if (!dead) {
       dead = true;
@@ -87,22 +89,22 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     }
   }
 
-  /** What users can call; empty while it starts. */
+  /** Returns what users can call. It is empty while the agent starts. */
   Optional<Jobs> desk() {
     return desk;
   }
 
-  /** The ledger, once it is open. */
+  /** Returns the ledger, once it is open. */
   Optional<JobLedger> ledger() {
     return ledger;
   }
 
-  /** Whether it would enforce a stop time. */
+  /** Returns whether the agent would enforce a stop time. */
   boolean isWatching() {
     return parts.isPresent() && !dead;
   }
 
-  /** Opens all parts, in the order of the agent. */
+  /** Opens all parts, in the order in which production opens them. */
   void start() {
     timeline.tell("agent", "starts under " + simulation.machine.bootId());
     simulation.machine.openClock();
@@ -115,7 +117,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     gpus = Optional.of(looks);
     looks.start();
     RunParts made = parts(opened, looks);
-    port.between("start: parts made");
+    port.between("start: parts created");
     Actor readiness = rounds("readiness", made::look);
     timeline.ring(readiness);
     desk = Optional.of(simulation.plant.desk(made.desk(), simulation));
@@ -248,7 +250,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
 
   private OptionalLong turnOf(JobId id) {
     if (parts.isEmpty()) {
-      return OptionalLong.of(0); // its thread is not on yet
+      return OptionalLong.of(0); // its thread is not started yet
     }
     Optional<Duration> pause = step(parts.get(), simulation.truth(id));
     requireAlive();
@@ -275,25 +277,27 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     }
   }
 
-  /** The job whose step is being made now; empty where somebody else has its turn. */
+  /** Returns the job whose step is being made now. It is empty if the turn is not a job's. */
   Optional<JobTruth> acting() {
     return Optional.ofNullable(acting.peekLast())
         .filter(step -> step.depth() == timeline.depth())
         .map(Acting::job);
   }
 
-  /** A call met a fault: whoever made it pauses, perhaps. */
+  /** Notes that a call met a fault, so that its caller may pause. */
   void metFault() {
     acting().ifPresent(truth -> truth.faultAt = timeline.now());
   }
 
-  /** Whether that job's loop waits for a time that has not come. */
+  /** Returns whether the job's loop waits for a time that has not come. */
   boolean isAsleep(JobId id) {
     Actor loop = loops.get(id);
     return loop != null && !loop.running && loop.nextAt > timeline.now();
   }
 
-  /** Whether that job's loop waits, and no look at the GPUs is being made that it waits for. */
+  /**
+   * Returns whether the job's loop waits, and no look at the GPUs is being made that it waits for.
+   */
   boolean isIdle(JobId id) {
     Actor loop = loops.get(id);
     return !(loop != null && loop.running) && !gpus.filter(SimulatedGpus::isLooking).isPresent();
@@ -304,7 +308,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
     wake(name.job());
   }
 
-  /** That job's next turn is now. */
+  /** Makes the job's next turn due now. */
   private void wake(JobId id) {
     Actor loop = loops.get(id);
     if (loop != null) {
@@ -342,7 +346,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   @Override
   public void afterSync() throws IOException {
     if (simulation.dice.perTenThousand(simulation.weather.deaths)) {
-      die("killed at: synced, nobody told");
+      die("killed at: synced, nobody answered");
     }
     requireAlive();
     if (port.fails(simulation.weather.ledgerUnknown)) {

@@ -12,6 +12,7 @@ import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 import java.io.OutputStream;
 import java.nio.file.Path;
@@ -23,13 +24,14 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
- * The engine as the agent meets it: it fails before and after what it does, and does things late.
+ * The engine as the agent meets it: its calls fail before or after their effect, and some take
+ * effect late.
  */
 final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
   /** The share of failing calls that fail because the engine goes down. */
   private static final int ENDS_PERCENT = 20;
 
-  // How long a call may hang: as CallLimits of Docker's adapter.
+  // How long a call may hang. The values are those of CallLimits of Docker's adapter.
   private static final Duration QUICK = Duration.ofSeconds(30);
   private static final Duration CREATE = Duration.ofMinutes(2);
   private static final Duration START = Duration.ofMinutes(3);
@@ -57,7 +59,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         CREATE,
         true,
         late -> {
-          if (!machine.images.contains(spec.image())) {
+          if (!machine.images.contains(spec.image().toString())) {
             blame(spec.name(), Cause.IMAGE);
             throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
           }
@@ -67,7 +69,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   @Override
   public void start(ContainerRef container) {
-    // By id, as Docker's adapter does: late, it is this container or none.
+    // By its id, as Docker's adapter does. A late start then starts this container or none.
     Optional<Box> meant = find(container);
     effect(
         "start",
@@ -83,7 +85,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     meant.ifPresent(box -> box.startTold = true);
   }
 
-  /** The engine starts one after another, and some starts take their time. */
+  /** Waits for the engine, which starts containers one after another. Some starts are slow. */
   private void awaitTurn() {
     long begin = Math.max(simulation.timeline.now(), machine.startsBusyUntil);
     long takes =
@@ -101,7 +103,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         meant
             .filter(machine::has)
             .orElseThrow(() -> new ContainerException(Kind.ABSENT, "No such container: " + name));
-    // Docker's adapter looks again, too: a container that another engine created may have run.
+    // Docker's adapter looks again, too. A container that another engine created may have run.
     boolean mayHaveRun = simulation.plant.looksBeforeStart() && !machine.madeByThisEngine(box);
     if (!box.isUnstarted() || mayHaveRun) {
       return;
@@ -171,8 +173,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   /**
-   * Some removals outlast the call. Until such a one is done the container is there, and who asks
-   * again is told nothing more: "already in progress".
+   * Removes a container. Some removals outlast the call. Until such a removal is done, the
+   * container is there, and another call does nothing: "already in progress".
    */
   private void removeSlowly(ContainerName name, Box box) {
     if (box.removing) {
@@ -197,7 +199,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         });
   }
 
-  /** The kernel's doing: it is up whenever the agent is. */
+  /** The kernel does this, not the engine. It is up whenever the agent is. */
   @Override
   public void endProcesses(String containerId) {
     port.between("end processes");
@@ -230,7 +232,8 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void ensurePresent(String image, Cancellation cancellation) {
+  public void ensurePresent(ImageReference reference, Cancellation cancellation) {
+    String image = reference.toString();
     port.between("pull");
     requireUp();
     if (machine.images.contains(image)) {
@@ -295,7 +298,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   private interface Effect {
     /**
-     * @param late whether the agent has given up on it
+     * @param late whether the agent has given the call up
      */
     void make(boolean late);
   }
@@ -331,7 +334,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     failMaybe(what + ", though done,", Optional.of(name), limit);
   }
 
-  /** What the agent has given up is done all the same, by the engine that was asked for it. */
+  /** Makes an effect that the agent has given up, if the engine has not gone down since. */
   private void late(String what, ContainerName name, int life, Effect change) {
     if (machine.engineLife() == life) {
       say(what + " of " + Machine.nameOf(name) + " is done late");
@@ -362,7 +365,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     }
   }
 
-  /** Until its time is up, or the engine goes down and with it the connection. */
+  /** Lets the call hang until its time is up, or the engine goes down and cuts the connection. */
   private void hang(String what, Optional<ContainerName> name, Duration limit) {
     say(what + " hangs");
     int life = machine.engineLife();
@@ -371,7 +374,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     try {
       port.hang(limit, () -> machine.engineLife() != life);
     } finally {
-      simulation.invariants.afterTurn(); // so that none of that time counts as time it had
+      simulation.invariants.afterTurn(); // so that none of that time counts as the job's
       truth.ifPresent(known -> known.hanging--);
     }
     say(what + " is given up");

@@ -16,16 +16,16 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The simulated engine, while nothing fails, keeps the contract that Docker keeps. */
+/** While nothing fails, the simulated engine keeps the same contract as Docker. */
 final class SimulatedEngineTest extends ContainerRuntimeContract {
   @TempDir Path directory;
 
   private final MemoryLedger ledger = new MemoryLedger();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private Simulation simulation;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private ContainerRuntime engine;
 
   @BeforeEach
@@ -74,6 +74,6 @@ final class SimulatedEngineTest extends ContainerRuntimeContract {
 
   @Override
   protected void awaitReady(ContainerName name) {
-    // It is ready once it is started.
+    // A container is ready as soon as it is started.
   }
 }

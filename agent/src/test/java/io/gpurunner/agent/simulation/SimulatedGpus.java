@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** The devices as looks at them show them: late, failing, or seeing less than there is. */
+/** The devices as the agent sees them: late, with failed looks, or incomplete. */
 final class SimulatedGpus implements GpuInventory {
   static final String PRODUCT = "NVIDIA GeForce RTX 3090";
   static final String OTHER_PRODUCT = "NVIDIA A100-SXM4-80GB";
@@ -24,7 +24,7 @@ final class SimulatedGpus implements GpuInventory {
   /** The age at which a look no longer counts, as in NVML's inventory. */
   private static final Duration STALE = Duration.ofSeconds(31);
 
-  /** Well past that. */
+  /** The longest hang of the driver. It is well beyond {@link #STALE}. */
   private static final int LONGEST_STALL_SECONDS = 150;
 
   private final Simulation simulation;
@@ -32,7 +32,7 @@ final class SimulatedGpus implements GpuInventory {
   private final Clock clock;
   private GpuSnapshot latest;
 
-  /** What the look that hangs will say. */
+  /** What the hanging look will show. */
   private Optional<GpuSnapshot> begun = Optional.empty();
 
   private Optional<Actor> looker = Optional.empty();
@@ -44,7 +44,7 @@ final class SimulatedGpus implements GpuInventory {
     this.latest = new GpuSnapshot(clock.instant(), List.of(), Optional.of("not read yet"));
   }
 
-  /** Whether a look is being made, however long it takes. */
+  /** Returns whether a look is being made, however long it takes. */
   boolean isLooking() {
     return looker.filter(actor -> actor.running).isPresent();
   }
@@ -56,7 +56,7 @@ final class SimulatedGpus implements GpuInventory {
   private OptionalLong look() {
     long wait = simulation.machine.looksHangUntil - simulation.timeline.now();
     if (wait > 0) {
-      return OptionalLong.of(wait); // whoever rings meanwhile, the driver does not come back
+      return OptionalLong.of(wait); // a ring does not bring the driver back
     }
     if (begun.isPresent()) {
       latest = begun.get();
@@ -77,7 +77,7 @@ final class SimulatedGpus implements GpuInventory {
     return OptionalLong.of(Timeline.SECOND);
   }
 
-  /** The driver hangs; what it says in the end is how things were when it was asked. */
+  /** Lets the driver hang. In the end it shows the devices as they were when it was asked. */
   private OptionalLong stall(Instant at) {
     long micros = simulation.dice.seconds(5, LONGEST_STALL_SECONDS);
     if (simulation.timeline.isTold()) {

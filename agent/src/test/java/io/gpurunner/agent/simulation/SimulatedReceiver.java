@@ -15,8 +15,8 @@ final class SimulatedReceiver implements CallbackSender {
   static final String DEAF = "deaf";
 
   /**
-   * How long a try may hang: as CallbackLimits, for a host with four addresses of which none but
-   * the last answers, and that one late.
+   * How long a try may hang. It follows from CallbackLimits for a host with four addresses, of
+   * which only the last one answers, and late.
    */
   static final Duration TRY_LIMIT = Duration.ofSeconds(75);
 
@@ -71,7 +71,7 @@ final class SimulatedReceiver implements CallbackSender {
     return new JobId(body.substring(at, at + 38));
   }
 
-  /** The path of the object that the body names; empty where it names none. */
+  /** Returns the path of the object that the body names. It is empty if the body names none. */
   static Optional<String> artifactOf(String body) {
     int at = body.indexOf("\"url\":\"") + "\"url\":\"".length();
     String url = body.substring(at, body.indexOf('"', at));

@@ -26,7 +26,9 @@ import java.util.TreeMap;
 final class SimulatedStore implements ArtifactStore {
   static final String MANIFEST = "manifest.json";
 
-  /** How long a call may hang: as S3Calls, which tries small objects three times. */
+  /**
+   * How long a call may hang. It is as long as with S3Calls, which tries small objects three times.
+   */
   private static final Duration CALL_LIMIT = Duration.ofSeconds(90);
 
   private final Simulation simulation;
@@ -77,7 +79,7 @@ final class SimulatedStore implements ArtifactStore {
     failMaybe(key.folder(), "put " + key.file() + ", though done,");
   }
 
-  /** The object is there from now on. */
+  /** Puts the object into the store. */
   void putNow(ObjectKey key, String text) {
     Map<String, String> objects =
         simulation.objects.computeIfAbsent(key.folder().name(), _ -> new TreeMap<>());
@@ -94,13 +96,6 @@ final class SimulatedStore implements ArtifactStore {
       throw new StorageException(Kind.REFUSED, "the content cannot be read", e);
     }
     return bytes.toString(ISO_8859_1); // a character a byte
-  }
-
-  @Override
-  public boolean exists(ObjectKey key) {
-    port.between("look for " + key.file());
-    failMaybe(key.folder(), "look for " + key.file());
-    return simulation.objects.getOrDefault(key.folder().name(), Map.of()).containsKey(key.file());
   }
 
   @Override
@@ -129,7 +124,7 @@ final class SimulatedStore implements ArtifactStore {
     // Nothing is held.
   }
 
-  /** Nothing is heard of it until its time is up. */
+  /** Lets the call hang until its time is up. */
   private StorageException hung(String what) {
     say(what + " hangs");
     port.hang(CALL_LIMIT, () -> false);

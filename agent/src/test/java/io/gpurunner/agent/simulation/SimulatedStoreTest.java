@@ -13,16 +13,16 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The simulated store, while nothing fails, keeps the contract that the real ones keep. */
+/** While nothing fails, the simulated store keeps the same contract as the real ones. */
 final class SimulatedStoreTest extends ArtifactObjectsContract {
   @TempDir Path directory;
 
   private final MemoryLedger ledger = new MemoryLedger();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private Simulation simulation;
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // set before each test
   private ArtifactStore store;
 
   @BeforeEach
@@ -39,6 +39,11 @@ final class SimulatedStoreTest extends ArtifactObjectsContract {
   @Override
   protected ArtifactStore store() {
     return store;
+  }
+
+  @Override
+  protected boolean isThere(ObjectKey key) {
+    return simulation.objects.getOrDefault(key.folder().name(), Map.of()).containsKey(key.file());
   }
 
   @Override

@@ -15,9 +15,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** A user who makes jobs, asks for them, and deletes some. One thread. */
+/** A user who creates jobs, asks for their status, and deletes some. One thread. */
 final class SimulatedUser {
-  /** More than a user makes. */
+  /** The size of a list. No user has that many jobs. */
   private static final int LISTED = 100;
 
   private final Simulation simulation;
@@ -28,7 +28,7 @@ final class SimulatedUser {
   private final int wants;
   private int sent;
 
-  /** With those that were refused. */
+  /** The number of orders, including those that were refused. */
   private int orders;
 
   /** A request whose answer was lost. */
@@ -62,7 +62,7 @@ final class SimulatedUser {
     return OptionalLong.of(dice.micros(0, (busy ? 20 : 120) * Timeline.SECOND));
   }
 
-  /** Whether nothing more is asked for, and all of it has ended. */
+  /** Returns whether the user wants no more jobs, and all jobs have ended. */
   boolean isDone() {
     return open.isEmpty()
         && sent >= wants
@@ -73,7 +73,7 @@ final class SimulatedUser {
     if (open.isPresent()) {
       send(desk, open.get());
     } else if (!answered.isEmpty() && dice.percent(5)) {
-      send(desk, dice.pick(answered)); // to be sure
+      send(desk, dice.pick(answered)); // repeats what was answered
     } else if (sent < wants && !simulation.isCalm() && dice.percent(60)) {
       sent++;
       orders++;
@@ -132,7 +132,7 @@ final class SimulatedUser {
   }
 
   private void send(Jobs desk, Order order) {
-    // Until it is answered, it may have been taken.
+    // Until it is answered, it may have been recorded.
     open = order.key().isPresent() ? Optional.of(order) : Optional.empty();
     simulation.invariants.sent();
     JobId id;
@@ -161,7 +161,7 @@ final class SimulatedUser {
     simulation.invariants.answered(id);
   }
 
-  /** Looks for a key before it looks at the request, as the API does. */
+  /** Looks for the key before the request is judged, as the API does. */
   private Optional<JobId> createdBefore(Jobs desk, Order order) {
     return dice.percent(50)
         ? order.key().flatMap(key -> desk.createdBefore(caller, key, order.source()))
@@ -173,15 +173,16 @@ final class SimulatedUser {
   }
 
   /**
-   * Sends all again that was answered and has a key: nothing may come of it but the same answer.
+   * Sends all orders again that were answered and have a key. The only right answer is the same
+   * one.
    */
   void sendAllAgain(Jobs desk) {
-    // Others have their turn meanwhile, and may be answered too.
+    // A copy: this user may have turns meanwhile, and get more answers.
     for (Order order : List.copyOf(answered)) {
       try {
         simulation.invariants.keyAnswered(order.source(), create(desk, order));
       } catch (RequestRefusedException e) {
-        // What failed in the storm may not have been looked at since.
+        // Readiness may not have looked since something failed in the storm.
         simulation.invariants.require(
             String.valueOf(e.getMessage()).startsWith("not ready to take jobs"),
             "the same key and body were answered, and then refused: " + e.getMessage());

@@ -45,7 +45,7 @@ class SimulatedVolumes implements JobVolumes {
     port.between("seed");
     failMaybe(to, "seed");
     if (!simulation.volumes.directories().containsKey(from.name())) {
-      // Checked when the job was made, and retention lets them be from then on; but a job that was
+      // The submission checked them, and retention has kept them since. But a job that was
       // deleted in the queue never had any.
       simulation.invariants.files.seededFromNothing(job(to), job(from));
       simulation.truth(job(to)).causes.add(Cause.VOLUMES);
@@ -69,7 +69,7 @@ class SimulatedVolumes implements JobVolumes {
     reveal(folder);
     if (port.fails(simulation.weather.volumes)) {
       simulation.truth(job(folder)).causes.add(Cause.VOLUMES);
-      throw new StorageException(Kind.UNFIT, "the disk took not all of it");
+      throw new StorageException(Kind.UNFIT, "the disk did not take all of it");
     }
     Optional.ofNullable(simulation.volumes.directories().get(folder.name()))
         .ifPresent(directory -> directory.synced = true);

@@ -18,13 +18,13 @@ import java.util.function.BooleanSupplier;
 
 /**
  * One simulation: a storm of faults, then calm, in which everything must come to its end. The same
- * seed is the same story. One thread.
+ * seed gives the same story. One thread.
  */
 final class Simulation {
-  /** How long it may take, once nothing fails any more, until all is done. */
+  /** The longest time from the last fault until all is done. */
   private static final long CALM_LIMIT = 3 * 60 * Timeline.MINUTE;
 
-  /** So that callbacks and retention have something of it. */
+  /** The shortest storm. Less would not be enough for callbacks and retention. */
   private static final long STORM_LEAST = 2 * Timeline.MINUTE;
 
   private static final long SETTLED_LOOK = 5 * Timeline.SECOND;
@@ -45,13 +45,13 @@ final class Simulation {
   final Duration callbackRetryFor;
   final Duration keepFor;
 
-  /** Whether it ends only once retention has removed the files of all jobs. */
+  /** Whether the simulation ends only after retention has removed the files of all jobs. */
   final boolean waitsForRetention;
 
   /** When the ledger last failed a commit. */
   long ledgerFaultAt = -1;
 
-  /** Commits of which it is not known whether they are recorded. */
+  /** Tells of each commit with an unknown outcome whether it is settled. */
   private final List<BooleanSupplier> unsettled = new ArrayList<>();
 
   private final long seed;
@@ -64,10 +64,10 @@ final class Simulation {
   private boolean settled;
 
   /**
-   * What came of it.
+   * The outcome.
    *
    * @param broken the invariant that was broken first
-   * @param story what happened, where it was told
+   * @param story what happened; empty if it was not told
    */
   record Result(
       long seed, Optional<String> broken, String story, String fingerprint, long turns, int jobs) {}
@@ -96,7 +96,7 @@ final class Simulation {
     return new Simulation(seed, told, ledger, models, plant).run();
   }
 
-  /** One in which nothing happens by itself. */
+  /** Returns a simulation in which nothing happens by itself. */
   static Simulation calm(MemoryLedger ledger, ModelFiles models) {
     Simulation simulation = new Simulation(0, false, ledger, models, Plant.NONE);
     simulation.calmDown();
@@ -142,11 +142,11 @@ final class Simulation {
         timeline.run(
             until, () -> mustRollBack || invariants.broken().isPresent() || over.getAsBoolean());
       } catch (AgentDied died) {
-        // It was unwound; what it had not committed goes below.
+        // It was unwound. What it had not committed is rolled back below.
       } catch (RuntimeException | AssertionError e) {
         StringWriter trace = new StringWriter();
         e.printStackTrace(new PrintWriter(trace));
-        invariants.require(false, "somebody met what nobody foresaw: " + trace);
+        invariants.require(false, "somebody met an unforeseen fault: " + trace);
       }
       if (mustRollBack) {
         ledger.rollback();
@@ -155,7 +155,7 @@ final class Simulation {
     }
   }
 
-  /** Whether the storm has nothing left to befall. */
+  /** Returns whether nothing is left that the storm could hit. */
   private boolean isStormOver() {
     return machine.boxes.isEmpty()
         && users.stream().allMatch(SimulatedUser::isDone)
@@ -182,7 +182,7 @@ final class Simulation {
         });
   }
 
-  /** It died: nothing of it is on the stack when the next starts. */
+  /** The agent has died. Nothing of it is on the stack when the next one starts. */
   void agentDied() {
     agent = Optional.empty();
     mustRollBack = true;
@@ -258,7 +258,7 @@ final class Simulation {
 
   // ---- the ledger
 
-  /** A commit failed, or a caller was not told what came of it. */
+  /** A commit failed, or its caller was not told the outcome. */
   void ledgerFailed() {
     ledgerFaultAt = timeline.now();
   }
@@ -267,7 +267,9 @@ final class Simulation {
     unsettled.add(isSettled);
   }
 
-  /** Whether a commit may be on its way to the disk whose caller goes on already. */
+  /**
+   * Returns whether a commit may still be on its way to the disk although its caller has gone on.
+   */
   boolean hasUnsettled() {
     unsettled.removeIf(BooleanSupplier::getAsBoolean);
     return !unsettled.isEmpty();
@@ -275,7 +277,7 @@ final class Simulation {
 
   // ---- what really happened
 
-  /** Something befell the job whose step is being made. */
+  /** Notes that a fault hit the job whose step is being made. */
   void blameActing(JobTruth.Cause cause) {
     agent.flatMap(SimulatedAgent::acting).ifPresent(truth -> truth.causes.add(cause));
   }

@@ -9,8 +9,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * {@code make simulate}: as many seeds as asked for, or one with its story. Not part of {@code make
- * test}, which takes tests of other names only.
+ * {@code make simulate}: runs as many seeds as asked for, or one seed with its story. {@code make
+ * test} does not run it, because of its name.
  */
 class SimulationCampaign {
   private static final long SEEDS = Long.getLong("simulation.seeds", 100_000);
@@ -58,7 +58,7 @@ class SimulationCampaign {
         .ifPresent(
             broken -> {
               OUT.println(Campaign.words(broken));
-              fail(broken.broken().orElse("a seed that does not break it again"));
+              fail(broken.broken().orElse("the seed breaks nothing when it is run again"));
             });
   }
 

@@ -11,7 +11,7 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Nothing breaks an invariant in some thousand simulations. {@code make simulate} runs more. */
+/** No invariant is broken in 2,000 simulations. {@code make simulate} runs more. */
 class SimulationTest {
   private static final long SEEDS = 2_000;
   private static final long SEEDS_TOLD_TWICE = 25;
@@ -23,11 +23,14 @@ class SimulationTest {
     Campaign.Outcome outcome = new Campaign(directory, Plant.NONE).run(1, SEEDS, _ -> {});
     outcome.broken().ifPresent(broken -> fail(Campaign.words(broken)));
     assertThat(outcome.seeds()).isEqualTo(SEEDS);
-    // It must have been about something.
+    // The simulations must have had jobs.
     assertThat(outcome.jobs()).isGreaterThan(2 * SEEDS);
   }
 
-  /** In another order, on another database, in another process: whose hashes are salted anew. */
+  /**
+   * The story is the same in another order, with another ledger, and in another process, whose
+   * hashes have another salt.
+   */
   @Test
   void theSameSeedIsTheSameStory() throws IOException {
     List<String> here =
@@ -54,7 +57,7 @@ class SimulationTest {
     return seed + ": " + new Campaign(directory, Plant.NONE).tell(seed).fingerprint();
   }
 
-  /** The other process. */
+  /** The main class of the other process. */
   static final class Fingerprints {
     private Fingerprints() {}
 

@@ -1,13 +1,14 @@
 package io.gpurunner.agent.simulation;
 
-/** For how long something was so, put together from what is seen of it now and then. One thread. */
+/** How long something was the case, summed up from looks now and then. One thread. */
 final class Span {
   private long sum;
   private boolean before;
 
   /**
-   * It is looked at again. What passed counts where it was so at both looks.
+   * Notes a look. The time since the last look counts if it was the case at both looks.
    *
+   * @param now whether it is the case now
    * @param passed microseconds since the last look
    */
   void pass(boolean now, long passed) {
@@ -22,7 +23,7 @@ final class Span {
     before = false;
   }
 
-  /** In microseconds. */
+  /** Returns the time in microseconds. */
   long sum() {
     return sum;
   }

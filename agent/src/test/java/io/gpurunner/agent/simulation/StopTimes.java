@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * A job is stopped at its time, to the second: not before, and not later for as long as its loop is
- * free to act. SIGKILL follows SIGTERM after the grace period, neither earlier nor later. One
+ * Checks that a job is stopped at its time, to the second: not before, and not later if its loop is
+ * free to act. SIGKILL must follow SIGTERM after the grace period, neither earlier nor later. One
  * thread.
  */
 final class StopTimes {
@@ -18,7 +18,7 @@ final class StopTimes {
 
   private static final long EXACT = Timeline.SECOND;
 
-  /** A loop that met a fault rests for at most so long. */
+  /** The longest rest of a loop that met a fault. */
   private static final long FAULT_PAUSE = 5 * Timeline.SECOND;
 
   private final Simulation simulation;
@@ -27,7 +27,7 @@ final class StopTimes {
     this.simulation = simulation;
   }
 
-  /** A container is sent a signal, which stops what runs in it. */
+  /** A container is sent a signal that stops it. */
   void signalled(Box box, boolean kill) {
     JobTruth truth = simulation.truth(box.name.job());
     long now = simulation.timeline.now();
@@ -51,7 +51,7 @@ final class StopTimes {
     }
   }
 
-  /** SIGTERM was sent, and it is recorded when SIGKILL follows. */
+  /** SIGTERM was sent, and the time of SIGKILL is recorded. */
   void killRecorded(JobTruth truth, Job job, Instant killAt) {
     Instant latest =
         simulation
@@ -68,7 +68,10 @@ final class StopTimes {
     return truth.seen.flatMap(job -> job.request().gracePeriod()).orElse(GRACE);
   }
 
-  /** The clock was set: starts are told in whole seconds, or nobody knows when they were. */
+  /**
+   * Returns how many microseconds a stop may be early. If the clock was set, starts are known to
+   * whole seconds only, or not at all.
+   */
   private long tolerance(JobTruth truth) {
     return EXACT + (simulation.timeline.clockWasSet() ? EXACT : 0) + truth.clockSetUnseen;
   }
@@ -81,7 +84,7 @@ final class StopTimes {
         .orElse(OptionalLong.empty());
   }
 
-  /** Looks at all that runs. Called after each turn. */
+  /** Looks at all containers that run. Called after each turn. */
   void look() {
     for (Box box : simulation.machine.alive()) {
       look(box);
@@ -105,12 +108,12 @@ final class StopTimes {
     }
   }
 
-  /** Its loop sleeps, and did since its last turn. */
+  /** Checks that no signal is overdue. The job's loop has slept since its last turn. */
   private void requireNotLate(Box box, JobTruth truth) {
     if (box.foreign || box.lost || !simulation.machine.engineUp) {
       return;
     }
-    // What it is late for after the time it set itself, others took.
+    // A delay after the time that the loop had planned is caused by others.
     long now = Math.min(simulation.timeline.now(), truth.wakesAt);
     long limit =
         EXACT
@@ -130,7 +133,7 @@ final class StopTimes {
             });
   }
 
-  /** When the next signal falls due. */
+  /** Returns when the next signal is due. */
   private OptionalLong due(Box box, JobTruth truth) {
     Optional<Instant> killAt =
         truth

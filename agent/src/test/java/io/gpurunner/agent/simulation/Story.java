@@ -6,8 +6,8 @@ import java.util.Deque;
 import java.util.zip.CRC32;
 
 /**
- * What happened, a line an event; told only where somebody listens, because it takes longer than
- * what it tells of. Keeps the newest lines, and a checksum of all.
+ * What happened, one line an event. It is told only if somebody listens, because the telling takes
+ * longer than the events. Keeps the newest lines, and a checksum of all lines.
  */
 final class Story {
   private static final int LINE_LIMIT = 2_000;

@@ -14,22 +14,23 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Time, and who comes next: of those who are due, any. While one waits in a call, others have their
- * turns, so that every call may find the world changed. One thread.
+ * The time, and the order of turns. Chance picks one of the actors that are due. While one waits in
+ * a call, others have their turns, so every call may find the world changed. One thread.
  */
 final class Timeline {
   static final long MILLI = 1_000;
   static final long SECOND = 1_000_000;
   static final long MINUTE = 60 * SECOND;
 
-  /** Turns within turns. */
+  /** The largest number of turns within turns. */
   static final int DEPTH_LIMIT = 3;
 
   /** More turns than any seed needs. */
   private static final long TURN_LIMIT = 200_000;
 
   /**
-   * Longest a call may take within another that it would outlast: the outer one has a limit too.
+   * The longest time of a call within another call that it would outlast. The outer one has a
+   * limit, too.
    */
   private static final long NESTED_LIMIT = SECOND / 2;
 
@@ -46,7 +47,10 @@ final class Timeline {
   private int depth;
   private long turns;
 
-  /** Until when the call takes in which others have their turns now; long ago where none does. */
+  /**
+   * The end of the call in which others have their turns now. It is in the past if there is no such
+   * call.
+   */
   private long outerUntil;
 
   /**
@@ -58,7 +62,7 @@ final class Timeline {
     this.afterTurn = afterTurn;
   }
 
-  /** Microseconds since the simulation began; no jump of the clock changes it. */
+  /** Returns the microseconds since the simulation began. No jump of the clock changes them. */
   long now() {
     return now;
   }
@@ -71,12 +75,12 @@ final class Timeline {
     return depth;
   }
 
-  /** Whether the machine's clock was ever set. */
+  /** Returns whether the machine's clock was ever set. */
   boolean clockWasSet() {
     return clockWasSet;
   }
 
-  /** By how many microseconds the machine's clock was set forward, all times together. */
+  /** Returns by how many microseconds the machine's clock was set forward in all. */
   long setForward() {
     return setForward;
   }
@@ -107,7 +111,7 @@ final class Timeline {
     return actor;
   }
 
-  /** Something that happens once. */
+  /** Adds something that happens once. */
   void once(String name, boolean ofAgent, long delay, Runnable what) {
     add(
         name,
@@ -119,20 +123,20 @@ final class Timeline {
         });
   }
 
-  /** Its next turn is now, or right after the one it is making. */
+  /** Makes the actor's next turn due now, or right after the turn that it is making. */
   void ring(Actor actor) {
     actor.rung = true;
     actor.nextAt = Math.min(actor.nextAt, now);
   }
 
-  /** The agent is dead, and with it its loops. */
+  /** Removes the loops of an agent that died. */
   void removeAgent() {
     actors.removeIf(actor -> actor.ofAgent);
   }
 
   // ---- time
 
-  /** Turns, until that time or until it is over. */
+  /** Makes turns until that time, or until it is over. */
   void run(long until, BooleanSupplier over) {
     while (!over.getAsBoolean()) {
       Actor next = due();
@@ -152,7 +156,7 @@ final class Timeline {
     }
   }
 
-  /** Within a turn: some of those who are due come first. */
+  /** Within a turn, lets some of the actors that are due come first. */
   void interleave(int count, BooleanSupplier over) {
     if (depth >= DEPTH_LIMIT) {
       return;
@@ -171,9 +175,9 @@ final class Timeline {
   }
 
   /**
-   * Within a turn: time passes, and others have their turns. Less of it than asked for where the
-   * call round this one, which goes on only after it, would last too long for it, or where there
-   * would be too many calls within calls.
+   * Within a turn, lets time pass while others have their turns. Less time passes than asked for if
+   * the outer call, which goes on only after this one, would last too long, or if too many calls
+   * would be within calls.
    */
   void pass(long micros, BooleanSupplier over) {
     if (depth >= DEPTH_LIMIT) {
@@ -185,7 +189,7 @@ final class Timeline {
     within(until, () -> run(until, over));
   }
 
-  /** Others have their turns in a call that takes until then. */
+  /** Lets others have their turns in a call that lasts until then. */
   private void within(long until, Runnable turns) {
     long before = outerUntil;
     outerUntil = until;
@@ -231,7 +235,7 @@ final class Timeline {
   private void make(Actor actor) {
     turns++;
     if (turns > TURN_LIMIT) {
-      throw new AssertionError("there is no end of it after " + TURN_LIMIT + " turns");
+      throw new AssertionError("the simulation has no end after " + TURN_LIMIT + " turns");
     }
     depth++;
     actor.running = true;
@@ -245,7 +249,7 @@ final class Timeline {
         actor.nextAt = actor.rung ? now : now + Math.max(0, pause.getAsLong());
       }
     } catch (AgentDied died) {
-      actor.nextAt = now + SECOND; // where it is none of the agent's, and goes on
+      actor.nextAt = now + SECOND; // an actor that is not the agent's goes on
       throw died;
     } finally {
       actor.running = false;
@@ -254,7 +258,7 @@ final class Timeline {
     afterTurn.run();
   }
 
-  /** A clock that shows what this supplies. */
+  /** Returns a clock that shows the supplied time. */
   static Clock clock(Supplier<Instant> time) {
     InstantSource source = time::get;
     return source.withZone(ZoneOffset.UTC);

@@ -17,7 +17,7 @@ final class Volumes {
     /** What was written did not reach the disk. */
     boolean torn;
 
-    /** The file systems in it are not mounted since the boot. */
+    /** The file systems in it have not been mounted since the boot. */
     boolean hidden;
   }
 
@@ -25,7 +25,7 @@ final class Volumes {
     return directories;
   }
 
-  /** A container ran with them. */
+  /** A container of the job has run, and wrote into the directories. */
   void written(JobId job) {
     Directory directory = directories.get(job.value());
     if (directory != null) {
@@ -36,9 +36,9 @@ final class Volumes {
   }
 
   /**
-   * Power is cut.
+   * The power is cut.
    *
-   * @param tears whether what was not synced is lost, asked for each
+   * @param tears asked for each job with unsynced files: whether they are lost
    */
   void cutPower(BooleanSupplier tears) {
     for (Directory directory : directories.values()) {

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/** What the agent asks of the engine, seen at the moment of asking. One thread. */
+/** Watches what the agent asks of the engine, at the moment of the call. One thread. */
 final class WatchedEngine implements ContainerRuntime {
   private final ContainerRuntime real;
   private final Simulation simulation;

@@ -4,18 +4,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How likely what fault is in this simulation. Each sort is absent from about half of the seeds, so
- * that rare meetings of two are not drowned by all the others.
+ * How likely each fault is in this simulation. Each kind of fault is absent from about half of the
+ * seeds, so that rare meetings of two kinds are not hidden by all the others.
  */
 final class Weather {
   // Percent of calls.
   int interleaved;
   int slow;
 
-  /**
-   * How often calls to engine, store and receiver hang: nothing is heard of them until their time
-   * is up.
-   */
+  /** How often calls to engine, store and receiver hang until their time is up. */
   int hangs;
 
   int engine;
@@ -25,7 +22,7 @@ final class Weather {
   int store;
   int gpus;
 
-  /** How often looks at the GPUs hang: the driver does not return for long. */
+  /** How often looks at the GPUs hang in the driver for a long time. */
   int stalls;
 
   int receiver;
@@ -36,7 +33,7 @@ final class Weather {
   /** How often commits are so slow that the caller does not hear their outcome. */
   int ledgerLate;
 
-  /** How often the agent dies, out of ten thousand points between two steps. */
+  /** How often the agent dies at a point between two steps, out of ten thousand points. */
   int deaths;
 
   private final List<Mischief.Kind> mischief = new ArrayList<>();

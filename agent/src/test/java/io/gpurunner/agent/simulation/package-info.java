@@ -1,7 +1,7 @@
 /**
- * The whole of queue, runner, ledger, outbox and recovery in one thread, with a machine, a store, a
- * receiver and users that exist in memory, under a scheduler that a seed decides. The same seed is
- * the same story, byte by byte.
+ * The simulation: queue, runner, ledger, outbox and recovery in one thread, with a machine, a
+ * store, a receiver and users in memory. A seed decides the order of turns. The same seed gives the
+ * same story, byte by byte.
  */
 @NullMarked
 package io.gpurunner.agent.simulation;

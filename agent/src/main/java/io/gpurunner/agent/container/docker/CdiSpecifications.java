@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -41,7 +42,7 @@ final class CdiSpecifications {
           names.addAll(namesIn(file));
         }
       } catch (IOException e) {
-        LOG.warn("cannot read the CDI directory {}: {}", directory, e.toString());
+        LOG.warn("cannot read the CDI directory {}: {}", directory, FileFault.words(e, path));
       }
     }
     return List.copyOf(names);

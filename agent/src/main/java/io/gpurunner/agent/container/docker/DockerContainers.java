@@ -127,7 +127,7 @@ final class DockerContainers implements ContainerRuntime {
       DockerClient docker, ContainerSpec spec, GpuRequest gpus, String creator) {
     CreateContainerCmd creation =
         docker
-            .createContainerCmd(spec.image())
+            .createContainerCmd(spec.image().toString())
             .withName(spec.name().toString())
             .withEnv(environment(spec.environment(), gpus))
             .withLabels(labels.of(spec.name(), creator))

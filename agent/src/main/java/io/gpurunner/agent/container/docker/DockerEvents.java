@@ -4,6 +4,7 @@ import com.github.dockerjava.api.model.Event;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.EngineEvents;
+import io.gpurunner.agent.os.Backoff;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -23,6 +24,7 @@ final class DockerEvents implements EngineEvents {
 
   private static final Duration FIRST_PAUSE = Duration.ofMillis(500);
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
+  private static final Backoff PAUSES = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
 
   /**
    * The age at which an event stream is closed and opened again. This ends a connection that broke
@@ -69,16 +71,12 @@ final class DockerEvents implements EngineEvents {
   }
 
   private void followUntilClosed(Consumer<ContainerName> changed) {
-    Duration pause = FIRST_PAUSE;
+    int shortStreams = 0; // in a row
     while (!closed) {
       Duration lasted = follow(changed);
-      pause = lasted.compareTo(LONGEST_PAUSE) > 0 ? FIRST_PAUSE : min(pause.multipliedBy(2));
-      pause(pause);
+      shortStreams = lasted.compareTo(LONGEST_PAUSE) > 0 ? 0 : shortStreams + 1;
+      pause(PAUSES.after(shortStreams + 1));
     }
-  }
-
-  private static Duration min(Duration pause) {
-    return pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
   }
 
   private void pause(Duration length) {

@@ -5,6 +5,7 @@ import com.github.dockerjava.api.model.PullResponseItem;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 import java.util.List;
 import java.util.Locale;
@@ -51,20 +52,19 @@ final class DockerImages implements Images {
   }
 
   @Override
-  public void ensurePresent(String image, Cancellation cancellation) {
-    ImageReference reference = ImageReference.parse(image);
+  public void ensurePresent(ImageReference image, Cancellation cancellation) {
     if (isPresent(image)) {
       return;
     }
     LOG.info("pulling {}", image);
-    pull(image, reference, cancellation);
+    pull(image, cancellation);
     if (!isPresent(image)) {
       throw new ContainerException(
           Kind.FAILED, "pulling " + image + ": the engine reports success, but has no such image");
     }
   }
 
-  private boolean isPresent(String image) {
+  private boolean isPresent(ImageReference image) {
     return connection
         .inspect("looking for the image " + image, "/images/" + inPath(image) + "/json", _ -> true)
         .isPresent();
@@ -74,18 +74,15 @@ final class DockerImages implements Images {
    * Returns the reference as a part of a URL's path. Only the brackets of an address have to be
    * escaped.
    */
-  private static String inPath(String image) {
-    return image.replace("[", "%5B").replace("]", "%5D");
+  private static String inPath(ImageReference image) {
+    return image.toString().replace("[", "%5B").replace("]", "%5D");
   }
 
-  private void pull(String image, ImageReference reference, Cancellation cancellation) {
+  private void pull(ImageReference image, Cancellation cancellation) {
     String what = "pulling " + image;
     Progress progress = new Progress();
     try (EngineCall call = connection.open(CallLimits.PULL)) {
-      call.docker()
-          .pullImageCmd(reference.repository())
-          .withTag(reference.tagOrDigest())
-          .exec(progress);
+      call.docker().pullImageCmd(image.name()).withTag(tagOrDigest(image)).exec(progress);
       while (!progress.awaitEnd(CallLimits.POLL)) {
         if (cancellation.isCancelled()) {
           throw new ContainerException(Kind.CANCELLED, what + ": cancelled");
@@ -111,6 +108,14 @@ final class DockerImages implements Images {
                 throw failed(what, call, failure);
               });
     }
+  }
+
+  /**
+   * Returns the digest or tag to pull. A digest counts before a tag. Without either it is {@code
+   * latest}, because a pull without a tag would fetch every tag of the repository.
+   */
+  static String tagOrDigest(ImageReference image) {
+    return image.digest().or(image::tag).orElse("latest");
   }
 
   /** Translates a failed pull. A pull that took longer than the limit counts as failed. */

@@ -2,6 +2,7 @@ package io.gpurunner.agent.container.docker;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
@@ -88,7 +89,7 @@ final class EngineSearch {
           .max(Comparator.comparingLong(EngineProcess::startTicks))
           .orElseThrow(() -> unknown(whyNone(closed)));
     } catch (IOException e) {
-      throw unknown(e.toString());
+      throw unknown(FileFault.words(e));
     }
   }
 

@@ -1,13 +1,16 @@
 package io.gpurunner.agent.ledger.disk;
 
+import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import com.fasterxml.jackson.annotation.JsonValue;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.StopRule;
 import io.gpurunner.storage.ArtifactPlace;
 import java.io.IOException;
@@ -28,6 +31,7 @@ public final class JobCodec {
           .addModule(new JavaTimeModule())
           .addMixIn(StopRule.class, StopRuleForm.class)
           .addMixIn(ArtifactPlace.class, ArtifactPlaceForm.class)
+          .addMixIn(ImageReference.class, ImageReferenceForm.class)
           .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
           .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
           .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
@@ -49,6 +53,18 @@ public final class JobCodec {
     @JsonSubTypes.Type(value = ArtifactPlace.Bucket.class, name = "s3")
   })
   private interface ArtifactPlaceForm {}
+
+  /** An image reference is kept as its text. */
+  private abstract static class ImageReferenceForm {
+    @JsonCreator
+    static ImageReference of(String text) {
+      return ImageReference.of(text);
+    }
+
+    @Override
+    @JsonValue
+    public abstract String toString();
+  }
 
   /** The JSON of a value, in UTF-8. */
   static byte[] write(Object value) {

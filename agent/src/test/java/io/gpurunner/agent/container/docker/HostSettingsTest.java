@@ -11,6 +11,7 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import java.nio.file.Path;
 import java.util.List;
@@ -39,7 +40,7 @@ final class HostSettingsTest {
   private static ContainerSpec spec() {
     return new ContainerSpec(
         new ContainerName(JobId.random(), 1),
-        "busybox",
+        ImageReference.of("busybox"),
         List.of(),
         Map.of(),
         List.of(

@@ -10,6 +10,7 @@ import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import java.io.ByteArrayOutputStream;
 import java.net.URI;
@@ -73,7 +74,7 @@ public final class TestEngine implements AutoCloseable {
       String image, List<String> command, Map<String, String> environment, List<Mount> mounts) {
     return new ContainerSpec(
         new ContainerName(JobId.random(), 1),
-        image,
+        ImageReference.of(image),
         command,
         environment,
         mounts,

@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger.disk;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.ArtifactPlace;
 import java.io.IOException;
 import java.net.URI;
@@ -12,6 +13,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JobCodecTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
@@ -41,5 +43,13 @@ class JobCodecTest {
     assertThat(JobCodec.read(older, JobState.class))
         .isEqualTo(
             new JobState.Succeeded(T, Optional.of(T), Optional.of("model.zip"), Optional.empty()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"busybox", "registry.example.org:5000/team/train:1"})
+  void anImageReferenceIsKeptAsItsText(String image) throws IOException {
+    ImageReference reference = ImageReference.of(image);
+    assertThat(JobCodec.text(reference)).isEqualTo('"' + image + '"');
+    assertThat(JobCodec.read(JobCodec.write(reference), ImageReference.class)).isEqualTo(reference);
   }
 }

@@ -1,16 +1,16 @@
 package io.gpurunner.agent.run;
 
-import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
-import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.JobVolumes.Overrun;
 
-/** The sizes of a request's volumes, in the terms of the storage module. */
-final class VolumeLimits {
+/**
+ * The volumes that a request asks for: their sizes in bytes, and words about one that is too full.
+ */
+final class RequestedVolumes {
   /** The unit of volume sizes in the guide. */
   static final long BYTES_PER_MEGABYTE = 1_000_000;
 
-  private VolumeLimits() {}
+  private RequestedVolumes() {}
 
   static long checkpointBytes(JobRequest request) {
     return Math.multiplyExact(request.ckptVolumeMegabytes(), BYTES_PER_MEGABYTE);
@@ -20,10 +20,7 @@ final class VolumeLimits {
     return Math.multiplyExact(request.modelVolumeMegabytes(), BYTES_PER_MEGABYTE);
   }
 
-  static JobFolder folderOf(JobId id) {
-    return new JobFolder(id.value());
-  }
-
+  /** Returns why the run ends, for the user. */
   static String describe(JobRequest request, Overrun over) {
     String path =
         switch (over.volume()) {

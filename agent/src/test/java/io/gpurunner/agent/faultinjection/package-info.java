@@ -1,4 +1,4 @@
 @NullMarked
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import org.jspecify.annotations.NullMarked;

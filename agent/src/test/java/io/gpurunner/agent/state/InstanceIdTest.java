@@ -1,4 +1,4 @@
-package io.gpurunner.agent;
+package io.gpurunner.agent.state;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -34,7 +34,7 @@ final class InstanceIdTest {
   void aFileThatHoldsNoIdEndsTheStartAndIsNamed() throws Exception {
     Path file = Files.writeString(directory.resolve(InstanceId.FILE), "\n");
     assertThatThrownBy(() -> InstanceId.loadOrCreate(directory))
-        .isInstanceOf(AgentStartException.class)
+        .isInstanceOf(StateException.class)
         .hasMessageContaining(file.toString());
     assertThat(file).hasContent("\n");
   }

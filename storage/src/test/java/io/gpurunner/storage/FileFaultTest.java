@@ -1,4 +1,4 @@
-package io.gpurunner.agent.os;
+package io.gpurunner.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -40,9 +41,22 @@ final class FileFaultTest {
     AccessDeniedException denied = new AccessDeniedException("/a");
     assertThat(FileFault.words(denied, Path.of("/a"))).isEqualTo("permission denied");
     assertThat(FileFault.words(denied, Path.of("/a/b"))).isEqualTo("/a: permission denied");
+    assertThat(FileFault.words(denied)).isEqualTo("/a: permission denied");
     assertThat(FileFault.words(new FileSystemException("/a"), Path.of("/a")))
         .isEqualTo("FileSystemException");
+    assertThat(FileFault.words(new IOException("Broken pipe"))).isEqualTo("Broken pipe");
     assertThat(FileFault.words(new IOException(), Path.of("/a"))).isEqualTo("IOException");
+  }
+
+  @Test
+  void theReasonAloneNamesNoFile() {
+    assertThat(FileFault.reason(new NoSuchFileException("/secret")))
+        .isEqualTo("no such file or directory");
+    assertThat(FileFault.reason(new FileSystemException("/secret", null, "Input/output error")))
+        .isEqualTo("input/output error");
+    assertThat(FileFault.reason(new NoSuchFileException("/secret", null, "is not in /Mixed")))
+        .as("a reason that the exception gives says more than its type")
+        .isEqualTo("is not in /Mixed");
   }
 
   private static String words(Path named, ThrowingCallable call) {

@@ -1,4 +1,4 @@
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -15,7 +15,7 @@ final class FaultTriggerTest {
 
   private final AtomicInteger ends = new AtomicInteger();
 
-  @SuppressWarnings("NullAway.Init") // made before each test
+  @SuppressWarnings("NullAway.Init") // created before each test
   private FaultTrigger trigger;
 
   @BeforeEach

@@ -1,7 +1,7 @@
-package io.gpurunner.agent;
+package io.gpurunner.agent.state;
 
 import io.gpurunner.agent.auth.PrivateFiles;
-import io.gpurunner.agent.os.FileFault;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -14,19 +14,19 @@ import java.util.UUID;
  * directory's path would not do: it can be spelled in several ways, and two agents that see
  * different file systems can have the same path (docs/adr/012). Stateless.
  */
-final class InstanceId {
+public final class InstanceId {
   /** The file below the state directory: one line, mode 0600. */
   static final String FILE = "instance";
 
   private InstanceId() {}
 
   /**
-   * Returns the id of a state directory. If there is none, a new one is created and is on disk when
+   * Returns the id of a state directory. If it has none, a new id is created, and is on disk when
    * this returns.
    *
-   * @throws AgentStartException naming the file, if it cannot be read or created, or holds no id
+   * @throws StateException naming the file, if it cannot be read or created, or holds no id
    */
-  static String loadOrCreate(Path stateDirectory) {
+  public static String loadOrCreate(Path stateDirectory) {
     Path file = stateDirectory.resolve(FILE);
     try {
       if (Files.notExists(file)) {
@@ -34,15 +34,15 @@ final class InstanceId {
       }
       return UUID.fromString(Files.readString(file).strip()).toString();
     } catch (IOException e) {
-      throw new AgentStartException(
+      throw new StateException(
           "the agent's id " + file + " cannot be read or created: " + FileFault.words(e, file), e);
     } catch (IllegalArgumentException e) {
-      throw new AgentStartException(
+      throw new StateException(
           "the agent's id "
               + file
-              + " holds no id: restore it from a backup of the state directory, or remove it, and"
-              + " the next start creates another (containers that no job has recorded are then the"
-              + " administrator's to remove)",
+              + " holds no id: restore it from a backup of the state directory, or remove it; the"
+              + " next start then creates another id, and the administrator must remove containers"
+              + " that no job has recorded",
           e);
     }
   }

@@ -1,4 +1,4 @@
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerOutput;
@@ -13,7 +13,6 @@ import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobVolumes;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
-import java.lang.reflect.Modifier;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -27,17 +26,22 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * The named places of the agent's work at which it can be made to die: before and after each effect
- * of each port ({@code containers.start.after}), and round each commit of a job's state ({@code
- * ledger.RUNNING.untold}). They are wired in only where the system property {@link #PROPERTY} names
- * a file; the file's text is the point at which the process ends, see {@link FaultTrigger}.
+ * The points at which a test can end the agent as by {@code kill -9}. There is one before and one
+ * after each side effect of each port ({@code containers.start.after}), and three around each
+ * commit of a job's state ({@code ledger.RUNNING.untold}, see {@link CommitWatch.Boundary}).
+ * Production has none: they are inserted only if the system property {@link #PROPERTY} is set. It
+ * names a file, and the file names the point at which the process ends (see {@link FaultTrigger}).
  * Thread-safe.
  */
 public final class FaultPoints {
-  /** Set in {@code GPURUNNER_JAVA_OPTS}: {@code -Dgpurunner.fault-point-file=/tmp/point}. */
+  /**
+   * The system property, as set in {@code GPURUNNER_JAVA_OPTS}: {@code
+   * -Dgpurunner.fault-point-file=/tmp/point}.
+   */
   public static final String PROPERTY = "gpurunner.fault-point-file";
 
-  private static final Map<Class<?>, String> PORTS =
+  /** The ports that have fault points, and how the names of the points begin. */
+  static final Map<Class<?>, String> PORTS =
       Map.of(
           ContainerRuntime.class, "containers",
           Images.class, "images",
@@ -46,28 +50,6 @@ public final class FaultPoints {
           ArtifactStore.class, "store",
           CallbackSender.class, "callbacks",
           Jobs.class, "api");
-
-  /** The methods that only look. Every other method of a port is an effect. */
-  private static final Set<String> LOOKS =
-      Set.of(
-          "inspect",
-          "list",
-          "copy",
-          "description",
-          "place",
-          "probe",
-          "exists",
-          "signedUrl",
-          "location",
-          "paths",
-          "overrun",
-          "lookInterval",
-          "freeBytes",
-          "totalBytes",
-          "createdBefore",
-          "status",
-          "detail",
-          "close");
 
   private final Optional<Consumer<String>> reached;
 
@@ -83,9 +65,10 @@ public final class FaultPoints {
   }
 
   /**
-   * Returns fault points that call a listener, which may do something else than end the process.
+   * Returns fault points that call a listener with their name. The listener decides what to do, for
+   * example to kill the engine.
    */
-  public static FaultPoints telling(Consumer<String> reached) {
+  public static FaultPoints calling(Consumer<String> reached) {
     return new FaultPoints(Optional.of(reached));
   }
 
@@ -95,7 +78,7 @@ public final class FaultPoints {
         PORTS.keySet().stream()
             .flatMap(
                 port ->
-                    effects(port)
+                    SideEffects.of(port).stream()
                         .flatMap(
                             effect ->
                                 Stream.of(
@@ -107,12 +90,6 @@ public final class FaultPoints {
                     Arrays.stream(CommitWatch.Boundary.values())
                         .map(boundary -> name(state, boundary)));
     return Stream.concat(effects, commits).sorted().toList();
-  }
-
-  private static Stream<Method> effects(Class<?> port) {
-    return Arrays.stream(port.getMethods())
-        .filter(method -> !Modifier.isStatic(method.getModifiers()))
-        .filter(method -> !LOOKS.contains(method.getName()));
   }
 
   private static Stream<String> states(Class<?> state) {
@@ -130,15 +107,15 @@ public final class FaultPoints {
   }
 
   /**
-   * Returns the port with points before and after its effects. Without points it is the port
-   * itself.
+   * Returns the port with points before and after its side effects. If this process has no points,
+   * it is the port itself.
    */
   public <T> T around(Class<T> port, T real) {
     return reached.map(listener -> surrounded(port, real, listener)).orElse(real);
   }
 
   private static <T> T surrounded(Class<T> port, T real, Consumer<String> reached) {
-    Set<Method> effects = Set.copyOf(effects(port).toList());
+    Set<Method> effects = Set.copyOf(SideEffects.of(port));
     return port.cast(
         Proxy.newProxyInstance(
             port.getClassLoader(),
@@ -168,11 +145,11 @@ public final class FaultPoints {
         .<CommitWatch>map(
             listener ->
                 (boundary, changed) ->
-                    labels(changed).forEach(state -> listener.accept(name(state, boundary))))
+                    stateLabels(changed).forEach(state -> listener.accept(name(state, boundary))))
         .orElse(CommitWatch.NONE);
   }
 
-  private static Stream<String> labels(Collection<Job> jobs) {
+  private static Stream<String> stateLabels(Collection<Job> jobs) {
     return jobs.stream().map(job -> job.state().label()).distinct();
   }
 }

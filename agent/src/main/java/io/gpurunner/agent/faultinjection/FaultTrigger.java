@@ -1,4 +1,4 @@
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -7,10 +7,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
- * Ends the process at the point that a file names: {@code store.put.before}, or {@code
- * store.put.before:2} for the second time it is reached since the file was written. The file is
- * read each time a point is reached, so that one start serves many tests; no file, no end.
- * Thread-safe.
+ * Ends the process when it reaches the point that a file names. The text {@code store.put.before}
+ * means the first time, and {@code store.put.before:2} the second time since the file was written.
+ * The file is read at each point, so that tests can use one process one after another. Without the
+ * file nothing happens. Thread-safe.
  */
 final class FaultTrigger {
   private final Path file;
@@ -40,7 +40,8 @@ final class FaultTrigger {
     } catch (NoSuchFileException none) {
       return "";
     } catch (IOException e) {
-      throw new UncheckedIOException("the file of fault points cannot be read", e);
+      throw new UncheckedIOException(
+          "the file that names the fault point cannot be read: " + file, e);
     }
   }
 

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.container.Observation.Activity;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.run.Recovery.Boot;
-import io.gpurunner.agent.run.Recovery.Phase;
-import io.gpurunner.agent.run.Recovery.Seen;
-import io.gpurunner.agent.run.Recovery.Verdict;
+import io.gpurunner.agent.run.NextStep.Boot;
+import io.gpurunner.agent.run.NextStep.Phase;
+import io.gpurunner.agent.run.NextStep.Seen;
+import io.gpurunner.agent.run.NextStep.Verdict;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,11 +26,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The function is the table of docs/recovery.md, cell by cell. */
-final class RecoveryTest {
+/** Compares the function with the table of docs/recovery.md, cell by cell. */
+final class NextStepTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
 
-  /** Cells: what comes before the first of them is the state, and the boot. */
+  /**
+   * A row of the table: state and boot from its first column, and the cells of the other columns.
+   */
   record Row(Phase phase, Boot boot, List<String> cells) {}
 
   static List<Row> table() throws IOException {
@@ -40,7 +42,7 @@ final class RecoveryTest {
     return lines.stream()
         .skip(head + 2L)
         .takeWhile(line -> line.startsWith("|"))
-        .map(RecoveryTest::cellsOf)
+        .map(NextStepTest::cellsOf)
         .map(cells -> row(cells.getFirst(), cells.subList(1, cells.size())))
         .toList();
   }
@@ -78,7 +80,7 @@ final class RecoveryTest {
   void everyCellIsWhatTheTableSays(Row row) {
     assertThat(
             Arrays.stream(Seen.values())
-                .map(seen -> Recovery.of(row.phase(), seen, row.boot()).words()))
+                .map(seen -> NextStep.of(row.phase(), seen, row.boot()).words()))
         .containsExactlyElementsOf(row.cells());
   }
 
@@ -101,16 +103,16 @@ final class RecoveryTest {
   private static boolean differsByBoot(Phase phase) {
     return Arrays.stream(Seen.values())
         .anyMatch(
-            seen -> Recovery.of(phase, seen, Boot.SAME) != Recovery.of(phase, seen, Boot.ANOTHER));
+            seen -> NextStep.of(phase, seen, Boot.SAME) != NextStep.of(phase, seen, Boot.ANOTHER));
   }
 
-  /** Whatever is recorded, a container that may have run is not started. */
+  /** A container that may have run is never started, whatever is recorded. */
   @Test
   void onlyAContainerThatNeverRanIsStarted() {
     for (Phase phase : Phase.values()) {
       for (Seen seen : Seen.values()) {
         for (Boot boot : Boot.values()) {
-          Verdict verdict = Recovery.of(phase, seen, boot);
+          Verdict verdict = NextStep.of(phase, seen, boot);
           if (verdict == Verdict.START) {
             assertThat(seen).isEqualTo(Seen.CREATED);
             assertThat(boot).isEqualTo(Boot.SAME);
@@ -129,7 +131,7 @@ final class RecoveryTest {
     for (Phase phase : Phase.values()) {
       for (Seen seen : Seen.values()) {
         for (Boot boot : Boot.values()) {
-          reached.add(Recovery.of(phase, seen, boot));
+          reached.add(NextStep.of(phase, seen, boot));
         }
       }
     }

@@ -1,7 +1,8 @@
-package io.gpurunner.agent;
+package io.gpurunner.agent.aot;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.gpurunner.agent.Agent;
 import io.gpurunner.agent.cli.CommandLineInterface;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
@@ -29,14 +30,15 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * The run that Java watches for {@code gpurunner prepare-start}, to write down what a start needs:
- * the agent in an empty directory, on loopback, beside a played engine, answers the usual requests
- * for a moment. Touches nothing of the real agent.
+ * The training run for Java's ahead-of-time cache (JEP 514), which {@code gpurunner prepare-start}
+ * starts as a process of its own. It runs the agent in an empty directory, on loopback, beside a
+ * fake container engine, and sends it the usual requests. Java observes the run and writes the
+ * cache from it. The installed agent's files and containers are not touched.
  */
-final class Rehearsal {
+final class TrainingRun {
   /**
-   * Java decides by what it sees here. With only a hundred jobs, code that runs thousands of times
-   * was compiled late and badly, and a start took a tenth longer.
+   * Java decides from this run what to compile. After only 100 jobs, code that runs thousands of
+   * times was compiled late and badly, and a start took a tenth longer (docs/adr/008).
    */
   private static final int JOBS = 5_000;
 
@@ -45,12 +47,13 @@ final class Rehearsal {
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(30);
   private static final int READY_LOOKS = 300;
 
+  /** The fake engine's answers, by the last part of the path. */
   private static final Map<String, String> ENGINE =
       Map.of(
           "version",
           "{\"Version\":\"20.10.24\",\"ApiVersion\":\"1.41\"}",
           "info",
-          "{\"ID\":\"rehearsal\",\"ServerVersion\":\"20.10.24\",\"Runtimes\":{}}",
+          "{\"ID\":\"training\",\"ServerVersion\":\"20.10.24\",\"Runtimes\":{}}",
           "_ping",
           "OK");
 
@@ -59,16 +62,19 @@ final class Rehearsal {
   private final String address;
   private final int enginePort;
 
-  private Rehearsal(Path config, String address, int enginePort) {
+  private TrainingRun(Path config, String address, int enginePort) {
     this.config = config;
     this.address = address;
     this.enginePort = enginePort;
   }
 
-  /** {@code Rehearsal DIRECTORY}: the directory is empty and is removed afterwards. */
+  /**
+   * Runs with one argument, an empty directory, which the caller removes afterwards. Exits with 0,
+   * or with 1 and a stack trace.
+   */
   public static void main(String[] arguments) {
     try {
-      rehearse(Path.of(arguments[0]));
+      train(Path.of(arguments[0]));
       System.exit(0);
     } catch (Throwable e) {
       e.printStackTrace();
@@ -76,11 +82,11 @@ final class Rehearsal {
     }
   }
 
-  private static void rehearse(Path directory)
+  private static void train(Path directory)
       throws IOException, InterruptedException, ExecutionException {
     InetAddress loopback = InetAddress.getLoopbackAddress();
     HttpServer engine = HttpServer.create(new InetSocketAddress(loopback, 0), 0);
-    engine.createContext("/", Rehearsal::answer);
+    engine.createContext("/", TrainingRun::answerAsEngine);
     engine.start();
     int port = freePort(loopback);
     Path config = directory.resolve("gpurunner.yaml");
@@ -95,7 +101,7 @@ final class Rehearsal {
         callbacks: { allow: [127.0.0.1] }
         """
             .formatted(directory, port, engine.getAddress().getPort()));
-    new Rehearsal(config, "http://127.0.0.1:" + port, engine.getAddress().getPort()).run();
+    new TrainingRun(config, "http://127.0.0.1:" + port, engine.getAddress().getPort()).run();
     engine.stop(0);
   }
 
@@ -105,10 +111,7 @@ final class Rehearsal {
     }
   }
 
-  /**
-   * Answers as an engine. The last part of the path says what is asked, after the engine's version.
-   */
-  private static void answer(HttpExchange exchange) throws IOException {
+  private static void answerAsEngine(HttpExchange exchange) throws IOException {
     String path = exchange.getRequestURI().getPath();
     Optional<String> known =
         Optional.ofNullable(ENGINE.get(path.substring(path.lastIndexOf('/') + 1)));
@@ -121,7 +124,7 @@ final class Rehearsal {
   }
 
   private void run() throws IOException, InterruptedException, ExecutionException {
-    String token = command("token", "create", "--user", "rehearsal");
+    String token = command("token", "create", "--user", "training");
     AgentConfig effective = ConfigFile.load(config);
     try (Agent _ = Agent.start(effective)) {
       int looks = 0;
@@ -129,7 +132,7 @@ final class Rehearsal {
           && looks < READY_LOOKS) {
         looks++;
       }
-      askAboutJobs(token);
+      submitJobs(token);
     }
     // The second start finds jobs in the ledger.
     try (Agent _ = Agent.start(effective)) {
@@ -137,12 +140,12 @@ final class Rehearsal {
     }
   }
 
-  private void askAboutJobs(String token)
+  private void submitJobs(String token)
       throws IOException, InterruptedException, ExecutionException {
     String body =
         """
         {"gpuNumber": 1, "gpuType": "GPU", "ckptPath": "/data", "ckptVol": "1", "modelPath": "/data2", "modelVol": "1",
-        "imagePath": "rehearsal", "jobType": "GeneralJob", "stopType": "1", "stopTime": 5, "runCommand": "true",
+        "imagePath": "training", "jobType": "GeneralJob", "stopType": "1", "stopTime": 5, "runCommand": "true",
         "callbackUrl": "http://127.0.0.1:%d/", "env": {"NAME": "value"}}
         """
             .formatted(enginePort);

@@ -5,14 +5,15 @@ import io.gpurunner.agent.job.JobState;
 import java.util.Optional;
 
 /**
- * Decides what to do with a job, from what is recorded of it, what the engine says of the container
- * of its attempt, and whether the machine was booted since. A pure function, asked at every step,
- * so that recovery after a crash is no special case. docs/recovery.md shows it as a table.
+ * Decides what the next step of a job does. It follows from the recorded state of the job, from
+ * what the engine says of the container of its attempt, and from whether the machine was booted
+ * since. A pure function. Every step asks it, so recovery after a crash is no special case.
+ * docs/recovery.md shows it as a table.
  */
-final class Recovery {
-  private Recovery() {}
+final class NextStep {
+  private NextStep() {}
 
-  /** How far a job has come, as it is recorded. */
+  /** How far a job has come, by its recorded state. */
   enum Phase {
     QUEUED,
     PREPARING,
@@ -65,7 +66,7 @@ final class Recovery {
         return ABSENT;
       }
       Observation seen = observation.get();
-      return isAnother(state, seen)
+      return isAnotherRun(state, seen)
           ? REPLACED
           : switch (seen) {
             case Observation.Created _ -> CREATED;
@@ -81,10 +82,10 @@ final class Recovery {
     }
 
     /**
-     * Returns whether the container is another one. It was found by its name, and a recorded id
-     * differs.
+     * Returns whether the container is not in the run that was recorded: somebody started it again,
+     * or created another one.
      */
-    private static boolean isAnother(JobState state, Observation seen) {
+    private static boolean isAnotherRun(JobState state, Observation seen) {
       return state instanceof JobState.Running running
           && seen instanceof Observation.Ran ran
           && !ran.run().equals(running.run());
@@ -97,8 +98,8 @@ final class Recovery {
     ANOTHER;
 
     /**
-     * Returns the boot that counts. It counts only if a container may run, or has written what is
-     * not on disk.
+     * Returns ANOTHER only if the boot matters: if a container may run, or has written files that
+     * are not on disk yet.
      */
     static Boot of(JobState state, String now) {
       return switch (state) {
@@ -116,7 +117,7 @@ final class Recovery {
     }
   }
 
-  /** What to do. */
+  /** What the step does. */
   enum Verdict {
     /** There is no container, and there should be none. */
     GO_ON("go on"),

@@ -1,4 +1,4 @@
-package io.gpurunner.agent.fault;
+package io.gpurunner.agent.faultinjection;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.ledger.CommitWatch;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,10 +25,10 @@ final class FaultPointsTest {
 
   @Test
   void anEffectLiesBetweenItsTwoPoints() {
-    Images real = (image, _) -> reached.add(image);
-    FaultPoints.telling(reached::add)
+    Images real = (image, _) -> reached.add(image.toString());
+    FaultPoints.calling(reached::add)
         .around(Images.class, real)
-        .ensurePresent("busybox", Cancellation.NEVER);
+        .ensurePresent(ImageReference.of("busybox"), Cancellation.NEVER);
     assertThat(reached)
         .containsExactly("images.ensurePresent.before", "busybox", "images.ensurePresent.after");
     assertThat(FaultPoints.names()).contains(reached.getFirst(), reached.getLast());
@@ -39,8 +40,9 @@ final class FaultPointsTest {
         (_, _) -> {
           throw new ContainerException(ContainerException.Kind.REFUSED, "no such image");
         };
-    Images surrounded = FaultPoints.telling(reached::add).around(Images.class, real);
-    assertThatThrownBy(() -> surrounded.ensurePresent("busybox", Cancellation.NEVER))
+    Images surrounded = FaultPoints.calling(reached::add).around(Images.class, real);
+    assertThatThrownBy(
+            () -> surrounded.ensurePresent(ImageReference.of("busybox"), Cancellation.NEVER))
         .isInstanceOf(ContainerException.class)
         .hasMessage("no such image");
   }

@@ -14,26 +14,27 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 
-/** The answers that steps of all kinds share. Stateless. */
-final class Answers {
+/** Creates the outcomes that steps of all kinds have in common. Stateless; thread-safe. */
+final class CommonOutcomes {
   private final JobLedger ledger;
   private final Clock clock;
 
-  Answers(JobLedger ledger, Clock clock) {
+  CommonOutcomes(JobLedger ledger, Clock clock) {
     this.ledger = ledger;
     this.clock = clock;
   }
 
-  /** The answer that the run is over, even if its container still exists. */
+  /** Ends the run. Its container may still exist. */
   StepOutcome ended(Ending ending) {
     return new Advance(new JobEvent.RunEnded(ending, clock.instant()));
   }
 
-  Optional<StepOutcome> endWhereDeleted(Job job) {
-    return job.deletion().map(wish -> ended(new Ending.DeletedBy(wish.by())));
+  /** Ends the run if the deletion of the job was requested. */
+  Optional<StepOutcome> endIfDeleted(Job job) {
+    return job.deletion().map(request -> ended(new Ending.DeletedBy(request.by())));
   }
 
-  /** A cancellation that is set as soon as a deletion of the job is requested. */
+  /** Returns a cancellation that is set as soon as a deletion of the job is requested. */
   Cancellation deletionOf(Job job) {
     return () -> ledger.findLive(job.id()).flatMap(Job::deletion).isPresent();
   }
@@ -47,13 +48,14 @@ final class Answers {
     return !now.isBefore(until) || until.isAfter(now.plus(longest));
   }
 
+  /** Waits for the container engine, which did not answer or refused. */
   Wait waitForEngine(ContainerException e) {
     return new Wait(
         clock.instant().plus(RunSettings.ENGINE_PAUSE),
         Optional.of("waits for the container engine: " + e.getMessage()));
   }
 
-  /** The answer that the job waits for its files. They may come back, so the job does not fail. */
+  /** Waits for the job's files. They may come back, so the job does not fail. */
   Wait waitForFiles(StorageException e) {
     return new Wait(
         clock.instant().plus(RunSettings.FILES_PAUSE), Optional.of("waits: " + e.getMessage()));

@@ -1,0 +1,16 @@
+package io.gpurunner.agent.port;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/**
+ * Marks a method of a port that changes something outside the agent: a container, a file, a
+ * receiver. A test may end the agent just before and just after it.
+ */
+@Documented
+@Retention(RetentionPolicy.RUNTIME)
+@Target(ElementType.METHOD)
+public @interface SideEffect {}

@@ -1,0 +1,16 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.storage.JobPaths;
+import java.nio.file.Path;
+
+/** The file that holds the output of one run of a job. */
+final class OutputFile {
+  private OutputFile() {}
+
+  /**
+   * @param attempt the number of the run, counted from 1
+   */
+  static Path of(JobPaths paths, int attempt) {
+    return paths.logs().resolve("run-" + attempt + ".log");
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.state;
+
+import org.jspecify.annotations.NullMarked;
