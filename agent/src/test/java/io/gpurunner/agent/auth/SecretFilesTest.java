@@ -66,7 +66,8 @@ final class SecretFilesTest {
   void belongsToTheOwnerOfItsDirectory() throws IOException {
     Path service = Files.createDirectory(directory.resolve("state"));
     String maker = Files.getOwner(service).getName();
-    // Only root can give a directory away: for anybody else, owner and maker are one.
+    // Only root can give a directory away. For other users, the owner is the user that creates
+    // the file.
     String owner = maker.equals("root") ? "nobody" : maker;
     Files.setOwner(
         service,

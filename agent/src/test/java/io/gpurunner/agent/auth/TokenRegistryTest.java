@@ -89,7 +89,9 @@ final class TokenRegistryTest {
     assertThatExceptionOfType(AuthException.class)
         .isThrownBy(registry::list)
         .withMessageContaining(directory.toString());
-    assertThat(registry.isRevoked("a".repeat(129))).as("no id of this agent's").isTrue();
+    assertThat(registry.isRevoked("a".repeat(129)))
+        .as("an id that this agent never issues")
+        .isTrue();
 
     Files.delete(loop);
     assertThat(registry.isRevoked("a")).isFalse();
@@ -141,8 +143,8 @@ final class TokenRegistryTest {
   void userNamesAreBounded() {
     assertThat(new UserName("x".repeat(128)).value()).hasSize(128);
     assertThatIllegalArgumentException().isThrownBy(() -> new UserName("x".repeat(129)));
-    // The ledger's columns and the API count the same way: a character beyond the first plane is
-    // two.
+    // The ledger's columns and the API count in the same way: a character beyond the first plane
+    // counts as two.
     assertThat(new UserName("𠀀".repeat(64)).value()).hasSize(128);
     assertThatIllegalArgumentException().isThrownBy(() -> new UserName("𠀀".repeat(65)));
     assertThatIllegalArgumentException()

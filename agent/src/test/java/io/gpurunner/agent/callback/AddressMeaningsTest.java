@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Where a packet to an address can end, and the edges of what is taken for one. */
+/** Tests at which addresses a packet can end, and the first and last addresses of each range. */
 final class AddressMeaningsTest {
   private static InetAddress address(String literal) {
     return InetAddress.ofLiteral(literal);

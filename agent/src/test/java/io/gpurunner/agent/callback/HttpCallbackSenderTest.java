@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Against real receivers on loopback. */
+/** Tests with real receivers on loopback. */
 @Timeout(60)
 final class HttpCallbackSenderTest {
   private static final byte[] KEY = "the key of the callbacks".getBytes(UTF_8);
@@ -191,7 +191,7 @@ final class HttpCallbackSenderTest {
             .thenForEver("2000\r\n" + "z".repeat(8192) + "\r\n", Duration.ZERO)) {
       assertThat(send(receiver.url("/"))).isEqualTo(new Delivered(200));
       receiver.awaitHangUp();
-      // What the sockets hold between the two sides, and no more.
+      // The sockets hold this much between the two sides.
       assertThat(receiver.bytesSent()).isLessThan(32_000_000);
     }
   }
@@ -258,7 +258,7 @@ final class HttpCallbackSenderTest {
     }
   }
 
-  /** The name answers with an allowed address once, and with the metadata service's ever after. */
+  /** The name resolves to an allowed address once, and then only to the metadata service's. */
   @Test
   void aNameThatChangesItsAddressIsJudgedAtEveryTry() throws IOException {
     try (RawReceiver receiver = new RawReceiver("127.0.0.1", RawReceiver.answer("500 X", ""))) {
@@ -273,7 +273,7 @@ final class HttpCallbackSenderTest {
       URI url = URI.create("http://rebinding.test:" + receiver.port() + "/");
       try (HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
         assertThat(sender.send(delivery(url))).isInstanceOf(Rejected.class);
-        assertThat(lookups).as("one try looks the name up once").hasValue(1);
+        assertThat(lookups).as("lookups of one try").hasValue(1);
         assertThat(sender.send(delivery(url))).isInstanceOf(Forbidden.class);
       }
       assertThat(receiver.requests()).hasSize(1);
@@ -281,7 +281,8 @@ final class HttpCallbackSenderTest {
   }
 
   /**
-   * The address keeps the name it was found by; the connection must not look that name up again.
+   * An address remembers the name by which it was found. The connection must not look that name up
+   * again.
    */
   @Test
   void theConnectionGoesToTheAddressThatWasJudged() throws IOException {

@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A server that keeps the bytes it gets, and answers with the bytes it was given, however wrong.
+ * A server that records the bytes that it gets, and answers with given bytes, even malformed ones.
  */
 final class RawReceiver implements AutoCloseable {
   private final ServerSocket socket;
@@ -39,14 +39,14 @@ final class RawReceiver implements AutoCloseable {
   private volatile Duration pause = Duration.ZERO;
 
   /**
-   * What came in.
+   * A request that came in.
    *
-   * @param body its bytes, a character for each (ISO 8859-1)
+   * @param body the bytes of the body, one character for each (ISO 8859-1)
    */
   record Request(String line, Map<String, String> headers, String body) {}
 
   /**
-   * @param answer sent as it is; nothing, if empty
+   * @param answer is sent as it is; nothing is sent if it is empty
    */
   RawReceiver(String address, String answer) throws IOException {
     this.host = address.contains(":") ? "[" + address + "]" : address;
@@ -59,7 +59,7 @@ final class RawReceiver implements AutoCloseable {
     return "HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s".formatted(status, body.length(), body);
   }
 
-  /** Goes on with this after the answer until the other side hangs up. */
+  /** Makes it send this text after the answer, again and again, until the other side hangs up. */
   RawReceiver thenForEver(String text, Duration between) {
     pause = between;
     repeated = text;

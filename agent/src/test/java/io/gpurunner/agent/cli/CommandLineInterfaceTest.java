@@ -36,14 +36,14 @@ final class CommandLineInterfaceTest {
   private static final String JOB = "aia1905cd8-650a-4cd9-b005-677ec3376db0";
   private static final ServeAction NO_SERVE =
       config -> {
-        throw new AssertionError("serve was not asked for");
+        throw new AssertionError("serve must not run here");
       };
 
   @TempDir private Path directory;
   private Path config;
   private int port;
 
-  /** What a command left behind. */
+  /** The exit status and the output of a command. */
   private record Outcome(int status, String out, String err) {}
 
   @BeforeEach

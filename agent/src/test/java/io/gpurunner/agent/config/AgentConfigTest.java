@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Every key's default, and every key's mapping. */
+/** Tests every key's default, and every key's mapping. */
 final class AgentConfigTest {
   @TempDir private Path files;
 
@@ -172,7 +172,7 @@ final class AgentConfigTest {
 
   @Test
   void theSampleHasEveryKeyAtItsDefault() throws IOException {
-    // A key of the sample follows its # at once, and a comment follows a blank.
+    // In the sample, a key follows its # at once, and the text of a comment follows a blank.
     String sample =
         Files.readString(Path.of("../systemd/gpurunner.yaml"))
             .replaceAll("(?m)^( *)#([a-z])", "$1$2");

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is said about files that cannot be used. */
+/** Tests the errors of files that cannot be used. */
 final class ConfigFileTest {
   @TempDir private Path directory;
 

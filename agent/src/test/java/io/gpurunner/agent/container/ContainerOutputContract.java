@@ -17,12 +17,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What every {@link ContainerOutput} keeps, the real one and the fake. */
+/** The contract of every {@link ContainerOutput}, the fake included. */
 public abstract class ContainerOutputContract {
-  /** The output under test; the same for the whole test. */
+  /** Returns the output under test, the same one for the whole test. */
   protected abstract ContainerOutput output();
 
-  /** A container that has printed these lines and ended. */
+  /** Returns a container that has printed these lines and ended. */
   protected abstract ContainerName ended(List<String> lines);
 
   private static ContainerName unknown() {
@@ -35,7 +35,7 @@ public abstract class ContainerOutputContract {
     Path file = folder.resolve("log");
     output().save(unrecorded(name), file);
     assertThat(file).hasContent("loss 0.5\nloss 0.1");
-    // Again, after a crash: the same.
+    // After a crash it is saved again, with the same content.
     output().save(unrecorded(name), file);
     assertThat(file).hasContent("loss 0.5\nloss 0.1");
     try (Stream<Path> files = Files.list(folder)) {

@@ -15,24 +15,24 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** What every {@link ContainerRuntime} keeps, the real one and the fake. */
+/** The contract of every {@link ContainerRuntime}, the fake included. */
 public abstract class ContainerRuntimeContract {
-  /** The runtime under test; the same for the whole test. */
+  /** Returns the runtime under test, the same one for the whole test. */
   protected abstract ContainerRuntime runtime();
 
-  /** A container that will run this program. */
+  /** Returns a container that will run this program. */
   protected abstract ContainerSpec spec(Program program);
 
-  /** The same from an image that does not exist. */
+  /** Returns a container from an image that does not exist. */
   protected abstract ContainerSpec specOfMissingImage();
 
-  /** Waits, or moves the time, until it has ended. */
+  /** Waits, or moves the time, until the container has ended. */
   protected abstract Observation.Exited awaitExit(ContainerName name);
 
   /** Waits until the program can take signals. */
   protected abstract void awaitReady(ContainerName name);
 
-  /** Nothing but a name and an image: for engines in memory. */
+  /** Returns a container with a name and an image only, for engines in memory. */
   protected static ContainerSpec specOf(JobId job, String image) {
     return new ContainerSpec(
         new ContainerName(job, 1),

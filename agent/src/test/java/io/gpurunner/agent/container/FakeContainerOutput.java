@@ -12,28 +12,28 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Output of containers in memory. Following ends at once. Thread-safe. */
+/** Holds the output of containers in memory. Following ends at once. Thread-safe. */
 public final class FakeContainerOutput implements ContainerOutput {
   private final Map<String, String> texts = new HashMap<>();
   private Optional<Kind> failure = Optional.empty();
   private boolean failsAlways;
 
-  /** What the container has printed so far. */
+  /** Adds text to what the container has printed. */
   public synchronized void print(ContainerName name, String text) {
     texts.merge(name.toString(), text, String::concat);
   }
 
-  /** The container and its output are gone. */
+  /** Removes the container and its output. */
   public synchronized void forget(ContainerName name) {
     texts.remove(name.toString());
   }
 
-  /** The next call fails. */
+  /** Makes the next call fail. */
   public synchronized void failNext(Kind kind) {
     failure = Optional.of(kind);
   }
 
-  /** Every call fails from now on. */
+  /** Makes every call fail from now on. */
   public synchronized void failAlways(Kind kind) {
     failure = Optional.of(kind);
     failsAlways = true;

@@ -16,25 +16,25 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * A container engine in memory, for tests of what calls one. Nothing in it waits: what a program
- * does follows from the injected clock alone, so that a test moves time. It keeps the same contract
- * as Docker's adapter ({@link ContainerRuntimeContract}). Thread-safe.
+ * A container engine in memory. Nothing in it waits: what a program does follows from the injected
+ * clock alone, and tests move that clock. It keeps the same contract as Docker's adapter ({@link
+ * ContainerRuntimeContract}). Thread-safe.
  */
 public final class FakeContainerRuntime implements ContainerRuntime {
-  /** Exit code of a process killed by SIGKILL, as a shell and Docker count. */
+  /** The exit code of a process that SIGKILL ended, as shells and Docker count. */
   public static final int KILLED = 137;
 
-  /** Exit code of a process that SIGTERM ended. */
+  /** The exit code of a process that SIGTERM ended. */
   public static final int TERMINATED = 143;
 
   /**
-   * What runs in a container.
+   * A program that runs in a container.
    *
-   * @param runsFor how long it runs by itself; empty: until a signal
-   * @param exitCode its exit code when it ends by itself
-   * @param outOfMemory whether its own end is the kernel's doing
-   * @param afterTerm how long after SIGTERM it ends; empty: SIGTERM is ignored
-   * @param startRefusal why it cannot be started; empty: it can
+   * @param runsFor how long it runs by itself; empty if it runs until a signal
+   * @param exitCode its exit code if it ends by itself
+   * @param outOfMemory whether the kernel ends it because memory ran out
+   * @param afterTerm how long after SIGTERM it ends; empty if it ignores SIGTERM
+   * @param startRefusal why it cannot be started; empty if it can
    */
   public record Program(
       Optional<Duration> runsFor,
@@ -42,34 +42,34 @@ public final class FakeContainerRuntime implements ContainerRuntime {
       boolean outOfMemory,
       Optional<Duration> afterTerm,
       Optional<String> startRefusal) {
-    /** Runs until it is signalled; ends at once on SIGTERM. */
+    /** Returns a program that runs until it is signalled, and ends at once on SIGTERM. */
     public static Program untilSignalled() {
       return new Program(Optional.empty(), 0, false, Optional.of(Duration.ZERO), Optional.empty());
     }
 
-    /** Ends by itself. */
+    /** Returns a program that ends by itself. */
     public static Program endsAfter(Duration runsFor, int exitCode) {
       return new Program(
           Optional.of(runsFor), exitCode, false, Optional.of(Duration.ZERO), Optional.empty());
     }
 
-    /** Its start is refused. */
+    /** Returns a program whose start is refused. */
     public static Program cannotStart(String message) {
       return new Program(
           Optional.empty(), 0, false, Optional.of(Duration.ZERO), Optional.of(message));
     }
 
-    /** The same, but deaf to SIGTERM. */
+    /** Returns this program, but it ignores SIGTERM. */
     public Program ignoringTerm() {
       return new Program(runsFor, exitCode, outOfMemory, Optional.empty(), startRefusal);
     }
 
-    /** The same, but it takes so long to end after SIGTERM. */
+    /** Returns this program, but it ends only some time after SIGTERM. */
     public Program endingAfterTerm(Duration delay) {
       return new Program(runsFor, exitCode, outOfMemory, Optional.of(delay), startRefusal);
     }
 
-    /** The same, but killed by the kernel for memory at its end. */
+    /** Returns this program, but at its end the kernel kills it for memory. */
     public Program killedForMemory() {
       return new Program(runsFor, KILLED, true, afterTerm, startRefusal);
     }
@@ -85,7 +85,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     LIST
   }
 
-  /** When a call fails: the effect may have happened though the caller is told otherwise. */
+  /** The moment at which a call fails. After the effect, the caller does not know of the effect. */
   public enum Moment {
     BEFORE_EFFECT,
     AFTER_EFFECT
@@ -126,32 +126,32 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     this.clock = clock;
   }
 
-  /** What containers of this job will run; {@link Program#untilSignalled} where none is set. */
+  /** Sets what containers of this job will run; the default is {@link Program#untilSignalled}. */
   public synchronized void program(JobId job, Program program) {
     programs.put(job, program);
   }
 
-  /** Every call fails as UNREACHABLE until the engine is up again. Containers go on. */
+  /** Makes every call fail as UNREACHABLE until the engine is up again. Containers go on. */
   public synchronized void down(boolean isDown) {
     down = isDown;
   }
 
-  /** The next calls of this sort fail, one for each time this is called. */
+  /** Makes one more of the next calls of this kind fail. */
   public synchronized void failNext(Call call, Kind kind, Moment moment) {
     faults.computeIfAbsent(call, any -> new ArrayList<>()).add(new Fault(kind, moment));
   }
 
-  /** The engine ended and another one runs now; containers go on. */
+  /** Puts another engine in the place of this one. Containers go on. */
   public synchronized void startEngineAnew() {
     boxes.values().forEach(box -> box.madeByAnother = true);
   }
 
-  /** Creating from this image is refused. */
+  /** Makes creations from this image be refused. */
   public synchronized void imageIsMissing(String image) {
     missingImages.add(image);
   }
 
-  /** Somebody else ended it (an administrator, the kernel). */
+  /** Ends the container, as an administrator or the kernel would. */
   public synchronized void end(ContainerName name, int exitCode, boolean outOfMemory) {
     Box box = boxes.get(name.toString());
     if (box != null && runs(box)) {
@@ -160,7 +160,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     }
   }
 
-  /** It ended, and its engine died in that moment: nobody knows how it ended, nor when. */
+  /** Ends the container while its engine dies, so that nobody knows how and when it ended. */
   public synchronized void endUnheard(ContainerName name) {
     Box box = box(name);
     Instant started = box.startedAt.orElseThrow();
@@ -168,7 +168,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     box.exitCode = ExitCodes.LOST_BY_ENGINE;
   }
 
-  /** Its start failed half-way, as the engine says of it afterwards. */
+  /** Makes the container look as the engine reports one whose start failed half-way. */
   public synchronized void failStart(ContainerName name, String error) {
     Box box = box(name);
     Instant now = clock.instant();
@@ -178,12 +178,12 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     box.error = error;
   }
 
-  /** Somebody else pauses it, thaws it, gives it a restart policy. */
+  /** Pauses or thaws the container, or gives it a restart policy, as somebody else would. */
   public synchronized void activity(ContainerName name, Observation.Activity activity) {
     box(name).activity = activity;
   }
 
-  /** Somebody else starts it again, or anew. */
+  /** Starts the container again, as somebody else would. */
   public synchronized void startAgain(ContainerName name) {
     Box box = box(name);
     Instant now = clock.instant();
@@ -192,7 +192,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     box.endsAt = box.program.runsFor().map(now::plus);
   }
 
-  /** Somebody else makes another container of that name in its place. */
+  /** Replaces the container by another one of that name, as somebody else would. */
   public synchronized void replace(ContainerName name) {
     Box box = box(name);
     made++;
@@ -203,19 +203,20 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     return Optional.ofNullable(boxes.get(name.toString())).orElseThrow();
   }
 
-  /** Somebody else renames it. */
+  /** Renames the container, as somebody else would. */
   public synchronized void rename(ContainerName name, String engineName) {
     boxes.put(engineName, box(name));
     boxes.remove(name.toString());
   }
 
-  /** Somebody else removed it. */
+  /** Removes the container, as somebody else would. */
   public synchronized void vanish(ContainerName name) {
     boxes.remove(name.toString());
   }
 
   /**
-   * The host was switched off and on: what ran has exit code 0, as dockerd has been seen to say.
+   * Switches the host off and on. Containers that ran then have exit code 0, which dockerd was seen
+   * to report.
    */
   public synchronized void reboot() {
     for (Box box : boxes.values()) {
@@ -225,12 +226,12 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     }
   }
 
-  /** What the container was made from, while it exists. */
+  /** Returns the description of the container, while it exists. */
   public synchronized Optional<ContainerSpec> spec(ContainerName name) {
     return Optional.ofNullable(boxes.get(name.toString())).map(box -> box.spec);
   }
 
-  /** Every call that had an effect, in order: {@code create x}, {@code TERM x}. */
+  /** Returns every call that had an effect, in order: {@code create x}, {@code TERM x}. */
   public synchronized List<String> journal() {
     return List.copyOf(journal);
   }
@@ -377,7 +378,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
         && box.endsAt.filter(end -> !end.isAfter(clock.instant())).isEmpty();
   }
 
-  /** An end that comes earlier than the one foreseen replaces it. */
+  /** Sets the container's end, unless an earlier end is already set. */
   private static void finish(Box box, Instant end, int exitCode) {
     if (box.endsAt.filter(foreseen -> !foreseen.isAfter(end)).isEmpty()) {
       box.endsAt = Optional.of(end);
@@ -386,7 +387,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     }
   }
 
-  /** Throws a fault that comes before the effect; hands back one that comes after it. */
+  /** Throws a fault that comes before the effect, or returns one that comes after it. */
   private Optional<Fault> fault(Call call) {
     if (down) {
       throw new ContainerException(Kind.UNREACHABLE, "the container engine is down");

@@ -14,7 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
-/** The fake keeps the contract, and does what tests ask of it besides. */
+/** Tests that the fake keeps the contract, and what the fake does for tests. */
 final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
   private Instant now = Instant.parse("2026-01-01T00:00:00Z");
   private final FakeContainerRuntime fake = new FakeContainerRuntime(() -> now);

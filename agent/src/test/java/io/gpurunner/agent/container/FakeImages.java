@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
-/** Images in memory: every pull succeeds at once unless the test says otherwise. Thread-safe. */
+/** Holds images in memory. A pull succeeds at once unless the test sets otherwise. Thread-safe. */
 public final class FakeImages implements Images {
   private record Failure(Kind kind, String message) {}
 
@@ -22,12 +22,12 @@ public final class FakeImages implements Images {
   private final Set<String> present = new HashSet<>();
   private final List<String> pulls = new ArrayList<>();
 
-  /** The next pull of this image fails; one pull for each time this is called. */
+  /** Makes one more of the next pulls of this image fail. */
   public synchronized void failNext(String image, Kind kind, String message) {
     failures.computeIfAbsent(image, any -> new ArrayList<>()).add(new Failure(kind, message));
   }
 
-  /** A pull of this image ends only by cancellation, until it is released. */
+  /** Sets whether a pull of this image hangs until it is cancelled or released. */
   public synchronized void hang(String image, boolean hangs) {
     if (hangs) {
       hanging.add(image);
@@ -36,7 +36,7 @@ public final class FakeImages implements Images {
     }
   }
 
-  /** Every pull that was begun, in order. */
+  /** Returns every pull that was begun, in order. */
   public synchronized List<String> pulls() {
     return List.copyOf(pulls);
   }

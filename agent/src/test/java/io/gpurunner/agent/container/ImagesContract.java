@@ -10,28 +10,28 @@ import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
-/** What every {@link Images} keeps, the real one and the fake. */
+/** The contract of every {@link Images}, the fake included. */
 public abstract class ImagesContract {
-  /** The images under test; the same for the whole test. */
+  /** Returns the images under test, the same object for the whole test. */
   protected abstract Images images();
 
-  /** An image that a registry has and this machine has not. */
+  /** Returns an image that a registry has and this machine lacks. */
   protected abstract ImageReference absentImage();
 
-  /** One that the registry refuses, in these words. */
+  /** Returns an image that the registry refuses in these words. */
   protected abstract ImageReference refusedImage(String words);
 
-  /** One whose pull fails this time. */
+  /** Returns an image whose next pull fails. */
   protected abstract ImageReference failingImage();
 
-  /** One whose pull does not end. */
+  /** Returns an image whose pull does not end. */
   protected abstract ImageReference hangingImage();
 
   @Test
   void anAbsentImageIsPulledAndThenPresent() {
     ImageReference image = absentImage();
     images().ensurePresent(image, Cancellation.NEVER);
-    // Present now: nothing is left that could be cancelled.
+    // The image is present now, so there is no pull to cancel.
     images().ensurePresent(image, () -> true);
   }
 

@@ -82,7 +82,7 @@ class JobTest {
     assertThat(since).extracting(state -> JOB.moved(state).startedAt()).containsOnly(STARTED);
   }
 
-  /** What users read of each event. */
+  /** Tests the words that users read of each event. */
   @Test
   void everyEventHasItsWords() {
     Map<JobEvent, String> words =

@@ -64,7 +64,7 @@ class JobTransitionsTest {
           new JobEvent.Removed(T, "ann"),
           new JobEvent.UploadResumed(T, T.plusSeconds(9)));
 
-  /** The whole table: what is not in it is refused. */
+  /** All allowed transitions: state and event, then the next state. Every other one is refused. */
   private static final Map<String, String> TABLE =
       Map.ofEntries(
           Map.entry("QUEUED Leased", "PREPARING"),

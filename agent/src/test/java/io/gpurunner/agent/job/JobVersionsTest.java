@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** What a job's versions, counts and history lines say, whatever its state. */
+/** Tests a job's versions, counts and history lines in every state. */
 final class JobVersionsTest {
   private static final Instant T = Instant.parse("2026-03-04T05:06:07Z");
   private static final ArtifactPlace HERE = new ArtifactPlace.Local();

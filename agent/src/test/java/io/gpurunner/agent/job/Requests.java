@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Requests for tests: one sound request, and ways to vary it. One thread. */
+/** Builds requests for tests from one valid request. For one thread. */
 public final class Requests {
-  /** Two users who are no admins. */
+  /** A user who is no admin. */
   public static final Caller ANN = new Caller("ann", false);
 
   public static final Caller BOB = new Caller("bob", false);
@@ -77,7 +77,7 @@ public final class Requests {
     return this;
   }
 
-  /** With a value of the environment of so many characters. */
+  /** Adds an environment variable with a value of so many characters. */
   public Requests environmentOf(int characters) {
     token = "x".repeat(characters);
     return this;

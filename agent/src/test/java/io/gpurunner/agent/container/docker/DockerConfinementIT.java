@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a job sees and may do, looked at from inside its container. */
+/** Tests from inside a container what a job sees and may do. */
 final class DockerConfinementIT {
   /** CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, KILL 5, SETGID 6, SETUID 7 (capabilities(7)). */
   private static final String CAPABILITY_BITS = "00000000000000fb";
@@ -131,14 +131,14 @@ final class DockerConfinementIT {
     engine.engine().containers().signal(unrecorded(name), Signal.TERM);
     assertThat(engine.awaitExit(name).exitCode()).isEqualTo(143);
     if (!form.contains("|")) {
-      // In a pipe the reader dies of the signal first, as in any shell.
+      // The signal ends the reader of the pipe first, as in any shell.
       assertThat(engine.output(name)).endsWith("saved\n").doesNotContain("next");
     }
   }
 
   @Test
   void theEnvironmentIsTheSpecsAndNoGpuIsVisible() {
-    // An image that asks for all GPUs, made on the spot.
+    // This image asks for all GPUs.
     String image = "gpurunner-test-wants-gpus:" + UUID.randomUUID();
     ContainerSpec base = TestEngine.shell("true");
     engine.engine().containers().create(base);
@@ -176,7 +176,7 @@ final class DockerConfinementIT {
   void withoutACommandTheImagesOwnRunsAndWithOneItIsReplaced() {
     ContainerSpec own =
         TestEngine.spec(TestEngine.image(), List.of("echo", "$HOME", "*"), Map.of(), List.of());
-    // No shell reads it.
+    // No shell interprets the command.
     assertThat(engine.run(own)).isEqualTo("$HOME *\n");
   }
 

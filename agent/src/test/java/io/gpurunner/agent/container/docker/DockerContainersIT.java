@@ -23,7 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The contract, and what only a real engine shows. */
+/** Tests the contract, and what only a real engine shows. */
 final class DockerContainersIT extends ContainerRuntimeContract {
   private final TestEngine engine = new TestEngine();
 
@@ -158,7 +158,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
     }
   }
 
-  /** An agent meets this where an older version created its containers. */
+  /** Containers of an older version of the agent look like this. */
   @Test
   void aRecordedContainerIsFoundWhateverItsLabelAndItsName() {
     try (TestEngine other = new TestEngine()) {
@@ -212,7 +212,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
 
   @Test
   void aStartThatTheEngineRefusesIsRefusedAgain() {
-    // A directory cannot be mounted on a file: found out by the runtime, at the start.
+    // A directory cannot be mounted on a file. The runtime notices that at the start.
     ContainerSpec spec =
         TestEngine.spec(
             TestEngine.image(),

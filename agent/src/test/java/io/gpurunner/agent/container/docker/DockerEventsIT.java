@@ -33,7 +33,7 @@ final class DockerEventsIT {
   void startEndAndRemovalAreTold() {
     ContainerName before = engine.start(TestEngine.shell("sleep 1000"));
     engine.engine().events().listen(hints::add);
-    // What was there before is told when the stream opens.
+    // Containers that were there before are reported when the stream opens.
     awaitHint(before);
     ContainerName name = engine.start(TestEngine.shell("read x"));
     awaitHint(name);

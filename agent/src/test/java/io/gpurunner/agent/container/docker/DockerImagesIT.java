@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The contract, with pulls from a registry on loopback, through the real engine. */
+/** Tests the contract with a real engine, which pulls from a registry on loopback. */
 final class DockerImagesIT extends ImagesContract {
   private final TestEngine engine = new TestEngine();
   private TinyRegistry registry;
@@ -84,13 +84,13 @@ final class DockerImagesIT extends ImagesContract {
   void aPresentImageIsNotAskedOfTheRegistryAgain(String name) {
     String image = registry.image(name);
     pull(image);
-    // Present now: the registry is not asked again.
+    // The image is present now, so the registry is not asked again.
     registry.close();
     pull(image);
     removeImage(image);
   }
 
-  /** Its author wrote what docker-java takes for no ports; the engine minds them not. */
+  /** The image's configuration has ports that the engine accepts and docker-java cannot read. */
   @Test
   void anImageWhoseConfigurationCannotBeReadCanBeUsed() {
     String image = registry.image("good/image:1");

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The contract, and what only a real engine shows. */
+/** Tests the contract, and what only a real engine shows. */
 final class DockerOutputIT extends ContainerOutputContract {
   private final TestEngine engine = new TestEngine();
   private final ContainerOutput output = engine.engine().output();
@@ -128,7 +128,7 @@ final class DockerOutputIT extends ContainerOutputContract {
             });
   }
 
-  /** A connection whose other side went away: writes are taken, a flush fails. */
+  /** A connection whose other side went away. It takes writes, and a flush fails. */
   private static final class ClosedReader extends OutputStream {
     @Override
     public void write(int b) {}

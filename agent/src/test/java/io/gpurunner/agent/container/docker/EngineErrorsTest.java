@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What users read of the engine's errors. */
+/** Tests the kind and the words of the engine's errors. */
 final class EngineErrorsTest {
   private static final URI HOST = URI.create("unix:///docker.sock");
 
@@ -32,7 +32,7 @@ final class EngineErrorsTest {
             "making x: " + words + "; give runCommand, or an image with an ENTRYPOINT or CMD");
   }
 
-  /** No engine that is away: it would be asked for ever. */
+  /** The kind is not UNREACHABLE, because calls to an engine that is away are repeated for ever. */
   @Test
   void anAnswerThatCannotBeReadIsAFailure() {
     RuntimeException unreadable =
@@ -45,7 +45,7 @@ final class EngineErrorsTest {
   }
 
   /**
-   * A machine that lacks something is no reason for a job to fail; a container that cannot run is.
+   * A job does not fail because the machine lacks something. It fails if its container cannot run.
    */
   @ParameterizedTest
   @CsvSource(

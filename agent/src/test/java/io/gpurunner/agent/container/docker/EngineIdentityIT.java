@@ -21,12 +21,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Which engine created a container, and what counts of what another engine says. */
+/** Tests how the engine that created a container is known, and which reports of another count. */
 final class EngineIdentityIT {
-  /** More than an engine remembers (256). */
+  /** More events than an engine remembers (256). */
   private static final int EVENTS = 300;
 
-  /** For a socket's path, that has 107 characters at most. */
+  /** Holds a socket, whose path may have 107 characters at most. */
   @TempDir(factory = ShortTemporaryDirectory.class)
   private Path directory;
 
@@ -37,7 +37,7 @@ final class EngineIdentityIT {
   @Test
   void theEngineIsTheSameByEveryWayToItsSocket() throws Exception {
     URI host = URI.create(TestEngine.required("DOCKER_HOST"));
-    // It is another path to the socket, as /var/run is to /run.
+    // This is another path to the socket, as /var/run is another path to /run.
     Path way = Files.createSymbolicLink(directory.resolve("way"), Path.of(host.getPath()));
     assertThat(identityAt(host).now()).isEqualTo(identityAt(URI.create("unix://" + way)).now());
   }
@@ -80,7 +80,7 @@ final class EngineIdentityIT {
     }
   }
 
-  /** The engine is in a network namespace of its own, where its socket is not among the agent's. */
+  /** The engine's own network namespace lists its socket, and the agent's does not. */
   @Test
   void whatAnotherEngineCreatedIsDoubtfulAndIsNotStarted() throws Exception {
     try (PrivateEngine machine = new PrivateEngine(directory, directory, List.of());

@@ -16,7 +16,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** This process plays the engine, as {@code prepare-start} does. */
+/** Tests the search with this process as the engine, as in {@code prepare-start}. */
 final class EngineSearchTest {
   private static EngineIdentity identityAt(URI host) {
     return new EngineIdentity(new EngineConnection(host));

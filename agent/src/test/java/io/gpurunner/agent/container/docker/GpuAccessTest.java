@@ -16,7 +16,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How GPUs reach containers: what is found out, and what the engine is asked for. */
+/** Tests how the way of GPUs into containers is detected and requested. */
 final class GpuAccessTest {
   private static final String UUID_A = "GPU-6e7a1c1e-0000-4444-8888-00000000000a";
   private static final String UUID_B = "GPU-6e7a1c1e-0000-4444-8888-00000000000b";

@@ -20,7 +20,7 @@ import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** What keeps a job from its host is asked of the engine. */
+/** Tests that the engine is asked for everything that keeps a job from its host. */
 final class HostSettingsTest {
   private static HostConfig settings() {
     ContainerSpec spec = spec();

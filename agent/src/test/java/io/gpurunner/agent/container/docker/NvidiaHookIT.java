@@ -29,9 +29,9 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
 
 /**
- * The way of a GPU into a container through the NVIDIA runtime hook, on a real engine. In the
- * hook's place stands a script that records the container it was called for: what the real one
- * would have attached is decided by that record alone.
+ * Tests on a real engine how a GPU gets into a container through the NVIDIA runtime hook. A script
+ * in place of the hook records the container for which it was called. That record alone decides
+ * what the real hook would attach.
  */
 @TestInstance(Lifecycle.PER_CLASS)
 final class NvidiaHookIT {
@@ -124,7 +124,7 @@ final class NvidiaHookIT {
         StreamSupport.stream(config.path("process").path("env").spliterator(), false)
             .map(JsonNode::asText)
             .toList();
-    // The hook takes the last of several.
+    // If there are several, the hook takes the last one.
     assertThat(environment.stream().filter(e -> e.startsWith("NVIDIA_VISIBLE_DEVICES=")))
         .isNotEmpty()
         .allMatch(("NVIDIA_VISIBLE_DEVICES=" + String.join(",", LEASED))::equals);

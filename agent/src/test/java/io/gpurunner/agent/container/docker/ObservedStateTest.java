@@ -16,12 +16,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The engine's answers, as it writes them. */
+/** Tests the reading of the engine's answers, in the engine's own form. */
 final class ObservedStateTest {
   private static final String STARTED = "\"StartedAt\":\"2026-01-01T00:00:00.5Z\"";
   private static final Instant START = Instant.parse("2026-01-01T00:00:00.5Z");
 
-  /** The wall clock of the engine is so far ahead of the agent's. */
+  /** How far the engine's wall clock is ahead of the agent's clock. */
   private static final Duration AHEAD = Duration.ofHours(1);
 
   private static final String RUN = "c1@2026-01-01T00:00:00.500Z";
@@ -74,7 +74,7 @@ final class ObservedStateTest {
             exited -> assertThat(exited.error()).isEqualTo("no such device"));
   }
 
-  /** A second before the start or more: the clock was set, and that is for the agent to know. */
+  /** An end a second or more before the start is kept: it shows that the clock was set. */
   @ParameterizedTest
   @CsvSource({
     "2026-01-01T00:00:00.998Z,2026-01-01T00:00:01Z",

@@ -12,11 +12,11 @@ import java.io.OutputStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a saved output goes through; the disk may be full for a moment. */
+/** Tests the stream to a saved file, whose disk may be full for a moment. */
 final class OutputSinkTest {
   private static final int BYTES = 100_000;
 
-  /** Pieces as the library hands them on, and larger than the buffer. */
+  /** One piece is smaller than the buffer, and the other is larger. */
   @ParameterizedTest
   @ValueSource(ints = {1_000, 20_000})
   void whatADiskDidNotTakeIsAnErrorAlsoWhereItTakesMoreAgain(int piece) {

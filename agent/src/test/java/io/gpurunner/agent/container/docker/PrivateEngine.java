@@ -19,9 +19,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A second Docker engine for tests that need it set up in a way of their own, or kill it: own data
- * root and socket, and a network namespace of its own with nothing in it, or this machine's with a
- * bridge of its own. Needs root and {@code dockerd}.
+ * A second Docker engine, for tests that set it up in their own way or kill it. It has its own data
+ * root and socket. It has either an empty network namespace of its own, or the machine's namespace
+ * with a bridge of its own. Needs root and {@code dockerd}.
  */
 public final class PrivateEngine implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofSeconds(60);
@@ -34,8 +34,9 @@ public final class PrivateEngine implements AutoCloseable {
   private Optional<Process> containerd = Optional.empty();
 
   /**
-   * @param folder for all its files; short, since a socket's path may have 107 characters at most
-   * @param firstOnPath a directory that it finds programs in before all others
+   * @param folder holds all its files; a short path, since a socket's path may have 107 characters
+   *     at most
+   * @param firstOnPath the directory in which it looks for programs first
    */
   PrivateEngine(Path folder, Path firstOnPath, List<String> options) throws IOException {
     // Without a network namespace of its own, --bridge=none would delete docker0: the bridge of
@@ -64,8 +65,8 @@ public final class PrivateEngine implements AutoCloseable {
   }
 
   /**
-   * One that is not started yet, and reaches what listens on this machine through that bridge. It
-   * has a containerd beside it that outlives it, as where both are services.
+   * Returns an engine that is not started yet. Through its bridge it reaches what listens on this
+   * machine. Its containerd outlives it, as if both were services.
    */
   public static PrivateEngine onBridge(Path folder, String bridge) throws IOException {
     PrivateEngine engine = new PrivateEngine(folder, List.of(), bridge);
@@ -97,7 +98,7 @@ public final class PrivateEngine implements AutoCloseable {
     command.add("--containerd=" + socket);
   }
 
-  /** Starts it, also after it was killed, and waits until it answers. */
+  /** Starts the engine, even after it was killed, and waits until it answers. */
   public void start(List<String> options) throws IOException {
     List<String> all = new ArrayList<>(command);
     all.addAll(options);
@@ -116,11 +117,11 @@ public final class PrivateEngine implements AutoCloseable {
         .isTrue();
   }
 
-  /** SIGKILL; containerd, its containers and what watches each of them live on. */
+  /** Kills the engine with SIGKILL. Its containerd, containers and their shims live on. */
   public void kill() throws IOException {
     process().destroyForcibly();
     await().atMost(START_LIMIT).until(() -> !process().isAlive());
-    // Where another process got its number, the next one would not start.
+    // If another process has got its number, the next engine would not start.
     Files.deleteIfExists(folder.resolve("pid"));
   }
 
@@ -128,7 +129,7 @@ public final class PrivateEngine implements AutoCloseable {
     return process.orElseThrow(() -> new IllegalStateException("it was never started"));
   }
 
-  /** SIGTERM, as a service manager ends it. */
+  /** Ends the engine with SIGTERM, as a service manager does. */
   public void stop() throws IOException {
     process().destroy();
     await().atMost(START_LIMIT).until(() -> !process().isAlive());
@@ -147,7 +148,7 @@ public final class PrivateEngine implements AutoCloseable {
     return host;
   }
 
-  /** What it has on its disk of each container. */
+  /** Returns the directory of each of its containers. */
   public List<Path> containerDirectories() {
     try (Stream<Path> all = Files.list(folder.resolve("data/containers"))) {
       return all.toList();
@@ -157,14 +158,14 @@ public final class PrivateEngine implements AutoCloseable {
   }
 
   /**
-   * What its containerd ({@link #onBridge}) has of a container until the engine has fetched the
-   * exit code.
+   * Returns the directory that its containerd ({@link #onBridge}) keeps for a container until the
+   * engine has fetched the exit code.
    */
   public Path taskOf(String containerId) {
     return folder.resolve("c-state/io.containerd.runtime.v2.task/moby").resolve(containerId);
   }
 
-  /** Whether the kernel has a process of a container. */
+  /** Returns whether the kernel has a process of a container. */
   public static boolean hasProcesses(String containerId) {
     return ContainerProcesses.exist(containerId);
   }
@@ -214,7 +215,7 @@ public final class PrivateEngine implements AutoCloseable {
     }
   }
 
-  /** What watches a container that an engine has lost lives on, and what it watches. */
+  /** Ends shims and their containers, which live on if an engine has lost them. */
   private void endShims() {
     ProcessHandle.allProcesses()
         .filter(
@@ -228,7 +229,7 @@ public final class PrivateEngine implements AutoCloseable {
         .forEach(ProcessHandle::destroyForcibly);
   }
 
-  /** The fifth field of proc_pid_mountinfo(5), in the order they were mounted. */
+  /** Returns the mount points below a folder in the order of mounting (proc_pid_mountinfo(5)). */
   private static List<String> mountsBelow(Path folder) throws IOException {
     return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
         .map(line -> line.split(" ", 6)[4])

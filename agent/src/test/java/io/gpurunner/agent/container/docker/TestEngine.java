@@ -22,7 +22,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 
-/** The engine that the test run provides, under a state label of its own. */
+/** The engine that the test run provides. Containers get an instance label of this object's own. */
 public final class TestEngine implements AutoCloseable {
   static final long SHARED_MEMORY_BYTES = 96L << 20;
   private static final Duration EXIT_LIMIT = Duration.ofSeconds(60);
@@ -42,7 +42,7 @@ public final class TestEngine implements AutoCloseable {
     this.connection = new EngineConnection(host);
   }
 
-  /** The test image: busybox. */
+  /** Returns the test image: busybox. */
   static String image() {
     return required("GPURUNNER_TEST_IMAGE");
   }
@@ -61,7 +61,7 @@ public final class TestEngine implements AutoCloseable {
     return settings;
   }
 
-  /** A way to the engine beside the adapter, for what the adapter cannot do. */
+  /** Returns a connection to the engine, for what the adapter cannot do. */
   EngineConnection connection() {
     return connection;
   }
@@ -88,7 +88,7 @@ public final class TestEngine implements AutoCloseable {
     return spec.name();
   }
 
-  /** Somebody gives a container another name. */
+  /** Gives a container another name, as somebody else would. */
   public void rename(ContainerName name, String other) {
     connection.run(
         "renaming " + name,
@@ -96,7 +96,7 @@ public final class TestEngine implements AutoCloseable {
         docker -> docker.renameContainerCmd(name.toString()).withName(other).exec());
   }
 
-  /** Somebody runs a container of this name, without our labels. */
+  /** Runs a container of this name without the agent's labels, as somebody else would. */
   public void startUnlabelled(String name) {
     connection.run(
         "running " + name,
@@ -108,7 +108,7 @@ public final class TestEngine implements AutoCloseable {
         });
   }
 
-  /** Whether a container of this name runs, whosever it is. */
+  /** Returns whether a container of this name runs, with or without labels. */
   public boolean runs(String name) {
     return connection.call(
         "listing what runs",
@@ -147,7 +147,7 @@ public final class TestEngine implements AutoCloseable {
     return bytes.toString(StandardCharsets.UTF_8);
   }
 
-  /** Runs it to its end; what it printed. */
+  /** Runs a container to its end, and returns what it printed. */
   String run(ContainerSpec spec) {
     ContainerName name = start(spec);
     awaitExit(name);
@@ -171,7 +171,7 @@ public final class TestEngine implements AutoCloseable {
     engine.containers().list().forEach(engine.containers()::discard);
   }
 
-  /** Removes what the test made. */
+  /** Removes the containers that the test created. */
   @Override
   public void close() {
     removeContainers();

@@ -25,15 +25,15 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 
 /**
- * An image registry on loopback, which Docker takes as an insecure one: the part of the OCI
- * distribution API that a pull uses, with one image of one file, and the ways it can go wrong. The
- * image's configuration has ports that docker-java cannot read and the engine takes.
+ * An image registry on loopback, which Docker uses without TLS. It has the part of the OCI
+ * distribution API that a pull needs, one image with one file, and the faults that a pull can meet.
+ * The image's configuration has ports that the engine accepts and docker-java cannot read.
  */
 public final class TinyRegistry implements AutoCloseable {
   private static final String MANIFEST_TYPE =
       "application/vnd.docker.distribution.manifest.v2+json";
 
-  /** First byte of a TLS handshake record (RFC 8446, section 5.1). */
+  /** The first byte of a TLS handshake record (RFC 8446, section 5.1). */
   private static final int TLS_HANDSHAKE = 0x16;
 
   private final HttpServer server;
@@ -71,8 +71,8 @@ public final class TinyRegistry implements AutoCloseable {
   }
 
   /**
-   * Docker tries TLS first and waits 10 s for an answer; who begins so is turned away at once. All
-   * else goes through to the server.
+   * Passes connections on to the server. Docker tries TLS first and would wait 10 s for an answer,
+   * so a connection that begins with TLS is closed at once.
    */
   private void letIn() {
     while (!door.isClosed()) {
@@ -110,7 +110,7 @@ public final class TinyRegistry implements AutoCloseable {
     }
   }
 
-  /** {@code 127.0.0.1:port/repository:tag}. */
+  /** Returns {@code 127.0.0.1:port/repository:tag}. */
   public String image(String repositoryAndTag) {
     return "127.0.0.1:" + door.getLocalPort() + "/" + repositoryAndTag;
   }
@@ -159,12 +159,12 @@ public final class TinyRegistry implements AutoCloseable {
     answer(exchange, 200, MANIFEST_TYPE, bytes);
   }
 
-  /** Waits until a pull of an image below {@code held/} is in the midst of its layers. */
+  /** Waits until a pull of an image below {@code held/} has begun to load layers. */
   public boolean awaitHeld(long seconds) throws InterruptedException {
     return asked.await(seconds, TimeUnit.SECONDS);
   }
 
-  /** From now on such pulls go through. */
+  /** Lets pulls of images below {@code held/} finish from now on. */
   public void release() {
     released.countDown();
   }

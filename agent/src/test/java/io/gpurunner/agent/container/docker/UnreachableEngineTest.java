@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** An engine that is not there, or there but silent. */
+/** Tests calls to an engine that is absent or does not answer. */
 final class UnreachableEngineTest {
   private static void assertUnreachable(URI host) {
     try (DockerEngine engine =
