@@ -66,7 +66,7 @@ public sealed interface AddressPattern {
     }
   }
 
-  /** A host as it is written in the URL, in upper or lower case. Subdomains do not match. */
+  /** A host name. It matches the host of the URL in upper or lower case, but no subdomain. */
   record HostName(String name) implements AddressPattern {
     private static final String LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 

@@ -123,9 +123,8 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private CallbackResult exchange(HttpClientRequest request, String body) {
     try {
       Promise<Void> drained = Promise.promise();
-      // This is registered before the request is sent. On a busy machine the answer may otherwise
-      // be
-      // over already.
+      // This is registered before the request is sent. On a busy machine the answer could
+      // otherwise be over already.
       Future<Integer> answered = request.response().map(answer -> drain(answer, drained));
       request.send(body);
       int status = await(answered, limits.response());

@@ -16,12 +16,13 @@ public interface ContainerOutput {
   void save(ContainerRef container, Path file);
 
   /**
-   * Copies the last lines of a container's output to a stream. If it follows, it also copies what
-   * comes later, until the container ends.
+   * Copies the last lines of a container's output to a stream. With {@code follow}, it also copies
+   * what comes later, until the container ends.
    *
-   * <p>A write or flush that fails ends the copying without an error. The stream is flushed about
-   * every second, even if nothing came. Writes and flushes come from two threads, but never at the
-   * same time. The stream is not closed.
+   * <p>A write or flush that fails ends the copying without an error, so the caller ends it by
+   * closing the stream. The stream is flushed about every second, even if nothing came. Writes and
+   * flushes come from two threads, but never at the same time. This method does not close the
+   * stream.
    *
    * @throws ContainerException ABSENT if there is no such container
    */

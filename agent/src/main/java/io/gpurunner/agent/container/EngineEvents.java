@@ -9,7 +9,7 @@ import java.util.function.Consumer;
 public interface EngineEvents extends AutoCloseable {
   /**
    * Calls the listener on a thread of its own when a container of this agent starts, ends or is
-   * removed. If the engine was away, it is connected to again.
+   * removed. After a lost connection it connects again.
    */
   void listen(Consumer<ContainerName> changed);
 

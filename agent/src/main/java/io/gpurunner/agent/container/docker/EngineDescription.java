@@ -28,7 +28,10 @@ record EngineDescription(
     String defaultRuntime,
     List<String> cdiDirectories,
     List<String> cdiDevices) {
-  /** The oldest major version with which the agent was tested. */
+  /**
+   * The oldest major version with which the agent was tested. It has device requests, and API 1.41
+   * without BuildKit.
+   */
   private static final int OLDEST_MAJOR_VERSION = 20;
 
   /**

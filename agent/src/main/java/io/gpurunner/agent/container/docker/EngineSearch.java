@@ -72,7 +72,7 @@ final class EngineSearch {
       requireLocal();
       List<Path> engines = engines();
       if (engines.isEmpty()) {
-        throw unknown("no process named " + ENGINE + " runs on this machine");
+        throw unknown("no process named " + ENGINE + " is visible on this machine");
       }
       List<EngineProcess> found = new ArrayList<>();
       List<Path> closed = new ArrayList<>();

@@ -60,8 +60,7 @@ final class HostSettings {
             .withShmSize(spec.sharedMemoryBytes())
             .withIpcMode("private")
             // The engine's default, a bridge, and never the host's network. So a job cannot reach
-            // what
-            // listens on the host's loopback, as the agent does unless http.host says otherwise. It
+            // the host's loopback, on which the agent listens unless http.host says otherwise. It
             // can reach what listens on all addresses.
             .withNetworkMode("default")
             .withLogConfig(new LogConfig(LoggingType.JSON_FILE, LogLimits.JSON_FILE))
