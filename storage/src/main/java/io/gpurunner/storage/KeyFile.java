@@ -17,7 +17,7 @@ public final class KeyFile {
   public static final int MAX_BYTES = 4096;
 
   /** What is wrong with a file that {@link #word} does not take, for messages. */
-  public static final String NO_WORD = "must hold one line, the key, and holds something else";
+  public static final String NO_WORD = "must hold one line with the key and nothing else";
 
   private KeyFile() {}
 

@@ -1,6 +1,6 @@
 package io.gpurunner.agent.auth;
 
-/** The exception of this package: a secret or a token record cannot be used. */
+/** A secret or a token record cannot be used. */
 public final class AuthException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -12,7 +12,7 @@ public final class AuthException extends RuntimeException {
   }
 
   /**
-   * @param message as above
+   * @param message names the file or token, what was wrong and what to do next; never a secret
    */
   public AuthException(String message, Throwable cause) {
     super(message, cause);

@@ -9,7 +9,7 @@ import java.util.Optional;
  * The record of a token; it never holds the token itself. Immutable.
  *
  * @param issuedAt whole seconds, as in the token
- * @param expires whole seconds; without it, only a revocation ends the token
+ * @param expires whole seconds; empty if only a revocation ends the token
  */
 public record IssuedToken(
     TokenId id, UserName user, boolean admin, Instant issuedAt, Optional<Instant> expires) {

@@ -17,9 +17,10 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Writes files that only the agent's account reads. Each is written whole or not at all, also
- * through a crash and with several processes at once. A file belongs to the owner of its directory:
- * root may issue a token before the service was ever started under its own account.
+ * Writes files that only the agent's account reads. A file is written whole or not at all, even if
+ * the machine crashes or several processes write at once. A file belongs to the owner of its
+ * directory, because root may issue a token before the service was ever started under its own
+ * account.
  */
 public final class PrivateFiles {
   private static final FileAttribute<Set<PosixFilePermission>> FILE_MODE =
@@ -50,9 +51,9 @@ public final class PrivateFiles {
   }
 
   /**
-   * Creates a file, which is on disk when this returns.
+   * Creates a file. It is on disk when this returns.
    *
-   * @throws FileAlreadyExistsException if there is one; it stays as it is
+   * @throws FileAlreadyExistsException if the file exists; it stays as it is
    */
   public static void createNew(Path file, byte[] content) throws IOException {
     Path directory = file.toAbsolutePath().getParent();
@@ -84,7 +85,7 @@ public final class PrivateFiles {
     }
   }
 
-  /** Makes the directory's new entry survive a power cut. */
+  /** Syncs the directory, so that its new entry survives a power cut. */
   private static void sync(Path directory) throws IOException {
     try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
       channel.force(true);

@@ -14,8 +14,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Secrets as files: one line of text each, whose bytes without the line's end are the key. Several
- * processes may ask for one secret at once and get the same. Stateless.
+ * Reads and creates secret files. A file holds one line, and the bytes of that line are the key.
+ * Processes that ask for the same secret at once get the same key. Stateless.
  */
 public final class SecretFiles {
   private static final int RANDOM_BYTES = 64;
@@ -35,7 +35,7 @@ public final class SecretFiles {
   private SecretFiles() {}
 
   /**
-   * Returns the key in a file. If there is none, a new one is created with mode 0600.
+   * Returns the key in a file. If there is no file, one is created with a random key and mode 0600.
    *
    * @throws AuthException naming the file, if it cannot be read or created, if others than its
    *     owner can read it, or if the key is too short
@@ -48,7 +48,7 @@ public final class SecretFiles {
       return load(file);
     } catch (IOException failure) {
       throw new AuthException(
-          "secret %s: cannot be read or made as %s: %s"
+          "secret %s: cannot be read or created as %s: %s"
               .formatted(file, user(), FileFault.words(failure, file)),
           failure);
     }
@@ -88,7 +88,7 @@ public final class SecretFiles {
         .orElseThrow(
             () ->
                 new AuthException(
-                    "secret %s: must hold %d to %d bytes, holds %s; make a new one with: head -c 64 /dev/urandom | base64 -w0 > %s"
+                    "secret %s: must hold %d to %d bytes, holds %s; create a new one with: head -c 64 /dev/urandom | base64 -w0 > %s"
                         .formatted(
                             file,
                             MIN_KEY_BYTES,

@@ -28,7 +28,7 @@ public record TokenId(String value) {
     return new TokenId(UUID.randomUUID().toString().replace("-", ""));
   }
 
-  /** Parses an id. It is empty if the text cannot be one. */
+  /** Parses an id. Returns empty if the text cannot be an id. */
   public static Optional<TokenId> parse(String text) {
     return FORM.matcher(text).matches() ? Optional.of(new TokenId(text)) : Optional.empty();
   }

@@ -42,11 +42,11 @@ public final class TokenRegistry implements TokenRevocations {
   private final Path directory;
   private final Path revoked;
 
-  /** Whether the last look at the revoked tokens failed. */
+  /** True if the last look at the revoked tokens failed. */
   private final AtomicBoolean unreadable = new AtomicBoolean();
 
   /**
-   * @param directory is created when the first token is recorded
+   * @param directory the registry's directory; created when the first token is recorded
    */
   public TokenRegistry(Path directory) {
     this.directory = directory;
@@ -57,7 +57,7 @@ public final class TokenRegistry implements TokenRevocations {
   public enum Revocation {
     REVOKED,
     ALREADY_REVOKED,
-    /** There is no such token on record, and nothing was done. */
+    /** No such token is on record, and nothing was done. */
     UNKNOWN
   }
 
@@ -143,9 +143,9 @@ public final class TokenRegistry implements TokenRevocations {
   /**
    * {@inheritDoc}
    *
-   * <p>One look at the directory for each call, no cache, so that a revocation counts from the next
-   * request on. A token whose id is none that this agent gives out does not count. Where the look
-   * fails, nobody knows: no token is trusted, and none is called revoked.
+   * <p>Each call looks at the directory, without a cache, so that a revocation counts from the next
+   * request on. An id that this agent cannot have issued counts as revoked. If the look fails, no
+   * token is trusted, and none is called revoked.
    */
   @Override
   public boolean isRevoked(String tokenId) {
@@ -166,7 +166,7 @@ public final class TokenRegistry implements TokenRevocations {
       }
       throw new RequestRefusedException(
           RequestRefusedException.Kind.UNAVAILABLE,
-          "whether the token was revoked cannot be looked up now; try again, and if that lasts,"
+          "it cannot be looked up now whether the token was revoked; try again, and if that lasts,"
               + " tell the administrator of this machine to look at the agent's log",
           RETRY_AFTER);
     }

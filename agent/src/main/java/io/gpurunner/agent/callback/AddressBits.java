@@ -7,19 +7,19 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
-/** Arithmetic on the bytes of addresses. */
+/** Computes on the bytes of addresses. Pure. */
 final class AddressBits {
   private static final int IPV4_BYTES = 4;
   private static final int IPV6_BYTES = 16;
 
   private AddressBits() {}
 
-  /** 32 or 128. */
+  /** Returns the number of bits of an address: 32 or 128. */
   static int length(InetAddress address) {
     return address.getAddress().length * 8;
   }
 
-  /** Whether two addresses of one family agree in their first bits. */
+  /** Returns whether two addresses are of one family and agree in their first bits. */
   static boolean samePrefix(InetAddress left, InetAddress right, int prefixBits) {
     byte[] leftBytes = left.getAddress();
     byte[] rightBytes = right.getAddress();
@@ -36,9 +36,9 @@ final class AddressBits {
   }
 
   /**
-   * Every address a packet to this one can end at: itself, and the IPv4 address that an IPv6
-   * transition mechanism would unpack from it. The mapped form ({@code ::ffff:a.b.c.d}) is already
-   * IPv4 wherever Java holds an address.
+   * Returns every address at which a packet to this address can end: the address itself, and the
+   * IPv4 address that an IPv6 transition mechanism would unpack from it. Java turns the mapped form
+   * ({@code ::ffff:a.b.c.d}) into IPv4 itself.
    */
   static List<InetAddress> meanings(InetAddress address) {
     List<InetAddress> meanings = new ArrayList<>();
@@ -52,7 +52,7 @@ final class AddressBits {
 
   private static Optional<InetAddress> embedded(byte[] bytes) {
     InetAddress address = bare(bytes);
-    // 6to4 (RFC 3056) carries it behind the prefix, all others at the end.
+    // 6to4 (RFC 3056) carries the IPv4 address behind the prefix, all others at the end.
     if (in(address, "2002::", 16)) {
       return Optional.of(slice(bytes, 2));
     }
@@ -85,7 +85,7 @@ final class AddressBits {
     return bare(Arrays.copyOfRange(bytes, from, from + IPV4_BYTES));
   }
 
-  /** The address without the host name and the zone it came with. */
+  /** Returns an address without host name and zone. */
   static InetAddress bare(byte[] bytes) {
     try {
       return InetAddress.getByAddress(bytes);

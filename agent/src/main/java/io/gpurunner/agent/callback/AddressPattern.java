@@ -12,7 +12,9 @@ import java.util.regex.Pattern;
  */
 public sealed interface AddressPattern {
   /**
-   * @throws IllegalArgumentException for a text that is none of the three
+   * Parses an entry.
+   *
+   * @throws IllegalArgumentException if the text is no address, no network and no host name
    */
   static AddressPattern parse(String text) {
     Matcher literal = Network.FORM.matcher(text);
@@ -28,10 +30,10 @@ public sealed interface AddressPattern {
   }
 
   /**
-   * Returns whether the entry means a receiver.
+   * Returns whether the entry covers a receiver.
    *
    * @param host the host of the callback's URL, as the user wrote it
-   * @param address what it resolved to, or an IPv4 address inside that address
+   * @param address the host's address, or an IPv4 address inside that address
    */
   boolean matches(String host, InetAddress address);
 
@@ -39,7 +41,7 @@ public sealed interface AddressPattern {
   @Override
   String toString();
 
-  /** A network. A single address is a network of one. */
+  /** A network. A single address is a network of one address. */
   record Network(InetAddress address, int prefixBits) implements AddressPattern {
     private static final Pattern FORM =
         Pattern.compile(
@@ -64,7 +66,7 @@ public sealed interface AddressPattern {
     }
   }
 
-  /** Matches the host as written in the URL, without regard to case; not its subdomains. */
+  /** A host as it is written in the URL, in upper or lower case. Subdomains do not match. */
   record HostName(String name) implements AddressPattern {
     private static final String LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 

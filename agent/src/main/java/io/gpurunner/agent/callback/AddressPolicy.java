@@ -11,8 +11,8 @@ import java.util.Set;
 
 /**
  * Decides which receivers may be called (contract section 5), so that a job's author cannot use the
- * agent to reach what only the agent can reach. It is asked at submission and again at every try.
- * Blocks for name resolution; thread-safe.
+ * agent to reach servers that only the agent can reach. A URL is judged at submission, and again at
+ * every try. Blocks for name resolution; thread-safe.
  */
 public final class AddressPolicy {
   private static final int MAX_URL_LENGTH = 2048;
@@ -31,10 +31,10 @@ public final class AddressPolicy {
           AddressPattern.parse("192.0.0.192"),
           AddressPattern.parse("168.63.129.16"));
 
-  /** "This network" (RFC 1122), of which Linux takes every address for itself. */
+  /** "This network" (RFC 1122). Linux takes each of its addresses for the machine itself. */
   private static final AddressPattern THIS_NETWORK = AddressPattern.parse("0.0.0.0/8");
 
-  /** Reserved (RFC 1112), with the broadcast address at its end. */
+  /** The reserved addresses (RFC 1112). The last one is the broadcast address. */
   private static final AddressPattern RESERVED = AddressPattern.parse("240.0.0.0/4");
 
   private final List<AddressPattern> allow;
@@ -52,7 +52,7 @@ public final class AddressPolicy {
     this.resolver = resolver;
   }
 
-  /** Resolves the URL's host and judges every address found: one bad address refuses them all. */
+  /** Resolves the URL's host and judges every address. One bad address is enough for a refusal. */
   public Verdict judge(URI url) {
     Optional<String> malformed = malformed(url);
     if (malformed.isPresent()) {
@@ -103,7 +103,7 @@ public final class AddressPolicy {
     return Optional.empty();
   }
 
-  /** Returns the host in the form for resolvers: an IPv6 literal without its brackets. */
+  /** Returns the host as resolvers take it: an IPv6 literal without its brackets. */
   private static String host(URI url) {
     String host = WebAuthority.of(url).orElseThrow().host();
     return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
@@ -111,13 +111,13 @@ public final class AddressPolicy {
 
   private Optional<String> why(String host, InetAddress address) {
     if (address.isLinkLocalAddress() || matches(METADATA, host, address)) {
-      return Optional.of("is a link-local or cloud metadata address, which is refused always");
+      return Optional.of("is a link-local or cloud metadata address, which is always refused");
     }
     if (address.isAnyLocalAddress()
         || address.isMulticastAddress()
         || THIS_NETWORK.matches(host, address)
         || RESERVED.matches(host, address)) {
-      return Optional.of("is no address of a single machine, which is refused always");
+      return Optional.of("is no address of a single machine, which is always refused");
     }
     Optional<AddressPattern> denied =
         deny.stream().filter(pattern -> pattern.matches(host, address)).findFirst();
@@ -157,11 +157,11 @@ public final class AddressPolicy {
     record Allowed(List<InetAddress> addresses) implements Verdict {}
 
     /**
-     * The receiver may not be called, now or later, unless its name or the configuration changes.
+     * The receiver may not be called, as long as its address and the configuration stay the same.
      */
     record Refused(String reason) implements Verdict {}
 
-    /** There is no address to judge. That may change by itself. */
+    /** The host has no address now. That may change by itself. */
     record Unresolved(String reason) implements Verdict {}
   }
 }

@@ -4,16 +4,16 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.net.URI;
 import java.util.Optional;
 
-/** The body of a callback. */
+/** Writes the body of a callback. */
 public final class CallbackBody {
   private CallbackBody() {}
 
   /**
-   * The body of contract section 5: {@code job_id} from the published guide, {@code jobId} beside
-   * it because the cloud really sends that, and an empty {@code url} where there is nothing to
-   * fetch.
+   * Returns the body of contract section 5. It holds {@code job_id}, as the published guide says,
+   * and {@code jobId}, which the cloud really sends. The {@code url} is empty if there is nothing
+   * to fetch.
    *
-   * @param url left out of a failed job's body even if given
+   * @param url ignored for a failed job
    */
   public static String of(String jobId, boolean success, Optional<URI> url) {
     return JsonNodeFactory.instance

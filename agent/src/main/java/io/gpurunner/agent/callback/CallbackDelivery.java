@@ -5,7 +5,7 @@ import java.net.URI;
 /**
  * A callback that is owed.
  *
- * @param deliveryId unique, and the same at each try, so that a receiver can drop repetitions
+ * @param deliveryId unique, and the same at each try, so that a receiver can ignore repetitions
  * @param body JSON text, see {@link CallbackBody}
  */
 public record CallbackDelivery(String deliveryId, URI url, String body) {}

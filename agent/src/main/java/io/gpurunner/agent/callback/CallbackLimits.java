@@ -7,7 +7,7 @@ import java.time.Duration;
  *
  * @param connect time to connect to one address, with TLS
  * @param response time from the connection to the answer's last header
- * @param drain time to read the rest of the answer, which nobody needs
+ * @param drain time to read the rest of the answer, which is not used
  * @param drainBytes how much of the answer is read before the connection is closed
  * @param addresses how many addresses of one host are tried in turn
  */

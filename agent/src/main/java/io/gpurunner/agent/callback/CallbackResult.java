@@ -5,10 +5,10 @@ public sealed interface CallbackResult {
   /** The receiver answered 2xx. The callback is delivered. */
   record Delivered(int status) implements CallbackResult {}
 
-  /** The receiver answered something else, a redirect included. */
+  /** The receiver answered with another status, for example a redirect. */
   record Rejected(int status, String reason) implements CallbackResult {}
 
-  /** There was no answer: no connection, no trust, no time. */
+  /** There was no answer: no connection, an untrusted certificate, or a timeout. */
   record Failed(String reason) implements CallbackResult {}
 
   /** The receiver's address may not be called; nothing was sent. */

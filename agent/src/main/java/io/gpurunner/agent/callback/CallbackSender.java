@@ -8,7 +8,7 @@ import io.gpurunner.agent.port.SideEffect;
  */
 @FunctionalInterface
 public interface CallbackSender {
-  /** Tries once. Never throws for anything the receiver or the network does. */
+  /** Tries once. Faults of the receiver or the network are results, not exceptions. */
   @SideEffect
   CallbackResult send(CallbackDelivery delivery);
 }

@@ -30,10 +30,10 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Sends callbacks over HTTP, as contract section 5 says. The host is resolved and judged at every
- * try, and the connection goes to the very address that was judged, so a name that changes its
- * address between the two gains nothing. Proxies of the environment are not asked. Of the answer
- * only the status counts: its text never reaches a job's events, where it would show an internal
- * server's answer to whoever made the agent call it. Thread-safe.
+ * try. The connection goes to exactly the address that was judged, so it does not help to change a
+ * name's address in between. Proxies of the environment are not used. Only the status of the answer
+ * counts. Its text never reaches a job's events, because it would show the answer of an internal
+ * server to the user who made the agent call it. Thread-safe.
  */
 public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private final HttpClient client;
@@ -50,7 +50,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   }
 
   /**
-   * @param base options that tests set: whom to trust
+   * @param base options that tests set, such as the certificates to trust
    */
   HttpCallbackSender(
       Vertx vertx,
@@ -75,8 +75,8 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
         vertx
             .httpClientBuilder()
             .with(options)
-            // The result of the request tells what broke the connection. The log is not for every
-            // receiver's faults.
+            // The result of the request says why a connection broke. Receivers' faults are not
+            // logged.
             .withConnectHandler(connection -> connection.exceptionHandler(broken -> {}))
             .build();
   }
@@ -96,8 +96,8 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   }
 
   /**
-   * Tries the addresses in turn. It goes on to the next one only if it could not connect to the one
-   * before.
+   * Tries the addresses in turn. The next address is tried only if there was no connection to the
+   * one before.
    */
   private CallbackResult sendToAny(CallbackDelivery delivery, List<InetAddress> addresses) {
     Optional<String> refused = Optional.empty();
@@ -107,7 +107,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
       try {
         return exchange(await(connecting, limits.connect()), delivery.body());
       } catch (CompletionException failure) {
-        // If it connects later, nobody waits for it.
+        // Nobody waits for this connection. If it comes later, it is closed.
         connecting.onSuccess(HttpCallbackSender::hangUp);
         refused =
             Optional.of(
@@ -123,15 +123,16 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private CallbackResult exchange(HttpClientRequest request, String body) {
     try {
       Promise<Void> drained = Promise.promise();
-      // This is requested before sending. On a busy machine the answer may otherwise be over
-      // already.
+      // This is registered before the request is sent. On a busy machine the answer may otherwise
+      // be
+      // over already.
       Future<Integer> answered = request.response().map(answer -> drain(answer, drained));
       request.send(body);
       int status = await(answered, limits.response());
       try {
         await(drained.future(), limits.drain());
       } catch (CompletionException tooMuch) {
-        // The status has been read, and it alone counts.
+        // Only the status counts, and it has been read.
       }
       return result(status);
     } catch (CompletionException failure) {

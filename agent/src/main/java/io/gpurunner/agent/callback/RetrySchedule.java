@@ -6,9 +6,9 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /**
- * Decides when a callback is retried: after seconds at first, then after twice the time, up to
- * hours. Each time is earlier by a random part, so that many callbacks to one receiver spread out.
- * Pure except for the generator; thread-safe if the generator is.
+ * Decides when a callback is retried: first after seconds, then after twice the time, up to hours.
+ * Each time is shortened by a random part, so that many callbacks to one receiver spread out. Pure
+ * except for the generator; thread-safe if the generator is.
  */
 public final class RetrySchedule {
   private static final Duration FIRST_DELAY = Duration.ofSeconds(5);

@@ -13,10 +13,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Asks the C library, as everything else on the machine does ({@code /etc/hosts}, DNS). Lookups run
- * on a few platform threads of their own. A lookup holds its carrier thread while it waits, so on
- * virtual threads some names whose servers never answer would stop every job on the machine.
- * Thread-safe.
+ * Resolves names with the C library, as other programs of the machine do ({@code /etc/hosts}, DNS).
+ * Lookups run on a few platform threads of their own. On a virtual thread a lookup would hold its
+ * carrier while it waits, so a few names whose servers never answer would stop every job of the
+ * machine. Thread-safe.
  */
 public final class SystemHostResolver implements HostResolver, AutoCloseable {
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
@@ -53,7 +53,7 @@ public final class SystemHostResolver implements HostResolver, AutoCloseable {
     }
   }
 
-  /** Starts no more lookups. Those under way end by themselves. */
+  /** Starts no more lookups. A lookup that runs ends by itself. */
   @Override
   public void close() {
     lookups.shutdown();

@@ -1,4 +1,4 @@
-/** Telling a user's own server how a job ended: who may be called, how, and when again. */
+/** Callbacks to users' servers: which receivers may be called, one signed try, and the retries. */
 @NullMarked
 package io.gpurunner.agent.callback;
 

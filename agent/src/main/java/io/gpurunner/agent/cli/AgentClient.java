@@ -36,8 +36,8 @@ final class AgentClient {
         new HttpClientOptions()
             .setKeepAlive(false)
             .setConnectTimeout(Math.toIntExact(CONNECT_LIMIT.toMillis()));
-    // The certificate names the public host, not the loopback address at which the agent is
-    // reached. So its own certificate is trusted, and no other.
+    // The certificate names the public host, and not the loopback address that is used here. So
+    // the configured certificate is trusted, and no other.
     config
         .tls()
         .ifPresent(
@@ -54,7 +54,7 @@ final class AgentClient {
    * Posts an empty body.
    *
    * @return the {@code message} of the agent's answer
-   * @throws CommandFailedException with the agent's own words, or that no agent answers
+   * @throws CommandFailedException with the agent's own words, or if no agent answers
    */
   String post(String path) {
     RequestOptions request =
@@ -64,8 +64,7 @@ final class AgentClient {
             .setPort(config.port())
             .setURI(path)
             .putHeader("Authorization", "Bearer " + token);
-    // The calls are nested, so that the body is requested on the event loop before it can have
-    // passed.
+    // The calls are nested, so that the body is asked for on the event loop, before it can arrive.
     Future<String> answer =
         client
             .request(request)
@@ -93,8 +92,8 @@ final class AgentClient {
           new CommandFailedException(
               "no agent answers at "
                   + where
-                  + "; start it with: gpurunner serve, or name the configuration it runs with by"
-                  + " --config",
+                  + "; start it with: gpurunner serve, or give the configuration that it runs with:"
+                  + " --config FILE",
               absent);
       case TimeoutException late ->
           new CommandFailedException(

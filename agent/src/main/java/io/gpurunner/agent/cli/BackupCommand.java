@@ -15,9 +15,9 @@ import picocli.CommandLine.Spec;
     name = "backup",
     description = {
       "Copy the record of all jobs to FILE, also while the agent runs.",
-      "In it: jobs with their requests (and what stands in env), history, leases, callbacks that",
+      "In it: jobs with their requests (and the values in env), history, leases, callbacks that",
       "are owed, idempotency keys. Not in it: secrets, tokens, the configuration, jobs'",
-      "directories, artifacts. The agent makes such a copy once a day by itself, in",
+      "directories, artifacts. The agent itself makes such a copy once a day, in",
       "<state-dir>/backups, and keeps the newest 7.",
       "To put a copy in place: gpurunner restore FILE"
     },
@@ -26,7 +26,7 @@ final class BackupCommand implements Callable<Integer> {
   @Mixin private ConfigOption config;
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "FILE", description = "Is made; must not be there.")
+  @Parameters(paramLabel = "FILE", description = "The file to create; it must not exist.")
   private Path file = Path.of("");
 
   @Override

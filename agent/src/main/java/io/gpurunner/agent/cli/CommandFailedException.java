@@ -1,6 +1,6 @@
 package io.gpurunner.agent.cli;
 
-/** A command has failed for a reason that its user should read. */
+/** A command failed. The message is for its user. */
 final class CommandFailedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -10,15 +10,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code gpurunner config check}: shows what is wrong, or the whole configuration with every
- * default.
+ * {@code gpurunner config check}: prints all errors, or the whole configuration with every default.
  */
 @Command(
     name = "check",
     description = {
       "Read the configuration and print it with every default filled in.",
-      "A file with errors is answered with all of them, and exit status 1; so are the files it",
-      "names (TLS, secrets) where serve, run by this user, would not start with them."
+      "If anything is wrong, all errors are printed, and the exit status is 1. The files that the",
+      "configuration names (TLS, secrets) are checked too, as if this user ran serve."
     },
     mixinStandardHelpOptions = true)
 final class ConfigCheckCommand implements Callable<Integer> {

@@ -6,7 +6,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The command without a subcommand, which does nothing. */
+/** {@code gpurunner} without a subcommand: a usage error. */
 @Command(
     name = "gpurunner",
     description = "Runs training jobs on the GPUs of this machine.",

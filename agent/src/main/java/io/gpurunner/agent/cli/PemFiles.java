@@ -23,7 +23,7 @@ import java.util.stream.Stream;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.X509KeyManager;
 
-/** Checks whether the API can use its certificate and key. Pure except that it reads them. */
+/** Checks whether the API can use its certificate and key. Only reads; stateless. */
 final class PemFiles {
   private static final String CERTIFICATE = "-----BEGIN CERTIFICATE-----";
 
@@ -32,15 +32,14 @@ final class PemFiles {
 
   private PemFiles() {}
 
-  /** Returns what is wrong, naming the key of the configuration and the file. */
+  /** Returns what is wrong. Each fault names the key of the configuration and the file. */
   static List<String> faults(TlsConfig tls) {
     Optional<String> certificate =
         certificateFault(tls.certificate())
             .map(why -> "http.tls.certificate: " + tls.certificate() + " " + why);
     Optional<String> key =
         unreadable(tls.key())
-            // The library that serves with it reads it here too, and needs the certificate for
-            // that.
+            // The API's own library checks the key here, and needs the certificate for that.
             .or(() -> certificate.isPresent() ? Optional.empty() : keyFault(tls))
             .map(why -> "http.tls.key: " + tls.key() + " " + why);
     return Stream.of(certificate, key).flatMap(Optional::stream).toList();
@@ -94,7 +93,7 @@ final class PemFiles {
                 : Optional.of(
                     "is not the key of the certificate in "
                         + tls.certificate()
-                        + "; accepted: the key that the certificate was asked for with");
+                        + "; accepted: the private key that belongs to the certificate");
           } catch (Exception notOne) {
             return Optional.of(
                 "holds no private key that can be used with the certificate in "

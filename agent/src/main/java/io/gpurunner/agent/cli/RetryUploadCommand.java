@@ -20,8 +20,8 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code gpurunner retry-upload}: asks the running agent, as an admin whose token is good for a
- * minute.
+ * {@code gpurunner retry-upload}: asks the running agent, with an admin's token that expires after
+ * a minute.
  */
 @Command(
     name = "retry-upload",
@@ -34,7 +34,7 @@ final class RetryUploadCommand implements Callable<Integer> {
   @Mixin private ConfigOption config;
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "JOB", description = "The job's id, as the submission answered it.")
+  @Parameters(paramLabel = "JOB", description = "The job's id, from the answer to its submission.")
   private String job = "";
 
   @Override

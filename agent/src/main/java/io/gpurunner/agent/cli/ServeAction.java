@@ -2,13 +2,13 @@ package io.gpurunner.agent.cli;
 
 import io.gpurunner.agent.config.AgentConfig;
 
-/** The action of {@code gpurunner serve}, which {@code Main} gives to the command line. */
+/** The action of {@code gpurunner serve}. {@code Main} gives it to the command line. */
 @FunctionalInterface
 public interface ServeAction {
   /**
    * Runs the agent in the foreground until it ends.
    *
-   * @return the exit status, 0 where it ended as asked
+   * @return the exit status; 0 if the agent ended as asked
    */
   int serve(AgentConfig config);
 }

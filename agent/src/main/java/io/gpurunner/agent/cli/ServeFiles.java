@@ -15,8 +15,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Checks the files that {@code serve} needs, before it starts and for {@code config check}, as the
- * user that runs the command. Creates and changes nothing. Not thread-safe: one check.
+ * Checks whether the user that runs the command can use the files that {@code serve} needs. {@code
+ * serve} and {@code config check} call it. Creates and changes nothing. One object makes one check,
+ * on one thread.
  */
 final class ServeFiles {
   private final List<String> faults = new ArrayList<>();
@@ -24,6 +25,8 @@ final class ServeFiles {
   private ServeFiles() {}
 
   /**
+   * Checks all files.
+   *
    * @throws UnusableFilesException with everything that is wrong
    */
   static void require(AgentConfig config) {
@@ -51,12 +54,13 @@ final class ServeFiles {
       nearest = Optional.ofNullable(nearest.getParent()).orElseThrow();
     }
     if (!Files.isDirectory(nearest)) {
-      faults.add("%s: %s cannot be made: %s is not a directory".formatted(key, directory, nearest));
+      faults.add(
+          "%s: %s cannot be created: %s is not a directory".formatted(key, directory, nearest));
     } else if (!Files.isWritable(nearest)) {
       faults.add(
           "%s: %s cannot be %s: %s may not write to %s; run as the user that owns it"
               .formatted(
-                  key, directory, nearest.equals(directory) ? "used" : "made", user(), nearest));
+                  key, directory, nearest.equals(directory) ? "used" : "created", user(), nearest));
     }
   }
 
@@ -69,8 +73,8 @@ final class ServeFiles {
   }
 
   /**
-   * Checks the place of a secret. An absent secret is created later. The state directory was
-   * checked already.
+   * Checks whether the API's secret can be created if it is absent. The state directory was checked
+   * already.
    */
   private void roomForSecret(AgentConfig config) {
     Path file = config.auth().secretFile();
@@ -83,7 +87,7 @@ final class ServeFiles {
     faults.addAll(PemFiles.faults(tls));
   }
 
-  /** Reads a key file as the store reads it. */
+  /** Checks a key file as the store will read it. */
   private void key(String key, Path file) {
     try {
       if (KeyFile.word(file).isEmpty()) {

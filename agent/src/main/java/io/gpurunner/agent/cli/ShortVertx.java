@@ -5,7 +5,7 @@ import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.util.function.Function;
 
-/** A Vert.x for one command: one event loop, no files. */
+/** Opens a small Vert.x for one command: one event loop, no files. */
 final class ShortVertx {
   private ShortVertx() {}
 

@@ -3,7 +3,7 @@ package io.gpurunner.agent.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Columns of text, each as wide as its widest cell. */
+/** A table of text. Each column is as wide as its widest cell. */
 final class TextTable {
   private static final String GAP = "  ";
 

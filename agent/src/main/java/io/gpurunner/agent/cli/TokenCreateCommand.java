@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
 /** {@code gpurunner token create}. */
 @Command(
     name = "create",
-    description = "Issue a token and print it, and nothing else.",
+    description = "Issue a token, and print it and nothing else.",
     mixinStandardHelpOptions = true)
 final class TokenCreateCommand implements Callable<Integer> {
   private static final int MAX_DAYS = 36_500;
@@ -34,16 +34,16 @@ final class TokenCreateCommand implements Callable<Integer> {
       names = "--user",
       required = true,
       paramLabel = "USER",
-      description = "Who the token speaks for.")
+      description = "The user whose jobs the token can create, see and end.")
   private String user = "";
 
-  @Option(names = "--admin", description = "The token sees and ends every user's jobs.")
+  @Option(names = "--admin", description = "Let the token see and end the jobs of all users.")
   private boolean admin;
 
   @Option(
       names = "--days",
       paramLabel = "N",
-      description = "Days until the token expires; without it, it never does.")
+      description = "Days until the token expires. Without this option it never expires.")
   private Optional<Integer> days = Optional.empty();
 
   @Override

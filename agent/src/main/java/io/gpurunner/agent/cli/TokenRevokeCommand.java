@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
 /** {@code gpurunner token revoke}. */
 @Command(
     name = "revoke",
-    description = "Make a token count no longer, at once and for good.",
+    description = "Revoke a token, at once and for good.",
     mixinStandardHelpOptions = true)
 final class TokenRevokeCommand implements Callable<Integer> {
   @Mixin private ConfigOption config;

@@ -3,8 +3,7 @@ package io.gpurunner.agent.cli;
 import java.util.List;
 
 /**
- * Files that the configuration names cannot be used by {@code serve}. The exception names all of
- * them.
+ * {@code serve} cannot use some files that the configuration names. The exception names all faults.
  */
 final class UnusableFilesException extends RuntimeException {
   private static final long serialVersionUID = 1L;

@@ -1,14 +1,14 @@
 package io.gpurunner.agent.container;
 
-/** The exception of this package. Its message carries the engine's own words. */
+/** A call to the container engine failed. The message carries the engine's own words. */
 public final class ContainerException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** What went wrong, for callers that must decide. */
+  /** The kind of a failure, by which callers decide what to do. */
   public enum Kind {
     /**
-     * The engine does not answer, or not in time, or the machine lacks what every container needs.
-     * A retry may help, at any later time.
+     * The engine does not answer in time, or the machine lacks something that every container
+     * needs. A retry may help at any later time.
      */
     UNREACHABLE,
     /** The engine answered that it failed (5xx). Some retries may help. */

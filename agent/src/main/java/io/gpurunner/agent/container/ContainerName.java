@@ -6,8 +6,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The name of the container of one attempt at a job: {@code gpurunner-<job id>-<attempt>}. It
- * follows from the job alone. After a crash the same container is found again, and a second one
+ * The name of the container of one attempt at a job: {@code gpurunner-<job id>-<attempt>}. The name
+ * follows from the job alone, so after a crash the same container is found again, and a second one
  * cannot be created.
  *
  * @param attempt 1 for the first run; each retry adds one
@@ -16,8 +16,8 @@ public record ContainerName(JobId job, int attempt) {
   private static final Pattern FORM = Pattern.compile("gpurunner-(ai[0-9a-f-]{36})-([0-9]{1,6})");
 
   /**
-   * Parses a name. It is empty if the text is not a name of this form. A leading slash, as the
-   * engine prints it, is allowed.
+   * Parses a name. Returns empty if the text is not a name of this form. A leading slash, which the
+   * engine prints, is allowed.
    */
   public static Optional<ContainerName> parse(String text) {
     Matcher matcher = FORM.matcher(text.startsWith("/") ? text.substring(1) : text);

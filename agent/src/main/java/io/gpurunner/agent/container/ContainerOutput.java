@@ -8,20 +8,22 @@ import java.nio.file.Path;
 /** Port: reads what containers print. Blocking; thread-safe. */
 public interface ContainerOutput {
   /**
-   * Writes standard output and error, in the order they came, to a file. The file is written whole
-   * or not at all: under a temporary name first, then renamed. If the container is absent, the file
-   * keeps its content.
+   * Writes a container's standard output and error to a file, in the order in which they came. The
+   * file is written whole or not at all: under a temporary name first, and then renamed. If the
+   * container is absent, the file keeps its content.
    */
   @SideEffect
   void save(ContainerRef container, Path file);
 
   /**
-   * Copies the last lines, and those that come while it follows, until the container ends or the
-   * stream is closed by the caller: a stream whose write or flush fails ends the copying without an
-   * error. It is flushed about every second, also when nothing came, from another thread than the
-   * one that writes, never at the same time. The stream is not closed.
+   * Copies the last lines of a container's output to a stream. If it follows, it also copies what
+   * comes later, until the container ends.
    *
-   * @throws ContainerException ABSENT where there is no such container
+   * <p>A write or flush that fails ends the copying without an error. The stream is flushed about
+   * every second, even if nothing came. Writes and flushes come from two threads, but never at the
+   * same time. The stream is not closed.
+   *
+   * @throws ContainerException ABSENT if there is no such container
    */
   @NoSideEffect
   void copy(ContainerName name, int tailLines, boolean follow, OutputStream to);

@@ -7,8 +7,8 @@ import java.util.Optional;
  * whatever its name and labels are. If not, it is found by its name, and only if it carries this
  * agent's label.
  *
- * @param name of the job's attempt
- * @param recordedId the engine's full id, as the ledger has it; empty if the ledger has none
+ * @param name the name for the attempt at the job
+ * @param recordedId the engine's full id; empty if the ledger has recorded none
  */
 public record ContainerRef(ContainerName name, Optional<String> recordedId) {
   /** Names a container that the ledger has not recorded. */

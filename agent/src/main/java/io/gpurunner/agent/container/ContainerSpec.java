@@ -12,9 +12,7 @@ import java.util.Map;
  *     used
  * @param environment all variables except those that the image itself sets
  * @param mounts host directories
- * @param gpus the GPUs that are attached
  * @param sharedMemoryBytes size of {@code /dev/shm}
- * @param labels of the job; the adapter adds those by which this agent knows its containers
  */
 public record ContainerSpec(
     ContainerName name,
@@ -23,8 +21,7 @@ public record ContainerSpec(
     Map<String, String> environment,
     List<Mount> mounts,
     GpuAttachment gpus,
-    long sharedMemoryBytes,
-    Map<String, String> labels) {
+    long sharedMemoryBytes) {
 
   /** A bind mount. */
   public record Mount(Path hostPath, String containerPath, boolean readOnly) {}

@@ -58,8 +58,7 @@ public final class ContainerSpecs {
         environment(request, name),
         mounts(request, paths, datasetPath, modelPath),
         gpuUuids.isEmpty() ? new GpuAttachment.None() : new GpuAttachment.Devices(gpuUuids),
-        SharedMemory.bytes(request.gpuNumber(), hostMemoryBytes, hostGpuCount),
-        Map.of());
+        SharedMemory.bytes(request.gpuNumber(), hostMemoryBytes, hostGpuCount));
   }
 
   private static void require(boolean condition, String otherwise) {
@@ -97,7 +96,7 @@ public final class ContainerSpecs {
               "127.0.0.1",
               "MASTER_PORT",
               MASTER_PORT,
-              // torchrun reads its options from PET_… ; without GPUs one process.
+              // torchrun reads this option. A job without GPUs gets one process.
               "PET_NPROC_PER_NODE",
               Integer.toString(Math.max(1, gpuNumber)));
     };

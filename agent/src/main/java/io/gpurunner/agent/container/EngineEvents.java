@@ -9,7 +9,7 @@ import java.util.function.Consumer;
 public interface EngineEvents extends AutoCloseable {
   /**
    * Calls the listener on a thread of its own when a container of this agent starts, ends or is
-   * removed. Reconnects when the engine comes back.
+   * removed. If the engine was away, it is connected to again.
    */
   void listen(Consumer<ContainerName> changed);
 

@@ -1,6 +1,6 @@
 package io.gpurunner.agent.container;
 
-/** Port: whether the container engine can take jobs. Blocking; thread-safe. */
+/** Port: checks whether the container engine can take jobs. Blocking; thread-safe. */
 public interface EngineProbe {
   /**
    * Asks the engine for its version and how it attaches GPUs.
@@ -22,7 +22,7 @@ public interface EngineProbe {
     RUNTIME,
     /** A device request by CDI name. */
     CDI,
-    /** There is no way, or none is wanted (simulated GPUs). */
+    /** No container gets a GPU: there is no way, or the GPUs are simulated. */
     NONE
   }
 }

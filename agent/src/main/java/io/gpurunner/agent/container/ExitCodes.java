@@ -4,8 +4,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a container's exit code says beyond its number: the conventions of POSIX shells, of Docker's
- * init process, and of Linux's signals. Pure.
+ * Says what exit codes mean, by the conventions of POSIX shells, of Docker's init process, and of
+ * Linux's signals. Pure.
  */
 public final class ExitCodes {
   /** A shell or init reports a process that was killed by signal n with exit code 128 + n. */
@@ -51,7 +51,7 @@ public final class ExitCodes {
       return Optional.of("command not found");
     }
     if (code == LOST_BY_ENGINE) {
-      return Optional.of("its own, or its container engine died meanwhile and lost it");
+      return Optional.of("the program's own, or lost because the container engine died");
     }
     int signal = code - SIGNAL_BASE;
     if (signal < 1 || signal > HIGHEST_SIGNAL) {

@@ -10,14 +10,14 @@ import java.util.Optional;
  */
 public record LabelledContainer(String containerId, String engineName) {
   /**
-   * Returns the job and attempt that its name tells. It is empty if the name is not one of this
-   * agent's.
+   * Returns the name in its parts: job and attempt. It is empty if the name is not of the agent's
+   * form.
    */
   public Optional<ContainerName> name() {
     return ContainerName.parse(engineName);
   }
 
-  /** Returns whether this is the container that is meant. */
+  /** Returns whether the reference means this container. */
   public boolean is(ContainerRef meant) {
     return meant
         .recordedId()

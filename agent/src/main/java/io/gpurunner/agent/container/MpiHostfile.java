@@ -11,9 +11,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * The hostfiles of an MPI job: one node with one slot for each GPU of the job. They lie in the
- * job's own directory on the host. Every container has them mounted read-only at the same place.
- * They are written before the container is created.
+ * The hostfiles of an MPI job: one node with one slot for each GPU of the job. They are written to
+ * the job's own directory on the host before the container is created, and mounted read-only at the
+ * same place in every container.
  *
  * <p>There are two files because there are two grammars: Open MPI reads {@code localhost slots=2},
  * MPICH's Hydra reads {@code localhost:2}.
@@ -28,8 +28,7 @@ public final class MpiHostfile {
   private MpiHostfile() {}
 
   /**
-   * Writes both files, each whole or not at all. If they are there already, they are written again
-   * with the same content.
+   * Writes both files, each whole or not at all. An existing file is replaced.
    *
    * @param gpuNumber the job's GPUs; 0 gives one slot
    * @throws IOException naming the file
@@ -64,10 +63,7 @@ public final class MpiHostfile {
     return Math.max(1, gpuNumber);
   }
 
-  /**
-   * Returns the variables that make every usual MPI find the file, and run although the job is
-   * root.
-   */
+  /** Returns the variables by which every usual MPI finds its file, and agrees to run as root. */
   static Map<String, String> environment() {
     Map<String, String> environment = new LinkedHashMap<>();
     // Open MPI up to 4 (ORTE), and 5 (PRRTE).

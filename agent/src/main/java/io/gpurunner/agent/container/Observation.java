@@ -2,7 +2,7 @@ package io.gpurunner.agent.container;
 
 import java.time.Instant;
 
-/** What the engine says of a container. Its times are converted to the agent's clock. */
+/** The engine's report on a container, with its times converted to the agent's clock. */
 public sealed interface Observation {
   /** The engine's id of the container. */
   String containerId();
@@ -11,17 +11,17 @@ public sealed interface Observation {
   record Created(String containerId) implements Observation {}
 
   /**
-   * This engine does not know of a start, but another engine created the container. That engine may
-   * have started it and died before it wrote that down. So the container may have run, and may
-   * still run (docs/adr/010).
+   * This engine knows of no start, but another engine created the container. That engine may have
+   * started it and died before it wrote that down. So the container may have run, and may still run
+   * (docs/adr/010).
    */
   record Doubtful(String containerId) implements Observation {}
 
   /** The container was started. */
   sealed interface Ran extends Observation {
     /**
-     * The name of this run of this container. Another run has another name: a run of another
-     * container, or of the same container if somebody started it again.
+     * The name of this run of the container. If somebody starts the container again, the name is
+     * another.
      */
     String run();
 
@@ -47,7 +47,7 @@ public sealed interface Observation {
       Instant finishedAt,
       String error)
       implements Ran {
-    /** Returns this end with unknown exit code and time, because the engine lost them. */
+    /** Returns this end without its exit code and time, which the engine lost. */
     public Exited lostByEngine() {
       return new Exited(
           containerId, run, ExitCodes.LOST_BY_ENGINE, outOfMemory, startedAt, startedAt, error);
@@ -55,8 +55,8 @@ public sealed interface Observation {
   }
 
   /**
-   * How a container runs. Only somebody else than the agent brings it into another state than
-   * ACTIVE.
+   * How a container runs. The agent itself never pauses or restarts a container, but somebody else
+   * may.
    */
   enum Activity {
     ACTIVE,

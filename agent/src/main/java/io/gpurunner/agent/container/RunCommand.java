@@ -6,9 +6,8 @@ import java.util.regex.Pattern;
 /**
  * Turns {@code runCommand} of the contract into a program and its arguments. Pure.
  *
- * <p>Plain words run directly. Then the program itself gets the signals, and the image needs no
- * shell. Anything that a shell would read in another way than as plain words is given to {@code
- * /bin/sh -c}.
+ * <p>Plain words run directly, so the program itself gets the signals, and the image needs no
+ * shell. Every other text is given to {@code /bin/sh -c}.
  */
 public final class RunCommand {
   /** The characters that have no meaning to a POSIX shell anywhere in a word. */
@@ -23,9 +22,9 @@ public final class RunCommand {
    * SIGTERM goes to all processes of a job at once. Without a trap, the shell would die before the
    * program that it waits for has written its checkpoint, and the container would end with the
    * shell. With this trap the shell waits for what it runs, in the foreground and in the
-   * background, and then ends without running the rest. If the job sets its own trap, that one
-   * counts. The trap is on the same line as the command, so that line numbers in the shell's
-   * messages stay right.
+   * background, and then ends without running the rest. A trap that the job sets itself replaces
+   * it. The trap is on the same line as the command, so that line numbers in the shell's messages
+   * stay right.
    */
   private static final String WAIT_FOR_CHILDREN = "trap 'wait; exit 143' TERM; ";
 

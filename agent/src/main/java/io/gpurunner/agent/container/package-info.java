@@ -1,4 +1,4 @@
-/** Running containers: the ports the job's life calls, and Docker behind them. */
+/** Containers of jobs: what they are given, and the ports to the engine that runs them. */
 @NullMarked
 package io.gpurunner.agent.container;
 

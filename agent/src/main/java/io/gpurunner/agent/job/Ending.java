@@ -3,7 +3,7 @@ package io.gpurunner.agent.job;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 
-/** Why a run ends. It also decides how the job goes on once its container is gone. */
+/** The reason why a run ends. It decides how the job goes on once its container is gone. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "ending")
 @JsonSubTypes({
   @JsonSubTypes.Type(value = Ending.Completed.class, name = "completed"),
@@ -15,13 +15,13 @@ public sealed interface Ending {
   /** The container ended by itself with exit code 0. */
   record Completed() implements Ending {}
 
-  /** The stop time was reached; a success. */
+  /** The stop time was reached. This is a success. */
   record TimeUp() implements Ending {}
 
   /**
    * The run failed.
    *
-   * @param reason for the user
+   * @param reason the words for the user
    * @param retryable whether the job is started again if it has retries left
    */
   record Broken(String reason, boolean retryable) implements Ending {}

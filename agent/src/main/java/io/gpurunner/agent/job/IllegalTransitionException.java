@@ -1,6 +1,6 @@
 package io.gpurunner.agent.job;
 
-/** An event that cannot happen in a state: always a defect of the program. */
+/** An event came in a state in which it cannot happen. This is always a defect of the program. */
 public final class IllegalTransitionException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -8,12 +8,12 @@ import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 
 /**
- * A job as it was committed. Immutable; a newer one has a higher version.
+ * A job as it was committed. Immutable; each commit gives it a higher version.
  *
- * @param sequence order of arrival
+ * @param sequence the job's number in the order of arrival
  * @param version counts the commits to this job; a commit names the version that it was decided on
- * @param deletion the deletion request, which the runner carries out
- * @param files what is left of its directories and local artifacts
+ * @param deletion the deletion request, if there is one; the job's steps act on it
+ * @param files whether its directories and local artifacts are still there
  */
 public record Job(
     JobId id,
@@ -47,28 +47,28 @@ public record Job(
         JobFiles.KEPT);
   }
 
-  /** Returns the name that all its data has. */
+  /** Returns the name of the folders of this job's data. */
   public JobFolder folder() {
     return new JobFolder(id.value());
   }
 
-  /** Returns this job in another state, with the next version. */
+  /** Returns this job in another state and with the next version. */
   public Job moved(JobState next) {
     return new Job(id, user, sequence, version + 1, createdAt, request, next, deletion, files);
   }
 
-  /** Returns this job with a deletion request, with the next version. */
-  public Job withDeletion(Deletion wish) {
+  /** Returns this job with a deletion request and the next version. */
+  public Job withDeletion(Deletion requested) {
     return new Job(
-        id, user, sequence, version + 1, createdAt, request, state, Optional.of(wish), files);
+        id, user, sequence, version + 1, createdAt, request, state, Optional.of(requested), files);
   }
 
-  /** Returns this job with its files in another condition, with the next version. */
+  /** Returns this job with another condition of its files and the next version. */
   public Job withFiles(JobFiles next) {
     return new Job(id, user, sequence, version + 1, createdAt, request, state, deletion, next);
   }
 
-  /** Returns when the job's run started, if it did. */
+  /** Returns when the job's run started. It is empty if the run has not started. */
   public Optional<Instant> startedAt() {
     return switch (state) {
       case JobState.Queued _, JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->

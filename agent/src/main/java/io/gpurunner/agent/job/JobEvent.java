@@ -15,32 +15,32 @@ public sealed interface JobEvent {
     }
   }
 
-  /** The job's directories are there. */
+  /** The job's directories are ready. */
   record Prepared(Instant at) implements JobEvent {}
 
   /** A pull failed and will be retried. */
   record PullPostponed(String reason, Instant notBefore) implements JobEvent {}
 
-  /** The image is there. The container may be created under this boot. */
+  /** The image is on this machine. The container may be created under this boot. */
   record Pulled(String bootId) implements JobEvent {}
 
-  /** The container is created. It is started next, and may have run from here on. */
+  /** The container is created. It is started next, so from here on it may have run. */
   record Made(String containerId) implements JobEvent {}
 
-  /** A container of an ending run was found, and the ledger had recorded none. */
+  /** A run is ending, and its container was found, which the ledger had not recorded. */
   record Found(String containerId) implements JobEvent {}
 
   /**
    * The container has started.
    *
-   * @param bootId the boot of this machine under which that was seen
-   * @param run the run of that container (Observation)
+   * @param bootId the boot of this machine under which the start was seen
+   * @param run the name of this run of the container (Observation)
    */
   record Started(
       Instant startedAt, Optional<Instant> deadline, String bootId, String containerId, String run)
       implements JobEvent {}
 
-  /** The run must end, or has ended. In STOPPING only a deletion changes anything. */
+  /** The run must end, or has ended. In STOPPING, only a deletion changes the ending. */
   record RunEnded(Ending ending, Instant at) implements JobEvent {}
 
   /** SIGTERM was sent. */
@@ -50,13 +50,13 @@ public sealed interface JobEvent {
   record ContainerGone(Instant at) implements JobEvent {}
 
   /**
-   * The devices are free again (or were waited for long enough): the leases end.
+   * The leases end: the devices are free again, or were waited for long enough.
    *
-   * @param at now
-   * @param uploadUntil end of the retry window of an upload, should one follow
-   * @param retry whether a failed run is to be started again
-   * @param stillBusy why a device is not free, where it was waited for long enough; the queue does
-   *     not hand such a device out
+   * @param at the time of the event
+   * @param uploadUntil until when an upload is retried, if one follows
+   * @param retry whether a failed run is started again
+   * @param stillBusy for each device that is still not free, why; the queue does not hand such a
+   *     device out
    */
   record GpusReleased(Instant at, Instant uploadUntil, boolean retry, List<String> stillBusy)
       implements JobEvent {
@@ -65,24 +65,24 @@ public sealed interface JobEvent {
     }
   }
 
-  /** What the run left in its directories is on disk. */
+  /** The files that the run left in its directories are on disk. */
   record Synced() implements JobEvent {}
 
-  /** An upload failed and will be tried again. */
+  /** An upload failed and will be retried. */
   record UploadPostponed(String reason, Instant notBefore) implements JobEvent {}
 
   /** The artifacts are complete in the store. */
   record Uploaded(Instant at, Optional<String> artifact, ArtifactPlace place) implements JobEvent {}
 
   /**
-   * There will be no artifacts in the store; {@code retry-upload} can mend that only where what the
-   * run left was on disk before.
+   * The upload is given up, so the store gets no artifacts. {@code retry-upload} can still bring
+   * them there if the run's files were on disk before.
    */
   record UploadGivenUp(Instant at, String reason) implements JobEvent {}
 
-  /** Deleted while it held neither GPU nor container. */
+  /** The job was deleted while it held neither GPU nor container. */
   record Removed(Instant at, String by) implements JobEvent {}
 
-  /** {@code retry-upload}: a job that failed for its upload alone is uploaded again. */
+  /** {@code retry-upload}: the upload of a job that failed only for its upload is retried. */
   record UploadResumed(Instant at, Instant uploadUntil) implements JobEvent {}
 }

@@ -1,11 +1,11 @@
 package io.gpurunner.agent.job;
 
-/** What is left of a finished job's files on this machine. */
+/** The condition of a job's files on this machine. */
 public enum JobFiles {
-  /** They are there, or will be. */
+  /** The files are there, or will be. */
   KEPT,
-  /** Retention is removing them: some may be there, none counts. */
+  /** Retention is removing the files. Some may still be there, but none is used any more. */
   SWEEPING,
-  /** Retention removed them. */
+  /** Retention has removed the files. */
   SWEPT
 }

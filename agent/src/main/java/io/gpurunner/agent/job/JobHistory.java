@@ -6,36 +6,36 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Events in words, for the job's history. */
+/** Puts events into words, for the job's history. Pure. */
 public final class JobHistory {
   private JobHistory() {}
 
   /** One line of a job's history. */
   public record Line(Instant at, String kind, String message) {}
 
-  /** The line that an event leaves. */
+  /** Returns the line of an event. */
   public static Line describe(JobEvent event, Instant at) {
     return switch (event) {
       case JobEvent.Leased leased -> new Line(at, "leased", devices(leased.gpus()));
-      case JobEvent.Prepared _ -> new Line(at, "prepared", "directories are there");
+      case JobEvent.Prepared _ -> new Line(at, "prepared", "the job's directories are ready");
       case JobEvent.PullPostponed postponed ->
           new Line(
               at,
               "pull-failed",
               postponed.reason() + "; next try not before " + seconds(postponed.notBefore()));
-      case JobEvent.Pulled _ -> new Line(at, "image-present", "image is on this machine");
-      case JobEvent.Made _ -> new Line(at, "made", "its container is made");
+      case JobEvent.Pulled _ -> new Line(at, "image-present", "the image is on this machine");
+      case JobEvent.Made _ -> new Line(at, "made", "the container is created");
       case JobEvent.Found found ->
-          new Line(at, "found", "a container of this run is there: " + found.containerId());
+          new Line(at, "found", "a container of this run was found: " + found.containerId());
       case JobEvent.Started started ->
           new Line(
               at,
               "started",
-              "container started at "
+              "the container started at "
                   + seconds(started.startedAt())
                   + started
                       .deadline()
-                      .map(deadline -> ", to be stopped at " + seconds(deadline))
+                      .map(deadline -> ", and will be stopped at " + seconds(deadline))
                       .orElse(""));
       case JobEvent.RunEnded ended -> new Line(at, "ending", describe(ended.ending()));
       case JobEvent.StopSignalled signalled ->
@@ -43,17 +43,18 @@ public final class JobHistory {
               at,
               "stop-signalled",
               "SIGTERM sent; SIGKILL follows at " + seconds(signalled.killAt()));
-      case JobEvent.ContainerGone _ -> new Line(at, "container-gone", "its container is gone");
+      case JobEvent.ContainerGone _ -> new Line(at, "container-gone", "the container is gone");
       case JobEvent.GpusReleased released ->
           new Line(
               at,
               "released",
               released.stillBusy().isEmpty()
-                  ? "leases ended, GPUs are free"
-                  : "leases ended after waiting in vain: "
+                  ? "the leases ended, and the GPUs are free"
+                  : "the leases ended, although GPUs did not come free in time: "
                       + String.join("; ", released.stillBusy())
-                      + "; not handed out until that ends");
-      case JobEvent.Synced _ -> new Line(at, "synced", "what it left is on this machine's disk");
+                      + "; no job gets these GPUs until they are free");
+      case JobEvent.Synced _ ->
+          new Line(at, "synced", "the run's files are on this machine's disk");
       case JobEvent.UploadPostponed postponed ->
           new Line(
               at,
@@ -65,12 +66,12 @@ public final class JobHistory {
               "uploaded",
               uploaded
                   .artifact()
-                  .map(file -> "artifacts are complete: " + file)
+                  .map(file -> "the artifacts are complete: " + file)
                   .orElse("the model directory held no file"));
       case JobEvent.UploadGivenUp givenUp -> new Line(at, "upload-given-up", givenUp.reason());
       case JobEvent.Removed removed -> new Line(at, "deleted", "deleted by " + removed.by());
       case JobEvent.UploadResumed _ ->
-          new Line(at, "upload-resumed", "upload is tried again on request");
+          new Line(at, "upload-resumed", "the upload is retried on request");
     };
   }
 

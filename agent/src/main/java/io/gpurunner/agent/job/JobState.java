@@ -11,15 +11,15 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Where a job stands. Each record carries only what exists then.
+ * The state of a job. Each record has only what exists in its state.
  *
  * <pre>
  * QUEUED → PREPARING → PULLING → STARTING → RUNNING → STOPPING → UPLOADING → SUCCEEDED | FAILED | DELETED
  *    ↑________________________________________________|  (a failed run with retries left)
  * </pre>
  *
- * From PREPARING on, whatever ends a run goes through STOPPING: the one place where a container is
- * stopped and removed and its GPUs are given back.
+ * From PREPARING on, every end of a run goes through STOPPING. Only there is a container stopped
+ * and removed, and only there are its GPUs given back.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "state")
 @JsonSubTypes({
@@ -36,20 +36,20 @@ import java.util.Optional;
 })
 @JsonIgnoreProperties(ignoreUnknown = true)
 public sealed interface JobState {
-  /** The state's name as users see it. */
+  /** Returns the state's name as users see it. */
   default String label() {
     return getClass().getSimpleName().toUpperCase(Locale.ROOT);
   }
 
-  /** A state that something can still follow by itself. */
+  /** A state from which the agent moves the job on. */
   sealed interface Live extends JobState {}
 
   /** A run holds GPUs, and perhaps a container: PREPARING to STOPPING. */
   sealed interface Placed extends Live {
-    /** 1 for the first run. */
+    /** Returns the number of the run; the first is 1. */
     int attempt();
 
-    /** The leased devices, in the order the container sees them; none for a job without GPUs. */
+    /** Returns the leased devices in the container's order; none for a job without GPUs. */
     List<GpuUuid> gpus();
   }
 
@@ -58,10 +58,10 @@ public sealed interface JobState {
     Instant finishedAt();
   }
 
-  /** Waits for its turn and its GPUs. */
+  /** The job waits for its turn and its GPUs. */
   record Queued(int attempt) implements Live {}
 
-  /** Holds its GPUs; its directories are being made. */
+  /** The job holds its GPUs, and its directories are being created. */
   record Preparing(int attempt, List<GpuUuid> gpus) implements Placed {
     public Preparing {
       gpus = List.copyOf(gpus);
@@ -69,10 +69,10 @@ public sealed interface JobState {
   }
 
   /**
-   * The image is being pulled, where it is absent.
+   * The image is being pulled if it is absent.
    *
-   * @param failedPulls pulls that failed so far
-   * @param notBefore when the next one may start
+   * @param failedPulls the number of failed pulls
+   * @param notBefore the time before which no pull starts
    */
   record Pulling(int attempt, List<GpuUuid> gpus, int failedPulls, Instant notBefore)
       implements Placed {
@@ -82,11 +82,11 @@ public sealed interface JobState {
   }
 
   /**
-   * The container is being made and started.
+   * The container is being created and started.
    *
-   * @param bootId the boot of this machine under which that was decided
-   * @param containerId the engine's id of the container once it was seen made; it is only started
-   *     after that, and from then on may have run
+   * @param bootId the boot of this machine under which the job came to this state
+   * @param containerId the engine's id of the container; empty until the container was seen
+   *     created. The container is started only after that, and from then on it may have run
    */
   record Starting(int attempt, List<GpuUuid> gpus, String bootId, Optional<String> containerId)
       implements Placed {
@@ -98,12 +98,12 @@ public sealed interface JobState {
   /**
    * The container was seen running.
    *
-   * @param bootId the boot of this machine it runs under; what is read of it under another proves
-   *     nothing
+   * @param bootId the boot of this machine under which the container runs; what the engine says
+   *     under another boot proves nothing
    * @param containerId the engine's id of the container
-   * @param run which run of that container (Observation)
-   * @param startedAt the engine's own word
-   * @param deadline when it is to be stopped; empty for a natural end
+   * @param run the name of this run of the container (Observation)
+   * @param startedAt when the container started, as the engine reports it
+   * @param deadline when the container is stopped; empty if it runs until it ends by itself
    */
   record Running(
       int attempt,
@@ -120,15 +120,16 @@ public sealed interface JobState {
   }
 
   /**
-   * The container is on its way out.
+   * The container is being stopped and removed.
    *
-   * @param containerId the engine's id of it; empty where none was recorded, so that this agent
-   *     started none
-   * @param bootId the boot of this machine it was seen running under; empty where it was not
-   * @param since when that was decided
-   * @param startedAt when it had started, if it had
-   * @param killAt when SIGKILL follows the SIGTERM that was sent; empty before that
-   * @param goneAt when the container was seen gone; from then on only the devices are waited for
+   * @param containerId the engine's id of the container; empty if none was recorded, so that this
+   *     agent started none
+   * @param bootId the boot of this machine under which the container was seen running; empty if it
+   *     was not seen running
+   * @param since when the job came to this state
+   * @param startedAt when the container started; empty if it was not seen running
+   * @param killAt when SIGKILL follows SIGTERM; empty until SIGTERM was sent
+   * @param goneAt when the container was seen gone; after that, the job only waits for its devices
    */
   record Stopping(
       int attempt,
@@ -147,13 +148,13 @@ public sealed interface JobState {
   }
 
   /**
-   * The artifacts are being put in the store.
+   * The artifacts are being uploaded to the store.
    *
    * @param unsyncedUnder the boot of this machine under which the run wrote its files; empty once
-   *     they are on disk. Under another, nobody knows what they lack
-   * @param giveUpAt end of the retry window
-   * @param failedUploads uploads that failed so far
-   * @param notBefore when the next one may start
+   *     the files are on disk. Under another boot nobody knows which parts of them are missing
+   * @param giveUpAt when a failing upload is given up
+   * @param failedUploads the number of failed uploads
+   * @param notBefore the time before which no upload starts
    */
   record Uploading(
       Optional<Instant> startedAt,
@@ -164,11 +165,11 @@ public sealed interface JobState {
       implements Live {}
 
   /**
-   * Done, artifacts in the store.
+   * The job has succeeded, and its artifacts are in the store.
    *
-   * @param artifact the object clients fetch; empty where the model directory held no file
-   * @param place where the artifacts lie; empty in records of agents that did not note it, which
-   *     means the store that is configured
+   * @param artifact the object that clients fetch; empty if the model directory held no file
+   * @param place where the artifacts are; empty in records of older agents, which means the
+   *     configured store
    */
   record Succeeded(
       Instant finishedAt,
@@ -178,15 +179,15 @@ public sealed interface JobState {
       implements Final {}
 
   /**
-   * Failed.
+   * The job has failed.
    *
-   * @param reason for the user
-   * @param uploadable the run was good and only its upload failed, so that {@code retry-upload} can
-   *     mend it
+   * @param reason the words for the user
+   * @param uploadable whether only the upload failed, so that {@code retry-upload} can still bring
+   *     the job to success
    */
   record Failed(Instant finishedAt, Optional<Instant> startedAt, String reason, boolean uploadable)
       implements Final {}
 
-  /** Deleted on request; reported as a failure without a callback. */
+  /** The job was deleted on request. It is reported as failed, and no callback is sent. */
   record Deleted(Instant finishedAt, Optional<Instant> startedAt, String by) implements Final {}
 }

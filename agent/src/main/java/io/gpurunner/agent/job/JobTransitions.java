@@ -31,15 +31,15 @@ import io.gpurunner.agent.job.JobState.Uploading;
 import java.time.Instant;
 import java.util.Optional;
 
-/** Every way a job can move: one pure function, and no other place. */
+/** Decides the state after each event, and no other class does. Pure. */
 public final class JobTransitions {
   private JobTransitions() {}
 
   /**
-   * The state after an event.
+   * Returns the state after an event.
    *
-   * @throws IllegalTransitionException if this event cannot happen in this state: a defect in the
-   *     caller, never a user's mistake
+   * @throws IllegalTransitionException if this event cannot happen in this state, which is a defect
+   *     of the caller and never a user's mistake
    */
   public static JobState next(JobState state, JobEvent event) {
     return switch (state) {
@@ -132,7 +132,7 @@ public final class JobTransitions {
       case Made made ->
           new Starting(
               state.attempt(), state.gpus(), state.bootId(), Optional.of(made.containerId()));
-      // The machine was started anew before the container was.
+      // The machine was started again before the container was started.
       case Pulled pulled ->
           new Starting(state.attempt(), state.gpus(), pulled.bootId(), Optional.empty());
       case RunEnded ended -> stopping(state, ended, state.containerId());
@@ -323,7 +323,7 @@ public final class JobTransitions {
     };
   }
 
-  /** Of a run that was not seen to start. */
+  /** Returns the state STOPPING of a run that was not seen running. */
   private static Stopping stopping(Placed state, RunEnded ended, Optional<String> containerId) {
     return new Stopping(
         state.attempt(),

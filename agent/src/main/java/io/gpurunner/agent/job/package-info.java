@@ -1,4 +1,4 @@
-/** What a job is and how it moves: values and one pure function, no side effect. */
+/** A job, its states and its events: values and pure functions. */
 @NullMarked
 package io.gpurunner.agent.job;
 

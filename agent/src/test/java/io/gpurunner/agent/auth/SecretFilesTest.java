@@ -92,12 +92,12 @@ final class SecretFilesTest {
     Path file = directory.resolve("jwt.key");
     SecretFiles.loadOrCreate(file);
     Files.writeString(file, "short\n");
-    refused(file, "must hold 64 to 4096 bytes, holds 5; make a new one with: ");
+    refused(file, "must hold 64 to 4096 bytes, holds 5; create a new one with: ");
     Files.writeString(file, "x".repeat(5000));
     refused(file, "holds more");
-    refused(directory, "cannot be read or made as user ");
+    refused(directory, "cannot be read or created as user ");
     Path below = file.resolve("below");
-    refused(below, "cannot be read or made as user ");
+    refused(below, "cannot be read or created as user ");
     refused(below, file + ": is not a directory");
   }
 

@@ -113,7 +113,7 @@ final class AddressPolicyTest {
                 URI.create("http://two.example.org")))
         .contains(
             "two.example.org resolves to 169.254.169.254, which is a link-local or cloud metadata"
-                + " address, which is refused always");
+                + " address, which is always refused");
   }
 
   @Test

@@ -228,12 +228,12 @@ final class CommandLineInterfaceTest {
           .containsExactly(
               "gpurunner: state-dir: "
                   + state
-                  + " cannot be made: "
+                  + " cannot be created: "
                   + state
                   + " is not a directory",
               "gpurunner: auth.secret-file: secret "
                   + secret
-                  + ": must hold 64 to 4096 bytes, holds 5; make a new one with: head -c 64"
+                  + ": must hold 64 to 4096 bytes, holds 5; create a new one with: head -c 64"
                   + " /dev/urandom | base64 -w0 > "
                   + secret,
               "gpurunner: http.tls.certificate: "
@@ -242,7 +242,7 @@ final class CommandLineInterfaceTest {
                   + " its chain, each beginning with -----BEGIN CERTIFICATE-----",
               "gpurunner: store.s3.access-key-file: "
                   + two
-                  + " must hold one line, the key, and holds something else",
+                  + " must hold one line with the key and nothing else",
               "gpurunner: store.s3.secret-key-file: "
                   + directory
                   + " cannot be read as user "
@@ -260,7 +260,7 @@ final class CommandLineInterfaceTest {
             .formatted(directory.resolve("state"), file));
     assertThat(run("config", "check", "--config", config.toString()).err())
         .isEqualTo(
-            "gpurunner: auth.secret-file: %s/a cannot be made: %s is not a directory%n"
+            "gpurunner: auth.secret-file: %s/a cannot be created: %s is not a directory%n"
                 .formatted(file, file));
   }
 

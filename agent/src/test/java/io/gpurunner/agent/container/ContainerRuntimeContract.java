@@ -41,8 +41,7 @@ public abstract class ContainerRuntimeContract {
         Map.of(),
         List.of(),
         new ContainerSpec.GpuAttachment.None(),
-        1 << 20,
-        Map.of());
+        1 << 20);
   }
 
   private static ContainerName unknown() {

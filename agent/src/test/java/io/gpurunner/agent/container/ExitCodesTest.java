@@ -23,7 +23,7 @@ final class ExitCodesTest {
           143 | 143 (killed by SIGTERM)
           144 | 144 (killed by signal 16)
           193 | 193
-          255 | 255 (its own, or its container engine died meanwhile and lost it)
+          255 | 255 (the program's own, or lost because the container engine died)
           """)
   void codesInWords(int code, String words) {
     assertThat(ExitCodes.describe(code)).isEqualTo(words);

@@ -91,20 +91,20 @@ class JobTest {
             Map.entry(
                 new JobEvent.Leased(List.of(new GpuUuid("GPU-a"), new GpuUuid("GPU-b"))),
                 "leased: GPUs GPU-a, GPU-b"),
-            Map.entry(new JobEvent.Prepared(T), "prepared: directories are there"),
+            Map.entry(new JobEvent.Prepared(T), "prepared: the job's directories are ready"),
             Map.entry(
                 new JobEvent.PullPostponed("no route", T),
                 "pull-failed: no route; next try not before 2026-01-01T00:00:00Z"),
-            Map.entry(new JobEvent.Pulled("boot"), "image-present: image is on this machine"),
-            Map.entry(new JobEvent.Made("c1"), "made: its container is made"),
-            Map.entry(new JobEvent.Found("c1"), "found: a container of this run is there: c1"),
+            Map.entry(new JobEvent.Pulled("boot"), "image-present: the image is on this machine"),
+            Map.entry(new JobEvent.Made("c1"), "made: the container is created"),
+            Map.entry(new JobEvent.Found("c1"), "found: a container of this run was found: c1"),
             Map.entry(
                 new JobEvent.Started(T, STARTED, "boot", "c1", "c1@1"),
-                "started: container started at 2026-01-01T00:00:00Z, to be stopped at"
+                "started: the container started at 2026-01-01T00:00:00Z, and will be stopped at"
                     + " 2026-01-01T00:00:05Z"),
             Map.entry(
                 new JobEvent.Started(T, Optional.empty(), "boot", "c1", "c1@1"),
-                "started: container started at 2026-01-01T00:00:00Z"),
+                "started: the container started at 2026-01-01T00:00:00Z"),
             Map.entry(
                 new JobEvent.RunEnded(new Ending.Completed(), T),
                 "ending: the container ended with exit code 0"),
@@ -117,21 +117,21 @@ class JobTest {
             Map.entry(
                 new JobEvent.StopSignalled(T),
                 "stop-signalled: SIGTERM sent; SIGKILL follows at 2026-01-01T00:00:00Z"),
-            Map.entry(new JobEvent.ContainerGone(T), "container-gone: its container is gone"),
+            Map.entry(new JobEvent.ContainerGone(T), "container-gone: the container is gone"),
             Map.entry(
                 new JobEvent.GpusReleased(T, T, false, List.of()),
-                "released: leases ended, GPUs are free"),
+                "released: the leases ended, and the GPUs are free"),
             Map.entry(
                 new JobEvent.GpusReleased(T, T, false, List.of("GPU-a", "GPU-b")),
-                "released: leases ended after waiting in vain: GPU-a; GPU-b; not handed out until"
-                    + " that ends"),
-            Map.entry(new JobEvent.Synced(), "synced: what it left is on this machine's disk"),
+                "released: the leases ended, although GPUs did not come free in time: GPU-a; GPU-b; no"
+                    + " job gets these GPUs until they are free"),
+            Map.entry(new JobEvent.Synced(), "synced: the run's files are on this machine's disk"),
             Map.entry(
                 new JobEvent.UploadPostponed("down", T),
                 "upload-failed: down; next try not before 2026-01-01T00:00:00Z"),
             Map.entry(
                 new JobEvent.Uploaded(T, Optional.of("data.zip"), new ArtifactPlace.Local()),
-                "uploaded: artifacts are complete: data.zip"),
+                "uploaded: the artifacts are complete: data.zip"),
             Map.entry(
                 new JobEvent.Uploaded(T, Optional.empty(), new ArtifactPlace.Local()),
                 "uploaded: the model directory held no file"),
@@ -139,7 +139,7 @@ class JobTest {
             Map.entry(new JobEvent.Removed(T, "ann"), "deleted: deleted by ann"),
             Map.entry(
                 new JobEvent.UploadResumed(T, T),
-                "upload-resumed: upload is tried again on request"));
+                "upload-resumed: the upload is retried on request"));
     words.forEach(
         (event, expected) -> {
           JobHistory.Line line = JobHistory.describe(event, T);

@@ -69,7 +69,8 @@ final class JobVersionsTest {
         .isEqualTo("GPUs GPU-1, GPU-2");
     assertThat(line(new JobEvent.Started(T, Optional.of(T.plusSeconds(60)), "boot", "c", "r")))
         .isEqualTo(
-            "container started at 2026-03-04T05:06:07Z, to be stopped at 2026-03-04T05:07:07Z");
+            "the container started at 2026-03-04T05:06:07Z, and will be stopped at"
+                + " 2026-03-04T05:07:07Z");
     assertThat(line(new JobEvent.Uploaded(T, Optional.of("data.zip"), HERE))).contains("data.zip");
     assertThat(line(new JobEvent.Uploaded(T, Optional.empty(), HERE))).contains("held no file");
     assertThat(line(new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T)))

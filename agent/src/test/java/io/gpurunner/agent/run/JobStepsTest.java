@@ -811,7 +811,7 @@ class JobStepsTest {
         .satisfies(
             line ->
                 assertThat(line.message())
-                    .contains("in vain", used.value(), "used by process 4711"));
+                    .contains("did not come free in time", used.value(), "used by process 4711"));
 
     JobId next = run.submit(Requests.simple().gpus(2), Program.endsAfter(Duration.ofMinutes(3), 0));
     assertThat(run.whyWaiting(next).reason()).contains("1 free", "used by process 4711");
@@ -835,7 +835,7 @@ class JobStepsTest {
     assertThat(run.ledger.leases()).isEmpty();
     assertThat(run.ledger.history(id, 100))
         .extracting(JobHistory.Line::message)
-        .contains("leases ended, GPUs are free");
+        .contains("the leases ended, and the GPUs are free");
   }
 
   @Test

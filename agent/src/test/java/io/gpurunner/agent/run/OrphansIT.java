@@ -51,8 +51,7 @@ final class OrphansIT {
             Map.of(),
             List.of(),
             any.gpus(),
-            any.sharedMemoryBytes(),
-            Map.of()));
+            any.sharedMemoryBytes()));
   }
 
   @Test

@@ -141,8 +141,7 @@ final class RunHarness implements AutoCloseable {
 
   private static ContainerSpec spec(
       ContainerName name, ImageReference image, ContainerSpec.GpuAttachment gpus) {
-    return new ContainerSpec(
-        name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26, Map.of());
+    return new ContainerSpec(name, image, List.of("true"), Map.of(), List.of(), gpus, 1 << 26);
   }
 
   /** Returns a runner that makes the steps, for tests that do not make them themselves. */

@@ -213,8 +213,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
         gpus.isEmpty()
             ? new ContainerSpec.GpuAttachment.None()
             : new ContainerSpec.GpuAttachment.Devices(gpus.stream().map(GpuUuid::value).toList()),
-        1 << 26,
-        Map.of());
+        1 << 26);
   }
 
   // ---- loops

@@ -2,7 +2,7 @@ package io.gpurunner.agent.container.docker;
 
 import java.time.Duration;
 
-/** The time that a call to the engine may take before it counts as not answered. */
+/** The times after which a call to the engine counts as not answered. */
 final class CallLimits {
   /** For looks and signals, which the engine answers from memory. */
   static final Duration QUICK = Duration.ofSeconds(30);
@@ -16,22 +16,24 @@ final class CallLimits {
    */
   static final Duration START = Duration.ofMinutes(3);
 
-  /** Removing one kills it, unmounts and deletes what it wrote: many files, a slow disk. */
+  /**
+   * For removing a container: the engine kills it and deletes its files, perhaps on a slow disk.
+   */
   static final Duration REMOVE = Duration.ofMinutes(5);
 
-  /** Reading all of a container's output, which is bounded in size (see {@link LogLimits}). */
+  /** For reading all output of a container. {@link LogLimits} bounds its size. */
   static final Duration SAVE_OUTPUT = Duration.ofMinutes(5);
 
-  /** Images of training jobs have tens of gigabytes. */
+  /** For pulling an image. Images of training jobs have tens of gigabytes. */
   static final Duration PULL = Duration.ofHours(3);
 
-  /** A pull that says nothing for so long is stuck: it reports several times a second. */
+  /** The silence after which a pull counts as stuck. A pull reports several times a second. */
   static final Duration PULL_SILENCE = Duration.ofMinutes(10);
 
-  /** How often a long call looks whether it was cancelled. */
+  /** The time between two checks whether a long call was cancelled. */
   static final Duration POLL = Duration.ofMillis(200);
 
-  /** Following output lasts as long as the container; no job runs longer. */
+  /** For following a container's output until the container ends. No job runs longer. */
   static final Duration FOLLOW = Duration.ofDays(366);
 
   private CallLimits() {}

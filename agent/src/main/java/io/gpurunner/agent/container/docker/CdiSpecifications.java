@@ -16,8 +16,8 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
 /**
  * Reads the device names out of CDI specifications
- * (github.com/cncf-tags/container-device-interface, {@code kind} and {@code devices[].name}):
- * engines 25 to 28.1 tell where they look, but not what they found.
+ * (github.com/cncf-tags/container-device-interface, {@code kind} and {@code devices[].name}).
+ * Engines 25 to 28.1 report the directories of the specifications, but not the devices.
  */
 final class CdiSpecifications {
   private static final Logger LOG = LoggerFactory.getLogger(CdiSpecifications.class);
@@ -27,7 +27,9 @@ final class CdiSpecifications {
 
   private CdiSpecifications() {}
 
-  /** Names like {@code nvidia.com/gpu=0} in all specifications of the directories. */
+  /**
+   * Returns the names in all specifications of the directories, such as {@code nvidia.com/gpu=0}.
+   */
   static List<String> deviceNames(List<String> directories) {
     List<String> names = new ArrayList<>();
     for (String directory : directories) {

@@ -12,10 +12,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The processes of a container as the kernel knows them, whatever the engine says: an engine that
- * was killed while it started one takes it for never started afterwards (docs/adr/010). They are
- * told by their control group, whose path has the container's id in it with both of Docker's cgroup
- * drivers. Stateless.
+ * The processes of a container as the kernel knows them, whatever the engine says. An engine that
+ * was killed while it started a container takes that container for never started afterwards
+ * (docs/adr/010). A process belongs to the container if the path of its control group holds the
+ * container's id, as it does with both of Docker's cgroup drivers. Stateless.
  */
 final class ContainerProcesses {
   private static final Logger log = LoggerFactory.getLogger(ContainerProcesses.class);
@@ -26,25 +26,24 @@ final class ContainerProcesses {
   private ContainerProcesses() {}
 
   /**
-   * @param containerId in full
+   * @param containerId the engine's full id
    */
   static boolean exist(String containerId) {
     return !of(containerId).isEmpty();
   }
 
   /**
-   * Kills them, and returns once none is left.
+   * Kills all processes of the container, and returns once none is left.
    *
-   * @param containerId in full
-   * @throws ContainerException FAILED where one is still there after SIGKILL
+   * @param containerId the engine's full id
+   * @throws ContainerException FAILED if a process is still there after SIGKILL
    */
   static void kill(String containerId) {
     List<ProcessHandle> left = of(containerId);
     if (left.isEmpty()) {
       return;
     }
-    log.warn(
-        "killing what the kernel has of the container {}: processes {}", containerId, pids(left));
+    log.warn("killing the processes {} of the container {}", pids(left), containerId);
     long end = System.nanoTime() + LIMIT.toNanos();
     while (!left.isEmpty()) {
       if (System.nanoTime() > end) {
@@ -65,7 +64,7 @@ final class ContainerProcesses {
     return processes.stream().map(ProcessHandle::pid).toList();
   }
 
-  /** A handle knows when its process began: it never kills another that got the same number. */
+  /** A handle knows when its process began, so it never kills another one with the same number. */
   private static List<ProcessHandle> of(String containerId) {
     return ProcessHandle.allProcesses()
         .filter(process -> isIn(process.pid(), containerId))

@@ -67,7 +67,7 @@ final class DockerContainers implements ContainerRuntime {
     EngineDescription engine = probe.describe();
     GpuRequest gpus = GpuRequest.of(spec.gpus(), probe.gpuAccess(engine), engine);
     // The identity is read before the request. If another engine gets the request, the container
-    // counts as doubtful, and not as this engine's.
+    // then counts as doubtful, and not as that engine's.
     String creator = identity.now();
     for (int tries = 1; ; tries++) {
       try {
@@ -96,7 +96,7 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   private static String creating(ContainerSpec spec) {
-    return "making the container " + spec.name();
+    return "creating the container " + spec.name();
   }
 
   /**
@@ -130,7 +130,7 @@ final class DockerContainers implements ContainerRuntime {
             .createContainerCmd(spec.image().toString())
             .withName(spec.name().toString())
             .withEnv(environment(spec.environment(), gpus))
-            .withLabels(labels.of(spec, creator))
+            .withLabels(labels.of(spec.name(), creator))
             // A stop by the engine itself (docker stop, or the engine's end without live restore)
             // must not let an unfinished job end with exit code 0 (docs/adr/006).
             .withStopSignal("SIG" + Signal.KILL)
@@ -155,13 +155,13 @@ final class DockerContainers implements ContainerRuntime {
   private ContainerException takenByAnother(ContainerName name) {
     return new ContainerException(
         Kind.REFUSED,
-        "making the container "
+        "creating the container "
             + name
-            + ": the name is taken by a container of another agent, or of nobody (it lacks the label "
+            + ": the name is taken by a container that this agent did not create (it lacks the label "
             + OurLabels.INSTANCE
             + "="
             + labels.instance()
-            + "); remove it or rename it");
+            + "); remove or rename that container");
   }
 
   private boolean isOurs(InspectContainerResponse present) {
@@ -217,7 +217,7 @@ final class DockerContainers implements ContainerRuntime {
         : seen;
   }
 
-  /** Returns whether the engine that created the container heard of all that followed. */
+  /** Returns whether the engine's report of the container's end can be believed. */
   private boolean isVouchedFor(InspectContainerResponse present) {
     Instant started = ObservedState.startedAt(present).orElseThrow();
     Instant finished = ObservedState.finishedAt(present).orElse(started);

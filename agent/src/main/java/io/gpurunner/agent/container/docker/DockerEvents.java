@@ -27,8 +27,8 @@ final class DockerEvents implements EngineEvents {
   private static final Backoff PAUSES = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
 
   /**
-   * The age at which an event stream is closed and opened again. A half-dead connection is noticed
-   * then.
+   * The age at which an event stream is closed and opened again. This ends a connection that broke
+   * without a notice.
    */
   private static final Duration STREAM_AGE = Duration.ofHours(1);
 
@@ -98,7 +98,8 @@ final class DockerEvents implements EngineEvents {
   /** Follows one stream to its end. Returns how long it lasted. */
   private Duration follow(Consumer<ContainerName> changed) {
     long begin = System.nanoTime();
-    // The stream opens a little later, on the library's thread. The engine reports what it misses.
+    // The stream opens a little later, on the library's thread. The engine then also reports what
+    // has happened since this time.
     String since = Long.toString(System.currentTimeMillis() / 1000 - 1);
     Hints hints = new Hints();
     try (EngineCall call = connection.open(STREAM_AGE)) {
@@ -109,7 +110,8 @@ final class DockerEvents implements EngineEvents {
           .withLabelFilter(labels.filter())
           .withEventFilter("start", "die", "oom", "destroy")
           .exec(hints);
-      // Nobody reported what happened without a stream, so every container may have changed.
+      // What happened while there was no stream was not reported, so every container may have
+      // changed.
       containers.list().stream()
           .flatMap(container -> container.name().stream())
           .forEach(name -> tell(changed, name));
@@ -143,7 +145,7 @@ final class DockerEvents implements EngineEvents {
     }
   }
 
-  /** The events on their way to the listener. */
+  /** The hints that wait for the listener. */
   private static final class Hints extends StreamCallback<Event> {
     private final BlockingQueue<ContainerName> waiting = new ArrayBlockingQueue<>(WAITING_LIMIT);
 

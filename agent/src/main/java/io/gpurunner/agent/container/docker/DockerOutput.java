@@ -98,7 +98,7 @@ final class DockerOutput implements ContainerOutput {
           .apply(call.docker().logContainerCmd(nameOrId).withStdOut(true).withStdErr(true))
           .exec(sink);
       while (!sink.awaitEnd(FLUSH_INTERVAL) && sink.flush()) {
-        // Each turn passes on what came. The stream's own limit ends the wait at last.
+        // Each round passes on what came. The call's time limit ends the wait.
       }
       sink.flush();
       if (sink.isBroken() || sink.failure().isEmpty()) {
@@ -170,7 +170,9 @@ final class DockerOutput implements ContainerOutput {
       }
     }
 
-    /** Fails if the target has failed once, because it lacks a part then. */
+    /**
+     * Flushes the target. Fails if the target has failed before, because a part is then missing.
+     */
     void finish() throws IOException {
       synchronized (writing) {
         if (broken != null) {

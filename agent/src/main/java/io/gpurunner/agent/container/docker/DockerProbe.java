@@ -11,8 +11,9 @@ import java.util.List;
 /** Asks the engine for its version and its ways to attach GPUs. Thread-safe. */
 final class DockerProbe implements EngineProbe {
   /**
-   * The places of the hook. {@code dockerd} finds it on its PATH, which is systemd's for a service.
-   * With the hook the device driver "nvidia" works, even if no runtime of that name is registered.
+   * The directories in which {@code dockerd} finds the hook: the PATH that systemd gives to a
+   * service. With the hook the device driver "nvidia" works, even if no runtime of that name is
+   * registered.
    */
   private static final List<Path> HOOK_PLACES =
       List.of(
@@ -57,7 +58,7 @@ final class DockerProbe implements EngineProbe {
         identity.asking(
             () ->
                 connection.call(
-                    "asking the engine who it is",
+                    "asking the engine for its version",
                     CallLimits.QUICK,
                     docker -> docker.infoCmd().exec()));
     return EngineDescription.of(info);

@@ -18,7 +18,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A connection to the engine for one call. Any thread may close it, and it closes itself when its
- * time is up. Whoever waits on it then gets an error. Thread-safe.
+ * time is up. A thread that waits on it then gets an error. Thread-safe.
  */
 final class EngineCall implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -61,7 +61,9 @@ final class EngineCall implements AutoCloseable {
     return docker;
   }
 
-  /** Reads what is at a path of the engine's API. It is empty if nothing is there. */
+  /**
+   * Returns the engine's answer for a path of its API. It is empty if the engine has no such thing.
+   */
   Optional<JsonNode> inspect(String path) {
     DockerHttpClient.Request request =
         DockerHttpClient.Request.builder().method(Method.GET).path(path).build();
@@ -84,7 +86,7 @@ final class EngineCall implements AutoCloseable {
     return limit;
   }
 
-  /** Returns whether it ended because its time was up. */
+  /** Returns whether the call ended because its time was up. */
   boolean timedOut() {
     return timedOut;
   }

@@ -17,10 +17,10 @@ import java.util.function.Function;
 /**
  * Makes calls to the engine. Every call has a connection of its own and a time limit. Thread-safe.
  *
- * <p>One client with a response timeout would not do. On a unix socket the transport's timeouts
- * have no effect (its socket is a channel, which has no read timeout), and a pooled connection
- * breaks once after each restart of the engine. A connection of its own can be closed when its time
- * is up. That ends the read that waits on it, and no thread is interrupted.
+ * <p>One client with a response timeout would not be enough. On a unix socket the transport's
+ * timeouts have no effect (its socket is a channel, which has no read timeout), and a pooled
+ * connection breaks once after each restart of the engine. A call's own connection can be closed
+ * when its time is up. That ends the read that waits on it, and no thread is interrupted.
  */
 final class EngineConnection implements AutoCloseable {
   private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
@@ -31,8 +31,8 @@ final class EngineConnection implements AutoCloseable {
 
   EngineConnection(URI host) {
     this.host = host;
-    // Built from nothing: the default builder would take DOCKER_* variables, docker contexts and
-    // registry passwords from whatever account the agent runs under.
+    // The default builder would take DOCKER_* variables, docker contexts and registry passwords
+    // from the account that the agent runs under.
     this.config = new DefaultDockerClientConfig.Builder().withDockerHost(host.toString()).build();
     this.watch =
         new ScheduledThreadPoolExecutor(
@@ -41,7 +41,7 @@ final class EngineConnection implements AutoCloseable {
     this.watch.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
   }
 
-  /** The engine's address, for messages. */
+  /** Returns the engine's address, for messages. */
   URI host() {
     return host;
   }
@@ -65,11 +65,11 @@ final class EngineConnection implements AutoCloseable {
   }
 
   /**
-   * Reads what the engine says of one thing, without the library: the library cannot read the
-   * configuration of every image, which the image's author writes.
+   * Asks the engine about one thing, and reads the answer without the library. An image's author
+   * writes a part of such an answer, and the library cannot read everything that is allowed there.
    *
    * @param path of the engine's API, without version
-   * @param reading takes the part of it that counts
+   * @param reading takes from the answer what is needed
    * @return empty if there is no such thing
    * @throws ContainerException for every failure
    */

@@ -28,9 +28,7 @@ record EngineDescription(
     String defaultRuntime,
     List<String> cdiDirectories,
     List<String> cdiDevices) {
-  /**
-   * The oldest engine that the agent was tried with: device requests, API 1.41 without BuildKit.
-   */
+  /** The oldest major version with which the agent was tested. */
   private static final int OLDEST_MAJOR_VERSION = 20;
 
   /**
@@ -46,7 +44,7 @@ record EngineDescription(
       registered.forEach(
           (name, runtime) -> runtimes.put(name, Objects.requireNonNullElse(runtime.getPath(), "")));
     }
-    // The library knows neither key; it keeps what it does not know.
+    // The library has no method for these keys, but keeps their values.
     Map<String, Object> raw = info.getRawValues();
     List<String> devices =
         list(raw.get("DiscoveredDevices")).stream()
@@ -69,7 +67,7 @@ record EngineDescription(
     }
     return TELLS_FALSE_SUCCESSES.matcher(version).lookingAt()
         ? Optional.of(
-            ", which tells exit code 0 of a container whose end it missed; 24.0.3 or newer is"
+            ", which reports exit code 0 for a container whose end it missed; 24.0.3 or newer is"
                 + " needed")
         : Optional.empty();
   }

@@ -25,7 +25,7 @@ final class EngineErrors {
   private static final int MESSAGE_CHARACTERS = 2000;
 
   /**
-   * Texts of the engine, also under status 500, that mean that this container cannot run here. A
+   * Texts of the engine, even with status 500, that mean that this container cannot run here. A
    * retry does not help. (Texts of moby's daemon and of runc.)
    */
   private static final List<String> CANNOT_RUN =
@@ -39,8 +39,8 @@ final class EngineErrors {
           "no such device");
 
   /**
-   * Texts of the engine, also under status 500, that mean that the machine lacks what every
-   * container needs. It passes, or an administrator repairs it. (Texts of moby's daemon and
+   * Texts of the engine, even with status 500, that mean that the machine lacks something that
+   * every container needs. That passes, or an administrator repairs it. (Texts of moby's daemon and
    * libnetwork.)
    */
   private static final List<String> MACHINE_LACKS =
@@ -108,7 +108,7 @@ final class EngineErrors {
     if (status == 404) {
       return Kind.ABSENT;
     }
-    // 409: the thing is in another state than the call needs, which may pass.
+    // 409: the call does not fit the present state, which may pass.
     if (status == 409 || status == 429) {
       return Kind.FAILED;
     }

@@ -11,9 +11,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Knows which process the engine is. An engine knows only what happened to a container since the
- * engine itself was started (docs/adr/010), so its word counts for that time alone. The process
- * that was found is remembered; later calls only check that it is still there. Thread-safe.
+ * Knows which process the engine is. An engine knows only what has happened to a container since
+ * the engine itself was started (docs/adr/010), so its reports count only for that time. The
+ * process that was found is remembered, and later calls only check that it is still there.
+ * Thread-safe.
  */
 final class EngineIdentity {
   /** The time after which a started engine has looked through all its containers. */
@@ -40,7 +41,7 @@ final class EngineIdentity {
   /**
    * Returns the identity of the present engine.
    *
-   * @throws ContainerException UNREACHABLE if it cannot be found out, saying why
+   * @throws ContainerException UNREACHABLE with the reason if the process cannot be found
    */
   String now() {
     return current().identity();
@@ -72,27 +73,29 @@ final class EngineIdentity {
 
   /**
    * Looks for the engine again, because another one is there. The sooner it is known, the more of
-   * what it says counts.
+   * its reports count.
    */
   private void findAgain() {
     try {
       current();
     } catch (ContainerException e) {
-      log.debug("which process the engine is will be looked for again", e);
+      log.debug("the engine's process was not found, and is looked for again at the next call", e);
     }
   }
 
   /**
    * Returns whether exit code 0 or 255 can be believed of a container that another engine created.
-   * At its start an engine may find that a container has ended, and that the engine before it had
-   * fetched the exit code without writing it down. It then reports 0 or 255, and that the container
-   * ended just now. An engine answers nobody before it has looked through all containers. So it
-   * heard itself of an end that came before it began, after its first answer, or long after it
-   * began, and of every end of a container that was started after it began.
+   *
+   * <p>At its start an engine may find that a container has ended, and that the engine before it
+   * had fetched the exit code without writing it down. It then reports 0 or 255, and that the
+   * container ended just now. An engine answers no request before it has looked through all
+   * containers. So the code can be believed if the container was started after the engine began, or
+   * if the reported end was before the engine began, after its first answer, or long after it
+   * began.
    *
    * @param started by the engine's clock
    * @param finished by the engine's clock
-   * @throws ContainerException UNREACHABLE if the engine's process cannot be found out
+   * @throws ContainerException UNREACHABLE if the engine's process cannot be found
    */
   boolean heardOfEnd(Instant started, Instant finished) {
     Known engine = current();
@@ -136,8 +139,6 @@ final class EngineIdentity {
 
   private static ContainerException untold(IOException e) {
     return new ContainerException(
-        Kind.UNREACHABLE,
-        "the kernel does not tell which process the container engine is: " + e,
-        e);
+        Kind.UNREACHABLE, "the kernel does not say which process the container engine is: " + e, e);
   }
 }

@@ -9,13 +9,14 @@ import java.util.Optional;
 
 /**
  * The engine as a process of this machine. Sources: proc_pid_fd(5), proc_pid_stat(5),
- * proc_uptime(5). Immutable; what it reads is the kernel's.
+ * proc_uptime(5). Immutable.
  *
- * @param pid its number, which another process may get later
- * @param startTicks when it began, in ticks since the boot
- * @param socket the link in /proc that shows the socket it listens on
+ * @param pid the process' number, which another process may get later
+ * @param startTicks when the process began, in ticks since the boot
+ * @param socket the link in /proc that shows the socket on which the process listens
  * @param socketTarget where that link leads
- * @param address what is on disk at the socket's path, which another engine replaces; empty for TCP
+ * @param address identifies the file at the socket's path, which another engine replaces; empty for
+ *     TCP
  */
 record EngineProcess(
     long pid, long startTicks, Path socket, Path socketTarget, Optional<Object> address) {
@@ -28,10 +29,10 @@ record EngineProcess(
   private static final long MILLIS_A_TICK = 10;
 
   /**
-   * Returns a name that no other process has, before or after another boot: the boot's id, the
+   * Returns a name that no other process has, under this boot or another: the boot's id, the
    * process' number and its start.
    *
-   * @throws IOException if the kernel does not tell which boot this is
+   * @throws IOException if the boot's id cannot be read
    */
   String identity() throws IOException {
     String boot = Files.readString(PROC.resolve("sys/kernel/random/boot_id")).strip();
@@ -39,9 +40,9 @@ record EngineProcess(
   }
 
   /**
-   * Returns when it began, by the wall clock.
+   * Returns when the process began, by the wall clock.
    *
-   * @throws IOException if the kernel does not tell its uptime
+   * @throws IOException if the machine's uptime cannot be read
    */
   Instant began() throws IOException {
     String seconds = Files.readString(PROC.resolve("uptime")).split(" ", 2)[0];
@@ -50,7 +51,7 @@ record EngineProcess(
   }
 
   /**
-   * Returns whether it runs and listens at the address.
+   * Returns whether the process still runs and listens at the address.
    *
    * @param path of the socket; empty for TCP
    */

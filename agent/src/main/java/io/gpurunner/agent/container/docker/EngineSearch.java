@@ -72,7 +72,7 @@ final class EngineSearch {
       requireLocal();
       List<Path> engines = engines();
       if (engines.isEmpty()) {
-        throw unknown("no process named " + ENGINE + " is seen on this machine");
+        throw unknown("no process named " + ENGINE + " runs on this machine");
       }
       List<EngineProcess> found = new ArrayList<>();
       List<Path> closed = new ArrayList<>();
@@ -99,20 +99,20 @@ final class EngineSearch {
             + ENGINE
             + " listens there; docker.host must be the engine's own address on this machine, not a"
             + " proxy's"
-        : "the agent may not see what process "
+        : "the agent may not see which sockets the process "
             + closed.stream().map(Path::toString).collect(Collectors.joining(", "))
-            + ", "
+            + " ("
             + ENGINE
-            + ", has open; it needs CAP_SYS_PTRACE";
+            + ") has open; it needs CAP_SYS_PTRACE";
   }
 
   private ContainerException unknown(String why) {
     return new ContainerException(
         Kind.UNREACHABLE,
-        "it cannot be found out which process the container engine at "
+        "the process of the container engine at "
             + host
-            + " is, so whether a container ran would not be known after the engine was started"
-            + " again: "
+            + " cannot be found, and without it nobody would know after a restart of the engine"
+            + " whether a container ran: "
             + why);
   }
 
@@ -128,7 +128,8 @@ final class EngineSearch {
   }
 
   /**
-   * The engines that run here. This process may be one: {@code prepare-start} and tests play it.
+   * Returns the processes that may be the engine. This process is one of them, because {@code
+   * prepare-start} and tests play an engine.
    */
   private static List<Path> engines() throws IOException {
     String self = Long.toString(ProcessHandle.current().pid());
@@ -174,7 +175,10 @@ final class EngineSearch {
     }
   }
 
-  /** The sockets of the process' own network namespace, which may differ from the agent's. */
+  /**
+   * Returns the sockets that listen at the path, in the network namespace of the process, which may
+   * differ from the agent's.
+   */
   private static Set<Path> unixSockets(Path process, Path path) throws IOException {
     Path socket = path.toRealPath();
     try (Stream<String> lines = Files.lines(process.resolve("net/unix"))) {
@@ -197,8 +201,8 @@ final class EngineSearch {
   }
 
   /**
-   * Returns the sockets of the agent's network namespace. The agent does not reach a port of
-   * another one.
+   * Returns the sockets that listen on the port. There are none if the process has another network
+   * namespace than the agent, because the agent cannot reach a port there.
    */
   private Set<Path> tcpSockets(Path process) throws IOException {
     Set<Path> sockets = Set.of();
@@ -219,7 +223,7 @@ final class EngineSearch {
     return Files.readSymbolicLink(process.resolve("ns/net"));
   }
 
-  /** Reads a file of the kernel. Without IPv6 there is no second file. */
+  /** Returns the lines of a file in /proc. The file for IPv6 may be absent. */
   private static Stream<String> lines(Path file) throws IOException {
     return Files.exists(file) ? Files.readAllLines(file).stream() : Stream.empty();
   }

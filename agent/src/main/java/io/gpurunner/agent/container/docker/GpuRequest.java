@@ -9,7 +9,7 @@ import java.util.Optional;
 /**
  * How a container's GPUs are requested.
  *
- * @param devices the engine's device requests; none for no GPU
+ * @param devices the engine's device requests; empty if the container gets no GPU
  * @param visibleDevices value of {@code NVIDIA_VISIBLE_DEVICES}, which is always set: an image that
  *     sets {@code all} would get every GPU wherever NVIDIA's runtime or hook looks at it
  * @param runtime the OCI runtime to name; empty for the engine's default

@@ -12,7 +12,7 @@ import com.github.dockerjava.api.model.RestartPolicy;
 import io.gpurunner.agent.container.ContainerSpec;
 import java.util.List;
 
-/** What the container of every job may do and have on this host. Pure. */
+/** Sets what the container of a job may do and have on this host. Pure. */
 final class HostSettings {
   /**
    * The largest number of processes and threads in a container. It is half of the smallest default
@@ -24,8 +24,9 @@ final class HostSettings {
   /** When memory runs out, the kernel kills a job before the host's own services (0) or Docker. */
   private static final int OOM_SCORE = 500;
 
-  // No resource limit (ulimit) is set: where the engine lacks CAP_SYS_RESOURCE, or its own limit is
-  // lower, no container would start. They are the engine's: default-ulimits in its daemon.json.
+  // No resource limit (ulimit) is set. If the engine lacked CAP_SYS_RESOURCE, or had a lower limit
+  // itself, no container would start. The engine's own setting counts: default-ulimits in its
+  // daemon.json.
 
   /**
    * The capabilities that a job keeps. All others are dropped, above all NET_RAW (forged packets on
@@ -58,9 +59,10 @@ final class HostSettings {
             .withCapAdd(CAPABILITIES)
             .withShmSize(spec.sharedMemoryBytes())
             .withIpcMode("private")
-            // Whatever is the engine's default (a bridge); never the host's network: a job does not
-            // reach what listens on the host's loopback, as the agent does unless http.host says
-            // otherwise. What listens on all addresses it reaches like any neighbour.
+            // The engine's default, a bridge, and never the host's network. So a job cannot reach
+            // what
+            // listens on the host's loopback, as the agent does unless http.host says otherwise. It
+            // can reach what listens on all addresses.
             .withNetworkMode("default")
             .withLogConfig(new LogConfig(LoggingType.JSON_FILE, LogLimits.JSON_FILE))
             .withRestartPolicy(RestartPolicy.noRestart())

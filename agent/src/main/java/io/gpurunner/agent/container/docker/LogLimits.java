@@ -2,7 +2,7 @@ package io.gpurunner.agent.container.docker;
 
 import java.util.Map;
 
-/** How much of a container's output is kept. An untrusted program must not fill the disk. */
+/** Limits how much of a container's output is kept. An untrusted program must not fill the disk. */
 final class LogLimits {
   private static final int FILES = 4;
   private static final int FILE_MEGABYTES = 64;

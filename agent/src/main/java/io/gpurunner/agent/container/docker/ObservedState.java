@@ -74,22 +74,25 @@ final class ObservedState {
     return startedAt(answer).isEmpty();
   }
 
-  /** By the engine's clock. */
+  /** Returns when the container started, by the engine's clock. */
   static Optional<Instant> startedAt(InspectContainerResponse answer) {
     return time(answer.getState().getStartedAt());
   }
 
-  /** By the engine's clock. */
+  /** Returns when the container ended, by the engine's clock. */
   static Optional<Instant> finishedAt(InspectContainerResponse answer) {
     return time(answer.getState().getFinishedAt());
   }
 
   /**
-   * @throws ContainerException FAILED where the answer does not say enough: an unknown status, an
-   *     end without its exit code. Nothing is made up in its place, least of all a success.
+   * Translates the engine's answer.
+   *
+   * @throws ContainerException FAILED if the answer does not say enough: an unknown status, or an
+   *     end without its exit code. A missing part is never guessed, least of all as a success
    */
   Observation of(InspectContainerResponse answer) {
-    // Engines differ in what they call one whose start failed; one that never ran was only made.
+    // Engines report different statuses for a container whose start failed. If there was no start,
+    // the container was only created.
     return time(answer.getState().getStartedAt())
         .map(started -> ran(answer, started))
         .orElseGet(() -> new Observation.Created(answer.getId()));
@@ -98,7 +101,7 @@ final class ObservedState {
   private Observation ran(InspectContainerResponse answer, Instant started) {
     String id = answer.getId();
     ContainerState state = answer.getState();
-    // The engine's own start time: the agent's time for it is not the same at every look.
+    // This is the engine's own start time. The agent's time for it may differ from look to look.
     String run = id + "@" + started;
     return switch (status(id, state.getStatus())) {
       case RUNNING -> new Observation.Running(id, run, agentTime.apply(started), Activity.ACTIVE);
@@ -136,7 +139,7 @@ final class ObservedState {
         Kind.FAILED,
         "inspecting the container "
             + id
-            + ": the engine told no status that is known here, but "
+            + ": the engine reported no known status, but "
             + (word == null ? "none" : "\"" + EngineErrors.bounded(word) + "\""));
   }
 
@@ -145,7 +148,7 @@ final class ObservedState {
     if (code == null) {
       throw new ContainerException(
           Kind.FAILED,
-          "inspecting the container " + id + ": it ended, and the engine told no exit code");
+          "inspecting the container " + id + ": it ended, and the engine reported no exit code");
     }
     return Math.toIntExact(code);
   }

@@ -1,7 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
-import io.gpurunner.agent.container.ContainerSpec;
-import java.util.HashMap;
+import io.gpurunner.agent.container.ContainerName;
 import java.util.Map;
 import java.util.Optional;
 
@@ -13,19 +12,15 @@ import java.util.Optional;
 record OurLabels(String instance) {
   static final String JOB = "io.gpurunner.job";
 
-  /** The label with the agent that created the container: the random id in its state directory. */
+  /** The label that names the agent: the random id in its state directory. */
   static final String INSTANCE = "io.gpurunner.instance";
 
-  /** The label with the engine that created the container: {@link EngineProcess#identity}. */
+  /** The label that names the engine that created the container: {@link EngineProcess#identity}. */
   static final String ENGINE = "io.gpurunner.engine";
 
-  /** Returns the labels of a new container. The agent's labels replace the caller's. */
-  Map<String, String> of(ContainerSpec spec, String engine) {
-    Map<String, String> labels = new HashMap<>(spec.labels());
-    labels.put(JOB, spec.name().job().value());
-    labels.put(INSTANCE, instance);
-    labels.put(ENGINE, engine);
-    return Map.copyOf(labels);
+  /** Returns the labels of a new container. */
+  Map<String, String> of(ContainerName name, String engine) {
+    return Map.of(JOB, name.job().value(), INSTANCE, instance, ENGINE, engine);
   }
 
   /** Returns the filter for the engine's lists and events. */

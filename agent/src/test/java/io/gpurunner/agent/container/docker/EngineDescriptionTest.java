@@ -17,8 +17,8 @@ final class EngineDescriptionTest {
   @ParameterizedTest
   @CsvSource({
     "19.03.15, 20.10 or newer",
-    "24.0.0, tells exit code 0",
-    "24.0.2-1~debian, tells exit code 0"
+    "24.0.0, reports exit code 0",
+    "24.0.2-1~debian, reports exit code 0"
   })
   void someEnginesAreRefused(String version, String why) {
     assertThat(whyUnfit(version)).get().asString().contains(why);

@@ -47,8 +47,7 @@ final class HostSettingsTest {
             new ContainerSpec.Mount(Path.of("/jobs/1/model"), "/model", false),
             new ContainerSpec.Mount(Path.of("/library/set"), "/set", true)),
         new GpuAttachment.None(),
-        1 << 26,
-        Map.of());
+        1 << 26);
   }
 
   @Test

@@ -100,8 +100,7 @@ final class NvidiaHookIT {
         plain.environment(),
         plain.mounts(),
         gpus,
-        plain.sharedMemoryBytes(),
-        plain.labels());
+        plain.sharedMemoryBytes());
   }
 
   @Test

@@ -94,7 +94,7 @@ final class ObservedStateTest {
 
   @Test
   void anEndWithoutItsExitCodeIsNoSuccess() {
-    assertFailed("\"Status\":\"exited\"," + STARTED, "told no exit code");
+    assertFailed("\"Status\":\"exited\"," + STARTED, "reported no exit code");
   }
 
   @Test

@@ -79,8 +79,7 @@ public final class TestEngine implements AutoCloseable {
         environment,
         mounts,
         new GpuAttachment.None(),
-        SHARED_MEMORY_BYTES,
-        Map.of());
+        SHARED_MEMORY_BYTES);
   }
 
   public ContainerName start(ContainerSpec spec) {
