@@ -105,7 +105,7 @@ class BackupAndRestoreIT {
     agent.kill();
     Path ledger = agent.stateDirectory().resolve("ledger");
     // Nothing is lost with the index: it is built again.
-    halve(ledger.resolve("index.mv.db"));
+    halve(ledger.resolve("index.mv"));
     agent.start();
     assertThat(detail(before.getFirst()).getString("state")).isEqualTo("QUEUED");
 

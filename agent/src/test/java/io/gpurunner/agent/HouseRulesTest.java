@@ -102,7 +102,7 @@ final class HouseRulesTest {
           .resideOutsideOfPackage("io.gpurunner.agent.ledger..")
           .should()
           .dependOnClassesThat()
-          .resideInAnyPackage("org.h2..", "org.jdbi..", "java.sql..");
+          .resideInAnyPackage("org.h2..", "java.sql..");
 
   @ArchTest
   static final ArchRule NATIVE_CODE_IS_KNOWN_TO_ITS_ADAPTERS_ONLY =

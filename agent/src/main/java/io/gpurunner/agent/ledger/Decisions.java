@@ -10,7 +10,7 @@ import io.gpurunner.agent.ledger.Records.UserKey;
 import io.gpurunner.agent.ledger.disk.CallbackRecord;
 import io.gpurunner.agent.ledger.disk.Change;
 import io.gpurunner.agent.ledger.disk.Entry;
-import io.gpurunner.agent.ledger.disk.IndexRows;
+import io.gpurunner.agent.ledger.disk.IndexView;
 import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.api.Caller;
@@ -29,7 +29,6 @@ import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import org.jdbi.v3.core.Handle;
 
 /**
  * Decides commits: each adds what it decides to the draft of its group. A decision sees all earlier
@@ -89,7 +88,7 @@ final class Decisions {
     return draft
         .find(key)
         .or(() -> records.find(key))
-        .or(() -> behind(handle -> IndexRows.findKey(handle, key.user(), key.key())))
+        .or(() -> behind(view -> view.findKey(key.user(), key.key())))
         // The index may still have a job of which nothing is kept any more.
         .filter(job -> find(job.job().id()).isPresent());
   }
@@ -330,10 +329,10 @@ final class Decisions {
         .find(id)
         .or(() -> records.find(id))
         .map(Change::record)
-        .orElseGet(() -> behind(handle -> IndexRows.find(handle, id)));
+        .orElseGet(() -> behind(view -> view.find(id)));
   }
 
-  private <T> T behind(Function<Handle, T> query) {
+  private <T> T behind(Function<IndexView, T> query) {
     try {
       return disk.readBehind(query);
     } catch (IOException e) {

@@ -10,7 +10,7 @@ import io.gpurunner.agent.ledger.disk.Backups;
 import io.gpurunner.agent.ledger.disk.CallbackRecord;
 import io.gpurunner.agent.ledger.disk.Change;
 import io.gpurunner.agent.ledger.disk.Entry;
-import io.gpurunner.agent.ledger.disk.IndexRows;
+import io.gpurunner.agent.ledger.disk.IndexView;
 import io.gpurunner.agent.ledger.disk.JobCodec;
 import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.agent.ledger.disk.LedgerDisk;
@@ -18,7 +18,6 @@ import io.gpurunner.agent.ledger.disk.LedgerInUse;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.ledger.disk.Needed;
-import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
@@ -36,7 +35,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.jdbi.v3.core.Handle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -90,14 +88,13 @@ public final class JobLedger implements AutoCloseable {
   /** Opens a ledger whose watch is called at the boundaries of every group. */
   public static JobLedger open(Path directory, Clock clock, CommitWatch watch) {
     LedgerPlace place = LedgerPlace.onDisk(directory);
-    return open(place, clock, watch, new HostFacts().bootId(), LedgerDisk.SEGMENT_BYTES);
+    return open(place, clock, watch, LedgerDisk.SEGMENT_BYTES);
   }
 
-  static JobLedger open(
-      LedgerPlace place, Clock clock, CommitWatch watch, String boot, int segmentBytes) {
+  static JobLedger open(LedgerPlace place, Clock clock, CommitWatch watch, int segmentBytes) {
     Records records = new Records();
     try {
-      LedgerDisk disk = LedgerDisk.open(place, boot, segmentBytes, records::applied);
+      LedgerDisk disk = LedgerDisk.open(place, segmentBytes, records::applied);
       try {
         JobLedger ledger =
             new JobLedger(clock, disk, records, JobId::random, watch, CommitThread::new);
@@ -253,8 +250,7 @@ public final class JobLedger implements AutoCloseable {
    * @return how many were removed
    */
   public int forget(Instant endedBefore, long newest, int limit) {
-    List<JobId> candidates =
-        read(handle -> IndexRows.forgettable(handle, endedBefore, newest, limit));
+    List<JobId> candidates = read(view -> view.forgettable(endedBefore, newest, limit));
     return candidates.isEmpty() ? 0 : commits.commit(() -> decisions.forget(candidates));
   }
 
@@ -285,10 +281,7 @@ public final class JobLedger implements AutoCloseable {
   }
 
   Optional<JobRecord> record(JobId id) {
-    return records
-        .find(id)
-        .map(Change::record)
-        .orElseGet(() -> read(handle -> IndexRows.find(handle, id)));
+    return records.find(id).map(Change::record).orElseGet(() -> read(view -> view.find(id)));
   }
 
   /**
@@ -299,8 +292,7 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private Optional<Standing> readStanding(JobId id) {
-    return read(handle -> IndexRows.brief(handle, id))
-        .map(brief -> Standing.of(id, brief.user(), brief.state(), brief.files()));
+    return read(view -> view.find(id)).map(record -> Standing.of(record.job()));
   }
 
   /**
@@ -314,7 +306,7 @@ public final class JobLedger implements AutoCloseable {
             digest ->
                 records
                     .find(new Records.UserKey(user, idempotencyKey))
-                    .or(() -> read(handle -> IndexRows.findKey(handle, user, idempotencyKey)))
+                    .or(() -> read(view -> view.findKey(user, idempotencyKey)))
                     .map(earlier -> Decisions.answer(earlier, digest)));
   }
 
@@ -341,12 +333,12 @@ public final class JobLedger implements AutoCloseable {
 
   /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
   public List<Job> page(Optional<String> user, int page, int size) {
-    return read(handle -> IndexRows.page(handle, user, page, size));
+    return read(view -> view.page(user, page, size));
   }
 
   /** How many jobs there are; of one user, or of all. */
   public long count(Optional<String> user) {
-    return read(handle -> IndexRows.count(handle, user));
+    return read(view -> view.count(user));
   }
 
   /**
@@ -380,11 +372,11 @@ public final class JobLedger implements AutoCloseable {
    * @param after the last of the page before
    */
   public List<Job> sweepable(Instant endedBefore, Optional<Job> after, int limit) {
-    return read(handle -> IndexRows.sweepable(handle, endedBefore, after, limit));
+    return read(view -> view.sweepable(endedBefore, after, limit));
   }
 
   /** Runs a query on the index once it has all that was answered before. */
-  <T> T read(Function<Handle, T> query) {
+  <T> T read(Function<IndexView, T> query) {
     try {
       return disk.read(query);
     } catch (IOException e) {

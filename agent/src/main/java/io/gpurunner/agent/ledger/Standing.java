@@ -25,20 +25,18 @@ public record Standing(JobId id, String user, JobStatus.Phase phase, Optional<Pu
 
   /** Returns the standing of a job. */
   public static Standing of(Job job) {
-    return of(job.id(), job.user(), job.state(), job.files());
+    return switch (job.state()) {
+      case JobState.Live _ -> of(job, JobStatus.Phase.WORKING, Optional.empty());
+      case JobState.Succeeded success ->
+          of(
+              job,
+              JobStatus.Phase.SUCCESS,
+              success.artifact().map(file -> new Published(file, success.place(), job.files())));
+      case JobState.Failed _, JobState.Deleted _ -> of(job, JobStatus.Phase.FAIL, Optional.empty());
+    };
   }
 
-  static Standing of(JobId id, String user, JobState state, JobFiles files) {
-    return switch (state) {
-      case JobState.Live _ -> new Standing(id, user, JobStatus.Phase.WORKING, Optional.empty());
-      case JobState.Succeeded success ->
-          new Standing(
-              id,
-              user,
-              JobStatus.Phase.SUCCESS,
-              success.artifact().map(file -> new Published(file, success.place(), files)));
-      case JobState.Failed _, JobState.Deleted _ ->
-          new Standing(id, user, JobStatus.Phase.FAIL, Optional.empty());
-    };
+  private static Standing of(Job job, JobStatus.Phase phase, Optional<Published> artifact) {
+    return new Standing(job.id(), job.user(), phase, artifact);
   }
 }

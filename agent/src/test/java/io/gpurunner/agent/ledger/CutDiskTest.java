@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 /** What is answered is synced; and the disk of these tests shows it where something is not. */
@@ -163,7 +162,6 @@ class CutDiskTest {
   }
 
   private static JobLedger open(CutDisk disk) {
-    String boot = UUID.randomUUID().toString();
-    return JobLedger.open(disk.place(), LedgerStory.CLOCK, CommitWatch.NONE, boot, 4_096);
+    return JobLedger.open(disk.place(), LedgerStory.CLOCK, CommitWatch.NONE, 4_096);
   }
 }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
-import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,8 +29,7 @@ class FailingSyncTest {
   private static final int SEGMENT_BYTES = 4_096;
 
   private static JobLedger open(LedgerPlace place) {
-    return JobLedger.open(
-        place, LedgerStory.CLOCK, CommitWatch.NONE, new HostFacts().bootId(), SEGMENT_BYTES);
+    return JobLedger.open(place, LedgerStory.CLOCK, CommitWatch.NONE, SEGMENT_BYTES);
   }
 
   @TempDir Path directory;

@@ -10,7 +10,6 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
-import io.gpurunner.agent.ledger.disk.IndexRows;
 import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
@@ -216,7 +215,7 @@ class JobLedgerTest {
     assertThat(ledger.findKey("ann", "other", "{}")).isEmpty();
     assertThat(createWithKey(Requests.BOB, "{}")).isInstanceOf(Creation.Created.class);
     assertThat(ledger.live()).hasSize(2);
-    assertThat(ledger.read(handle -> IndexRows.find(handle, id)).map(JobRecord::source))
+    assertThat(ledger.read(view -> view.find(id)).map(JobRecord::source))
         .contains("{\"a\":1,\"b\":2}");
   }
 

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
-import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,8 +53,7 @@ class LedgerKillIT {
   }
 
   private static JobLedger open(LedgerPlace place) {
-    String boot = new HostFacts().bootId();
-    return JobLedger.open(place, Clock.systemUTC(), CommitWatch.NONE, boot, SEGMENT_BYTES);
+    return JobLedger.open(place, Clock.systemUTC(), CommitWatch.NONE, SEGMENT_BYTES);
   }
 
   private static JobId create(JobLedger ledger) {

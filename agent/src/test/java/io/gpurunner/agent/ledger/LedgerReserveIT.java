@@ -57,7 +57,7 @@ class LedgerReserveIT {
 
   private static JobLedger open(Path ledger, int segmentBytes) {
     return JobLedger.open(
-        LedgerPlace.onDisk(ledger), LedgerStory.CLOCK, CommitWatch.NONE, "boot", segmentBytes);
+        LedgerPlace.onDisk(ledger), LedgerStory.CLOCK, CommitWatch.NONE, segmentBytes);
   }
 
   @Test

@@ -2,7 +2,6 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
-import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.api.JobId;
 import java.io.File;
 import java.io.FileDescriptor;
@@ -50,12 +49,7 @@ final class LedgerWriter {
     LedgerPlace place = LedgerPlace.onDisk(Path.of(arguments[0]).resolve("ledger"));
     long seed = Long.parseLong(arguments[1]);
     JobLedger ledger =
-        JobLedger.open(
-            place,
-            Clock.systemUTC(),
-            CommitWatch.NONE,
-            new HostFacts().bootId(),
-            Integer.parseInt(arguments[2]));
+        JobLedger.open(place, Clock.systemUTC(), CommitWatch.NONE, Integer.parseInt(arguments[2]));
     StringBuilder text = new StringBuilder();
     LedgerStory.Content content = LedgerStory.Content.of(ledger);
     content.jobs().values().forEach(job -> text.append(line("found", job)));

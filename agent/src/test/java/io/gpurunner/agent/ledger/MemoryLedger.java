@@ -7,7 +7,7 @@ import io.gpurunner.agent.ledger.commit.Commits;
 import io.gpurunner.agent.ledger.commit.GroupCommit;
 import io.gpurunner.agent.ledger.disk.Change;
 import io.gpurunner.agent.ledger.disk.Entry;
-import io.gpurunner.agent.ledger.disk.IndexRows;
+import io.gpurunner.agent.ledger.disk.IndexView;
 import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.agent.ledger.disk.LedgerDisk;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
@@ -35,7 +35,6 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.h2.store.fs.FilePath;
-import org.jdbi.v3.core.Handle;
 
 /**
  * Ledgers without a disk or a thread, for the simulation: the real journal, snapshots and index, in
@@ -50,16 +49,12 @@ public final class MemoryLedger implements AutoCloseable {
 
   private final int number = COUNT.incrementAndGet();
   private final LedgerPlace place =
-      new LedgerPlace(
-          SimulatedFiles.SCHEME + ":memFS:",
-          Path.of("/" + number + "/ledger"),
-          "mem:ledger-" + number + ";DB_CLOSE_DELAY=-1;QUERY_CACHE_SIZE=100");
+      new LedgerPlace(SimulatedFiles.SCHEME + ":memFS:", Path.of("/" + number + "/ledger"));
 
   /** All that is recorded, oldest job first. */
   private final Map<JobId, JobRecord> recorded = new LinkedHashMap<>();
 
   private Optional<LedgerDisk> disk = Optional.empty();
-  private int boots;
   private boolean writing;
 
   /**
@@ -140,7 +135,7 @@ public final class MemoryLedger implements AutoCloseable {
     writing = false;
     Records records = new Records();
     try {
-      LedgerDisk opened = LedgerDisk.open(place, "boot-" + boots, SEGMENT_BYTES, records::applied);
+      LedgerDisk opened = LedgerDisk.open(place, SEGMENT_BYTES, records::applied);
       disk = Optional.of(opened);
       load(opened);
       FaultyStore store = new FaultyStore(opened, faults);
@@ -162,12 +157,9 @@ public final class MemoryLedger implements AutoCloseable {
 
   private void load(LedgerDisk opened) throws IOException {
     recorded.clear();
-    List<Job> jobs =
-        opened.read(handle -> IndexRows.page(handle, Optional.empty(), 1, Integer.MAX_VALUE));
+    List<Job> jobs = opened.read(view -> view.page(Optional.empty(), 1, Integer.MAX_VALUE));
     for (Job job : jobs.reversed()) {
-      opened
-          .read(handle -> IndexRows.find(handle, job.id()))
-          .ifPresent(record -> recorded.put(job.id(), record));
+      opened.read(view -> view.find(job.id())).ifPresent(record -> recorded.put(job.id(), record));
     }
   }
 
@@ -190,11 +182,6 @@ public final class MemoryLedger implements AutoCloseable {
     SimulatedFiles.set(number, SimulatedFiles.Syncs.NONE);
     disk.ifPresent(LedgerDisk::close);
     disk = Optional.empty();
-  }
-
-  /** The machine was started again: what was not closed is not believed. */
-  public void boot() {
-    boots++;
   }
 
   /** A fault that is planted: the oldest segment of the journal goes. */
@@ -369,7 +356,7 @@ public final class MemoryLedger implements AutoCloseable {
     }
 
     @Override
-    public <T> T read(Function<Handle, T> query) throws IOException {
+    public <T> T read(Function<IndexView, T> query) throws IOException {
       if (opened) {
         faults.beforeRead();
       }
@@ -377,7 +364,7 @@ public final class MemoryLedger implements AutoCloseable {
     }
 
     @Override
-    public <T> T readBehind(Function<Handle, T> query) throws IOException {
+    public <T> T readBehind(Function<IndexView, T> query) throws IOException {
       return disk.readBehind(query);
     }
 

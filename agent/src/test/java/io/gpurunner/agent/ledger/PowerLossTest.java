@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Random;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -169,8 +168,7 @@ class PowerLossTest {
   }
 
   private JobLedger open(CutDisk disk) {
-    return JobLedger.open(
-        disk.place(), clock, CommitWatch.NONE, UUID.randomUUID().toString(), segmentBytes);
+    return JobLedger.open(disk.place(), clock, CommitWatch.NONE, segmentBytes);
   }
 
   /** A snapshot is written, named, and then others and old segments go. */

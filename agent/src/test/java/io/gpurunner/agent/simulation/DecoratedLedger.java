@@ -2,6 +2,7 @@ package io.gpurunner.agent.simulation;
 
 import io.gpurunner.agent.ledger.disk.Change;
 import io.gpurunner.agent.ledger.disk.Entry;
+import io.gpurunner.agent.ledger.disk.IndexView;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.ledger.disk.Needed;
 import java.io.IOException;
@@ -11,7 +12,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import org.jdbi.v3.core.Handle;
 
 /** Passes all calls on to another ledger. */
 class DecoratedLedger implements LedgerStore {
@@ -42,12 +42,12 @@ class DecoratedLedger implements LedgerStore {
   }
 
   @Override
-  public <T> T read(Function<Handle, T> query) throws IOException {
+  public <T> T read(Function<IndexView, T> query) throws IOException {
     return real.read(query);
   }
 
   @Override
-  public <T> T readBehind(Function<Handle, T> query) throws IOException {
+  public <T> T readBehind(Function<IndexView, T> query) throws IOException {
     return real.readBehind(query);
   }
 

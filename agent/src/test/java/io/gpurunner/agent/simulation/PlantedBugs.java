@@ -16,6 +16,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.disk.Change;
+import io.gpurunner.agent.ledger.disk.IndexView;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
@@ -47,7 +48,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
-import org.jdbi.v3.core.Handle;
 
 /** Bugs that the simulation must find. */
 enum PlantedBugs implements Plant {
@@ -169,7 +169,7 @@ enum PlantedBugs implements Plant {
     public LedgerStore ledger(LedgerStore store, Simulation simulation) {
       return new DecoratedLedger(store) {
         @Override
-        public <T> T read(Function<Handle, T> query) throws IOException {
+        public <T> T read(Function<IndexView, T> query) throws IOException {
           awaitIndex();
           return super.readBehind(query);
         }

@@ -13,7 +13,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.jdbi.v3.core.Handle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,16 +22,12 @@ import org.slf4j.LoggerFactory;
  * built again. Thread-safe.
  */
 final class IndexFeed implements AutoCloseable {
-  /** What one transaction of the index takes of the journal at a start. */
+  /** What is read of the journal, and applied, at once at a start. */
   private static final long BATCH_BYTES = 16 << 20;
 
   /** Jobs that may wait for the index. Past that, recording waits too. */
   private static final int WAITING_LIMIT = 20_000;
 
-  /** So many jobs are applied at once, and fewer after a while, or for a query. */
-  private static final int BATCH_JOBS = 500;
-
-  private static final Duration BATCH_LIMIT = Duration.ofMillis(50);
   private static final Duration QUERY_LIMIT = Duration.ofSeconds(30);
 
   /** How long a query waits for an index that is being opened or built. */
@@ -45,7 +40,6 @@ final class IndexFeed implements AutoCloseable {
 
   private final LedgerPlace place;
   private final String ledger;
-  private final String boot;
   private final Reserve reserve;
   private final Consumer<Collection<Change>> listener;
   private Optional<Thread> thread = Optional.empty();
@@ -63,9 +57,7 @@ final class IndexFeed implements AutoCloseable {
   /** How often something was applied, or was tried to be. */
   private long steps;
 
-  private int queries;
-
-  /** A query met damage, so opening the index again would not help: it is built again. */
+  /** A query met damage. */
   private boolean damaged;
 
   /** Empty while it cannot be used. Written by the thread that applies. */
@@ -74,7 +66,6 @@ final class IndexFeed implements AutoCloseable {
   /**
    * The feed of a ledger's index, which is opened, or built, at the first step.
    *
-   * @param boot the boot of this machine
    * @param recorded the number of the newest group
    * @param reserve is given up where the disk has no room for the index
    * @param listener hears which changes are in the index
@@ -82,14 +73,12 @@ final class IndexFeed implements AutoCloseable {
   IndexFeed(
       LedgerPlace place,
       String ledger,
-      String boot,
       long recorded,
       Reserve reserve,
       Consumer<Collection<Change>> listener) {
     this.reserve = reserve;
     this.place = place;
     this.ledger = ledger;
-    this.boot = boot;
     this.recorded = recorded;
     this.listener = listener;
   }
@@ -110,7 +99,7 @@ final class IndexFeed implements AutoCloseable {
 
   private Optional<Index> tryOpen(long upTo) {
     try {
-      Index there = Index.open(place, ledger, boot);
+      Index there = Index.open(place, ledger);
       try {
         catchUp(there, upTo);
         return Optional.of(there);
@@ -150,8 +139,7 @@ final class IndexFeed implements AutoCloseable {
     for (Entry entry : groups.changed()) {
       JobId id = entry.id();
       JobRecord before =
-          to.read(handle -> IndexRows.find(handle, id))
-              .orElseThrow(() -> new IOException("it lacks " + id));
+          to.read(view -> view.find(id)).orElseThrow(() -> new IOException("it lacks " + id));
       changes.add(new Change(id, groups.after(before)));
     }
     to.apply(changes, number);
@@ -159,7 +147,7 @@ final class IndexFeed implements AutoCloseable {
 
   private Index build(long upTo) throws IOException {
     long startedNanos = System.nanoTime();
-    Index built = Index.build(place, ledger, boot, upTo);
+    Index built = Index.build(place, ledger, upTo);
     try {
       catchUp(built, upTo);
     } catch (IOException | RuntimeException e) {
@@ -185,6 +173,9 @@ final class IndexFeed implements AutoCloseable {
   private void loop() {
     while (awaitWork()) {
       step();
+      if (isUpToDate()) {
+        tidy();
+      }
     }
   }
 
@@ -195,21 +186,7 @@ final class IndexFeed implements AutoCloseable {
     while (isUpToDate() && fault.isEmpty() && !closing) {
       waitFor(QUERY_LIMIT.toMillis());
     }
-    awaitMore();
     return !closing || (!isUpToDate() && fault.isEmpty());
-  }
-
-  /** Waits a little for more changes: one transaction for many is a fraction of the work. */
-  private void awaitMore() {
-    long end = System.nanoTime() + BATCH_LIMIT.toNanos();
-    while (index.isPresent()
-        && fault.isEmpty()
-        && !closing
-        && queries == 0
-        && waiting.size() < BATCH_JOBS
-        && System.nanoTime() < end) {
-      waitFor(BATCH_LIMIT.toMillis());
-    }
   }
 
   /** Milliseconds; 0 where nothing is to be waited for. */
@@ -278,6 +255,14 @@ final class IndexFeed implements AutoCloseable {
     }
   }
 
+  private void tidy() {
+    try {
+      index.orElseThrow().tidy();
+    } catch (IOException e) {
+      giveUp(Map.of(), e);
+    }
+  }
+
   private synchronized void giveUp(Map<JobId, Change> taken, Exception e) {
     reserve.giveUpWhereFull();
     index.ifPresent(Index::close);
@@ -298,7 +283,7 @@ final class IndexFeed implements AutoCloseable {
   }
 
   private void reopen(long upTo) throws IOException {
-    Index opened = damaged ? build(upTo) : openOrBuild(upTo);
+    Index opened = openOrBuild(upTo);
     synchronized (this) {
       index = Optional.of(opened);
       damaged = false;
@@ -316,13 +301,13 @@ final class IndexFeed implements AutoCloseable {
    *
    * @throws IOException where the index cannot be used
    */
-  <T> T read(Function<Handle, T> query) throws IOException {
+  <T> T read(Function<IndexView, T> query) throws IOException {
     awaitApplied();
     return readBehind(query);
   }
 
   /** Asks a query of what was applied so far. */
-  <T> T readBehind(Function<Handle, T> query) throws IOException {
+  <T> T readBehind(Function<IndexView, T> query) throws IOException {
     Index asked = index.orElseThrow(() -> unusable(fault().orElse("it is not open")));
     try {
       return asked.read(query);
@@ -333,7 +318,7 @@ final class IndexFeed implements AutoCloseable {
 
   private IOException failed(Index asked, RuntimeException e) {
     synchronized (this) {
-      if (Index.isDamage(e) && index.filter(now -> now == asked).isPresent() && !damaged) {
+      if (index.filter(now -> now == asked).isPresent() && !damaged) {
         damaged = true;
         retryAt = System.nanoTime();
         fault = Optional.of(String.valueOf(e.getMessage()));
@@ -367,18 +352,12 @@ final class IndexFeed implements AutoCloseable {
     long wanted = recorded;
     Duration limit = index.isPresent() ? QUERY_LIMIT : OPEN_LIMIT;
     long end = System.nanoTime() + limit.toNanos();
-    queries++;
-    notifyAll();
-    try {
-      while (index.map(Index::applied).orElse(-1L) < wanted) {
-        long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
-        if (fault.isPresent() || closing || left <= 0) {
-          throw unusable(fault.orElse(index.isPresent() ? "it is behind" : "it is being built"));
-        }
-        waitFor(Math.max(1, left));
+    while (index.map(Index::applied).orElse(-1L) < wanted) {
+      long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+      if (fault.isPresent() || closing || left <= 0) {
+        throw unusable(fault.orElse(index.isPresent() ? "it is behind" : "it is being built"));
       }
-    } finally {
-      queries--;
+      waitFor(Math.max(1, left));
     }
   }
 

@@ -50,7 +50,11 @@ public record JobRecord(
 
   /** Returns this record without the body, which only the index needs. */
   public JobRecord withoutSource() {
-    return new JobRecord(job, "", key, lines, callback);
+    return withSource("");
+  }
+
+  JobRecord withSource(String body) {
+    return new JobRecord(job, body, key, lines, callback);
   }
 
   /**

@@ -12,7 +12,6 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.jdbi.v3.core.Handle;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * <pre>
  * record ──▶ Journal (journal-…, spare) ──▶ answered
  *                │ behind that
- *                ├──▶ IndexFeed ──▶ Index (index.mv.db) ◀── queries
+ *                ├──▶ IndexFeed ──▶ Index (index.mv) ◀── queries
  *                └──▶ Snapshots (snapshot-…), then older segments go
  * </pre>
  */
@@ -75,13 +74,12 @@ public final class LedgerDisk implements LedgerStore {
   /**
    * Opens a ledger, or makes one where there is none.
    *
-   * @param boot the boot of this machine
    * @param segmentBytes the length of a segment of the journal
    * @param listener hears which changes are in the index
    * @throws IOException where another process has it, or what it holds is damaged; says which
    */
   public static LedgerDisk open(
-      LedgerPlace place, String boot, int segmentBytes, Consumer<Collection<Change>> listener)
+      LedgerPlace place, int segmentBytes, Consumer<Collection<Change>> listener)
       throws IOException {
     place.make();
     LedgerLock lock = LedgerLock.take(place);
@@ -92,8 +90,7 @@ public final class LedgerDisk implements LedgerStore {
       }
       Reserve reserve = new Reserve(place, segmentBytes);
       Journal journal = openJournal(place, segmentBytes, reserve);
-      IndexFeed feed =
-          new IndexFeed(place, journal.ledger(), boot, journal.last(), reserve, listener);
+      IndexFeed feed = new IndexFeed(place, journal.ledger(), journal.last(), reserve, listener);
       LedgerDisk opened = new LedgerDisk(place, lock, journal, feed, reserve, segmentBytes);
       opened.takeSpare();
       return opened;
@@ -226,12 +223,12 @@ public final class LedgerDisk implements LedgerStore {
   }
 
   @Override
-  public <T> T read(Function<Handle, T> query) throws IOException {
+  public <T> T read(Function<IndexView, T> query) throws IOException {
     return feed.read(query);
   }
 
   @Override
-  public <T> T readBehind(Function<Handle, T> query) throws IOException {
+  public <T> T readBehind(Function<IndexView, T> query) throws IOException {
     return feed.readBehind(query);
   }
 

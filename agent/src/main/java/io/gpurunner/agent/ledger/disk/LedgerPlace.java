@@ -19,15 +19,9 @@ import org.h2.store.fs.FilePath;
  *
  * @param scheme the prefix of H2's file system
  * @param directory an absolute path
- * @param index the name by which H2 opens the index
  */
-public record LedgerPlace(String scheme, Path directory, String index) {
+public record LedgerPlace(String scheme, Path directory) {
   private static final String DISK = "file:";
-
-  /** A ledger whose index is in its directory. */
-  public LedgerPlace(String scheme, Path directory) {
-    this(scheme, directory, scheme + directory + "/index");
-  }
 
   /** A directory on this machine's disks. */
   public static LedgerPlace onDisk(Path directory) {

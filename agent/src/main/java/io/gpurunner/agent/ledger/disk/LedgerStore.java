@@ -7,7 +7,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import org.jdbi.v3.core.Handle;
 
 /**
  * Where a ledger is kept: on disk, or in the simulation in memory. Recording is for one thread; the
@@ -34,10 +33,10 @@ public interface LedgerStore extends AutoCloseable {
   void awaitIndex();
 
   /** Runs a query that sees all that was published before. */
-  <T> T read(Function<Handle, T> query) throws IOException;
+  <T> T read(Function<IndexView, T> query) throws IOException;
 
   /** Runs a query on the index as it is. */
-  <T> T readBehind(Function<Handle, T> query) throws IOException;
+  <T> T readBehind(Function<IndexView, T> query) throws IOException;
 
   /** Tries again what failed: to make the spare segment, and to use the index. */
   void retry();

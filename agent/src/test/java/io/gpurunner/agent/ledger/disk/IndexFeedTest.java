@@ -48,7 +48,6 @@ class IndexFeedTest {
         new IndexFeed(
             place,
             "name",
-            "boot",
             0,
             reserve,
             _ -> {
@@ -65,8 +64,7 @@ class IndexFeedTest {
           .isInstanceOf(TimeoutException.class);
       go.countDown();
       more.get(60, TimeUnit.SECONDS);
-      assertThat(feed.<Long>read(handle -> IndexRows.count(handle, Optional.empty())))
-          .isEqualTo(LIMIT + 1);
+      assertThat(feed.<Long>read(view -> view.count(Optional.empty()))).isEqualTo(LIMIT + 1);
     }
   }
 
@@ -84,9 +82,8 @@ class IndexFeedTest {
     LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
     place.make();
     Snapshots.makeFirst(place, "name");
-    try (IndexFeed feed =
-        new IndexFeed(place, "name", "boot", 0, new Reserve(place, 1 << 20), _ -> {})) {
-      assertThat(feed.<Long>read(handle -> IndexRows.count(handle, Optional.empty()))).isZero();
+    try (IndexFeed feed = new IndexFeed(place, "name", 0, new Reserve(place, 1 << 20), _ -> {})) {
+      assertThat(feed.<Long>read(view -> view.count(Optional.empty()))).isZero();
     }
   }
 }

@@ -11,9 +11,6 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -21,29 +18,7 @@ import java.util.UUID;
 
 /** Ledgers with very many jobs, made in bulk. Stateless. */
 public final class LargeLedger {
-  /** Each user has a fiftieth. */
-  private static final List<String> ROWS =
-      List.of(
-          "insert into job (sequence, id, owner, version, created_at, finished_at, state, files,"
-              + " request, source, idempotency_key, digest, lines, owed)"
-              + " select x, 'ai' || x, 'user-' || mod(x, 50), 11, x,"
-              + " case when mod(x, 5000) = 0 then null else x end, '{}',"
-              + " case when mod(x, 10) = 0 then 'KEPT' else 'SWEPT' end, '{}', '{}',"
-              + " 'key-' || x, 'digest', '[]', mod(x, 5000) < 3 from system_range(1, %1$d)",
-          "insert into job_count (owner, jobs)"
-              + " select 'user-' || x, %1$d / 50 from system_range(0, 49)",
-          "insert into applied (form, ledger, number) values (1, 'large', 1)");
-
   private LargeLedger() {}
-
-  /** Fills an empty index: nine in ten jobs are swept, a few live, a few callbacks owed. */
-  static void fill(Connection connection, int jobs) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      for (String rows : ROWS) {
-        statement.executeUpdate(rows.formatted(jobs));
-      }
-    }
-  }
 
   /**
    * Adds jobs that succeeded, whose callbacks are due.

@@ -25,7 +25,7 @@ class LedgerDiskTest {
 
   private LedgerDisk open(int segmentBytes) throws IOException {
     LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
-    return LedgerDisk.open(place, "boot", segmentBytes, _ -> {});
+    return LedgerDisk.open(place, segmentBytes, _ -> {});
   }
 
   private Entry created(int sourceChars) {
