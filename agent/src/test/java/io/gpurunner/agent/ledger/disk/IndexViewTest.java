@@ -158,6 +158,7 @@ class IndexViewTest {
   /** New jobs, changes of others, and some that are forgotten. */
   private Collection<Change> changes() {
     Map<JobId, Change> changes = new HashMap<>();
+    long newestBefore = newest;
     for (int i = 0; i < JOBS_IN_A_ROUND; i++) {
       Optional<JobRecord> old =
           known.values().stream().skip(random.nextInt(known.size() + 1)).findFirst();
@@ -168,7 +169,8 @@ class IndexViewTest {
         changes.put(id, new Change(id, Optional.empty()));
       } else {
         known.put(next.job().sequence(), next);
-        changes.put(id, new Change(id, Optional.of(old.isEmpty() ? next : next.withoutSource())));
+        boolean isThere = next.job().sequence() <= newestBefore;
+        changes.put(id, new Change(id, Optional.of(isThere ? next.withoutSource() : next)));
       }
     }
     return changes.values();
