@@ -30,7 +30,7 @@ final class HouseRulesTest {
           .callMethod(ExecutorService.class, "shutdownNow")
           .orShould()
           .callMethod(Future.class, "cancel", boolean.class)
-          .because("an interrupt inside H2 closes the database for everyone");
+          .because("an interrupt inside H2 closes the index for everyone");
 
   @ArchTest
   static final ArchRule FILES_ARE_TOUCHED_BY_PLATFORM_THREADS =
