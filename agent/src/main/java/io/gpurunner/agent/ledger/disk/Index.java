@@ -64,6 +64,7 @@ final class Index implements AutoCloseable {
         new MVStore.Builder()
             .fileName(place.file(FILE).toString())
             .autoCommitDisabled() // no thread of its own: changes are written by who makes them
+            .compress()
             .autoCommitBufferSize(UNSAVED_KILOBYTES)
             .cacheSize(CACHE_MEGABYTES)
             .open();
