@@ -35,7 +35,7 @@ final class LauncherTest {
     Path second = Files.createSymbolicLink(directory.resolve("gpurunner"), first);
 
     assertThat(launch(second, Map.of(), "serve", "--config", "a file"))
-        .startsWith(java + "/bin/java", "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC")
+        .startsWith(java + "/bin/java", "--enable-native-access=ALL-UNNAMED")
         .containsSequence("-cp", tree + "/lib/*")
         .endsWith("io.gpurunner.agent.Main", "serve", "--config", "a file");
   }
@@ -43,14 +43,14 @@ final class LauncherTest {
   @Test
   void givesTheServerMoreThanACommand() throws Exception {
     assertThat(launch(launcher, Map.of(), "serve"))
-        .contains("-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
+        .contains("-XX:+UseG1GC", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
         .anyMatch(
             option ->
                 option.matches(
                     "-Djdk\\.virtualThreadScheduler\\.parallelism=(1[6-9]|[2-9][0-9]|[0-9]{3,})"))
         .doesNotContain("-XX:TieredStopAtLevel=1");
     assertThat(launch(launcher, Map.of(), "token", "list"))
-        .contains("-XX:TieredStopAtLevel=1")
+        .contains("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
         .doesNotContain("-Xmx512m");
   }
 

@@ -2,8 +2,8 @@ package io.gpurunner.agent.ledger.disk;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
@@ -25,14 +25,24 @@ record Frame(long number, byte[] content, long end) {
 
   /** The bytes of a frame, ready to be written. */
   static ByteBuffer bytes(long number, byte[] content) {
-    ByteBuffer bytes = ByteBuffer.allocate(HEADER_BYTES + content.length);
-    return bytes
+    return ByteBuffer.allocate(HEADER_BYTES + content.length)
+        .put(header(number, content))
+        .put(content)
+        .flip();
+  }
+
+  private static ByteBuffer header(long number, byte[] content) {
+    return ByteBuffer.allocate(HEADER_BYTES)
         .putInt(MAGIC)
         .putInt(content.length)
         .putLong(number)
         .putInt(sum(number, content))
-        .put(content)
         .flip();
+  }
+
+  void writeTo(OutputStream out) throws IOException {
+    out.write(header(number, content).array());
+    out.write(content);
   }
 
   /** Reads a frame that is whole; empty where there is none at that position. */
@@ -59,17 +69,20 @@ record Frame(long number, byte[] content, long end) {
    * @param limit the longest that it can be
    */
   static Optional<Frame> next(InputStream in, long limit) throws IOException {
-    byte[] header = in.readNBytes(HEADER_BYTES);
-    if (header.length < HEADER_BYTES) {
+    byte[] bytes = in.readNBytes(HEADER_BYTES);
+    if (bytes.length < HEADER_BYTES) {
       return Optional.empty();
     }
-    int length = ByteBuffer.wrap(header).getInt(Integer.BYTES);
-    if (length < 0 || length > limit) {
+    ByteBuffer header = ByteBuffer.wrap(bytes);
+    int magic = header.getInt();
+    int length = header.getInt();
+    long number = header.getLong();
+    if (magic != MAGIC || length < 0 || length > limit) {
       return Optional.empty();
     }
-    byte[] whole = Arrays.copyOf(header, HEADER_BYTES + length);
-    return in.readNBytes(whole, HEADER_BYTES, length) == length
-        ? at(ByteBuffer.wrap(whole), 0)
+    byte[] content = in.readNBytes(length);
+    return content.length == length && sum(number, content) == header.getInt()
+        ? Optional.of(new Frame(number, content))
         : Optional.empty();
   }
 

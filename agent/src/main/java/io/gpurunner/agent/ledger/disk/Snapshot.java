@@ -8,7 +8,6 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.channels.WritableByteChannel;
 import java.util.EnumMap;
 import java.util.Map;
 import org.h2.store.fs.FilePath;
@@ -26,6 +25,9 @@ import org.h2.store.fs.FilePath;
  */
 final class Snapshot implements AutoCloseable {
   private static final int BUFFER_BYTES = 1 << 20;
+
+  /** It is synced in pieces, because the journal's syncs wait for the one that goes on. */
+  private static final int SYNC_BYTES = 4 << 20;
 
   private final FilePath file;
   private final FileChannel channel;
@@ -172,8 +174,7 @@ final class Snapshot implements AutoCloseable {
   /** A file that is being written, one part after the other. For one thread. */
   static final class Writer implements AutoCloseable {
     private final FileChannel channel;
-    private final OutputStream buffer;
-    private final WritableByteChannel out;
+    private final OutputStream out;
     private final long newest;
 
     /** Where the parts begin that were begun, and how many jobs are in them. */
@@ -181,6 +182,7 @@ final class Snapshot implements AutoCloseable {
 
     private final Map<Part, Long> counts = new EnumMap<>(Part.class);
     private long at;
+    private long syncedTo;
 
     /**
      * @param channel of an empty file, which the writer closes
@@ -189,13 +191,22 @@ final class Snapshot implements AutoCloseable {
     Writer(FileChannel channel, Header header, long newest) throws IOException {
       this.channel = channel;
       this.newest = newest;
-      this.buffer = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
-      this.out = Channels.newChannel(buffer);
+      this.out = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
       write(new Frame(0, JobCodec.write(header)));
     }
 
     private void write(Frame frame) throws IOException {
-      at += out.write(Frame.bytes(frame.number(), frame.content()));
+      frame.writeTo(out);
+      at += Frame.HEADER_BYTES + frame.content().length;
+      if (at - syncedTo > SYNC_BYTES) {
+        sync();
+      }
+    }
+
+    private void sync() throws IOException {
+      out.flush();
+      channel.force(true);
+      syncedTo = at;
     }
 
     /** Writes a job of the part that is being written, or of one after it. */
@@ -233,8 +244,7 @@ final class Snapshot implements AutoCloseable {
               begun.getOrDefault(Part.LIVE, at));
       write(new Frame(0, JobCodec.write(end)));
       write(new Frame(endsAt, new byte[0]));
-      buffer.flush();
-      channel.force(true);
+      sync();
       return end;
     }
 

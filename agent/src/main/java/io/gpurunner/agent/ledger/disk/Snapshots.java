@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 final class Snapshots {
   static final String PREFIX = "snapshot-";
   private static final String PART = ".part";
-  private static final int SEGMENTS_AT_A_TIME = 2;
+  private static final int SEGMENTS_AT_A_TIME = 4;
 
   private static final Logger log = LoggerFactory.getLogger(Snapshots.class);
 
