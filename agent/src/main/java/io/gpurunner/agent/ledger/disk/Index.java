@@ -218,12 +218,13 @@ final class Index implements AutoCloseable {
     Optional<JobRecord> before =
         Optional.ofNullable(jobs.get(sequence)).map(bytes -> IndexView.record(sequence, bytes));
     JobRecord next = before.map(old -> record.withSource(old.source())).orElse(record);
-    List<String> after = IndexKeys.of(next);
-    before.map(IndexKeys::of).orElse(List.of()).stream()
-        .filter(key -> !after.contains(key))
-        .forEach(key -> keys.remove(key, sequence));
     jobs.put(sequence, Frame.bytes(sequence, JobCodec.write(next)).array());
-    after.forEach(key -> keys.put(key, sequence));
+    List<String> newKeys = IndexKeys.of(next);
+    List<String> oldKeys = before.map(IndexKeys::of).orElse(List.of());
+    oldKeys.stream()
+        .filter(key -> !newKeys.contains(key))
+        .forEach(key -> keys.remove(key, sequence));
+    newKeys.stream().filter(key -> !oldKeys.contains(key)).forEach(key -> keys.put(key, sequence));
   }
 
   private void forget(JobRecord record) {

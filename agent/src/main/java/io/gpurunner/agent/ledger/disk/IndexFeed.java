@@ -33,6 +33,9 @@ final class IndexFeed implements AutoCloseable {
   /** How long a query waits for an index that is being opened or built. */
   private static final Duration OPEN_LIMIT = Duration.ofSeconds(10);
 
+  /** The file is made shorter when nothing was applied for so long. */
+  private static final Duration IDLE_TIME = Duration.ofSeconds(1);
+
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(30);
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(10);
 
@@ -173,10 +176,19 @@ final class IndexFeed implements AutoCloseable {
   private void loop() {
     while (awaitWork()) {
       step();
-      if (isUpToDate()) {
+      if (isIdle()) {
         tidy();
       }
     }
+  }
+
+  /** Whether nothing comes for a while. */
+  private synchronized boolean isIdle() {
+    long end = System.nanoTime() + IDLE_TIME.toNanos();
+    while (isUpToDate() && !closing && System.nanoTime() < end) {
+      waitFor(IDLE_TIME.toMillis());
+    }
+    return isUpToDate() && !closing;
   }
 
   private synchronized boolean awaitWork() {
