@@ -272,9 +272,10 @@ class DiskFullIT {
           client.scheduleWithFixedDelay(this::create, 0, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
     }
 
-    /** Creates one more job, which asks for all devices of the machine. */
+    /** Creates one more job, which is long, and asks for all devices of the machine. */
     HttpResponse<String> create() {
-      HttpResponse<String> answer = agent.post("/api/userJob", body("true").put("gpuNumber", 4));
+      HttpResponse<String> answer =
+          agent.post("/api/userJob", body("true " + "x".repeat(30_000)).put("gpuNumber", 4));
       statuses.add(answer.statusCode());
       if (answer.statusCode() == 200) {
         accepted.add(new JsonObject(answer.body()).getString("job_id"));

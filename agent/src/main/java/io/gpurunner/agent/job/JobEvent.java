@@ -8,6 +8,12 @@ import java.util.Optional;
 
 /** An event of a job. The ledger commits events one at a time, and they are the job's history. */
 public sealed interface JobEvent {
+  /** An event of a job that holds its devices. */
+  sealed interface OfRun extends JobEvent {}
+
+  /** An event of a job whose run is over. */
+  sealed interface OfUpload extends JobEvent {}
+
   /** The dispatcher leased these devices to the job. */
   record Leased(List<GpuUuid> gpus) implements JobEvent {
     public Leased {
@@ -16,19 +22,19 @@ public sealed interface JobEvent {
   }
 
   /** The job's directories are ready. */
-  record Prepared(Instant at) implements JobEvent {}
+  record Prepared(Instant at) implements OfRun {}
 
   /** A pull failed and will be retried. */
-  record PullPostponed(String reason, Instant notBefore) implements JobEvent {}
+  record PullPostponed(String reason, Instant notBefore) implements OfRun {}
 
   /** The image is on this machine. The container may be created under this boot. */
-  record Pulled(String bootId) implements JobEvent {}
+  record Pulled(String bootId) implements OfRun {}
 
   /** The container is created. It is started next, so from here on it may have run. */
-  record Made(String containerId) implements JobEvent {}
+  record Made(String containerId) implements OfRun {}
 
   /** A run is ending, and its container was found, which the ledger had not recorded. */
-  record Found(String containerId) implements JobEvent {}
+  record Found(String containerId) implements OfRun {}
 
   /**
    * The container has started.
@@ -38,16 +44,16 @@ public sealed interface JobEvent {
    */
   record Started(
       Instant startedAt, Optional<Instant> deadline, String bootId, String containerId, String run)
-      implements JobEvent {}
+      implements OfRun {}
 
   /** The run must end, or has ended. In STOPPING, only a deletion changes the ending. */
-  record RunEnded(Ending ending, Instant at) implements JobEvent {}
+  record RunEnded(Ending ending, Instant at) implements OfRun {}
 
   /** SIGTERM was sent. */
-  record StopSignalled(Instant killAt) implements JobEvent {}
+  record StopSignalled(Instant killAt) implements OfRun {}
 
   /** The container was seen gone. */
-  record ContainerGone(Instant at) implements JobEvent {}
+  record ContainerGone(Instant at) implements OfRun {}
 
   /**
    * The leases end: the devices are free again, or were waited for long enough.
@@ -59,30 +65,30 @@ public sealed interface JobEvent {
    *     device out
    */
   record GpusReleased(Instant at, Instant uploadUntil, boolean retry, List<String> stillBusy)
-      implements JobEvent {
+      implements OfRun {
     public GpusReleased {
       stillBusy = List.copyOf(stillBusy);
     }
   }
 
   /** The files that the run left in its directories are on disk. */
-  record Synced() implements JobEvent {}
+  record Synced() implements OfUpload {}
 
   /** An upload failed and will be retried. */
-  record UploadPostponed(String reason, Instant notBefore) implements JobEvent {}
+  record UploadPostponed(String reason, Instant notBefore) implements OfUpload {}
 
   /** The artifacts are complete in the store. */
-  record Uploaded(Instant at, Optional<String> artifact, ArtifactPlace place) implements JobEvent {}
+  record Uploaded(Instant at, Optional<String> artifact, ArtifactPlace place) implements OfUpload {}
 
   /**
    * The upload is given up, so the store gets no artifacts. {@code retry-upload} can still bring
    * them there if the run's files were on disk before.
    */
-  record UploadGivenUp(Instant at, String reason) implements JobEvent {}
+  record UploadGivenUp(Instant at, String reason) implements OfUpload {}
 
   /** The job was deleted while it held neither GPU nor container. */
   record Removed(Instant at, String by) implements JobEvent {}
 
   /** {@code retry-upload}: the upload of a job that failed only for its upload is retried. */
-  record UploadResumed(Instant at, Instant uploadUntil) implements JobEvent {}
+  record UploadResumed(Instant at, Instant uploadUntil) implements OfUpload {}
 }

@@ -145,6 +145,27 @@ public sealed interface JobState {
     public Stopping {
       gpus = List.copyOf(gpus);
     }
+
+    Stopping withContainer(String id) {
+      return with(Optional.of(id), ending, killAt, goneAt);
+    }
+
+    Stopping withEnding(Ending other) {
+      return with(containerId, other, killAt, goneAt);
+    }
+
+    Stopping withKillAt(Instant at) {
+      return with(containerId, ending, Optional.of(at), goneAt);
+    }
+
+    Stopping withGoneAt(Instant at) {
+      return with(containerId, ending, killAt, Optional.of(at));
+    }
+
+    private Stopping with(
+        Optional<String> container, Ending end, Optional<Instant> kill, Optional<Instant> gone) {
+      return new Stopping(attempt, gpus, container, bootId, end, since, startedAt, kill, gone);
+    }
   }
 
   /**

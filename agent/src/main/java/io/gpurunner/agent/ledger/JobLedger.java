@@ -220,7 +220,7 @@ public final class JobLedger implements AutoCloseable {
 
   /** Makes all callbacks that are due later than some time due at that time. */
   public void limitCallbackWaits(Instant latest) {
-    if (nextCallbackAfter(latest).isPresent()) {
+    if (callbacks().nextAfter(latest).isPresent()) {
       commits.commit(() -> decisions.limitCallbackWaits(latest));
     }
   }
@@ -341,28 +341,9 @@ public final class JobLedger implements AutoCloseable {
     return read(view -> view.count(user));
   }
 
-  /**
-   * Receivers, in the order of their names, to which a callback is due.
-   *
-   * @param after only those whose name comes after this one's
-   */
-  public List<String> dueReceivers(Instant now, String after, int limit) {
-    return records.callbacks().receivers(now, after, limit);
-  }
-
-  /** Callbacks to send to a receiver now, the longest due first. */
-  public List<PendingCallback> dueCallbacks(String receiver, Instant now, int limit) {
-    return records.callbacks().due(receiver, now, limit);
-  }
-
-  /** Whether a callback is still as it was read: owed, and not tried since. */
-  public boolean isPending(PendingCallback callback) {
-    return records.callbacks().isPending(callback);
-  }
-
-  /** When the next callback falls due after that time; empty where none does. */
-  public Optional<Instant> nextCallbackAfter(Instant now) {
-    return records.callbacks().nextAfter(now);
+  /** The callbacks that are owed. */
+  public OwedCallbacks callbacks() {
+    return records.callbacks();
   }
 
   /**

@@ -17,7 +17,7 @@ import java.util.TreeSet;
  * The callbacks that are owed. Each receiver has a queue of its own, in the order in which its
  * callbacks fall due. Thread-safe.
  */
-final class OwedCallbacks {
+public final class OwedCallbacks {
   private static final Comparator<Owed> BY_TIME =
       Comparator.comparing(Owed::dueAt).thenComparing(owed -> owed.callback.deliveryId());
 
@@ -64,15 +64,19 @@ final class OwedCallbacks {
   }
 
   /** Whether a callback is still as it was read: owed, and not tried since. */
-  synchronized boolean isPending(PendingCallback callback) {
+  public synchronized boolean isPending(PendingCallback callback) {
     return Optional.ofNullable(byJob.get(callback.job()))
         .filter(owed -> owed.callback.deliveryId().equals(callback.deliveryId()))
         .filter(owed -> owed.callback.tries() == callback.tries())
         .isPresent();
   }
 
-  /** The receivers after a name, in the order of names, to which a callback is due. */
-  synchronized List<String> receivers(Instant now, String after, int limit) {
+  /**
+   * The receivers, in the order of their names, to which a callback is due.
+   *
+   * @param after only those whose name comes after this one's
+   */
+  public synchronized List<String> receivers(Instant now, String after, int limit) {
     return byReceiver.tailMap(after, false).entrySet().stream()
         .filter(entry -> !entry.getValue().first().dueAt.isAfter(now))
         .limit(limit)
@@ -81,7 +85,7 @@ final class OwedCallbacks {
   }
 
   /** The callbacks that are due to a receiver, the longest due first. */
-  synchronized List<PendingCallback> due(String receiver, Instant now, int limit) {
+  public synchronized List<PendingCallback> due(String receiver, Instant now, int limit) {
     return byReceiver.getOrDefault(receiver, new TreeSet<>(BY_TIME)).stream()
         .takeWhile(owed -> !owed.dueAt.isAfter(now))
         .limit(limit)
@@ -89,8 +93,8 @@ final class OwedCallbacks {
         .toList();
   }
 
-  /** When the first callback falls due after some time. */
-  synchronized Optional<Instant> nextAfter(Instant now) {
+  /** When the next callback falls due after some time; empty where none does. */
+  public synchronized Optional<Instant> nextAfter(Instant now) {
     return Optional.ofNullable(times.higherKey(now));
   }
 

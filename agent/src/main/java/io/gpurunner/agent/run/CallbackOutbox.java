@@ -122,7 +122,8 @@ public final class CallbackOutbox implements AutoCloseable {
     sendDue(now);
     // A callback that is due and was not sent waits for the end of another try, which rings.
     return ledger
-        .nextCallbackAfter(now)
+        .callbacks()
+        .nextAfter(now)
         .map(next -> Duration.between(clock.instant(), next))
         .filter(pause -> pause.compareTo(LOOK_INTERVAL) < 0)
         .orElse(LOOK_INTERVAL);
@@ -135,15 +136,15 @@ public final class CallbackOutbox implements AutoCloseable {
    */
   private void sendDue(Instant now) {
     SequencedSet<String> receivers =
-        new LinkedHashSet<>(ledger.dueReceivers(now, lastReceiver, SENDING_LIMIT));
+        new LinkedHashSet<>(ledger.callbacks().receivers(now, lastReceiver, SENDING_LIMIT));
     if (receivers.size() < SENDING_LIMIT) {
-      receivers.addAll(ledger.dueReceivers(now, "", SENDING_LIMIT));
+      receivers.addAll(ledger.callbacks().receivers(now, "", SENDING_LIMIT));
     }
     for (String receiver : receivers) {
       if (sending.size() >= SENDING_LIMIT) {
         return;
       }
-      ledger.dueCallbacks(receiver, now, RECEIVER_LIMIT).forEach(this::sendIfMayGo);
+      ledger.callbacks().due(receiver, now, RECEIVER_LIMIT).forEach(this::sendIfMayGo);
     }
   }
 
@@ -165,7 +166,7 @@ public final class CallbackOutbox implements AutoCloseable {
   private void sendAndForget(PendingCallback callback) {
     try {
       // A try may have ended since this callback was read.
-      if (ledger.isPending(callback)) {
+      if (ledger.callbacks().isPending(callback)) {
         send(callback);
       }
     } catch (LedgerException e) {

@@ -9,8 +9,8 @@ public final class DueCallbacks {
 
   /** The callbacks that are due, by receiver. */
   public static List<PendingCallback> of(JobLedger ledger, Instant now) {
-    return ledger.dueReceivers(now, "", Integer.MAX_VALUE).stream()
-        .flatMap(receiver -> ledger.dueCallbacks(receiver, now, Integer.MAX_VALUE).stream())
+    return ledger.callbacks().receivers(now, "", Integer.MAX_VALUE).stream()
+        .flatMap(receiver -> ledger.callbacks().due(receiver, now, Integer.MAX_VALUE).stream())
         .toList();
   }
 }

@@ -310,7 +310,7 @@ class JobLedgerTest {
     ledger.callbackDelivered(due.get(1), "HTTP 200");
     reopen();
     assertThat(DueCallbacks.of(ledger, T)).isEmpty();
-    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).contains(T.plusSeconds(5));
+    assertThat(ledger.callbacks().nextAfter(Instant.EPOCH)).contains(T.plusSeconds(5));
     List<PendingCallback> again = DueCallbacks.of(ledger, T.plusSeconds(5));
     assertThat(again)
         .singleElement()
@@ -318,7 +318,7 @@ class JobLedgerTest {
         .isEqualTo(due.get(0).deliveryId());
     assertThat(again).singleElement().extracting(PendingCallback::tries).isEqualTo(1);
     ledger.callbackAbandoned(again.get(0), "given up");
-    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).isEmpty();
+    assertThat(ledger.callbacks().nextAfter(Instant.EPOCH)).isEmpty();
   }
 
   /** The commit of an earlier try, of which its thread was not told, may come in between. */
@@ -329,9 +329,9 @@ class JobLedgerTest {
     PendingCallback due = DueCallbacks.of(ledger, T).getFirst();
     ledger.callbackPostponed(due, T.plusSeconds(5), "HTTP 500");
     ledger.callbackDelivered(due, "HTTP 200");
-    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).isEmpty();
+    assertThat(ledger.callbacks().nextAfter(Instant.EPOCH)).isEmpty();
     ledger.callbackPostponed(due, T.plusSeconds(5), "HTTP 500");
-    assertThat(ledger.nextCallbackAfter(Instant.EPOCH)).isEmpty();
+    assertThat(ledger.callbacks().nextAfter(Instant.EPOCH)).isEmpty();
   }
 
   @Test
@@ -416,7 +416,7 @@ class JobLedgerTest {
     Job failed = ledger.apply(uploading, new JobEvent.UploadGivenUp(T, "store is down"));
     PendingCallback fail = DueCallbacks.of(ledger, T).getFirst();
     Job again = ledger.apply(failed, new JobEvent.UploadResumed(T, T.plusSeconds(60)));
-    assertThat(ledger.isPending(fail)).isFalse();
+    assertThat(ledger.callbacks().isPending(fail)).isFalse();
     ledger.apply(
         again, new JobEvent.Uploaded(T, Optional.of("ds_model.bin"), new ArtifactPlace.Local()));
     assertThat(DueCallbacks.of(ledger, T)).singleElement().matches(PendingCallback::success);

@@ -111,7 +111,7 @@ class CallbackOutboxTest {
   }
 
   private Optional<Instant> nextCallback() {
-    return run.ledger.nextCallbackAfter(Instant.EPOCH);
+    return run.ledger.callbacks().nextAfter(Instant.EPOCH);
   }
 
   /** Sends the callbacks that are due, as the rounds do. */
@@ -316,7 +316,7 @@ class CallbackOutboxTest {
     JobId id = ended(1);
     PendingCallback read = DueCallbacks.of(run.ledger, run.clock.instant()).getFirst();
     run.ledger.callbackDelivered(read, "HTTP 200");
-    assertThat(run.ledger.isPending(read)).isFalse();
+    assertThat(run.ledger.callbacks().isPending(read)).isFalse();
     run.ledger.callbackPostponed(read, run.clock.instant(), "late news");
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant())).isEmpty();
     assertThat(run.ledger.history(id, 1))

@@ -3,14 +3,11 @@ package io.gpurunner.agent.ledger.disk;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -22,9 +19,6 @@ import org.slf4j.LoggerFactory;
  * built again. Thread-safe.
  */
 final class IndexFeed implements AutoCloseable {
-  /** What is read of the journal, and applied, at once at a start. */
-  private static final long BATCH_BYTES = 16 << 20;
-
   /** Jobs that may wait for the index. Past that, recording waits too. */
   private static final int WAITING_LIMIT = 20_000;
 
@@ -41,8 +35,7 @@ final class IndexFeed implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(IndexFeed.class);
 
-  private final LedgerPlace place;
-  private final String ledger;
+  private final IndexOpener opener;
   private final Reserve reserve;
   private final Consumer<Collection<Change>> listener;
   private Optional<Thread> thread = Optional.empty();
@@ -79,9 +72,8 @@ final class IndexFeed implements AutoCloseable {
       long recorded,
       Reserve reserve,
       Consumer<Collection<Change>> listener) {
+    this.opener = new IndexOpener(place, ledger, reserve);
     this.reserve = reserve;
-    this.place = place;
-    this.ledger = ledger;
     this.recorded = recorded;
     this.listener = listener;
   }
@@ -89,78 +81,6 @@ final class IndexFeed implements AutoCloseable {
   /** Applies groups on a thread of its own, until it is closed. */
   void start() {
     thread = Optional.of(Thread.ofPlatform().name("ledger-index").daemon(true).start(this::loop));
-  }
-
-  private Index openOrBuild(long upTo) throws IOException {
-    Optional<Index> opened = tryOpen(upTo);
-    if (opened.isPresent()) {
-      return opened.get();
-    }
-    reserve.giveUpWhereFull();
-    return build(upTo);
-  }
-
-  private Optional<Index> tryOpen(long upTo) {
-    try {
-      Index there = Index.open(place, ledger);
-      try {
-        catchUp(there, upTo);
-        return Optional.of(there);
-      } catch (IOException | RuntimeException e) {
-        there.close();
-        throw e;
-      }
-    } catch (IOException | RuntimeException e) { // H2 throws any of a damaged file
-      if (upTo > 0) {
-        log.warn("the ledger's index is built again, nothing is lost: {}", e.getMessage());
-      }
-      return Optional.empty();
-    }
-  }
-
-  private void catchUp(Index opened, long upTo) throws IOException {
-    if (opened.applied() > upTo) {
-      throw new IOException(
-          "it holds group " + opened.applied() + ", and the newest recorded is " + upTo);
-    }
-    AtomicReference<GroupChanges> batch = new AtomicReference<>(new GroupChanges(_ -> true));
-    Journal.forEach(
-        place,
-        opened.applied(),
-        upTo,
-        group -> {
-          batch.get().add(group);
-          if (batch.get().bytes() > BATCH_BYTES || group.number() == upTo) {
-            apply(batch.getAndSet(new GroupChanges(_ -> true)), group.number(), opened);
-          }
-        });
-  }
-
-  private static void apply(GroupChanges groups, long number, Index to) throws IOException {
-    List<Change> changes = new ArrayList<>();
-    groups.created().forEach(job -> changes.add(new Change(job.job().id(), Optional.of(job))));
-    for (Entry entry : groups.changed()) {
-      JobId id = entry.id();
-      JobRecord before =
-          to.read(view -> view.find(id)).orElseThrow(() -> new IOException("it lacks " + id));
-      changes.add(new Change(id, groups.after(before)));
-    }
-    to.apply(changes, number);
-  }
-
-  private Index build(long upTo) throws IOException {
-    long startedNanos = System.nanoTime();
-    Index built = Index.build(place, ledger, upTo);
-    try {
-      catchUp(built, upTo);
-    } catch (IOException | RuntimeException e) {
-      built.close();
-      throw e;
-    }
-    log.info(
-        "the ledger's index was built in {} ms",
-        TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startedNanos));
-    return built;
   }
 
   /** Adds the changes of a group that was recorded. */
@@ -295,7 +215,7 @@ final class IndexFeed implements AutoCloseable {
   }
 
   private void reopen(long upTo) throws IOException {
-    Index opened = openOrBuild(upTo);
+    Index opened = opener.open(upTo);
     synchronized (this) {
       index = Optional.of(opened);
       damaged = false;

@@ -27,8 +27,7 @@ final class Reserve {
   private boolean held;
 
   /**
-   * @param bytes its length; the index grows by some 24 kB each time it is written, once for many
-   *     jobs
+   * @param bytes its length; the index is written in pieces of this size at most
    */
   Reserve(LedgerPlace place, int bytes) {
     this.place = place;

@@ -5,7 +5,7 @@
  * <pre>
  * LedgerDisk -> Journal   -> Segment  -> Frame
  *            -> Snapshots -> Snapshot -> Frame      Backups: a snapshot elsewhere
- *            -> IndexFeed -> Index, IndexView (H2)
+ *            -> IndexFeed -> IndexOpener, Index, IndexView (H2)
  *            -> Reserve, LedgerLock
  * </pre>
  *
