@@ -442,10 +442,8 @@ final class ContainerSteps {
     GpuSnapshot look = ports.gpus().snapshot();
     List<String> stillBusy =
         state.gpus().stream()
-            .flatMap(
-                gpu ->
-                    DeviceFitness.stillBusyReason(look, gpu, goneAt).stream()
-                        .map(reason -> gpu + " " + reason))
+            .flatMap(gpu -> DeviceFitness.stillBusyReason(look, gpu, goneAt).stream())
+            .distinct()
             .toList();
     if (!stillBusy.isEmpty() && now.isBefore(goneAt.plus(RunSettings.RELEASE_LIMIT))) {
       ports.gpus().requestLook();
