@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The contract's table "How a job ends", with one test for each row. Real Docker engine, real S3
- * server. Faults of the machine are in {@link MachineFaultsIT}.
+ * Rows of the contract's table "How a job ends". Real Docker engine, real S3 server. Faults from
+ * outside are in {@link MachineFaultsIT}, {@link OutsideFaultsIT} and {@link EngineFaultsIT}.
  */
 class JobEndingsIT {
   private static final Duration SOON = Duration.ofSeconds(30);

@@ -64,7 +64,7 @@ class LoadIT {
   /** How many more threads and handles an idle agent may have, because pools grow on demand. */
   private static final int SLACK = 12;
 
-  /** The memory that 500 ended jobs may take: their standings, and pages of the database. */
+  /** The memory that 500 ended jobs may take: their standings, and pages of the index. */
   private static final long MEMORY_SLACK_BYTES = 16L << 20;
 
   private static final List<String> USERS = List.of("ann", "ben", "cho", "dan", "eva");

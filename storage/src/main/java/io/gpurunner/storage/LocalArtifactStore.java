@@ -73,8 +73,7 @@ public final class LocalArtifactStore implements ArtifactStore {
    * @param root created when it is first needed; its parent must exist
    * @param publicBaseUrl what the URLs start with, {@code https://gpu1.example.org}
    * @param signingKey at least 32 bytes; a new key makes the URLs invalid that the old one signed
-   * @param reserveBytes kept free on the file system, because the agent's own database may lie on
-   *     it
+   * @param reserveBytes kept free on the file system, because the agent's own ledger may lie on it
    */
   public LocalArtifactStore(Path root, URI publicBaseUrl, byte[] signingKey, long reserveBytes) {
     if (signingKey.length < MIN_KEY_BYTES) {

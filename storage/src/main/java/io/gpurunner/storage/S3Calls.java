@@ -14,7 +14,7 @@ import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
 /**
  * Makes calls to S3, each on a thread of its own and bounded in time. The SDK ends a call that
  * takes too long by interrupting its thread. That must never be the caller's thread, which may be
- * about to use the database.
+ * about to use the ledger.
  */
 final class S3Calls {
   static final Duration CALL_LIMIT = Duration.ofSeconds(30);

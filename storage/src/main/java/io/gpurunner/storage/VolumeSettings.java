@@ -9,7 +9,7 @@ import java.nio.file.Path;
  * @param reserveBytes kept free on that file system for the agent itself
  */
 public record VolumeSettings(Path stateDirectory, Enforcement enforcement, long reserveBytes) {
-  /** The reserve that the agent needs for its database and logs. */
+  /** The reserve that the agent needs for its ledger and logs. */
   public static final long DEFAULT_RESERVE_BYTES = 1L << 30;
 
   /** Creates settings with the usual reserve. */

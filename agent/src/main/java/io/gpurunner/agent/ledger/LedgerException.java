@@ -19,8 +19,8 @@ public final class LedgerException extends RuntimeException {
     /** The ledger is closed. */
     CLOSED,
     /**
-     * The database failed: disk full, file damaged, file in use. Nothing of the commit was
-     * recorded.
+     * The ledger or its index could not be used: disk full, file damaged, file in use, index not
+     * ready. Nothing of the commit was recorded.
      */
     FAILED,
     /** The disk or a file failed, and it is not known whether the commit was recorded. */

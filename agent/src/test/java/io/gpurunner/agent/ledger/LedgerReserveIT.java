@@ -27,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 class LedgerReserveIT {
   private static final int COMMITS = 100;
   private static final int COMMITS_PAST_ALL_ROOM = 5_000;
+
   private static final int SMALL_SEGMENT_BYTES = 256 << 10;
 
   @TempDir Path directory;
@@ -63,7 +64,7 @@ class LedgerReserveIT {
   @Test
   void endsOfJobsAreRecordedOnAFullDiskAndNoJobIsTakenUntilThereIsRoom() throws Exception {
     Path ledger = disk().resolve("ledger");
-    try (JobLedger opened = open(ledger, LedgerDisk.SEGMENT_BYTES)) {
+    try (JobLedger opened = open(ledger, SMALL_SEGMENT_BYTES)) {
       LedgerStory story = new LedgerStory(opened, Map.of(), new Random(1));
       story.next();
       assertThat(opened.fault()).isEmpty();
@@ -74,7 +75,7 @@ class LedgerReserveIT {
       for (int i = 0; i < COMMITS; i++) {
         next(story);
       }
-      Awaitility.await("the index to have taken what was kept for it")
+      Awaitility.await("the journal to have taken what was kept for it")
           .atMost(Duration.ofSeconds(60))
           .until(
               () -> {

@@ -89,10 +89,10 @@ public final class MemoryLedger implements AutoCloseable {
      */
     void toldUnknown(BooleanSupplier settled);
 
-    /** Something is about to be read from the database. */
+    /** Something is about to be read from the index. */
     void beforeRead();
 
-    /** The database is about to be opened again; throws where it cannot be. */
+    /** The ledger is about to be opened again; throws where it cannot be. */
     void beforeOpen();
 
     /** Whether what is committed is synced; otherwise it may be lost. */
@@ -110,7 +110,7 @@ public final class MemoryLedger implements AutoCloseable {
   /** A callback as recorded. */
   public record Callback(String deliveryId, JobId job, boolean success, String status, int tries) {}
 
-  /** What {@link Faults} throw where the database cannot be had. */
+  /** What {@link Faults} throw where the ledger cannot be had. */
   public static LedgerException failed(String message) {
     return new LedgerException(LedgerException.Kind.FAILED, message);
   }

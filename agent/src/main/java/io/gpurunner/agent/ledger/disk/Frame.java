@@ -8,9 +8,10 @@ import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
- * What the files of the journal and of snapshots are made of: a number, some content, and a
- * checksum of both. On disk, big-endian: the text {@code GRF1}, the length of the content in bytes
- * (4), the number (8), the CRC-32C of length, number and content (4), the content.
+ * What the files of the journal and of snapshots are made of, and what the index keeps of a job: a
+ * number, some content, and a checksum of both. On disk, big-endian: the text {@code GRF1}, the
+ * length of the content in bytes (4), the number (8), the CRC-32C of length, number and content
+ * (4), the content.
  *
  * @param end the position in the file where the frame ends
  */

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -18,13 +19,15 @@ import org.h2.mvstore.type.ByteArrayDataType;
 import org.h2.mvstore.type.DataType;
 import org.h2.mvstore.type.LongDataType;
 import org.h2.mvstore.type.StringDataType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What answers queries: sorted maps of H2, in a file that holds nothing of its own. Groups are
- * applied to it in order, after they were recorded. It is mostly in memory, and its file is only
- * whole after it was closed. While it is open there is a mark beside it, and a file that has the
- * mark is not used: the index is built again. Changes are for one thread at a time; reading is
- * thread-safe.
+ * applied to it in order, after they were recorded. Its last changes are only in memory, so its
+ * file is whole only after it was closed. While it is open there is a mark beside the file, and a
+ * file that has the mark is not used: the index is built again. Changes are for one thread at a
+ * time; reading is thread-safe.
  */
 final class Index implements AutoCloseable {
   private static final String FORM = "1";
@@ -32,19 +35,22 @@ final class Index implements AutoCloseable {
   private static final String FILE = NAME + ".mv";
   private static final String MARK = "index-open";
 
-  /** What is read of the file is kept in memory up to this. */
+  /** So much of what was read of the file, or written to it, is kept in memory. */
   private static final int CACHE_MEGABYTES = 16;
 
   /** Changes are written to the file when they take so much memory. */
-  private static final int UNSAVED_KILOBYTES = 8 << 10;
+  private static final int UNSAVED_BYTES = 8 << 20;
 
-  /** So many keys are sorted in memory while an index is built: others would come at random. */
+  /** While an index is built, so many keys are sorted in memory and then added in order. */
   private static final int SORTED_KEYS = 300_000;
 
-  /** Where less of the file is in use, some of it is written again and the rest is free. */
+  /** Where less of the file is in use, what is in use is moved, so that room becomes free. */
   private static final int FILL_PERCENT = 50;
 
+  /** So much is moved at a time. */
   private static final int REWRITTEN_BYTES = 4 << 20;
+
+  private static final Logger log = LoggerFactory.getLogger(Index.class);
 
   private final LedgerPlace place;
   private final MVStore store;
@@ -58,20 +64,33 @@ final class Index implements AutoCloseable {
   private final IndexView view;
   private volatile long applied;
 
-  private Index(LedgerPlace place) throws IOException {
+  /** Some changes of a group are in it, and others perhaps not. */
+  private volatile boolean isChanging;
+
+  private Index(LedgerPlace place, MVStore store) {
     this.place = place;
-    this.store =
-        new MVStore.Builder()
-            .fileName(place.file(FILE).toString())
-            .autoCommitDisabled() // no thread of its own: changes are written by who makes them
-            .compress()
-            .autoCommitBufferSize(UNSAVED_KILOBYTES)
-            .cacheSize(CACHE_MEGABYTES)
-            .open();
+    this.store = store;
     this.jobs = map("jobs", LongDataType.INSTANCE, ByteArrayDataType.INSTANCE);
     this.keys = map("keys", StringDataType.INSTANCE, LongDataType.INSTANCE);
     this.about = map("about", StringDataType.INSTANCE, StringDataType.INSTANCE);
     this.view = new IndexView(jobs, keys);
+  }
+
+  private static Index onFile(LedgerPlace place) {
+    MVStore store =
+        new MVStore.Builder()
+            .fileName(place.file(FILE).toString())
+            .autoCommitDisabled() // no thread of its own
+            .autoCommitBufferSize(0) // no write in the middle of a change, while queries wait
+            .compress()
+            .cacheSize(CACHE_MEGABYTES)
+            .open();
+    try {
+      return new Index(place, store);
+    } catch (RuntimeException e) { // H2 throws any of a damaged file
+      store.closeImmediately();
+      throw e;
+    }
   }
 
   private <K, V> MVMap<K, V> map(String name, DataType<K> key, DataType<V> value) {
@@ -92,7 +111,7 @@ final class Index implements AutoCloseable {
       throw new IOException("it was not closed");
     }
     mark(place);
-    return attempt("it cannot be opened", () -> opened(new Index(place), ledger));
+    return attempt("it cannot be opened", () -> opened(onFile(place), ledger));
   }
 
   private static Index opened(Index index, String ledger) throws IOException {
@@ -117,7 +136,10 @@ final class Index implements AutoCloseable {
   }
 
   private static void mark(LedgerPlace place) throws IOException {
-    place.create(place.file(MARK)).close();
+    // One that is there stays: without it, a file that is not whole would count as closed.
+    if (!place.file(MARK).exists()) {
+      place.create(place.file(MARK)).close();
+    }
     place.syncNames();
   }
 
@@ -141,7 +163,7 @@ final class Index implements AutoCloseable {
   private static Index build(LedgerPlace place, String ledger, Snapshot snapshot)
       throws IOException {
     place.deleteAll(NAME + ".", "");
-    Index index = new Index(place);
+    Index index = onFile(place);
     try {
       index.add(snapshot);
       index.about.put("form", FORM);
@@ -161,6 +183,7 @@ final class Index implements AutoCloseable {
           part,
           frame -> {
             jobs.put(frame.number(), Frame.bytes(frame.number(), frame.content()).array());
+            writeWhereLarge();
             IndexKeys.of(Snapshot.job(frame)).forEach(key -> sorted.put(key, frame.number()));
             if (sorted.size() >= SORTED_KEYS) {
               addKeys(sorted);
@@ -171,7 +194,10 @@ final class Index implements AutoCloseable {
   }
 
   private void addKeys(SortedMap<String, Long> sorted) {
-    sorted.forEach(keys::put);
+    for (Map.Entry<String, Long> one : sorted.entrySet()) {
+      keys.put(one.getKey(), one.getValue());
+      writeWhereLarge();
+    }
     sorted.clear();
   }
 
@@ -195,10 +221,22 @@ final class Index implements AutoCloseable {
     attempt(
         "the index cannot be written",
         () -> {
-          changes.forEach(this::apply);
+          isChanging = true;
+          for (Change change : changes) {
+            apply(change);
+            writeWhereLarge();
+          }
           setApplied(number);
+          isChanging = false;
           return number;
         });
+  }
+
+  /** Writes changes to the file where they take much memory. Queries do not wait for that. */
+  private void writeWhereLarge() {
+    if (store.getUnsavedMemory() > UNSAVED_BYTES) {
+      store.commit();
+    }
   }
 
   private void apply(Change change) {
@@ -233,9 +271,11 @@ final class Index implements AutoCloseable {
     jobs.remove(sequence);
   }
 
-  /** Makes the file shorter where little of it is in use. */
+  /** Moves a part of what is in use where that is little; later changes use the room it had. */
   void tidy() throws IOException {
-    attempt("the index cannot be written", () -> store.compact(FILL_PERCENT, REWRITTEN_BYTES));
+    attempt(
+        "the index cannot be written",
+        () -> store.compact(FILL_PERCENT, REWRITTEN_BYTES) ? store.commit() : 0);
   }
 
   /** Asks a query of what was applied. */
@@ -271,6 +311,10 @@ final class Index implements AutoCloseable {
 
   /** Closes it so that it can be opened again; returns once it is on disk. */
   void closeWell() throws IOException {
+    if (isChanging) {
+      close();
+      throw new IOException("a change of the index was not done");
+    }
     attempt(
         "the index cannot be written",
         () -> {
@@ -289,6 +333,10 @@ final class Index implements AutoCloseable {
   /** Closes it after a fault, perhaps once more. Nothing is lost with it. */
   @Override
   public void close() {
-    store.closeImmediately();
+    try {
+      store.closeImmediately();
+    } catch (RuntimeException e) { // its file may be gone, or its disk
+      log.warn("the ledger's index could not be closed: {}", e.getMessage());
+    }
   }
 }

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Applies recorded groups to the index, behind the answers, on a thread of its own. A query waits
- * until the index has all that was recorded before the query came. An index that fails is opened or
- * built again. Thread-safe.
+ * until the index has all that was recorded before the query came. An index that fails is built
+ * again. Thread-safe.
  */
 final class IndexFeed implements AutoCloseable {
   /** Jobs that may wait for the index. Past that, recording waits too. */
@@ -27,7 +27,7 @@ final class IndexFeed implements AutoCloseable {
   /** How long a query waits for an index that is being opened or built. */
   private static final Duration OPEN_LIMIT = Duration.ofSeconds(10);
 
-  /** The file is made shorter when nothing was applied for so long. */
+  /** The index is tidied when nothing was to be applied for so long. */
   private static final Duration IDLE_TIME = Duration.ofSeconds(1);
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(30);
@@ -42,6 +42,9 @@ final class IndexFeed implements AutoCloseable {
 
   /** Guarded by this, as what follows. */
   private Map<JobId, Change> waiting = new LinkedHashMap<>();
+
+  /** What is being applied. */
+  private Map<JobId, Change> taken = Map.of();
 
   private long recorded;
   private boolean closing;
@@ -95,9 +98,13 @@ final class IndexFeed implements AutoCloseable {
 
   private void loop() {
     while (awaitWork()) {
-      step();
-      if (isIdle()) {
-        tidy();
+      try {
+        step();
+        if (isIdle()) {
+          tidy();
+        }
+      } catch (Error e) { // H2 recurses where a file is damaged; this thread must go on
+        giveUp(e);
       }
     }
   }
@@ -105,10 +112,10 @@ final class IndexFeed implements AutoCloseable {
   /** Whether nothing comes for a while. */
   private synchronized boolean isIdle() {
     long end = System.nanoTime() + IDLE_TIME.toNanos();
-    while (isUpToDate() && !closing && System.nanoTime() < end) {
+    while (isUpToDate() && fault.isEmpty() && !closing && System.nanoTime() < end) {
       waitFor(IDLE_TIME.toMillis());
     }
-    return isUpToDate() && !closing;
+    return isUpToDate() && fault.isEmpty() && !closing;
   }
 
   private synchronized boolean awaitWork() {
@@ -162,7 +169,6 @@ final class IndexFeed implements AutoCloseable {
 
   /** Applies what waits. */
   void step() {
-    Map<JobId, Change> taken;
     long number;
     synchronized (this) {
       taken = waiting;
@@ -179,11 +185,12 @@ final class IndexFeed implements AutoCloseable {
       }
       listener.accept(taken.values());
       synchronized (this) {
+        taken = Map.of();
         steps++;
         notifyAll();
       }
     } catch (IOException | RuntimeException e) {
-      giveUp(taken, e);
+      giveUp(e);
     }
   }
 
@@ -191,20 +198,21 @@ final class IndexFeed implements AutoCloseable {
     try {
       index.orElseThrow().tidy();
     } catch (IOException e) {
-      giveUp(Map.of(), e);
+      giveUp(e);
     }
   }
 
-  private synchronized void giveUp(Map<JobId, Change> taken, Exception e) {
+  private synchronized void giveUp(Throwable e) {
     reserve.giveUpWhereFull();
     index.ifPresent(Index::close);
     index = Optional.empty();
     fault = Optional.of(String.valueOf(e.getMessage()));
     taken.forEach(waiting::putIfAbsent);
+    taken = Map.of();
     retryAt = System.nanoTime() + FAULT_PAUSE.toNanos();
     steps++;
     notifyAll();
-    log.error("the ledger's index failed, it is opened again: {}", e.getMessage());
+    log.error("the ledger's index failed, it is built again: {}", e.getMessage());
   }
 
   private synchronized void closeWhereDamaged() {
@@ -297,7 +305,7 @@ final class IndexFeed implements AutoCloseable {
     return new IOException("the ledger's index cannot be asked now: " + why);
   }
 
-  /** Applies what waits, then closes the index. */
+  /** Closes the index; its thread, if there is one, first applies what waits. */
   @Override
   public void close() {
     synchronized (this) {
@@ -315,6 +323,10 @@ final class IndexFeed implements AutoCloseable {
   }
 
   private void closeIndex() {
+    if (thread.filter(Thread::isAlive).isPresent()) {
+      log.warn("the disk does not answer, so the ledger's index is left open");
+      return;
+    }
     try {
       if (index.isPresent()) {
         index.get().closeWell();

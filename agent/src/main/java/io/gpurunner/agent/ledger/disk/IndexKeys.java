@@ -25,10 +25,10 @@ import java.util.List;
  * Stateless.
  */
 final class IndexKeys {
-  /** Comes after all texts that begin as the text before it. */
+  /** Added to a text, makes one that comes after all texts that begin with it. */
   static final String LAST = "\uffff";
 
-  /** Comes before all texts that begin as the text before it, and after that text. */
+  /** Added to a text, makes the one that comes next: before all longer ones that begin with it. */
   static final String NEXT = "\0";
 
   private IndexKeys() {}
@@ -70,7 +70,7 @@ final class IndexKeys {
 
   /** The beginning of the keys of all jobs that ended at that millisecond. */
   static String ofEnded(JobFiles files, Instant endedAt) {
-    // Without its sign, a number before 1970 comes first.
+    // The sign is turned round, so that times before 1970 come first.
     return "e" + files.name() + number(endedAt.toEpochMilli() ^ Long.MIN_VALUE);
   }
 

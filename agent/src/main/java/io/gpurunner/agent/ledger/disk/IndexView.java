@@ -46,7 +46,11 @@ public final class IndexView {
   }
 
   private Optional<JobRecord> at(String key) {
-    return Optional.ofNullable(keys.get(key)).map(this::record);
+    Optional<JobRecord> found = Optional.ofNullable(keys.get(key)).map(this::record);
+    if (found.filter(record -> !IndexKeys.of(record).contains(key)).isPresent()) {
+      throw damaged("has another job at " + key);
+    }
+    return found;
   }
 
   private JobRecord record(long sequence) {
@@ -130,8 +134,8 @@ public final class IndexView {
   }
 
   /**
-   * Jobs that nothing needs any more, the oldest end first: those that ended before some time, and
-   * so many others as there are jobs beyond a number.
+   * Jobs that nothing needs any more, the oldest end first: those that ended before some time; or,
+   * where these are too few, as many as there are jobs beyond a number.
    */
   public List<JobId> forgettable(Instant endedBefore, long newest, int limit) {
     int surplus = Math.clamp(jobs.sizeAsLong() - newest, 0, limit);

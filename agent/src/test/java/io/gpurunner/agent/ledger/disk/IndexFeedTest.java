@@ -15,7 +15,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -65,6 +67,34 @@ class IndexFeedTest {
       go.countDown();
       more.get(60, TimeUnit.SECONDS);
       assertThat(feed.<Long>read(view -> view.count(Optional.empty()))).isEqualTo(LIMIT + 1);
+    }
+  }
+
+  @Test
+  void anErrorOfTheDatabaseDoesNotEndTheThread() throws IOException {
+    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
+    place.make();
+    Snapshots.makeFirst(place, "name");
+    AtomicInteger calls = new AtomicInteger();
+    try (IndexFeed feed =
+        new IndexFeed(
+            place,
+            "name",
+            0,
+            new Reserve(place, 1 << 20),
+            _ -> {
+              if (calls.incrementAndGet() == 1) {
+                throw new StackOverflowError("too deep");
+              }
+            })) {
+      feed.start();
+      Awaitility.await().until(() -> feed.fault().isPresent());
+      assertThat(feed.fault()).contains("too deep");
+      assertThatThrownBy(() -> feed.read(view -> view.count(Optional.empty())))
+          .hasMessageContaining("too deep");
+      feed.retry();
+      assertThat(feed.<Long>read(view -> view.count(Optional.empty()))).isZero();
+      assertThat(feed.fault()).isEmpty();
     }
   }
 

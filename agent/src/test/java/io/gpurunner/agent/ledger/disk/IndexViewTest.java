@@ -10,8 +10,10 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -28,7 +30,7 @@ import org.h2.mvstore.MVStore;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The queries of the index beside the same questions asked of a plain map, as jobs change. */
+/** Asks the index and a plain map the same questions, again and again while jobs change. */
 class IndexViewTest {
   private static final int ROUNDS = 200;
   private static final int JOBS_IN_A_ROUND = 20;
@@ -77,7 +79,7 @@ class IndexViewTest {
     }
   }
 
-  /** Whoever reads this knows nothing of how the index is kept. */
+  /** The expected answers use nothing of how the index is kept. */
   private boolean compared(IndexView view) {
     List<JobRecord> all = List.copyOf(known.values());
     assertThat(view.count(Optional.empty())).isEqualTo(all.size());
@@ -238,6 +240,45 @@ class IndexViewTest {
   }
 
   @Test
+  void anIndexWithHalfAGroupIsNotClosedAsAWholeOne() throws IOException {
+    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
+    place.make();
+    Snapshots.makeFirst(place, "name");
+    Index index = Index.build(place, "name", 0);
+    Collection<Change> broken =
+        new AbstractList<>() {
+          @Override
+          public Change get(int at) {
+            if (at == 1) {
+              throw new IllegalStateException("broken");
+            }
+            JobRecord record = created();
+            return new Change(record.job().id(), Optional.of(record));
+          }
+
+          @Override
+          public int size() {
+            return 2;
+          }
+        };
+    assertThatThrownBy(() -> index.apply(broken, 1)).hasMessageContaining("broken");
+    assertThatThrownBy(index::closeWell).hasMessageContaining("not done");
+    assertThatThrownBy(() -> Index.open(place, "name")).hasMessage("it was not closed");
+  }
+
+  @Test
+  void theMarkOfAnOpenIndexStaysWhileItIsBuiltAgain() throws IOException {
+    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
+    place.make();
+    Snapshots.makeFirst(place, "name");
+    Index.build(place, "name", 0).close();
+    Path mark = directory.resolve("ledger/index-open");
+    Object file = Files.getAttribute(mark, "unix:ino");
+    Index.build(place, "name", 0).close();
+    assertThat(Files.getAttribute(mark, "unix:ino")).isEqualTo(file);
+  }
+
+  @Test
   void aJobThatIsDamagedIsNotAnswered() {
     JobRecord job = created();
     byte[] bytes = Frame.bytes(job.job().sequence(), JobCodec.write(job)).array();
@@ -254,6 +295,10 @@ class IndexViewTest {
             .isInstanceOf(UncheckedIOException.class)
             .hasMessageContaining("the index holds a damaged job");
       }
+      JobRecord other = created();
+      long sequence = job.job().sequence();
+      jobs.put(sequence, Frame.bytes(sequence, JobCodec.write(other)).array());
+      assertThatThrownBy(() -> view.find(job.job().id())).hasMessageContaining("another job");
       jobs.clear();
       assertThatThrownBy(() -> view.find(job.job().id())).hasMessageContaining("lacks job");
     }
