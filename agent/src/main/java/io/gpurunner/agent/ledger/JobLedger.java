@@ -292,7 +292,7 @@ public final class JobLedger implements AutoCloseable {
   }
 
   private Optional<Standing> readStanding(JobId id) {
-    return read(view -> view.find(id)).map(record -> Standing.of(record.job()));
+    return find(id).map(Standing::of);
   }
 
   /**

@@ -49,7 +49,6 @@ final class Records {
   private void put(JobRecord record) {
     Job job = record.job();
     UserKey.of(record).ifPresent(key -> keys.put(key, job.id()));
-    callbacks.put(record);
     switch (job.state()) {
       case JobState.Live _ -> {
         if (live.put(job.id(), job) == null) {
@@ -62,6 +61,8 @@ final class Records {
         }
       }
     }
+    // Last: whoever sees a callback must also see the end that it reports.
+    callbacks.put(record);
   }
 
   private void add(Job job) {

@@ -14,6 +14,7 @@ import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.JobStatus;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ArtifactPlace;
 import java.net.URI;
@@ -23,10 +24,15 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -319,6 +325,30 @@ class JobLedgerTest {
     assertThat(again).singleElement().extracting(PendingCallback::tries).isEqualTo(1);
     ledger.callbackAbandoned(again.get(0), "given up");
     assertThat(ledger.callbacks().nextAfter(Instant.EPOCH)).isEmpty();
+  }
+
+  /** What a callback reports is asked by its sender at once, while the commit goes on. */
+  @Test
+  void whoeverSeesACallbackSeesTheEndThatItReports() throws Exception {
+    URI url = URI.create("http://192.0.2.1/callback");
+    AtomicBoolean over = new AtomicBoolean();
+    CompletableFuture<Set<JobStatus.Phase>> seen =
+        CompletableFuture.supplyAsync(
+            () -> {
+              Set<JobStatus.Phase> phases = new HashSet<>();
+              while (!over.get()) {
+                for (PendingCallback due : DueCallbacks.of(ledger, T)) {
+                  phases.add(ledger.standing(due.job()).orElseThrow().phase());
+                  ledger.callbackDelivered(due, "HTTP 200");
+                }
+              }
+              return phases;
+            });
+    for (int i = 0; i < 500; i++) {
+      finished(Requests.simple().callback(url).build(), new Ending.Completed());
+    }
+    over.set(true);
+    assertThat(seen.get(60, TimeUnit.SECONDS)).containsOnly(JobStatus.Phase.SUCCESS);
   }
 
   /** The commit of an earlier try, of which its thread was not told, may come in between. */
