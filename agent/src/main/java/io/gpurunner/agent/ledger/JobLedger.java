@@ -285,7 +285,8 @@ public final class JobLedger implements AutoCloseable {
   }
 
   /**
-   * Returns the standing of a job. For an ended job this is many times cheaper than {@link #find}.
+   * Returns the standing of a job. For most ended jobs this is many times cheaper than {@link
+   * #find}.
    */
   public Optional<Standing> standing(JobId id) {
     return findLive(id).map(Standing::of).or(() -> ended.find(id, this::readStanding));

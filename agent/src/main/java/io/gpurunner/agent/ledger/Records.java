@@ -61,7 +61,7 @@ final class Records {
         }
       }
     }
-    // Last: whoever sees a callback must also see the end that it reports.
+    // This comes last: a thread that sees the callback must also see that the job has ended.
     callbacks.put(record);
   }
 

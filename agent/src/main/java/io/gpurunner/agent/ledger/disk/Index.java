@@ -58,7 +58,7 @@ final class Index implements AutoCloseable {
   private final MVMap<Long, byte[]> jobs;
   private final MVMap<String, Long> keys;
 
-  /** Whose index it is, and up to which group. */
+  /** The form of the index, the name of its ledger, and the number of the last applied group. */
   private final MVMap<String, String> about;
 
   private final IndexView view;
@@ -302,10 +302,7 @@ final class Index implements AutoCloseable {
   }
 
   private static String firstLine(Throwable e) {
-    Throwable root = e;
-    while (root.getCause() != null) {
-      root = root.getCause();
-    }
+    Throwable root = LedgerPlace.rootOf(e);
     return Objects.toString(root.getMessage(), root.toString()).lines().findFirst().orElse("");
   }
 

@@ -152,7 +152,8 @@ public record LedgerPlace(String scheme, Path directory) {
     }
   }
 
-  private static Throwable rootOf(Throwable e) {
+  /** The first cause of a failure. */
+  static Throwable rootOf(Throwable e) {
     return Stream.iterate(e, cause -> cause != null, Throwable::getCause)
         .reduce(e, (_, last) -> last);
   }

@@ -56,9 +56,7 @@ class IndexViewTest {
 
   @Test
   void answersAreThoseOfAPlainMapAlsoOnceItWasClosedAndBuilt() throws IOException {
-    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
-    place.make();
-    Snapshots.makeFirst(place, "name");
+    LedgerPlace place = newLedger();
     Index index = Index.build(place, "name", 0);
     for (int round = 1; round <= ROUNDS; round++) {
       index.apply(changes(), round);
@@ -77,6 +75,13 @@ class IndexViewTest {
       assertThat(built.applied()).isEqualTo(ROUNDS);
       built.read(this::compared);
     }
+  }
+
+  private LedgerPlace newLedger() throws IOException {
+    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
+    place.make();
+    Snapshots.makeFirst(place, "name");
+    return place;
   }
 
   /** The expected answers use nothing of how the index is kept. */
@@ -241,9 +246,7 @@ class IndexViewTest {
 
   @Test
   void anIndexWithHalfAGroupIsNotClosedAsAWholeOne() throws IOException {
-    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
-    place.make();
-    Snapshots.makeFirst(place, "name");
+    LedgerPlace place = newLedger();
     Index index = Index.build(place, "name", 0);
     Collection<Change> broken =
         new AbstractList<>() {
@@ -268,9 +271,7 @@ class IndexViewTest {
 
   @Test
   void theMarkOfAnOpenIndexStaysWhileItIsBuiltAgain() throws IOException {
-    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
-    place.make();
-    Snapshots.makeFirst(place, "name");
+    LedgerPlace place = newLedger();
     Index.build(place, "name", 0).close();
     Path mark = directory.resolve("ledger/index-open");
     Object file = Files.getAttribute(mark, "unix:ino");
