@@ -27,7 +27,10 @@ final class S3Errors {
           "OperationAborted",
           "Throttling",
           "TooManyRequests",
-          "NoSuchUpload");
+          "NoSuchUpload",
+          // No call here needs an object to be there. Ceph's gateway sends this for a part that is
+          // sent again while it still cleans up after the connection that was cut.
+          "NoSuchKey");
 
   private static final Set<String> FULL = Set.of("QuotaExceeded", "XMinioStorageFull");
 

@@ -22,6 +22,8 @@ class S3ErrorsTest {
         Arguments.of(answer(400, "BadDigest"), Kind.UNAVAILABLE),
         Arguments.of(answer(400, "RequestTimeout"), Kind.UNAVAILABLE),
         Arguments.of(answer(404, "NoSuchUpload"), Kind.UNAVAILABLE),
+        Arguments.of(answer(404, "NoSuchKey"), Kind.UNAVAILABLE),
+        Arguments.of(answer(404, ""), Kind.REFUSED),
         Arguments.of(answer(429, ""), Kind.UNAVAILABLE),
         Arguments.of(answer(500, ""), Kind.UNAVAILABLE),
         Arguments.of(answer(507, ""), Kind.FULL),
