@@ -63,7 +63,7 @@ final class Decisions {
     this.sequence = sequence;
   }
 
-  Creation create(Caller caller, JobRequest request, String source, Optional<Entry.Key> key) {
+  Creation create(Caller caller, JobRequest request, Optional<Entry.Key> key) {
     String user = caller.user();
     Optional<Creation> earlier =
         key.flatMap(
@@ -80,7 +80,7 @@ final class Decisions {
     List<JobHistory.Line> lines = new ArrayList<>();
     lines.add(line("submitted", "submitted by " + user));
     request.notes().forEach(note -> lines.add(line("note", note)));
-    draft.add(new Entry.Created(job, source, key, lines));
+    draft.add(new Entry.Created(job, key, lines));
     return new Creation.Created(job.id());
   }
 

@@ -132,7 +132,7 @@ public final class JobLedger implements AutoCloseable {
   /**
    * Records a new job, unless the same user sent the same key before.
    *
-   * @param source the body as it was sent
+   * @param source the body as it was sent, of which a key keeps only a digest
    * @return once it is on disk
    * @throws LedgerException FILES_NOT_THERE where it is to resume from a job whose files are not
    *     there, or that is none of the caller's
@@ -146,7 +146,7 @@ public final class JobLedger implements AutoCloseable {
     if (key.isPresent() || request.resumeFrom().isPresent()) {
       disk.awaitIndex();
     }
-    return commits.commit(() -> decisions.create(caller, request, source, key));
+    return commits.commit(() -> decisions.create(caller, request, key));
   }
 
   /** Commits work about a job, which may be in the index only. */

@@ -79,15 +79,12 @@ final class Records {
 
   /**
    * Hears that these changes are in the index. Jobs that decisions do not need are removed from
-   * memory. Of the others the body of the request is removed.
+   * memory.
    */
   void applied(Collection<Change> changes) {
     for (Change change : changes) {
-      Optional<JobRecord> needed = change.record().filter(JobRecord::isNeeded);
-      if (needed.isPresent()) {
-        Change without = new Change(change.id(), needed.map(JobRecord::withoutSource));
-        jobs.replace(change.id(), change, without);
-      } else if (jobs.remove(change.id(), change)) {
+      if (change.record().filter(JobRecord::isNeeded).isEmpty()
+          && jobs.remove(change.id(), change)) {
         change.record().flatMap(UserKey::of).ifPresent(key -> keys.remove(key, change.id()));
       }
     }

@@ -30,6 +30,7 @@ public final class Requests {
   private Optional<Duration> gracePeriod = Optional.empty();
   private Optional<JobId> resumeFrom = Optional.empty();
   private String token = "xxxxx";
+  private String name = "a name";
 
   private Requests() {}
 
@@ -83,6 +84,11 @@ public final class Requests {
     return this;
   }
 
+  public Requests name(String value) {
+    name = value;
+    return this;
+  }
+
   public Requests resumeFrom(JobId id) {
     resumeFrom = Optional.of(id);
     return this;
@@ -104,7 +110,7 @@ public final class Requests {
         Optional.of("true"),
         callbackUrl,
         Map.of("OPEN_NODE_TOKEN", token),
-        Optional.of("a name"),
+        Optional.of(name),
         priority,
         retries,
         gracePeriod,

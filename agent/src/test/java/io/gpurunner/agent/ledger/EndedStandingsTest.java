@@ -28,7 +28,7 @@ class EndedStandingsTest {
   private int reads;
 
   private void changed(Job now) {
-    JobRecord record = new JobRecord(now, "{}", Optional.empty(), List.of(), Optional.empty());
+    JobRecord record = new JobRecord(now, Optional.empty(), List.of(), Optional.empty());
     ended.changed(List.of(new Change(now.id(), Optional.of(record))));
   }
 

@@ -193,8 +193,7 @@ final class LedgerStory {
     if (random.nextBoolean()) {
       return create(request, "key-" + part + "-" + random.nextInt(KEYS));
     }
-    String padding = "x".repeat(random.nextInt(6000));
-    return created(request, "{\"padding\":\"" + padding + "\"}", Optional.empty());
+    return created(request.environmentOf(random.nextInt(6000)), "{}", Optional.empty());
   }
 
   private Answer create(Requests request, String key) {

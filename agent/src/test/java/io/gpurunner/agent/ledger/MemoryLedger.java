@@ -218,9 +218,9 @@ public final class MemoryLedger implements AutoCloseable {
     return leases;
   }
 
-  /** The bodies of all jobs as recorded, each as often as a job was made of it. */
-  public List<String> sources() {
-    return recorded.values().stream().map(JobRecord::source).toList();
+  /** The names that users gave all jobs as recorded, each as often as a job has it. */
+  public List<String> names() {
+    return all().stream().flatMap(job -> job.request().name().stream()).toList();
   }
 
   /** All callbacks as recorded. */

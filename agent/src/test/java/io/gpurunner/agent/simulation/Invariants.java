@@ -63,7 +63,7 @@ final class Invariants {
   final Callbacks callbacks;
 
   /** The job that was created for each body that was sent with a key. */
-  private final Map<String, JobId> jobOfSource = new HashMap<>();
+  private final Map<String, JobId> jobOfName = new HashMap<>();
 
   private int requestsSent;
   private int requestsRefused;
@@ -110,8 +110,8 @@ final class Invariants {
   }
 
   /** A request with a key was answered. */
-  void keyAnswered(String source, JobId id) {
-    JobId before = jobOfSource.putIfAbsent(source, id);
+  void keyAnswered(String name, JobId id) {
+    JobId before = jobOfName.putIfAbsent(name, id);
     require(
         before == null || before.equals(id),
         "the same key and body were answered " + before + " and then " + id);
@@ -119,14 +119,14 @@ final class Invariants {
 
   private void requireOneJobAKey() {
     Map<String, Integer> jobs = new HashMap<>();
-    simulation.ledger.sources().forEach(source -> jobs.merge(source, 1, Integer::sum));
-    jobOfSource
+    simulation.ledger.names().forEach(name -> jobs.merge(name, 1, Integer::sum));
+    jobOfName
         .keySet()
         .forEach(
-            source ->
+            name ->
                 require(
-                    jobs.getOrDefault(source, 0) == 1,
-                    "one key created " + jobs.get(source) + " jobs of " + source));
+                    jobs.getOrDefault(name, 0) == 1,
+                    "one key created " + jobs.get(name) + " jobs of " + name));
   }
 
   void told(JobId id, JobStatus status) {

@@ -37,7 +37,16 @@ final class SimulatedUser {
   /** Orders with a key that were answered. */
   private final List<Order> answered = new ArrayList<>();
 
-  private record Order(JobRequest request, String source, Optional<String> key) {}
+  private record Order(JobRequest request, Optional<String> key) {
+    /** No other order has this name. */
+    String name() {
+      return request.name().orElseThrow();
+    }
+
+    String body() {
+      return "{\"name\":\"%s\"}".formatted(name());
+    }
+  }
 
   SimulatedUser(Simulation simulation, String name) {
     this.simulation = simulation;
@@ -78,8 +87,7 @@ final class SimulatedUser {
       sent++;
       orders++;
       Optional<String> key = dice.percent(50) ? Optional.of("key-" + orders) : Optional.empty();
-      String source = "{\"order\":\"%d of %s\"}".formatted(orders, caller.user());
-      send(desk, new Order(request(), source, key));
+      send(desk, new Order(request(), key));
     } else if (!jobs.isEmpty()) {
       List<JobId> live = jobs.stream().filter(id -> !simulation.truth(id).isFinal()).toList();
       JobId id = dice.pick(live.isEmpty() || dice.percent(20) ? jobs : live);
@@ -106,6 +114,7 @@ final class SimulatedUser {
             .count();
     Requests request =
         Requests.simple()
+            .name("order %d of %s".formatted(orders, caller.user()))
             .type(product.replace(' ', '-'))
             .gpus(dice.below((int) count + 1))
             .volumes(dice.pick(List.of(50L, 100L, 100L, 150L)))
@@ -156,7 +165,7 @@ final class SimulatedUser {
     }
     if (order.key().isPresent()) {
       answered.add(order);
-      simulation.invariants.keyAnswered(order.source(), id);
+      simulation.invariants.keyAnswered(order.name(), id);
     }
     simulation.invariants.answered(id);
   }
@@ -164,12 +173,12 @@ final class SimulatedUser {
   /** Looks for the key before the request is judged, as the API does. */
   private Optional<JobId> createdBefore(Jobs desk, Order order) {
     return dice.percent(50)
-        ? order.key().flatMap(key -> desk.createdBefore(caller, key, order.source()))
+        ? order.key().flatMap(key -> desk.createdBefore(caller, key, order.body()))
         : Optional.empty();
   }
 
   private JobId create(Jobs desk, Order order) {
-    return desk.create(caller, order.request(), order.source(), order.key());
+    return desk.create(caller, order.request(), order.body(), order.key());
   }
 
   /**
@@ -180,7 +189,7 @@ final class SimulatedUser {
     // A copy: this user may have turns meanwhile, and get more answers.
     for (Order order : List.copyOf(answered)) {
       try {
-        simulation.invariants.keyAnswered(order.source(), create(desk, order));
+        simulation.invariants.keyAnswered(order.name(), create(desk, order));
       } catch (RequestRefusedException e) {
         // Readiness may not have looked since something failed in the storm.
         simulation.invariants.require(

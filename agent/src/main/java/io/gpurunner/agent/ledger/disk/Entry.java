@@ -33,12 +33,10 @@ public sealed interface Entry {
   /**
    * A new job.
    *
-   * @param source the body of the request, as it was sent
    * @param key the idempotency key it was sent with
    * @param lines the first lines of its history
    */
-  record Created(Job job, String source, Optional<Key> key, List<JobHistory.Line> lines)
-      implements Entry {
+  record Created(Job job, Optional<Key> key, List<JobHistory.Line> lines) implements Entry {
     public Created {
       lines = List.copyOf(lines);
     }

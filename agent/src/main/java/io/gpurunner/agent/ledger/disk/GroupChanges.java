@@ -14,13 +14,10 @@ import java.util.function.LongPredicate;
  * The jobs that some groups create and change, as they are after the last group. For one thread.
  */
 final class GroupChanges {
-  private static final int ENTRY_BYTES = 500;
-
   private final LongPredicate sequences;
   private final Map<Long, JobRecord> created = new TreeMap<>();
   private final Map<Long, List<Entry>> changed = new HashMap<>();
   private long newest;
-  private long bytes;
 
   /**
    * @param sequences which jobs count
@@ -35,7 +32,6 @@ final class GroupChanges {
 
   private void add(Entry entry) {
     newest = Math.max(newest, entry.sequence());
-    bytes += ENTRY_BYTES + (entry instanceof Entry.Created created ? created.source().length() : 0);
     if (entry instanceof Entry.Created first) {
       created.put(first.sequence(), JobRecord.of(first));
     } else if (created.containsKey(entry.sequence())) {
@@ -43,11 +39,6 @@ final class GroupChanges {
     } else {
       changed.computeIfAbsent(entry.sequence(), _ -> new ArrayList<>()).add(entry);
     }
-  }
-
-  /** Returns an estimate of the memory that this takes, in bytes. */
-  long bytes() {
-    return bytes;
   }
 
   /** The highest sequence of a job that the groups are about; 0 for none. */
@@ -58,11 +49,6 @@ final class GroupChanges {
   /** The jobs that the groups created, and did not forget, oldest first. */
   Collection<JobRecord> created() {
     return created.values();
-  }
-
-  /** The jobs that were there before the groups, and that they changed. */
-  Collection<Entry> changed() {
-    return changed.values().stream().map(List::getFirst).toList();
   }
 
   /** Whether the groups left a job, which was there before, as it was. */

@@ -6,7 +6,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
@@ -250,15 +249,13 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Writes a job, which may be there. Changes come without the request's body: that stays. */
+  /** Writes a job, which may be there. */
   private void write(JobRecord record) {
     long sequence = record.job().sequence();
-    Optional<JobRecord> before =
-        Optional.ofNullable(jobs.get(sequence)).map(bytes -> IndexView.record(sequence, bytes));
-    JobRecord next = before.map(old -> record.withSource(old.source())).orElse(record);
-    jobs.put(sequence, Frame.bytes(sequence, JobCodec.write(next)).array());
-    List<String> newKeys = IndexKeys.of(next);
-    List<String> oldKeys = before.map(IndexKeys::of).orElse(List.of());
+    byte[] before = jobs.put(sequence, Frame.bytes(sequence, JobCodec.write(record)).array());
+    List<String> newKeys = IndexKeys.of(record);
+    List<String> oldKeys =
+        before == null ? List.of() : IndexKeys.of(IndexView.record(sequence, before));
     oldKeys.stream()
         .filter(key -> !newKeys.contains(key))
         .forEach(key -> keys.remove(key, sequence));

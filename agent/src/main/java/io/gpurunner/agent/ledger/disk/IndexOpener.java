@@ -2,11 +2,10 @@ package io.gpurunner.agent.ledger.disk;
 
 import io.gpurunner.api.JobId;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,9 +14,6 @@ import org.slf4j.LoggerFactory;
  * more. For one thread.
  */
 final class IndexOpener {
-  /** What is read of the journal, and applied, at once. */
-  private static final long BATCH_BYTES = 16 << 20;
-
   private static final Logger log = LoggerFactory.getLogger(IndexOpener.class);
 
   private final LedgerPlace place;
@@ -71,29 +67,24 @@ final class IndexOpener {
       throw new IOException(
           "it holds group " + opened.applied() + ", and the newest recorded is " + upTo);
     }
-    AtomicReference<GroupChanges> batch = new AtomicReference<>(new GroupChanges(_ -> true));
-    Journal.forEach(
-        place,
-        opened.applied(),
-        upTo,
-        group -> {
-          batch.get().add(group);
-          if (batch.get().bytes() > BATCH_BYTES || group.number() == upTo) {
-            apply(batch.getAndSet(new GroupChanges(_ -> true)), group.number(), opened);
-          }
-        });
+    Journal.forEach(place, opened.applied(), upTo, group -> apply(group, opened));
   }
 
-  private static void apply(GroupChanges groups, long number, Index to) throws IOException {
-    List<Change> changes = new ArrayList<>();
-    groups.created().forEach(job -> changes.add(new Change(job.job().id(), Optional.of(job))));
-    for (Entry entry : groups.changed()) {
+  private static void apply(Group group, Index to) throws IOException {
+    Map<JobId, Change> changes = new LinkedHashMap<>();
+    for (Entry entry : group.entries()) {
       JobId id = entry.id();
-      JobRecord before =
-          to.read(view -> view.find(id)).orElseThrow(() -> new IOException("it lacks " + id));
-      changes.add(new Change(id, groups.after(before)));
+      Optional<JobRecord> after;
+      if (entry instanceof Entry.Created created) {
+        after = Optional.of(JobRecord.of(created));
+      } else {
+        Optional<JobRecord> before =
+            changes.containsKey(id) ? changes.get(id).record() : to.read(view -> view.find(id));
+        after = before.orElseThrow(() -> new IOException("it lacks " + id)).after(entry);
+      }
+      changes.put(id, new Change(id, after));
     }
-    to.apply(changes, number);
+    to.apply(changes.values(), group.number());
   }
 
   private Index build(long upTo) throws IOException {

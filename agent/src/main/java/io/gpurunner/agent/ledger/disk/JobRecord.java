@@ -12,12 +12,10 @@ import java.util.Optional;
  * All that the ledger keeps of one job. It follows from the entries about the job, applied in
  * order. A snapshot holds one for each job. Immutable.
  *
- * @param source the body of the request, as it was sent
  * @param lines its history, oldest first
  */
 public record JobRecord(
     Job job,
-    String source,
     Optional<Entry.Key> key,
     List<JobHistory.Line> lines,
     Optional<CallbackRecord> callback) {
@@ -29,8 +27,7 @@ public record JobRecord(
   }
 
   public static JobRecord of(Entry.Created created) {
-    return new JobRecord(
-        created.job(), created.source(), created.key(), created.lines(), Optional.empty());
+    return new JobRecord(created.job(), created.key(), created.lines(), Optional.empty());
   }
 
   /** Whether the job has not ended. */
@@ -46,15 +43,6 @@ public record JobRecord(
   /** Returns whether decisions need the job, so that it must be in memory. */
   public boolean isNeeded() {
     return isLive() || isOwed();
-  }
-
-  /** Returns this record without the body, which only the index needs. */
-  public JobRecord withoutSource() {
-    return withSource("");
-  }
-
-  JobRecord withSource(String body) {
-    return new JobRecord(job, body, key, lines, callback);
   }
 
   /**
@@ -107,7 +95,7 @@ public record JobRecord(
       all.add(line);
       trim(all, line.at());
     }
-    return new JobRecord(next, source, key, all, nextCallback);
+    return new JobRecord(next, key, all, nextCallback);
   }
 
   private static void trim(List<JobHistory.Line> lines, Instant at) {

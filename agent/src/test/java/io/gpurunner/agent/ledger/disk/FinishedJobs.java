@@ -39,25 +39,23 @@ final class FinishedJobs {
 
   private final Random random = new Random(1);
   private final String owner;
-  private final String source;
   private final JobRequest request = Requests.simple().callback(CALLBACK).build();
 
-  private FinishedJobs(String owner, String source) {
+  private FinishedJobs(String owner) {
     this.owner = owner;
-    this.source = source;
   }
 
-  /** {@code FinishedJobs LEDGER COUNT OWNER BODY-FILE IDS-FILE}. */
+  /** {@code FinishedJobs LEDGER COUNT OWNER IDS-FILE}. */
   public static void main(String[] arguments) throws IOException {
     Path ledger = Path.of(arguments[0]);
     int count = Integer.parseInt(arguments[1]);
-    FinishedJobs jobs = new FinishedJobs(arguments[2], Files.readString(Path.of(arguments[3])));
+    FinishedJobs jobs = new FinishedJobs(arguments[2]);
     Path directory = Files.createTempDirectory("finished");
     LedgerPlace place = LedgerPlace.onDisk(directory);
     Snapshot.Header header = new Snapshot.Header(Journal.FORM, UUID.randomUUID().toString(), 1);
     Instant first = Instant.now().minus(Duration.ofDays(100));
     int sampleEvery = Math.max(1, count / SAMPLE);
-    try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[4]));
+    try (BufferedWriter ids = Files.newBufferedWriter(Path.of(arguments[3]));
         Snapshot.Writer writer =
             new Snapshot.Writer(place.create(place.file("finished")), header, count)) {
       for (int number = 0; number < count; number++) {
@@ -107,7 +105,7 @@ final class FinishedJobs {
             1,
             Optional.of(ended),
             ended);
-    return new JobRecord(job, source, Optional.empty(), history(at), Optional.of(callback));
+    return new JobRecord(job, Optional.empty(), history(at), Optional.of(callback));
   }
 
   private static List<JobHistory.Line> history(Instant at) {

@@ -30,7 +30,7 @@ class IndexFeedTest {
   private static Change created(long sequence) {
     JobId id = new JobId("ai00000000-0000-4000-8000-%012d".formatted(sequence));
     Job job = Job.created(id, "ann", sequence, AT, Requests.simple().build());
-    JobRecord record = new JobRecord(job, "{}", Optional.empty(), List.of(), Optional.empty());
+    JobRecord record = new JobRecord(job, Optional.empty(), List.of(), Optional.empty());
     return new Change(id, Optional.of(record));
   }
 

@@ -165,7 +165,6 @@ class IndexViewTest {
   /** New jobs, changes of others, and some that are forgotten. */
   private Collection<Change> changes() {
     Map<JobId, Change> changes = new HashMap<>();
-    long newestBefore = newest;
     for (int i = 0; i < JOBS_IN_A_ROUND; i++) {
       Optional<JobRecord> old =
           known.values().stream().skip(random.nextInt(known.size() + 1)).findFirst();
@@ -176,8 +175,7 @@ class IndexViewTest {
         changes.put(id, new Change(id, Optional.empty()));
       } else {
         known.put(next.job().sequence(), next);
-        boolean isThere = next.job().sequence() <= newestBefore;
-        changes.put(id, new Change(id, Optional.of(isThere ? next.withoutSource() : next)));
+        changes.put(id, new Change(id, Optional.of(next)));
       }
     }
     return changes.values();
@@ -193,7 +191,6 @@ class IndexViewTest {
     Job job = Job.created(JobId.random(), owner, newest, TIMES.get(2), Requests.simple().build());
     return new JobRecord(
         job,
-        "body " + newest,
         used ? Optional.empty() : Optional.of(new Entry.Key(key, "digest")),
         List.of(),
         Optional.empty());
@@ -222,7 +219,7 @@ class IndexViewTest {
             1,
             Optional.empty(),
             TIMES.get(2));
-    return new JobRecord(next, before.source(), before.key(), List.of(), Optional.of(callback));
+    return new JobRecord(next, before.key(), List.of(), Optional.of(callback));
   }
 
   private <T> T oneOf(List<T> values) {

@@ -69,7 +69,6 @@ public final class LargeLedger {
             JobFiles.KEPT);
     return new JobRecord(
         job,
-        "{}",
         Optional.empty(),
         List.of(new JobHistory.Line(endedAt, "submitted", "submitted by ann")),
         Optional.of(

@@ -28,7 +28,7 @@ class LedgerDiskTest {
     return LedgerDisk.open(place, segmentBytes, _ -> {});
   }
 
-  private Entry created(int sourceChars) {
+  private Entry created(int characters) {
     sequence++;
     Job job =
         Job.created(
@@ -36,8 +36,8 @@ class LedgerDiskTest {
             "ann",
             sequence,
             AT,
-            Requests.simple().build());
-    return new Entry.Created(job, "x".repeat(sourceChars), Optional.empty(), List.of());
+            Requests.simple().environmentOf(characters).build());
+    return new Entry.Created(job, Optional.empty(), List.of());
   }
 
   private List<String> names(String prefix) throws IOException {
