@@ -4,12 +4,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** Reads {@code gpuNumber} and {@code gpuType} against what the machine has. */
 final class GpuFields {
   private static final String NUMBER = "gpuNumber";
   private static final String TYPE = "gpuType";
+  private static final Pattern SEPARATOR = Pattern.compile("[\\s_-]");
 
   /**
    * The GPUs that a request asks for.
@@ -99,7 +101,7 @@ final class GpuFields {
    * underscores, in any case.
    */
   private static String normalised(String type) {
-    return type.toLowerCase(Locale.ROOT).replaceAll("[\\s_-]", "");
+    return SEPARATOR.matcher(type.toLowerCase(Locale.ROOT)).replaceAll("");
   }
 
   private String inventory() {

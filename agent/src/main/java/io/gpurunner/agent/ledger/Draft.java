@@ -45,9 +45,10 @@ final class Draft {
   }
 
   void add(Entry.Created created) {
-    JobRecord record = JobRecord.of(created);
-    UserKey.of(record).ifPresent(key -> keys.put(key, created.id()));
-    put(created, Optional.of(record));
+    put(created, Optional.empty());
+    created
+        .key()
+        .ifPresent(key -> keys.put(new UserKey(created.job().user(), key.key()), created.id()));
   }
 
   /**
@@ -56,12 +57,12 @@ final class Draft {
    * @param before the job as it was before
    */
   void add(Entry entry, JobRecord before) {
-    put(entry, before.after(entry));
+    put(entry, Optional.of(before));
   }
 
-  private void put(Entry entry, Optional<JobRecord> after) {
+  private void put(Entry entry, Optional<JobRecord> before) {
     lastEntries.add(entry);
-    lastChanges.put(entry.id(), new Change(entry.id(), after));
+    lastChanges.put(entry.id(), new Change(entry.id(), JobRecord.after(before, entry)));
   }
 
   /** Returns a job as it is after the decisions; empty if none of them is about it. */

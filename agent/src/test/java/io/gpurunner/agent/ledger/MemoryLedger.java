@@ -336,11 +336,9 @@ public final class MemoryLedger implements AutoCloseable {
       }
       disk.record(entries);
       for (Entry entry : entries) {
-        if (entry instanceof Entry.Created created) {
-          recorded.put(entry.id(), JobRecord.of(created));
-        } else {
-          recorded.computeIfPresent(entry.id(), (_, record) -> record.after(entry).orElse(null));
-        }
+        recorded.compute(
+            entry.id(),
+            (_, record) -> JobRecord.after(Optional.ofNullable(record), entry).orElse(null));
       }
     }
 

@@ -20,6 +20,11 @@ record Frame(long number, byte[] content, long end) {
   static final int HEADER_BYTES = 20;
   private static final int MAGIC = 0x47524631;
 
+  /** Takes a frame. */
+  interface Reader {
+    void read(Frame frame) throws IOException;
+  }
+
   Frame(long number, byte[] content) {
     this(number, content, (long) HEADER_BYTES + content.length);
   }

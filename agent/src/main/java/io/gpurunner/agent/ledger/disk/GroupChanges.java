@@ -1,23 +1,21 @@
 package io.gpurunner.agent.ledger.disk;
 
-import io.gpurunner.agent.job.JobState;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.LongPredicate;
 
 /**
- * The jobs that some groups create and change, as they are after the last group. For one thread.
+ * What some groups decided about each job. Entries are kept as JSON, which takes a fraction of the
+ * memory, until somebody asks for their job. For one thread.
  */
 final class GroupChanges {
   private final LongPredicate sequences;
-  private final Map<Long, JobRecord> created = new TreeMap<>();
-  private final Map<Long, List<Entry>> changed = new HashMap<>();
-  private long newest;
+  private final NavigableMap<Long, List<byte[]>> entries = new TreeMap<>();
 
   /**
    * @param sequences which jobs count
@@ -26,46 +24,49 @@ final class GroupChanges {
     this.sequences = sequences;
   }
 
-  void add(Group group) {
-    group.entries().stream().filter(entry -> sequences.test(entry.sequence())).forEach(this::add);
-  }
-
-  private void add(Entry entry) {
-    newest = Math.max(newest, entry.sequence());
-    if (entry instanceof Entry.Created first) {
-      created.put(first.sequence(), JobRecord.of(first));
-    } else if (created.containsKey(entry.sequence())) {
-      created.computeIfPresent(entry.sequence(), (_, record) -> record.after(entry).orElse(null));
-    } else {
-      changed.computeIfAbsent(entry.sequence(), _ -> new ArrayList<>()).add(entry);
-    }
+  void add(Frame group) throws IOException {
+    GroupContent.read(
+        group,
+        (sequence, json) -> {
+          if (sequences.test(sequence)) {
+            entries.computeIfAbsent(sequence, _ -> new ArrayList<>(1)).add(json);
+          }
+        });
   }
 
   /** The highest sequence of a job that the groups are about; 0 for none. */
   long newest() {
-    return newest;
+    return entries.isEmpty() ? 0 : entries.lastKey();
   }
 
-  /** The jobs that the groups created, and did not forget, oldest first. */
-  Collection<JobRecord> created() {
-    return created.values();
-  }
-
-  /** Whether the groups left a job, which was there before, as it was. */
+  /** Whether the groups left a job as it was. */
   boolean isUntouched(long sequence) {
-    return !changed.containsKey(sequence);
+    return !entries.containsKey(sequence);
   }
 
-  /** Returns whether an entry makes an existing job live. */
-  static boolean isOfLive(Entry entry) {
-    return entry instanceof Entry.Changed change && change.state() instanceof JobState.Live;
+  /** The jobs, oldest first, whose sequence is higher: the groups created them. */
+  Collection<Long> createdAfter(long sequence) {
+    return entries.tailMap(sequence, false).keySet();
   }
 
-  /** A job that was there before, as it is after the groups; empty where they forgot it. */
-  Optional<JobRecord> after(JobRecord before) {
-    Optional<JobRecord> record = Optional.of(before);
-    for (Entry entry : changed.getOrDefault(before.job().sequence(), List.of())) {
-      record = record.flatMap(now -> now.after(entry));
+  /**
+   * The JSON of a new job to which nothing happened after its creation: that of its only entry,
+   * which reads as the job's record, too.
+   */
+  Optional<byte[]> jsonOfUnchanged(long sequence) {
+    List<byte[]> all = entries.getOrDefault(sequence, List.of());
+    return all.size() == 1 ? Optional.of(all.getFirst()) : Optional.empty();
+  }
+
+  /**
+   * A job as it is after the groups; empty where nothing is kept of it.
+   *
+   * @param before as it was before them; empty where they created it
+   */
+  Optional<JobRecord> after(long sequence, Optional<JobRecord> before) throws IOException {
+    Optional<JobRecord> record = before;
+    for (byte[] json : entries.getOrDefault(sequence, List.of())) {
+      record = JobRecord.after(record, JobCodec.read(json, Entry.class));
     }
     return record;
   }

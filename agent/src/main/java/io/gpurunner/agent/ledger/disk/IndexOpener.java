@@ -70,20 +70,20 @@ final class IndexOpener {
     Journal.forEach(place, opened.applied(), upTo, group -> apply(group, opened));
   }
 
-  private static void apply(Group group, Index to) throws IOException {
+  private static void apply(Frame group, Index to) throws IOException {
     Map<JobId, Change> changes = new LinkedHashMap<>();
-    for (Entry entry : group.entries()) {
-      JobId id = entry.id();
-      Optional<JobRecord> after;
-      if (entry instanceof Entry.Created created) {
-        after = Optional.of(JobRecord.of(created));
-      } else {
-        Optional<JobRecord> before =
-            changes.containsKey(id) ? changes.get(id).record() : to.read(view -> view.find(id));
-        after = before.orElseThrow(() -> new IOException("it lacks " + id)).after(entry);
-      }
-      changes.put(id, new Change(id, after));
-    }
+    GroupContent.read(
+        group,
+        (_, json) -> {
+          Entry entry = JobCodec.read(json, Entry.class);
+          JobId id = entry.id();
+          Optional<JobRecord> before =
+              changes.containsKey(id) ? changes.get(id).record() : to.read(view -> view.find(id));
+          if (before.isEmpty() && !(entry instanceof Entry.Created)) {
+            throw new IOException("it lacks " + id);
+          }
+          changes.put(id, new Change(id, JobRecord.after(before, entry)));
+        });
     to.apply(changes.values(), group.number());
   }
 

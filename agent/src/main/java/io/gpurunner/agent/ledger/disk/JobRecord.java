@@ -26,7 +26,7 @@ public record JobRecord(
     lines = List.copyOf(lines);
   }
 
-  public static JobRecord of(Entry.Created created) {
+  private static JobRecord of(Entry.Created created) {
     return new JobRecord(created.job(), created.key(), created.lines(), Optional.empty());
   }
 
@@ -46,11 +46,18 @@ public record JobRecord(
   }
 
   /**
-   * Applies an entry about this job.
+   * Applies an entry to what is kept of its job.
    *
-   * @return empty where nothing is kept of the job any more
+   * @param before empty where nothing is kept, as before the job is created
+   * @return empty where nothing is kept any more
    */
-  public Optional<JobRecord> after(Entry entry) {
+  public static Optional<JobRecord> after(Optional<JobRecord> before, Entry entry) {
+    return entry instanceof Entry.Created created
+        ? Optional.of(of(created))
+        : before.flatMap(record -> record.after(entry));
+  }
+
+  private Optional<JobRecord> after(Entry entry) {
     return switch (entry) {
       case Entry.Created created -> throw new IllegalStateException(created.id() + " was created");
       case Entry.Changed changed -> Optional.of(after(changed));

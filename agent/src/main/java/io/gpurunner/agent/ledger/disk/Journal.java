@@ -149,7 +149,7 @@ final class Journal implements AutoCloseable {
    * @throws IOException if it is not known whether the group is on disk
    */
   void append(List<Entry> entries) throws IOException {
-    ByteBuffer frame = Frame.bytes(last + 1, JobCodec.write(new Group(last + 1, entries)));
+    ByteBuffer frame = Frame.bytes(last + 1, GroupContent.write(entries));
     if (current.isPresent() && current.get().hasRoom(frame.remaining())) {
       try {
         write(current.get(), frame.duplicate());
@@ -240,17 +240,13 @@ final class Journal implements AutoCloseable {
     }
   }
 
-  /** Takes a group. */
-  interface Reader {
-    void read(Group group) throws IOException;
-  }
-
   /**
    * Reads the groups that come after one number, up to another.
    *
    * @throws IOException where one of them is not there, or is damaged
    */
-  static void forEach(LedgerPlace place, long after, long upTo, Reader reader) throws IOException {
+  static void forEach(LedgerPlace place, long after, long upTo, Frame.Reader reader)
+      throws IOException {
     List<Long> firsts = firsts(place);
     long next = after + 1;
     if (next <= upTo && !firsts.isEmpty() && firsts.getFirst() > next) {
@@ -275,14 +271,14 @@ final class Journal implements AutoCloseable {
    *
    * @return the number of the group after the last that was read
    */
-  private static long forEach(FilePath file, long from, long last, Reader reader)
+  private static long forEach(FilePath file, long from, long last, Frame.Reader reader)
       throws IOException {
     long[] next = {from};
     Segment.forEach(
         file,
         frame -> {
           if (frame.number() == next[0] && next[0] <= last) {
-            reader.read(JobCodec.read(frame.content(), Group.class));
+            reader.read(frame);
             next[0]++;
           }
         });

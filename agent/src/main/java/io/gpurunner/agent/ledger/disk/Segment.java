@@ -99,13 +99,8 @@ final class Segment implements AutoCloseable {
     return header;
   }
 
-  /** Takes the frame of a group. */
-  interface Reader {
-    void read(Frame group) throws IOException;
-  }
-
   /** Reads the groups of a file as far as they are whole and follow one another. */
-  static void forEach(FilePath file, Reader reader) throws IOException {
+  static void forEach(FilePath file, Frame.Reader reader) throws IOException {
     try (InputStream in =
         new BufferedInputStream(Channels.newInputStream(file.open("r")), BUFFER_BYTES)) {
       long limit = file.size();

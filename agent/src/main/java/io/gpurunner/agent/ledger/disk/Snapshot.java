@@ -27,7 +27,7 @@ final class Snapshot implements AutoCloseable {
   private static final int BUFFER_BYTES = 1 << 20;
 
   /** It is synced in pieces, because the journal's syncs wait for the one that goes on. */
-  private static final int SYNC_BYTES = 4 << 20;
+  private static final int SYNC_BYTES = 1 << 20;
 
   private final FilePath file;
   private final FileChannel channel;
@@ -70,11 +70,6 @@ final class Snapshot implements AutoCloseable {
    * @param liveAt the same of the first live job
    */
   record End(long jobs, long liveJobs, long newest, long owedAt, long liveAt) {}
-
-  /** Takes the frame of a job. */
-  interface Reader {
-    void read(Frame frame) throws IOException;
-  }
 
   private Snapshot(FilePath file, FileChannel channel) throws IOException {
     this.file = file;
@@ -123,7 +118,7 @@ final class Snapshot implements AutoCloseable {
    *
    * @throws IOException where one is damaged; others may have been read by then
    */
-  void read(Part part, Reader reader) throws IOException {
+  void read(Part part, Frame.Reader reader) throws IOException {
     switch (part) {
       case SETTLED -> read(beginsAt, end.owedAt(), reader);
       case OWED -> read(end.owedAt(), end.liveAt(), reader);
@@ -131,7 +126,7 @@ final class Snapshot implements AutoCloseable {
     }
   }
 
-  private void read(long from, long to, Reader reader) throws IOException {
+  private void read(long from, long to, Frame.Reader reader) throws IOException {
     channel.position(from);
     // Not closed: the channel would be, too.
     InputStream in = new BufferedInputStream(Channels.newInputStream(channel), BUFFER_BYTES);
@@ -159,6 +154,10 @@ final class Snapshot implements AutoCloseable {
 
   private IOException damaged() {
     return new EOFException(file.getName() + " is damaged, or was cut short");
+  }
+
+  static Frame frame(JobRecord job) {
+    return new Frame(job.job().sequence(), JobCodec.write(job));
   }
 
   /** The job in a frame. */
@@ -211,7 +210,7 @@ final class Snapshot implements AutoCloseable {
 
     /** Writes a job of the part that is being written, or of one after it. */
     void write(JobRecord job) throws IOException {
-      write(Part.of(job), new Frame(job.job().sequence(), JobCodec.write(job)));
+      write(Part.of(job), frame(job));
     }
 
     /** The same of a job as another snapshot has it. */

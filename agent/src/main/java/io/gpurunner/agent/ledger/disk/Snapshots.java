@@ -1,5 +1,6 @@
 package io.gpurunner.agent.ledger.disk;
 
+import io.gpurunner.agent.job.JobState;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -9,6 +10,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.h2.store.fs.FilePath;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -80,7 +83,7 @@ final class Snapshots {
         snapshot -> {
           needed.clear();
           newest[0] = snapshot.end().newest();
-          Snapshot.Reader reader = frame -> needed.put(frame.number(), Snapshot.job(frame));
+          Frame.Reader reader = frame -> needed.put(frame.number(), Snapshot.job(frame));
           snapshot.read(Snapshot.Part.OWED, reader);
           snapshot.read(Snapshot.Part.LIVE, reader);
           Set<Long> revived = new HashSet<>();
@@ -88,14 +91,15 @@ final class Snapshots {
               place,
               snapshot.header().number(),
               upTo,
-              group -> {
-                for (Entry entry : group.entries()) {
-                  newest[0] = Math.max(newest[0], entry.sequence());
-                  if (!apply(entry, needed)) {
-                    revived.add(entry.sequence());
-                  }
-                }
-              });
+              group ->
+                  GroupContent.read(
+                      group,
+                      (sequence, json) -> {
+                        newest[0] = Math.max(newest[0], sequence);
+                        if (!apply(JobCodec.read(json, Entry.class), needed)) {
+                          revived.add(sequence);
+                        }
+                      }));
           readRevived(place, upTo, snapshot, revived, needed);
         });
     return new Needed(List.copyOf(needed.values()), newest[0]);
@@ -108,12 +112,11 @@ final class Snapshots {
    */
   private static boolean apply(Entry entry, Map<Long, JobRecord> needed) {
     Optional<JobRecord> before = Optional.ofNullable(needed.remove(entry.sequence()));
-    Optional<JobRecord> after =
-        entry instanceof Entry.Created created
-            ? Optional.of(JobRecord.of(created))
-            : before.flatMap(record -> record.after(entry));
-    after.filter(JobRecord::isNeeded).ifPresent(record -> needed.put(entry.sequence(), record));
-    return before.isPresent() || !GroupChanges.isOfLive(entry);
+    JobRecord.after(before, entry)
+        .filter(JobRecord::isNeeded)
+        .ifPresent(record -> needed.put(entry.sequence(), record));
+    return before.isPresent()
+        || !(entry instanceof Entry.Changed change && change.state() instanceof JobState.Live);
   }
 
   /** Puts jobs that had ended, and live again, among those that are needed. */
@@ -129,22 +132,42 @@ final class Snapshots {
     }
     GroupChanges changes = new GroupChanges(revived::contains);
     Journal.forEach(place, snapshot.header().number(), upTo, changes::add);
-    List<JobRecord> jobs = new ArrayList<>(changes.created());
+    for (List<Frame> frames : changedJobs(snapshot, changes).values()) {
+      for (Frame frame : frames) {
+        JobRecord job = Snapshot.job(frame);
+        needed.remove(frame.number());
+        if (job.isNeeded()) {
+          needed.put(frame.number(), job);
+        }
+      }
+    }
+  }
+
+  /** The jobs that the groups since a snapshot created or changed, as they are after them. */
+  private static Map<Snapshot.Part, List<Frame>> changedJobs(Snapshot base, GroupChanges changes)
+      throws IOException {
+    Map<Snapshot.Part, List<Frame>> changed = new EnumMap<>(Snapshot.Part.class);
+    BiConsumer<Snapshot.Part, Frame> put =
+        (part, job) -> changed.computeIfAbsent(part, _ -> new ArrayList<>()).add(job);
+    Consumer<JobRecord> add = job -> put.accept(Snapshot.Part.of(job), Snapshot.frame(job));
     for (Snapshot.Part part : Snapshot.Part.values()) {
-      snapshot.read(
+      base.read(
           part,
           frame -> {
-            if (revived.contains(frame.number())) {
-              changes.after(Snapshot.job(frame)).ifPresent(jobs::add);
+            if (!changes.isUntouched(frame.number())) {
+              changes.after(frame.number(), Optional.of(Snapshot.job(frame))).ifPresent(add);
             }
           });
     }
-    for (JobRecord job : jobs) {
-      needed.remove(job.job().sequence());
-      if (job.isNeeded()) {
-        needed.put(job.job().sequence(), job);
+    for (long sequence : changes.createdAfter(base.end().newest())) {
+      Optional<byte[]> json = changes.jsonOfUnchanged(sequence);
+      if (json.isPresent()) {
+        put.accept(Snapshot.Part.LIVE, new Frame(sequence, json.get()));
+      } else {
+        changes.after(sequence, Optional.empty()).ifPresent(add);
       }
     }
+    return changed;
   }
 
   // ---- a new one
@@ -239,7 +262,7 @@ final class Snapshots {
       throws IOException {
     GroupChanges changes = new GroupChanges(_ -> true);
     Journal.forEach(place, base.header().number(), header.number(), changes::add);
-    Map<Snapshot.Part, List<JobRecord>> changed = changedJobs(base, changes);
+    Map<Snapshot.Part, List<Frame>> changed = changedJobs(base, changes);
     long newest = Math.max(base.end().newest(), changes.newest());
     try (Snapshot.Writer writer = new Snapshot.Writer(to.create(part), header, newest)) {
       for (Snapshot.Part jobs : Snapshot.Part.values()) {
@@ -250,32 +273,11 @@ final class Snapshots {
                 writer.write(jobs, frame);
               }
             });
-        for (JobRecord job : changed.getOrDefault(jobs, List.of())) {
-          writer.write(job);
+        for (Frame job : changed.getOrDefault(jobs, List.of())) {
+          writer.write(jobs, job);
         }
       }
       return writer.end();
     }
-  }
-
-  /** The jobs that the groups created or changed, by the part of the new file they belong to. */
-  private static Map<Snapshot.Part, List<JobRecord>> changedJobs(
-      Snapshot base, GroupChanges changes) throws IOException {
-    List<JobRecord> jobs = new ArrayList<>();
-    for (Snapshot.Part part : Snapshot.Part.values()) {
-      base.read(
-          part,
-          frame -> {
-            if (!changes.isUntouched(frame.number())) {
-              changes.after(Snapshot.job(frame)).ifPresent(jobs::add);
-            }
-          });
-    }
-    jobs.addAll(changes.created());
-    Map<Snapshot.Part, List<JobRecord>> byPart = new EnumMap<>(Snapshot.Part.class);
-    for (JobRecord job : jobs) {
-      byPart.computeIfAbsent(Snapshot.Part.of(job), _ -> new ArrayList<>()).add(job);
-    }
-    return byPart;
   }
 }

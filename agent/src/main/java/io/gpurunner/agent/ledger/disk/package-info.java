@@ -9,8 +9,8 @@
  *            -> Reserve, LedgerLock
  * </pre>
  *
- * A {@code Group} holds {@code Entry}s, what was decided about a job. All entries of a job come to
- * its {@code JobRecord}; {@code JobCodec} is the form of both.
+ * A group holds {@code Entry}s, what was decided about a job ({@code GroupContent}). All entries of
+ * a job come to its {@code JobRecord}; {@code JobCodec} is the form of both.
  */
 @NullMarked
 package io.gpurunner.agent.ledger.disk;
