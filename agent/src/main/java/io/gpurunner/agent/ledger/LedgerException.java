@@ -47,7 +47,7 @@ public final class LedgerException extends RuntimeException {
   }
 
   /** Returns the first cause of a failure, such as the error of a disk. */
-  static Throwable rootOf(Throwable e) {
+  public static Throwable rootOf(Throwable e) {
     Throwable root = e;
     while (root.getCause() != null) {
       root = root.getCause();

@@ -78,7 +78,7 @@ public final class GroupCommit {
   }
 
   private void refuse(List<Commit<?>> commits, Throwable e) {
-    String message = "the ledger could not be written: " + rootOf(e).getMessage();
+    String message = "the ledger could not be written: " + LedgerException.rootOf(e).getMessage();
     if (e instanceof IOException) {
       log.error("{}", message);
     } else {
@@ -87,14 +87,6 @@ public final class GroupCommit {
     fault = Optional.of(message);
     LedgerException failure = new LedgerException(LedgerException.Kind.UNKNOWN, message, e);
     commits.forEach(commit -> commit.fail(failure));
-  }
-
-  private static Throwable rootOf(Throwable e) {
-    Throwable root = e;
-    while (root.getCause() != null) {
-      root = root.getCause();
-    }
-    return root;
   }
 
   private static void attempt(Runnable step) {
