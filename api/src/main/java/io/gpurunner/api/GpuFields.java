@@ -39,7 +39,7 @@ final class GpuFields {
   Optional<Choice> read() {
     Optional<String> fault = facts.gpuFault();
     String range =
-        fault.isPresent() ? " from 0" : " from 0 to %d (%s)".formatted(total(), inventory());
+        fault.isPresent() ? " from 0" : " from 0 to " + total() + " (" + inventory() + ")";
     OptionalLong number = fields.requiredNumber(NUMBER, "", 0, Integer.MAX_VALUE, range);
     Optional<String> sent =
         fields.requiredText(TYPE, "a GPU product name", JobRequestLimits.MAX_GPU_TYPE_CHARACTERS);

@@ -40,6 +40,13 @@ public final class SystemHostResolver implements HostResolver, AutoCloseable {
 
   @Override
   public List<InetAddress> resolve(String host) throws UnknownHostException {
+    if (mayBeLiteral(host)) {
+      try {
+        return List.of(InetAddress.ofLiteral(host)); // no lookup
+      } catch (IllegalArgumentException noLiteral) {
+        // It is a name.
+      }
+    }
     try {
       return CompletableFuture.supplyAsync(() -> lookUp(host), lookups)
           .orTimeout(TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
@@ -57,6 +64,10 @@ public final class SystemHostResolver implements HostResolver, AutoCloseable {
   @Override
   public void close() {
     lookups.shutdown();
+  }
+
+  private static boolean mayBeLiteral(String host) {
+    return host.contains(":") || (!host.isEmpty() && Character.isDigit(host.charAt(0)));
   }
 
   private static List<InetAddress> lookUp(String host) {
