@@ -8,6 +8,7 @@ import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -66,18 +67,28 @@ class LedgerKillIT {
 
   private void assertAllThere(List<JobId> answered) throws IOException {
     Path killed = Files.createDirectories(directory.resolve("killed"));
-    try (Stream<Path> old = Files.list(killed)) {
+    while (!copyAsIs(killed)) {
+      // A snapshot was made meanwhile, and a file that was listed is gone.
+    }
+    try (JobLedger ledger = open(LedgerPlace.onDisk(killed))) {
+      assertThat(ledger.live()).extracting(Job::id).containsExactlyInAnyOrderElementsOf(answered);
+    }
+  }
+
+  /** Copies the files as they are now; returns false if one of them went meanwhile. */
+  private boolean copyAsIs(Path target) throws IOException {
+    try (Stream<Path> old = Files.list(target)) {
       for (Path file : old.toList()) {
         Files.delete(file);
       }
     }
     try (Stream<Path> files = Files.list(directory.resolve("ledger"))) {
       for (Path file : files.filter(name -> !name.toString().endsWith(".part")).toList()) {
-        Files.copy(file, killed.resolve(file.getFileName()));
+        Files.copy(file, target.resolve(file.getFileName()));
       }
-    }
-    try (JobLedger ledger = open(LedgerPlace.onDisk(killed))) {
-      assertThat(ledger.live()).extracting(Job::id).containsExactlyInAnyOrderElementsOf(answered);
+      return true;
+    } catch (NoSuchFileException gone) {
+      return false;
     }
   }
 }
