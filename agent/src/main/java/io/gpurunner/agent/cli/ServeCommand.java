@@ -22,8 +22,12 @@ final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    AgentConfig effective = config.load();
-    ServeFiles.require(effective);
-    return action.serve(effective);
+    return serve(config.load(), action);
+  }
+
+  /** Runs the agent with a configuration that was read. */
+  static int serve(AgentConfig config, ServeAction action) {
+    ServeFiles.require(config);
+    return action.serve(config);
   }
 }
