@@ -28,8 +28,8 @@ final class S3Errors {
           "Throttling",
           "TooManyRequests",
           "NoSuchUpload",
-          // No call here needs an object to be there. Ceph's gateway sends this for a part that is
-          // sent again while it still cleans up after the connection that was cut.
+          // No call here needs an object to be there. Ceph's gateway sent this for a part, after
+          // connections had been cut.
           "NoSuchKey");
 
   private static final Set<String> FULL = Set.of("QuotaExceeded", "XMinioStorageFull");
