@@ -45,10 +45,9 @@ final class Draft {
   }
 
   void add(Entry.Created created) {
-    put(created, Optional.empty());
-    created
-        .key()
-        .ifPresent(key -> keys.put(new UserKey(created.job().user(), key.key()), created.id()));
+    put(created, Optional.empty())
+        .flatMap(UserKey::of)
+        .ifPresent(key -> keys.put(key, created.id()));
   }
 
   /**
@@ -57,12 +56,14 @@ final class Draft {
    * @param before the job as it was before
    */
   void add(Entry entry, JobRecord before) {
-    put(entry, Optional.of(before));
+    Optional<JobRecord> _ = put(entry, Optional.of(before));
   }
 
-  private void put(Entry entry, Optional<JobRecord> before) {
+  private Optional<JobRecord> put(Entry entry, Optional<JobRecord> before) {
+    Optional<JobRecord> after = JobRecord.after(before, entry);
     lastEntries.add(entry);
-    lastChanges.put(entry.id(), new Change(entry.id(), JobRecord.after(before, entry)));
+    lastChanges.put(entry.id(), new Change(entry.id(), after));
+    return after;
   }
 
   /** Returns a job as it is after the decisions; empty if none of them is about it. */

@@ -62,7 +62,7 @@ final class Invariants {
   final KeptFiles files;
   final Callbacks callbacks;
 
-  /** The job that was created for each body that was sent with a key. */
+  /** The job that was created for each request that was sent with a key, by its name. */
   private final Map<String, JobId> jobOfName = new HashMap<>();
 
   private int requestsSent;
