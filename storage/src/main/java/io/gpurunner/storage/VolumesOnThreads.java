@@ -7,9 +7,20 @@ import java.util.Optional;
 
 /** Volumes that do their file work on the threads of {@link FileWork} only. Thread-safe. */
 final class VolumesOnThreads implements JobVolumes {
+  /** How long the size of the disk is taken as last seen: every submitted job asks for it. */
+  private static final Duration SIZE_AGE = Duration.ofSeconds(1);
+
   private final JobVolumes real;
   private final FileWork files;
   private final Lookups disk;
+  private volatile Size size = new Size(0, 0, false);
+
+  /** The size of the disk, and when it was looked at, in {@link System#nanoTime}. */
+  private record Size(long bytes, long atNanos, boolean known) {
+    boolean isRecent() {
+      return known && System.nanoTime() - atNanos < SIZE_AGE.toNanos();
+    }
+  }
 
   VolumesOnThreads(JobVolumes real, FileWork files) {
     this.real = real;
@@ -69,7 +80,12 @@ final class VolumesOnThreads implements JobVolumes {
 
   @Override
   public long totalBytes() {
-    return disk.look(real::totalBytes);
+    Size last = size;
+    if (!last.isRecent()) {
+      last = new Size(disk.look(real::totalBytes), System.nanoTime(), true);
+      size = last;
+    }
+    return last.bytes();
   }
 
   @Override

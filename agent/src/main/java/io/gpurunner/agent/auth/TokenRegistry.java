@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -174,10 +173,12 @@ public final class TokenRegistry implements TokenRevocations {
 
   private boolean hasMarker(TokenId id) throws IOException {
     Path marker = revoked.resolve(id.value());
+    // Made without links, because with NOFOLLOW_LINKS Java throws an exception, which takes time,
+    // for a file that is not there.
     return marker
             .getFileSystem()
             .provider()
-            .readAttributesIfExists(marker, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+            .readAttributesIfExists(marker, BasicFileAttributes.class)
         != null;
   }
 
