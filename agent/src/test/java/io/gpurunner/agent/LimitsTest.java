@@ -61,8 +61,8 @@ final class LimitsTest {
               "CommitThread.WAITING_LIMIT",
               "CommitThreadTest.whoeverComesWhileTooManyWaitIsToldThatTheLedgerIsBusy"),
           entry(
-              "CommitThread.COMMIT_LIMIT_SECONDS",
-              "CommitThreadTest.aCommitThatWaitsTooLongIsToldThatItIsNotKnownAndMayStillCome"),
+              "CommitThread.GROUP_LIMIT_TIME",
+              "CommitThreadTest.aCommitThatTheDiskTakesTooLongForIsToldThatItIsNotKnownAndMayStillCome"),
           entry(
               "CommitThread.LINGER_NANOS",
               "CommitGroupsTest.soManyShareASyncAndOneThatComesAloneAfterwardsWaitsForNoOthers"),

@@ -276,7 +276,7 @@ public final class MemoryLedger implements AutoCloseable {
       faults.requireAlive();
       faults.afterCommit();
       try {
-        return commit.await(0);
+        return commit.await();
       } catch (LedgerException e) {
         if (e.kind() == LedgerException.Kind.UNKNOWN) {
           long before = groupsOnDisk;

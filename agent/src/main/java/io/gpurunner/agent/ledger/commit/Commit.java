@@ -3,8 +3,6 @@ package io.gpurunner.agent.ledger.commit;
 import io.gpurunner.agent.ledger.LedgerException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -37,21 +35,11 @@ public final class Commit<T> {
     return result.isDone();
   }
 
-  /**
-   * Waits until the group is on disk, and returns or throws what the work returned or threw.
-   *
-   * @throws LedgerException UNKNOWN where that takes longer than the limit
-   */
-  public T await(long limitSeconds) {
+  /** Waits until it is settled, and returns or throws what the work returned or threw. */
+  public T await() {
     try {
-      return result.get(limitSeconds, TimeUnit.SECONDS);
-    } catch (TimeoutException e) {
-      throw new LedgerException(
-          LedgerException.Kind.UNKNOWN,
-          "the disk did not take it within "
-              + limitSeconds
-              + " s; whether it still will is not known",
-          e);
+      // Without a time limit, because of which Java would wake a thread of its own for every wait.
+      return result.get();
     } catch (ExecutionException e) {
       throw withCallersStack(e);
     } catch (InterruptedException e) {

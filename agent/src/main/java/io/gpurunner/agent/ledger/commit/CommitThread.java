@@ -1,6 +1,7 @@
 package io.gpurunner.agent.ledger.commit;
 
 import io.gpurunner.agent.ledger.LedgerException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -25,29 +26,45 @@ public final class CommitThread implements Commits {
 
   private static final long OFFER_LIMIT_SECONDS = 5;
 
-  /** How long a caller waits for the disk. */
-  private static final long COMMIT_LIMIT_SECONDS = 120;
+  /** How long the disk may take for a group. */
+  private static final Duration GROUP_LIMIT_TIME = Duration.ofMinutes(2);
+
+  /** How often it is looked whether a group takes too long. */
+  private static final Duration LIMIT_LOOK = Duration.ofSeconds(1);
 
   private static final long CLOSE_LIMIT_SECONDS = 30;
   private static final long LOOK_MILLIS = 200;
 
   private final BlockingQueue<Commit<?>> waiting = new ArrayBlockingQueue<>(WAITING_LIMIT);
   private final GroupCommit groups;
-  private final long commitLimitSeconds;
+  private final Duration groupLimit;
   private final Thread thread;
   private int lastGroup = 1; // the ledger's thread's
+  private volatile InFlight inFlight = new InFlight(List.of(), 0);
   private volatile boolean closing;
   private volatile boolean ended;
 
+  /**
+   * The group that is being written; none where it is empty.
+   *
+   * @param sinceNanos in {@link System#nanoTime}
+   */
+  private record InFlight(List<Commit<?>> commits, long sinceNanos) {
+    boolean longerThan(Duration limit) {
+      return !commits.isEmpty() && System.nanoTime() - sinceNanos > limit.toNanos();
+    }
+  }
+
   public CommitThread(GroupCommit.Group group) {
-    this(group, COMMIT_LIMIT_SECONDS);
+    this(group, GROUP_LIMIT_TIME);
   }
 
   /** With another limit, for tests. */
-  CommitThread(GroupCommit.Group group, long commitLimitSeconds) {
+  CommitThread(GroupCommit.Group group, Duration groupLimit) {
     this.groups = new GroupCommit(group);
-    this.commitLimitSeconds = commitLimitSeconds;
+    this.groupLimit = groupLimit;
     this.thread = Thread.ofPlatform().name("ledger").daemon(true).start(this::loop);
+    Thread.ofPlatform().name("ledger-limit").daemon(true).start(this::limit);
   }
 
   @Override
@@ -62,9 +79,9 @@ public final class CommitThread implements Commits {
           "more than " + WAITING_LIMIT + " commits are waiting for the disk");
     }
     if (ended) {
-      refuseWaiting();
+      failWaiting(CommitThread::closed);
     }
-    return commit.await(commitLimitSeconds);
+    return commit.await();
   }
 
   private boolean offer(Commit<?> commit) {
@@ -83,7 +100,9 @@ public final class CommitThread implements Commits {
           List<Commit<?>> commits = new ArrayList<>(List.of(first));
           waiting.drainTo(commits, GROUP_LIMIT - 1);
           linger(commits);
+          inFlight = new InFlight(commits, System.nanoTime());
           groups.write(commits);
+          inFlight = new InFlight(List.of(), 0);
           lastGroup = commits.size();
         }
       }
@@ -91,7 +110,7 @@ public final class CommitThread implements Commits {
       throw new AssertionError("nothing interrupts a thread here", e);
     } finally {
       ended = true;
-      refuseWaiting();
+      failWaiting(CommitThread::closed);
     }
   }
 
@@ -112,15 +131,44 @@ public final class CommitThread implements Commits {
     }
   }
 
+  /** While the disk does not return from a group, nobody waits for it longer than the limit. */
+  private void limit() {
+    try {
+      while (!thread.join(LIMIT_LOOK)) {
+        InFlight now = inFlight;
+        if (now.longerThan(groupLimit)) {
+          now.commits().forEach(commit -> commit.fail(notInTime()));
+          failWaiting(this::notTried);
+        }
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    }
+  }
+
+  private LedgerException notInTime() {
+    return new LedgerException(
+        LedgerException.Kind.UNKNOWN,
+        "the disk did not take it within "
+            + groupLimit.toSeconds()
+            + " s; whether it still will is not known");
+  }
+
+  private LedgerException notTried() {
+    return new LedgerException(
+        LedgerException.Kind.BUSY,
+        "the disk has not answered for " + groupLimit.toSeconds() + " s; nothing is recorded");
+  }
+
   @Override
   public Optional<String> fault() {
     return groups.fault();
   }
 
-  private void refuseWaiting() {
+  private void failWaiting(Supplier<LedgerException> failure) {
     Commit<?> left;
     while ((left = waiting.poll()) != null) {
-      left.fail(closed());
+      left.fail(failure.get());
     }
   }
 
