@@ -19,6 +19,7 @@ import java.util.zip.CRC32C;
 record Frame(long number, byte[] content, long end) {
   static final int HEADER_BYTES = 20;
   private static final int MAGIC = 0x47524631;
+  private static final ByteBuffer ZEROES = ByteBuffer.allocate(64 << 10);
 
   /** Takes a frame. */
   interface Reader {
@@ -94,12 +95,28 @@ record Frame(long number, byte[] content, long end) {
 
   /** Whether a whole frame begins anywhere from that position on. */
   static boolean isAnyFrom(ByteBuffer bytes, int position) {
-    for (int at = position; at + HEADER_BYTES <= bytes.limit(); at++) {
+    int at = nonZeroFrom(bytes, position);
+    while (at + HEADER_BYTES <= bytes.limit()) {
       if (bytes.getInt(at) == MAGIC && at(bytes, at).isPresent()) {
         return true;
       }
+      at = nonZeroFrom(bytes, at + 1);
     }
     return false;
+  }
+
+  /**
+   * The position of the next byte that is not zero, or the limit. A segment has megabytes of zeroes
+   * at its end, and a start waits until they are looked at.
+   */
+  private static int nonZeroFrom(ByteBuffer bytes, int position) {
+    int at = position;
+    while (at < bytes.limit() && bytes.get(at) == 0) {
+      int length = Math.min(ZEROES.limit(), bytes.limit() - at);
+      int same = bytes.slice(at, length).mismatch(ZEROES.slice(0, length));
+      at += same < 0 ? length : same;
+    }
+    return at;
   }
 
   private static int sum(long number, byte[] content) {

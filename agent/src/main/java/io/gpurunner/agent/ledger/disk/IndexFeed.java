@@ -27,6 +27,12 @@ final class IndexFeed implements AutoCloseable {
   /** How long a query waits for an index that is being opened or built. */
   private static final Duration OPEN_LIMIT = Duration.ofSeconds(10);
 
+  /**
+   * How long the index stays closed after a start if nobody asks it: to build it would take the
+   * time of the first answers.
+   */
+  private static final Duration OPEN_DELAY = Duration.ofSeconds(3);
+
   /** The index is tidied when nothing was to be applied for so long. */
   private static final Duration IDLE_TIME = Duration.ofSeconds(1);
 
@@ -48,6 +54,10 @@ final class IndexFeed implements AutoCloseable {
 
   private long recorded;
   private boolean closing;
+
+  /** Somebody waits for the index, or has. */
+  private boolean asked;
+
   private Optional<String> fault = Optional.empty();
 
   /** When it is tried again after a fault, in {@link System#nanoTime}. */
@@ -97,6 +107,7 @@ final class IndexFeed implements AutoCloseable {
   }
 
   private void loop() {
+    awaitUse();
     while (awaitWork()) {
       try {
         step();
@@ -106,6 +117,13 @@ final class IndexFeed implements AutoCloseable {
       } catch (Error e) { // H2 recurses where a file is damaged; this thread must go on
         giveUp(e);
       }
+    }
+  }
+
+  private synchronized void awaitUse() {
+    long end = System.nanoTime() + OPEN_DELAY.toNanos();
+    while (!asked && waiting.size() < WAITING_LIMIT && !closing && System.nanoTime() < end) {
+      waitFor(OPEN_DELAY.toMillis());
     }
   }
 
@@ -290,6 +308,8 @@ final class IndexFeed implements AutoCloseable {
 
   private synchronized void awaitRecorded() throws IOException {
     long wanted = recorded;
+    asked = true;
+    notifyAll();
     Duration limit = index.isPresent() ? QUERY_LIMIT : OPEN_LIMIT;
     long end = System.nanoTime() + limit.toNanos();
     while (index.map(Index::applied).orElse(-1L) < wanted) {

@@ -83,23 +83,28 @@ final class Snapshots {
         snapshot -> {
           needed.clear();
           newest[0] = snapshot.end().newest();
-          Frame.Reader reader = frame -> needed.put(frame.number(), Snapshot.job(frame));
+          ParsedInOrder<JobRecord> jobs =
+              new ParsedInOrder<>(JobRecord.class, job -> needed.put(job.job().sequence(), job));
+          Frame.Reader reader = frame -> jobs.add(frame.content());
           snapshot.read(Snapshot.Part.OWED, reader);
           snapshot.read(Snapshot.Part.LIVE, reader);
+          jobs.end();
           Set<Long> revived = new HashSet<>();
+          ParsedInOrder<Entry> entries =
+              new ParsedInOrder<>(
+                  Entry.class,
+                  entry -> {
+                    newest[0] = Math.max(newest[0], entry.sequence());
+                    if (!apply(entry, needed)) {
+                      revived.add(entry.sequence());
+                    }
+                  });
           Journal.forEach(
               place,
               snapshot.header().number(),
               upTo,
-              group ->
-                  GroupContent.read(
-                      group,
-                      (sequence, json) -> {
-                        newest[0] = Math.max(newest[0], sequence);
-                        if (!apply(JobCodec.read(json, Entry.class), needed)) {
-                          revived.add(sequence);
-                        }
-                      }));
+              group -> GroupContent.read(group, (_, json) -> entries.add(json)));
+          entries.end();
           readRevived(place, upTo, snapshot, revived, needed);
         });
     return new Needed(List.copyOf(needed.values()), newest[0]);
