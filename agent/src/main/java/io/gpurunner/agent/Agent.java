@@ -220,10 +220,10 @@ public final class Agent implements AutoCloseable {
             new LocalDownloads(localStore, clock.wall()));
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
-    readiness.start();
     // The API starts first. If the address is taken, the start fails before any job is touched.
     await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
     keep("api", () -> await("stop the API", api.stop()));
+    readiness.start();
     runner.start();
     engine.events().listen(name -> runner.wake(name.job()));
     dispatcher.start();

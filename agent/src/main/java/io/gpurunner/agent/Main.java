@@ -1,6 +1,7 @@
 package io.gpurunner.agent;
 
 import io.gpurunner.agent.cli.CommandLineInterface;
+import io.gpurunner.agent.cli.ConsoleLogging;
 
 /** The entry point of {@code bin/gpurunner}. */
 public final class Main {
@@ -8,6 +9,7 @@ public final class Main {
 
   /** Runs the command and ends the process with its exit status. */
   public static void main(String[] args) {
+    ConsoleLogging.use();
     System.exit(CommandLineInterface.run(args, System.out, System.err, new Serve()));
   }
 }

@@ -4,6 +4,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.gpurunner.agent.Agent;
 import io.gpurunner.agent.cli.CommandLineInterface;
+import io.gpurunner.agent.cli.ConsoleLogging;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
 import java.io.ByteArrayOutputStream;
@@ -36,11 +37,8 @@ import java.util.concurrent.Future;
  * cache from it. The installed agent's files and containers are not touched.
  */
 final class TrainingRun {
-  /**
-   * Java decides from this run what to compile. After only 100 jobs, code that runs thousands of
-   * times was compiled late and badly, and a start took a tenth longer (docs/adr/008).
-   */
-  private static final int JOBS = 5_000;
+  /** Enough that all code of the usual requests runs, also that of a group of commits. */
+  private static final int JOBS = 200;
 
   private static final int CLIENTS = 8;
 
@@ -73,6 +71,7 @@ final class TrainingRun {
    * or with 1 and a stack trace.
    */
   public static void main(String[] arguments) {
+    ConsoleLogging.use();
     try {
       train(Path.of(arguments[0]));
       System.exit(0);

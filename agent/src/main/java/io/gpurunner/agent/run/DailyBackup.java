@@ -21,7 +21,7 @@ public final class DailyBackup implements AutoCloseable {
 
   /** Starts to check every hour whether a backup is due. Called once. */
   public void start() {
-    rounds.start();
+    rounds.startLater();
   }
 
   private Duration round() {

@@ -45,7 +45,7 @@ public final class Orphans implements AutoCloseable {
 
   /** Starts the rounds. Called once. */
   public void start() {
-    rounds.start();
+    rounds.startLater();
   }
 
   /** Makes one round. Called by the loop, and by tests instead of it. */

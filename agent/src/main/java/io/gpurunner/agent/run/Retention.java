@@ -87,7 +87,7 @@ public final class Retention implements AutoCloseable {
 
   /** Starts the rounds. Called once. */
   public void start() {
-    rounds.start();
+    rounds.startLater();
   }
 
   private Instant now() {

@@ -15,6 +15,9 @@ final class Rounds implements AutoCloseable {
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
 
+  /** How long after the agent's start the work begins for which nobody waits. */
+  private static final Duration LATER = Duration.ofSeconds(3);
+
   private static final Logger log = LoggerFactory.getLogger(Rounds.class);
 
   private final String name;
@@ -22,6 +25,7 @@ final class Rounds implements AutoCloseable {
   private final Wakeup wakeup = new Wakeup();
   private final Wakeup end = new Wakeup();
   private volatile boolean closing;
+  private volatile Duration startsAfter = Duration.ZERO;
 
   /**
    * @param round does one round and returns how long the next may wait
@@ -42,12 +46,19 @@ final class Rounds implements AutoCloseable {
     thread.start();
   }
 
+  /** Starts with a pause, so that the agent's first answers come sooner. */
+  void startLater() {
+    startsAfter = LATER;
+    thread.start();
+  }
+
   /** Asks for a round now. Never blocks. */
   void ring() {
     wakeup.ring();
   }
 
   private void loop(Supplier<Duration> round, Supplier<Duration> rest) {
+    wakeup.await(startsAfter);
     while (!closing) {
       Duration pause;
       try {
