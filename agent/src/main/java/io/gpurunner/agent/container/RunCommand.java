@@ -7,7 +7,9 @@ import java.util.regex.Pattern;
  * Turns {@code runCommand} of the contract into a program and its arguments. Pure.
  *
  * <p>Plain words run directly, so the program itself gets the signals, and the image needs no
- * shell. Every other text is given to {@code /bin/sh -c}.
+ * shell. Every other text is given to {@code /bin/sh -c}. A text of several lines ends at the first
+ * line that fails ({@code -e}), as a script's author expects. CRLF, which Windows tools write,
+ * counts as a line's end.
  */
 public final class RunCommand {
   /** The characters that have no meaning to a POSIX shell anywhere in a word. */
@@ -37,7 +39,8 @@ public final class RunCommand {
    * @throws IllegalArgumentException if blank
    */
   public static List<String> parse(String text) {
-    String stripped = text.strip();
+    String unix = text.replace("\r\n", "\n");
+    String stripped = unix.strip();
     if (stripped.isEmpty()) {
       throw new IllegalArgumentException("a run command must not be blank");
     }
@@ -46,6 +49,12 @@ public final class RunCommand {
         words.stream().allMatch(word -> PLAIN_WORD.matcher(word).matches())
             && !ASSIGNMENT.matcher(words.getFirst()).matches()
             && !ShellWords.isBuiltIn(words.getFirst());
-    return plain ? words : List.of("/bin/sh", "-c", WAIT_FOR_CHILDREN + text);
+    if (plain) {
+      return words;
+    }
+    String script = WAIT_FOR_CHILDREN + unix;
+    return stripped.indexOf('\n') < 0
+        ? List.of("/bin/sh", "-c", script)
+        : List.of("/bin/sh", "-e", "-c", script);
   }
 }

@@ -45,8 +45,8 @@ final class RunCommandTest {
         "{ a; }",
         "LR=1 a",
         "PATH+=x a",
-        "a\nb",
         "a\rb",
+        "echo $HOME\n",
         "(a)",
         "! a",
         "a ^b",
@@ -62,6 +62,23 @@ final class RunCommandTest {
   void whatAShellReadsOtherwiseGoesToTheShell(String text) {
     assertThat(RunCommand.parse(text))
         .isEqualTo(List.of("/bin/sh", "-c", "trap 'wait; exit 143' TERM; " + text));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a\nb", "a\r\nb", "\na\n\nb\n", "a &&\n b"})
+  void severalLinesEndAtTheFirstThatFails(String text) {
+    assertThat(RunCommand.parse(text))
+        .isEqualTo(
+            List.of(
+                "/bin/sh",
+                "-e",
+                "-c",
+                "trap 'wait; exit 143' TERM; " + text.replace("\r\n", "\n")));
+  }
+
+  @Test
+  void aLineThatEndsAsWindowsWritesItIsPlainAllTheSame() {
+    assertThat(RunCommand.parse("python train.py\r\n")).isEqualTo(List.of("python", "train.py"));
   }
 
   @ParameterizedTest
