@@ -12,6 +12,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
@@ -155,10 +156,11 @@ public final class Library {
         failure);
   }
 
+  /** Whether this can be a name, {@code owner/name} included, that hides nothing and leads on. */
   private static boolean isPlain(String name) {
-    return !name.isEmpty()
-        && !name.startsWith(".")
-        && name.indexOf('/') < 0
+    String[] parts = name.split("/", -1);
+    return parts.length <= 2
+        && Arrays.stream(parts).noneMatch(part -> part.isEmpty() || part.startsWith("."))
         && name.chars().noneMatch(Character::isISOControl);
   }
 }

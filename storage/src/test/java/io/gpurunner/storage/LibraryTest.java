@@ -47,6 +47,30 @@ class LibraryTest {
   }
 
   @Test
+  void findsADirectoryOfAnOwner() throws Exception {
+    Library library = library();
+    Path real = directory.toRealPath().resolve("library");
+    Files.createDirectories(real.resolve("google/bert/snapshots"));
+    Files.createDirectories(real.resolve("google/.cache"));
+    Files.createSymbolicLink(real.resolve("google/out"), directory.toRealPath());
+
+    assertThat(library.find("google/bert")).contains(real.resolve("google/bert"));
+    for (String name :
+        List.of(
+            "google/none",
+            "google/out",
+            "google/.cache",
+            "google/..",
+            "google/../google",
+            "google//bert",
+            "/google/bert",
+            "google/bert/",
+            "google/bert/snapshots")) {
+      assertThat(library.find(name)).as(name).isEmpty();
+    }
+  }
+
+  @Test
   void findsNothingElse() throws Exception {
     Library library = library();
 
