@@ -42,7 +42,10 @@ public final class ApiLimits {
 
   public static final int MAX_IDEMPOTENCY_KEY_CHARACTERS = 255;
   public static final int DEFAULT_PAGE_SIZE = 10;
-  public static final int MAX_PAGE_SIZE = 100;
+
+  /** The most jobs that a list has. A client that asks for more gets so many. */
+  public static final int MAX_PAGE_SIZE = 1000;
+
   public static final int MAX_PAGE = 1_000_000;
 
   /** How deep objects and lists may be nested in a body. */

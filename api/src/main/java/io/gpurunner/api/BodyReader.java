@@ -56,7 +56,7 @@ final class BodyReader {
     }
   }
 
-  private static RequestRefusedException tooLarge() {
+  static RequestRefusedException tooLarge() {
     return new RequestRefusedException(
         RequestRefusedException.Kind.TOO_LARGE,
         "body: must be at most %d bytes, was more".formatted(ApiLimits.MAX_BODY_BYTES));

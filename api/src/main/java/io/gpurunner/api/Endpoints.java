@@ -1,5 +1,7 @@
 package io.gpurunner.api;
 
+import io.gpurunner.api.generation2.FormField;
+import io.gpurunner.api.generation2.TrainingWords;
 import io.vertx.core.Handler;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
@@ -10,10 +12,12 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
@@ -78,8 +82,20 @@ final class Endpoints {
     add(router, "/api/userJob/:id", Map.of(HttpMethod.GET, this::detail));
     add(
         router,
-        "/artifacts/:jobId/:file",
-        Map.of(HttpMethod.GET, artifacts::handle, HttpMethod.HEAD, artifacts::handle));
+        "/api/job/training",
+        Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::trainings));
+    add(router, "/api/job/gpu/status", Map.of(HttpMethod.GET, this::trainingStatus));
+    add(router, "/api/job/gpu/stop", Map.of(HttpMethod.POST, this::stopTraining));
+    add(router, "/api/resource/gpus", Map.of(HttpMethod.GET, this::gpuTypes));
+    add(
+        router,
+        "/api/resource/models",
+        Map.of(HttpMethod.GET, context -> resources(context, "model", MachineFacts::models)));
+    add(
+        router,
+        "/api/resource/datasets",
+        Map.of(HttpMethod.GET, context -> resources(context, "dataset", MachineFacts::datasets)));
+    add(router, "/artifacts/:jobId/:file", Map.of(HttpMethod.GET, artifacts::handle));
     add(
         router,
         "/health/live",
@@ -121,13 +137,17 @@ final class Endpoints {
   }
 
   private void add(Router router, String path, Map<HttpMethod, Handler<RoutingContext>> methods) {
+    Map<HttpMethod, Handler<RoutingContext>> handlers = new HashMap<>(methods);
+    // What answers GET answers HEAD, and sends no body then.
+    Optional.ofNullable(methods.get(HttpMethod.GET))
+        .ifPresent(get -> handlers.put(HttpMethod.HEAD, get));
     String allowed =
-        methods.keySet().stream().map(HttpMethod::name).sorted().collect(Collectors.joining(", "));
+        handlers.keySet().stream().map(HttpMethod::name).sorted().collect(Collectors.joining(", "));
     router
         .route(path)
         .handler(
             context -> {
-              Handler<RoutingContext> handler = methods.get(context.request().method());
+              Handler<RoutingContext> handler = handlers.get(context.request().method());
               if (handler != null) {
                 handler.handle(context);
                 return;
@@ -238,6 +258,15 @@ final class Endpoints {
   }
 
   private void list(RoutingContext context) {
+    list(context, page -> Answer.ok(JobJson.page(page, JobJson::row)));
+  }
+
+  private void trainings(RoutingContext context) {
+    list(
+        context, page -> Answer.ok(JobJson.page(page, job -> TrainingWords.row(JobJson.row(job)))));
+  }
+
+  private void list(RoutingContext context, Function<JobPage, Answer> written) {
     HttpServerRequest request = context.request();
     authenticated(
         request,
@@ -245,7 +274,7 @@ final class Endpoints {
           List<FieldError> wrong = new ArrayList<>();
           int page = PageQuery.number(request.params(), "current", 1, ApiLimits.MAX_PAGE, wrong);
           int size =
-              PageQuery.number(
+              PageQuery.atMost(
                   request.params(),
                   "size",
                   ApiLimits.DEFAULT_PAGE_SIZE,
@@ -254,8 +283,53 @@ final class Endpoints {
           if (!wrong.isEmpty()) {
             throw badRequest(new JobRequestParser.Result.Rejected(wrong).message());
           }
-          return Answer.ok(JobJson.page(ports.jobs().list(caller, page, size)));
+          return written.apply(ports.jobs().list(caller, page, size));
         });
+  }
+
+  private void trainingStatus(RoutingContext context) {
+    String sent = Optional.ofNullable(context.request().getParam("job_id")).orElse("");
+    authenticated(
+        context.request(),
+        caller -> {
+          JobId id = jobId(requiredId(sent));
+          String state = ports.jobs().detail(caller, id).state();
+          return Answer.ok(JobJson.created(id).put("status", TrainingWords.of(state).word()));
+        });
+  }
+
+  private void stopTraining(RoutingContext context) {
+    String type =
+        Optional.ofNullable(context.request().getHeader(HttpHeaders.CONTENT_TYPE)).orElse("");
+    withBody(
+        context,
+        (caller, body) -> {
+          // curl sends JSON, too, as a form where nobody tells it the type.
+          boolean isForm = FormField.isForm(type) && !text(body).stripLeading().startsWith("{");
+          JobId id =
+              isForm
+                  ? jobId(requiredId(FormField.read(type, body.getBytes(), "job_id").orElse("")))
+                  : namedJob(body);
+          return Answer.ok(JobJson.message(id, ports.jobs().delete(caller, id)));
+        });
+  }
+
+  private static String requiredId(String text) {
+    if (text.isBlank()) {
+      throw badRequest("job_id: is required");
+    }
+    return text.strip();
+  }
+
+  private void resources(
+      RoutingContext context, String object, Function<MachineFacts, LibraryNames> library) {
+    authenticated(
+        context.request(),
+        _ ->
+            Answer.ok(
+                JobJson.resources(
+                    object,
+                    library.apply(ports.facts()).first(JobRequestLimits.MAX_RESOURCES).names())));
   }
 
   private void gpuTypes(RoutingContext context) {
@@ -302,15 +376,18 @@ final class Endpoints {
     HttpServerRequest request = context.request();
     verified(request)
         .ifPresent(
-            token ->
-                bodies.read(
-                    request,
-                    body ->
-                        answer(
-                            request,
-                            () -> todo.answer(tokens.requireNotRevoked(token), body),
-                            () -> bodies.release(body)),
-                    refusal -> fail(request, refusal)));
+            token -> {
+              ContentEncoding encoding =
+                  ContentEncoding.of(request.headers().getAll(HttpHeaders.CONTENT_ENCODING));
+              bodies.read(
+                  request,
+                  body ->
+                      answer(
+                          request,
+                          () -> todo.answer(tokens.requireNotRevoked(token), encoding.decode(body)),
+                          () -> bodies.release(body)),
+                  refusal -> fail(request, refusal));
+            });
   }
 
   /** Verifies the token. The result is empty if the request was answered with 401. */

@@ -76,6 +76,7 @@ final class ErrorAnswers {
       case CONFLICT -> 409;
       case TOO_LARGE -> 413;
       case URI_TOO_LONG -> 414;
+      case UNSUPPORTED_ENCODING -> 415;
       case RANGE_NOT_SATISFIABLE -> 416;
       case TOO_MANY -> 429;
       case HEADERS_TOO_LARGE -> 431;

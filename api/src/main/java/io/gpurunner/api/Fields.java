@@ -1,5 +1,6 @@
 package io.gpurunner.api;
 
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,14 @@ final class Fields {
   /** The longest text of digits that always fits a long. */
   private static final int MAX_DIGITS = 18;
 
+  /** What the second generation of the cloud's API calls fields of the first. */
+  private static final Map<String, String> SECOND_SPELLINGS =
+      Map.of(
+          "modelPath", "created_model_path",
+          "modelVol", "created_model_vol",
+          "datasetPath", "dataset_path",
+          "pretrainedModelPath", "model_path");
+
   private final Map<String, JsonValue> members;
   private final List<FieldError> errors = new ArrayList<>();
 
@@ -32,8 +41,21 @@ final class Fields {
     return List.copyOf(errors);
   }
 
+  /** Finds a field, by its second spelling where the first is not sent, or is blank. */
   Optional<JsonValue> find(String field) {
-    return Optional.ofNullable(members.get(field)).filter(v -> !(v instanceof JsonValue.Null));
+    return present(sentAs(field));
+  }
+
+  private Optional<JsonValue> present(String key) {
+    return Optional.ofNullable(members.get(key)).filter(v -> !(v instanceof JsonValue.Null));
+  }
+
+  /** Returns the key that the client sent for a field, which an error names. */
+  private String sentAs(String field) {
+    return Optional.ofNullable(SECOND_SPELLINGS.get(field))
+        .filter(_ -> present(field).filter(value -> !value.isBlank()).isEmpty())
+        .filter(second -> present(second).isPresent())
+        .orElse(field);
   }
 
   Optional<JsonValue> required(String field) {
@@ -45,7 +67,7 @@ final class Fields {
   }
 
   void refuse(String field, String message) {
-    errors.add(new FieldError(field, message));
+    errors.add(new FieldError(sentAs(field), message));
   }
 
   /** Refuses the field with "must be …, was …". */
@@ -102,6 +124,19 @@ final class Fields {
         .orElse(OptionalLong.empty());
   }
 
+  /** Returns the digits of a number such as {@code 1.0} or {@code 1e3}; empty where it is none. */
+  private static Optional<String> withoutFraction(String literal) {
+    try {
+      BigDecimal number = new BigDecimal(literal).stripTrailingZeros();
+      boolean isShort = number.precision() - (long) number.scale() <= MAX_DIGITS;
+      return number.scale() <= 0 && isShort
+          ? Optional.of(number.toBigInteger().toString())
+          : Optional.empty();
+    } catch (NumberFormatException tooLargeAnExponent) {
+      return Optional.empty();
+    }
+  }
+
   private static String range(long min, long max) {
     return " from " + min + " to " + max;
   }
@@ -117,9 +152,9 @@ final class Fields {
         switch (value) {
           case JsonValue.Text(String text) when WHOLE_NUMBER.matcher(text).matches() ->
               Optional.of(text);
-          case JsonValue.Numeric(String literal, boolean whole) when whole -> Optional.of(literal);
+          case JsonValue.Numeric(String literal, boolean whole) ->
+              whole ? Optional.of(literal) : withoutFraction(literal);
           case JsonValue.Text ignored -> Optional.empty();
-          case JsonValue.Numeric ignored -> Optional.empty();
           case JsonValue.Bool ignored -> Optional.empty();
           case JsonValue.Null ignored -> Optional.empty();
           case JsonValue.Obj ignored -> Optional.empty();

@@ -41,9 +41,13 @@ final class GpuFields {
     String range =
         fault.isPresent() ? " from 0" : " from 0 to " + total() + " (" + inventory() + ")";
     OptionalLong number = fields.requiredNumber(NUMBER, "", 0, Integer.MAX_VALUE, range);
+    boolean none = number.isPresent() && number.getAsLong() == 0;
+    if (none && fields.find(TYPE).isEmpty()) {
+      return Optional.of(new Choice(0, ""));
+    }
     Optional<String> sent =
         fields.requiredText(TYPE, "a GPU product name", JobRequestLimits.MAX_GPU_TYPE_CHARACTERS);
-    if (number.isPresent() && number.getAsLong() == 0) {
+    if (none) {
       return sent.map(type -> new Choice(0, type));
     }
     if (fault.isPresent()) {

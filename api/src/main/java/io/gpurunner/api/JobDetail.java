@@ -7,6 +7,8 @@ import java.util.Optional;
 /**
  * The full view of one job.
  *
+ * @param number counts the jobs of this machine in the order of their creation
+ * @param request what was asked for
  * @param state the exact state's name ({@code QUEUED} … {@code DELETED})
  * @param reason why it failed, or why it waits; empty if there is nothing to explain
  * @param queuePosition the position in the queue, 1 for the job that starts next; empty if the job
@@ -16,16 +18,14 @@ import java.util.Optional;
  */
 public record JobDetail(
     JobId id,
+    long number,
     String user,
-    Optional<String> name,
+    JobRequest request,
     JobStatus status,
     String state,
     Optional<String> reason,
     Optional<Integer> queuePosition,
     List<String> gpuUuids,
-    int gpuNumber,
-    String gpuType,
-    ImageReference image,
     Instant createdAt,
     Optional<Instant> startedAt,
     Optional<Instant> deadline,

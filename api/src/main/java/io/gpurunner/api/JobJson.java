@@ -2,7 +2,10 @@ package io.gpurunner.api;
 
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * Writes the answers as JSON. Times are ISO 8601 in UTC. A field that is unknown or does not apply
@@ -25,9 +28,10 @@ final class JobJson {
     return json;
   }
 
-  static JsonObject page(JobPage page) {
+  /** Writes a list, of which each row is written by a generation of the API. */
+  static JsonObject page(JobPage page, Function<JobDetail, JsonObject> row) {
     JsonArray content = new JsonArray();
-    page.content().forEach(job -> content.add(row(job)));
+    page.content().forEach(job -> content.add(row.apply(job)));
     return new JsonObject().put("content", content).put("totalElements", page.totalElements());
   }
 
@@ -61,25 +65,83 @@ final class JobJson {
     return json;
   }
 
-  private static JsonObject row(JobDetail job) {
+  /**
+   * Writes the entries of a library.
+   *
+   * @param object the cloud's word for an entry
+   */
+  static JsonArray resources(String object, List<String> names) {
+    JsonArray json = new JsonArray();
+    names.forEach(
+        name -> json.add(new JsonObject().put("id", name).put("name", name).put("object", object)));
+    return json;
+  }
+
+  /** Writes a job as a list shows it: the agent's own keys, and those of the cloud's lists. */
+  static JsonObject row(JobDetail job) {
+    JobRequest request = job.request();
     JsonObject json =
         new JsonObject()
             .put("job_id", job.id().value())
             .put("user", job.user())
             .put("status", job.status().phase().word())
             .put("state", job.state())
-            .put("gpuNumber", job.gpuNumber())
-            .put("gpuType", job.gpuType())
+            .put("gpuNumber", request.gpuNumber())
+            .put("gpuType", request.gpuType())
             .put("gpus", new JsonArray(job.gpuUuids()))
-            .put("imagePath", job.image().toString())
+            .put("imagePath", request.image().toString())
             .put("createdAt", job.createdAt().toString());
-    job.name().ifPresent(name -> json.put("name", name));
+    request.name().ifPresent(name -> json.put("name", name));
     job.reason().ifPresent(reason -> json.put("reason", reason));
     job.queuePosition().ifPresent(position -> json.put("queuePosition", position));
     job.startedAt().ifPresent(at -> json.put("startedAt", at.toString()));
     job.deadline().ifPresent(at -> json.put("deadline", at.toString()));
     job.finishedAt().ifPresent(at -> json.put("finishedAt", at.toString()));
     job.status().url().ifPresent(url -> json.put("url", url.toString()));
+    return putCloudKeys(json, job);
+  }
+
+  private static JsonObject putCloudKeys(JsonObject json, JobDetail job) {
+    JobRequest request = job.request();
+    json.put("jobName", job.id().value())
+        .put("jobId", job.number())
+        .put("userId", job.user())
+        .put("workStatus", workStatus(job))
+        .put("obtainStatus", job.state().equals("QUEUED") ? 0 : 1)
+        .put("deleted", job.state().equals("DELETED") ? 1 : 0)
+        .put("createTime", job.createdAt().toString())
+        .put("updateTime", lastChange(job).toString())
+        .put("jobType", request.jobType().word())
+        .put("ckptPath", request.ckptPath())
+        .put("ckptVol", Long.toString(request.ckptVolumeMegabytes()))
+        .put("modelPath", request.modelPath())
+        .put("modelVol", Long.toString(request.modelVolumeMegabytes()));
+    switch (request.stopRule()) {
+      case StopRule.NaturalEnd() -> json.put("stopType", 0).put("stopTime", 0);
+      case StopRule.After(Duration time) ->
+          json.put("stopType", 1).put("stopTime", time.toMinutes());
+    }
+    request.runCommand().ifPresent(command -> json.put("runCommand", command));
+    request.callbackUrl().ifPresent(url -> json.put("callbackUrl", url.toString()));
+    request.dataset().ifPresent(entry -> put(json, "dataset", entry));
+    request.pretrainedModel().ifPresent(entry -> put(json, "pretrainedModel", entry));
     return json;
+  }
+
+  private static void put(JsonObject json, String key, LibraryMount entry) {
+    json.put(key + "Name", entry.name()).put(key + "Path", entry.containerPath());
+  }
+
+  private static Instant lastChange(JobDetail job) {
+    return job.finishedAt().or(job::startedAt).orElse(job.createdAt());
+  }
+
+  /** The cloud's first numbers: 0 running, 1 failed, 2 succeeded, 3 uploaded. */
+  private static int workStatus(JobDetail job) {
+    return switch (job.status().phase()) {
+      case WORKING -> job.state().equals("UPLOADING") ? 2 : 0;
+      case FAIL -> 1;
+      case SUCCESS -> 3;
+    };
   }
 }

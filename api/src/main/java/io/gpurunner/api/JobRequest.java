@@ -48,4 +48,33 @@ public record JobRequest(
     Optional<Duration> gracePeriod,
     Map<String, String> labels,
     Optional<JobId> resumeFrom,
-    List<String> notes) {}
+    List<String> notes) {
+  /** The longest command in a list. */
+  private static final int LISTED_COMMAND_CHARACTERS = 1000;
+
+  /** Returns this request as lists show it: without its long parts, because a list has many. */
+  public JobRequest inLists() {
+    return new JobRequest(
+        gpuNumber,
+        gpuType,
+        ckptPath,
+        ckptVolumeMegabytes,
+        modelPath,
+        modelVolumeMegabytes,
+        image,
+        jobType,
+        stopRule,
+        dataset,
+        pretrainedModel,
+        runCommand.map(command -> Shown.plain(command, LISTED_COMMAND_CHARACTERS)),
+        callbackUrl,
+        Map.of(),
+        name,
+        priority,
+        retries,
+        gracePeriod,
+        Map.of(),
+        resumeFrom,
+        List.of());
+  }
+}

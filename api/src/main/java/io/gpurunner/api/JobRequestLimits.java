@@ -53,6 +53,9 @@ public final class JobRequestLimits {
   public static final int MAX_LABEL_KEY_CHARACTERS = 63;
   public static final int MAX_LABEL_VALUE_CHARACTERS = 256;
 
+  /** The most entries of a library that are listed. */
+  public static final int MAX_RESOURCES = 1000;
+
   /** The number of names that an error lists, to show which names there are. */
   public static final int MAX_LISTED_NAMES = 20;
 

@@ -18,14 +18,13 @@ import java.util.OptionalLong;
  * <p>The contract leaves some rules open. They are decided here:
  *
  * <ul>
- *   <li>A number is a JSON number without fraction or exponent, or text of ASCII digits: {@code 1},
- *       {@code "1"}, {@code "01"}; not {@code 1.0}, {@code "1.0"}, {@code " 1 "}, {@code "+1"}.
+ *   <li>A number is a JSON number whose value is whole, or text of ASCII digits: {@code 1}, {@code
+ *       1.0}, {@code "1"}, {@code "01"}; not {@code "1.0"}, {@code " 1 "}, {@code "+1"}.
  *   <li>JSON null, and blank text in an optional text field, count as absent. Null inside {@code
  *       env} is refused.
  *   <li>Mount paths hold no {@code :} (Kubernetes has the same rule), are no system directory of
  *       the image, and no two are the same or inside one another.
- *   <li>{@code stopTime} is not looked at with stopType 0; a library path is not looked at without
- *       its name.
+ *   <li>{@code stopTime} is not looked at with stopType 0.
  * </ul>
  */
 public final class JobRequestParser {
@@ -96,13 +95,12 @@ public final class JobRequestParser {
     Optional<ImageReference> image = image(fields);
     Optional<JobType> jobType = jobType(fields);
     Optional<StopRule> stopRule = stopRule(fields);
+    refuseMoreThanOneNode(fields);
 
     OptionalFields optional = new OptionalFields(fields, caller, facts);
     Optional<LibraryMount> dataset =
-        optional.library("datasetName", "datasetPath", "dataset", facts.datasets(), paths, notes);
-    Optional<LibraryMount> model =
-        optional.library(
-            "pretrainedModelName", "pretrainedModelPath", "model", facts.models(), paths, notes);
+        optional.library(LibraryFields.DATASET, facts.datasets(), paths);
+    Optional<LibraryMount> model = optional.library(LibraryFields.MODEL, facts.models(), paths);
     paths.refuseCollisions();
     Optional<String> runCommand = optional.runCommand();
     Optional<URI> callbackUrl = optional.callbackUrl(notes);
@@ -187,8 +185,19 @@ public final class JobRequestParser {
     return Optional.empty();
   }
 
+  private static void refuseMoreThanOneNode(Fields fields) {
+    OptionalLong nodes = fields.optionalNumber("nodeCount", "", 0, Integer.MAX_VALUE);
+    if (nodes.orElse(1) > 1) {
+      fields.refuse(
+          "nodeCount", "must be 1, was %d: this is one machine".formatted(nodes.getAsLong()));
+    }
+  }
+
   private static Optional<StopRule> stopRule(Fields fields) {
-    OptionalLong type = fields.requiredNumber("stopType", "", 0, 1);
+    if (fields.find("stopType").isEmpty()) {
+      return Optional.of(new StopRule.NaturalEnd());
+    }
+    OptionalLong type = fields.optionalNumber("stopType", "", 0, 1);
     if (type.isEmpty()) {
       return Optional.empty();
     }

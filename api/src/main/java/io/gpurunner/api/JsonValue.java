@@ -21,6 +21,11 @@ sealed interface JsonValue {
 
   record Arr(List<JsonValue> items) implements JsonValue {}
 
+  /** Returns whether this is a text without a visible character. */
+  default boolean isBlank() {
+    return this instanceof Text(String value) && value.isBlank();
+  }
+
   /** Returns the value for an error message, a text in quotes. */
   default String shown() {
     return switch (this) {

@@ -26,45 +26,56 @@ final class OptionalFields {
   }
 
   /**
-   * Reads an entry of a library to mount.
-   *
-   * @param what the library's word for messages, {@code dataset} or {@code model}
-   * @param notes takes a note if something was ignored
+   * Reads an entry of a library to mount. A path without an entry is refused, so that no job runs
+   * without its data.
    */
-  Optional<LibraryMount> library(
-      String nameField,
-      String pathField,
-      String what,
-      LibraryNames known,
-      ContainerPaths paths,
-      List<String> notes) {
-    Optional<JsonValue> sent = fields.find(nameField).filter(value -> !isBlank(value));
+  Optional<LibraryMount> library(LibraryFields names, LibraryNames known, ContainerPaths paths) {
+    List<String> sent =
+        names.entry().stream()
+            .filter(field -> fields.find(field).filter(value -> !value.isBlank()).isPresent())
+            .toList();
+    boolean hasPath = fields.find(names.path()).filter(value -> !value.isBlank()).isPresent();
     if (sent.isEmpty()) {
-      if (fields.find(pathField).filter(value -> !isBlank(value)).isPresent()) {
-        notes.add("%s was ignored: nothing is mounted without %s".formatted(pathField, nameField));
+      if (hasPath) {
+        fields.refuse(
+            names.path(),
+            "needs the %s that is to be there: send %s too"
+                .formatted(names.what(), names.entry().getFirst()));
       }
       return Optional.empty();
     }
-    Optional<String> name =
-        fields
-            .text(
-                nameField,
-                "a " + what + "'s name",
-                JobRequestLimits.MAX_LIBRARY_NAME_CHARACTERS,
-                sent.get())
-            .filter(text -> isKnown(nameField, what, text, known));
-    if (fields.find(pathField).filter(value -> !isBlank(value)).isEmpty()) {
-      fields.refuse(pathField, "is required with " + nameField);
+    Optional<String> name = entry(sent, names, known);
+    if (!hasPath) {
+      fields.refuse(names.path(), "is required with " + sent.getFirst());
       return Optional.empty();
     }
-    Optional<String> path = paths.required(pathField);
+    Optional<String> path = paths.required(names.path());
     return name.flatMap(text -> path.map(place -> new LibraryMount(text, place)));
   }
 
-  private boolean isKnown(String field, String what, String name, LibraryNames known) {
-    if (known.has(name)) {
-      return true;
+  /** Returns the first of the entries that were sent which is in the library. */
+  private Optional<String> entry(List<String> sent, LibraryFields names, LibraryNames known) {
+    int before = fields.errors().size();
+    List<String> texts =
+        sent.stream()
+            .flatMap(
+                field ->
+                    fields
+                        .text(
+                            field,
+                            "a " + names.what() + "'s name",
+                            JobRequestLimits.MAX_LIBRARY_NAME_CHARACTERS,
+                            fields.find(field).orElseThrow())
+                        .stream())
+            .toList();
+    Optional<String> found = texts.stream().filter(known::has).findFirst();
+    if (found.isEmpty() && fields.errors().size() == before) {
+      fields.refuse(sent.getFirst(), unknown(texts, names.what(), known));
     }
+    return found;
+  }
+
+  private static String unknown(List<String> texts, String what, LibraryNames known) {
     LibraryNames.Listed listed = known.first(JobRequestLimits.MAX_LISTED_NAMES);
     String names =
         listed.names().stream()
@@ -74,16 +85,15 @@ final class OptionalFields {
         listed.names().isEmpty()
             ? "this machine has no " + what + "s"
             : "this machine has " + names + (listed.more() ? " and others" : "");
-    fields.refuse(
-        field,
-        "must be a %s of this machine, was %s; %s".formatted(what, Shown.quoted(name), there));
-    return false;
+    return "must be a %s of this machine, was %s; %s"
+        .formatted(
+            what, texts.stream().map(Shown::quoted).collect(Collectors.joining(" or ")), there);
   }
 
   Optional<String> runCommand() {
     String field = "runCommand";
     Optional<JsonValue> value = fields.find(field);
-    if (value.isEmpty() || isBlank(value.get())) {
+    if (value.isEmpty() || value.get().isBlank()) {
       return Optional.empty();
     }
     if (!(value.get() instanceof JsonValue.Text(String command))) {
@@ -116,8 +126,8 @@ final class OptionalFields {
         fields.optionalText(field, "a URL", JobRequestLimits.MAX_URL_CHARACTERS);
     Optional<URI> url = text.flatMap(CallbackUrl::parse);
     if (text.isPresent() && url.isEmpty()) {
-      // The text is not shown, because it may hold a password.
-      fields.refuse(field, "must be " + CallbackUrl.ACCEPTED);
+      fields.refuse(
+          field, "must be " + CallbackUrl.ACCEPTED + ", was " + CallbackUrl.shown(text.get()));
     }
     return url.filter(uri -> mayBeCalled(field, uri, notes));
   }
@@ -176,7 +186,7 @@ final class OptionalFields {
 
   Optional<JobId> resumeFrom() {
     String field = "resumeFrom";
-    Optional<JsonValue> value = fields.find(field).filter(sent -> !isBlank(sent));
+    Optional<JsonValue> value = fields.find(field).filter(sent -> !sent.isBlank());
     if (value.isEmpty()) {
       return Optional.empty();
     }
@@ -191,9 +201,5 @@ final class OptionalFields {
   private boolean allowed(String field, Optional<String> refusal) {
     refusal.ifPresent(reason -> fields.refuse(field, reason));
     return refusal.isEmpty();
-  }
-
-  private static boolean isBlank(JsonValue value) {
-    return value instanceof JsonValue.Text(String text) && text.isBlank();
   }
 }

@@ -9,7 +9,17 @@ final class PageQuery {
   /** A number of at most nine digits, which fits an int. */
   private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
 
+  private static final int MAX_NUMBER = 999_999_999;
+
   private PageQuery() {}
+
+  /**
+   * The same for a parameter of which a larger number counts as {@code most}: clients of the cloud
+   * ask for lists of any length.
+   */
+  static int atMost(MultiMap query, String name, int absent, int most, List<FieldError> wrong) {
+    return Math.min(most, number(query, name, absent, MAX_NUMBER, wrong));
+  }
 
   /**
    * Returns the parameter's number from 1 to {@code max}, or {@code absent} if it was not sent.

@@ -18,6 +18,7 @@ public final class RequestRefusedException extends RuntimeException {
     CONFLICT,
     TOO_LARGE,
     URI_TOO_LONG,
+    UNSUPPORTED_ENCODING,
     RANGE_NOT_SATISFIABLE,
     TOO_MANY,
     HEADERS_TOO_LARGE,

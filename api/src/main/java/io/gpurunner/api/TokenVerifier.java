@@ -108,11 +108,13 @@ final class TokenVerifier {
   }
 
   private static String token(String header) {
-    // The scheme's name is not case-sensitive (RFC 9110, section 11.1).
-    if (!header.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
+    // The scheme's name is not case-sensitive (RFC 9110, section 11.1). The cloud's gateway takes
+    // the token alone, too, and some of its clients send only that.
+    boolean named = header.regionMatches(true, 0, SCHEME, 0, SCHEME.length());
+    String token = (named ? header.substring(SCHEME.length()) : header).strip();
+    if (!named && token.indexOf(' ') >= 0) {
       throw refused("the Authorization header is no Bearer token");
     }
-    String token = header.substring(SCHEME.length()).strip();
     if (token.length() > ApiLimits.MAX_TOKEN_CHARACTERS) {
       throw refused("the token is longer than " + ApiLimits.MAX_TOKEN_CHARACTERS + " characters");
     }

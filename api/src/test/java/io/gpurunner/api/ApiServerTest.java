@@ -241,6 +241,7 @@ final class ApiServerTest {
     "CONFLICT,409",
     "TOO_LARGE,413",
     "URI_TOO_LONG,414",
+    "UNSUPPORTED_ENCODING,415",
     "RANGE_NOT_SATISFIABLE,416",
     "TOO_MANY,429",
     "HEADERS_TOO_LARGE,431",
@@ -260,8 +261,8 @@ final class ApiServerTest {
 
   /** Fails if a new kind is not added to the test above. */
   @Test
-  void thereAreThirteenKindsOfRefusals() {
-    assertThat(RequestRefusedException.Kind.values()).hasSize(13);
+  void thereAreFourteenKindsOfRefusals() {
+    assertThat(RequestRefusedException.Kind.values()).hasSize(14);
   }
 
   @Test
@@ -350,10 +351,10 @@ final class ApiServerTest {
 
   @Test
   void boundsPages() throws Exception {
-    assertThat(ErrorBody.message(api.get("/api/userJob?current=0&size=101"), 400))
+    assertThat(ErrorBody.message(api.get("/api/userJob?current=0&size=0"), 400))
         .isEqualTo(
             "current: must be one whole number from 1 to 1000000, was \"0\"; size: must be one"
-                + " whole number from 1 to 100, was \"101\"");
+                + " whole number from 1 to 999999999, was \"0\"");
     for (String query :
         List.of("size=", "size=x", "size=1&size=2", "current=-1", "current=9999999999")) {
       ErrorBody.message(api.get("/api/userJob?" + query), 400);
@@ -458,14 +459,15 @@ final class ApiServerTest {
 
   @ParameterizedTest
   @CsvSource({
-    "PUT,/api/userJob,'GET, POST'",
-    "DELETE,/api/userJob,'GET, POST'",
+    "PUT,/api/userJob,'GET, HEAD, POST'",
+    "DELETE,/api/userJob,'GET, HEAD, POST'",
     "GET,/api/userJob/job_status,POST",
     "GET,/api/userJob/job_del,POST",
-    "POST,/api/userJob/getGpuType,GET",
-    "POST,/health/live,GET",
+    "POST,/api/userJob/getGpuType,'GET, HEAD'",
+    "POST,/health/live,'GET, HEAD'",
+    "GET,/api/job/gpu/stop,POST",
     "POST,/artifacts/a/b,'GET, HEAD'",
-    "BREW,/api/userJob/x,GET"
+    "BREW,/api/userJob/x,'GET, HEAD'"
   })
   void answers405WithTheMethodsThereAre(String method, String path, String allowed)
       throws Exception {

@@ -88,16 +88,14 @@ final class FakeJobs implements Jobs {
   private JobDetail detail(JobId id, Stored job, List<JobDetail.Event> events) {
     return new JobDetail(
         id,
+        7,
         job.owner().user(),
-        job.request().name(),
+        job.request(),
         status.get(),
         "QUEUED",
         Optional.of("waits for 1 GPU"),
         Optional.of(1),
         List.of(),
-        job.request().gpuNumber(),
-        job.request().gpuType(),
-        job.request().image(),
         Instant.EPOCH,
         Optional.empty(),
         Optional.empty(),

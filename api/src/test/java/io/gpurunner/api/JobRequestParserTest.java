@@ -103,8 +103,7 @@ final class JobRequestParserTest {
         "modelPath",
         "modelVol",
         "imagePath",
-        "jobType",
-        "stopType"
+        "jobType"
       })
   void requiresWhatTheGuideRequires(String field) {
     JsonObject absent = GuideBodies.minimal();
@@ -113,6 +112,15 @@ final class JobRequestParserTest {
     assertThat(errors(absent.encode())).containsExactly(field + ": is required");
     assertThat(errors(GuideBodies.minimal().putNull(field).encode()))
         .containsExactly(field + ": is required");
+  }
+
+  @Test
+  void aJobWithoutGpusNeedsNoType() {
+    JsonObject body = GuideBodies.minimal().put("gpuNumber", 0).put("gpuType", "");
+    assertThat(accepted(body.encode()).gpuType()).isEmpty();
+    body.remove("gpuType");
+    assertThat(accepted(body.encode()).gpuType()).isEmpty();
+    assertThat(fields(errors(body.put("gpuNumber", 1).encode()))).containsExactly("gpuType");
   }
 
   @Test
@@ -135,17 +143,20 @@ final class JobRequestParserTest {
     JsonObject base = GuideBodies.minimal().put("stopType", 1).put("stopTime", 1);
 
     assertThat(accepted(base.copy().put(field, 1).encode()))
+        .isEqualTo(accepted(base.copy().put(field, 1.0).encode()));
+
+    assertThat(accepted(base.copy().put(field, 1).encode()))
         .isEqualTo(accepted(base.copy().put(field, "1").encode()));
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "1.0",
+        "1.5",
         "\"1.0\"",
         "\" 5 \"",
         "\"+5\"",
-        "1e3",
+        "1e-3",
         "\"1e3\"",
         "\"0x10\"",
         "\"٣\"",
@@ -155,6 +166,7 @@ final class JobRequestParserTest {
         "[1]",
         "{}",
         "1E400",
+        "1E99999999999",
         "\"NaN\""
       })
   void refusesWhatIsNoWholeNumber(String value) {
@@ -365,6 +377,9 @@ final class JobRequestParserTest {
   @Test
   void readsTheStopRule() {
     assertThat(accepted(with("stopType", "0")).stopRule()).isEqualTo(new StopRule.NaturalEnd());
+    JsonObject absent = GuideBodies.minimal().put("stopTime", 5);
+    absent.remove("stopType");
+    assertThat(accepted(absent.encode()).stopRule()).isEqualTo(new StopRule.NaturalEnd());
     assertThat(accepted(GuideBodies.minimal().put("stopTime", "never").encode()).stopRule())
         .as("stopTime is ignored with stopType 0")
         .isEqualTo(new StopRule.NaturalEnd());
@@ -405,21 +420,22 @@ final class JobRequestParserTest {
   }
 
   @Test
-  void ignoresALibraryPathWithoutANameAndSaysSo() {
-    JobRequest request =
-        accepted(
-            GuideBodies.minimal()
-                .put("datasetPath", "/../x")
-                .put("pretrainedModelName", "")
-                .put("pretrainedModelPath", "/m")
-                .encode());
+  void refusesALibraryPathWithoutAName() {
+    JsonObject body =
+        GuideBodies.minimal()
+            .put("datasetPath", "/d")
+            .put("pretrainedModelName", "")
+            .put("pretrainedModelPath", "/m");
 
-    assertThat(request.dataset()).isEmpty();
-    assertThat(request.pretrainedModel()).isEmpty();
-    assertThat(request.notes())
+    assertThat(errors(body.encode()))
         .containsExactly(
-            "datasetPath was ignored: nothing is mounted without datasetName",
-            "pretrainedModelPath was ignored: nothing is mounted without pretrainedModelName");
+            "datasetPath: needs the dataset that is to be there: send datasetName too",
+            "pretrainedModelPath: needs the model that is to be there: send pretrainedModelName"
+                + " too");
+    JobRequest blank =
+        accepted(body.put("datasetPath", " ").put("pretrainedModelPath", "").encode());
+    assertThat(blank.dataset()).isEmpty();
+    assertThat(blank.pretrainedModel()).isEmpty();
   }
 
   @Test
@@ -430,6 +446,14 @@ final class JobRequestParserTest {
         .containsExactly("datasetName");
     assertThat(fields(errors(full().put("datasetPath", 1).encode())))
         .containsExactly("datasetPath");
+  }
+
+  @Test
+  void aListCutsALongCommand() {
+    JobRequest request = accepted(with("runCommand", "x".repeat(60_000)));
+    assertThat(request.inLists().runCommand().orElseThrow()).hasSize(1001).endsWith("x…");
+    JobRequest brief = accepted(with("runCommand", "true"));
+    assertThat(brief.inLists().runCommand()).contains("true");
   }
 
   @Test

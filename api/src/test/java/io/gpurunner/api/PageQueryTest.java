@@ -27,6 +27,14 @@ final class PageQueryTest {
     assertThat(wrong).isEmpty();
   }
 
+  @ParameterizedTest
+  @CsvSource({"1,1", "100,100", "101,100", "999999999,100"})
+  void aLargerNumberMayCountAsTheLargest(String text, int expected) {
+    MultiMap query = MultiMap.caseInsensitiveMultiMap().add("size", text);
+    assertThat(PageQuery.atMost(query, "size", ABSENT, MAX, wrong)).isEqualTo(expected);
+    assertThat(wrong).isEmpty();
+  }
+
   @Test
   void takesTheUsualNumberWhereNoneWasSent() {
     assertThat(number(MultiMap.caseInsensitiveMultiMap().add("current", "3"))).isEqualTo(ABSENT);

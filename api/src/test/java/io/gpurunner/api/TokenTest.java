@@ -139,6 +139,7 @@ final class TokenTest {
     String token = signed(claims());
 
     assertThat(verifier.verify(List.of("bearer " + token))).isNotNull();
+    assertThat(verifier.verify(List.of(token))).as("as the cloud's SDK sends it").isNotNull();
     assertThat(verifier.verify(List.of("BEARER   " + token + " "))).isNotNull();
   }
 
@@ -152,7 +153,7 @@ final class TokenTest {
             List.of(""),
             List.of("Bearer"),
             List.of("Bearer "),
-            List.of(token),
+            List.of(token + " x"),
             List.of("Basic " + token),
             List.of("Bearer " + token, "Bearer " + token),
             List.of("Bearer " + token + " x"))) {

@@ -57,6 +57,11 @@ public record Job(
     return new Job(id, user, sequence, version + 1, createdAt, request, next, deletion, files);
   }
 
+  /** Returns this version of the job with another form of its request, for showing it. */
+  public Job withRequest(JobRequest shown) {
+    return new Job(id, user, sequence, version, createdAt, shown, state, deletion, files);
+  }
+
   /** Returns this job with a deletion request and the next version. */
   public Job withDeletion(Deletion requested) {
     return new Job(

@@ -334,7 +334,12 @@ public final class JobLedger implements AutoCloseable {
 
   /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
   public List<Job> page(Optional<String> user, int page, int size) {
-    return read(view -> view.page(user, page, size));
+    return page(user, page, size, job -> job);
+  }
+
+  /** The same, with what is wanted of each job. The jobs are not all in memory at a time. */
+  public <T> List<T> page(Optional<String> user, int page, int size, Function<Job, T> each) {
+    return read(view -> view.page(user, page, size, each));
   }
 
   /** How many jobs there are; of one user, or of all. */

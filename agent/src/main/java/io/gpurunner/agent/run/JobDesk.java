@@ -242,7 +242,9 @@ public final class JobDesk implements Jobs {
   private JobPage listNow(Caller caller, int page, int size) {
     Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
     List<JobDetail> content =
-        ledger.page(user, page, size).stream().map(job -> detailOf(job, List.of())).toList();
+        ledger.page(user, page, size, job -> job.withRequest(job.request().inLists())).stream()
+            .map(job -> detailOf(job, List.of()))
+            .toList();
     return new JobPage(content, onLedger(() -> ledger.count(user)));
   }
 
@@ -261,8 +263,9 @@ public final class JobDesk implements Jobs {
         dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
     return new JobDetail(
         job.id(),
+        job.sequence(),
         job.user(),
-        job.request().name(),
+        job.request(),
         statusOf(Standing.of(job)),
         job.state().label(),
         reason(job)
@@ -272,9 +275,6 @@ public final class JobDesk implements Jobs {
         job.state() instanceof JobState.Placed placed
             ? placed.gpus().stream().map(GpuUuid::value).toList()
             : List.of(),
-        job.request().gpuNumber(),
-        job.request().gpuType(),
-        job.request().image(),
         shown.apply(job.createdAt()),
         job.startedAt().map(shown),
         job.state() instanceof JobState.Running running

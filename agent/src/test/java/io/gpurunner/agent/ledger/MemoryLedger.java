@@ -157,7 +157,8 @@ public final class MemoryLedger implements AutoCloseable {
 
   private void load(LedgerDisk opened) throws IOException {
     recorded.clear();
-    List<Job> jobs = opened.read(view -> view.page(Optional.empty(), 1, Integer.MAX_VALUE));
+    List<Job> jobs =
+        opened.read(view -> view.page(Optional.empty(), 1, Integer.MAX_VALUE, job -> job));
     for (Job job : jobs.reversed()) {
       opened.read(view -> view.find(job.id())).ifPresent(record -> recorded.put(job.id(), record));
     }

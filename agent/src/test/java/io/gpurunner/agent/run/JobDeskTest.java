@@ -170,19 +170,28 @@ class JobDeskTest {
           return Optional.empty();
         };
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      Future<JobPage> first = threads.submit(() -> desk.list(ANN, 1, 100));
+      Future<JobPage> first = threads.submit(() -> desk.list(ANN, 1, 1000));
       assertThat(begun.await(20, TimeUnit.SECONDS)).isTrue();
       assertRefused(Kind.TOO_MANY, "another list for ann", () -> desk.list(ANN, 1, 1));
-      // 100 of 200 rows are taken: there is room for another page of 100, and not for one of 101.
-      assertThat(desk.list(BOB, 1, 100).totalElements()).isZero();
-      assertRefused(Kind.UNAVAILABLE, "lists of 200 jobs", () -> desk.list(BOB, 1, 101));
+      // 1,000 of 2,000 rows are taken: there is room for another 1,000, and not for one more.
+      assertThat(desk.list(BOB, 1, 1000).totalElements()).isZero();
+      assertRefused(Kind.UNAVAILABLE, "lists of 2000 jobs", () -> desk.list(BOB, 1, 1001));
       goOn.countDown();
       assertThat(first.get(20, TimeUnit.SECONDS).content())
           .extracting(JobDetail::id)
           .containsExactly(id);
     }
-    assertThat(desk.list(ANN, 1, 200).totalElements()).isEqualTo(1);
-    assertThat(desk.list(BOB, 1, 200).totalElements()).isZero();
+    assertThat(desk.list(ANN, 1, 2000).totalElements()).isEqualTo(1);
+    assertThat(desk.list(BOB, 1, 2000).totalElements()).isZero();
+  }
+
+  @Test
+  void aListHasNoLongPartsOfRequests() {
+    desk.create(ANN, Requests.simple().environmentOf(1000).build(), BODY, Optional.empty());
+    JobRequest listed = desk.list(ANN, 1, 1).content().getFirst().request();
+    assertThat(listed.env()).isEmpty();
+    assertThat(listed.labels()).isEmpty();
+    assertThat(listed.notes()).isEmpty();
   }
 
   private static void awaitQuietly(CountDownLatch latch) {

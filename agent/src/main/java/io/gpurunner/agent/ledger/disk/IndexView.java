@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.h2.mvstore.Cursor;
 import org.h2.mvstore.MVMap;
@@ -76,8 +77,13 @@ public final class IndexView {
     return new UncheckedIOException(new IOException("the index " + what));
   }
 
-  /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
-  public List<Job> page(Optional<String> owner, int page, int size) {
+  /**
+   * Jobs newest first; of one user, or of all. {@code page} counts from 1.
+   *
+   * @param each returns what is wanted of a job; the jobs themselves are not all in memory at a
+   *     time
+   */
+  public <T> List<T> page(Optional<String> owner, int page, int size, Function<Job, T> each) {
     long skipped = (long) (page - 1) * size;
     List<Long> sequences =
         owner
@@ -85,7 +91,7 @@ public final class IndexView {
             .map(all -> last(keys, rank(all), rankAfter(all) - skipped, size))
             .map(found -> found.stream().map(keys::get).toList())
             .orElseGet(() -> last(jobs, 0, jobs.sizeAsLong() - skipped, size));
-    return sequences.stream().map(this::record).map(JobRecord::job).toList();
+    return sequences.stream().map(this::record).map(JobRecord::job).map(each).toList();
   }
 
   /** The last keys of those between two ranks, the last first. */

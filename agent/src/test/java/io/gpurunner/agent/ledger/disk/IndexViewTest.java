@@ -119,7 +119,7 @@ class IndexViewTest {
     for (int page = 1; page <= expected.size() / size + 2; page++) {
       int from = Math.min(expected.size(), (page - 1) * size);
       int to = Math.min(expected.size(), page * size);
-      assertThat(view.page(owner, page, size)).isEqualTo(expected.subList(from, to));
+      assertThat(view.page(owner, page, size, job -> job)).isEqualTo(expected.subList(from, to));
     }
   }
 
