@@ -9,6 +9,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayList;
@@ -258,15 +259,14 @@ final class Endpoints {
   }
 
   private void list(RoutingContext context) {
-    list(context, page -> Answer.ok(JobJson.page(page, JobJson::row)));
+    list(context, JobJson::row);
   }
 
   private void trainings(RoutingContext context) {
-    list(
-        context, page -> Answer.ok(JobJson.page(page, job -> TrainingWords.row(JobJson.row(job)))));
+    list(context, job -> TrainingWords.row(JobJson.row(job)));
   }
 
-  private void list(RoutingContext context, Function<JobPage, Answer> written) {
+  private void list(RoutingContext context, Function<JobDetail, JsonObject> row) {
     HttpServerRequest request = context.request();
     authenticated(
         request,
@@ -283,7 +283,7 @@ final class Endpoints {
           if (!wrong.isEmpty()) {
             throw badRequest(new JobRequestParser.Result.Rejected(wrong).message());
           }
-          return written.apply(ports.jobs().list(caller, page, size));
+          return Answer.ok(JobJson.page(ports.jobs().list(caller, page, size), row));
         });
   }
 

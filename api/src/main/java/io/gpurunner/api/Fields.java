@@ -46,6 +46,11 @@ final class Fields {
     return present(sentAs(field));
   }
 
+  /** The same; a blank text counts as absent. */
+  Optional<JsonValue> findFilled(String field) {
+    return find(field).filter(value -> !value.isBlank());
+  }
+
   private Optional<JsonValue> present(String key) {
     return Optional.ofNullable(members.get(key)).filter(v -> !(v instanceof JsonValue.Null));
   }

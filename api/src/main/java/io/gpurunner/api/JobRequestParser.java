@@ -5,7 +5,6 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -164,25 +163,12 @@ public final class JobRequestParser {
     if (value.isEmpty()) {
       return Optional.empty();
     }
-    if (value.get() instanceof JsonValue.Text(String text)) {
-      switch (text.toLowerCase(Locale.ROOT)) {
-        case "generaljob", "general" -> {
-          return Optional.of(JobType.GENERAL);
-        }
-        case "mpi" -> {
-          return Optional.of(JobType.MPI);
-        }
-        case "pytorch" -> {
-          return Optional.of(JobType.PYTORCH);
-        }
-        case "tensorflow" -> {
-          return Optional.of(JobType.TENSORFLOW);
-        }
-        default -> {}
-      }
+    Optional<JobType> type =
+        value.get() instanceof JsonValue.Text(String text) ? JobType.parse(text) : Optional.empty();
+    if (type.isEmpty()) {
+      fields.refuse(field, "GeneralJob, MPI, Pytorch or TensorFlow", value.get());
     }
-    fields.refuse(field, "GeneralJob, MPI, Pytorch or TensorFlow", value.get());
-    return Optional.empty();
+    return type;
   }
 
   private static void refuseMoreThanOneNode(Fields fields) {

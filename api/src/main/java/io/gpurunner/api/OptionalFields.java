@@ -31,10 +31,8 @@ final class OptionalFields {
    */
   Optional<LibraryMount> library(LibraryFields names, LibraryNames known, ContainerPaths paths) {
     List<String> sent =
-        names.entry().stream()
-            .filter(field -> fields.find(field).filter(value -> !value.isBlank()).isPresent())
-            .toList();
-    boolean hasPath = fields.find(names.path()).filter(value -> !value.isBlank()).isPresent();
+        names.entry().stream().filter(field -> fields.findFilled(field).isPresent()).toList();
+    boolean hasPath = fields.findFilled(names.path()).isPresent();
     if (sent.isEmpty()) {
       if (hasPath) {
         fields.refuse(
@@ -92,8 +90,8 @@ final class OptionalFields {
 
   Optional<String> runCommand() {
     String field = "runCommand";
-    Optional<JsonValue> value = fields.find(field);
-    if (value.isEmpty() || value.get().isBlank()) {
+    Optional<JsonValue> value = fields.findFilled(field);
+    if (value.isEmpty()) {
       return Optional.empty();
     }
     if (!(value.get() instanceof JsonValue.Text(String command))) {
@@ -186,7 +184,7 @@ final class OptionalFields {
 
   Optional<JobId> resumeFrom() {
     String field = "resumeFrom";
-    Optional<JsonValue> value = fields.find(field).filter(sent -> !sent.isBlank());
+    Optional<JsonValue> value = fields.findFilled(field);
     if (value.isEmpty()) {
       return Optional.empty();
     }

@@ -73,8 +73,7 @@ final class CloudClientsTest {
   @Test
   void theWebPageShowsTheMessageOfAnError() throws Exception {
     HttpResponse<String> refused = api.post("/api/userJob", "{}");
-    assertThat(refused.statusCode()).isEqualTo(400);
-    assertThat(json(refused).getString("message")).contains("imagePath: is required");
+    assertThat(ErrorBody.message(refused, 400)).contains("imagePath: is required");
   }
 
   @Test
@@ -124,8 +123,7 @@ final class CloudClientsTest {
 
     HttpResponse<String> refused =
         api.post("/api/job/training", body.put("model_id", "model-storage-1").encode());
-    assertThat(refused.statusCode()).isEqualTo(400);
-    assertThat(json(refused).getString("message"))
+    assertThat(ErrorBody.message(refused, 400))
         .startsWith(
             "model_name: must be a model of this machine, was \"nobody/knows\" or"
                 + " \"model-storage-1\"; this machine has ");
@@ -136,8 +134,7 @@ final class CloudClientsTest {
   void noJobRunsWithoutItsData(String path, String what) throws Exception {
     HttpResponse<String> refused =
         api.post("/api/job/training", GuideBodies.minimal().put(path, "/in").encode());
-    assertThat(refused.statusCode()).isEqualTo(400);
-    assertThat(json(refused).getString("message"))
+    assertThat(ErrorBody.message(refused, 400))
         .startsWith(path + ": needs the " + what + " that is to be there: send ");
   }
 
@@ -199,8 +196,7 @@ final class CloudClientsTest {
       })
   void aStopThatNamesNoJobIsRefused(String type, String body) throws Exception {
     HttpResponse<String> refused = withBareToken("/api/job/gpu/stop", type, body);
-    assertThat(refused.statusCode()).isEqualTo(400);
-    assertThat(json(refused).getString("message")).isEqualTo("job_id: is required");
+    assertThat(ErrorBody.message(refused, 400)).isEqualTo("job_id: is required");
   }
 
   @Test
@@ -230,8 +226,7 @@ final class CloudClientsTest {
   void oneMachineIsOneNode() throws Exception {
     assertThat(created(api.post("/api/job/training", nodes(1)))).isNotNull();
     HttpResponse<String> refused = api.post("/api/job/training", nodes(2));
-    assertThat(refused.statusCode()).isEqualTo(400);
-    assertThat(json(refused).getString("message"))
+    assertThat(ErrorBody.message(refused, 400))
         .isEqualTo("nodeCount: must be 1, was 2: this is one machine");
   }
 
@@ -335,9 +330,7 @@ final class CloudClientsTest {
   }
 
   private static void refused(HttpResponse<String> answer, int status, String words) {
-    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
-    assertThat(json(answer).getInteger("status")).isEqualTo(status);
-    assertThat(json(answer).getString("message")).contains(words);
+    assertThat(ErrorBody.message(answer, status)).contains(words);
   }
 
   /** The cloud's gateway took a token without the word Bearer, and the SDK sends it so. */

@@ -13,12 +13,12 @@ final class VolumesOnThreads implements JobVolumes {
   private final JobVolumes real;
   private final FileWork files;
   private final Lookups disk;
-  private volatile Size size = new Size(0, 0, false);
+  private volatile Optional<Size> size = Optional.empty();
 
   /** The size of the disk, and when it was looked at, in {@link System#nanoTime}. */
-  private record Size(long bytes, long atNanos, boolean known) {
+  private record Size(long bytes, long atNanos) {
     boolean isRecent() {
-      return known && System.nanoTime() - atNanos < SIZE_AGE.toNanos();
+      return System.nanoTime() - atNanos < SIZE_AGE.toNanos();
     }
   }
 
@@ -80,12 +80,12 @@ final class VolumesOnThreads implements JobVolumes {
 
   @Override
   public long totalBytes() {
-    Size last = size;
-    if (!last.isRecent()) {
-      last = new Size(disk.look(real::totalBytes), System.nanoTime(), true);
-      size = last;
+    Optional<Size> recent = size.filter(Size::isRecent);
+    if (recent.isEmpty()) {
+      recent = Optional.of(new Size(disk.look(real::totalBytes), System.nanoTime()));
+      size = recent;
     }
-    return last.bytes();
+    return recent.get().bytes();
   }
 
   @Override

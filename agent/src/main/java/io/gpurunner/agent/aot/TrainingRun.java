@@ -37,8 +37,11 @@ import java.util.concurrent.Future;
  * cache from it. The installed agent's files and containers are not touched.
  */
 final class TrainingRun {
-  /** Enough that all code of the usual requests runs, also that of a group of commits. */
-  private static final int JOBS = 200;
+  /**
+   * Java decides from this run what to compile. After only 100 jobs, code that runs thousands of
+   * times was compiled late and badly, and a start took a tenth longer (docs/adr/008).
+   */
+  private static final int JOBS = 5_000;
 
   private static final int CLIENTS = 8;
 

@@ -173,8 +173,8 @@ public final class TokenRegistry implements TokenRevocations {
 
   private boolean hasMarker(TokenId id) throws IOException {
     Path marker = revoked.resolve(id.value());
-    // Made without links, because with NOFOLLOW_LINKS Java throws an exception, which takes time,
-    // for a file that is not there.
+    // Links are followed. With NOFOLLOW_LINKS, Java would make an exception, which takes time, for
+    // each file that is not there.
     return marker
             .getFileSystem()
             .provider()

@@ -332,12 +332,11 @@ public final class JobLedger implements AutoCloseable {
     return lines.subList(Math.max(0, lines.size() - limit), lines.size());
   }
 
-  /** Jobs newest first; of one user, or of all. {@code page} counts from 1. */
-  public List<Job> page(Optional<String> user, int page, int size) {
-    return page(user, page, size, job -> job);
-  }
-
-  /** The same, with what is wanted of each job. The jobs are not all in memory at a time. */
+  /**
+   * Jobs newest first; of one user, or of all. {@code page} counts from 1.
+   *
+   * @param each returns what is wanted of a job; only one whole job is in memory at a time
+   */
   public <T> List<T> page(Optional<String> user, int page, int size, Function<Job, T> each) {
     return read(view -> view.page(user, page, size, each));
   }

@@ -191,7 +191,7 @@ class JobLedgerTest {
 
   private List<Object> stateOf(JobId id) {
     Job listed =
-        ledger.page(Optional.empty(), 1, 10).stream()
+        ledger.page(Optional.empty(), 1, 10, job -> job).stream()
             .filter(job -> job.id().equals(id))
             .findFirst()
             .orElseThrow();
@@ -199,8 +199,8 @@ class JobLedgerTest {
   }
 
   private List<Object> toldOf(JobId id) {
-    List<Object> told = new ArrayList<>(ledger.page(Optional.empty(), 1, 10));
-    told.addAll(ledger.page(Optional.of("ann"), 1, 10));
+    List<Object> told = new ArrayList<>(ledger.page(Optional.empty(), 1, 10, job -> job));
+    told.addAll(ledger.page(Optional.of("ann"), 1, 10, job -> job));
     ledger.find(id).ifPresent(told::add);
     ledger.standing(id).ifPresent(told::add);
     ledger.history(id, 1).forEach(told::add);
@@ -382,7 +382,7 @@ class JobLedgerTest {
     ledger.create(Requests.BOB, Requests.simple().build(), "{}", Optional.empty());
     assertThat(ledger.count(Optional.empty())).isEqualTo(6);
     assertThat(ledger.count(Optional.of("ann"))).isEqualTo(5);
-    assertThat(ledger.page(Optional.of("ann"), 2, 2))
+    assertThat(ledger.page(Optional.of("ann"), 2, 2, job -> job))
         .extracting(Job::id)
         .containsExactly(ids.get(2), ids.get(1));
     assertThat(ledger.loadOf("ann").jobs()).isEqualTo(5);
@@ -487,7 +487,7 @@ class JobLedgerTest {
     assertThat(ledger.forget(later, 1_000, 10)).isEqualTo(1);
     assertThat(ledger.find(owing.id())).isEmpty();
     reopen();
-    assertThat(ledger.page(Optional.empty(), 1, 10))
+    assertThat(ledger.page(Optional.empty(), 1, 10, job -> job))
         .extracting(Job::id)
         .containsExactly(kept.id(), live.id());
   }

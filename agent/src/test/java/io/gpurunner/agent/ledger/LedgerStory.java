@@ -127,7 +127,7 @@ final class LedgerStory {
   /** All jobs that a ledger holds. */
   static Map<JobId, Job> jobsOf(JobLedger ledger) {
     Map<JobId, Job> jobs = new HashMap<>();
-    ledger.page(Optional.empty(), 1, 100_000).forEach(job -> jobs.put(job.id(), job));
+    ledger.page(Optional.empty(), 1, 100_000, job -> job).forEach(job -> jobs.put(job.id(), job));
     return jobs;
   }
 

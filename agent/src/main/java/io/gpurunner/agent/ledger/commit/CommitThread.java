@@ -40,18 +40,18 @@ public final class CommitThread implements Commits {
   private final Duration groupLimit;
   private final Thread thread;
   private int lastGroup = 1; // the ledger's thread's
-  private volatile InFlight inFlight = new InFlight(List.of(), 0);
+  private volatile Optional<InFlight> inFlight = Optional.empty();
   private volatile boolean closing;
   private volatile boolean ended;
 
   /**
-   * The group that is being written; none where it is empty.
+   * A group that is being written.
    *
    * @param sinceNanos in {@link System#nanoTime}
    */
   private record InFlight(List<Commit<?>> commits, long sinceNanos) {
     boolean longerThan(Duration limit) {
-      return !commits.isEmpty() && System.nanoTime() - sinceNanos > limit.toNanos();
+      return System.nanoTime() - sinceNanos > limit.toNanos();
     }
   }
 
@@ -100,9 +100,9 @@ public final class CommitThread implements Commits {
           List<Commit<?>> commits = new ArrayList<>(List.of(first));
           waiting.drainTo(commits, GROUP_LIMIT - 1);
           linger(commits);
-          inFlight = new InFlight(commits, System.nanoTime());
+          inFlight = Optional.of(new InFlight(commits, System.nanoTime()));
           groups.write(commits);
-          inFlight = new InFlight(List.of(), 0);
+          inFlight = Optional.empty();
           lastGroup = commits.size();
         }
       }
@@ -135,11 +135,13 @@ public final class CommitThread implements Commits {
   private void limit() {
     try {
       while (!thread.join(LIMIT_LOOK)) {
-        InFlight now = inFlight;
-        if (now.longerThan(groupLimit)) {
-          now.commits().forEach(commit -> commit.fail(notInTime()));
-          failWaiting(this::notTried);
-        }
+        inFlight
+            .filter(group -> group.longerThan(groupLimit))
+            .ifPresent(
+                group -> {
+                  group.commits().forEach(commit -> commit.fail(notInTime()));
+                  failWaiting(this::notTried);
+                });
       }
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a thread here", e);

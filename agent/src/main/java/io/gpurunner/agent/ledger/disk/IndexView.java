@@ -80,8 +80,7 @@ public final class IndexView {
   /**
    * Jobs newest first; of one user, or of all. {@code page} counts from 1.
    *
-   * @param each returns what is wanted of a job; the jobs themselves are not all in memory at a
-   *     time
+   * @param each returns what is wanted of a job; only one whole job is in memory at a time
    */
   public <T> List<T> page(Optional<String> owner, int page, int size, Function<Job, T> each) {
     long skipped = (long) (page - 1) * size;
