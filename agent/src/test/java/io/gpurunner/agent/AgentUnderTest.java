@@ -29,7 +29,7 @@ final class AgentUnderTest implements AutoCloseable {
   /** The GPU type in the guide's example body. */
   static final String GPU_TYPE = "NVIDIA-GeForce-RTX-3090";
 
-  private static final Duration READY_LIMIT = Duration.ofSeconds(30);
+  private static final Duration READY_LIMIT = Duration.ofMinutes(3);
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final AgentConfig config;

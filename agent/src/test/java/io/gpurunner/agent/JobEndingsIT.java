@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
  * outside are in {@link MachineFaultsIT}, {@link OutsideFaultsIT} and {@link EngineFaultsIT}.
  */
 class JobEndingsIT {
-  private static final Duration SOON = Duration.ofSeconds(30);
+  private static final Duration SOON = Duration.ofMinutes(3);
 
   /** The shortest possible stop time. */
   private static final Duration STOP_TIME = Duration.ofMinutes(1);

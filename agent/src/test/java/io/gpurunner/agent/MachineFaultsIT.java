@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Docker engine, real S3 server.
  */
 class MachineFaultsIT {
-  private static final Duration SOON = Duration.ofSeconds(30);
+  private static final Duration SOON = Duration.ofMinutes(3);
 
   @TempDir Path directory;
 

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
  * engine, local store.
  */
 class ServeIT {
-  private static final Duration SOON = Duration.ofSeconds(30);
+  private static final Duration SOON = Duration.ofMinutes(3);
 
   @TempDir Path directory;
 
