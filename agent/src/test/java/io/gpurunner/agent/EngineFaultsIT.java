@@ -64,8 +64,8 @@ class EngineFaultsIT {
           STARTING,
           STARTING,
           "containers.start.after",
-          "containers.signal.before",
-          "containers.signal.after",
+          "containers.askToStop.before",
+          "containers.askToStop.after",
           "containers.remove.before",
           REMOVING,
           "containers.remove.after");
@@ -217,7 +217,7 @@ class EngineFaultsIT {
     String job = agent.create(AgentUnderTest.body(DEAF).put("gpuNumber", 0));
     killAt(moment, point, job, containersBefore);
     engine.start(options);
-    if (!moment.startsWith("containers.signal")) {
+    if (!moment.startsWith("containers.askToStop")) {
       goOnceItRuns(job);
     }
     agent.awaitEnd(job, SOON);
@@ -288,7 +288,7 @@ class EngineFaultsIT {
       throws Exception {
     if (!point.name.startsWith("containers.create") && !point.name.startsWith("containers.start")) {
       agent.awaitState(job, "RUNNING", SOON);
-      if (point.name.startsWith("containers.signal")) {
+      if (point.name.startsWith("containers.askToStop")) {
         agent.post("/api/userJob/job_del", new JsonObject().put("job_id", job));
       } else {
         go(job);
@@ -362,7 +362,7 @@ class EngineFaultsIT {
           REMOVING,
           "containers.remove.after" ->
           assertThat(state).as(what).isEqualTo("SUCCEEDED");
-      case "containers.signal.before", "containers.signal.after" ->
+      case "containers.askToStop.before", "containers.askToStop.after" ->
           assertThat(state).as(what).isEqualTo("DELETED");
       default -> {}
     }

@@ -36,11 +36,18 @@ public interface ContainerRuntime {
   Optional<Observation> inspect(ContainerRef container);
 
   /**
-   * Sends a signal to the container's first process. If the container is absent or does not run,
-   * nothing happens.
+   * Asks the container's programs to end: those that catch the stop signal get it, behind shells
+   * and pipes too ({@link StopTargets}). The first call asks; each later one asks the programs that
+   * catch the signal since then. If the container is absent or does not run, nothing happens.
+   *
+   * @param earlier what the last call returned, or {@link StopRequest#none}
    */
   @SideEffect
-  void signal(ContainerRef container, Signal signal);
+  StopRequest askToStop(ContainerRef container, StopRequest earlier);
+
+  /** Ends the container by SIGKILL. If it is absent or does not run, nothing happens. */
+  @SideEffect
+  void kill(ContainerRef container);
 
   /**
    * Removes the container. A container that runs is killed first. If it is absent, nothing happens.
@@ -68,10 +75,4 @@ public interface ContainerRuntime {
    */
   @SideEffect
   void discard(LabelledContainer container);
-
-  /** The two signals that a job gets. */
-  enum Signal {
-    TERM,
-    KILL
-  }
 }

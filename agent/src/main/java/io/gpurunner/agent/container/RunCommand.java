@@ -6,10 +6,9 @@ import java.util.regex.Pattern;
 /**
  * Turns {@code runCommand} of the contract into a program and its arguments. Pure.
  *
- * <p>Plain words run directly, so the program itself gets the signals, and the image needs no
- * shell. Every other text is given to {@code /bin/sh -c}. A text of several lines ends at the first
- * line that fails ({@code -e}), as a script's author expects. CRLF, which Windows tools write,
- * counts as a line's end.
+ * <p>Plain words run directly, so the image needs no shell. Every other text is given to {@code
+ * /bin/sh -c}. A text of several lines ends at the first line that fails ({@code -e}), as a
+ * script's author expects. CRLF, which Windows tools write, counts as a line's end.
  */
 public final class RunCommand {
   /** The characters that have no meaning to a POSIX shell anywhere in a word. */
@@ -19,16 +18,6 @@ public final class RunCommand {
   private static final Pattern ASSIGNMENT = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*\\+?=.*");
 
   private static final Pattern BLANKS = Pattern.compile("[ \\t]+");
-
-  /**
-   * SIGTERM goes to all processes of a job at once. Without a trap, the shell would die before the
-   * program that it waits for has written its checkpoint, and the container would end with the
-   * shell. With this trap the shell waits for what it runs, in the foreground and in the
-   * background, and then ends without running the rest. A trap that the job sets itself replaces
-   * it. The trap is on the same line as the command, so that line numbers in the shell's messages
-   * stay right.
-   */
-  private static final String WAIT_FOR_CHILDREN = "trap 'wait; exit 143' TERM; ";
 
   private RunCommand() {}
 
@@ -52,9 +41,8 @@ public final class RunCommand {
     if (plain) {
       return words;
     }
-    String script = WAIT_FOR_CHILDREN + unix;
     return stripped.indexOf('\n') < 0
-        ? List.of("/bin/sh", "-c", script)
-        : List.of("/bin/sh", "-e", "-c", script);
+        ? List.of("/bin/sh", "-c", unix)
+        : List.of("/bin/sh", "-e", "-c", unix);
   }
 }

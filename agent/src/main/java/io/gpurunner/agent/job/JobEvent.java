@@ -49,8 +49,12 @@ public sealed interface JobEvent {
   /** The run must end, or has ended. In STOPPING, only a deletion changes the ending. */
   record RunEnded(Ending ending, Instant at) implements OfRun {}
 
-  /** SIGTERM was sent. */
-  record StopSignalled(Instant killAt) implements OfRun {}
+  /**
+   * The run's programs were asked to end.
+   *
+   * @param what which of them got the signal, in words
+   */
+  record StopSignalled(Instant killAt, String what) implements OfRun {}
 
   /** The container was seen gone. */
   record ContainerGone(Instant at) implements OfRun {}

@@ -42,7 +42,7 @@ public final class JobHistory {
           new Line(
               at,
               "stop-signalled",
-              "SIGTERM sent; SIGKILL follows at " + seconds(signalled.killAt()));
+              signalled.what() + "; SIGKILL follows at " + seconds(signalled.killAt()));
       case JobEvent.ContainerGone _ -> new Line(at, "container-gone", "the container is gone");
       case JobEvent.GpusReleased released ->
           new Line(

@@ -1,7 +1,6 @@
 package io.gpurunner.agent.os;
 
-import com.sun.jna.LastErrorException;
-import com.sun.jna.Native;
+import java.io.IOException;
 
 /** This process, as the kernel knows it. Thread-safe. */
 public final class OwnProcess {
@@ -14,18 +13,11 @@ public final class OwnProcess {
    * shutdown hook runs, no buffer is written. Does not return.
    */
   public static void kill() {
-    LibC.kill(Math.toIntExact(ProcessHandle.current().pid()), SIGKILL);
-    throw new AssertionError("the kernel did not end this process");
-  }
-
-  /** The raw mapping. It is loaded at the first call. */
-  private static final class LibC {
-    static {
-      Native.register(LibC.class, "c");
+    try {
+      Signals.send(ProcessHandle.current().pid(), SIGKILL);
+    } catch (IOException e) {
+      throw new AssertionError("the kernel did not end this process", e);
     }
-
-    private LibC() {}
-
-    static native int kill(int pid, int signal) throws LastErrorException;
+    throw new AssertionError("the kernel did not end this process");
   }
 }

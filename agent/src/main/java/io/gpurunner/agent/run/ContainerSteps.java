@@ -3,7 +3,6 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRef;
-import io.gpurunner.agent.container.ContainerRuntime.Signal;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.job.Ending;
@@ -30,14 +29,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
  * The steps of a job that has a container or will have one. Each asks {@link NextStep} what to do,
- * and does it. Holds only what may be lost in a crash. Thread-safe.
+ * and does it. Thread-safe.
  */
 final class ContainerSteps {
   private final StepPorts ports;
@@ -45,17 +42,14 @@ final class ContainerSteps {
   private final Clock clock;
   private final CommonOutcomes outcomes;
 
-  /**
-   * When SIGTERM was first sent to a container whose stop could not be recorded. After a crash the
-   * agent does not know it. It then sends SIGTERM again, and waits again.
-   */
-  private final Map<ContainerName, Instant> sentUnrecorded = new ConcurrentHashMap<>();
+  private final StopSignals signals;
 
   ContainerSteps(StepPorts ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
     this.outcomes = outcomes;
+    this.signals = new StopSignals(ports, settings, clock, outcomes);
   }
 
   /** What the step does, and what the engine says of the container now. */
@@ -90,7 +84,7 @@ final class ContainerSteps {
    * Returns the container by its id as soon as the id is recorded, so that it is found even if
    * somebody changes its name.
    */
-  private static ContainerRef containerOf(Job job, JobState.Placed state) {
+  static ContainerRef containerOf(Job job, JobState.Placed state) {
     Optional<String> recordedId =
         switch (state) {
           case JobState.Preparing _, JobState.Pulling _ -> Optional.empty();
@@ -351,9 +345,8 @@ final class ContainerSteps {
     if (job.deletion().isPresent() && !(state.ending() instanceof Ending.DeletedBy)) {
       return outcomes.ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
-    ContainerName name = new ContainerName(job.id(), state.attempt());
     if (state.goneAt().isPresent()) {
-      sentUnrecorded.remove(name);
+      signals.forget(new ContainerName(job.id(), state.attempt()));
       return release(job, state, state.goneAt().get());
     }
     ContainerRef container = containerOf(job, state);
@@ -370,7 +363,7 @@ final class ContainerSteps {
         yield new Advance(new JobEvent.ContainerGone(clock.instant()));
       }
       case REMOVE -> remove(container);
-      case SIGNAL -> signal(job, state, container);
+      case SIGNAL -> signals.next(job, state, container);
       case SAVE_AND_REMOVE -> removeWithOutput(job, state, container, look.exited());
       case Verdict other -> throw unforeseen(state, other);
     };
@@ -380,8 +373,11 @@ final class ContainerSteps {
       Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
     Optional<String> lost = saveOutput(job, state, container, exited);
     StepOutcome outcome = remove(container);
-    if (lost.isPresent() && outcome instanceof Again) {
-      ports.ledger().note(job.id(), "output-lost", "its output could not be kept: " + lost.get());
+    if (outcome instanceof Again) {
+      lost.ifPresent(
+          why ->
+              ports.ledger().note(job.id(), "output-lost", "its output could not be kept: " + why));
+      signals.noteEnd(job, state, exited);
     }
     return outcome;
   }
@@ -417,23 +413,6 @@ final class ContainerSteps {
     }
   }
 
-  private StepOutcome signal(Job job, JobState.Stopping state, ContainerRef container) {
-    Instant now = clock.instant();
-    if (state.killAt().isEmpty()) {
-      ports.containers().signal(container, Signal.TERM);
-      // The grace period begins now, because a busy engine may send the signal late.
-      return new Advance(new JobEvent.StopSignalled(clock.instant().plus(gracePeriod(job))));
-    }
-    Instant killAt = state.killAt().get();
-    boolean isOfThisBoot = state.bootId().filter(settings.bootId()::equals).isPresent();
-    // Under the same boot this time stays, even if the configured grace period is shorter now.
-    if (isOfThisBoot ? !now.isBefore(killAt) : outcomes.isOver(killAt, gracePeriod(job))) {
-      ports.containers().signal(container, Signal.KILL);
-    }
-    Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
-    return new Wait(now.isBefore(killAt) && killAt.isBefore(nextLook) ? killAt : nextLook);
-  }
-
   private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
     Instant now = clock.instant();
     if (goneAt.isAfter(now)) { // it was recorded under another boot; record it again
@@ -454,59 +433,9 @@ final class ContainerSteps {
         new JobEvent.GpusReleased(now, now.plus(settings.uploadRetryFor()), retry, stillBusy));
   }
 
-  // ---- while the ledger cannot be written
-
-  /**
-   * Enforces a stop that cannot be recorded. Nothing is lost by that: the ledger holds the reason
-   * (a stop time, a deletion request), so a later step comes to the same end. SIGKILL follows the
-   * first SIGTERM after the grace period, even if the reason is much older.
-   */
+  /** Enforces a stop that cannot be recorded ({@link StopSignals}). */
   void enforceUnrecorded(Job job, JobEvent event) {
-    if (isStop(job, event)) {
-      JobState.Placed state = (JobState.Placed) job.state();
-      ContainerName name = new ContainerName(job.id(), state.attempt());
-      Optional<Instant> killAt = killAt(job, state, name);
-      boolean graceIsOver = killAt.filter(at -> !clock.instant().isBefore(at)).isPresent();
-      ports.containers().signal(containerOf(job, state), graceIsOver ? Signal.KILL : Signal.TERM);
-      if (killAt.isEmpty()) {
-        sentUnrecorded.put(name, clock.instant());
-      }
-    }
-  }
-
-  /** Returns when SIGKILL is due. It is empty if this agent knows of no SIGTERM. */
-  private Optional<Instant> killAt(Job job, JobState.Placed state, ContainerName name) {
-    Optional<Instant> recorded =
-        state instanceof JobState.Stopping stopping ? stopping.killAt() : Optional.empty();
-    return recorded.or(
-        () ->
-            Optional.ofNullable(sentUnrecorded.get(name)).map(sent -> sent.plus(gracePeriod(job))));
-  }
-
-  private boolean isStop(Job job, JobEvent event) {
-    return switch (job.state()) {
-      case JobState.Starting _ when event instanceof JobEvent.Started started ->
-          started.deadline().filter(deadline -> !clock.instant().isBefore(deadline)).isPresent();
-      case JobState.Starting _ -> isDeletion(event);
-      case JobState.Running _ when event instanceof JobEvent.RunEnded(Ending ending, _) ->
-          switch (ending) {
-            case Ending.TimeUp _, Ending.DeletedBy _ -> true;
-            case Ending.Completed _, Ending.Broken _ -> false;
-          };
-      case JobState.Stopping _ ->
-          event instanceof JobEvent.StopSignalled
-              || event instanceof JobEvent.Found
-              || isDeletion(event);
-      case JobState.Live _, JobState.Final _ -> false;
-    };
-  }
-
-  private static boolean isDeletion(JobEvent event) {
-    return event instanceof JobEvent.RunEnded(Ending.DeletedBy _, _);
-  }
-
-  private Duration gracePeriod(Job job) {
-    return job.request().gracePeriod().orElse(settings.gracePeriod());
+    signals.enforceUnrecorded(job, event);
   }
 
   // ---- shared

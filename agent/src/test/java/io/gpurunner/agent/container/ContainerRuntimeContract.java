@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException.Kind;
-import io.gpurunner.agent.container.ContainerRuntime.Signal;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
@@ -65,8 +64,8 @@ public abstract class ContainerRuntimeContract {
     assertThatThrownBy(() -> runtime().start(unrecorded(unknown())))
         .isInstanceOfSatisfying(
             ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
-    runtime().signal(unrecorded(unknown()), Signal.TERM);
-    runtime().signal(unrecorded(unknown()), Signal.KILL);
+    runtime().askToStop(unrecorded(unknown()), StopRequest.none());
+    runtime().kill(unrecorded(unknown()));
     runtime().remove(unrecorded(unknown()));
   }
 
@@ -98,8 +97,8 @@ public abstract class ContainerRuntimeContract {
   void aCreatedContainerTakesSignalsWithoutError() {
     ContainerSpec spec = spec(Program.untilSignalled());
     runtime().create(spec);
-    runtime().signal(unrecorded(spec.name()), Signal.TERM);
-    runtime().signal(unrecorded(spec.name()), Signal.KILL);
+    runtime().askToStop(unrecorded(spec.name()), StopRequest.none());
+    runtime().kill(unrecorded(spec.name()));
     assertThat(runtime().inspect(unrecorded(spec.name())))
         .get()
         .isInstanceOf(Observation.Created.class);
@@ -129,8 +128,8 @@ public abstract class ContainerRuntimeContract {
     Observation.Exited exited = awaitExit(name);
     runtime().start(unrecorded(name));
     assertThat(runtime().inspect(unrecorded(name))).contains(exited);
-    runtime().signal(unrecorded(name), Signal.TERM);
-    runtime().signal(unrecorded(name), Signal.KILL);
+    runtime().askToStop(unrecorded(name), StopRequest.none());
+    runtime().kill(unrecorded(name));
     assertThat(runtime().inspect(unrecorded(name))).contains(exited);
   }
 
@@ -138,7 +137,7 @@ public abstract class ContainerRuntimeContract {
   void sigtermEndsAProgramThatListens() {
     ContainerName name = started(Program.untilSignalled());
     awaitReady(name);
-    runtime().signal(unrecorded(name), Signal.TERM);
+    runtime().askToStop(unrecorded(name), StopRequest.none());
     assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.TERMINATED);
   }
 
@@ -146,10 +145,20 @@ public abstract class ContainerRuntimeContract {
   void sigkillEndsAProgramThatIgnoresSigterm() {
     ContainerName name = started(Program.untilSignalled().ignoringTerm());
     awaitReady(name);
-    runtime().signal(unrecorded(name), Signal.TERM);
+    runtime().askToStop(unrecorded(name), StopRequest.none());
     assertThat(runtime().inspect(unrecorded(name))).get().isInstanceOf(Observation.Running.class);
-    runtime().signal(unrecorded(name), Signal.KILL);
+    runtime().kill(unrecorded(name));
     assertThat(awaitExit(name).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
+  }
+
+  @Test
+  void aProgramIsAskedOnce() {
+    ContainerName name = started(Program.untilSignalled().ignoringTerm());
+    awaitReady(name);
+    StopRequest first = runtime().askToStop(unrecorded(name), StopRequest.none());
+    assertThat(first.words()).isPresent();
+    assertThat(runtime().askToStop(unrecorded(name), first).words()).isEmpty();
+    runtime().kill(unrecorded(name));
   }
 
   @Test

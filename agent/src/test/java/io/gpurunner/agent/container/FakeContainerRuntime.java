@@ -313,25 +313,43 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   }
 
   @Override
-  public synchronized void signal(ContainerRef container, Signal signal) {
+  public synchronized StopRequest askToStop(ContainerRef container, StopRequest earlier) {
+    Optional<Fault> fault = fault(Call.SIGNAL);
+    StopRequest request =
+        find(container).filter(this::runs).map(box -> ask(box, container, earlier)).orElse(earlier);
+    throwAfter(fault, Call.SIGNAL);
+    return request;
+  }
+
+  /** Asks the one program of a container. Its run, and not its id, tells whether it was asked. */
+  private StopRequest ask(Box box, ContainerRef container, StopRequest earlier) {
+    ProcessKey program = new ProcessKey(1, box.runs);
+    Instant now = clock.instant();
+    boolean reached =
+        earlier.reached().contains(program)
+            || earlier
+                .forgottenFor()
+                .filter(ago -> box.startedAt.orElseThrow().isBefore(now.minus(ago)))
+                .isPresent();
+    if (reached) {
+      return earlier.after(Set.of(program));
+    }
+    journal.add("TERM " + container.name());
+    box.program.afterTerm().ifPresent(delay -> finish(box, now.plus(delay), TERMINATED));
+    return earlier.after(Set.of(program), "SIGTERM sent to program (process 1)");
+  }
+
+  @Override
+  public synchronized void kill(ContainerRef container) {
     Optional<Fault> fault = fault(Call.SIGNAL);
     find(container)
         .filter(this::runs)
         .ifPresent(
             box -> {
-              journal.add(signal + " " + container.name());
-              signal(box, signal);
+              journal.add("KILL " + container.name());
+              finish(box, clock.instant(), KILLED);
             });
     throwAfter(fault, Call.SIGNAL);
-  }
-
-  private void signal(Box box, Signal signal) {
-    Instant now = clock.instant();
-    switch (signal) {
-      case KILL -> finish(box, now, KILLED);
-      case TERM ->
-          box.program.afterTerm().ifPresent(delay -> finish(box, now.plus(delay), TERMINATED));
-    }
   }
 
   @Override

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException.Kind;
-import io.gpurunner.agent.container.ContainerRuntime.Signal;
 import io.gpurunner.agent.container.FakeContainerRuntime.Call;
 import io.gpurunner.agent.container.FakeContainerRuntime.Moment;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
@@ -63,9 +62,9 @@ final class FakeContainerRuntimeTest extends ContainerRuntimeContract {
     ContainerSpec spec = spec(Program.untilSignalled().endingAfterTerm(Duration.ofSeconds(30)));
     fake.create(spec);
     fake.start(unrecorded(spec.name()));
-    fake.signal(unrecorded(spec.name()), Signal.TERM);
+    fake.askToStop(unrecorded(spec.name()), StopRequest.none());
     now = now.plusSeconds(10);
-    fake.signal(unrecorded(spec.name()), Signal.KILL);
+    fake.kill(unrecorded(spec.name()));
     assertThat(awaitExit(spec.name()).exitCode()).isEqualTo(FakeContainerRuntime.KILLED);
     assertThat(awaitExit(spec.name()).finishedAt()).isEqualTo(now);
   }

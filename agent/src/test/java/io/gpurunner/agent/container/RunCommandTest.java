@@ -60,20 +60,14 @@ final class RunCommandTest {
         "a\u00a0b"
       })
   void whatAShellReadsOtherwiseGoesToTheShell(String text) {
-    assertThat(RunCommand.parse(text))
-        .isEqualTo(List.of("/bin/sh", "-c", "trap 'wait; exit 143' TERM; " + text));
+    assertThat(RunCommand.parse(text)).isEqualTo(List.of("/bin/sh", "-c", text));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"a\nb", "a\r\nb", "\na\n\nb\n", "a &&\n b"})
   void severalLinesEndAtTheFirstThatFails(String text) {
     assertThat(RunCommand.parse(text))
-        .isEqualTo(
-            List.of(
-                "/bin/sh",
-                "-e",
-                "-c",
-                "trap 'wait; exit 143' TERM; " + text.replace("\r\n", "\n")));
+        .isEqualTo(List.of("/bin/sh", "-e", "-c", text.replace("\r\n", "\n")));
   }
 
   @Test

@@ -93,8 +93,8 @@ final class SideEffectsTest {
             Stream.of(
                     "api.create api.delete api.retryUpload",
                     "callbacks.send",
-                    "containers.create containers.discard containers.endProcesses containers.remove",
-                    "containers.signal containers.start",
+                    "containers.askToStop containers.create containers.discard containers.endProcesses",
+                    "containers.kill containers.remove containers.start",
                     "images.ensurePresent",
                     "output.save",
                     "store.deleteAll store.put store.withdraw",

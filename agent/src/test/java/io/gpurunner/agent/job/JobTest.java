@@ -115,8 +115,8 @@ class JobTest {
             Map.entry(
                 new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T), "ending: deleted by ann"),
             Map.entry(
-                new JobEvent.StopSignalled(T),
-                "stop-signalled: SIGTERM sent; SIGKILL follows at 2026-01-01T00:00:00Z"),
+                new JobEvent.StopSignalled(T, "SIGTERM sent to python3 (process 7)"),
+                "stop-signalled: SIGTERM sent to python3 (process 7); SIGKILL follows at 2026-01-01T00:00:00Z"),
             Map.entry(new JobEvent.ContainerGone(T), "container-gone: the container is gone"),
             Map.entry(
                 new JobEvent.GpusReleased(T, T, false, List.of()),

@@ -53,7 +53,7 @@ class JobTransitionsTest {
           new JobEvent.Found("c1"),
           new JobEvent.Started(T, Optional.empty(), "boot", "c1", "c1@1"),
           new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T),
-          new JobEvent.StopSignalled(T),
+          new JobEvent.StopSignalled(T, "SIGTERM sent"),
           new JobEvent.ContainerGone(T),
           new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of()),
           new JobEvent.Synced(),

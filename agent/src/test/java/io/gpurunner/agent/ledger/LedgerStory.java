@@ -244,7 +244,7 @@ final class LedgerStory {
     Instant now = CLOCK.instant();
     if (stopping.goneAt().isEmpty()) {
       return stopping.killAt().isEmpty() && random.nextInt(3) == 0
-          ? new JobEvent.StopSignalled(now)
+          ? new JobEvent.StopSignalled(now, "SIGTERM sent")
           : new JobEvent.ContainerGone(now);
     }
     boolean retry = stopping.attempt() <= job.request().retries();

@@ -11,6 +11,7 @@ import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.StopRequest;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
@@ -279,10 +280,8 @@ enum PlantedBugs implements Plant {
     public ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
       return new DecoratedEngine(engine) {
         @Override
-        public void signal(ContainerRef container, Signal signal) {
-          if (signal == Signal.TERM) {
-            super.signal(container, signal);
-          }
+        public void kill(ContainerRef container) {
+          // The bug.
         }
       };
     }
@@ -430,10 +429,10 @@ enum PlantedBugs implements Plant {
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
       return job ->
           switch (steps.apply(job)) {
-            case StepOutcome.Advance(JobEvent.StopSignalled _) ->
+            case StepOutcome.Advance(JobEvent.StopSignalled(Instant _, String what)) ->
                 new StepOutcome.Advance(
                     new JobEvent.StopSignalled(
-                        simulation.machine.agentTime().plus(StopTimes.GRACE)));
+                        simulation.machine.agentTime().plus(StopTimes.GRACE), what));
             case StepOutcome outcome -> outcome;
           };
     }
@@ -446,8 +445,8 @@ enum PlantedBugs implements Plant {
         Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
       return job ->
           switch (steps.apply(job)) {
-            case StepOutcome.Advance(JobEvent.StopSignalled(Instant killAt)) ->
-                new StepOutcome.Advance(new JobEvent.StopSignalled(killAt.plusSeconds(5)));
+            case StepOutcome.Advance(JobEvent.StopSignalled(Instant killAt, String what)) ->
+                new StepOutcome.Advance(new JobEvent.StopSignalled(killAt.plusSeconds(5), what));
             case StepOutcome outcome -> outcome;
           };
     }
@@ -768,8 +767,13 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
-    public void signal(ContainerRef container, Signal signal) {
-      real.signal(container, signal);
+    public StopRequest askToStop(ContainerRef container, StopRequest earlier) {
+      return real.askToStop(container, earlier);
+    }
+
+    @Override
+    public void kill(ContainerRef container) {
+      real.kill(container);
     }
 
     @Override

@@ -11,6 +11,8 @@ import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.ProcessKey;
+import io.gpurunner.agent.container.StopRequest;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
@@ -20,6 +22,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
@@ -153,13 +156,38 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void signal(ContainerRef container, Signal signal) {
+  public StopRequest askToStop(ContainerRef container, StopRequest earlier) {
+    Optional<ProcessKey> program =
+        find(container).map(box -> new ProcessKey(1, box.startedAtMicros));
+    if (program.isEmpty() || earlier.reached().contains(program.get())) {
+      return earlier; // Docker's adapter does not call the engine again
+    }
+    if (earlier.forgottenFor().filter(ago -> ranFor(container, ago)).isPresent()) {
+      return earlier.after(Set.of(program.get()));
+    }
     effect(
-        signal.name(),
+        "TERM",
         container.name(),
         QUICK,
         false,
-        _ -> find(container).ifPresent(box -> machine.signal(box, signal == Signal.KILL)));
+        _ -> find(container).ifPresent(box -> machine.signal(box, false)));
+    return earlier.after(Set.of(program.get()), "SIGTERM sent");
+  }
+
+  private boolean ranFor(ContainerRef container, Duration time) {
+    return find(container)
+        .filter(box -> simulation.timeline.now() - box.startedAtMicros > Timeline.micros(time))
+        .isPresent();
+  }
+
+  @Override
+  public void kill(ContainerRef container) {
+    effect(
+        "KILL",
+        container.name(),
+        QUICK,
+        false,
+        _ -> find(container).ifPresent(box -> machine.signal(box, true)));
   }
 
   @Override

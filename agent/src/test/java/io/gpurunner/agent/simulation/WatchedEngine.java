@@ -6,6 +6,7 @@ import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.StopRequest;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -40,8 +41,13 @@ final class WatchedEngine implements ContainerRuntime {
   }
 
   @Override
-  public void signal(ContainerRef container, Signal signal) {
-    call(() -> real.signal(container, signal));
+  public StopRequest askToStop(ContainerRef container, StopRequest earlier) {
+    return ask(() -> real.askToStop(container, earlier));
+  }
+
+  @Override
+  public void kill(ContainerRef container) {
+    call(() -> real.kill(container));
   }
 
   @Override

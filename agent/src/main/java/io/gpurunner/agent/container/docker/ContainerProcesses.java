@@ -71,7 +71,8 @@ final class ContainerProcesses {
         .toList();
   }
 
-  private static boolean isIn(long pid, String containerId) {
+  /** Returns whether the process belongs to the container. */
+  static boolean isIn(long pid, String containerId) {
     try {
       return Files.readString(Path.of("/proc", Long.toString(pid), "cgroup")).contains(containerId);
     } catch (IOException ended) {

@@ -17,6 +17,8 @@ import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.StopRequest;
+import io.gpurunner.agent.container.StopSignal;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -43,7 +45,10 @@ final class DockerContainers implements ContainerRuntime {
   /** The exit codes that an engine reports for an end that it did not hear of (docs/adr/010). */
   private static final Set<Integer> MADE_UP_CODES = Set.of(0, ExitCodes.LOST_BY_ENGINE);
 
+  private static final StopSignal KILL = new StopSignal(9);
+
   private final EngineConnection connection;
+  private final StopRequests stops;
   private final DockerProbe probe;
   private final EngineIdentity identity;
   private final OurLabels labels;
@@ -56,6 +61,7 @@ final class DockerContainers implements ContainerRuntime {
       OurLabels labels,
       ObservedState observed) {
     this.connection = connection;
+    this.stops = new StopRequests(connection);
     this.probe = probe;
     this.identity = identity;
     this.labels = labels;
@@ -133,7 +139,7 @@ final class DockerContainers implements ContainerRuntime {
             .withLabels(labels.of(spec.name(), creator))
             // A stop by the engine itself (docker stop, or the engine's end without live restore)
             // must not let an unfinished job end with exit code 0 (docs/adr/006).
-            .withStopSignal("SIG" + Signal.KILL)
+            .withStopSignal(KILL.toString())
             .withHostConfig(HostSettings.of(spec, gpus));
     if (!spec.command().isEmpty()) {
       creation
@@ -146,8 +152,9 @@ final class DockerContainers implements ContainerRuntime {
   private static List<String> environment(Map<String, String> environment, GpuRequest gpus) {
     Map<String, String> all = new TreeMap<>(environment);
     all.put("NVIDIA_VISIBLE_DEVICES", gpus.visibleDevices());
-    // With this, Docker's init (tini) signals all processes of the job, and not only the shell that
-    // "sh -c" starts, which would leave them running.
+    // If no program catches the stop signal, Docker's init (tini) hands it on to all of them.
+    // Without
+    // this it would reach only the first one.
     all.put("TINI_KILL_PROCESS_GROUP", "1");
     return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
   }
@@ -265,17 +272,26 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   @Override
-  public void signal(ContainerRef container, Signal signal) {
-    look(container).ifPresent(present -> signal(container.name(), present.getId(), signal));
+  public StopRequest askToStop(ContainerRef container, StopRequest earlier) {
+    Optional<String> id =
+        container.recordedId().or(() -> look(container).map(InspectContainerResponse::getId));
+    return id.map(
+            known -> stops.ask(known, earlier, signal -> signal(container.name(), known, signal)))
+        .orElse(earlier);
   }
 
-  private void signal(ContainerName name, String id, Signal signal) {
+  @Override
+  public void kill(ContainerRef container) {
+    look(container).ifPresent(present -> signal(container.name(), present.getId(), KILL));
+  }
+
+  private void signal(ContainerName name, String id, StopSignal signal) {
     connection.run(
-        "sending SIG" + signal + " to the container " + name,
+        "sending " + signal + " to the container " + name,
         CallLimits.QUICK,
         docker -> {
           try {
-            docker.killContainerCmd(id).withSignal("SIG" + signal).exec();
+            docker.killContainerCmd(id).withSignal(Integer.toString(signal.number())).exec();
           } catch (NotFoundException | ConflictException absentOrNotRunning) {
             // There is no process left to signal.
           }

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.container.docker;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -72,7 +73,10 @@ record EngineProcess(
   }
 
   static long startTicksOf(long pid) throws IOException {
-    String stat = Files.readString(PROC.resolve(Long.toString(pid)).resolve("stat"));
+    // The name of the program, which is in it, may be in any encoding.
+    String stat =
+        Files.readString(
+            PROC.resolve(Long.toString(pid)).resolve("stat"), StandardCharsets.ISO_8859_1);
     String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", START_TIME + 2);
     return Long.parseLong(fields[START_TIME]);
   }

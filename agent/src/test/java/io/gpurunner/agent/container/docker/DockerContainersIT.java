@@ -16,6 +16,7 @@ import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.StopRequest;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -152,7 +153,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
       assertThatThrownBy(() -> runtime().start(unrecorded(theirs)))
           .isInstanceOfSatisfying(
               ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
-      runtime().signal(unrecorded(theirs), ContainerRuntime.Signal.KILL);
+      runtime().kill(unrecorded(theirs));
       runtime().remove(unrecorded(theirs));
       assertThat(other.engine().containers().inspect(unrecorded(theirs))).contains(before);
     }
@@ -169,7 +170,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
       ContainerRef container = recorded(name, seen.containerId());
       assertThat(runtime().inspect(container)).contains(seen);
       runtime().start(container);
-      runtime().signal(container, ContainerRuntime.Signal.KILL);
+      runtime().kill(container);
       runtime().remove(container);
       assertThat(runtime().inspect(container)).isEmpty();
       assertThat(other.engine().containers().list()).isEmpty();
@@ -272,8 +273,8 @@ final class DockerContainersIT extends ContainerRuntimeContract {
         .isInstanceOfSatisfying(
             Observation.Running.class,
             paused -> assertThat(paused.activity()).isEqualTo(Observation.Activity.PAUSED));
-    runtime().signal(unrecorded(name), ContainerRuntime.Signal.TERM);
-    runtime().signal(unrecorded(name), ContainerRuntime.Signal.KILL);
+    runtime().askToStop(unrecorded(name), StopRequest.none());
+    runtime().kill(unrecorded(name));
     assertThat(engine.awaitExit(name).exitCode()).isIn(137, 143);
   }
 }
