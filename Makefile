@@ -18,7 +18,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota simulate soak file-work kill-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
+.PHONY: help build test test-quota simulate soak file-work stop-torch kill-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -48,6 +48,10 @@ file-work: ## check that an agent answers while it publishes 3 x 4 GB, copies 4 
 	dev/as-root dev/with-docker dev/one-test --it FileWorkIT \
 	  -Dgpurunner.file-work.megabytes=4000 -Dgpurunner.file-work.files=200000 -Dgpurunner.file-work.ahead=12 \
 	  -Dgpurunner.file-work.status-millis=50 -Dgpurunner.file-work.stop-millis=1000
+
+stop-torch: ## stop trainers of PyTorch, torchrun and mpirun in an image of Debian's packages; not part of `make test`
+	dev/prepare torch
+	dev/as-root dev/with-docker dev/one-test --it TorchStopCampaign
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; half an hour
 	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(or $(N),1000)

@@ -6,18 +6,25 @@ package io.gpurunner.agent.container;
  * @param parent the number of its parent on the host
  * @param ownPid its number as the programs in the container see it
  * @param name the name of its program, with only printable characters; the job chooses it
- * @param shell whether its program is a shell
+ * @param role what its program does with the signals that it gets
  * @param caught the signals that it catches: bit n-1 stands for signal n
  * @param ignored the signals that it ignores
  */
 public record ContainerProcess(
-    ProcessKey key,
-    long parent,
-    long ownPid,
-    String name,
-    boolean shell,
-    long caught,
-    long ignored) {
+    ProcessKey key, long parent, long ownPid, String name, Role role, long caught, long ignored) {
+
+  /** What a program does with a signal that it catches. */
+  public enum Role {
+    /** It saves its state, or ends the programs that it started in its own time. */
+    PROGRAM,
+    /** It runs a trap, once the program that it waits for has ended. */
+    SHELL,
+    /**
+     * It kills the programs that it started within seconds, which is too short for a checkpoint:
+     * {@code mpirun}.
+     */
+    HASTY_LAUNCHER
+  }
 
   boolean catches(StopSignal signal) {
     return has(caught, signal.number());

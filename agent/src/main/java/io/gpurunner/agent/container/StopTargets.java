@@ -21,6 +21,8 @@ import java.util.stream.Stream;
  *   <li>A shell that catches the signal runs its trap only after the program that it waits for in
  *       the foreground. So that program gets the signal too, and if nothing in it catches the
  *       signal, all of it does.
+ *   <li>{@code mpirun} would kill its ranks two seconds later. So they get the signal themselves,
+ *       and it gets the signal only if none of them catches it.
  *   <li>If no process catches the signal and none ignores it, all get it.
  * </ul>
  */
@@ -73,14 +75,31 @@ public final class StopTargets {
     if (before.contains(process.key())) {
       reachBelow(process);
     } else if (process.catches(signal)) {
-      target(process);
-      reachBelow(process);
-      if (process.shell()) {
-        chooseForeground(process);
+      switch (process.role()) {
+        case PROGRAM -> reach(process);
+        case SHELL -> {
+          reach(process);
+          chooseForeground(process);
+        }
+        case HASTY_LAUNCHER -> chooseBelow(process);
       }
     } else {
       childrenOf(process).forEach(this::choose);
     }
+  }
+
+  private void reach(ContainerProcess process) {
+    target(process);
+    reachBelow(process);
+  }
+
+  private void chooseBelow(ContainerProcess launcher) {
+    int chosen = targets.size();
+    childrenOf(launcher).forEach(this::choose);
+    if (targets.size() == chosen) {
+      target(launcher);
+    }
+    reachBelow(launcher);
   }
 
   private void chooseForeground(ContainerProcess shell) {

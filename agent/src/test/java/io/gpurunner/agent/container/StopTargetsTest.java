@@ -2,6 +2,7 @@ package io.gpurunner.agent.container;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpurunner.agent.container.ContainerProcess.Role;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -13,36 +14,36 @@ class StopTargetsTest {
 
   private final List<ContainerProcess> all = new ArrayList<>();
 
-  private long add(long parent, String name, boolean shell, long caught, long ignored) {
+  private long add(long parent, String name, Role role, long caught, long ignored) {
     long pid = 1_000L + all.size();
     all.add(
         new ContainerProcess(
-            new ProcessKey(pid, 1), parent, all.size() + 1L, name, shell, caught, ignored));
+            new ProcessKey(pid, 1), parent, all.size() + 1L, name, role, caught, ignored));
     return pid;
   }
 
   private long init() {
-    return add(1, "docker-init", false, 0, 0);
+    return add(1, "docker-init", Role.PROGRAM, 0, 0);
   }
 
   private long plain(long parent, String name) {
-    return add(parent, name, false, 0, 0);
+    return add(parent, name, Role.PROGRAM, 0, 0);
   }
 
   private long shell(long parent) {
-    return add(parent, "sh", true, 0, 0);
+    return add(parent, "sh", Role.SHELL, 0, 0);
   }
 
   private long shellWithTrap(long parent) {
-    return add(parent, "bash", true, TERM, 0);
+    return add(parent, "bash", Role.SHELL, TERM, 0);
   }
 
   private long trainer(long parent, String name) {
-    return add(parent, name, false, TERM, 0);
+    return add(parent, name, Role.PROGRAM, TERM, 0);
   }
 
   private long inBackground(long parent, String name) {
-    return add(parent, name, false, TERM, QUIT);
+    return add(parent, name, Role.PROGRAM, TERM, QUIT);
   }
 
   private StopTargets.Choice choose(Set<ProcessKey> before) {
@@ -88,7 +89,8 @@ class StopTargetsTest {
     ContainerProcess loader = all.removeLast();
     all.removeLast();
     all.add(
-        new ContainerProcess(loader.key(), init, loader.ownPid(), loader.name(), false, TERM, 0));
+        new ContainerProcess(
+            loader.key(), init, loader.ownPid(), loader.name(), Role.PROGRAM, TERM, 0));
     assertThat(names(choose(first.reached()))).isEmpty();
   }
 
@@ -130,6 +132,22 @@ class StopTargetsTest {
   }
 
   @Test
+  void theRanksGetItAndNotTheirLauncher() {
+    long launcher = add(shell(init()), "orterun", Role.HASTY_LAUNCHER, TERM, 0);
+    trainer(launcher, "rank 0");
+    plain(launcher, "rank 1");
+    StopTargets.Choice choice = choose(Set.of());
+    assertThat(names(choice)).containsExactly("rank 0");
+    assertThat(names(choose(choice.reached()))).isEmpty();
+  }
+
+  @Test
+  void aLauncherWhoseRanksCatchNothingGetsIt() {
+    plain(add(init(), "orterun", Role.HASTY_LAUNCHER, TERM, 0), "rank");
+    assertThat(targets()).containsExactly("orterun");
+  }
+
+  @Test
   void severalProgramsSideBySideAllGetIt() {
     long shell = shell(init());
     trainer(shell, "one");
@@ -146,7 +164,7 @@ class StopTargetsTest {
 
   @Test
   void aProgramThatIgnoresItIsFound() {
-    add(shell(init()), "deaf", false, 0, TERM);
+    add(shell(init()), "deaf", Role.PROGRAM, 0, TERM);
     assertThat(targets()).isEmpty();
     assertThat(StopTargets.ignoring(all, StopSignal.TERM))
         .hasValueSatisfying(deaf -> assertThat(deaf.words()).isEqualTo("deaf (process 3)"));

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.container.docker;
 
 import io.gpurunner.agent.container.ContainerProcess;
+import io.gpurunner.agent.container.ContainerProcess.Role;
 import io.gpurunner.agent.container.ProcessKey;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -37,6 +38,10 @@ final class ProcessTree {
   /** The programs that run traps, by the names of their files. */
   private static final Set<String> SHELLS =
       Set.of("sh", "bash", "dash", "ash", "busybox", "zsh", "ksh", "ksh93", "mksh");
+
+  /** The programs that start ranks: Open MPI, PRRTE, MPICH and what descends from it. */
+  private static final Set<String> MPI_LAUNCHERS =
+      Set.of("mpirun", "mpiexec", "orterun", "prterun", "prte", "mpiexec.hydra", "hydra_pmi_proxy");
 
   private ProcessTree() {}
 
@@ -101,12 +106,18 @@ final class ProcessTree {
               Long.parseLong(status.getOrDefault("PPid", "0")),
               Long.parseLong(numbers.substring(numbers.lastIndexOf('\t') + 1)),
               printable(status.getOrDefault("Name", "?")),
-              SHELLS.contains(program(pid)),
+              role(program(pid)),
               Long.parseUnsignedLong(status.getOrDefault("SigCgt", "0"), HEXADECIMAL),
               Long.parseUnsignedLong(status.getOrDefault("SigIgn", "0"), HEXADECIMAL)));
     } catch (IOException | NumberFormatException ended) {
       return Optional.empty();
     }
+  }
+
+  private static Role role(String program) {
+    return SHELLS.contains(program)
+        ? Role.SHELL
+        : MPI_LAUNCHERS.contains(program) ? Role.HASTY_LAUNCHER : Role.PROGRAM;
   }
 
   /** Returns the name of the file that runs, whatever the process calls itself. */

@@ -2,26 +2,18 @@ package io.gpurunner.agent.container.docker;
 
 import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import io.gpurunner.agent.container.ContainerName;
-import io.gpurunner.agent.container.ContainerSpec;
-import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.Observation;
-import io.gpurunner.agent.container.RunCommand;
 import io.gpurunner.agent.container.StopRequest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -29,9 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The stop signal reaches the program that saves its state, however it was started, and reaches it
  * once. Real engine, real shells, real Python.
  */
-class DockerStopIT {
-  private static final Duration SOON = Duration.ofMinutes(3);
-
+class DockerStopIT extends StopCases {
   /** Writes a line when it gets its signal, half a second later, and ends. */
   private static final String TRAINER =
       """
@@ -89,76 +79,16 @@ class DockerStopIT {
 
   private static final String T = "python3 /work/trainer.py";
 
-  private final TestEngine engine = new TestEngine();
-  private final List<String> said = new ArrayList<>();
-
-  @TempDir private Path directory;
-
   @BeforeEach
   void writeScripts() throws IOException {
-    Files.createDirectories(directory.resolve("out"));
-    Files.createDirectories(directory.resolve("work"));
     write("trainer.py", TRAINER);
     write("loaders.py", WITH_LOADERS);
     write("launcher.py", LAUNCHER);
     write("launch.sh", "#!/bin/bash\n" + T + "\necho next >> /out/model\n");
   }
 
-  @AfterEach
-  void removeContainers() {
-    engine.close();
-  }
-
-  private void write(String name, String text) throws IOException {
-    Path file = Files.writeString(directory.resolve("work").resolve(name), text);
-    assertThat(file.toFile().setExecutable(true)).isTrue();
-  }
-
-  private ContainerName start(String image, String command, Map<String, String> environment) {
-    ContainerSpec spec =
-        TestEngine.spec(
-            image,
-            RunCommand.parse(command),
-            environment,
-            List.of(
-                new Mount(directory.resolve("out"), "/out", false),
-                new Mount(directory.resolve("work"), "/work", true)));
-    ContainerName name = engine.start(spec);
-    awaitFile("ready-1");
-    return name;
-  }
-
   private ContainerName start(String command) {
     return start(TestEngine.required("GPURUNNER_PYTHON_IMAGE"), command, Map.of());
-  }
-
-  private void awaitFile(String name) {
-    await(name).atMost(SOON).until(() -> Files.exists(directory.resolve("out").resolve(name)));
-  }
-
-  /** Asks as the agent does, again and again, until the container has ended. */
-  private Observation.Exited stop(ContainerName name) {
-    StopRequest[] request = {ask(name, StopRequest.none())};
-    await("the end of " + name)
-        .atMost(SOON)
-        .pollInterval(Duration.ofMillis(100))
-        .until(
-            () -> {
-              request[0] = ask(name, request[0]);
-              return engine.engine().containers().inspect(unrecorded(name)).orElseThrow()
-                  instanceof Observation.Exited;
-            });
-    return engine.awaitExit(name);
-  }
-
-  private StopRequest ask(ContainerName name, StopRequest earlier) {
-    StopRequest request = engine.engine().containers().askToStop(unrecorded(name), earlier);
-    request.words().ifPresent(said::add);
-    return request;
-  }
-
-  private String model() throws IOException {
-    return Files.readString(directory.resolve("out/model"));
   }
 
   @ParameterizedTest
