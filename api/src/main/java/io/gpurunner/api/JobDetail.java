@@ -33,5 +33,16 @@ public record JobDetail(
     List<Event> events) {
 
   /** One line of a job's history. */
-  public record Event(Instant at, String kind, String message) {}
+  public record Event(Instant at, String kind, String message) {
+    /** The kind of a line that the job's user should not overlook. */
+    public static final String WARNING = "warning";
+  }
+
+  /** Returns what the job's user should not overlook, oldest first. */
+  public List<String> warnings() {
+    return events.stream()
+        .filter(event -> event.kind().equals(Event.WARNING))
+        .map(Event::message)
+        .toList();
+  }
 }

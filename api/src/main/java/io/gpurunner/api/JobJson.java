@@ -45,7 +45,7 @@ final class JobJson {
                         .put("at", event.at().toString())
                         .put("kind", event.kind())
                         .put("message", event.message())));
-    return row(job).put("events", events);
+    return row(job).put("warnings", new JsonArray(job.warnings())).put("events", events);
   }
 
   /**

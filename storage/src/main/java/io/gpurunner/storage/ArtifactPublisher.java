@@ -1,21 +1,18 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.FileWork.Task;
-import java.nio.file.Path;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Uploads what a job left in its model directory to the artifact store: one regular file as it is,
  * several files as {@code data.zip}, and {@code manifest.json} last. It is called when the job's
  * container is gone, by {@link #AT_A_TIME} jobs at once. Thread-safe.
  *
- * <p>What the job wrote is not trusted: links are not followed, only regular files are read, and
- * names are made safe (see {@link ArtifactNames}).
+ * <p>What the job wrote is not trusted: links are followed only inside the job's own directories
+ * ({@link LinkTarget}), only regular files are read, and names are made safe ({@link
+ * ArtifactNames}).
  */
 public final class ArtifactPublisher {
-  private static final Logger log = LoggerFactory.getLogger(ArtifactPublisher.class);
   private static final String ARCHIVE = "data.zip";
 
   /**
@@ -37,44 +34,39 @@ public final class ArtifactPublisher {
    * failure. It then starts from the beginning: it would have to read all objects to know whether
    * an earlier call left them.
    *
-   * @param modelDirectory nothing writes to it any more
+   * @param source nothing writes to its directories any more
    * @param limitBytes the most bytes that are published: sparse files and second names of a file
    *     take no room in the directory, but in the store they do
    * @throws StorageException naming what was wrong, UNFIT if the job's files are to blame; without
    *     a manifest the folder is incomplete
    */
   public PublishedArtifacts publish(
-      JobFolder folder, Path modelDirectory, long limitBytes, Cancellation cancellation) {
-    return files.call(
-        Task.PUBLISH, () -> publishNow(folder, modelDirectory, limitBytes, cancellation));
+      JobFolder folder, ModelSource source, long limitBytes, Cancellation cancellation) {
+    return files.call(Task.PUBLISH, () -> publishNow(folder, source, limitBytes, cancellation));
   }
 
   private PublishedArtifacts publishNow(
-      JobFolder folder, Path modelDirectory, long limitBytes, Cancellation cancellation) {
+      JobFolder folder, ModelSource source, long limitBytes, Cancellation cancellation) {
     // The old manifest is removed first, so that it never describes objects of another upload. It
     // also shows early whether the store is down, before all files are read.
     store.withdraw(folder);
-    ModelDirectory model = ModelDirectory.measure(modelDirectory, limitBytes, cancellation);
-    if (model.skippedCount() > 0) {
-      log.warn(
-          "{}: {} entries of the model directory are not regular files and are not published: {}{}",
-          folder.name(),
-          model.skippedCount(),
-          model.skippedNames(),
-          model.skippedCount() > model.skipped().size() ? ", …" : "");
-    }
+    ModelDirectory model = ModelDirectory.measure(source, limitBytes, cancellation);
     Optional<String> artifact = artifactName(model);
     // This comes before anything is sent, because a list of files that is too long fails here.
     ArtifactContent manifest = Manifest.of(artifact, model);
     if (artifact.isPresent()) {
       ArtifactContent content =
           artifact.get().equals(ARCHIVE) && !isSingle(model)
-              ? new ZipContent(model.files())
+              ? new ZipContent(model.entries())
               : new FileContent(model.files().getFirst());
       store.put(new ObjectKey(folder, artifact.get()), content, cancellation);
     }
     store.put(new ObjectKey(folder, Manifest.FILE), manifest, cancellation);
-    return new PublishedArtifacts(artifact, model.files().size(), model.totalBytes());
+    return new PublishedArtifacts(
+        artifact,
+        model.files().size(),
+        model.totalBytes(),
+        PublishWarnings.of(source, model, cancellation));
   }
 
   private static Optional<String> artifactName(ModelDirectory model) {

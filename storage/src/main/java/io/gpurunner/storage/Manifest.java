@@ -1,5 +1,6 @@
 package io.gpurunner.storage;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -9,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The last object of a job's artifacts. Until it is there, the artifacts are not complete. It has a
@@ -37,8 +39,20 @@ final class Manifest implements ArtifactContent {
     this.lengthBytes = length;
   }
 
-  @JsonPropertyOrder({"path", "bytes", "sha256"})
-  private record File(String path, long bytes, String sha256) {}
+  /**
+   * @param linkTo where the link leads that is published as this file, in the container
+   */
+  @JsonPropertyOrder({"path", "bytes", "sha256", "linkTo"})
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  private record File(String path, long bytes, String sha256, @Nullable String linkTo) {
+    static File of(ModelFile file) {
+      return new File(
+          file.name(),
+          file.bytes(),
+          file.sha256(),
+          file.linkedTo().map(path -> "/" + ArtifactNames.readable(path)).orElse(null));
+    }
+  }
 
   /**
    * @param artifact the object that holds the files; empty if there are none
@@ -72,8 +86,7 @@ final class Manifest implements ArtifactContent {
           artifact.map(name -> "{\"artifact\":" + json(name) + ",\n").orElse("{") + "\"files\":[";
     } else if (number <= count) {
       ModelFile file = model.files().get(number - 1);
-      text =
-          (number == 1 ? "\n" : ",\n") + json(new File(file.name(), file.bytes(), file.sha256()));
+      text = (number == 1 ? "\n" : ",\n") + json(File.of(file));
     } else {
       text =
           "],\n\"skipped\":"

@@ -4,11 +4,17 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Optional;
 
 /**
- * A regular file of a model directory as it was measured before anything was sent.
+ * A regular file that a model directory publishes, as it was measured before anything was sent.
  *
- * @param relative its path below the directory
+ * @param root the directory that holds the file: the model directory, or another one to which a
+ *     link of the model directory leads
+ * @param source its path below that directory
+ * @param linkedTo its path in the container, if a link led to it
+ * @param relative the path below the model directory under which it is published
+ * @param executable whether its owner may execute it
  * @param sameNamed its number among the files with the same published name, from 1
  * @param sha256 in hexadecimal
  * @param crc32 of the whole file, for zip archives
@@ -16,7 +22,10 @@ import java.time.Instant;
  */
 record ModelFile(
     Path root,
+    Path source,
+    Optional<Path> linkedTo,
     Path relative,
+    boolean executable,
     int sameNamed,
     long bytes,
     Instant modified,
@@ -29,8 +38,7 @@ record ModelFile(
    * than the agent can keep twice.
    */
   String name() {
-    String readable = ArtifactNames.readable(relative);
-    return sameNamed == 1 ? readable : readable + "~" + sameNamed;
+    return ModelDirectory.numbered(relative, sameNamed);
   }
 
   /**
@@ -39,6 +47,6 @@ record ModelFile(
    * @throws IOException if they are not those that were measured
    */
   InputStream open(long offset) throws IOException {
-    return new MeasuredBlocks(this, SafeTree.read(root, relative), offset);
+    return new MeasuredBlocks(this, SafeTree.read(root, source), offset);
   }
 }

@@ -1,5 +1,6 @@
 package io.gpurunner.storage;
 
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -9,5 +10,11 @@ import java.util.Optional;
  *     model directory held no regular file
  * @param fileCount number of published regular files
  * @param totalBytes their size in all
+ * @param warnings what the job's user should know: what was not published, and why
  */
-public record PublishedArtifacts(Optional<String> file, long fileCount, long totalBytes) {}
+public record PublishedArtifacts(
+    Optional<String> file, long fileCount, long totalBytes, List<String> warnings) {
+  public PublishedArtifacts {
+    warnings = List.copyOf(warnings);
+  }
+}

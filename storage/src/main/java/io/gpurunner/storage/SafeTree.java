@@ -89,14 +89,11 @@ final class SafeTree {
    */
   static void walk(Path root, TreeBounds bounds, Cancellation cancellation, Visitor visitor)
       throws IOException {
-    try (SecureDirectoryStream<Path> top = open(root)) {
-      new Walk(bounds, cancellation, visitor).directory(top, Path.of(""), 1);
-    } catch (DirectoryIteratorException failed) {
-      throw failed.getCause();
-    }
+    new Walk(bounds, cancellation, visitor).visitAll(root);
   }
 
-  private static final class Walk {
+  /** A walk through one or more trees that have the bounds together. One thread. */
+  static final class Walk {
     private final TreeBounds bounds;
     private final Cancellation cancellation;
     private final Visitor visitor;
@@ -109,7 +106,30 @@ final class SafeTree {
       this.visitor = visitor;
     }
 
-    void directory(SecureDirectoryStream<Path> directory, Path relative, int depth)
+    /** Visits everything below a directory. */
+    void visitAll(Path root) throws IOException {
+      try (SecureDirectoryStream<Path> top = open(root)) {
+        directory(top, Path.of(""), 1);
+      } catch (DirectoryIteratorException failed) {
+        throw failed.getCause();
+      }
+    }
+
+    /**
+     * Visits everything below a directory of another tree, as if it was at a path of this one.
+     *
+     * @param relative the path of the directory below the other tree's root
+     * @param as the path that the visitor is told
+     */
+    void visitAlso(Path root, Path relative, Path as) throws IOException {
+      try (SecureDirectoryStream<Path> other = open(root, relative)) {
+        directory(other, as, as.getNameCount() + 1);
+      } catch (DirectoryIteratorException failed) {
+        throw failed.getCause();
+      }
+    }
+
+    private void directory(SecureDirectoryStream<Path> directory, Path relative, int depth)
         throws IOException {
       if (depth > bounds.depth()) {
         throw new UnfitContentException(
@@ -202,17 +222,25 @@ final class SafeTree {
 
   /** Opens a file by its path below a root, directory by directory. */
   static SeekableByteChannel read(Path root, Path relative) throws IOException {
-    SecureDirectoryStream<Path> directory = open(root);
-    try {
-      for (int level = 0; level < relative.getNameCount() - 1; level++) {
-        SecureDirectoryStream<Path> child =
-            directory.newDirectoryStream(relative.getName(level), LinkOption.NOFOLLOW_LINKS);
-        directory.close();
-        directory = child;
-      }
+    Path parent = relative.getParent();
+    try (SecureDirectoryStream<Path> directory = parent == null ? open(root) : open(root, parent)) {
       return read(directory, relative.getFileName());
-    } finally {
-      directory.close();
     }
+  }
+
+  /**
+   * Opens a directory by its path below a root, directory by directory. An empty path is the root.
+   */
+  static SecureDirectoryStream<Path> open(Path root, Path relative) throws IOException {
+    SecureDirectoryStream<Path> directory = open(root);
+    if (relative.toString().isEmpty()) {
+      return directory;
+    }
+    for (Path name : relative) {
+      try (SecureDirectoryStream<Path> parent = directory) {
+        directory = parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS);
+      }
+    }
+    return directory;
   }
 }

@@ -7,36 +7,36 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A zip archive of model files that exists nowhere as a whole: any range of it is made when it is
- * read. Entries are stored as they are, with size and CRC in front of the data (java.util.zip's
- * ZipInputStream refuses stored entries with these after the data). So the archive's length and
- * layout are known before it is made.
+ * A zip archive of a model directory that exists nowhere as a whole: any range of it is made when
+ * it is read. Entries are stored as they are, with size and CRC in front of the data
+ * (java.util.zip's ZipInputStream refuses stored entries with these after the data). So the
+ * archive's length and layout are known before it is made.
  *
- * <p>The layout is the local header and data of each file, the central directory, and the end
+ * <p>The layout is the local header and data of each entry, the central directory, and the end
  * record; zip64 if a number needs it.
  */
 final class ZipContent implements ArtifactContent {
-  private final List<ModelFile> files;
+  private final List<ZipEntry> entries;
 
   /**
-   * The start of each segment: header and data of file i at 2i and 2i + 1, then the central
-   * directory's entry of each file, then the end record, and last the whole length.
+   * The start of each segment: header and data of entry i at 2i and 2i + 1, then the central
+   * directory's record of each entry, then the end record, and last the whole length.
    */
   private final long[] starts;
 
-  ZipContent(List<ModelFile> files) {
-    this.files = List.copyOf(files);
-    int count = files.size();
+  ZipContent(List<ZipEntry> entries) {
+    this.entries = List.copyOf(entries);
+    int count = entries.size();
     starts = new long[3 * count + 2];
     for (int i = 0; i < count; i++) {
-      ModelFile file = files.get(i);
-      starts[2 * i + 1] = starts[2 * i] + ZipRecords.localHeader(file).length;
-      starts[2 * i + 2] = starts[2 * i + 1] + file.bytes();
+      ZipEntry entry = entries.get(i);
+      starts[2 * i + 1] = starts[2 * i] + ZipRecords.localHeader(entry).length;
+      starts[2 * i + 2] = starts[2 * i + 1] + entry.bytes();
     }
     for (int i = 0; i < count; i++) {
       int segment = 2 * count + i;
       starts[segment + 1] =
-          starts[segment] + ZipRecords.centralHeader(files.get(i), starts[2 * i]).length;
+          starts[segment] + ZipRecords.centralHeader(entries.get(i), starts[2 * i]).length;
     }
     starts[3 * count + 1] = starts[3 * count] + end().length;
   }
@@ -57,21 +57,22 @@ final class ZipContent implements ArtifactContent {
   }
 
   private byte[] end() {
-    int count = files.size();
+    int count = entries.size();
     return ZipRecords.end(count, starts[2 * count], starts[3 * count]);
   }
 
   private InputStream openSegment(int segment, long offset) throws IOException {
-    int count = files.size();
+    int count = entries.size();
     if (segment < 2 * count && segment % 2 == 1) {
-      return files.get(segment / 2).open(offset);
+      // A directory's segment is empty, so it is never opened.
+      return entries.get(segment / 2).file().orElseThrow().open(offset);
     }
     byte[] record;
     if (segment < 2 * count) {
-      record = ZipRecords.localHeader(files.get(segment / 2));
+      record = ZipRecords.localHeader(entries.get(segment / 2));
     } else if (segment < 3 * count) {
-      int file = segment - 2 * count;
-      record = ZipRecords.centralHeader(files.get(file), starts[2 * file]);
+      int entry = segment - 2 * count;
+      record = ZipRecords.centralHeader(entries.get(entry), starts[2 * entry]);
     } else {
       record = end();
     }

@@ -26,35 +26,29 @@ final class ZipRecords {
   private static final short UTF8_NAMES = 0x0800;
   private static final short STORED = 0;
 
-  /**
-   * The mode of every entry: a regular file, rw-r--r--. The job's own modes are not carried to
-   * where it is unpacked.
-   */
-  private static final int UNIX_MODE = 0100644;
-
   private ZipRecords() {}
 
-  static byte[] localHeader(ModelFile file) {
-    byte[] name = name(file);
-    boolean large = file.bytes() >= MAX_32;
+  static byte[] localHeader(ZipEntry entry) {
+    byte[] name = name(entry);
+    boolean large = entry.bytes() >= MAX_32;
     byte[] record = new byte[30 + name.length + (large ? 20 : 0)];
     ByteBuffer out = littleEndian(record);
     out.putInt(LOCAL_SIGNATURE);
     out.putShort(large ? VERSION_ZIP64 : VERSION_PLAIN);
-    putCommon(out, file, large);
+    putCommon(out, entry, large);
     out.putShort((short) name.length);
     out.putShort((short) (large ? 20 : 0));
     out.put(name);
     if (large) {
       out.putShort((short) ZIP64_EXTRA).putShort((short) 16);
-      out.putLong(file.bytes()).putLong(file.bytes());
+      out.putLong(entry.bytes()).putLong(entry.bytes());
     }
     return record;
   }
 
-  static byte[] centralHeader(ModelFile file, long headerOffset) {
-    byte[] name = name(file);
-    boolean large = file.bytes() >= MAX_32;
+  static byte[] centralHeader(ZipEntry entry, long headerOffset) {
+    byte[] name = name(entry);
+    boolean large = entry.bytes() >= MAX_32;
     boolean far = headerOffset >= MAX_32;
     int extra = large || far ? 4 + (large ? 16 : 0) + (far ? 8 : 0) : 0;
     short version = large || far ? VERSION_ZIP64 : VERSION_PLAIN;
@@ -63,19 +57,19 @@ final class ZipRecords {
     out.putInt(CENTRAL_SIGNATURE);
     out.putShort((short) (MADE_ON_UNIX | version));
     out.putShort(version);
-    putCommon(out, file, large);
+    putCommon(out, entry, large);
     out.putShort((short) name.length);
     out.putShort((short) extra);
     out.putShort((short) 0); // comment
     out.putShort((short) 0); // disk
     out.putShort((short) 0); // internal attributes
-    out.putInt(UNIX_MODE << 16);
+    out.putInt(entry.unixMode() << 16);
     out.putInt((int) Math.min(headerOffset, MAX_32));
     out.put(name);
     if (extra > 0) {
       out.putShort((short) ZIP64_EXTRA).putShort((short) (extra - 4));
       if (large) {
-        out.putLong(file.bytes()).putLong(file.bytes());
+        out.putLong(entry.bytes()).putLong(entry.bytes());
       }
       if (far) {
         out.putLong(headerOffset);
@@ -110,12 +104,12 @@ final class ZipRecords {
     return record;
   }
 
-  private static void putCommon(ByteBuffer out, ModelFile file, boolean large) {
-    int size = (int) (large ? MAX_32 : file.bytes());
+  private static void putCommon(ByteBuffer out, ZipEntry entry, boolean large) {
+    int size = (int) (large ? MAX_32 : entry.bytes());
     out.putShort(UTF8_NAMES);
     out.putShort(STORED);
-    out.putInt(dosTime(file));
-    out.putInt(file.crc32());
+    out.putInt(dosTime(entry));
+    out.putInt(entry.crc32());
     out.putInt(size).putInt(size);
   }
 
@@ -123,8 +117,8 @@ final class ZipRecords {
    * Returns the time in the archive's format: steps of two seconds, from 1980 to 2107. It is in
    * UTC, so that it is the same everywhere.
    */
-  private static int dosTime(ModelFile file) {
-    LocalDateTime time = LocalDateTime.ofInstant(file.modified(), ZoneOffset.UTC);
+  private static int dosTime(ZipEntry entry) {
+    LocalDateTime time = LocalDateTime.ofInstant(entry.modified(), ZoneOffset.UTC);
     if (time.getYear() < 1980) {
       time = LocalDateTime.of(1980, 1, 1, 0, 0);
     } else if (time.getYear() > 2107) {
@@ -136,8 +130,8 @@ final class ZipRecords {
   }
 
   /** Returns the name. {@link ModelDirectory} limits its length. */
-  private static byte[] name(ModelFile file) {
-    return file.name().getBytes(StandardCharsets.UTF_8);
+  private static byte[] name(ZipEntry entry) {
+    return entry.name().getBytes(StandardCharsets.UTF_8);
   }
 
   private static ByteBuffer littleEndian(byte[] record) {

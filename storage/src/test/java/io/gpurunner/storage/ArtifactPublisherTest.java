@@ -46,6 +46,15 @@ class ArtifactPublisherTest {
   @BeforeEach
   void makeModel() throws IOException {
     Files.createDirectory(model());
+    Files.createDirectory(checkpoint());
+  }
+
+  private Path checkpoint() {
+    return directory.resolve("checkpoint");
+  }
+
+  private ModelSource source() {
+    return new ModelSource(model(), Path.of("/data2"), checkpoint(), Path.of("/data"));
   }
 
   private Path model() {
@@ -63,7 +72,7 @@ class ArtifactPublisherTest {
 
   private PublishedArtifacts publish() {
     return new ArtifactPublisher(store(), new FileWork())
-        .publish(FOLDER, model(), PLENTY, Cancellation.NEVER);
+        .publish(FOLDER, source(), PLENTY, Cancellation.NEVER);
   }
 
   private JsonNode manifest() throws IOException {
@@ -98,7 +107,8 @@ class ArtifactPublisherTest {
     Files.createDirectories(model().resolve("a/b"));
     Files.writeString(model().resolve("a/b/ds_model.bin"), "weights");
 
-    assertThat(publish()).isEqualTo(new PublishedArtifacts(Optional.of("ds_model.bin"), 1, 7));
+    assertThat(publish())
+        .isEqualTo(new PublishedArtifacts(Optional.of("ds_model.bin"), 1, 7, List.of()));
 
     assertThat(published("ds_model.bin")).hasContent("weights");
     JsonNode manifest = manifest();
@@ -116,7 +126,8 @@ class ArtifactPublisherTest {
     Files.writeString(model().resolve("deep/er/模型"), "model");
     Files.writeString(model().resolve("empty"), "");
 
-    assertThat(publish()).isEqualTo(new PublishedArtifacts(Optional.of("data.zip"), 3, 8));
+    assertThat(publish())
+        .isEqualTo(new PublishedArtifacts(Optional.of("data.zip"), 3, 8, List.of()));
 
     assertThat(unzipped()).isEqualTo(Map.of("b", "bee", "deep/er/模型", "model", "empty", ""));
     HostileTree.run(directory, List.of("unzip", "-t", published("data.zip").toString()));
@@ -147,7 +158,14 @@ class ArtifactPublisherTest {
   void publishesAnEmptyDirectoryAsAManifestAlone() throws Exception {
     Files.createDirectory(model().resolve("empty"));
 
-    assertThat(publish()).isEqualTo(new PublishedArtifacts(Optional.empty(), 0, 0));
+    assertThat(publish())
+        .isEqualTo(
+            new PublishedArtifacts(
+                Optional.empty(),
+                0,
+                0,
+                List.of(
+                    "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds no file either")));
 
     assertThat(publishedFiles()).containsExactly("manifest.json");
     assertThat(manifest().has("artifact")).isFalse();
@@ -165,13 +183,167 @@ class ArtifactPublisherTest {
     HostileTree.shell(model(), "mkfifo pipe");
     Files.createLink(model().resolve("hard"), model().resolve("a"));
 
-    assertThat(publish().fileCount()).isEqualTo(2);
+    PublishedArtifacts published = publish();
 
+    assertThat(published.fileCount()).isEqualTo(2);
+    assertThat(published.warnings())
+        .containsExactly(
+            "5 entries of modelPath are not published:"
+                + " etc (a link that leads out of the job's directories),"
+                + " loop (a link that leads in a circle), pipe (a pipe, socket or device),"
+                + " secret (a link that leads out of the job's directories),"
+                + " shadow (a link that leads out of the job's directories)");
     assertThat(unzipped().keySet()).containsExactly("a", "hard");
     List<String> skipped = new ArrayList<>();
     manifest().path("skipped").forEach(entry -> skipped.add(entry.path("path").asText()));
     assertThat(skipped).containsExactly("etc", "loop", "pipe", "secret", "shadow");
     assertThat(Files.readString(published("manifest.json"))).doesNotContain("root:");
+  }
+
+  @Test
+  void publishesWhatALinkToTheJobsOwnFilesLeadsTo() throws Exception {
+    Files.writeString(checkpoint().resolve("best.pt"), "weights");
+    Files.createSymbolicLink(model().resolve("model.pt"), Path.of("/data/best.pt"));
+
+    assertThat(publish())
+        .isEqualTo(new PublishedArtifacts(Optional.of("model.pt"), 1, 7, List.of()));
+
+    assertThat(published("model.pt")).hasContent("weights");
+    JsonNode file = manifest().path("files").path(0);
+    assertThat(file.path("path").asText()).isEqualTo("model.pt");
+    assertThat(file.path("linkTo").asText()).isEqualTo("/data/best.pt");
+  }
+
+  /** The cache of Hugging Face looks like this. */
+  @Test
+  void publishesLinkedDirectoriesAndChainsOfLinks() throws Exception {
+    Files.createDirectories(model().resolve("blobs"));
+    Files.createDirectories(model().resolve("snapshots/1"));
+    Files.createDirectories(checkpoint().resolve("steps/10"));
+    Files.writeString(model().resolve("blobs/abc"), "weights");
+    Files.writeString(checkpoint().resolve("steps/10/state"), "ten");
+    Files.createSymbolicLink(model().resolve("snapshots/1/model.bin"), Path.of("../../blobs/abc"));
+    Files.createSymbolicLink(checkpoint().resolve("last"), Path.of("steps/10"));
+    Files.createSymbolicLink(model().resolve("last"), Path.of("../data/last"));
+    Files.createSymbolicLink(model().resolve("latest"), Path.of("/data2/last/../10"));
+    Files.createSymbolicLink(
+        checkpoint().resolve("steps/10/model"), Path.of("/data2/snapshots/1/model.bin"));
+
+    assertThat(publish().warnings()).isEmpty();
+
+    assertThat(unzipped())
+        .isEqualTo(
+            Map.of(
+                "blobs/abc", "weights",
+                "snapshots/1/model.bin", "weights",
+                "last/state", "ten",
+                "last/model", "weights",
+                "latest/state", "ten",
+                "latest/model", "weights"));
+  }
+
+  @Test
+  void followsNoLinkInACircleOrOutOfTheJobsDirectories() throws Exception {
+    Files.writeString(directory.resolve("secret"), "secret");
+    Files.writeString(checkpoint().resolve("state"), "1");
+    Files.createDirectories(model().resolve("dir"));
+    for (String link :
+        List.of(
+            "dir/up ..",
+            "dir/self /data2/dir",
+            "dir/other /data",
+            "one two",
+            "two one",
+            "absent nothing",
+            "under /data/state/x",
+            "out ../secret",
+            "far /data/../../secret",
+            "root /")) {
+      String[] parts = link.split(" ", -1);
+      Files.createSymbolicLink(model().resolve(parts[0]), Path.of(parts[1]));
+    }
+    Files.createSymbolicLink(checkpoint().resolve("back"), Path.of("/data2"));
+    Files.createSymbolicLink(checkpoint().resolve("outside"), Path.of("../secret"));
+
+    PublishedArtifacts published = publish();
+
+    assertThat(published.fileCount()).isEqualTo(1);
+    Map<String, String> skipped = new TreeMap<>();
+    manifest()
+        .path("skipped")
+        .forEach(entry -> skipped.put(entry.path("path").asText(), entry.path("reason").asText()));
+    String out = "a link that leads out of the job's directories";
+    String circle = "a link that leads in a circle";
+    String absent = "a link to something that is not there";
+    assertThat(skipped)
+        .isEqualTo(
+            new TreeMap<>(
+                Map.ofEntries(
+                    Map.entry("absent", absent),
+                    Map.entry("dir/other/back", circle),
+                    Map.entry("dir/other/outside", out),
+                    Map.entry("dir/self", circle),
+                    Map.entry("dir/up", circle),
+                    Map.entry("far", out),
+                    Map.entry("one", circle),
+                    Map.entry("out", out),
+                    Map.entry("root", out),
+                    Map.entry("two", circle),
+                    Map.entry("under", absent))));
+    assertThat(published.warnings()).singleElement().asString().endsWith(", …");
+  }
+
+  /** Each of 30 directories holds two links to the next one: a thousand million names. */
+  @Test
+  void linksThatMultiplyAreBounded() throws Exception {
+    for (int level = 0; level < 30; level++) {
+      Path each = Files.createDirectory(checkpoint().resolve("d" + level));
+      for (String link : List.of("a", "b")) {
+        Files.createSymbolicLink(each.resolve(link), Path.of("../d" + (level + 1)));
+      }
+    }
+    Files.createDirectory(checkpoint().resolve("d30"));
+    Files.createSymbolicLink(model().resolve("all"), Path.of("/data/d0"));
+
+    assertUnfit(this::publish, "more than");
+  }
+
+  @Test
+  void linkedFilesCountInTheLimit() throws Exception {
+    Files.writeString(checkpoint().resolve("best.pt"), "weights");
+    Files.createSymbolicLink(model().resolve("model.pt"), Path.of("/data/best.pt"));
+
+    ModelDirectory.measure(source(), 7, Cancellation.NEVER);
+    assertUnfit(() -> ModelDirectory.measure(source(), 6, Cancellation.NEVER), "more than the 6 ");
+  }
+
+  @Test
+  void keepsTheExecutableBitAndEmptyDirectories() throws Exception {
+    HostileTree.shell(
+        model(), "printf x > run.sh; chmod 755 run.sh; printf y > data; mkdir -p logs/empty other");
+
+    assertThat(publish().fileCount()).isEqualTo(2);
+
+    Path unpacked = Files.createDirectory(directory.resolve("unpacked"));
+    HostileTree.run(unpacked, List.of("unzip", "-q", published("data.zip").toString()));
+    assertThat(unpacked.resolve("run.sh")).isExecutable();
+    assertThat(Files.isExecutable(unpacked.resolve("data"))).isFalse();
+    assertThat(unpacked.resolve("logs/empty")).isEmptyDirectory();
+    assertThat(unpacked.resolve("other")).isEmptyDirectory();
+    assertThat(unzipped().keySet())
+        .containsExactlyInAnyOrder("run.sh", "data", "logs/empty/", "other/");
+  }
+
+  @Test
+  void saysWhatIsInTheCheckpointDirectoryWhereTheModelDirectoryIsEmpty() throws Exception {
+    Files.createDirectory(checkpoint().resolve("steps"));
+    Files.writeString(checkpoint().resolve("steps/model.pt"), "weights");
+    assertThat(publish().warnings())
+        .containsExactly(
+            "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds one file: steps/model.pt");
+
+    Files.writeString(checkpoint().resolve("steps/second.pt"), "weights");
+    assertThat(publish().warnings()).singleElement().asString().contains("2 files, such as steps/");
   }
 
   @Test
@@ -250,7 +422,7 @@ class ArtifactPublisherTest {
     assertThatThrownBy(
             () ->
                 new ArtifactPublisher(store(), new FileWork())
-                    .publish(FOLDER, model(), PLENTY, onceTheOldIsGone))
+                    .publish(FOLDER, source(), PLENTY, onceTheOldIsGone))
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
@@ -265,7 +437,7 @@ class ArtifactPublisherTest {
     Files.writeString(model().resolve("b"), "1");
     List<String> steps = new ArrayList<>();
     new ArtifactPublisher(new RecordingStore(steps), new FileWork())
-        .publish(FOLDER, model(), PLENTY, Cancellation.NEVER);
+        .publish(FOLDER, source(), PLENTY, Cancellation.NEVER);
 
     assertThat(steps).containsExactly("withdraw ai1", "put ai1/data.zip", "put ai1/manifest.json");
   }
@@ -275,12 +447,12 @@ class ArtifactPublisherTest {
     Path file = model().resolve("a");
     Files.write(file, new byte[3 << 20]);
     Files.writeString(model().resolve("b"), "1");
-    ModelDirectory measured = ModelDirectory.measure(model(), PLENTY, Cancellation.NEVER);
+    ModelDirectory measured = ModelDirectory.measure(source(), PLENTY, Cancellation.NEVER);
     byte[] changed = new byte[3 << 20];
     changed[2_500_000] = 1;
     Files.write(file, changed);
 
-    ArtifactContent zip = new ZipContent(measured.files());
+    ArtifactContent zip = new ZipContent(measured.entries());
     assertThatThrownBy(
             () -> store().put(new ObjectKey(FOLDER, "data.zip"), zip, Cancellation.NEVER))
         .isInstanceOf(StorageException.class)
@@ -308,7 +480,7 @@ class ArtifactPublisherTest {
 
   private void measure(TreeBounds tree, int files, long totalBytes) {
     ModelDirectory.measure(
-        model(), new ModelDirectory.Bounds(tree, files, totalBytes), Cancellation.NEVER);
+        source(), new ModelDirectory.Bounds(tree, files, totalBytes), Cancellation.NEVER);
   }
 
   @Test
@@ -316,7 +488,7 @@ class ArtifactPublisherTest {
     Files.createDirectory(model().resolve("dir"));
     Files.writeString(model().resolve("dir/one"), "1");
     Files.writeString(model().resolve("模型"), "22");
-    Files.createSymbolicLink(model().resolve("link"), Path.of("dir"));
+    Files.createSymbolicLink(model().resolve("link"), Path.of("absent"));
     int entries = 4;
     int nameBytes = "dirdironelink".length() + "模型".getBytes(StandardCharsets.UTF_8).length;
     TreeBounds exact = new TreeBounds(2, entries, nameBytes);
@@ -344,7 +516,7 @@ class ArtifactPublisherTest {
   void boundsTheManifest() throws Exception {
     Files.writeString(model().resolve("a"), "1");
     Files.writeString(model().resolve("b"), "2");
-    ModelDirectory measured = ModelDirectory.measure(model(), PLENTY, Cancellation.NEVER);
+    ModelDirectory measured = ModelDirectory.measure(source(), PLENTY, Cancellation.NEVER);
     ArtifactContent manifest = Manifest.of(Optional.of("data.zip"), measured);
     byte[] whole = manifest.open(0).readAllBytes();
 
@@ -376,7 +548,7 @@ class ArtifactPublisherTest {
                 + "open('%FF' * 12 + '~7', 'w').close()"));
 
     List<String> names =
-        ModelDirectory.measure(model(), PLENTY, Cancellation.NEVER).files().stream()
+        ModelDirectory.measure(source(), PLENTY, Cancellation.NEVER).files().stream()
             .map(ModelFile::name)
             .toList();
 
@@ -394,7 +566,7 @@ class ArtifactPublisherTest {
       JobFolder folder = new JobFolder("ai" + job);
       threads.add(
           Thread.ofVirtual()
-              .start(() -> publisher.publish(folder, model(), PLENTY, Cancellation.NEVER)));
+              .start(() -> publisher.publish(folder, source(), PLENTY, Cancellation.NEVER)));
     }
     await(() -> slow.begun.size() == ArtifactPublisher.AT_A_TIME);
 
@@ -414,14 +586,14 @@ class ArtifactPublisherTest {
     assertUnfit(
         () ->
             new ArtifactPublisher(store(), new FileWork())
-                .publish(FOLDER, model(), 5_000_000, Cancellation.NEVER),
+                .publish(FOLDER, source(), 5_000_000, Cancellation.NEVER),
         "more than the 5000000 bytes asked for");
     HostileTree.shell(
         model(), "rm sparse; head -c 1000000 /dev/zero > a; for i in 1 2 3 4 5; do ln a a$i; done");
     assertUnfit(
         () ->
             new ArtifactPublisher(store(), new FileWork())
-                .publish(FOLDER, model(), 5_000_000, Cancellation.NEVER),
+                .publish(FOLDER, source(), 5_000_000, Cancellation.NEVER),
         "more than the 5000000 bytes asked for");
     assertThat(published("manifest.json")).doesNotExist();
   }

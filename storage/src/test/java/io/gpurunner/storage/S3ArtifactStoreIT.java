@@ -222,22 +222,28 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     limited.probe();
     ArtifactPublisher publisher = new ArtifactPublisher(limited, new FileWork());
     Path model = Files.createDirectory(directory.resolve("model"));
+    ModelSource source =
+        new ModelSource(
+            model,
+            Path.of("/data2"),
+            Files.createDirectory(directory.resolve("checkpoint")),
+            Path.of("/data"));
     Files.write(model.resolve("a"), randomBytes(20 << 20));
     Files.writeString(model.resolve("b"), "b");
-    publisher.publish(folder, model, PLENTY, Cancellation.NEVER);
+    publisher.publish(folder, source, PLENTY, Cancellation.NEVER);
     assertThat(object(client, bucket, "data.zip")).hasSizeGreaterThan(20 << 20);
     assertThat(new String(object(client, bucket, Manifest.FILE), UTF_8)).contains("data.zip");
 
     // From here on, the old manifest would describe objects of another upload.
     Files.delete(model.resolve("b"));
     Cancellation onceTheOldIsGone = () -> object(client, bucket, Manifest.FILE).length == 0;
-    assertThatThrownBy(() -> publisher.publish(folder, model, PLENTY, onceTheOldIsGone))
+    assertThatThrownBy(() -> publisher.publish(folder, source, PLENTY, onceTheOldIsGone))
         .asInstanceOf(type(StorageException.class))
         .extracting(StorageException::kind)
         .isEqualTo(Kind.CANCELLED);
     assertThat(object(client, bucket, Manifest.FILE)).isEmpty();
 
-    publisher.publish(folder, model, PLENTY, Cancellation.NEVER);
+    publisher.publish(folder, source, PLENTY, Cancellation.NEVER);
     assertThat(object(client, bucket, "a")).isEqualTo(randomBytes(20 << 20));
     assertThat(new String(object(client, bucket, Manifest.FILE), UTF_8))
         .contains("\"artifact\":\"a\"")

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,7 +39,12 @@ class ZipContentTest {
       Files.write(directory.resolve("f" + random.nextInt(1 << 30)), bytes);
     }
     ZipContent zip =
-        new ZipContent(ModelDirectory.measure(directory, PLENTY, Cancellation.NEVER).files());
+        new ZipContent(
+            ModelDirectory.measure(
+                    new ModelSource(directory, Path.of("/m"), directory, Path.of("/c")),
+                    PLENTY,
+                    Cancellation.NEVER)
+                .entries());
     byte[] whole = all(zip);
     assertThat(whole).hasSize(Math.toIntExact(zip.lengthBytes()));
 
@@ -56,9 +62,20 @@ class ZipContentTest {
     }
   }
 
-  private ModelFile imagined(String name, long bytes) {
-    return new ModelFile(
-        directory, Path.of(name), 1, bytes, Instant.EPOCH, "", 0x12345678, new Fingerprints());
+  private ZipEntry imagined(String name, long bytes) {
+    return ZipEntry.file(
+        new ModelFile(
+            directory,
+            Path.of(name),
+            Optional.empty(),
+            Path.of(name),
+            false,
+            1,
+            bytes,
+            Instant.EPOCH,
+            "",
+            0x12345678,
+            new Fingerprints()));
   }
 
   /**

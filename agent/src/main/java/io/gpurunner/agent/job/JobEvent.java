@@ -81,8 +81,17 @@ public sealed interface JobEvent {
   /** An upload failed and will be retried. */
   record UploadPostponed(String reason, Instant notBefore) implements OfUpload {}
 
-  /** The artifacts are complete in the store. */
-  record Uploaded(Instant at, Optional<String> artifact, ArtifactPlace place) implements OfUpload {}
+  /**
+   * The artifacts are complete in the store.
+   *
+   * @param warnings what the job's user should know about them; each is a line of the history
+   */
+  record Uploaded(Instant at, Optional<String> artifact, ArtifactPlace place, List<String> warnings)
+      implements OfUpload {
+    public Uploaded {
+      warnings = List.copyOf(warnings);
+    }
+  }
 
   /**
    * The upload is given up, so the store gets no artifacts. {@code retry-upload} can still bring

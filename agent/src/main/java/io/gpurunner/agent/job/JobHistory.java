@@ -1,10 +1,12 @@
 package io.gpurunner.agent.job;
 
+import io.gpurunner.api.JobDetail;
 import io.gpurunner.gpu.GpuUuid;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Puts events into words, for the job's history. Pure. */
 public final class JobHistory {
@@ -13,7 +15,17 @@ public final class JobHistory {
   /** One line of a job's history. */
   public record Line(Instant at, String kind, String message) {}
 
-  /** Returns the line of an event. */
+  /** Returns all lines of an event, oldest first. */
+  public static List<Line> linesOf(JobEvent event, Instant at) {
+    Stream<Line> warnings =
+        event instanceof JobEvent.Uploaded uploaded
+            ? uploaded.warnings().stream()
+                .map(warning -> new Line(at, JobDetail.Event.WARNING, warning))
+            : Stream.empty();
+    return Stream.concat(Stream.of(describe(event, at)), warnings).toList();
+  }
+
+  /** Returns the first line of an event. */
   public static Line describe(JobEvent event, Instant at) {
     return switch (event) {
       case JobEvent.Leased leased -> new Line(at, "leased", devices(leased.gpus()));

@@ -162,7 +162,7 @@ final class Decisions {
     }
     Job next = current.moved(JobTransitions.next(current.state(), event));
     List<JobHistory.Line> lines = new ArrayList<>();
-    lines.add(shortened(JobHistory.describe(event, now())));
+    JobHistory.linesOf(event, now()).forEach(line -> lines.add(shortened(line)));
     if (next.state() instanceof JobState.Queued queued) {
       int runs = next.request().retries() + 1;
       lines.add(line("retry", "queued again for run " + queued.attempt() + " of " + runs));

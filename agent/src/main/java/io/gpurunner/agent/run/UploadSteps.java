@@ -12,8 +12,10 @@ import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
 import io.gpurunner.storage.JobPaths;
+import io.gpurunner.storage.ModelSource;
 import io.gpurunner.storage.PublishedArtifacts;
 import io.gpurunner.storage.StorageException;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 
@@ -73,11 +75,16 @@ final class UploadSteps {
               .publisher()
               .publish(
                   job.folder(),
-                  paths.model(),
+                  new ModelSource(
+                      paths.model(),
+                      Path.of(job.request().modelPath()),
+                      paths.checkpoint(),
+                      Path.of(job.request().ckptPath())),
                   RequestedVolumes.modelBytes(job.request()),
                   outcomes.deletionOf(job));
       return new Advance(
-          new JobEvent.Uploaded(clock.instant(), published.file(), ports.store().place()));
+          new JobEvent.Uploaded(
+              clock.instant(), published.file(), ports.store().place(), published.warnings()));
     } catch (StorageException e) {
       return switch (e.kind()) {
         case CANCELLED -> new Again();

@@ -130,10 +130,11 @@ class JobTest {
                 new JobEvent.UploadPostponed("down", T),
                 "upload-failed: down; next try not before 2026-01-01T00:00:00Z"),
             Map.entry(
-                new JobEvent.Uploaded(T, Optional.of("data.zip"), new ArtifactPlace.Local()),
+                new JobEvent.Uploaded(
+                    T, Optional.of("data.zip"), new ArtifactPlace.Local(), List.of()),
                 "uploaded: the artifacts are complete: data.zip"),
             Map.entry(
-                new JobEvent.Uploaded(T, Optional.empty(), new ArtifactPlace.Local()),
+                new JobEvent.Uploaded(T, Optional.empty(), new ArtifactPlace.Local(), List.of()),
                 "uploaded: the model directory held no file"),
             Map.entry(new JobEvent.UploadGivenUp(T, "down"), "upload-given-up: down"),
             Map.entry(new JobEvent.Removed(T, "ann"), "deleted: deleted by ann"),

@@ -58,7 +58,7 @@ class JobTransitionsTest {
           new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of()),
           new JobEvent.Synced(),
           new JobEvent.UploadPostponed("down", T),
-          new JobEvent.Uploaded(T, Optional.empty(), HERE),
+          new JobEvent.Uploaded(T, Optional.empty(), HERE, List.of()),
           new JobEvent.UploadGivenUp(T, "down"),
           new JobEvent.Removed(T, "ann"),
           new JobEvent.UploadResumed(T, T.plusSeconds(9)));
@@ -175,7 +175,7 @@ class JobTransitionsTest {
     JobState unsynced = released(new Ending.Completed(), false);
     assertThat(unsynced)
         .isEqualTo(new JobState.Uploading(Optional.of(T), BOOT, T.plusSeconds(9), 0, T));
-    JobEvent uploaded = new JobEvent.Uploaded(T, Optional.empty(), HERE);
+    JobEvent uploaded = new JobEvent.Uploaded(T, Optional.empty(), HERE, List.of());
     assertThatThrownBy(() -> JobTransitions.next(unsynced, uploaded))
         .isInstanceOf(IllegalTransitionException.class);
     JobState later = JobTransitions.next(unsynced, new JobEvent.UploadPostponed("down", T));

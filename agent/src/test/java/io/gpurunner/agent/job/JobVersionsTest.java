@@ -71,8 +71,10 @@ final class JobVersionsTest {
         .isEqualTo(
             "the container started at 2026-03-04T05:06:07Z, and will be stopped at"
                 + " 2026-03-04T05:07:07Z");
-    assertThat(line(new JobEvent.Uploaded(T, Optional.of("data.zip"), HERE))).contains("data.zip");
-    assertThat(line(new JobEvent.Uploaded(T, Optional.empty(), HERE))).contains("held no file");
+    assertThat(line(new JobEvent.Uploaded(T, Optional.of("data.zip"), HERE, List.of())))
+        .contains("data.zip");
+    assertThat(line(new JobEvent.Uploaded(T, Optional.empty(), HERE, List.of())))
+        .contains("held no file");
     assertThat(line(new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T)))
         .isEqualTo("deleted by ann");
     assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of()))).contains("GPUs are free");

@@ -98,7 +98,9 @@ class JobLedgerTest {
             new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of()));
     return job.state() instanceof JobState.Uploading
         ? ledger.apply(
-            job, new JobEvent.Uploaded(T, Optional.of("ds_model.bin"), new ArtifactPlace.Local()))
+            job,
+            new JobEvent.Uploaded(
+                T, Optional.of("ds_model.bin"), new ArtifactPlace.Local(), List.of()))
         : job;
   }
 
@@ -446,7 +448,9 @@ class JobLedgerTest {
     Job again = ledger.apply(failed, new JobEvent.UploadResumed(T, T.plusSeconds(60)));
     assertThat(ledger.callbacks().isPending(fail)).isFalse();
     ledger.apply(
-        again, new JobEvent.Uploaded(T, Optional.of("ds_model.bin"), new ArtifactPlace.Local()));
+        again,
+        new JobEvent.Uploaded(
+            T, Optional.of("ds_model.bin"), new ArtifactPlace.Local(), List.of()));
     assertThat(DueCallbacks.of(ledger, T)).singleElement().matches(PendingCallback::success);
   }
 

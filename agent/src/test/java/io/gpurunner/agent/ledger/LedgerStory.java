@@ -262,7 +262,9 @@ final class LedgerStory {
     return switch (random.nextInt(4)) {
       case 0 -> new JobEvent.UploadPostponed("store is down", now);
       case 1, 2 -> new JobEvent.UploadGivenUp(now, "store is down");
-      default -> new JobEvent.Uploaded(now, Optional.of("ds_model.bin"), new ArtifactPlace.Local());
+      default ->
+          new JobEvent.Uploaded(
+              now, Optional.of("ds_model.bin"), new ArtifactPlace.Local(), List.of());
     };
   }
 

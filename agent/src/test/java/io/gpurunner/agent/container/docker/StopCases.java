@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
@@ -60,7 +61,11 @@ abstract class StopCases {
                 new Mount(directory.resolve("out"), "/out", false),
                 new Mount(directory.resolve("work"), "/work", true)));
     ContainerName name = engine.start(spec);
-    awaitFile("ready-1");
+    try {
+      awaitFile("ready-1");
+    } catch (ConditionTimeoutException e) {
+      throw new AssertionError(engine.output(name), e);
+    }
     return name;
   }
 

@@ -124,7 +124,8 @@ final class FinishedJobs {
             new JobEvent.ContainerGone(ended),
             new JobEvent.GpusReleased(ended, ended, false, List.of()),
             new JobEvent.Synced(),
-            new JobEvent.Uploaded(ended, Optional.of("model.zip"), new ArtifactPlace.Local()));
+            new JobEvent.Uploaded(
+                ended, Optional.of("model.zip"), new ArtifactPlace.Local(), List.of()));
     events.forEach(event -> lines.add(JobHistory.describe(event, ended)));
     lines.add(new JobHistory.Line(ended, "callback-delivered", "callback answered with HTTP 200"));
     lines.add(new JobHistory.Line(ended, "swept", "files removed: older than the retention time"));
