@@ -8,6 +8,7 @@ import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.exception.NotModifiedException;
 import com.github.dockerjava.api.model.Container;
+import com.github.dockerjava.api.model.HealthCheck;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
@@ -46,6 +47,9 @@ final class DockerContainers implements ContainerRuntime {
   private static final Set<Integer> MADE_UP_CODES = Set.of(0, ExitCodes.LOST_BY_ENGINE);
 
   private static final StopSignal KILL = new StopSignal(9);
+
+  /** Docker's word for a container without a health check, even if its image has one. */
+  private static final List<String> NO_HEALTH_CHECK = List.of("NONE");
 
   private final EngineConnection connection;
   private final StopRequests stops;
@@ -140,6 +144,9 @@ final class DockerContainers implements ContainerRuntime {
             // A stop by the engine itself (docker stop, or the engine's end without live restore)
             // must not let an unfinished job end with exit code 0 (docs/adr/006).
             .withStopSignal(KILL.toString())
+            // The check of an image is meant for the image's own server. Its command would run
+            // beside the job again and again, with the job's GPUs, and nobody reads what it finds.
+            .withHealthcheck(new HealthCheck().withTest(NO_HEALTH_CHECK))
             .withHostConfig(HostSettings.of(spec, gpus));
     if (!spec.command().isEmpty()) {
       creation

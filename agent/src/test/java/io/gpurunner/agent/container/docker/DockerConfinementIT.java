@@ -3,6 +3,7 @@ package io.gpurunner.agent.container.docker;
 import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
@@ -167,6 +168,24 @@ final class DockerConfinementIT {
               CallLimits.QUICK,
               docker -> docker.removeImageCmd(image).withForce(true).exec());
     }
+  }
+
+  @Test
+  void theImagesHealthCheckDoesNotRun() {
+    ContainerSpec spec = TestEngine.shell("true");
+    engine.engine().containers().create(spec);
+    List<String> check =
+        engine
+            .connection()
+            .inspect(
+                "inspecting " + spec.name(),
+                "/containers/" + spec.name() + "/json",
+                answer -> answer.path("Config").path("Healthcheck").path("Test"))
+            .orElseThrow()
+            .valueStream()
+            .map(JsonNode::asText)
+            .toList();
+    assertThat(check).containsExactly("NONE");
   }
 
   @Test
