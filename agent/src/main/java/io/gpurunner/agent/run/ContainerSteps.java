@@ -448,7 +448,7 @@ final class ContainerSteps {
     return switch (verdict) {
       case FAIL_FOREIGN ->
           "a container of this run existed before the agent created it; it may have run already";
-      case FAIL_REMOVED -> "the container was removed from outside while the job ran";
+      case FAIL_REMOVED -> "the container was removed from outside before the agent saw its end";
       case FAIL_DOUBTFUL ->
           "the container engine came down while it was to start the container; whether the job ran"
               + " is not known";

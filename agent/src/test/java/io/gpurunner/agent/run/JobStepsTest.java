@@ -317,6 +317,21 @@ class JobStepsTest {
             failed -> assertThat(failed.reason()).contains("removed from outside"));
   }
 
+  /** Nobody knows whether it had ended when it was removed, so the reason does not say that. */
+  @Test
+  void aContainerThatEndedAndWasRemovedBeforeALookIsAFailure() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(30), 0));
+    run.containers.end(container(id, 1), 0, false);
+    run.containers.vanish(container(id, 1));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason())
+                    .isEqualTo(
+                        "the container was removed from outside before the agent saw its end"));
+  }
+
   @Test
   void anEngineThatIsDownIsWaitedFor() {
     JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(30), 0));
