@@ -9,6 +9,7 @@ import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.exception.NotModifiedException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.HealthCheck;
+import com.github.dockerjava.api.model.HostConfig;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
@@ -79,9 +80,12 @@ final class DockerContainers implements ContainerRuntime {
     // The identity is read before the request. If another engine gets the request, the container
     // then counts as doubtful, and not as that engine's.
     String creator = identity.now();
+    // In a user namespace, the engine's capabilities do not raise limits.
+    boolean raisesLimits = !engine.rootless() && identity.mayRaiseLimits();
+    HostConfig host = HostSettings.of(spec, gpus, raisesLimits);
     for (int tries = 1; ; tries++) {
       try {
-        requestCreation(spec, gpus, creator);
+        requestCreation(spec, gpus, host, creator);
         return;
       } catch (ConflictException taken) {
         Optional<InspectContainerResponse> present = look(spec.name().toString());
@@ -112,7 +116,8 @@ final class DockerContainers implements ContainerRuntime {
   /**
    * @throws ConflictException if the name is taken
    */
-  private void requestCreation(ContainerSpec spec, GpuRequest gpus, String creator) {
+  private void requestCreation(
+      ContainerSpec spec, GpuRequest gpus, HostConfig host, String creator) {
     String what = creating(spec);
     Optional<ConflictException> taken =
         connection.call(
@@ -120,7 +125,7 @@ final class DockerContainers implements ContainerRuntime {
             CallLimits.CREATE,
             docker -> {
               try {
-                creation(docker, spec, gpus, creator).exec();
+                creation(docker, spec, gpus, host, creator).exec();
                 return Optional.empty();
               } catch (ConflictException e) {
                 return Optional.of(e);
@@ -134,7 +139,7 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   private CreateContainerCmd creation(
-      DockerClient docker, ContainerSpec spec, GpuRequest gpus, String creator) {
+      DockerClient docker, ContainerSpec spec, GpuRequest gpus, HostConfig host, String creator) {
     CreateContainerCmd creation =
         docker
             .createContainerCmd(spec.image().toString())
@@ -147,7 +152,7 @@ final class DockerContainers implements ContainerRuntime {
             // The check of an image is meant for the image's own server. Its command would run
             // beside the job again and again, with the job's GPUs, and nobody reads what it finds.
             .withHealthcheck(new HealthCheck().withTest(NO_HEALTH_CHECK))
-            .withHostConfig(HostSettings.of(spec, gpus));
+            .withHostConfig(host);
     if (!spec.command().isEmpty()) {
       creation
           .withEntrypoint(List.of(spec.command().getFirst()))

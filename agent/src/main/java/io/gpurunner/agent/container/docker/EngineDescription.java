@@ -21,13 +21,15 @@ import org.jspecify.annotations.Nullable;
  * @param cdiDirectories where the engine looks for CDI specifications; empty if CDI is off or
  *     unknown to it (before 25)
  * @param cdiDevices CDI devices that the engine says it found; before 28.2 it lists none
+ * @param rootless whether the engine runs as an ordinary user, in a user namespace
  */
 record EngineDescription(
     String version,
     Map<String, String> runtimes,
     String defaultRuntime,
     List<String> cdiDirectories,
-    List<String> cdiDevices) {
+    List<String> cdiDevices,
+    boolean rootless) {
   /**
    * The oldest major version with which the agent was tested. It has device requests, and API 1.41
    * without BuildKit.
@@ -39,6 +41,9 @@ record EngineDescription(
    * pull request 45800.
    */
   private static final Pattern TELLS_FALSE_SUCCESSES = Pattern.compile("24\\.0\\.[0-2](?!\\d)");
+
+  /** How the engine names its rootless mode among its security options. */
+  private static final String ROOTLESS = "name=rootless";
 
   static EngineDescription of(Info info) {
     Map<String, String> runtimes = new HashMap<>();
@@ -58,7 +63,9 @@ record EngineDescription(
         Map.copyOf(runtimes),
         raw.get("DefaultRuntime") instanceof String name ? name : "runc",
         list(raw.get("CDISpecDirs")).stream().flatMap(EngineDescription::text).toList(),
-        devices);
+        devices,
+        Objects.requireNonNullElse(info.getSecurityOptions(), List.<String>of())
+            .contains(ROOTLESS));
   }
 
   /**

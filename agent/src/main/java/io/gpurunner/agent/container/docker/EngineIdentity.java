@@ -111,6 +111,19 @@ final class EngineIdentity {
         || engine.answered().filter(finished::isAfter).isPresent();
   }
 
+  /**
+   * Returns whether the present engine may raise the resource limits of its containers.
+   *
+   * @throws ContainerException UNREACHABLE if the engine's process cannot be found
+   */
+  boolean mayRaiseLimits() {
+    try {
+      return current().process().mayRaiseLimits();
+    } catch (IOException e) {
+      throw untold(e);
+    }
+  }
+
   private Known current() {
     Optional<Known> before = known.filter(this::isStillThere);
     if (before.isPresent()) {

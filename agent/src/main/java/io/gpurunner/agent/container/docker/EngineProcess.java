@@ -10,7 +10,7 @@ import java.util.Optional;
 
 /**
  * The engine as a process of this machine. Sources: proc_pid_fd(5), proc_pid_stat(5),
- * proc_uptime(5). Immutable.
+ * proc_pid_status(5), proc_uptime(5). Immutable.
  *
  * @param pid the process' number, which another process may get later
  * @param startTicks when the process began, in ticks since the boot
@@ -25,6 +25,14 @@ record EngineProcess(
 
   /** The field of /proc/pid/stat with the start time, counted from the field after the name. */
   private static final int START_TIME = 19;
+
+  /** The line of /proc/pid/status with the effective capabilities, as a hexadecimal mask. */
+  private static final String EFFECTIVE_CAPABILITIES = "CapEff:";
+
+  /** The number of CAP_SYS_RESOURCE in that mask (linux/capability.h). */
+  private static final int SYS_RESOURCE = 24;
+
+  private static final int HEXADECIMAL = 16;
 
   /** USER_HZ is 100 on every architecture that Docker runs on. */
   private static final long MILLIS_A_TICK = 10;
@@ -49,6 +57,32 @@ record EngineProcess(
     String seconds = Files.readString(PROC.resolve("uptime")).split(" ", 2)[0];
     Duration up = Duration.ofMillis(Math.round(Double.parseDouble(seconds) * 1_000));
     return Instant.now().minus(up.minusMillis(startTicks * MILLIS_A_TICK));
+  }
+
+  /**
+   * Returns whether the process has the capability to raise resource limits (setrlimit(2)).
+   *
+   * @throws IOException if the process' capabilities cannot be read
+   */
+  boolean mayRaiseLimits() throws IOException {
+    // The name of the program, which is in it, may be in any encoding.
+    Path status = PROC.resolve(Long.toString(pid)).resolve("status");
+    return hasSysResource(Files.readString(status, StandardCharsets.ISO_8859_1));
+  }
+
+  /**
+   * @param status the text of /proc/pid/status
+   */
+  static boolean hasSysResource(String status) throws IOException {
+    String mask =
+        status
+            .lines()
+            .filter(line -> line.startsWith(EFFECTIVE_CAPABILITIES))
+            .findFirst()
+            .orElseThrow(() -> new IOException("there is no line " + EFFECTIVE_CAPABILITIES))
+            .substring(EFFECTIVE_CAPABILITIES.length())
+            .strip();
+    return ((Long.parseUnsignedLong(mask, HEXADECIMAL) >>> SYS_RESOURCE) & 1) == 1;
   }
 
   /**

@@ -9,7 +9,9 @@ import com.github.dockerjava.api.model.LogConfig.LoggingType;
 import com.github.dockerjava.api.model.Mount;
 import com.github.dockerjava.api.model.MountType;
 import com.github.dockerjava.api.model.RestartPolicy;
+import com.github.dockerjava.api.model.Ulimit;
 import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import java.util.List;
 
 /** Sets what the container of a job may do and have on this host. Pure. */
@@ -24,9 +26,19 @@ final class HostSettings {
   /** When memory runs out, the kernel kills a job before the host's own services (0) or Docker. */
   private static final int OOM_SCORE = 500;
 
-  // No resource limit (ulimit) is set. If the engine lacked CAP_SYS_RESOURCE, or had a lower limit
-  // itself, no container would start. The engine's own setting counts: default-ulimits in its
-  // daemon.json.
+  /**
+   * The resource limits of a job with GPUs, soft and hard, as NVIDIA's images for training ask for:
+   * {@code docker run --ulimit memlock=-1 --ulimit stack=67108864}. CUDA and NCCL lock memory for
+   * their transfers, and their threads need large stacks.
+   *
+   * <p>An engine that may not raise limits would start no container with them. Such an engine is
+   * rootless, or lacks CAP_SYS_RESOURCE. There, and for jobs without GPUs, the engine's own limits
+   * count: default-ulimits in its daemon.json.
+   */
+  private static final Ulimit[] GPU_LIMITS = {
+    new Ulimit("memlock", -1L, -1L), // unlimited
+    new Ulimit("stack", 64L << 20, 64L << 20)
+  };
 
   /**
    * The capabilities that a job keeps. All others are dropped, above all NET_RAW (forged packets on
@@ -47,7 +59,10 @@ final class HostSettings {
 
   private HostSettings() {}
 
-  static HostConfig of(ContainerSpec spec, GpuRequest gpus) {
+  /**
+   * @param raisesLimits whether the engine may raise resource limits
+   */
+  static HostConfig of(ContainerSpec spec, GpuRequest gpus, boolean raisesLimits) {
     HostConfig host =
         HostConfig.newHostConfig()
             .withMounts(spec.mounts().stream().map(HostSettings::mount).toList())
@@ -69,6 +84,9 @@ final class HostSettings {
             .withOomScoreAdj(OOM_SCORE)
             .withDeviceRequests(gpus.devices());
     gpus.runtime().ifPresent(host::withRuntime);
+    if (raisesLimits && spec.gpus() instanceof GpuAttachment.Devices) {
+      host.withUlimits(GPU_LIMITS);
+    }
     return host;
   }
 

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.RunCommand;
 import io.gpurunner.agent.container.StopRequest;
+import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,6 +105,28 @@ final class DockerConfinementIT {
                 "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null;"
                     + " cat /proc/1/oom_score_adj"));
     assertThat(output.lines()).containsExactly(Long.toString(HostSettings.PIDS_LIMIT), "500");
+  }
+
+  /** The devices are simulated, so the engine attaches none. */
+  @Test
+  void aJobWithGpusHasTheLimitsThatNvidiaAsksForIfTheEngineMayRaiseThem() {
+    String question = "ulimit -l; ulimit -Hl; ulimit -s; ulimit -Hs";
+    ContainerSpec without = TestEngine.shell(question);
+    ContainerSpec with =
+        new ContainerSpec(
+            new ContainerName(JobId.random(), 1),
+            without.image(),
+            without.command(),
+            Map.of(),
+            List.of(),
+            new GpuAttachment.Devices(List.of("GPU-a")),
+            TestEngine.SHARED_MEMORY_BYTES);
+    String enginesOwn = engine.run(without);
+    boolean mayRaise = new EngineIdentity(engine.connection()).mayRaiseLimits();
+    try (TestEngine simulated = new TestEngine(engine.settings().host(), GpuAccessMode.NONE)) {
+      assertThat(simulated.run(with))
+          .isEqualTo(mayRaise ? "unlimited\nunlimited\n65536\n65536\n" : enginesOwn);
+    }
   }
 
   @Test

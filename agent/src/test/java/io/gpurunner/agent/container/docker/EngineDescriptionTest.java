@@ -2,16 +2,18 @@ package io.gpurunner.agent.container.docker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.github.dockerjava.api.model.Info;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class EngineDescriptionTest {
   private static Optional<String> whyUnfit(String version) {
-    return new EngineDescription(version, Map.of(), "runc", List.of(), List.of()).whyUnfit();
+    return new EngineDescription(version, Map.of(), "runc", List.of(), List.of(), false).whyUnfit();
   }
 
   @ParameterizedTest
@@ -29,5 +31,15 @@ final class EngineDescriptionTest {
       strings = {"20.10.24+dfsg1", "23.0.1", "24.0.3", "24.0.20", "26.1.5+dfsg1", "29.1.0", "dev"})
   void othersAreNot(String version) {
     assertThat(whyUnfit(version)).isEmpty();
+  }
+
+  @Test
+  void aRootlessEngineSaysSo() {
+    Info info = new Info();
+    assertThat(EngineDescription.of(info).rootless()).isFalse();
+    info.withSecurityOptions(List.of("name=seccomp,profile=default"));
+    assertThat(EngineDescription.of(info).rootless()).isFalse();
+    info.withSecurityOptions(List.of("name=seccomp,profile=default", "name=rootless"));
+    assertThat(EngineDescription.of(info).rootless()).isTrue();
   }
 }

@@ -23,7 +23,7 @@ final class GpuAccessTest {
   private static final List<String> CDI_BY_UUID = List.of("nvidia.com/gpu=" + UUID_A);
 
   private static EngineDescription engine(Map<String, String> runtimes, String defaultRuntime) {
-    return new EngineDescription("26.1.5", runtimes, defaultRuntime, List.of(), List.of());
+    return new EngineDescription("26.1.5", runtimes, defaultRuntime, List.of(), List.of(), false);
   }
 
   private static final EngineDescription PLAIN = engine(Map.of("runc", ""), "runc");
@@ -66,11 +66,11 @@ final class GpuAccessTest {
     assertRefused(
         GpuAccessMode.CDI,
         new EngineDescription(
-            "28.3.0", Map.of(), "runc", List.of("/etc/cdi"), List.of("nvidia.com/gpu=0")),
+            "28.3.0", Map.of(), "runc", List.of("/etc/cdi"), List.of("nvidia.com/gpu=0"), false),
         "nvidia-ctk cdi generate --device-name-strategy=uuid");
     assertRefused(
         GpuAccessMode.CDI,
-        new EngineDescription("20.10.24+dfsg1", Map.of(), "runc", List.of(), List.of()),
+        new EngineDescription("20.10.24+dfsg1", Map.of(), "runc", List.of(), List.of(), false),
         "Docker 25");
   }
 

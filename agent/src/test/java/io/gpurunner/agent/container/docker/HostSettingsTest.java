@@ -7,6 +7,7 @@ import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.Mount;
 import com.github.dockerjava.api.model.RestartPolicy;
+import com.github.dockerjava.api.model.Ulimit;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
@@ -23,21 +24,36 @@ import org.junit.jupiter.api.Test;
 /** Tests that the engine is asked for everything that keeps a job from its host. */
 final class HostSettingsTest {
   private static HostConfig settings() {
-    ContainerSpec spec = spec();
+    return settings(new GpuAttachment.None(), true);
+  }
+
+  private static HostConfig settings(GpuAttachment gpus, boolean raisesLimits) {
+    ContainerSpec spec = spec(gpus);
     EngineDescription engine =
-        new EngineDescription("20.10.24", Map.of(), "runc", List.of(), List.of());
-    return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine));
+        new EngineDescription("20.10.24", Map.of(), "runc", List.of(), List.of(), false);
+    return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits);
+  }
+
+  @Test
+  void aJobWithGpusMayLockMemoryAndHasLargeStacksWhereTheEngineMayRaiseLimits() {
+    GpuAttachment gpus = new GpuAttachment.Devices(List.of("GPU-a"));
+    assertThat(settings(gpus, true).getUlimits())
+        .containsExactly(
+            new Ulimit("memlock", -1L, -1L), new Ulimit("stack", 67_108_864L, 67_108_864L));
+    assertThat(settings(gpus, false).getUlimits()).isNull();
+    assertThat(settings().getUlimits()).isNull();
   }
 
   @Test
   void aRuntimeIsAskedForOnlyWhereTheGpusNeedOne() {
     GpuRequest none = new GpuRequest(List.of(), "", Optional.empty());
     GpuRequest nvidia = new GpuRequest(List.of(), "GPU-a", Optional.of("nvidia"));
-    assertThat(HostSettings.of(spec(), none).getRuntime()).isNull();
-    assertThat(HostSettings.of(spec(), nvidia).getRuntime()).isEqualTo("nvidia");
+    assertThat(HostSettings.of(spec(new GpuAttachment.None()), none, true).getRuntime()).isNull();
+    assertThat(HostSettings.of(spec(new GpuAttachment.None()), nvidia, true).getRuntime())
+        .isEqualTo("nvidia");
   }
 
-  private static ContainerSpec spec() {
+  private static ContainerSpec spec(GpuAttachment gpus) {
     return new ContainerSpec(
         new ContainerName(JobId.random(), 1),
         ImageReference.of("busybox"),
@@ -46,7 +62,7 @@ final class HostSettingsTest {
         List.of(
             new ContainerSpec.Mount(Path.of("/jobs/1/model"), "/model", false),
             new ContainerSpec.Mount(Path.of("/library/set"), "/set", true)),
-        new GpuAttachment.None(),
+        gpus,
         1 << 26);
   }
 
