@@ -14,6 +14,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Rows of the contract's table "How a job ends". Real Docker engine, real S3 server. Faults from
@@ -200,6 +202,18 @@ class JobEndingsIT {
         .contains("could not be pulled")
         .contains("127.0.0.1:" + nobody)
         .contains("connection refused");
+    assertCalledBackAsFailed(id);
+    assertNothingHeld(id);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/bin/busybox", "/bin/busybox/model"})
+  void aPathThatIsAFileInTheImageIsAFailureThatNamesIt(String path) {
+    String id = agent.create(body("true").put("modelPath", path));
+    assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+    assertThat(reason(id))
+        .startsWith("the container could not be started: modelPath " + path + " is a file in the")
+        .doesNotContain(directory.toString());
     assertCalledBackAsFailed(id);
     assertNothingHeld(id);
   }

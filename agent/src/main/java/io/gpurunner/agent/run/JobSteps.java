@@ -102,7 +102,9 @@ public final class JobSteps {
       case JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->
           outcomes.ended(
               new Ending.Broken(
-                  "the container could not be started: " + e.getMessage(),
+                  "the container could not be started: "
+                      + StartRefusal.explain(job.request(), String.valueOf(e.getMessage()))
+                          .orElse(e.getMessage()),
                   e.kind() == ContainerException.Kind.FAILED));
       case JobState.Queued _,
           JobState.Running _,

@@ -29,6 +29,7 @@ public final class Requests {
   private int retries;
   private Optional<Duration> gracePeriod = Optional.empty();
   private Optional<JobId> resumeFrom = Optional.empty();
+  private Optional<LibraryMount> pretrainedModel = Optional.empty();
   private String token = "xxxxx";
   private String name = "a name";
 
@@ -89,6 +90,11 @@ public final class Requests {
     return this;
   }
 
+  public Requests pretrainedModelAt(String containerPath) {
+    pretrainedModel = Optional.of(new LibraryMount("resnet", containerPath));
+    return this;
+  }
+
   public Requests resumeFrom(JobId id) {
     resumeFrom = Optional.of(id);
     return this;
@@ -106,7 +112,7 @@ public final class Requests {
         JobType.GENERAL,
         stopRule,
         Optional.of(new LibraryMount("train-dataset", "/dataset")),
-        Optional.empty(),
+        pretrainedModel,
         Optional.of("true"),
         callbackUrl,
         Map.of("OPEN_NODE_TOKEN", token),

@@ -308,6 +308,24 @@ class JobStepsTest {
   }
 
   @Test
+  void aPathThatIsAFileInTheImageIsNamedByItsField() {
+    JobId id =
+        run.submit(
+            Requests.simple(),
+            Program.cannotStart(
+                "OCI runtime create failed: error mounting \"/var/lib/gpurunner/jobs/1\" to rootfs"
+                    + " at \"/data2\": mount /var/lib/gpurunner/jobs/1:/data2: not a directory"));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason())
+                    .isEqualTo(
+                        "the container could not be started: modelPath /data2 is a file in the"
+                            + " image busybox, or lies below a file; choose another path"));
+  }
+
+  @Test
   void aContainerRemovedFromOutsideIsAFailure() {
     JobId id = running(Requests.simple(), Program.untilSignalled());
     run.containers.vanish(container(id, 1));
