@@ -8,13 +8,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -177,6 +180,53 @@ class JobEndingsIT {
     assertThat(Files.readString(agent.jobDirectory(id).resolve("logs/run-1.log")))
         .contains("the cause");
     assertNothingHeld(id);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "no-such-program --x|127 (command not found): no directory of the image's PATH has a program"
+            + " \"no-such-program\"",
+        "/bin/no/train|127 (command not found): there is no file \"/bin/no/train\" in the image",
+        "/etc|126 (the command cannot be executed): \"/etc\" may not be executed: it is a directory",
+        "/bin/sh -c 'echo 1; no-such-program'|127 (command not found); the last line of its output:"
+            + " /bin/sh: no-such-program: not found",
+        "env no-such-program|127 (command not found); the last line of its output: env: can't execute"
+            + " 'no-such-program'"
+      })
+  void aCommandThatCannotBeExecutedIsNamed(String command, String what) {
+    String id = agent.create(body(command));
+    assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+    assertThat(reason(id)).startsWith("the container ended with exit code " + what);
+  }
+
+  @Test
+  void aScriptOrProgramThatCannotBeExecutedIsExplained() {
+    String source =
+        agent.create(
+            body(
+                "cd $CKPT_PATH; printf '#!/nope -x\\n' > script; printf '#!/bin/sh\\r\\n' > windows;"
+                    + " { printf '\\177ELF\\2\\1\\1'; head -c 11 /dev/zero; printf '\\26\\0';"
+                    + " head -c 2000 /dev/zero; } > mainframe; echo x > text;"
+                    + " chmod +x script windows mainframe"));
+    assertThat(agent.awaitEnd(source, SOON).getString("status")).isEqualTo("success");
+    Map<String, String> explained =
+        Map.of(
+            "script", "names the interpreter \"/nope\" in its first line, and that is not in",
+            "windows", "ends with a carriage return",
+            "mainframe", "\"/data/mainframe\" was built for another processor",
+            "text", "\"/data/text\" may not be executed");
+    Map<String, String> jobs = new HashMap<>();
+    for (String file : explained.keySet()) {
+      jobs.put(agent.create(body("/data/" + file).put("resumeFrom", source)), file);
+    }
+    jobs.forEach(
+        (id, file) -> {
+          assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+          assertThat(reason(id)).as(file).contains(explained.get(file));
+        });
   }
 
   @Test

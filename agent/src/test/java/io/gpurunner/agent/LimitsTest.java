@@ -79,6 +79,10 @@ final class LimitsTest {
           entry(
               "RunSettings.OUTPUT_LIMIT",
               "JobStepsTest.outputThatCannotBeKeptHoldsTheGpusForAWhileOnly"),
+          entry("ExitReasons.TAIL_BYTES", "ExitReasonsTest.onlyTheEndOfALongLineIsKept"),
+          entry(
+              "CommandFailure.QUOTED_CHARACTERS",
+              "CommandFailureTest.aLongLineIsCutAndControlCharactersAreReplaced"),
           entry("LogLimits.SAVED_BYTES", "DockerOutputIT.theEngineKeepsABoundedLog"),
           entry(
               "HostSettings.PIDS_LIMIT",

@@ -4,8 +4,9 @@ import io.gpurunner.agent.port.NoSideEffect;
 import io.gpurunner.agent.port.SideEffect;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.util.Optional;
 
-/** Port: reads what containers print. Blocking; thread-safe. */
+/** Port: reads what containers print, and the files that they run. Blocking; thread-safe. */
 public interface ContainerOutput {
   /**
    * Writes a container's standard output and error to a file, in the order in which they came. The
@@ -28,4 +29,15 @@ public interface ContainerOutput {
    */
   @NoSideEffect
   void copy(ContainerName name, int tailLines, boolean follow, OutputStream to);
+
+  /**
+   * Returns the first bytes of a file in a container, whether the container runs or has ended. It
+   * is empty if there is no such file, or if it is no regular file. Symbolic links are followed.
+   *
+   * @param path absolute, or relative to the container's working directory
+   * @param bytesLimit the largest number of bytes to return
+   * @throws ContainerException ABSENT if there is no such container
+   */
+  @NoSideEffect
+  Optional<byte[]> head(ContainerRef container, String path, int bytesLimit);
 }

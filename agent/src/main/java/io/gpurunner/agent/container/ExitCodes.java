@@ -12,8 +12,12 @@ public final class ExitCodes {
   private static final int SIGNAL_BASE = 128;
 
   private static final int HIGHEST_SIGNAL = 64;
-  private static final int CANNOT_EXECUTE = 126;
-  private static final int NOT_FOUND = 127;
+
+  /** A command that was found could not be executed. */
+  static final int CANNOT_EXECUTE = 126;
+
+  /** The command was not found. */
+  static final int NOT_FOUND = 127;
 
   /**
    * The exit code that Docker reports for a container that ended while Docker itself was down

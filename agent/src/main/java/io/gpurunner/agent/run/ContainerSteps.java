@@ -43,6 +43,7 @@ final class ContainerSteps {
   private final CommonOutcomes outcomes;
 
   private final StopSignals signals;
+  private final ExitReasons reasons;
 
   ContainerSteps(StepPorts ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
     this.ports = ports;
@@ -50,6 +51,7 @@ final class ContainerSteps {
     this.clock = clock;
     this.outcomes = outcomes;
     this.signals = new StopSignals(ports, settings, clock, outcomes);
+    this.reasons = new ExitReasons(ports.output());
   }
 
   /** What the step does, and what the engine says of the container now. */
@@ -248,7 +250,7 @@ final class ContainerSteps {
     }
     return lostDevice(state)
         .or(() -> overrunAtEnd(job))
-        .orElseGet(() -> new Ending.Broken(exitReason(exited), true));
+        .orElseGet(() -> new Ending.Broken(reasons.of(containerOf(job, state), exited), true));
   }
 
   /**
@@ -261,12 +263,6 @@ final class ContainerSteps {
     Instant bySpan =
         state.startedAt().plus(Duration.between(exited.startedAt(), exited.finishedAt()));
     return bySpan.isBefore(exited.finishedAt()) ? bySpan : exited.finishedAt();
-  }
-
-  private static String exitReason(Observation.Exited exited) {
-    return "the container ended with exit code "
-        + ExitCodes.describe(exited.exitCode())
-        + (exited.error().isEmpty() ? "" : ": " + exited.error());
   }
 
   /**

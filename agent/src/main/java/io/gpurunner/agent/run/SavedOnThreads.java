@@ -6,6 +6,7 @@ import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.storage.FileWork;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /** A container output that writes files on the threads of {@link FileWork}. Thread-safe. */
 public final class SavedOnThreads implements ContainerOutput {
@@ -25,5 +26,10 @@ public final class SavedOnThreads implements ContainerOutput {
   @Override
   public void copy(ContainerName name, int tailLines, boolean follow, OutputStream to) {
     real.copy(name, tailLines, follow, to);
+  }
+
+  @Override
+  public Optional<byte[]> head(ContainerRef container, String path, int bytesLimit) {
+    return real.head(container, path, bytesLimit);
   }
 }

@@ -25,6 +25,9 @@ public abstract class ContainerOutputContract {
   /** Returns a container that has printed these lines and ended. */
   protected abstract ContainerName ended(List<String> lines);
 
+  /** Returns a container that has ended, with a file at a path without links. */
+  protected abstract ContainerName withFile(String path, String content);
+
   private static ContainerName unknown() {
     return new ContainerName(JobId.random(), 1);
   }
@@ -64,6 +67,24 @@ public abstract class ContainerOutputContract {
     assertThatThrownBy(() -> output().save(unrecorded(name), folder.resolve("no/log")))
         .isInstanceOf(ContainerException.class)
         .hasMessageContaining(folder.resolve("no").toString());
+  }
+
+  @Test
+  void theHeadOfAFileIsReadAndNoMore() {
+    ContainerName name = withFile("/tmp/train", "#!/bin/sh");
+    assertThat(output().head(unrecorded(name), "/tmp/train", 2)).get().isEqualTo(bytes("#!"));
+    assertThat(output().head(unrecorded(name), "/tmp/train", 256))
+        .get()
+        .isEqualTo(bytes("#!/bin/sh"));
+    assertThat(output().head(unrecorded(name), "/tmp/other", 256)).isEmpty();
+    assertThat(output().head(unrecorded(name), "/no/folder", 256)).isEmpty();
+    assertThatThrownBy(() -> output().head(unrecorded(unknown()), "/tmp/train", 256))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(UTF_8);
   }
 
   @Test

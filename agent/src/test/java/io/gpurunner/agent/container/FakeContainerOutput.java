@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,7 @@ import java.util.Optional;
 /** Holds the output of containers in memory. Following ends at once. Thread-safe. */
 public final class FakeContainerOutput implements ContainerOutput {
   private final Map<String, String> texts = new HashMap<>();
+  private final Map<String, Map<String, String>> files = new HashMap<>();
   private Optional<Kind> failure = Optional.empty();
   private boolean failsAlways;
 
@@ -23,9 +25,16 @@ public final class FakeContainerOutput implements ContainerOutput {
     texts.merge(name.toString(), text, String::concat);
   }
 
+  /** Puts a file into the container. */
+  public synchronized void place(ContainerName name, String path, String content) {
+    print(name, "");
+    files.computeIfAbsent(name.toString(), any -> new HashMap<>()).put(path, content);
+  }
+
   /** Removes the container and its output. */
   public synchronized void forget(ContainerName name) {
     texts.remove(name.toString());
+    files.remove(name.toString());
   }
 
   /** Makes the next call fail. */
@@ -70,6 +79,18 @@ public final class FakeContainerOutput implements ContainerOutput {
     } catch (IOException closedByCaller) {
       // Ends the copying.
     }
+  }
+
+  @Override
+  public synchronized Optional<byte[]> head(ContainerRef container, String path, int bytesLimit) {
+    throwIfToFail();
+    String name = container.name().toString();
+    if (!texts.containsKey(name)) {
+      throw new ContainerException(Kind.ABSENT, "No such container: " + name);
+    }
+    return Optional.ofNullable(files.getOrDefault(name, Map.of()).get(path))
+        .map(content -> content.getBytes(UTF_8))
+        .map(bytes -> Arrays.copyOf(bytes, Math.min(bytes.length, bytesLimit)));
   }
 
   private void throwIfToFail() {

@@ -17,4 +17,11 @@ final class FakeContainerOutputTest extends ContainerOutputContract {
     fake.print(name, String.join("\n", lines) + "\n");
     return name;
   }
+
+  @Override
+  protected ContainerName withFile(String path, String content) {
+    ContainerName name = new ContainerName(JobId.random(), 1);
+    fake.place(name, path, content);
+    return name;
+  }
 }

@@ -122,6 +122,17 @@ class JobStepsTest {
   }
 
   @Test
+  void aCommandThatIsNotFoundIsNamed() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(3), 127));
+    run.output.print(
+        container(id, 1), "[FATAL tini (7)] exec pyton failed: No such file or directory\n");
+    requireFailed(
+        id,
+        "the container ended with exit code 127 (command not found): no directory of the image's"
+            + " PATH has a program \"pyton\"");
+  }
+
+  @Test
   void outOfMemoryIsNamed() {
     JobId id =
         running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(3), 0).killedForMemory());

@@ -20,6 +20,7 @@ import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -33,9 +34,11 @@ final class DockerOutput implements ContainerOutput {
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   private final EngineConnection connection;
+  private final FileHeads heads;
 
   DockerOutput(EngineConnection connection) {
     this.connection = connection;
+    this.heads = new FileHeads(connection);
   }
 
   @Override
@@ -85,6 +88,11 @@ final class DockerOutput implements ContainerOutput {
     if (!present) {
       throw new ContainerException(Kind.ABSENT, what + ": there is no such container");
     }
+  }
+
+  @Override
+  public Optional<byte[]> head(ContainerRef container, String path, int bytesLimit) {
+    return heads.read(container, path, bytesLimit);
   }
 
   private boolean copy(

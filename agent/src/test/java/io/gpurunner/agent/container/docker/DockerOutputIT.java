@@ -45,6 +45,42 @@ final class DockerOutputIT extends ContainerOutputContract {
     return name;
   }
 
+  @Override
+  protected ContainerName withFile(String path, String content) {
+    return ran("printf %s '" + content + "' > " + path);
+  }
+
+  private ContainerName ran(String script) {
+    ContainerName name = engine.start(TestEngine.shell(script));
+    engine.awaitExit(name);
+    return name;
+  }
+
+  @Test
+  void aHeadIsReadThroughLinksAndFromTheWorkingDirectory() {
+    ContainerName name =
+        ran(
+            "cd /tmp; echo text > file; ln -s file near; ln -s /tmp/near far; ln -s circle circle;"
+                + " ln -s /tmp folder; mkfifo pipe");
+    for (String path :
+        List.of("/tmp/near", "/tmp/far", "/tmp/folder/far", "tmp/far", "./tmp/file")) {
+      assertThat(output.head(unrecorded(name), path, 3))
+          .as(path)
+          .get()
+          .isEqualTo("tex".getBytes(UTF_8));
+    }
+    for (String path : List.of("/tmp", "/tmp/circle", "/tmp/pipe", "/dev/null")) {
+      byte[] head = output.head(unrecorded(name), path, 3).orElseGet(() -> new byte[0]);
+      assertThat(head).as(path).isEmpty();
+    }
+  }
+
+  @Test
+  void theRestOfALongFileIsNotRead() {
+    ContainerName name = ran("head -c 50000000 /dev/zero > /tmp/long");
+    assertThat(output.head(unrecorded(name), "/tmp/long", 256)).get().isEqualTo(new byte[256]);
+  }
+
   @Test
   void bothStreamsAreSavedAsTheyCame(@TempDir Path folder) throws IOException {
     ContainerName name =
