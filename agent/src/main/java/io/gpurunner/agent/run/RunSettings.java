@@ -29,6 +29,15 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
   static final Duration STOP_INTERVAL = Duration.ofMillis(500);
 
   /**
+   * After a look at the programs of a container that is being stopped, the next look waits so many
+   * times as long as this one took.
+   */
+  static final int STOP_REST_TIMES = 10;
+
+  /** The largest number of lines in the history about programs that got the signal later. */
+  static final int STOP_NOTES = 20;
+
+  /**
    * How long a lease waits for its devices to come free after the container is gone. Then the lease
    * ends. A device that is still busy is unfit, so it is not handed out.
    */

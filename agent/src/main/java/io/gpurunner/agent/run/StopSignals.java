@@ -37,9 +37,19 @@ final class StopSignals {
   /**
    * @param at when the programs were first asked
    * @param last what came of the last request
+   * @param notBefore when the programs are looked at again; a job may have thousands
+   * @param notes how many later requests the history has
    * @param killed whether SIGKILL was sent
    */
-  private record Asked(Instant at, StopRequest last, boolean killed) {}
+  private record Asked(Instant at, StopRequest last, Instant notBefore, int notes, boolean killed) {
+    Asked noted() {
+      return new Asked(at, last, notBefore, notes + 1, killed);
+    }
+
+    Asked withKill() {
+      return new Asked(at, last, notBefore, notes, true);
+    }
+  }
 
   StopSignals(StepPorts ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
     this.ports = ports;
@@ -68,24 +78,43 @@ final class StopSignals {
     boolean isOfThisBoot = state.bootId().filter(settings.bootId()::equals).isPresent();
     // Under the same boot this time stays, even if the configured grace period is shorter now.
     if (isOfThisBoot ? !now.isBefore(killAt) : outcomes.isOver(killAt, gracePeriod(job))) {
-      kill(job, container);
+      kill(job, state, container);
     } else {
-      ask(job, state, container)
-          .words()
-          .ifPresent(words -> ports.ledger().note(job.id(), "stop-signalled", words));
+      askLater(job, state, container);
     }
     Instant nextLook = now.plus(RunSettings.STOP_INTERVAL);
     return new Wait(now.isBefore(killAt) && killAt.isBefore(nextLook) ? killAt : nextLook);
   }
 
+  private void askLater(Job job, JobState.Placed state, ContainerRef container) {
+    Asked before = askedOf(job, state, container);
+    if (clock.instant().isBefore(before.notBefore())) {
+      return;
+    }
+    StopRequest request = ask(job, state, container);
+    if (request.words().isPresent() && before.notes() < RunSettings.STOP_NOTES) {
+      asked.computeIfPresent(container.name(), (_, now) -> now.noted());
+      ports.ledger().note(job.id(), "stop-signalled", request.words().get());
+    }
+  }
+
   /** Asks the programs that were not asked yet. */
   private StopRequest ask(Job job, JobState.Placed state, ContainerRef container) {
-    Asked before =
-        Optional.ofNullable(asked.get(container.name()))
-            .orElseGet(() -> new Asked(clock.instant(), recorded(job, state), false));
+    Asked before = askedOf(job, state, container);
+    Instant began = clock.instant();
     StopRequest request = ports.containers().askToStop(container, before.last());
-    asked.put(container.name(), new Asked(before.at(), request, before.killed()));
+    Instant now = clock.instant();
+    Duration rest = Duration.between(began, now).multipliedBy(RunSettings.STOP_REST_TIMES);
+    asked.put(
+        container.name(),
+        new Asked(before.at(), request, now.plus(rest), before.notes(), before.killed()));
     return request;
+  }
+
+  private Asked askedOf(Job job, JobState.Placed state, ContainerRef container) {
+    Asked known = asked.get(container.name());
+    Instant now = clock.instant();
+    return known == null ? new Asked(now, recorded(job, state), now, 0, false) : known;
   }
 
   /** Returns what the ledger knows of requests of an earlier agent. */
@@ -99,12 +128,11 @@ final class StopSignals {
         .orElse(StopRequest.none());
   }
 
-  private void kill(Job job, ContainerRef container) {
+  private void kill(Job job, JobState.Placed state, ContainerRef container) {
     ports.containers().kill(container);
-    Asked before = asked.get(container.name());
-    if (before == null || !before.killed()) {
-      StopRequest last = before == null ? StopRequest.none() : before.last();
-      asked.put(container.name(), new Asked(clock.instant(), last, true));
+    Asked before = askedOf(job, state, container);
+    if (!before.killed()) {
+      asked.put(container.name(), before.withKill());
       ports.ledger().note(job.id(), "stop-killed", "the grace period is over: SIGKILL sent");
     }
   }

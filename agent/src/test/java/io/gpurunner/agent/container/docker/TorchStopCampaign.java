@@ -57,6 +57,9 @@ class TorchStopCampaign extends StopCases {
               time.sleep(0.01)
       """;
 
+  /** Without these, Debian 12's torchrun (1.13) fails on its Python (3.11), which is newer. */
+  private static final String LOGGED = "--redirects 1 --tee 1 --log_dir /tmp/logs";
+
   @BeforeAll
   static void makeImage() throws Exception {
     Process make = new ProcessBuilder("../dev/make-torch-image", IMAGE).inheritIO().start();
@@ -102,8 +105,9 @@ class TorchStopCampaign extends StopCases {
   @Test
   void torchrunWithTwoProcesses() throws IOException {
     stopTwo(
-        "python3 -m torch.distributed.run --standalone --nproc_per_node 2 /work/trainer.py;"
-            + " echo next >> /out/model");
+        "python3 -m torch.distributed.run --standalone --nproc_per_node 2 "
+            + LOGGED
+            + " /work/trainer.py; echo next >> /out/model");
   }
 
   @Test
