@@ -8,7 +8,14 @@ import java.util.TreeSet;
  * job gets"). A job's own values for them are ignored. Immutable.
  */
 public final class AgentVariables {
-  private static final Set<String> ALL_JOBS = Set.of("JOB_ID", "CKPT_PATH", "MODEL_PATH");
+  /**
+   * Tells Docker's init to hand a signal on to all programs of the job. A job's other {@code
+   * TINI_*} variables count.
+   */
+  public static final String KILL_PROCESS_GROUP = "TINI_KILL_PROCESS_GROUP";
+
+  private static final Set<String> ALL_JOBS =
+      Set.of("JOB_ID", "CKPT_PATH", "MODEL_PATH", KILL_PROCESS_GROUP);
 
   private static final Set<String> MPI =
       Set.of(

@@ -3,8 +3,8 @@ package io.gpurunner.api;
 import java.util.Set;
 
 /**
- * The variables that decide which GPUs a process sees, or how its container runs. A job that sets
- * one is refused. The code that creates containers also removes them, and that is what counts.
+ * The variables that decide which GPUs a process sees. A job that sets one is refused. The code
+ * that creates containers also removes them, and that is what counts.
  */
 public final class ReservedVariables {
   private static final Set<String> NAMES =
@@ -12,8 +12,7 @@ public final class ReservedVariables {
           "CUDA_VISIBLE_DEVICES",
           "GPU_DEVICE_ORDINAL",
           "HIP_VISIBLE_DEVICES",
-          "ROCR_VISIBLE_DEVICES",
-          "TINI_KILL_PROCESS_GROUP");
+          "ROCR_VISIBLE_DEVICES");
 
   /**
    * The prefix of the container tools' own variables (VISIBLE_DEVICES, DRIVER_CAPABILITIES, MIG_*,

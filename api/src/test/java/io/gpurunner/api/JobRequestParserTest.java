@@ -569,6 +569,10 @@ final class JobRequestParserTest {
         .containsExactly(
             "env: JOB_ID, MASTER_PORT: the job's value was ignored, the agent sets its own");
     assertThat(accepted(with("env", "{\"OTHER\":\"y\"}")).notes()).isEmpty();
+    String init = "{\"TINI_KILL_PROCESS_GROUP\":\"0\",\"TINI_VERBOSITY\":\"3\"}";
+    assertThat(accepted(with("env", init)).notes())
+        .containsExactly(
+            "env: TINI_KILL_PROCESS_GROUP: the job's value was ignored, the agent sets its own");
   }
 
   @Test
@@ -641,6 +645,8 @@ final class JobRequestParserTest {
         "NVIDIA_TF32_OVERRIDE",
         "cuda_visible_devices",
         "NVIDIA",
+        "TINI_KILL_PROCESS_GROUP",
+        "TINI_VERBOSITY",
         "_"
       })
   void leavesOtherVariablesToTheJob(String name) {

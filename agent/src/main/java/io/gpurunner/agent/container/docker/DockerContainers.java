@@ -21,6 +21,7 @@ import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.container.StopRequest;
 import io.gpurunner.agent.container.StopSignal;
+import io.gpurunner.api.AgentVariables;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -165,9 +166,8 @@ final class DockerContainers implements ContainerRuntime {
     Map<String, String> all = new TreeMap<>(environment);
     all.put("NVIDIA_VISIBLE_DEVICES", gpus.visibleDevices());
     // If no program catches the stop signal, Docker's init (tini) hands it on to all of them.
-    // Without
-    // this it would reach only the first one.
-    all.put("TINI_KILL_PROCESS_GROUP", "1");
+    // Without this it would reach only the first one.
+    all.put(AgentVariables.KILL_PROCESS_GROUP, "1");
     return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
   }
 

@@ -10,6 +10,7 @@ import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.RunCommand;
 import io.gpurunner.agent.container.StopRequest;
+import io.gpurunner.api.AgentVariables;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -210,6 +211,19 @@ final class DockerConfinementIT {
             .map(JsonNode::asText)
             .toList();
     assertThat(check).containsExactly("NONE");
+  }
+
+  @Test
+  void aJobSetsTheInitsVariablesButNotWhomASignalReaches() {
+    ContainerSpec spec =
+        TestEngine.spec(
+            TestEngine.image(),
+            List.of("env"),
+            Map.of(AgentVariables.KILL_PROCESS_GROUP, "0", "TINI_VERBOSITY", "2"),
+            List.of());
+    assertThat(engine.run(spec).lines())
+        .contains("TINI_KILL_PROCESS_GROUP=1", "TINI_VERBOSITY=2")
+        .doesNotContain("TINI_KILL_PROCESS_GROUP=0");
   }
 
   @Test
