@@ -49,38 +49,79 @@ final class ContainerPaths {
   private static final String WHAT = "an absolute container path";
 
   private final Fields fields;
-  private final Map<String, String> accepted = new LinkedHashMap<>();
+  private final Map<String, Place> accepted = new LinkedHashMap<>();
+
+  /**
+   * An accepted path.
+   *
+   * @param readOnly whether what is mounted there is read-only
+   */
+  private record Place(String path, boolean readOnly) {}
 
   ContainerPaths(Fields fields) {
     this.fields = fields;
   }
 
-  /** Returns the field's normalised path. It is empty if the path was refused. */
-  Optional<String> required(String field) {
+  /**
+   * Returns the normalised path of a directory that the job writes. It is empty if the path was
+   * refused.
+   */
+  Optional<String> writable(String field) {
+    return required(field, false);
+  }
+
+  /** Returns the normalised path of a read-only mount. It is empty if the path was refused. */
+  Optional<String> readOnly(String field) {
+    return required(field, true);
+  }
+
+  private Optional<String> required(String field, boolean readOnly) {
     Optional<String> path =
         fields
             .requiredText(field, WHAT, JobRequestLimits.MAX_PATH_CHARACTERS)
             .flatMap(text -> checked(field, text));
-    path.ifPresent(text -> accepted.put(field, text));
+    path.ifPresent(text -> accepted.put(field, new Place(text, readOnly)));
     return path;
   }
 
-  /** Refuses every path that equals another one or lies inside it. */
+  /**
+   * Refuses every path that equals another one or lies inside it. But a read-only mount may be
+   * below a directory that the job writes. There the engine makes the empty directory or file on
+   * which it mounts, and that stays in the job's directory.
+   */
   void refuseCollisions() {
-    List<Map.Entry<String, String>> paths = List.copyOf(accepted.entrySet());
-    for (int later = 1; later < paths.size(); later++) {
+    List<Map.Entry<String, Place>> places = List.copyOf(accepted.entrySet());
+    for (int later = 1; later < places.size(); later++) {
       for (int earlier = 0; earlier < later; earlier++) {
-        var one = paths.get(earlier);
-        var other = paths.get(later);
-        if (within(one.getValue(), other.getValue()) || within(other.getValue(), one.getValue())) {
-          fields.refuse(
-              other.getKey(),
-              "must be neither %s (%s) nor a parent or child of it, was %s"
-                  .formatted(
-                      one.getKey(), Shown.quoted(one.getValue()), Shown.quoted(other.getValue())));
-        }
+        var one = places.get(earlier);
+        var other = places.get(later);
+        collision(one.getKey(), one.getValue(), other.getValue())
+            .ifPresent(reason -> fields.refuse(other.getKey(), reason));
       }
     }
+  }
+
+  /**
+   * Returns why two mounts cannot be together. Directories that the job writes come before
+   * read-only mounts.
+   */
+  private static Optional<String> collision(String field, Place one, Place other) {
+    String named = "%s (%s)".formatted(field, Shown.quoted(one.path()));
+    String was = Shown.quoted(other.path());
+    boolean isAbove = within(one.path(), other.path());
+    if (!isAbove && !within(other.path(), one.path())) {
+      return Optional.empty();
+    }
+    if (one.readOnly() == other.readOnly()) {
+      return Optional.of(
+          "must be neither %s nor a parent or child of it, was %s".formatted(named, was));
+    }
+    return isAbove
+        ? Optional.of(
+            ("must be neither %s nor a parent of it, was %s: what is mounted there is read-only, so"
+                    + " the directory of %s cannot be made in it; a path below %s is accepted")
+                .formatted(named, was, field, field))
+        : Optional.empty();
   }
 
   private Optional<String> checked(String field, String text) {

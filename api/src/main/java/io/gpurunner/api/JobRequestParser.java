@@ -22,7 +22,8 @@ import java.util.OptionalLong;
  *   <li>JSON null, and blank text in an optional text field, count as absent. Null inside {@code
  *       env} is refused.
  *   <li>Mount paths hold no {@code :} (Kubernetes has the same rule), are no system directory of
- *       the image, and no two are the same or inside one another.
+ *       the image, and no two are the same or inside one another. Only an entry of a library may be
+ *       below {@code ckptPath} or {@code modelPath}.
  *   <li>{@code stopTime} is not looked at with stopType 0.
  * </ul>
  */
@@ -88,9 +89,9 @@ public final class JobRequestParser {
     List<String> notes = new ArrayList<>();
     Optional<GpuFields.Choice> gpus = new GpuFields(fields, facts).read();
     ContainerPaths paths = new ContainerPaths(fields);
-    Optional<String> ckptPath = paths.required("ckptPath");
+    Optional<String> ckptPath = paths.writable("ckptPath");
     Optional<VolumeFields.Sizes> volumes = new VolumeFields(fields, facts).read();
-    Optional<String> modelPath = paths.required("modelPath");
+    Optional<String> modelPath = paths.writable("modelPath");
     Optional<ImageReference> image = image(fields);
     Optional<JobType> jobType = jobType(fields);
     Optional<StopRule> stopRule = stopRule(fields);

@@ -47,7 +47,7 @@ final class OptionalFields {
       fields.refuse(names.path(), "is required with " + sent.getFirst());
       return Optional.empty();
     }
-    Optional<String> path = paths.required(names.path());
+    Optional<String> path = paths.readOnly(names.path());
     return name.flatMap(text -> path.map(place -> new LibraryMount(text, place)));
   }
 

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -329,10 +330,9 @@ final class JobRequestParserTest {
     "ckptPath,/a,modelPath,/a/b",
     "ckptPath,/a/b,modelPath,/a",
     "ckptPath,/a/./b/,modelPath,//a/b",
-    "ckptPath,/a,datasetPath,/a/b",
-    "modelPath,/a/b,datasetPath,/a",
-    "ckptPath,/a,pretrainedModelPath,/a",
-    "datasetPath,/a,pretrainedModelPath,/a/b"
+    "datasetPath,/a,pretrainedModelPath,/a",
+    "datasetPath,/a,pretrainedModelPath,/a/b",
+    "datasetPath,/a/b,pretrainedModelPath,/a"
   })
   void refusesMountsInsideOneAnother(String one, String path, String other, String otherPath) {
     assertThat(errors(full().put(one, path).put(other, otherPath).encode()))
@@ -340,6 +340,40 @@ final class JobRequestParserTest {
         .asString()
         .contains(one + " (")
         .contains("nor a parent or child of it");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ckptPath,/a,datasetPath,/a",
+    "ckptPath,/a/b,datasetPath,/a",
+    "modelPath,/a/b/c,datasetPath,/a",
+    "ckptPath,/a,pretrainedModelPath,/a",
+    "modelPath,/a/b,pretrainedModelPath,/a"
+  })
+  void refusesAReadOnlyMountAboveADirectoryOfTheJob(
+      String one, String path, String other, String otherPath) {
+    assertThat(errors(full().put(one, path).put(other, otherPath).encode()))
+        .containsExactly(
+            ("%s: must be neither %s (\"%s\") nor a parent of it, was \"%s\": what is mounted there is"
+                    + " read-only, so the directory of %s cannot be made in it; a path below %s is"
+                    + " accepted")
+                .formatted(other, one, path, otherPath, one, one));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ckptPath,/a,datasetPath,/a/b",
+    "modelPath,/a,datasetPath,/a/b/c",
+    "ckptPath,/a,pretrainedModelPath,/a/b",
+    "modelPath,/a,pretrainedModelPath,/a/./b/"
+  })
+  void takesAReadOnlyMountBelowADirectoryOfTheJob(
+      String one, String path, String other, String otherPath) {
+    JobRequest request = accepted(full().put(one, path).put(other, otherPath).encode());
+    assertThat(
+            Stream.of(request.dataset(), request.pretrainedModel())
+                .map(mount -> mount.orElseThrow().containerPath()))
+        .anyMatch(place -> place.startsWith(path + "/b"));
   }
 
   @Test

@@ -15,6 +15,8 @@ import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -78,6 +80,39 @@ final class DockerConfinementIT {
     assertThat(engine.run(spec)).contains("1,2\n").contains("Read-only file system");
     assertThat(library.resolve("new")).doesNotExist();
     assertThat(library.resolve("data.csv")).hasContent("1,2");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aReadOnlyMountCanBeBelowAWritableOneInAnyOrder(
+      boolean writableFirst, @TempDir Path volume, @TempDir Path library) throws IOException {
+    Path file = Files.writeString(library.resolve("data.csv"), "1,2\n");
+    List<Mount> mounts = new ArrayList<>();
+    mounts.add(new Mount(volume, "/work", false));
+    mounts.add(new Mount(library, "/work/deep/data", true));
+    mounts.add(new Mount(file, "/work/one.csv", true));
+    if (!writableFirst) {
+      Collections.reverse(mounts);
+    }
+    // The second run, a retry, finds what the engine made for the first one.
+    for (int runs = 1; runs <= 2; runs++) {
+      ContainerSpec spec =
+          TestEngine.spec(
+              TestEngine.image(),
+              List.of(
+                  "/bin/sh",
+                  "-c",
+                  "cat /work/deep/data/data.csv /work/one.csv >> /work/copy;"
+                      + " touch /work/deep/data/new 2>&1; echo x >> /work/one.csv; echo end"),
+              Map.of(),
+              mounts);
+      assertThat(engine.run(spec)).contains("Read-only file system").contains("end\n");
+    }
+    assertThat(volume.resolve("copy")).hasContent("1,2\n".repeat(4).strip());
+    assertThat(volume.resolve("deep/data")).isEmptyDirectory();
+    assertThat(volume.resolve("one.csv")).isEmptyFile();
+    assertThat(file).hasContent("1,2");
+    assertThat(library.resolve("new")).doesNotExist();
   }
 
   @Test
