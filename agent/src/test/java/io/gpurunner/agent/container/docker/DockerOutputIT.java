@@ -60,7 +60,7 @@ final class DockerOutputIT extends ContainerOutputContract {
   void aHeadIsReadThroughLinksAndFromTheWorkingDirectory() {
     ContainerName name =
         ran(
-            "cd /tmp; echo text > file; ln -s file near; ln -s /tmp/near far; ln -s circle circle;"
+            "cd /tmp; echo text > file; ln -s file near; ln -s /tmp/near far;"
                 + " ln -s /tmp folder; mkfifo pipe");
     for (String path :
         List.of("/tmp/near", "/tmp/far", "/tmp/folder/far", "tmp/far", "./tmp/file")) {
@@ -69,7 +69,7 @@ final class DockerOutputIT extends ContainerOutputContract {
           .get()
           .isEqualTo("tex".getBytes(UTF_8));
     }
-    for (String path : List.of("/tmp", "/tmp/circle", "/tmp/pipe", "/dev/null")) {
+    for (String path : List.of("/tmp", "/tmp/pipe", "/dev/null")) {
       byte[] head = output.head(unrecorded(name), path, 3).orElseGet(() -> new byte[0]);
       assertThat(head).as(path).isEmpty();
     }
