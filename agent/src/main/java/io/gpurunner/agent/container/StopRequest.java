@@ -47,6 +47,11 @@ public record StopRequest(
     return new StopRequest(asked, its, first, reached, forgottenFor, Optional.empty());
   }
 
+  /** Returns this request as it is remembered for the next call, which has its own words. */
+  public StopRequest withoutWords() {
+    return of(signal, init);
+  }
+
   /** Returns the request after a call that reached these processes, and sent nothing. */
   public StopRequest after(Set<ProcessKey> all) {
     return new StopRequest(true, signal, init, all, Optional.empty(), Optional.empty());
