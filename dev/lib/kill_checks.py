@@ -29,6 +29,23 @@ SLACK_SECONDS = 0.1  # /proc/uptime has hundredths, and a job writes a line a mo
 CALLBACK_SECONDS = 30  # from the signing of a callback to its arrival
 
 
+def reason_of(endings):
+    """The reason of a job whose last run failed, from the endings of each of its runs: it names all runs."""
+    if len(endings) == 1:
+        return endings[0][0]
+    runs = {}
+    for number, ending in enumerate(endings, 1):
+        runs.setdefault("; ".join(ending), []).append(str(number))
+
+    def named(ending):
+        *first, last = runs.pop(ending)
+        return f"runs {', '.join(first)} and {last}: {ending}" if first else f"run {last}: {ending}"
+
+    of_last = named(endings[-1][0])
+    others = "; ".join(named(ending) for ending in list(runs))
+    return f"{of_last}; earlier: {others}" if others else of_last
+
+
 class Attempt:
     """One attempt at a job as its history shows it, from a lease to the next."""
 
@@ -251,7 +268,9 @@ class Check:
             fits = bool(endings) and endings[-1] in ("the container ended with exit code 0", STOP_TIME)
             answered = answer is None or "had ended already: success" in answer
         elif state == "FAILED":
-            fits = endings == [reason] and len(attempts) == 1 + job.retries and "exit code 0" not in reason
+            failures = [attempt.endings for attempt in attempts]
+            fits = len(endings) == 1 and reason == reason_of(failures) and len(attempts) == 1 + job.retries
+            fits = fits and "exit code 0" not in endings[0]
             answered = answer is None or "had ended already: fail" in answer
         elif state == "DELETED":
             fits = True

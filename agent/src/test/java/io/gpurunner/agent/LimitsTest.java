@@ -132,6 +132,7 @@ final class LimitsTest {
               "OrphansTest.aContainerOfAJobThatIsNotKnownIsRemovedAfterTheGracePeriod"),
           entry("JobDesk.HISTORY_LIMIT", "HistoryLimitsTest.theNewestLinesAreAnswered"),
           entry("Decisions.MESSAGE_LIMIT_CHARS", "HistoryLimitsTest.aLongLineIsCut"),
+          entry("FailedRuns.REASON_LIMIT_CHARS", "JobTransitionsTest.theLongReasonOfManyRunsIsCut"),
           entry("JobRecord.LINE_LIMIT", "JobLedgerTest.aJobKeepsSoManyLinesAndSaysThatOthersWent"),
           entry(
               "CommitThread.GROUP_LIMIT",

@@ -67,11 +67,18 @@ public sealed interface JobEvent {
    * @param retry whether a failed run is started again
    * @param stillBusy for each device that is still not free, why; the queue does not hand such a
    *     device out
+   * @param earlier the earlier runs and why they failed, if this run failed and is the last
    */
-  record GpusReleased(Instant at, Instant uploadUntil, boolean retry, List<String> stillBusy)
+  record GpusReleased(
+      Instant at,
+      Instant uploadUntil,
+      boolean retry,
+      List<String> stillBusy,
+      List<FailedRuns.Run> earlier)
       implements OfRun {
     public GpusReleased {
       stillBusy = List.copyOf(stillBusy);
+      earlier = List.copyOf(earlier);
     }
   }
 

@@ -10,6 +10,12 @@ import java.util.stream.Stream;
 
 /** Puts events into words, for the job's history. Pure. */
 public final class JobHistory {
+  /** The kind of the line that says how a run ends. */
+  public static final String ENDING = "ending";
+
+  /** The kind of the line that says that a failed run is followed by another. */
+  public static final String RETRY = "retry";
+
   private JobHistory() {}
 
   /** One line of a job's history. */
@@ -49,7 +55,7 @@ public final class JobHistory {
                       .deadline()
                       .map(deadline -> ", and will be stopped at " + seconds(deadline))
                       .orElse(""));
-      case JobEvent.RunEnded ended -> new Line(at, "ending", describe(ended.ending()));
+      case JobEvent.RunEnded ended -> new Line(at, ENDING, describe(ended.ending()));
       case JobEvent.StopSignalled signalled ->
           new Line(
               at,

@@ -150,7 +150,13 @@ public final class JobTransitions {
           new Uploading(state.startedAt(), state.bootId(), released.uploadUntil(), 0, at);
       case Ending.Broken broken when broken.retryable() && released.retry() ->
           new Queued(state.attempt() + 1);
-      case Ending.Broken broken -> new Failed(at, state.startedAt(), broken.reason(), false);
+      case Ending.Broken broken ->
+          new Failed(
+              at,
+              state.startedAt(),
+              FailedRuns.reason(
+                  new FailedRuns.Run(state.attempt(), broken.reason()), released.earlier()),
+              false);
       case Ending.DeletedBy deleted -> new Deleted(at, state.startedAt(), deleted.user());
     };
   }

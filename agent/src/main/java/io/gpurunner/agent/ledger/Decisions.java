@@ -165,7 +165,7 @@ final class Decisions {
     JobHistory.linesOf(event, now()).forEach(line -> lines.add(shortened(line)));
     if (next.state() instanceof JobState.Queued queued) {
       int runs = next.request().retries() + 1;
-      lines.add(line("retry", "queued again for run " + queued.attempt() + " of " + runs));
+      lines.add(line(JobHistory.RETRY, "queued again for run " + queued.attempt() + " of " + runs));
     }
     return change(current, next, lines);
   }

@@ -328,8 +328,13 @@ public final class JobLedger implements AutoCloseable {
 
   /** A job's history, oldest first, at most {@code limit} of its newest lines. */
   public List<JobHistory.Line> history(JobId id, int limit) {
-    List<JobHistory.Line> lines = record(id).map(JobRecord::lines).orElse(List.of());
+    List<JobHistory.Line> lines = history(id);
     return lines.subList(Math.max(0, lines.size() - limit), lines.size());
+  }
+
+  /** A job's history as far as it is kept ({@link JobRecord#LINE_LIMIT}), oldest first. */
+  public List<JobHistory.Line> history(JobId id) {
+    return record(id).map(JobRecord::lines).orElse(List.of());
   }
 
   /**

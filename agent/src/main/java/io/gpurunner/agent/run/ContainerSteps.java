@@ -6,6 +6,7 @@ import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.job.Ending;
+import io.gpurunner.agent.job.FailedRuns;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
@@ -426,7 +427,21 @@ final class ContainerSteps {
     }
     boolean retry = state.attempt() <= job.request().retries();
     return new Advance(
-        new JobEvent.GpusReleased(now, now.plus(settings.uploadRetryFor()), retry, stillBusy));
+        new JobEvent.GpusReleased(
+            now,
+            now.plus(settings.uploadRetryFor()),
+            retry,
+            stillBusy,
+            failedBefore(job, state, retry)));
+  }
+
+  /** Returns the earlier runs of a job whose last run failed. */
+  private List<FailedRuns.Run> failedBefore(Job job, JobState.Stopping state, boolean retry) {
+    boolean isLastAndFailed =
+        state.ending() instanceof Ending.Broken broken && !(broken.retryable() && retry);
+    return isLastAndFailed && state.attempt() > 1
+        ? FailedRuns.earlier(ports.ledger().history(job.id()), state.attempt())
+        : List.of();
   }
 
   /** Enforces a stop that cannot be recorded ({@link StopSignals}). */

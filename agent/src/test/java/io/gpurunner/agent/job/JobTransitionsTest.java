@@ -55,7 +55,7 @@ class JobTransitionsTest {
           new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T),
           new JobEvent.StopSignalled(T, "SIGTERM sent"),
           new JobEvent.ContainerGone(T),
-          new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of()),
+          new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of(), List.of()),
           new JobEvent.Synced(),
           new JobEvent.UploadPostponed("down", T),
           new JobEvent.Uploaded(T, Optional.empty(), HERE, List.of()),
@@ -149,7 +149,9 @@ class JobTransitionsTest {
             Optional.of(T),
             Optional.empty());
     assertThatThrownBy(
-            () -> JobTransitions.next(stopping, new JobEvent.GpusReleased(T, T, false, List.of())))
+            () ->
+                JobTransitions.next(
+                    stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of())))
         .isInstanceOf(IllegalTransitionException.class);
   }
 
@@ -227,11 +229,96 @@ class JobTransitionsTest {
         .isInstanceOf(IllegalTransitionException.class);
   }
 
+  @Test
+  void theOnlyRunsReasonIsTheJobs() {
+    assertThat(reason(new FailedRuns.Run(1, "exit 1"))).isEqualTo("exit 1");
+  }
+
+  @Test
+  void theReasonOfARetriedJobNamesItsEarlierRunsToo() {
+    FailedRuns.Run first = new FailedRuns.Run(1, "the host rebooted");
+    FailedRuns.Run second = new FailedRuns.Run(2, "exit 1");
+    assertThat(reason(new FailedRuns.Run(3, "exit 2"), first, second))
+        .isEqualTo("run 3: exit 2; earlier: run 1: the host rebooted; run 2: exit 1");
+    assertThat(reason(new FailedRuns.Run(2, "exit 2"))).isEqualTo("run 2: exit 2");
+  }
+
+  @Test
+  void runsThatFailedForTheSameReasonAreNamedTogether() {
+    FailedRuns.Run first = new FailedRuns.Run(1, "exit 1");
+    FailedRuns.Run second = new FailedRuns.Run(2, "exit 1");
+    FailedRuns.Run third = new FailedRuns.Run(3, "exit 1");
+    assertThat(reason(third, first, second)).isEqualTo("runs 1, 2 and 3: exit 1");
+    assertThat(reason(new FailedRuns.Run(4, "exit 2"), first, second, third))
+        .isEqualTo("run 4: exit 2; earlier: runs 1, 2 and 3: exit 1");
+    assertThat(reason(new FailedRuns.Run(3, "exit 1"), first, new FailedRuns.Run(2, "exit 2")))
+        .isEqualTo("runs 1 and 3: exit 1; earlier: run 2: exit 2");
+  }
+
+  @Test
+  void theLongReasonOfManyRunsIsCut() {
+    FailedRuns.Run first = new FailedRuns.Run(1, "x".repeat(FailedRuns.REASON_LIMIT_CHARS));
+    String cut = reason(new FailedRuns.Run(2, "exit 1"), first);
+    assertThat(cut)
+        .startsWith("run 2: exit 1; earlier: run 1: xxx")
+        .endsWith("x…")
+        .hasSize(FailedRuns.REASON_LIMIT_CHARS + 1);
+    // The mark replaces half of a character that has two parts.
+    FailedRuns.Run smiling =
+        new FailedRuns.Run(1, "\uD83D\uDE00".repeat(FailedRuns.REASON_LIMIT_CHARS));
+    for (String last : List.of("y", "yy")) {
+      String whole = reason(new FailedRuns.Run(2, last), smiling);
+      assertThat(whole).endsWith("\uD83D\uDE00…");
+    }
+  }
+
+  @Test
+  void theEarlierRunsAreReadFromTheHistory() {
+    List<JobHistory.Line> history =
+        List.of(
+            line("submitted", "submitted by ann"),
+            line("leased", "starts without GPUs"),
+            line(JobHistory.ENDING, "exit 1"),
+            line(JobHistory.RETRY, "queued again for run 2 of 3"),
+            line(JobHistory.ENDING, "exit 2"),
+            line("output-lost", "its output could not be kept"),
+            line(JobHistory.RETRY, "queued again for run 3 of 3"),
+            line(JobHistory.ENDING, "exit 3"));
+    FailedRuns.Run second = new FailedRuns.Run(2, "exit 2");
+    assertThat(FailedRuns.earlier(history, 3))
+        .containsExactly(new FailedRuns.Run(1, "exit 1"), second);
+    assertThat(FailedRuns.earlier(history.subList(3, 8), 3)).containsExactly(second);
+    assertThat(FailedRuns.earlier(history.subList(0, 3), 1)).isEmpty();
+  }
+
+  private static JobHistory.Line line(String kind, String message) {
+    return new JobHistory.Line(T, kind, message);
+  }
+
+  /** Returns the reason of a job whose last run failed after these earlier ones. */
+  private static String reason(FailedRuns.Run last, FailedRuns.Run... earlier) {
+    JobState stopping =
+        new JobState.Stopping(
+            last.attempt(),
+            GPUS,
+            MADE,
+            BOOT,
+            new Ending.Broken(last.reason(), true),
+            T,
+            Optional.of(T),
+            Optional.empty(),
+            Optional.of(T));
+    JobState next =
+        JobTransitions.next(
+            stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of(earlier)));
+    return ((JobState.Failed) next).reason();
+  }
+
   private static JobState released(Ending ending, boolean retry) {
     JobState stopping =
         new JobState.Stopping(
             1, GPUS, MADE, BOOT, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
     return JobTransitions.next(
-        stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of()));
+        stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of(), List.of()));
   }
 }

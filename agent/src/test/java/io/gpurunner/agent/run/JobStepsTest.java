@@ -198,7 +198,12 @@ class JobStepsTest {
   void retriesRunTheJobAgainUnderAnotherName() {
     JobId id =
         run.submit(Requests.simple().retries(2), Program.endsAfter(Duration.ofSeconds(1), 1));
-    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Failed.class);
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason())
+                    .isEqualTo("runs 1, 2 and 3: the container ended with exit code 1"));
     assertThat(run.containers.journal())
         .contains(
             "create " + container(id, 1),

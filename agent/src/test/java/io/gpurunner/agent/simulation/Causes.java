@@ -52,7 +52,12 @@ final class Causes {
 
   /** Returns whether a fault that hit the last run can have led to a failure with that reason. */
   boolean explain(String reason) {
-    return of(attempt).stream().anyMatch(cause -> cause.explains(reason));
+    return explain(attempt, reason);
+  }
+
+  /** Returns whether a fault that hit that run can have led to a failure with that reason. */
+  boolean explain(int ofAttempt, String reason) {
+    return of(ofAttempt).stream().anyMatch(cause -> cause.explains(reason));
   }
 
   /** Returns whether faults hit the last run, and a run is repeated after each of them. */

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.simulation;
 
 import io.gpurunner.agent.job.Ending;
+import io.gpurunner.agent.job.FailedRuns;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
@@ -226,6 +227,7 @@ final class Invariants {
     truth.seen.ifPresent(earlier -> moved(truth, earlier, job));
     truth.seen = Optional.of(job);
     noteAttempt(truth, job.state());
+    noteFailure(truth, job.state());
     noteStop(truth, job);
     if (job.state() instanceof JobState.Final ended
         && !before.filter(JobState.Final.class::isInstance).isPresent()) {
@@ -245,6 +247,19 @@ final class Invariants {
       case JobState.Queued queued -> truth.causes.moveTo(queued.attempt());
       case JobState.Placed placed -> truth.causes.moveTo(placed.attempt());
       case JobState.Uploading _, JobState.Final _ -> {}
+    }
+  }
+
+  /**
+   * A run that is retried must have met a fault that explains its failure. A run that failed while
+   * it was to be deleted needs none: the signal of the stop may have ended it.
+   */
+  private void noteFailure(JobTruth truth, JobState state) {
+    if (state instanceof JobState.Stopping stopping
+        && stopping.ending() instanceof Ending.Broken broken) {
+      truth.failures.put(stopping.attempt(), broken.reason());
+    } else if (state instanceof JobState.Queued queued && queued.attempt() > 1) {
+      requireCauseOfRun(truth, queued.attempt() - 1);
     }
   }
 
@@ -346,14 +361,8 @@ final class Invariants {
   }
 
   private void failed(JobTruth truth, Optional<JobState> before, JobState.Failed state) {
-    require(
-        truth.causes.explain(state.reason()),
-        truth.name()
-            + " failed, and nothing was wrong with it: "
-            + state.reason()
-            + "; it met "
-            + truth.causes);
     if (before.isPresent() && before.get() instanceof JobState.Stopping stopping) {
+      requireCauseOfRun(truth, stopping.attempt());
       int retries = truth.seen.map(job -> job.request().retries()).orElse(0);
       boolean again =
           (stopping.ending() instanceof Ending.Broken broken && broken.retryable())
@@ -367,6 +376,9 @@ final class Invariants {
               + retries
               + " retries: "
               + state.reason());
+      requireAllRunsNamed(truth, state);
+    } else {
+      requireCause(truth, truth.causes.attempt(), state.reason());
     }
     if (before.isPresent()
         && before.get() instanceof JobState.Uploading uploading
@@ -375,6 +387,38 @@ final class Invariants {
           truth.storeRefused || !state.finishedAt().isBefore(uploading.giveUpAt()),
           "the upload of " + truth.name() + " was given up before its time: " + state.reason());
     }
+  }
+
+  private void requireCauseOfRun(JobTruth truth, int attempt) {
+    String reason = truth.failures.get(attempt);
+    require(reason != null, truth.name() + " had no failed run " + attempt);
+    requireCause(truth, attempt, String.valueOf(reason));
+  }
+
+  private void requireCause(JobTruth truth, int attempt, String reason) {
+    require(
+        truth.causes.explain(attempt, reason),
+        truth.name()
+            + " failed, and nothing was wrong with it: "
+            + reason
+            + "; it met "
+            + truth.causes);
+  }
+
+  /** The reason of a job whose last run failed names the reason of each of its runs. */
+  private void requireAllRunsNamed(JobTruth truth, JobState.Failed state) {
+    List<FailedRuns.Run> runs =
+        truth.failures.entrySet().stream()
+            .map(failure -> new FailedRuns.Run(failure.getKey(), failure.getValue()))
+            .toList();
+    String all = FailedRuns.reason(runs.getLast(), runs.subList(0, runs.size() - 1));
+    require(
+        runs.size() == truth.causes.attempt() && state.reason().equals(all),
+        truth.name()
+            + " failed for the reason '"
+            + state.reason()
+            + "', which does not name its runs: "
+            + truth.failures);
   }
 
   /** Something is done for a job. All earlier decisions of its loop must be settled. */

@@ -8,8 +8,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 
@@ -71,6 +73,9 @@ final class JobTruth {
   boolean deletedInQueue;
 
   boolean uploadResumed;
+
+  /** The reasons that the ledger has for the failed runs, by the number of the run. */
+  final NavigableMap<Integer, String> failures = new TreeMap<>();
 
   /** A container of the job ended with exit code 0 while the machine was up. */
   boolean completed;

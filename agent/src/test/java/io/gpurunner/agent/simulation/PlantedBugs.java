@@ -347,6 +347,26 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** The reason of a retried job lacks the reasons of its earlier runs. */
+  EARLIER_RUNS_UNNAMED("which does not name its runs") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          switch (steps.apply(job)) {
+            case StepOutcome.Advance(JobEvent.GpusReleased released) ->
+                new StepOutcome.Advance(
+                    new JobEvent.GpusReleased(
+                        released.at(),
+                        released.uploadUntil(),
+                        released.retry(),
+                        released.stillBusy(),
+                        List.of()));
+            case StepOutcome outcome -> outcome;
+          };
+    }
+  },
+
   /** Retention removes files at half the time. */
   FILES_REMOVED_EARLY("they are to be kept for") {
     @Override
@@ -652,7 +672,8 @@ enum PlantedBugs implements Plant {
                       released.at(),
                       released.uploadUntil(),
                       retries.isLeft(job, stopping.attempt()),
-                      released.stillBusy()));
+                      released.stillBusy(),
+                      released.earlier()));
           case StepOutcome outcome -> outcome;
         };
   }
