@@ -83,7 +83,7 @@ final class LimitsTest {
           entry(
               "CommandFailure.QUOTED_CHARACTERS",
               "CommandFailureTest.aLongLineIsCutAndControlCharactersAreReplaced"),
-          entry("LogLimits.SAVED_BYTES", "DockerOutputIT.theEngineKeepsABoundedLog"),
+          entry("LogLimits.KEPT_BYTES", "DockerOutputIT.theEndThatIsKeptHasNoGap"),
           entry(
               "HostSettings.PIDS_LIMIT",
               "DockerConfinementIT.processesAreLimitedAndDieBeforeTheHosts"),

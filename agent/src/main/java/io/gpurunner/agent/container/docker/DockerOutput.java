@@ -9,18 +9,22 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRef;
 import java.io.BufferedOutputStream;
+import java.io.EOFException;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -30,47 +34,89 @@ final class DockerOutput implements ContainerOutput {
   /** The time between two flushes of a follower's stream. A flush also notices the stream's end. */
   private static final Duration FLUSH_INTERVAL = Duration.ofSeconds(1);
 
+  private static final int BYTES_PER_MEGABYTE = 1_000_000;
+
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   private final EngineConnection connection;
   private final FileHeads heads;
+  private final long keptBytes;
 
   DockerOutput(EngineConnection connection) {
+    this(connection, LogLimits.KEPT_BYTES);
+  }
+
+  /**
+   * @param keptBytes the most of an output that is saved, as {@link LogLimits#KEPT_BYTES} says
+   */
+  DockerOutput(EngineConnection connection, long keptBytes) {
     this.connection = connection;
     this.heads = new FileHeads(connection);
+    this.keptBytes = keptBytes;
   }
 
   @Override
   public void save(ContainerRef container, Path file) {
     String what = "saving the output of " + container.name() + " to " + file;
     try {
-      // The name is always the same, so a part that a crash has left is overwritten.
+      // The names are always the same, so parts that a crash has left are overwritten.
       Path part = file.resolveSibling(file.getFileName() + ".part");
-      Files.deleteIfExists(part);
-      Files.createFile(part, OWNER_ONLY);
+      Path end = file.resolveSibling(file.getFileName() + ".end.part");
       try {
-        if (copyToDisk(container.engineKey(), part, what)) {
-          Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+        Files.deleteIfExists(part);
+        Files.deleteIfExists(end);
+        Files.createFile(part, OWNER_ONLY);
+        Optional<OutputMeter> copied = copyToDisk(container.engineKey(), part, what);
+        if (copied.isPresent()) {
+          OptionalLong keptFrom = copied.get().keptFrom();
+          if (keptFrom.isPresent()) {
+            Files.createFile(end, OWNER_ONLY);
+            copyEnd(part, keptFrom.getAsLong(), end);
+          }
+          Files.move(keptFrom.isPresent() ? end : part, file, StandardCopyOption.ATOMIC_MOVE);
         }
       } finally {
         Files.deleteIfExists(part);
+        Files.deleteIfExists(end);
       }
     } catch (IOException e) {
       throw new ContainerException(Kind.FAILED, what + ": " + e, e);
     }
   }
 
-  /** Returns whether there is such a container. */
-  private boolean copyToDisk(String nameOrId, Path part, String what) throws IOException {
+  /** Returns the measured output. It is empty if there is no such container. */
+  private Optional<OutputMeter> copyToDisk(String nameOrId, Path part, String what)
+      throws IOException {
     try (FileOutputStream file = new FileOutputStream(part.toFile());
-        BufferedOutputStream buffer = new BufferedOutputStream(file)) {
-      Sink sink = new Sink(buffer, LogLimits.SAVED_BYTES);
+        OutputMeter meter = new OutputMeter(new BufferedOutputStream(file), keptBytes)) {
+      Sink sink = new Sink(meter, LogLimits.READ_BYTES);
       boolean present =
           copy(nameOrId, what, CallLimits.SAVE_OUTPUT, sink, LogContainerCmd::withTailAll);
       sink.finish();
       file.getFD().sync();
-      return present;
+      return present ? Optional.of(meter) : Optional.empty();
+    }
+  }
+
+  /** Copies the end of a file, after a line that says that the beginning was dropped. */
+  private static void copyEnd(Path from, long position, Path to) throws IOException {
+    try (FileChannel source = FileChannel.open(from, StandardOpenOption.READ);
+        FileOutputStream target = new FileOutputStream(to.toFile())) {
+      long bytes = source.size() - position;
+      target.write(
+          "[gpurunner: the beginning of the output was dropped; the last %d MB are kept]\n"
+              .formatted(Math.round((double) bytes / BYTES_PER_MEGABYTE))
+              .getBytes(StandardCharsets.UTF_8));
+      long copied = 0;
+      while (copied < bytes) {
+        long more = source.transferTo(position + copied, bytes - copied, target.getChannel());
+        if (more == 0) {
+          throw new EOFException(from + " became shorter while it was read");
+        }
+        copied += more;
+      }
+      target.getFD().sync();
     }
   }
 

@@ -18,9 +18,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests the contract, and what only a real engine shows. */
 final class DockerOutputIT extends ContainerOutputContract {
@@ -162,6 +166,64 @@ final class DockerOutputIT extends ContainerOutputContract {
               assertThat(log.getConfig()).isEqualTo(LogLimits.JSON_FILE);
               assertThat(log.getType().getType()).isEqualTo("json-file");
             });
+  }
+
+  /**
+   * Each script prints more than four files of a megabyte. The numbers are short lines, and most
+   * random bytes are no text. Both take many times their own length in the engine's files.
+   */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "seq 1 120000",
+        "yes $(head -c 15000 /dev/zero | tr '\\0' x) | head -n 700; echo 120000",
+        "head -c 3000000 /dev/urandom; echo; echo 120000"
+      })
+  void anOutputWhoseBeginningWasDroppedSaysSoFirst(String script, @TempDir Path folder)
+      throws IOException {
+    ContainerName name = engine.runWithSmallLog(script, "1m");
+    Path file = folder.resolve("log");
+    Files.writeString(folder.resolve("log.end.part"), "what a kill has left of the same");
+    smallOutput().save(unrecorded(name), file);
+    assertThat(file).content().endsWith("\n120000\n");
+    try (Stream<String> lines = Files.lines(file)) {
+      assertThat(lines.findFirst().orElseThrow())
+          .startsWith("[gpurunner: the beginning of the output was dropped; the last ")
+          .matches(".* [0-4] MB are kept\\]");
+    }
+    assertThat(folder)
+        .isDirectoryContaining("glob:**/log")
+        .isDirectoryNotContaining("glob:**.part");
+  }
+
+  @Test
+  void theEndThatIsKeptHasNoGap(@TempDir Path folder) throws IOException {
+    ContainerName name = engine.runWithSmallLog("seq 100001 220000", "1m");
+    Path file = folder.resolve("log");
+    smallOutput().save(unrecorded(name), file);
+    List<String> lines = Files.readAllLines(file);
+    int kept = lines.size() - 1;
+    assertThat(lines.subList(1, lines.size()))
+        .isEqualTo(
+            IntStream.rangeClosed(220_000 - kept + 1, 220_000)
+                .mapToObj(Integer::toString)
+                .toList());
+    // A line of six digits takes 77 bytes.
+    assertThat(kept).isBetween(4_000_000 / 77 - 300, 4_000_000 / 77 + 1);
+  }
+
+  @Test
+  void anOutputOfWhichNothingWasDroppedIsSavedWhole(@TempDir Path folder) throws IOException {
+    ContainerName name = engine.runWithSmallLog("seq 1 50000", "1m"); // 3.8 of 4 megabytes
+    Path file = folder.resolve("log");
+    smallOutput().save(unrecorded(name), file);
+    assertThat(Files.readAllLines(file))
+        .isEqualTo(IntStream.rangeClosed(1, 50_000).mapToObj(Integer::toString).toList());
+  }
+
+  /** Returns the output of containers of which the engine keeps files of a megabyte. */
+  private ContainerOutput smallOutput() {
+    return new DockerOutput(engine.connection(), 4_000_000);
   }
 
   /** A connection whose other side went away. It takes writes, and a flush fails. */

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.LogConfig;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
@@ -19,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 
@@ -106,6 +109,44 @@ public final class TestEngine implements AutoCloseable {
           unlabelled.add(name);
           docker.startContainerCmd(name).exec();
         });
+  }
+
+  /**
+   * Runs a script to its end, in a container without the agent's labels and of which the engine
+   * keeps less output.
+   *
+   * @param maxSize the largest size of each of its files, in the engine's spelling
+   */
+  ContainerName runWithSmallLog(String script, String maxSize) {
+    ContainerName name = new ContainerName(JobId.random(), 1);
+    Map<String, String> options = new TreeMap<>(LogLimits.JSON_FILE);
+    options.put("max-size", maxSize);
+    connection.run(
+        "running " + name,
+        CallLimits.CREATE,
+        docker -> {
+          docker
+              .createContainerCmd(image())
+              .withName(name.toString())
+              .withCmd("/bin/sh", "-c", script)
+              .withHostConfig(
+                  HostConfig.newHostConfig()
+                      .withLogConfig(new LogConfig(LogConfig.LoggingType.JSON_FILE, options)))
+              .exec();
+          unlabelled.add(name.toString());
+          docker.startContainerCmd(name.toString()).exec();
+        });
+    await().atMost(EXIT_LIMIT).pollInterval(Duration.ofMillis(50)).until(() -> !isRunning(name));
+    return name;
+  }
+
+  private boolean isRunning(ContainerName name) {
+    return connection.call(
+        "looking at " + name,
+        CallLimits.QUICK,
+        docker ->
+            Boolean.TRUE.equals(
+                docker.inspectContainerCmd(name.toString()).exec().getState().getRunning()));
   }
 
   /** Returns whether a container of this name runs, with or without labels. */
