@@ -107,7 +107,8 @@ final class StopSignals {
     Duration rest = Duration.between(began, now).multipliedBy(RunSettings.STOP_REST_TIMES);
     asked.put(
         container.name(),
-        new Asked(before.at(), request.withoutWords(), now.plus(rest), before.notes(), before.killed()));
+        new Asked(
+            before.at(), request.withoutWords(), now.plus(rest), before.notes(), before.killed()));
     return request;
   }
 
