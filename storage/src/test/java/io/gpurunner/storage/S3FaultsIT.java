@@ -31,6 +31,9 @@ class S3FaultsIT {
   /** The time limit of calls that carry no content. */
   private static final Duration CALL_LIMIT = Duration.ofSeconds(5);
 
+  /** The number of tries of a put; the agent repeats one for a day. */
+  private static final int TRIES = 5;
+
   private final S3Settings settings = TestS3.settings();
   private final FaultProxy proxy = new FaultProxy(settings.endpoint().orElseThrow());
   private final S3ArtifactStore direct = new S3ArtifactStore(settings);
@@ -120,8 +123,25 @@ class S3FaultsIT {
     assertUnavailable(bytes, "");
     // The next try is a new upload of the whole object.
     proxy.resetAll(Long.MAX_VALUE);
-    put(bytes);
+    putAsOftenAsTheAgentWould(bytes);
     assertThere(bytes);
+  }
+
+  /**
+   * Repeats a put while the store is out of order. Ceph's gateway was seen to answer "NoSuchKey" to
+   * a part of a new upload, soon after connections had been cut.
+   */
+  private void putAsOftenAsTheAgentWould(byte[] bytes) {
+    for (int tries = 1; ; tries++) {
+      try {
+        put(bytes);
+        return;
+      } catch (StorageException e) {
+        if (!e.retryable() || tries == TRIES) {
+          throw e;
+        }
+      }
+    }
   }
 
   /**
