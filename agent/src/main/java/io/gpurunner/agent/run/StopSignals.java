@@ -100,6 +100,7 @@ final class StopSignals {
 
   /** Asks the programs that were not asked yet. */
   private StopRequest ask(Job job, JobState.Placed state, ContainerRef container) {
+    boolean isFirst = !asked.containsKey(container.name());
     Asked before = askedOf(job, state, container);
     Instant began = clock.instant();
     StopRequest request = ports.containers().askToStop(container, before.last());
@@ -108,7 +109,11 @@ final class StopSignals {
     asked.put(
         container.name(),
         new Asked(
-            before.at(), request.withoutWords(), now.plus(rest), before.notes(), before.killed()));
+            isFirst ? now : before.at(), // a busy engine may send the signal late
+            request.withoutWords(),
+            now.plus(rest),
+            before.notes(),
+            before.killed()));
     return request;
   }
 

@@ -159,8 +159,12 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   public StopRequest askToStop(ContainerRef container, StopRequest earlier) {
     Optional<ProcessKey> program =
         find(container).map(box -> new ProcessKey(1, box.startedAtMicros));
-    if (program.isEmpty() || earlier.reached().contains(program.get())) {
-      return earlier; // Docker's adapter does not call the engine again
+    if (program.isEmpty()) {
+      return earlier;
+    }
+    if (earlier.reached().contains(program.get())) {
+      // Docker's adapter does not call the engine again.
+      return earlier.after(earlier.reached());
     }
     if (earlier.forgottenFor().filter(ago -> ranFor(container, ago)).isPresent()) {
       return earlier.after(Set.of(program.get()));
