@@ -191,9 +191,9 @@ class JobEndingsIT {
             + " \"no-such-program\"",
         "/bin/no/train|127 (command not found): there is no file \"/bin/no/train\" in the image",
         "/etc|126 (the command cannot be executed): \"/etc\" may not be executed: it is a directory",
-        "/bin/sh -c 'echo 1; no-such-program'|127 (command not found); the last line of its output:"
+        "/bin/sh -c 'echo 1; no-such-program'|127 (command not found); its output says:"
             + " /bin/sh: no-such-program: not found",
-        "env no-such-program|127 (command not found); the last line of its output: env: can't execute"
+        "env no-such-program|127 (command not found); its output says: env: can't execute"
             + " 'no-such-program'"
       })
   void aCommandThatCannotBeExecutedIsNamed(String command, String what) {

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -33,12 +34,15 @@ public sealed interface CommandFailure {
     if (!canBeMeantBy(exitCode)) {
       return Optional.empty();
     }
-    Optional<String> last =
-        output.lines().filter(line -> !line.isBlank()).reduce((_, later) -> later);
-    Optional<CommandFailure> byInit = last.flatMap(ByInit::read);
+    List<String> lines = output.lines().filter(line -> !line.isBlank()).toList();
+    Optional<String> last = lines.reversed().stream().findFirst();
+    // The engine hands on standard output and error in no fixed order.
+    Optional<String> telling = lines.reversed().stream().filter(ByProgram::tells).findFirst();
+    Optional<CommandFailure> byInit =
+        telling.flatMap(ByInit::read).or(() -> last.flatMap(ByInit::read));
     return byInit.isPresent() || exitCode == ByInit.OTHER_ERROR
         ? byInit
-        : last.map(line -> new ByProgram(line.strip()));
+        : telling.or(() -> last).map(line -> new ByProgram(line.strip()));
   }
 
   /** Returns the path of the file in the container that may tell more. */
@@ -140,9 +144,20 @@ public sealed interface CommandFailure {
   /**
    * A program of the container, mostly a shell, ended with the exit code 126 or 127.
    *
-   * @param line the last line of the output
+   * @param line the line of the output that tells about it; if none does, the last one
    */
   record ByProgram(String line) implements CommandFailure {
+    /** The words of shells and of env, in English. */
+    private static final Pattern TELLING =
+        Pattern.compile(
+            "not found|No such file or directory|can(no|')t execute|Permission denied|exec format"
+                + " error|\\[FATAL tini ",
+            Pattern.CASE_INSENSITIVE);
+
+    private static boolean tells(String line) {
+      return TELLING.matcher(line).find();
+    }
+
     private static final Pattern SEPARATOR = Pattern.compile(": ");
 
     /** A shell names the file last: {@code /bin/sh: 1: /opt/train: not found}. */
@@ -160,7 +175,7 @@ public sealed interface CommandFailure {
               && file.get() instanceof ProgramFile.Binary binary
               && binary.isForeign()
           ? ": " + foreign(quoted(file().orElseThrow()))
-          : "; the last line of its output: " + plain(line);
+          : "; its output says: " + plain(line);
     }
   }
 

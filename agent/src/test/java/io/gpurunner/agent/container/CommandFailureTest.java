@@ -28,6 +28,13 @@ final class CommandFailureTest {
   }
 
   @Test
+  void theLineThatTellsIsTakenInWhateverOrderTheLinesCome() {
+    assertThat(failure(127, "/bin/sh: nope: not found\n1\n").describe(Optional.empty()))
+        .isEqualTo("; its output says: /bin/sh: nope: not found");
+    assertThat(failure(127, "1\n2\n").describe(Optional.empty())).isEqualTo("; its output says: 2");
+  }
+
+  @Test
   void aProgramThatNoDirectoryOfThePathHasIsNamed() {
     CommandFailure failure = failure(127, tini("pyton", "No such file or directory"));
     assertThat(failure.file()).isEmpty();
@@ -94,11 +101,9 @@ final class CommandFailureTest {
         new ProgramFile[] {
           new ProgramFile.Absent(), new ProgramFile.Script("/nope"), ProgramFileTest.own()
         }) {
-      assertThat(failure.describe(Optional.of(seen)))
-          .isEqualTo("; the last line of its output: " + line);
+      assertThat(failure.describe(Optional.of(seen))).isEqualTo("; its output says: " + line);
     }
-    assertThat(failure.describe(Optional.empty()))
-        .isEqualTo("; the last line of its output: " + line);
+    assertThat(failure.describe(Optional.empty())).isEqualTo("; its output says: " + line);
   }
 
   @Test
@@ -127,7 +132,7 @@ final class CommandFailureTest {
   void aLongLineIsCutAndControlCharactersAreReplaced() {
     assertThat(failure(127, "x\u001b[31m\u202ey\u0000").describe(Optional.empty()))
         .endsWith("output: x?[31m?y?");
-    String prefix = "; the last line of its output: ";
+    String prefix = "; its output says: ";
     assertThat(failure(127, "ä".repeat(200)).describe(Optional.empty()))
         .isEqualTo(prefix + "ä".repeat(200));
     assertThat(failure(127, "ä".repeat(201)).describe(Optional.empty()))

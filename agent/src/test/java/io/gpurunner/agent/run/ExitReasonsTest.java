@@ -58,6 +58,6 @@ final class ExitReasonsTest {
   void onlyTheEndOfALongLineIsKept() {
     output.print(name, "a".repeat(100) + "b".repeat(ExitReasons.TAIL_BYTES - 1) + "\n");
     assertThat(reason(127, ""))
-        .isEqualTo(NOT_FOUND + "; the last line of its output: " + "b".repeat(200) + "…");
+        .isEqualTo(NOT_FOUND + "; its output says: " + "b".repeat(200) + "…");
   }
 }
