@@ -38,8 +38,7 @@ public sealed interface CommandFailure {
     Optional<String> last = lines.reversed().stream().findFirst();
     // The engine hands on standard output and error in no fixed order.
     Optional<String> telling = lines.reversed().stream().filter(ByProgram::tells).findFirst();
-    Optional<CommandFailure> byInit =
-        telling.flatMap(ByInit::read).or(() -> last.flatMap(ByInit::read));
+    Optional<CommandFailure> byInit = last.flatMap(ByInit::read);
     return byInit.isPresent() || exitCode == ByInit.OTHER_ERROR
         ? byInit
         : telling.or(() -> last).map(line -> new ByProgram(line.strip()));
@@ -151,7 +150,7 @@ public sealed interface CommandFailure {
     private static final Pattern TELLING =
         Pattern.compile(
             "not found|No such file or directory|can(no|')t execute|Permission denied|exec format"
-                + " error|\\[FATAL tini ",
+                + " error",
             Pattern.CASE_INSENSITIVE);
 
     private static boolean tells(String line) {

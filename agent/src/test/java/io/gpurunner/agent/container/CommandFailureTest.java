@@ -131,7 +131,7 @@ final class CommandFailureTest {
   @Test
   void aLongLineIsCutAndControlCharactersAreReplaced() {
     assertThat(failure(127, "x\u001b[31m\u202ey\u0000").describe(Optional.empty()))
-        .endsWith("output: x?[31m?y?");
+        .endsWith("says: x?[31m?y?");
     String prefix = "; its output says: ";
     assertThat(failure(127, "ä".repeat(200)).describe(Optional.empty()))
         .isEqualTo(prefix + "ä".repeat(200));
