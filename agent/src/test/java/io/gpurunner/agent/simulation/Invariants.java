@@ -361,6 +361,9 @@ final class Invariants {
   }
 
   private void failed(JobTruth truth, Optional<JobState> before, JobState.Failed state) {
+    if (before.isPresent() && before.get().equals(state)) {
+      return; // another change of the job; the state was judged when the job failed
+    }
     if (before.isPresent() && before.get() instanceof JobState.Stopping stopping) {
       requireCauseOfRun(truth, stopping.attempt());
       int retries = truth.seen.map(job -> job.request().retries()).orElse(0);
