@@ -20,8 +20,14 @@ import java.util.Optional;
  * @param path its path in the container
  */
 record LinkTarget(Path root, Path relative, Path path, BasicFileAttributes attributes) {
-  /** As many links as Linux follows in one path: path_resolution(7). */
+  /**
+   * The largest number of links that are followed in one path, as in the kernel
+   * (path_resolution(7)).
+   */
   private static final int MAX_LINKS = 40;
+
+  private static final String OUTSIDE = "a link that leads out of the job's directories";
+  private static final String ABSENT = "a link to something that is not there";
 
   private static final Path TOP = Path.of("/");
 
@@ -47,11 +53,14 @@ record LinkTarget(Path root, Path relative, Path path, BasicFileAttributes attri
     int links = 1;
     LinkTarget found = inside(source, here).orElse(null);
     while (!names.isEmpty()) {
+      if (found != null && !found.attributes().isDirectory()) {
+        throw new NotFollowed(ABSENT);
+      }
       Path next = here.resolve(names.pop()).normalize();
       Optional<LinkTarget> candidate = inside(source, next);
       if (candidate.isEmpty()) {
         if (!isAbove(source, next)) {
-          throw new NotFollowed("a link that leads out of the job's directories");
+          throw new NotFollowed(OUTSIDE);
         }
         here = next;
         found = null;
@@ -69,7 +78,7 @@ record LinkTarget(Path root, Path relative, Path path, BasicFileAttributes attri
       }
     }
     if (found == null) {
-      throw new NotFollowed("a link that leads out of the job's directories");
+      throw new NotFollowed(OUTSIDE);
     }
     return found;
   }
@@ -99,12 +108,7 @@ record LinkTarget(Path root, Path relative, Path path, BasicFileAttributes attri
               Files.readAttributes(
                   root.resolve(relative), BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)));
     } catch (NoSuchFileException missing) {
-      throw new NotFollowed("a link to something that is not there");
-    } catch (java.nio.file.FileSystemException notADirectory) {
-      if (!Files.exists(root, LinkOption.NOFOLLOW_LINKS)) {
-        throw notADirectory;
-      }
-      throw new NotFollowed("a link to something that is not there");
+      throw new NotFollowed(ABSENT);
     }
   }
 
