@@ -46,7 +46,7 @@ final class Fields {
     return present(sentAs(field));
   }
 
-  /** The same; a blank text counts as absent. */
+  /** Returns the value of a field. A blank text counts as absent. */
   Optional<JsonValue> findFilled(String field) {
     return find(field).filter(value -> !value.isBlank());
   }

@@ -36,7 +36,7 @@ import java.util.zip.CRC32;
  */
 record ModelDirectory(
     List<ModelFile> files,
-    List<ZipEntry> emptyDirectories,
+    List<EmptyDirectory> emptyDirectories,
     List<Skipped> skipped,
     long skippedCount) {
   /** The limits of what is published, beside the bounds of every tree. */
@@ -100,7 +100,7 @@ record ModelDirectory(
 
   /** Returns the entries of an archive of all of it. */
   List<ZipEntry> entries() {
-    return Stream.concat(files.stream().map(ZipEntry::file), emptyDirectories.stream()).toList();
+    return Stream.<ZipEntry>concat(files.stream(), emptyDirectories.stream()).toList();
   }
 
   long totalBytes() {
@@ -142,7 +142,7 @@ record ModelDirectory(
     private final Cancellation cancellation;
     private final SafeTree.Walk walk;
     private final List<ModelFile> files = new ArrayList<>();
-    private final List<ZipEntry> emptyDirectories = new ArrayList<>();
+    private final List<EmptyDirectory> emptyDirectories = new ArrayList<>();
     private final List<Skipped> skipped = new ArrayList<>();
 
     /** The model directory, and the directories to which links led, one inside the other. */
@@ -203,9 +203,8 @@ record ModelDirectory(
       if (directory.publishedBefore() == publishedCount()) {
         requireRoom();
         emptyDirectories.add(
-            ZipEntry.directory(
-                numbered(relative, sameNamed(relative)),
-                attributes.lastModifiedTime().toInstant()));
+            new EmptyDirectory(
+                relative, sameNamed(relative), attributes.lastModifiedTime().toInstant()));
       }
     }
 

@@ -31,13 +31,18 @@ record ModelFile(
     Instant modified,
     String sha256,
     int crc32,
-    Fingerprints fingerprints) {
+    Fingerprints fingerprints)
+    implements ZipEntry {
+  // Of the job's own modes only the executable bit is carried to where an archive is unpacked.
+  private static final int MODE = 0100644;
+  private static final int EXECUTABLE_MODE = 0100755;
 
   /**
    * Returns the published path. Every call computes it again, because a job may leave more names
    * than the agent can keep twice.
    */
-  String name() {
+  @Override
+  public String name() {
     return ModelDirectory.numbered(relative, sameNamed);
   }
 
@@ -46,7 +51,13 @@ record ModelFile(
    *
    * @throws IOException if they are not those that were measured
    */
-  InputStream open(long offset) throws IOException {
+  @Override
+  public InputStream open(long offset) throws IOException {
     return new MeasuredBlocks(this, SafeTree.read(root, source), offset);
+  }
+
+  @Override
+  public int unixMode() {
+    return executable ? EXECUTABLE_MODE : MODE;
   }
 }

@@ -119,7 +119,7 @@ final class SafeTree {
      * Visits everything below a directory of another tree, as if it was at a path of this one.
      *
      * @param relative the path of the directory below the other tree's root
-     * @param as the path that the visitor is told
+     * @param as the path below the first root at which the visitor sees that directory
      */
     void visitAlso(Path root, Path relative, Path as) throws IOException {
       try (SecureDirectoryStream<Path> other = open(root, relative)) {

@@ -64,8 +64,7 @@ final class ZipContent implements ArtifactContent {
   private InputStream openSegment(int segment, long offset) throws IOException {
     int count = entries.size();
     if (segment < 2 * count && segment % 2 == 1) {
-      // A directory's segment is empty, so it is never opened.
-      return entries.get(segment / 2).file().orElseThrow().open(offset);
+      return entries.get(segment / 2).open(offset);
     }
     byte[] record;
     if (segment < 2 * count) {

@@ -63,19 +63,18 @@ class ZipContentTest {
   }
 
   private ZipEntry imagined(String name, long bytes) {
-    return ZipEntry.file(
-        new ModelFile(
-            directory,
-            Path.of(name),
-            Optional.empty(),
-            Path.of(name),
-            false,
-            1,
-            bytes,
-            Instant.EPOCH,
-            "",
-            0x12345678,
-            new Fingerprints()));
+    return new ModelFile(
+        directory,
+        Path.of(name),
+        Optional.empty(),
+        Path.of(name),
+        false,
+        1,
+        bytes,
+        Instant.EPOCH,
+        "",
+        0x12345678,
+        new Fingerprints());
   }
 
   /**

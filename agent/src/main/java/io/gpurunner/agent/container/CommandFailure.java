@@ -6,7 +6,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Says what is wrong with a container's command, from the last line that the container printed.
+ * Says what is wrong with a container's command, from the last lines that the container printed.
  * Pure.
  *
  * <p>Docker's init (tini) prints one line if it cannot execute the command, and ends with 127 (not
@@ -153,11 +153,11 @@ public sealed interface CommandFailure {
                 + " error",
             Pattern.CASE_INSENSITIVE);
 
+    private static final Pattern SEPARATOR = Pattern.compile(": ");
+
     private static boolean tells(String line) {
       return TELLING.matcher(line).find();
     }
-
-    private static final Pattern SEPARATOR = Pattern.compile(": ");
 
     /** A shell names the file last: {@code /bin/sh: 1: /opt/train: not found}. */
     @Override

@@ -54,9 +54,18 @@ record EngineProcess(
    * @throws IOException if the machine's uptime cannot be read
    */
   Instant began() throws IOException {
+    return Instant.now().minus(age(startTicks));
+  }
+
+  /**
+   * Returns how long ago a process began.
+   *
+   * @throws IOException if the machine's uptime cannot be read
+   */
+  static Duration age(long startTicks) throws IOException {
     String seconds = Files.readString(PROC.resolve("uptime")).split(" ", 2)[0];
     Duration up = Duration.ofMillis(Math.round(Double.parseDouble(seconds) * 1_000));
-    return Instant.now().minus(up.minusMillis(startTicks * MILLIS_A_TICK));
+    return up.minusMillis(startTicks * MILLIS_A_TICK);
   }
 
   /**

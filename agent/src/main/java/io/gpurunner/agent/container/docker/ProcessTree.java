@@ -9,7 +9,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -30,10 +29,6 @@ final class ProcessTree {
 
   private static final Path PROC = Path.of("/proc");
   private static final int HEXADECIMAL = 16;
-  private static final long MILLIS_A_SECOND = 1_000;
-
-  /** USER_HZ is 100 on every architecture that Docker runs on. */
-  private static final long MILLIS_A_TICK = 10;
 
   /** The programs that run traps, by the names of their files. */
   private static final Set<String> SHELLS =
@@ -77,13 +72,6 @@ final class ProcessTree {
     } catch (IOException ended) {
       return Optional.empty();
     }
-  }
-
-  /** Returns how long ago the process began. */
-  static Duration age(ProcessKey process) throws IOException {
-    String up = Files.readString(PROC.resolve("uptime")).split(" ", 2)[0];
-    return Duration.ofMillis(Math.round(Double.parseDouble(up) * MILLIS_A_SECOND))
-        .minusMillis(process.startTicks() * MILLIS_A_TICK);
   }
 
   private static Path folder(long pid) {

@@ -122,7 +122,8 @@ final class StopRequests {
     }
     Set<ProcessKey> before = new HashSet<>(request.reached());
     for (ContainerProcess target : StopTargets.of(all, signal, before).targets()) {
-      if (ProcessTree.age(target.key()).compareTo(request.forgottenFor().get()) > 0) {
+      if (EngineProcess.age(target.key().startTicks()).compareTo(request.forgottenFor().get())
+          > 0) {
         before.add(target.key());
       }
     }
