@@ -159,8 +159,9 @@ class JobEndingsIT {
         .pollInterval(Duration.ofMillis(100))
         .atMost(STOP_TIME.plus(SOON))
         .until(() -> containers.of(ignoring).isEmpty());
-    Duration ran = Duration.between(started, Instant.now());
-    assertThat(ran).isBetween(STOP_TIME.plus(GRACE), STOP_TIME.plus(GRACE).plusSeconds(5));
+    // Not too early. How late it may be is checked by the simulation, on a clock that it rules: on
+    // a busy machine every call to the engine takes seconds.
+    assertThat(Duration.between(started, Instant.now())).isGreaterThan(STOP_TIME.plus(GRACE));
     assertThat(agent.awaitEnd(ignoring, SOON).getString("status")).isEqualTo("success");
     assertCalledBackWithModel(ignoring, "half\n");
     assertThat(agent.awaitEnd(obedient, SOON).getString("status")).isEqualTo("success");
