@@ -30,6 +30,7 @@ import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
 import io.gpurunner.agent.run.SavedOnThreads;
+import io.gpurunner.agent.run.StartGate;
 import io.gpurunner.agent.run.StepPorts;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.agent.state.StateDirectory;
@@ -154,12 +155,13 @@ public final class Agent implements AutoCloseable {
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
+    StartGate gate = keep("start gate", new StartGate(engine.probe()));
     Readiness readiness =
         keep(
             "readiness",
-            new Readiness(engine.name(), engine.probe(), store, gpus, volumes, ledger));
+            new Readiness(engine.name(), engine.probe(), store, gpus, volumes, ledger, gate));
     Dispatcher dispatcher =
-        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, store.place()));
+        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, store.place(), gate, clock));
     Retention retention =
         keep(
             "retention",
@@ -186,7 +188,8 @@ public final class Agent implements AutoCloseable {
                 watch,
                 store,
                 new ArtifactPublisher(store, files),
-                gpus),
+                gpus,
+                gate),
             runSettings,
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
@@ -224,6 +227,7 @@ public final class Agent implements AutoCloseable {
     await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
     keep("api", () -> await("stop the API", api.stop()));
     readiness.start();
+    gate.start();
     runner.start();
     engine.events().listen(name -> runner.wake(name.job()));
     dispatcher.start();

@@ -6,16 +6,23 @@ public final class ContainerException extends RuntimeException {
 
   /** The kind of a failure, by which callers decide what to do. */
   public enum Kind {
-    /**
-     * The engine does not answer in time, or the machine lacks something that every container
-     * needs. A retry may help at any later time.
-     */
+    /** The engine does not answer in time. Whether the call has an effect is not known. */
     UNREACHABLE,
-    /** The engine answered that it failed (5xx). Some retries may help. */
+    /**
+     * The engine answered that it failed, and the reason is not known to be the machine's or the
+     * container's. Some retries may help.
+     */
     FAILED,
     /**
-     * The engine refused the call: a bad request, an image that does not exist or may not be read,
-     * a command that cannot be executed. A retry does not help.
+     * The machine lacks something that every container needs, or it is broken. A retry helps once
+     * that is repaired.
+     */
+    MACHINE_UNFIT,
+    /** The machine lacks something that every container with GPUs needs, or it is broken. */
+    GPUS_UNFIT,
+    /**
+     * The engine refused the call because of this container: a bad request, an image that does not
+     * exist or may not be read, a user that the image lacks. A retry does not help.
      */
     REFUSED,
     /** There is no such container. */

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param sequence the job's number in the order of arrival
  * @param version counts the commits to this job; a commit names the version that it was decided on
  * @param deletion the deletion request, if there is one; the job's steps act on it
+ * @param setback why the job's next run has not started yet, if a start was prevented
  * @param files whether its directories and local artifacts are still there
  */
 public record Job(
@@ -24,6 +25,7 @@ public record Job(
     JobRequest request,
     JobState state,
     Optional<Deletion> deletion,
+    Optional<Setback> setback,
     JobFiles files) {
 
   /** A deletion request: who asked, and when. */
@@ -44,6 +46,7 @@ public record Job(
         request,
         new JobState.Queued(1),
         Optional.empty(),
+        Optional.empty(),
         JobFiles.KEPT);
   }
 
@@ -52,25 +55,60 @@ public record Job(
     return new JobFolder(id.value());
   }
 
+  /**
+   * Returns this job after an event, with the next version.
+   *
+   * @throws IllegalTransitionException if this event cannot happen in this state
+   */
+  public Job after(JobEvent event) {
+    return moved(JobTransitions.next(state, event), setbackAfter(event));
+  }
+
   /** Returns this job in another state and with the next version. */
   public Job moved(JobState next) {
-    return new Job(id, user, sequence, version + 1, createdAt, request, next, deletion, files);
+    return moved(next, setback);
+  }
+
+  private Job moved(JobState next, Optional<Setback> nextSetback) {
+    return new Job(
+        id, user, sequence, version + 1, createdAt, request, next, deletion, nextSetback, files);
+  }
+
+  private Optional<Setback> setbackAfter(JobEvent event) {
+    return switch (event) {
+      case JobEvent.Started _ -> Optional.empty();
+      case JobEvent.GpusReleased released
+          when state instanceof JobState.Stopping stopping
+              && stopping.ending() instanceof Ending.NotStarted ending ->
+          Optional.of(Setback.after(setback, ending, released.at()));
+      case JobEvent.OfRun _, JobEvent.OfUpload _, JobEvent.Leased _, JobEvent.Removed _ -> setback;
+    };
   }
 
   /** Returns this version of the job with another form of its request, for showing it. */
   public Job withRequest(JobRequest shown) {
-    return new Job(id, user, sequence, version, createdAt, shown, state, deletion, files);
+    return new Job(id, user, sequence, version, createdAt, shown, state, deletion, setback, files);
   }
 
   /** Returns this job with a deletion request and the next version. */
   public Job withDeletion(Deletion requested) {
     return new Job(
-        id, user, sequence, version + 1, createdAt, request, state, Optional.of(requested), files);
+        id,
+        user,
+        sequence,
+        version + 1,
+        createdAt,
+        request,
+        state,
+        Optional.of(requested),
+        setback,
+        files);
   }
 
   /** Returns this job with another condition of its files and the next version. */
   public Job withFiles(JobFiles next) {
-    return new Job(id, user, sequence, version + 1, createdAt, request, state, deletion, next);
+    return new Job(
+        id, user, sequence, version + 1, createdAt, request, state, deletion, setback, next);
   }
 
   /** Returns when the job's run started. It is empty if the run has not started. */

@@ -46,7 +46,10 @@ public sealed interface JobEvent {
       Instant startedAt, Optional<Instant> deadline, String bootId, String containerId, String run)
       implements OfRun {}
 
-  /** The run must end, or has ended. In STOPPING, only a deletion changes the ending. */
+  /**
+   * The run must end, or has ended. In STOPPING, only a deletion changes the ending, or a container
+   * that was started although the engine had refused to.
+   */
   record RunEnded(Ending ending, Instant at) implements OfRun {}
 
   /**

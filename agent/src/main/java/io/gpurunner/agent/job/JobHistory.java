@@ -13,6 +13,12 @@ public final class JobHistory {
   /** The kind of the line that says how a run ends. */
   public static final String ENDING = "ending";
 
+  /** The kind of the line that says why a container could not be started. */
+  public static final String NOT_STARTED = "not-started";
+
+  /** The kind of the line that says that a job is back in the queue for the same run. */
+  public static final String QUEUED_AGAIN = "queued-again";
+
   /** The kind of the line that says that a failed run is followed by another. */
   public static final String RETRY = "retry";
 
@@ -55,6 +61,8 @@ public final class JobHistory {
                       .deadline()
                       .map(deadline -> ", and will be stopped at " + seconds(deadline))
                       .orElse(""));
+      case JobEvent.RunEnded(Ending.NotStarted ending, Instant _) ->
+          new Line(at, NOT_STARTED, ending.reason());
       case JobEvent.RunEnded ended -> new Line(at, ENDING, describe(ended.ending()));
       case JobEvent.StopSignalled signalled ->
           new Line(
@@ -102,6 +110,7 @@ public final class JobHistory {
       case Ending.Completed _ -> "the container ended with exit code 0";
       case Ending.TimeUp _ -> "stop time reached";
       case Ending.Broken broken -> broken.reason();
+      case Ending.NotStarted notStarted -> notStarted.reason();
       case Ending.DeletedBy deleted -> "deleted by " + deleted.user();
     };
   }

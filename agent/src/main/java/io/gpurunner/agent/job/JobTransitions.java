@@ -133,6 +133,10 @@ public final class JobTransitions {
   private static Optional<JobState> afterStopping(Stopping state, JobEvent event) {
     return switch (event) {
       case RunEnded(Ending.DeletedBy deleted, Instant _) -> Optional.of(state.withEnding(deleted));
+      // The container was started after all, so the run is over.
+      case RunEnded(Ending.Broken broken, Instant _)
+          when state.ending() instanceof Ending.NotStarted ->
+          Optional.of(state.withEnding(broken));
       case Found found when state.containerId().isEmpty() ->
           Optional.of(state.withContainer(found.containerId()));
       case StopSignalled signalled -> Optional.of(state.withKillAt(signalled.killAt()));
@@ -157,6 +161,7 @@ public final class JobTransitions {
               FailedRuns.reason(
                   new FailedRuns.Run(state.attempt(), broken.reason()), released.earlier()),
               false);
+      case Ending.NotStarted _ -> new Queued(state.attempt());
       case Ending.DeletedBy deleted -> new Deleted(at, state.startedAt(), deleted.user());
     };
   }

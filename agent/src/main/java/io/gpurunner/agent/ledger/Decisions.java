@@ -5,7 +5,6 @@ import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
-import io.gpurunner.agent.job.JobTransitions;
 import io.gpurunner.agent.ledger.Records.UserKey;
 import io.gpurunner.agent.ledger.disk.CallbackRecord;
 import io.gpurunner.agent.ledger.disk.Change;
@@ -160,14 +159,30 @@ final class Decisions {
     if (event instanceof JobEvent.Leased leased) {
       leased.gpus().forEach(this::requireFree);
     }
-    Job next = current.moved(JobTransitions.next(current.state(), event));
+    Job next = current.after(event);
     List<JobHistory.Line> lines = new ArrayList<>();
     JobHistory.linesOf(event, now()).forEach(line -> lines.add(shortened(line)));
     if (next.state() instanceof JobState.Queued queued) {
-      int runs = next.request().retries() + 1;
-      lines.add(line(JobHistory.RETRY, "queued again for run " + queued.attempt() + " of " + runs));
+      lines.add(queuedAgain(current, next, queued.attempt()));
     }
     return change(current, next, lines);
+  }
+
+  private JobHistory.Line queuedAgain(Job before, Job next, int attempt) {
+    boolean sameRun = before.state() instanceof JobState.Placed run && run.attempt() == attempt;
+    String words = "queued again for run " + attempt + " of " + (next.request().retries() + 1);
+    return sameRun
+        ? line(
+            JobHistory.QUEUED_AGAIN,
+            words
+                + next.setback()
+                    .map(setback -> "; next try not before " + seconds(setback.notBefore()))
+                    .orElse(""))
+        : line(JobHistory.RETRY, words);
+  }
+
+  private static Instant seconds(Instant at) {
+    return at.truncatedTo(ChronoUnit.SECONDS);
   }
 
   private void requireFree(GpuUuid gpu) {
@@ -199,6 +214,7 @@ final class Decisions {
             after.version(),
             after.state(),
             after.deletion(),
+            after.setback(),
             after.files(),
             lines,
             before.state() instanceof JobState.Live ? owed(after) : Optional.empty()),

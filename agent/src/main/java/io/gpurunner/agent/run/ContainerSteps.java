@@ -45,8 +45,15 @@ final class ContainerSteps {
 
   private final StopSignals signals;
   private final ExitReasons reasons;
+  private final StartFailures failures;
 
-  ContainerSteps(StepPorts ports, RunSettings settings, Clock clock, CommonOutcomes outcomes) {
+  ContainerSteps(
+      StepPorts ports,
+      RunSettings settings,
+      Clock clock,
+      CommonOutcomes outcomes,
+      StartFailures failures) {
+    this.failures = failures;
     this.ports = ports;
     this.settings = settings;
     this.clock = clock;
@@ -134,6 +141,14 @@ final class ContainerSteps {
     }
     ContainerRef container = containerOf(job, state);
     Look look = look(job, state);
+    try {
+      return start(job, state, container, look);
+    } catch (ContainerException e) {
+      return notStarted(job, state, container, e);
+    }
+  }
+
+  private StepOutcome start(Job job, JobState.Starting state, ContainerRef container, Look look) {
     return switch (look.verdict()) {
       case RENEW_BOOT -> new Advance(new JobEvent.Pulled(settings.bootId()));
       case CREATE -> create(job, state, container.name());
@@ -146,6 +161,7 @@ final class ContainerSteps {
       case START -> {
         ports.ledger().confirm(job);
         ports.containers().start(container);
+        failures.forget(container);
         yield new Again();
       }
       case RECORD_START -> started(job, look.ran());
@@ -158,6 +174,25 @@ final class ContainerSteps {
           fail(look.verdict());
       case Verdict other -> throw unforeseen(state, other);
     };
+  }
+
+  /**
+   * Decides what follows after the engine did not create or start the container. If the container
+   * was started nevertheless, or may have been, the next look decides.
+   */
+  private StepOutcome notStarted(
+      Job job, JobState.Starting state, ContainerRef container, ContainerException e) {
+    if (e.kind() == ContainerException.Kind.UNREACHABLE) {
+      failures.notAnswered(container);
+      return outcomes.waitForEngine(e);
+    }
+    Optional<Observation> now = inspect(container);
+    if (now.isPresent() && !(now.get() instanceof Observation.Created)) {
+      return new Again();
+    }
+    return failures.mayStillStart(container)
+        ? outcomes.waitForEngine(e)
+        : failures.ended(job, state, "the container could not be started", e);
   }
 
   /**
@@ -176,6 +211,7 @@ final class ContainerSteps {
     ports.ledger().confirm(job);
     try {
       ports.containers().create(ports.specs().specFor(job, name, state.gpus()));
+      failures.forget(containerOf(job, state));
     } catch (StorageException e) {
       if (e.kind() == StorageException.Kind.UNAVAILABLE) {
         return outcomes.waitForFiles(e);
@@ -344,11 +380,17 @@ final class ContainerSteps {
     }
     if (state.goneAt().isPresent()) {
       signals.forget(new ContainerName(job.id(), state.attempt()));
+      failures.forget(containerOf(job, state));
       return release(job, state, state.goneAt().get());
     }
     ContainerRef container = containerOf(job, state);
     Look look = look(job, state);
-    if (state.containerId().isEmpty() && look.observation().isPresent()) {
+    if (state.ending() instanceof Ending.NotStarted && mayHaveRun(state, look)) {
+      return outcomes.ended(new Ending.Broken(reason(Verdict.FAIL_DOUBTFUL), true));
+    }
+    if (state.containerId().isEmpty()
+        && look.observation().isPresent()
+        && !(state.ending() instanceof Ending.NotStarted)) {
       // By this id its processes can be found, even if somebody renames the container.
       return new Advance(new JobEvent.Found(look.observation().get().containerId()));
     }
@@ -364,6 +406,19 @@ final class ContainerSteps {
       case SAVE_AND_REMOVE -> removeWithOutput(job, state, container, look.exited());
       case Verdict other -> throw unforeseen(state, other);
     };
+  }
+
+  /**
+   * Returns whether a container has run, or may have, whose start the engine had refused. This
+   * agent starts a container only after its id is recorded.
+   */
+  private static boolean mayHaveRun(JobState.Stopping state, Look look) {
+    return look.observation().isPresent()
+        && switch (look.observation().get()) {
+          case Observation.Created _ -> false;
+          case Observation.Doubtful _ -> state.containerId().isPresent();
+          case Observation.Running _, Observation.Exited _ -> true;
+        };
   }
 
   private StepOutcome removeWithOutput(

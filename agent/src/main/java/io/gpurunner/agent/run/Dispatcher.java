@@ -9,6 +9,7 @@ import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.JobVolumes;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +39,8 @@ public final class Dispatcher implements AutoCloseable {
   private final GpuInventory gpus;
   private final JobVolumes volumes;
   private final ArtifactPlace artifacts;
+  private final StartGate gate;
+  private final Clock clock;
   private final BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement;
   private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
@@ -47,8 +50,13 @@ public final class Dispatcher implements AutoCloseable {
    * @param artifacts the place of new artifacts
    */
   public Dispatcher(
-      JobLedger ledger, GpuInventory gpus, JobVolumes volumes, ArtifactPlace artifacts) {
-    this(ledger, gpus, volumes, artifacts, Placement::decide);
+      JobLedger ledger,
+      GpuInventory gpus,
+      JobVolumes volumes,
+      ArtifactPlace artifacts,
+      StartGate gate,
+      Clock clock) {
+    this(ledger, gpus, volumes, artifacts, gate, clock, Placement::decide);
   }
 
   /**
@@ -59,7 +67,11 @@ public final class Dispatcher implements AutoCloseable {
       GpuInventory gpus,
       JobVolumes volumes,
       ArtifactPlace artifacts,
+      StartGate gate,
+      Clock clock,
       BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
+    this.gate = gate;
+    this.clock = clock;
     this.placement = placement;
     this.artifacts = artifacts;
     this.ledger = ledger;
@@ -115,7 +127,9 @@ public final class Dispatcher implements AutoCloseable {
         new Placement.Machine(
             gpus.snapshot(),
             live.getOrDefault(false, List.of()),
-            new DiskSpace(volumes.freeBytes(), artifacts.isOnThisMachine()));
+            new DiskSpace(volumes.freeBytes(), artifacts.isOnThisMachine()),
+            Placement.Closed.of(gate),
+            clock.instant());
     Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();
     return decision.starts();

@@ -34,6 +34,7 @@ public final class JobSteps {
   private final RunSettings settings;
   private final Clock clock;
   private final CommonOutcomes outcomes;
+  private final StartFailures failures;
   private final ContainerSteps containerSteps;
   private final UploadSteps uploadSteps;
   private final Turns copying;
@@ -45,7 +46,8 @@ public final class JobSteps {
     this.settings = settings;
     this.clock = clock;
     this.outcomes = new CommonOutcomes(ports.ledger(), clock);
-    this.containerSteps = new ContainerSteps(ports, settings, clock, outcomes);
+    this.failures = new StartFailures(ports.ledger(), ports.gate(), outcomes, clock);
+    this.containerSteps = new ContainerSteps(ports, settings, clock, outcomes, failures);
     this.copying =
         new Turns(FileWork.COPYING_LIMIT, "to copy the checkpoints it resumes from", clock);
     this.syncing = new Turns(1, "to have its files written to disk", clock);
@@ -86,33 +88,8 @@ public final class JobSteps {
         case JobState.Uploading uploading -> uploadSteps.upload(job, uploading);
       };
     } catch (ContainerException e) {
-      return switch (e.kind()) {
-        case UNREACHABLE, ABSENT, CANCELLED -> outcomes.waitForEngine(e);
-        case FAILED, REFUSED -> refusedByEngine(job, e);
-      };
+      return outcomes.waitForEngine(e);
     }
-  }
-
-  /**
-   * Handles a refusal by the engine. Before the container ran, it fails the run. After that the
-   * engine is asked again.
-   */
-  private StepOutcome refusedByEngine(Job job, ContainerException e) {
-    return switch (job.state()) {
-      case JobState.Preparing _, JobState.Pulling _, JobState.Starting _ ->
-          outcomes.ended(
-              new Ending.Broken(
-                  "the container could not be started: "
-                      + StartRefusal.explain(job.request(), String.valueOf(e.getMessage()))
-                          .orElse(e.getMessage()),
-                  e.kind() == ContainerException.Kind.FAILED));
-      case JobState.Queued _,
-          JobState.Running _,
-          JobState.Stopping _,
-          JobState.Uploading _,
-          JobState.Final _ ->
-          outcomes.waitForEngine(e);
-    };
   }
 
   // ---- PREPARING
@@ -150,13 +127,18 @@ public final class JobSteps {
       return switch (e.kind()) {
         case CANCELLED -> new Again();
         case UNAVAILABLE -> outcomes.waitForFiles(e);
-        case FULL, REFUSED, UNFIT ->
-            outcomes.ended(
-                new Ending.Broken(
-                    "the job's directories could not be created: " + e.getMessage(), false));
+        case FULL -> outcomes.ended(new Ending.NotStarted(noDirectories(e), true));
+        case REFUSED, UNFIT ->
+            seed.isEmpty()
+                ? failures.unexplained(job, noDirectories(e))
+                : outcomes.ended(new Ending.Broken(noDirectories(e), false));
       };
     }
     return new Advance(new JobEvent.Prepared(clock.instant()));
+  }
+
+  private static String noDirectories(StorageException e) {
+    return "the job's directories could not be created: " + e.getMessage();
   }
 
   // ---- PULLING
@@ -182,6 +164,8 @@ public final class JobSteps {
         case CANCELLED -> new Again();
         case UNREACHABLE -> outcomes.waitForEngine(e);
         case REFUSED -> outcomes.ended(new Ending.Broken(reason, false));
+        case MACHINE_UNFIT, GPUS_UNFIT ->
+            failures.ended(job, state, "image " + image + " could not be pulled", e);
         case FAILED, ABSENT ->
             state.failedPulls() + 1 >= RunSettings.PULL_LIMIT
                 ? outcomes.ended(new Ending.Broken(reason, false))

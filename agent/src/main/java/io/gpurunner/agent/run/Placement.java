@@ -9,6 +9,8 @@ import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuType;
 import io.gpurunner.gpu.GpuUuid;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -52,8 +54,29 @@ final class Placement {
    * The machine as the decision sees it.
    *
    * @param holding jobs that hold something: GPUs, a place, disk space
+   * @param closed what prevents every start
+   * @param now the time of the decision
    */
-  record Machine(GpuSnapshot gpus, Collection<Job> holding, DiskSpace disk) {}
+  record Machine(
+      GpuSnapshot gpus, Collection<Job> holding, DiskSpace disk, Closed closed, Instant now) {}
+
+  /**
+   * What prevents starts on this machine.
+   *
+   * @param all why no job can start; empty if jobs can
+   * @param gpus why no job with GPUs can start
+   */
+  record Closed(Optional<String> all, Optional<String> gpus) {
+    static final Closed NO = new Closed(Optional.empty(), Optional.empty());
+
+    static Closed of(StartGate gate) {
+      return new Closed(gate.whyClosed(StartGate.Part.ENGINE), gate.whyClosed(StartGate.Part.GPUS));
+    }
+
+    Optional<String> why(Job job) {
+      return all.or(() -> needsPlace(job) ? Optional.empty() : gpus);
+    }
+  }
 
   /** A job to start, and the devices it gets. */
   record Start(Job job, List<GpuUuid> gpus) {}
@@ -127,11 +150,15 @@ final class Placement {
       for (Job job : ordered) {
         passHoldersAheadOf(job);
         List<String> obstacles = obstacles(job);
+        Optional<String> prevented = prevented(job);
+        prevented.ifPresent(obstacles::addFirst);
         if (obstacles.isEmpty()) {
           starts.add(new Start(job, take(job)));
         } else {
           waiting.put(job.id(), new Waiting(waiting.size() + 1, "waits for " + and(obstacles)));
-          holdBack(job);
+          if (prevented.isEmpty()) {
+            holdBack(job);
+          }
         }
       }
       return new Decision(List.copyOf(starts), Collections.unmodifiableMap(waiting));
@@ -150,6 +177,27 @@ final class Placement {
           placesOf(ahead).passed(1);
         }
       }
+    }
+
+    /**
+     * Returns why the job could not start now whatever came free. So it holds back no other job.
+     */
+    private Optional<String> prevented(Job job) {
+      Optional<String> closed =
+          machine
+              .closed()
+              .why(job)
+              .map(why -> "this machine, which can start no container for it now: " + why);
+      return closed.or(
+          () ->
+              job.setback()
+                  .filter(setback -> setback.holdsBack(machine.now()))
+                  .map(
+                      setback ->
+                          "its next try at "
+                              + setback.notBefore().truncatedTo(ChronoUnit.SECONDS)
+                              + ": "
+                              + setback.reason()));
     }
 
     /** Returns what the job waits for. It is empty if the job can start. */

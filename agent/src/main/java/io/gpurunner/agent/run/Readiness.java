@@ -7,8 +7,10 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.Health;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactStore;
+import io.gpurunner.storage.DiskWatch;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
+import io.gpurunner.storage.VolumeSettings;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -39,6 +41,8 @@ public final class Readiness implements Health, AutoCloseable {
   private final GpuInventory gpus;
   private final JobVolumes volumes;
   private final JobLedger ledger;
+  private final StartGate gate;
+  private final DiskWatch engineDisk;
   private int looksSinceStore;
   private final Rounds rounds = new Rounds("readiness", this::look);
   private volatile Part enginePart;
@@ -56,7 +60,14 @@ public final class Readiness implements Health, AutoCloseable {
       ArtifactStore store,
       GpuInventory gpus,
       JobVolumes volumes,
-      JobLedger ledger) {
+      JobLedger ledger,
+      StartGate gate) {
+    this.gate = gate;
+    this.engineDisk =
+        new DiskWatch(
+            "the container engine's images and containers",
+            "remove images that no job needs (docker image prune --all), or other files",
+            VolumeSettings.DEFAULT_RESERVE_BYTES);
     this.ledger = ledger;
     this.volumes = volumes;
     this.engineName = engineName;
@@ -74,7 +85,22 @@ public final class Readiness implements Health, AutoCloseable {
 
   @Override
   public Report report() {
-    return new Report(List.of(enginePart, storePart, diskPart, ledgerPart(), gpuPart()));
+    return new Report(
+        List.of(
+            unlessClosed(enginePart, StartGate.Part.ENGINE),
+            storePart,
+            diskPart,
+            ledgerPart(),
+            unlessClosed(gpuPart(), StartGate.Part.GPUS)));
+  }
+
+  /** Returns the part as not ready if no container can be started that needs it. */
+  private Part unlessClosed(Part part, StartGate.Part of) {
+    return part.ok()
+        ? gate.whyClosed(of)
+            .map(why -> new Part(part.name(), false, "no container can be started: " + why))
+            .orElse(part)
+        : part;
   }
 
   private Part gpuPart() {
@@ -108,6 +134,7 @@ public final class Readiness implements Health, AutoCloseable {
   private Part lookAtEngine() {
     try {
       EngineFacts facts = engine.probe();
+      gate.engineDisk(facts.dataRoot().flatMap(engineDisk::whyFull));
       return enginePart(
           true, engineName + " " + facts.version() + ", GPU access " + words(facts.gpuAccess()));
     } catch (ContainerException e) {

@@ -19,6 +19,9 @@ public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String 
   /** The pause after the container engine did not answer. */
   static final Duration ENGINE_PAUSE = Duration.ofSeconds(2);
 
+  /** How long a call to create or start a container may take effect after it was given up. */
+  static final Duration LATE_START = Duration.ofMinutes(3);
+
   /** The pause after files or a library did not answer. */
   static final Duration FILES_PAUSE = Duration.ofSeconds(5);
 

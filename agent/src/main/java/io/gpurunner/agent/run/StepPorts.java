@@ -20,4 +20,5 @@ public record StepPorts(
     VolumeWatch watch,
     ArtifactStore store,
     ArtifactPublisher publisher,
-    GpuInventory gpus) {}
+    GpuInventory gpus,
+    StartGate gate) {}

@@ -198,7 +198,7 @@ final class StopSignals {
       case JobState.Running _ when event instanceof JobEvent.RunEnded(Ending ending, _) ->
           switch (ending) {
             case Ending.TimeUp _, Ending.DeletedBy _ -> true;
-            case Ending.Completed _, Ending.Broken _ -> false;
+            case Ending.Completed _, Ending.Broken _, Ending.NotStarted _ -> false;
           };
       case JobState.Stopping _ ->
           event instanceof JobEvent.StopSignalled

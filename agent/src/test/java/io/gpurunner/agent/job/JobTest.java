@@ -46,6 +46,7 @@ class JobTest {
                 JOB.request(),
                 new JobState.Preparing(1, List.of()),
                 Optional.of(wish),
+                Optional.empty(),
                 JobFiles.SWEEPING));
   }
 

@@ -9,7 +9,6 @@ import io.gpurunner.api.Caller;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobId;
-import io.gpurunner.storage.ArtifactPlace;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -58,7 +57,7 @@ final class HistoryLimitsTest {
   private static JobDesk deskOf(RunHarness run) {
     return new JobDesk(
         run.ledger,
-        new Dispatcher(run.ledger, run.gpus, run.volumes, new ArtifactPlace.Local()),
+        run.newDispatcher(),
         _ -> Optional.empty(),
         new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
         () -> new Health.Report(List.of()),

@@ -16,7 +16,6 @@ import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobStatus;
 import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.api.RequestRefusedException.Kind;
-import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.StorageException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -62,7 +61,7 @@ class JobDeskTest {
     desk =
         new JobDesk(
             run.ledger,
-            new Dispatcher(run.ledger, run.gpus, run.volumes, new ArtifactPlace.Local()),
+            run.newDispatcher(),
             id -> whatIsMissing.apply(id),
             new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             () -> health,

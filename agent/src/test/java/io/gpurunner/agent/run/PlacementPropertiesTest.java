@@ -145,6 +145,7 @@ class PlacementPropertiesTest {
           request.build(),
           state,
           Optional.empty(),
+          Optional.empty(),
           JobFiles.KEPT);
     }
 
@@ -153,7 +154,8 @@ class PlacementPropertiesTest {
     }
 
     Placement.Machine machine() {
-      return new Placement.Machine(new GpuSnapshot(T, devices, Optional.empty()), holding, disk());
+      return new Placement.Machine(
+          new GpuSnapshot(T, devices, Optional.empty()), holding, disk(), Placement.Closed.NO, T);
     }
 
     Set<Job> starts(List<Job> jobs) {
@@ -173,7 +175,12 @@ class PlacementPropertiesTest {
                           : device)
               .toList();
       Placement.Machine idle =
-          new Placement.Machine(new GpuSnapshot(T, left, Optional.empty()), List.of(), disk());
+          new Placement.Machine(
+              new GpuSnapshot(T, left, Optional.empty()),
+              List.of(),
+              disk(),
+              Placement.Closed.NO,
+              T);
       return !Placement.decide(List.of(job), idle).starts().isEmpty();
     }
 
@@ -342,6 +349,7 @@ class PlacementPropertiesTest {
                 T,
                 job.request(),
                 new JobState.Preparing(1, start.gpus()),
+                Optional.empty(),
                 Optional.empty(),
                 JobFiles.KEPT);
         world.holding.add(placed);

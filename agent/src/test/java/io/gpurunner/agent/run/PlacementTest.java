@@ -55,6 +55,7 @@ class PlacementTest {
         request.build(),
         state,
         Optional.empty(),
+        Optional.empty(),
         JobFiles.KEPT);
   }
 
@@ -87,7 +88,8 @@ class PlacementTest {
   }
 
   private static Placement.Machine machine(List<Job> holding, GpuDevice... devices) {
-    return new Placement.Machine(new GpuSnapshot(T, List.of(devices), HEALTHY), holding, PLENTY);
+    return new Placement.Machine(
+        new GpuSnapshot(T, List.of(devices), HEALTHY), holding, PLENTY, Placement.Closed.NO, T);
   }
 
   private static List<Job> starts(Placement.Decision decision) {
@@ -206,7 +208,9 @@ class PlacementTest {
         new Placement.Machine(
             new GpuSnapshot(T, List.of(device(0, RTX)), Optional.of("driver not loaded")),
             List.of(),
-            new DiskSpace(2_500_000_000L, false));
+            new DiskSpace(2_500_000_000L, false),
+            Placement.Closed.NO,
+            T);
     Placement.Decision decision = Placement.decide(List.of(job, none), machine);
     assertThat(starts(decision)).containsExactly(none);
     assertThat(reason(decision, job)).contains("driver not loaded");
@@ -217,7 +221,11 @@ class PlacementTest {
   private static Placement.Machine withDisk(
       long freeBytes, List<Job> holding, GpuDevice... devices) {
     return new Placement.Machine(
-        new GpuSnapshot(T, List.of(devices), HEALTHY), holding, new DiskSpace(freeBytes, false));
+        new GpuSnapshot(T, List.of(devices), HEALTHY),
+        holding,
+        new DiskSpace(freeBytes, false),
+        Placement.Closed.NO,
+        T);
   }
 
   @Test
@@ -307,7 +315,8 @@ class PlacementTest {
     GpuSnapshot none = new GpuSnapshot(T, List.of(), HEALTHY);
     for (boolean here : List.of(true, false)) {
       Placement.Machine machine =
-          new Placement.Machine(none, List.of(upload), new DiskSpace(1_200_000_000L, here));
+          new Placement.Machine(
+              none, List.of(upload), new DiskSpace(1_200_000_000L, here), Placement.Closed.NO, T);
       assertThat(starts(Placement.decide(List.of(job), machine)).isEmpty()).isEqualTo(here);
     }
   }

@@ -1,17 +1,13 @@
 package io.gpurunner.agent.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.gpurunner.agent.container.ContainerException;
-import io.gpurunner.agent.container.EngineProbe.EngineFacts;
-import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.api.Health;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,20 +17,11 @@ class ReadinessTest {
   @TempDir Path directory;
 
   @Test
-  void speaksInTheWordsOfItsReader() throws InterruptedException {
-    CountDownLatch asked = new CountDownLatch(2);
+  void speaksInTheWordsOfItsReader() {
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness =
             new Readiness(
-                "Docker",
-                () -> {
-                  asked.countDown();
-                  return new EngineFacts("28.1", GpuAccess.NONE);
-                },
-                run.store,
-                run.gpus,
-                run.volumes,
-                run.ledger)) {
+                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
       assertThat(readiness.report().parts())
           .filteredOn(part -> !part.ok())
           .extracting(Health.Part::message)
@@ -44,8 +31,7 @@ class ReadinessTest {
               "the disk was not looked at yet; try again in some seconds");
 
       readiness.start();
-      assertThat(asked.await(20, TimeUnit.SECONDS)).isTrue();
-      assertThat(readiness.report().ready()).isTrue();
+      await().until(() -> readiness.report().ready());
       assertThat(readiness.report().parts())
           .extracting(Health.Part::message)
           .contains("Docker 28.1, GPU access none");
@@ -54,24 +40,10 @@ class ReadinessTest {
 
   @Test
   void whileDockerDoesNotAnswerItIsNotReady() {
-    AtomicReference<Optional<RuntimeException>> fault = new AtomicReference<>(Optional.empty());
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness =
             new Readiness(
-                "Docker",
-                () -> {
-                  fault
-                      .get()
-                      .ifPresent(
-                          failure -> {
-                            throw failure;
-                          });
-                  return new EngineFacts("28.1", GpuAccess.NONE);
-                },
-                run.store,
-                run.gpus,
-                run.volumes,
-                run.ledger)) {
+                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
       readiness.look();
       assertThat(readiness.report().ready()).isTrue();
       for (RuntimeException failure :
@@ -79,7 +51,7 @@ class ReadinessTest {
               new ContainerException(
                   ContainerException.Kind.UNREACHABLE, "no answer at unix:///run/docker.sock"),
               new IllegalStateException("no answer at unix:///run/docker.sock"))) {
-        fault.set(Optional.of(failure));
+        run.engine.fault(Optional.of(failure));
         readiness.look();
         assertThat(readiness.report().ready()).isFalse();
         assertThat(readiness.report().parts())
@@ -89,7 +61,7 @@ class ReadinessTest {
             .satisfies(
                 part ->
                     assertThat(part.message()).contains("no answer at unix:///run/docker.sock"));
-        fault.set(Optional.empty());
+        run.engine.fault(Optional.empty());
         readiness.look();
         assertThat(readiness.report().ready()).isTrue();
       }
@@ -101,12 +73,7 @@ class ReadinessTest {
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness =
             new Readiness(
-                "Docker",
-                () -> new EngineFacts("28.1", GpuAccess.NONE),
-                run.store,
-                run.gpus,
-                run.volumes,
-                run.ledger)) {
+                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
       readiness.look();
       run.gpus.fail("driver not loaded");
       assertThat(readiness.report().parts())

@@ -4,10 +4,12 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.FakeContainerOutput;
 import io.gpurunner.agent.container.FakeContainerRuntime;
+import io.gpurunner.agent.container.FakeEngineProbe;
 import io.gpurunner.agent.container.FakeImages;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
+import io.gpurunner.agent.job.Setback;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.ImageReference;
@@ -46,6 +48,8 @@ final class RunHarness implements AutoCloseable {
 
   final MovableClock clock = new MovableClock();
   final FakeContainerRuntime containers = new FakeContainerRuntime(clock);
+  final FakeEngineProbe engine = new FakeEngineProbe();
+  StartGate gate = new StartGate(engine);
   final FakeImages images = new FakeImages();
   final FakeContainerOutput output = new FakeContainerOutput();
   final JobVolumes volumes;
@@ -74,7 +78,11 @@ final class RunHarness implements AutoCloseable {
                 directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
     this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
     this.steps = newSteps();
-    this.dispatcher = new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local());
+    this.dispatcher = newDispatcher();
+  }
+
+  Dispatcher newDispatcher() {
+    return new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local(), gate, clock);
   }
 
   private JobSteps newSteps() {
@@ -89,7 +97,8 @@ final class RunHarness implements AutoCloseable {
             new VolumeWatch(volumes, Runnable::run, clock),
             store,
             new ArtifactPublisher(store, new FileWork()),
-            gpus),
+            gpus,
+            gate),
         new RunSettings(gracePeriod, uploadRetryFor, bootId),
         clock);
   }
@@ -154,8 +163,9 @@ final class RunHarness implements AutoCloseable {
     ledger.close();
     bootId = boot;
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
+    gate = new StartGate(engine);
     steps = newSteps();
-    dispatcher = new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local());
+    dispatcher = newDispatcher();
   }
 
   /** Restarts the agent under the same boot with another grace period. */
@@ -240,12 +250,18 @@ final class RunHarness implements AutoCloseable {
         return job(id);
       }
       dispatcher.round();
-      if (stepOnce(id) instanceof StepOutcome.Wait wait) {
-        Instant next = wait.until();
-        clock.moveTo(next.isAfter(clock.instant()) ? next : clock.instant().plusMillis(1));
+      switch (stepOnce(id)) {
+        case StepOutcome.Wait wait -> moveTo(wait.until());
+        case StepOutcome.Idle _ ->
+            job(id).setback().map(Setback::notBefore).ifPresent(this::moveTo);
+        case StepOutcome.Advance _, StepOutcome.Again _ -> {}
       }
     }
     throw new AssertionError("the job does not leave " + state(id));
+  }
+
+  private void moveTo(Instant next) {
+    clock.moveTo(next.isAfter(clock.instant()) ? next : clock.instant().plusMillis(1));
   }
 
   Placement.Waiting whyWaiting(JobId id) {

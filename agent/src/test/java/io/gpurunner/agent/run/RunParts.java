@@ -45,6 +45,7 @@ public final class RunParts {
   private final Readiness readiness;
   private final JobDesk desk;
   private final Orphans orphans;
+  private final StartGate gate;
 
   /** The ports that the parts act on. */
   public record Machine(
@@ -100,6 +101,7 @@ public final class RunParts {
       Decisions decisions) {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
+    this.gate = new StartGate(machine.probe());
     StepPorts ports =
         new StepPorts(
             ledger,
@@ -111,7 +113,8 @@ public final class RunParts {
             new VolumeWatch(machine.volumes(), threads.measuring(), clock),
             machine.store(),
             new ArtifactPublisher(machine.store(), new FileWork()),
-            machine.gpus());
+            machine.gpus(),
+            gate);
     JobSteps made = new JobSteps(ports, settings.run(), clock);
     made.listen(threads.wake());
     this.stepping =
@@ -123,6 +126,8 @@ public final class RunParts {
             machine.gpus(),
             machine.volumes(),
             machine.store().place(),
+            gate,
+            clock,
             (queued, now) -> Placement.decide(decisions.queue().apply(queued), now));
     this.outbox =
         new CallbackOutbox(
@@ -146,7 +151,13 @@ public final class RunParts {
             decisions.givingUp().apply(ledger::giveFilesUp));
     this.readiness =
         new Readiness(
-            "Docker", machine.probe(), machine.store(), machine.gpus(), machine.volumes(), ledger);
+            "Docker",
+            machine.probe(),
+            machine.store(),
+            machine.gpus(),
+            machine.volumes(),
+            ledger,
+            gate);
     this.desk =
         new JobDesk(
             ledger,
@@ -180,6 +191,16 @@ public final class RunParts {
   /** Makes one round of the dispatcher. */
   public Duration dispatch() {
     return dispatcher.round();
+  }
+
+  /** Returns whether the gate keeps all jobs in the queue. */
+  public boolean isClosed() {
+    return gate.whyClosed(StartGate.Part.ENGINE).isPresent();
+  }
+
+  /** Makes one round of the gate: tries to start a container, if that is in doubt. */
+  public Duration tryStarts() {
+    return gate.round();
   }
 
   /** Makes one round of the outbox. */

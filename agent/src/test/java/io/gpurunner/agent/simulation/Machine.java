@@ -72,6 +72,9 @@ final class Machine {
   /** Writes to the file system of the ledger fail. */
   boolean diskFails;
 
+  /** No container can be started, whatever is asked. */
+  boolean startsNothing;
+
   boolean storeUp = true;
   boolean receiverUp = true;
 

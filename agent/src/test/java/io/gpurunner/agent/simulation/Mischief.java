@@ -25,7 +25,8 @@ final class Mischief {
     FILL_DISK,
     STOP_STORE,
     STOP_RECEIVER,
-    FORGET_IMAGES
+    FORGET_IMAGES,
+    BREAK_STARTS
   }
 
   private final Simulation simulation;
@@ -148,6 +149,11 @@ final class Mischief {
         later(dice.seconds(1, 180), () -> machine.receiverUp = true);
       }
       case FORGET_IMAGES -> machine.images.clear();
+      case BREAK_STARTS -> {
+        timeline.tell("engine", "can start no container");
+        machine.startsNothing = true;
+        later(dice.seconds(1, 300), () -> machine.startsNothing = false);
+      }
     }
   }
 

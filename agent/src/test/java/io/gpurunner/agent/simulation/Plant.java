@@ -2,6 +2,7 @@ package io.gpurunner.agent.simulation;
 
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerRuntime;
+import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
@@ -29,6 +30,11 @@ interface Plant {
   }
 
   default ContainerRuntime engine(SimulatedEngine engine, Simulation simulation) {
+    return engine;
+  }
+
+  /** Returns what tells whether the engine can start containers. */
+  default EngineProbe probe(SimulatedEngine engine) {
     return engine;
   }
 

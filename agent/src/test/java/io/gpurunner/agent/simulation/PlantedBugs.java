@@ -9,6 +9,7 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.container.StopRequest;
@@ -615,6 +616,66 @@ enum PlantedBugs implements Plant {
         @Override
         public void endProcesses(String containerId) {
           // Nothing.
+        }
+      };
+    }
+  },
+
+  /** A start that the machine prevents fails the job. */
+  MACHINE_BLAMED_ON_THE_JOB("failed, and nothing was wrong with it: the container could not") {
+    @Override
+    public Function<Job, StepOutcome> steps(
+        Function<Job, StepOutcome> steps, Simulation simulation, RunParts.Machine machine) {
+      return job ->
+          switch (steps.apply(job)) {
+            case StepOutcome.Advance(
+                    JobEvent.RunEnded(Ending.NotStarted(String reason, boolean _), Instant at)) ->
+                new StepOutcome.Advance(
+                    new JobEvent.RunEnded(new Ending.Broken(reason, false), at));
+            case StepOutcome outcome -> outcome;
+          };
+    }
+  },
+
+  /** A job is placed again at once after its start was prevented. */
+  PAUSE_LEFT_OUT("was placed before the time of its next try") {
+    @Override
+    public List<Job> queue(List<Job> queued, Simulation simulation) {
+      return queued.stream()
+          .map(
+              job ->
+                  new Job(
+                      job.id(),
+                      job.user(),
+                      job.sequence(),
+                      job.version(),
+                      job.createdAt(),
+                      job.request(),
+                      job.state(),
+                      job.deletion(),
+                      Optional.empty(),
+                      job.files()))
+          .toList();
+    }
+  },
+
+  /** The agent takes every trial for a success. */
+  TRIALS_BELIEVED("and the agent knows that no container can be started") {
+    @Override
+    public EngineProbe probe(SimulatedEngine engine) {
+      return new EngineProbe() {
+        @Override
+        public EngineFacts probe() {
+          return engine.probe();
+        }
+
+        @Override
+        public void tryStart(List<String> gpus) {
+          try {
+            engine.tryStart(gpus);
+          } catch (ContainerException unheard) {
+            // The bug.
+          }
         }
       };
     }

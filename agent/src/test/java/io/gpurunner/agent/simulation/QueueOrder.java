@@ -10,6 +10,7 @@ import io.gpurunner.gpu.GpuDevice.Presence;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuType;
 import io.gpurunner.gpu.GpuUuid;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -45,7 +46,20 @@ final class QueueOrder {
    * @param leased devices that jobs hold, and that may come free when those jobs end
    */
   private record Picture(
-      long began, List<Job> queued, GpuSnapshot look, Set<GpuUuid> leased, long diskBytes) {}
+      long began,
+      List<Job> queued,
+      GpuSnapshot look,
+      Set<GpuUuid> leased,
+      long diskBytes,
+      Gate gate) {}
+
+  /**
+   * What keeps jobs in the queue, whatever is free.
+   *
+   * @param closed whether the agent says that it starts no job
+   * @param trialFailed whether it saw last that no container can be started
+   */
+  record Gate(boolean closed, boolean trialFailed, Instant now) {}
 
   /** Returns the jobs in the order of the queue. */
   static List<Job> sorted(List<Job> queued) {
@@ -53,7 +67,7 @@ final class QueueOrder {
   }
 
   /** A round begins. */
-  void deciding(JobLedger ledger, GpuSnapshot look) {
+  void deciding(JobLedger ledger, GpuSnapshot look, Gate gate) {
     started.clear();
     List<Job> queued =
         ledger.live().stream()
@@ -70,7 +84,8 @@ final class QueueOrder {
                     queued,
                     look,
                     Set.copyOf(ledger.leases().keySet()),
-                    unpromised(ledger)));
+                    unpromised(ledger),
+                    gate));
   }
 
   private long unpromised(JobLedger ledger) {
@@ -101,29 +116,32 @@ final class QueueOrder {
   }
 
   /** The round is over, and all its leases are recorded. */
-  void decided() {
+  void decided(Gate gate) {
     Optional<Picture> round = picture;
     picture = Optional.empty();
     // A lease that could not be recorded leaves a gap, and the round goes on.
     round
         .filter(taken -> simulation.ledgerFaultAt < taken.began())
-        .ifPresent(taken -> new Judge(taken).judge());
+        .ifPresent(taken -> new Judge(taken, gate).judge());
   }
 
   /**
    * A job that goes on waiting, and what was free when its turn came.
    *
    * @param isHeldBack whether a job ahead of it waits for the same GPUs, and may get them
+   * @param isPrevented whether it may not start now, whatever is free
    */
-  private record Waiter(Job job, boolean hasGpus, boolean hasDisk, boolean isHeldBack) {
+  private record Waiter(
+      Job job, boolean hasGpus, boolean hasDisk, boolean isHeldBack, boolean isPrevented) {
     boolean couldStart() {
-      return hasGpus && hasDisk && !isHeldBack;
+      return hasGpus && hasDisk && !isHeldBack && !isPrevented;
     }
   }
 
   /** Goes through one round in the order of the queue. */
   private final class Judge {
     private final Picture round;
+    private final Gate after;
     private final Set<GpuUuid> free = new HashSet<>();
     private final Map<GpuUuid, String> types = new HashMap<>();
     private final List<Waiter> waiters = new ArrayList<>();
@@ -135,7 +153,11 @@ final class QueueOrder {
      */
     private Optional<String> idle = Optional.empty();
 
-    Judge(Picture round) {
+    /**
+     * @param after what kept jobs in the queue when the round ended
+     */
+    Judge(Picture round, Gate after) {
+      this.after = after;
       this.round = round;
       this.diskBytes = round.diskBytes();
       for (GpuDevice device : round.look().devices()) {
@@ -175,6 +197,12 @@ final class QueueOrder {
 
     private void start(Job job, List<GpuUuid> gpus) {
       String name = simulation.truth(job.id()).name();
+      require(
+          !(round.gate().trialFailed() && after.trialFailed()),
+          name + " was placed, and the agent knows that no container can be started");
+      require(
+          job.setback().filter(setback -> setback.holdsBack(after.now())).isEmpty(),
+          name + " was placed before the time of its next try: " + job.setback());
       require(free.containsAll(gpus), name + " was placed on " + gpus + ", free are " + free);
       require(
           need(job.request()) <= diskBytes,
@@ -191,7 +219,10 @@ final class QueueOrder {
                 + ", which is ahead of it and could start; queued were "
                 + queue());
         require(
-            !(wantSameGpus(waiter.job(), job) && waiter.hasDisk() && waitsForLeases(waiter.job())),
+            !(wantSameGpus(waiter.job(), job)
+                && waiter.hasDisk()
+                && !waiter.isPrevented()
+                && waitsForLeases(waiter.job())),
             name
                 + " was placed before "
                 + other
@@ -204,16 +235,22 @@ final class QueueOrder {
 
     private void wait(Job job) {
       // All that the jobs ahead of it want may be kept for them.
-      long kept = waiters.stream().mapToLong(earlier -> need(earlier.job().request())).sum();
+      long kept =
+          waiters.stream()
+              .filter(earlier -> !earlier.isPrevented())
+              .mapToLong(earlier -> need(earlier.job().request()))
+              .sum();
       boolean heldBack =
           waiters.stream()
+              .filter(earlier -> !earlier.isPrevented())
               .anyMatch(earlier -> wantSameGpus(earlier.job(), job) && mayCome(earlier.job()));
       Waiter waiter =
           new Waiter(
               job,
               job.request().gpuNumber() <= count(free, job),
               need(job.request()) <= diskBytes - kept,
-              heldBack);
+              heldBack,
+              isPrevented(job));
       if (waiter.couldStart() && idle.isEmpty()) {
         idle =
             Optional.of(
@@ -224,6 +261,12 @@ final class QueueOrder {
                     + queue());
       }
       waiters.add(waiter);
+    }
+
+    private boolean isPrevented(Job job) {
+      return round.gate().closed()
+          || after.closed()
+          || job.setback().filter(setback -> setback.holdsBack(round.gate().now())).isPresent();
     }
 
     /** Returns the queue, with what each job wants, for messages. */

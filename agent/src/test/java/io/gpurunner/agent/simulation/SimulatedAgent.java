@@ -57,6 +57,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private Optional<JobLedger> ledger = Optional.empty();
   private Optional<RunParts> parts = Optional.empty();
   private Optional<SimulatedGpus> gpus = Optional.empty();
+  private Optional<SimulatedEngine> engine = Optional.empty();
   private Optional<Actor> outboxLoop = Optional.empty();
 
   SimulatedAgent(Simulation simulation) {
@@ -137,31 +138,38 @@ final class SimulatedAgent implements MemoryLedger.Faults {
             timeline.ring(outbox);
           }
         });
+    rounds("start gate", made::tryStarts);
     rounds("retention", made::sweep);
     rounds("orphans", made::reap);
   }
 
   private Duration dispatch(RunParts made, JobLedger opened, SimulatedGpus looks) {
-    simulation.invariants.queue.deciding(opened, looks.snapshot());
+    simulation.invariants.queue.deciding(opened, looks.snapshot(), gateOf(made));
     Duration pause = made.dispatch();
-    simulation.invariants.queue.decided();
+    simulation.invariants.queue.decided(gateOf(made));
     return pause;
   }
 
+  private QueueOrder.Gate gateOf(RunParts made) {
+    return new QueueOrder.Gate(
+        made.isClosed(), engine.filter(known -> known.trialFailed).isPresent(), clock.instant());
+  }
+
   private RunParts parts(JobLedger opened, SimulatedGpus looks) {
-    SimulatedEngine engine =
+    SimulatedEngine made =
         new SimulatedEngine(simulation, port, time -> time.minus(simulation.machine.wallAhead()));
+    engine = Optional.of(made);
     ArtifactStore store = simulation.plant.store(new SimulatedStore(simulation, port), simulation);
     RunParts.Machine machine =
         new RunParts.Machine(
-            new WatchedEngine(simulation.plant.engine(engine, simulation), simulation, this),
-            engine,
-            engine,
+            new WatchedEngine(simulation.plant.engine(made, simulation), simulation, this),
+            made,
+            made,
             SimulatedAgent::spec,
             simulation.plant.volumes(simulation, port),
             store,
             simulation.plant.gpus(looks),
-            engine,
+            simulation.plant.probe(made),
             simulation.plant.sender(new SimulatedReceiver(simulation, port), simulation));
     return new RunParts(
         opened,

@@ -47,6 +47,9 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   private final Port port;
   private final UnaryOperator<Instant> agentTime;
 
+  /** The last container of the agent's own that was tried could not be started. */
+  boolean trialFailed;
+
   SimulatedEngine(Simulation simulation, Port port, UnaryOperator<Instant> agentTime) {
     this.agentTime = agentTime;
     this.simulation = simulation;
@@ -62,9 +65,10 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         CREATE,
         true,
         late -> {
+          requireStarts();
           if (!machine.images.contains(spec.image().toString())) {
             blame(spec.name(), Cause.IMAGE);
-            throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
+            throw new ContainerException(Kind.FAILED, "No such image: " + spec.image());
           }
           machine.create(spec, late);
         });
@@ -111,6 +115,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     if (!box.isUnstarted() || mayHaveRun) {
       return;
     }
+    requireStarts();
     if (box.program.refusesToStart()) {
       blame(name, Cause.ENGINE);
       throw new ContainerException(Kind.REFUSED, "the device is not there");
@@ -328,7 +333,27 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   @Override
   public EngineFacts probe() {
     ask("probe", Optional.<ContainerName>empty(), QUICK, () -> true);
-    return new EngineFacts("simulated", GpuAccess.NONE);
+    return new EngineFacts("simulated", GpuAccess.NONE, Optional.empty());
+  }
+
+  @Override
+  public void tryStart(List<String> gpus) {
+    ask(
+        "trial",
+        Optional.<ContainerName>empty(),
+        START,
+        () -> {
+          trialFailed = machine.startsNothing;
+          requireStarts();
+          return true;
+        });
+  }
+
+  /** Fails as an engine does whose machine can start no container. */
+  private void requireStarts() {
+    if (machine.startsNothing) {
+      throw new ContainerException(Kind.MACHINE_UNFIT, "no space left on device");
+    }
   }
 
   // ---- faults
@@ -360,7 +385,11 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     try {
       failMaybe(what, Optional.of(name), limit);
     } catch (ContainerException e) {
-      if (mayBeLate && heard && port.fails(simulation.weather.lateEffects)) {
+      // An engine that answers has done with the call.
+      if (mayBeLate
+          && e.kind() == Kind.UNREACHABLE
+          && heard
+          && port.fails(simulation.weather.lateEffects)) {
         simulation.timeline.once(
             "engine", false, simulation.dice.seconds(0, 20), () -> late(what, name, life, change));
       }

@@ -215,6 +215,7 @@ final class Simulation {
     boot();
     machine.startEngine();
     machine.diskFails = false;
+    machine.startsNothing = false;
     machine.storeUp = true;
     machine.receiverUp = true;
     machine.images.add("busybox");

@@ -131,7 +131,8 @@ final class DockerContainers implements ContainerRuntime {
               } catch (ConflictException e) {
                 return Optional.of(e);
               } catch (NotFoundException e) {
-                throw new ContainerException(Kind.REFUSED, what + ": " + EngineErrors.text(e), e);
+                // The image is gone. It was there before this, and the next try pulls it again.
+                throw new ContainerException(Kind.FAILED, what + ": " + EngineErrors.text(e), e);
               }
             });
     if (taken.isPresent()) {
@@ -173,7 +174,7 @@ final class DockerContainers implements ContainerRuntime {
 
   private ContainerException takenByAnother(ContainerName name) {
     return new ContainerException(
-        Kind.REFUSED,
+        Kind.FAILED,
         "creating the container "
             + name
             + ": the name is taken by a container that this agent did not create (it lacks the label "

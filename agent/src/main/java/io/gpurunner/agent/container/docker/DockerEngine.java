@@ -26,7 +26,7 @@ public final class DockerEngine implements ContainerEngine {
     OurLabels labels = new OurLabels(settings.instance());
     this.connection = new EngineConnection(settings.host());
     EngineIdentity identity = new EngineIdentity(connection);
-    this.probe = new DockerProbe(connection, identity, settings.gpuAccess());
+    this.probe = new DockerProbe(connection, identity, labels, settings.gpuAccess());
     this.containers =
         new DockerContainers(connection, probe, identity, labels, new ObservedState(agentTime));
     this.images = new DockerImages(connection);

@@ -3,6 +3,7 @@ package io.gpurunner.agent.container.docker;
 import com.github.dockerjava.api.model.Info;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.EngineProbe;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,8 +28,11 @@ final class DockerProbe implements EngineProbe {
   private final EngineConnection connection;
   private final EngineIdentity identity;
   private final GpuAccessMode mode;
+  private final TrialContainer trial;
 
-  DockerProbe(EngineConnection connection, EngineIdentity identity, GpuAccessMode mode) {
+  DockerProbe(
+      EngineConnection connection, EngineIdentity identity, OurLabels labels, GpuAccessMode mode) {
+    this.trial = new TrialContainer(connection, labels);
     this.connection = connection;
     this.identity = identity;
     this.mode = mode;
@@ -50,7 +54,19 @@ final class DockerProbe implements EngineProbe {
                       + why);
             });
     identity.now(); // an unknown engine must not create containers
-    return new EngineFacts(engine.version(), gpuAccess(engine));
+    return new EngineFacts(
+        engine.version(), gpuAccess(engine), engine.dataRoot().filter(Files::isDirectory));
+  }
+
+  @Override
+  public void tryStart(List<String> gpus) {
+    EngineDescription engine = describe();
+    GpuAttachment attachment =
+        gpus.isEmpty() ? new GpuAttachment.None() : new GpuAttachment.Devices(gpus);
+    trial.run(
+        GpuRequest.of(attachment, gpuAccess(engine), engine),
+        attachment,
+        !engine.rootless() && identity.mayRaiseLimits());
   }
 
   EngineDescription describe() {

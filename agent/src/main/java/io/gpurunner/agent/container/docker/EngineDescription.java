@@ -2,6 +2,7 @@ package io.gpurunner.agent.container.docker;
 
 import com.github.dockerjava.api.model.Info;
 import com.github.dockerjava.api.model.RuntimeInfo;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param cdiDirectories where the engine looks for CDI specifications; empty if CDI is off or
  *     unknown to it (before 25)
  * @param cdiDevices CDI devices that the engine says it found; before 28.2 it lists none
+ * @param dataRoot the directory of images and containers; empty if the engine does not say
  * @param rootless whether the engine runs as an ordinary user, in a user namespace
  */
 record EngineDescription(
@@ -29,6 +31,7 @@ record EngineDescription(
     String defaultRuntime,
     List<String> cdiDirectories,
     List<String> cdiDevices,
+    Optional<Path> dataRoot,
     boolean rootless) {
   /**
    * The oldest major version with which the agent was tested. It has device requests, and API 1.41
@@ -64,6 +67,9 @@ record EngineDescription(
         raw.get("DefaultRuntime") instanceof String name ? name : "runc",
         list(raw.get("CDISpecDirs")).stream().flatMap(EngineDescription::text).toList(),
         devices,
+        Optional.ofNullable(info.getDockerRootDir())
+            .filter(root -> root.startsWith("/"))
+            .map(Path::of),
         Objects.requireNonNullElse(info.getSecurityOptions(), List.<String>of())
             .contains(ROOTLESS));
   }

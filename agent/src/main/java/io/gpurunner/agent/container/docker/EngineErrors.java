@@ -8,7 +8,6 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import java.net.URI;
 import java.time.Duration;
-import java.util.List;
 import java.util.Locale;
 
 /**
@@ -23,32 +22,6 @@ final class EngineErrors {
    * said.
    */
   private static final int MESSAGE_CHARACTERS = 2000;
-
-  /**
-   * Texts of the engine, even with status 500, that mean that this container cannot run here. A
-   * retry does not help. (Texts of moby's daemon and of runc.)
-   */
-  private static final List<String> CANNOT_RUN =
-      List.of(
-          "oci runtime",
-          "failed to create shim",
-          "could not select device driver",
-          "cdi device",
-          "nvidia-container-cli",
-          "executable file not found",
-          "no such device");
-
-  /**
-   * Texts of the engine, even with status 500, that mean that the machine lacks something that
-   * every container needs. That passes, or an administrator repairs it. (Texts of moby's daemon and
-   * libnetwork.)
-   */
-  private static final List<String> MACHINE_LACKS =
-      List.of(
-          "failed to create endpoint",
-          "failed to set up container networking",
-          "no available ipv4 addresses",
-          "no space left on device");
 
   /** Texts of the engine for an image without entrypoint and command (moby, in both spellings). */
   private static final String NO_COMMAND = "no command specified";
@@ -112,15 +85,9 @@ final class EngineErrors {
     if (status == 409 || status == 429) {
       return Kind.FAILED;
     }
-    if (status < 500 || says(CANNOT_RUN, text(answer))) {
-      return Kind.REFUSED;
-    }
-    return says(MACHINE_LACKS, text(answer)) ? Kind.UNREACHABLE : Kind.FAILED;
-  }
-
-  private static boolean says(List<String> texts, String message) {
-    String lower = message.toLowerCase(Locale.ROOT);
-    return texts.stream().anyMatch(lower::contains);
+    return EngineMessage.in(text(answer))
+        .map(message -> message.side().kind())
+        .orElse(status < 500 ? Kind.REFUSED : Kind.FAILED);
   }
 
   /** Adds advice for the job's author if the engine's words lack it. */

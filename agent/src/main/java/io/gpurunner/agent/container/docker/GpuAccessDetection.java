@@ -19,7 +19,7 @@ final class GpuAccessDetection {
   /**
    * @param hookInstalled whether {@code nvidia-container-runtime-hook} is where the engine looks
    * @param cdiDevices names of all CDI devices that the engine can attach
-   * @throws ContainerException REFUSED if the configured way is missing
+   * @throws ContainerException GPUS_UNFIT if the configured way is missing
    */
   static GpuAccess detect(
       GpuAccessMode mode,
@@ -34,7 +34,7 @@ final class GpuAccessDetection {
       case RUNTIME -> {
         if (!runtime) {
           throw new ContainerException(
-              Kind.REFUSED,
+              Kind.GPUS_UNFIT,
               "docker.gpu-access is runtime, but the engine ("
                   + engine.version()
                   + ") has no NVIDIA runtime: install the package nvidia-container-toolkit, run"
@@ -45,7 +45,7 @@ final class GpuAccessDetection {
       case CDI -> {
         if (!cdi) {
           throw new ContainerException(
-              Kind.REFUSED,
+              Kind.GPUS_UNFIT,
               "docker.gpu-access is cdi, but the engine ("
                   + engine.version()
                   + ") knows no CDI device nvidia.com/gpu=GPU-<uuid>: "

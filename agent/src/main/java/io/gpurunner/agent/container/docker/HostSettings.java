@@ -63,16 +63,25 @@ final class HostSettings {
    * @param raisesLimits whether the engine may raise resource limits
    */
   static HostConfig of(ContainerSpec spec, GpuRequest gpus, boolean raisesLimits) {
+    return common(gpus, spec.gpus(), raisesLimits)
+        .withMounts(spec.mounts().stream().map(HostSettings::mount).toList())
+        .withShmSize(spec.sharedMemoryBytes());
+  }
+
+  /**
+   * Returns what the containers of all jobs have in common.
+   *
+   * @param raisesLimits whether the engine may raise resource limits
+   */
+  static HostConfig common(GpuRequest gpus, GpuAttachment attachment, boolean raisesLimits) {
     HostConfig host =
         HostConfig.newHostConfig()
-            .withMounts(spec.mounts().stream().map(HostSettings::mount).toList())
             .withInit(true)
             .withPidsLimit(PIDS_LIMIT)
             .withSecurityOpts(List.of("no-new-privileges"))
             .withPrivileged(false)
             .withCapDrop(Capability.ALL)
             .withCapAdd(CAPABILITIES)
-            .withShmSize(spec.sharedMemoryBytes())
             .withIpcMode("private")
             // The engine's default, a bridge, and never the host's network. So a job cannot reach
             // the host's loopback, on which the agent listens unless http.host says otherwise. It
@@ -84,7 +93,7 @@ final class HostSettings {
             .withOomScoreAdj(OOM_SCORE)
             .withDeviceRequests(gpus.devices());
     gpus.runtime().ifPresent(host::withRuntime);
-    if (raisesLimits && spec.gpus() instanceof GpuAttachment.Devices) {
+    if (raisesLimits && attachment instanceof GpuAttachment.Devices) {
       host.withUlimits(GPU_LIMITS);
     }
     return host;

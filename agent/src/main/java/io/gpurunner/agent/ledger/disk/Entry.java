@@ -6,6 +6,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Setback;
 import io.gpurunner.api.JobId;
 import java.time.Instant;
 import java.util.List;
@@ -64,6 +65,7 @@ public sealed interface Entry {
       long version,
       JobState state,
       Optional<Job.Deletion> deletion,
+      Optional<Setback> setback,
       JobFiles files,
       List<JobHistory.Line> lines,
       Optional<Owed> owed)

@@ -92,6 +92,7 @@ public record JobRecord(
         job.request(),
         changed.state(),
         changed.deletion(),
+        changed.setback(),
         changed.files());
   }
 

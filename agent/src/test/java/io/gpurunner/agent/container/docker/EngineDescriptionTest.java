@@ -13,7 +13,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 final class EngineDescriptionTest {
   private static Optional<String> whyUnfit(String version) {
-    return new EngineDescription(version, Map.of(), "runc", List.of(), List.of(), false).whyUnfit();
+    return new EngineDescription(
+            version, Map.of(), "runc", List.of(), List.of(), Optional.empty(), false)
+        .whyUnfit();
   }
 
   @ParameterizedTest

@@ -51,14 +51,14 @@ final class EngineErrorsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "failed to create endpoint x on network bridge: adding interface failed | UNREACHABLE",
-        "no available IPv4 addresses on this network's address pools: bridge | UNREACHABLE",
-        "mkdir /var/lib/docker/overlay2/x: no space left on device | UNREACHABLE",
-        "OCI runtime create failed: write x: no space left on device | REFUSED",
-        "could not select device driver | REFUSED",
-        "context deadline exceeded | FAILED"
+        "failed to create endpoint x on network bridge: adding interface failed | MACHINE_UNFIT",
+        "mkdir /var/lib/docker/overlay2/x: no space left on device | MACHINE_UNFIT",
+        "OCI runtime create failed: write x: no space left on device | MACHINE_UNFIT",
+        "could not select device driver | GPUS_UNFIT",
+        "unable to find user bob: no matching entries in passwd file | REFUSED",
+        "these words nobody knows | FAILED"
       })
-  void whatTheMachineLacksIsWaitedFor(String words, Kind kind) {
+  void theWordsOfTheEngineTellWhoseFaultItIs(String words, Kind kind) {
     assertThat(
             EngineErrors.of(
                 HOST, "x", new InternalServerErrorException("{\"message\":\"" + words + "\"}")))

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,7 +24,8 @@ final class GpuAccessTest {
   private static final List<String> CDI_BY_UUID = List.of("nvidia.com/gpu=" + UUID_A);
 
   private static EngineDescription engine(Map<String, String> runtimes, String defaultRuntime) {
-    return new EngineDescription("26.1.5", runtimes, defaultRuntime, List.of(), List.of(), false);
+    return new EngineDescription(
+        "26.1.5", runtimes, defaultRuntime, List.of(), List.of(), Optional.empty(), false);
   }
 
   private static final EngineDescription PLAIN = engine(Map.of("runc", ""), "runc");
@@ -66,11 +68,18 @@ final class GpuAccessTest {
     assertRefused(
         GpuAccessMode.CDI,
         new EngineDescription(
-            "28.3.0", Map.of(), "runc", List.of("/etc/cdi"), List.of("nvidia.com/gpu=0"), false),
+            "28.3.0",
+            Map.of(),
+            "runc",
+            List.of("/etc/cdi"),
+            List.of("nvidia.com/gpu=0"),
+            Optional.empty(),
+            false),
         "nvidia-ctk cdi generate --device-name-strategy=uuid");
     assertRefused(
         GpuAccessMode.CDI,
-        new EngineDescription("20.10.24+dfsg1", Map.of(), "runc", List.of(), List.of(), false),
+        new EngineDescription(
+            "20.10.24+dfsg1", Map.of(), "runc", List.of(), List.of(), Optional.empty(), false),
         "Docker 25");
   }
 
@@ -79,7 +88,7 @@ final class GpuAccessTest {
         .isInstanceOfSatisfying(
             ContainerException.class,
             e -> {
-              assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+              assertThat(e.kind()).isEqualTo(Kind.GPUS_UNFIT);
               assertThat(e).hasMessageContaining("docker.gpu-access").hasMessageContaining(advice);
             });
   }

@@ -30,7 +30,8 @@ final class HostSettingsTest {
   private static HostConfig settings(GpuAttachment gpus, boolean raisesLimits) {
     ContainerSpec spec = spec(gpus);
     EngineDescription engine =
-        new EngineDescription("20.10.24", Map.of(), "runc", List.of(), List.of(), false);
+        new EngineDescription(
+            "20.10.24", Map.of(), "runc", List.of(), List.of(), Optional.empty(), false);
     return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits);
   }
 

@@ -96,6 +96,7 @@ final class FinishedJobs {
                 Optional.of("model.zip"),
                 Optional.of(new ArtifactPlace.Local())),
             Optional.empty(),
+            Optional.empty(),
             JobFiles.SWEPT);
     CallbackRecord callback =
         new CallbackRecord(

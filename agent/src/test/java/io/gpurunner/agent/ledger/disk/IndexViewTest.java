@@ -210,6 +210,7 @@ class IndexViewTest {
                 ? new JobState.Queued(1)
                 : new JobState.Deleted(oneOf(TIMES), Optional.empty(), "ann"),
             Optional.empty(),
+            Optional.empty(),
             oneOf(List.of(JobFiles.values())));
     CallbackRecord callback =
         new CallbackRecord(

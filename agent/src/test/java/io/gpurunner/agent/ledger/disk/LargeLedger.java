@@ -66,6 +66,7 @@ public final class LargeLedger {
                 Optional.of("model.zip"),
                 Optional.of(new ArtifactPlace.Local())),
             Optional.empty(),
+            Optional.empty(),
             JobFiles.KEPT);
     return new JobRecord(
         job,
