@@ -83,6 +83,9 @@ final class LimitsTest {
           entry(
               "CommandFailure.QUOTED_CHARACTERS",
               "CommandFailureTest.aLongLineIsCutAndControlCharactersAreReplaced"),
+          entry(
+              "Setback.UNEXPLAINED_LIMIT",
+              "StartFailuresTest.aFailureThatNothingExplainsIsRetriedThreeTimesAndThenTheJobs"),
           entry("LogLimits.KEPT_BYTES", "DockerOutputIT.theEndThatIsKeptHasNoGap"),
           entry(
               "HostSettings.PIDS_LIMIT",

@@ -93,6 +93,9 @@ final class StartFailures {
     } else {
       gate.doubt(part, state.gpus(), why);
     }
+    if (!state.gpus().isEmpty()) {
+      gate.doubt(Part.GPUS, state.gpus(), why); // only a container with GPUs may meet this trouble
+    }
     return outcomes.ended(new Ending.NotStarted(reason, true));
   }
 

@@ -81,13 +81,13 @@ public abstract class ContainerRuntimeContract {
   }
 
   @Test
-  void aMissingImageIsRefusedAndLeavesNothing() {
+  void aMissingImageFailsAndLeavesNothing() {
     ContainerSpec spec = specOfMissingImage();
     assertThatThrownBy(() -> runtime().create(spec))
         .isInstanceOfSatisfying(
             ContainerException.class,
             e -> {
-              assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+              assertThat(e.kind()).isEqualTo(Kind.FAILED);
               assertThat(e).hasMessageContaining(spec.image().toString());
             });
     assertThat(runtime().inspect(unrecorded(spec.name()))).isEmpty();

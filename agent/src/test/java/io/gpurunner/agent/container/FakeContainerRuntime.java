@@ -240,7 +240,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   public synchronized void create(ContainerSpec spec) {
     Optional<Fault> fault = fault(Call.CREATE);
     if (missingImages.contains(spec.image().toString())) {
-      throw new ContainerException(Kind.REFUSED, "No such image: " + spec.image());
+      throw new ContainerException(Kind.FAILED, "No such image: " + spec.image());
     }
     String name = spec.name().toString();
     if (!boxes.containsKey(name)) {

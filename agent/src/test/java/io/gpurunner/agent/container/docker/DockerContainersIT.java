@@ -135,7 +135,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
           .isInstanceOfSatisfying(
               ContainerException.class,
               e -> {
-                assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+                assertThat(e.kind()).isEqualTo(Kind.FAILED);
                 assertThat(e)
                     .hasMessageContaining(theirs.name().toString())
                     .hasMessageContaining(engine.settings().instance());
@@ -187,7 +187,7 @@ final class DockerContainersIT extends ContainerRuntimeContract {
         .isInstanceOfSatisfying(
             ContainerException.class,
             e -> {
-              assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+              assertThat(e.kind()).isEqualTo(Kind.MACHINE_UNFIT);
               assertThat(e).hasMessageContaining(missing.toString());
             });
     assertThat(missing).doesNotExist();

@@ -12,6 +12,7 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
+import io.gpurunner.agent.container.LabelledContainer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -161,12 +162,26 @@ final class NvidiaHookIT {
           .isInstanceOfSatisfying(
               ContainerException.class,
               e -> {
-                assertThat(e.kind()).isEqualTo(Kind.REFUSED);
+                assertThat(e.kind()).isEqualTo(Kind.MACHINE_UNFIT);
                 assertThat(e).hasMessageContaining("hook");
               });
+      // A trial with GPUs meets the same trouble, and one without does not.
+      assertThatThrownBy(() -> engine.engine().probe().tryStart(LEASED))
+          .isInstanceOf(ContainerException.class)
+          .hasMessageContaining("hook");
+      engine.engine().probe().tryStart(List.of());
     } finally {
       Files.move(away, records);
     }
+  }
+
+  @Test
+  void aTrialWithGpusReachesTheHook() throws IOException {
+    engine.engine().probe().tryStart(LEASED);
+    assertThat(records()).hasSize(1);
+    assertThat(engine.engine().containers().list())
+        .extracting(LabelledContainer::engineName)
+        .noneMatch(name -> name.contains("trial"));
   }
 
   @Test
@@ -179,7 +194,7 @@ final class NvidiaHookIT {
                       .probe()
                       .probe())
           .isInstanceOfSatisfying(
-              ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.REFUSED));
+              ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.GPUS_UNFIT));
     }
   }
 }

@@ -40,7 +40,7 @@ public final class TestEngine implements AutoCloseable {
   }
 
   TestEngine(URI host, GpuAccessMode mode) {
-    this.settings = new DockerSettings(host, mode, "/test/" + UUID.randomUUID());
+    this.settings = new DockerSettings(host, mode, "test-" + UUID.randomUUID());
     this.engine = DockerEngine.open(settings, UnaryOperator.identity());
     this.connection = new EngineConnection(host);
   }
