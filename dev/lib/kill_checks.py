@@ -199,8 +199,9 @@ class Check:
 
     def match(self, job, attempts, runs):
         """Finds the attempt of each run, and so the GPUs that the run had."""
-        if len(attempts) > 1 + job.retries:
-            self.wrong("run twice", job.id, f"{len(attempts)} attempts, {job.retries} retries")
+        called_off = sum(attempt.at("queued-again") is not None for attempt in attempts)
+        if len(attempts) > 1 + job.retries + called_off:
+            self.wrong("run twice", job.id, f"{len(attempts)} attempts, {job.retries} retries, {called_off} called off")
         for run in runs:
             of = [attempt for attempt in attempts if attempt.holds(run)]
             if len(of) != 1 or of[0].run:
@@ -222,6 +223,11 @@ class Check:
 
     def attempt(self, job, attempt):
         run, engine_killed = attempt.run, self.engine_killed(attempt)
+        if attempt.at("queued-again") is not None:
+            self.counts["runs called off"] += 1
+            if run is not None:
+                self.wrong("run twice", job.id, f"a run was called off, and it ran: {run}; {attempt.lines}")
+            return
         if run is None and attempt.at("started") is not None and not engine_killed and job.delete_answer is None:
             self.wrong("misreported", job.id, f"started, but left no line: {attempt.lines}")
         for ending in attempt.endings:
@@ -442,6 +448,7 @@ class Check:
         phases = {"submitted": "queued", "leased": "being prepared", "prepared": "being prepared", "started": "running"}
         phases |= {"image-present": "starting", "made": "starting", "ending": "stopping", "stop-signalled": "stopping"}
         phases |= {"container-gone": "stopping", "synced": "uploading", "upload-failed": "uploading", "retry": "queued"}
+        phases |= {"not-started": "stopping", "queued-again": "queued"}
         for (since, kind, _), (until, _, _) in itertools.pairwise(lines):
             if kind == "released" and job.kind != "retry" and detail["state"] == "SUCCEEDED":
                 kind = "synced"

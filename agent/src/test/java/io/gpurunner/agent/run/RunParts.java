@@ -198,6 +198,11 @@ public final class RunParts {
     return gate.whyClosed(StartGate.Part.ENGINE).isPresent();
   }
 
+  /** Returns whether the gate keeps all jobs with GPUs in the queue. */
+  public boolean isClosedToGpus() {
+    return gate.whyClosed(StartGate.Part.GPUS).isPresent();
+  }
+
   /** Makes one round of the gate: tries to start a container, if that is in doubt. */
   public Duration tryStarts() {
     return gate.round();

@@ -57,9 +57,14 @@ final class QueueOrder {
    * What keeps jobs in the queue, whatever is free.
    *
    * @param closed whether the agent says that it starts no job
+   * @param closedToGpus whether the agent says that it starts no job with GPUs
    * @param trialFailed whether it saw last that no container can be started
    */
-  record Gate(boolean closed, boolean trialFailed, Instant now) {}
+  record Gate(boolean closed, boolean closedToGpus, boolean trialFailed, Instant now) {
+    boolean isClosedTo(Job job) {
+      return closed || (closedToGpus && job.request().gpuNumber() > 0);
+    }
+  }
 
   /** Returns the jobs in the order of the queue. */
   static List<Job> sorted(List<Job> queued) {
@@ -264,8 +269,8 @@ final class QueueOrder {
     }
 
     private boolean isPrevented(Job job) {
-      return round.gate().closed()
-          || after.closed()
+      return round.gate().isClosedTo(job)
+          || after.isClosedTo(job)
           || job.setback().filter(setback -> setback.holdsBack(round.gate().now())).isPresent();
     }
 

@@ -152,7 +152,10 @@ final class SimulatedAgent implements MemoryLedger.Faults {
 
   private QueueOrder.Gate gateOf(RunParts made) {
     return new QueueOrder.Gate(
-        made.isClosed(), engine.filter(known -> known.trialFailed).isPresent(), clock.instant());
+        made.isClosed(),
+        made.isClosedToGpus(),
+        engine.filter(known -> known.trialFailed).isPresent(),
+        clock.instant());
   }
 
   private RunParts parts(JobLedger opened, SimulatedGpus looks) {
