@@ -269,6 +269,7 @@ class Check:
 
     def outcome(self, job, detail, attempts):
         state, reason, answer = detail["state"], detail.get("reason", ""), job.delete_answer
+        attempts = [attempt for attempt in attempts if attempt.at("queued-again") is None]
         endings = attempts[-1].endings if attempts else []
         if state == "SUCCEEDED":
             fits = bool(endings) and endings[-1] in ("the container ended with exit code 0", STOP_TIME)
