@@ -13,6 +13,8 @@ import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.faultinjection.FaultPoints;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.os.SteadyClock;
@@ -20,6 +22,7 @@ import io.gpurunner.agent.run.ArtifactUrls;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.DailyBackup;
 import io.gpurunner.agent.run.Dispatcher;
+import io.gpurunner.agent.run.ImageKeeper;
 import io.gpurunner.agent.run.JobDesk;
 import io.gpurunner.agent.run.JobRunner;
 import io.gpurunner.agent.run.JobSteps;
@@ -66,6 +69,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Agent implements AutoCloseable {
   private static final long VERTX_LIMIT_SECONDS = 20;
+  private static final long BYTES_PER_MEGABYTE = 1_000_000;
 
   private static final Logger log = LoggerFactory.getLogger(Agent.class);
 
@@ -116,7 +120,11 @@ public final class Agent implements AutoCloseable {
     HostFacts host = new HostFacts();
     SteadyClock clock = SteadyClock.open(config.stateDir().resolve("boot-clock"), bootId, host);
     RunSettings runSettings =
-        new RunSettings(config.jobs().gracePeriod(), config.store().retryFor(), bootId);
+        new RunSettings(
+            config.jobs().gracePeriod(),
+            config.images().retryFor(),
+            config.store().retryFor(),
+            bootId);
     byte[] signingKey =
         SecretFiles.loadOrCreate(config.secretsDirectory().resolve("artifacts.key"));
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
@@ -175,6 +183,16 @@ public final class Agent implements AutoCloseable {
     DailyBackup backups = keep("backups", new DailyBackup(ledger));
     LocalSpecs specs =
         new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes(), files);
+    ImageKeeper imageKeeper =
+        keep(
+            "image keeper",
+            new ImageKeeper(
+                config.stateDir().resolve("pulled-images"),
+                config.images().keepMegabytes() * BYTES_PER_MEGABYTE,
+                ledger,
+                engine.shelf(),
+                gate,
+                clock));
     VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);
     JobSteps steps =
         new JobSteps(
@@ -189,7 +207,8 @@ public final class Agent implements AutoCloseable {
                 store,
                 new ArtifactPublisher(store, files),
                 gpus,
-                gate),
+                gate,
+                imageKeeper),
             runSettings,
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
@@ -200,7 +219,7 @@ public final class Agent implements AutoCloseable {
         new JobDesk(
             ledger,
             dispatcher,
-            runner::missing,
+            job -> runner.missing(job.id()).or(() -> pullOf(job, engine.images())),
             urls,
             readiness,
             runSettings,
@@ -234,7 +253,14 @@ public final class Agent implements AutoCloseable {
     outbox.start();
     retention.start();
     orphans.start();
+    imageKeeper.start();
     backups.start();
+  }
+
+  private static Optional<String> pullOf(Job job, Images images) {
+    return job.state() instanceof JobState.Pulling
+        ? images.progress(job.request().image())
+        : Optional.empty();
   }
 
   private <T extends AutoCloseable> T keep(String name, T handle) {

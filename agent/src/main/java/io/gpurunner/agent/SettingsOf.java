@@ -6,6 +6,7 @@ import io.gpurunner.agent.config.StoreConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.container.docker.DockerSettings;
+import io.gpurunner.agent.container.docker.PullSettings;
 import io.gpurunner.agent.state.InstanceId;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
@@ -42,7 +43,14 @@ final class SettingsOf {
   ContainerEngine openEngine(UnaryOperator<Instant> agentTime) {
     String instance = InstanceId.loadOrCreate(config.stateDir());
     return DockerEngine.open(
-        new DockerSettings(config.docker().host(), config.docker().gpuAccess(), instance),
+        new DockerSettings(
+            config.docker().host(),
+            config.docker().gpuAccess(),
+            instance,
+            new PullSettings(
+                config.images().pull(),
+                config.images().credentialsFile(),
+                config.images().stall())),
         agentTime);
   }
 

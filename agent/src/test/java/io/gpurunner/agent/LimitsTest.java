@@ -72,7 +72,6 @@ final class LimitsTest {
           entry(
               "JobDesk.ROWS_LISTED_AT_A_TIME",
               "JobDeskTest.aSecondListOfAUserAndOneTooManyAreRefusedAtOnce"),
-          entry("RunSettings.PULL_LIMIT", "JobStepsTest.aPullIsTriedThreeTimes"),
           entry(
               "RunSettings.RELEASE_LIMIT",
               "JobStepsTest.aDeviceThatStaysInUseIsGivenUpAfterAWhileAndNotHandedOut"),

@@ -16,6 +16,15 @@ import java.util.regex.Pattern;
  */
 public record ImageReference(
     Optional<String> registry, String repository, Optional<String> tag, Optional<String> digest) {
+  /** The registry of references that name none. */
+  public static final String DOCKER_HUB = "docker.io";
+
+  /** An older name of that registry. */
+  private static final String DOCKER_INDEX = "index.docker.io";
+
+  /** Where Docker Hub has images whose name has one part. */
+  private static final String OFFICIAL_IMAGES = "library/";
+
   private static final int MAX_NAME_CHARACTERS = 255;
 
   // Possessive quantifiers: a text from outside must not be able to make matching slow.
@@ -85,6 +94,28 @@ public record ImageReference(
   /** Returns the registry and the repository: the reference without its tag and digest. */
   public String name() {
     return name(registry, repository);
+  }
+
+  /** Returns the registry, also if the reference names none, in small letters. */
+  public String fullRegistry() {
+    String host = registry.orElse(DOCKER_HUB).toLowerCase(Locale.ROOT);
+    return host.equals(DOCKER_INDEX) ? DOCKER_HUB : host;
+  }
+
+  /** Returns the registry and the repository in full: {@code docker.io/library/busybox}. */
+  public String fullRepository() {
+    boolean official = fullRegistry().equals(DOCKER_HUB) && !repository.contains("/");
+    String host = registry.filter(name -> !name.equals(DOCKER_INDEX)).orElse(DOCKER_HUB);
+    return host + "/" + (official ? OFFICIAL_IMAGES : "") + repository;
+  }
+
+  /**
+   * Returns the whole name: {@code docker.io/library/busybox:latest}. Such a name always names an
+   * image. A short one may be read as a part of an image's id. A digest counts before a tag.
+   */
+  public String fullName() {
+    return fullRepository()
+        + digest.map(sum -> "@" + sum).orElseGet(() -> ":" + tag.orElse("latest"));
   }
 
   @Override

@@ -36,6 +36,17 @@ public record JobDetail(
   public record Event(Instant at, String kind, String message) {
     /** The kind of a line that the job's user should not overlook. */
     public static final String WARNING = "warning";
+
+    /** The kind of a line whose message is the digest of the image that a run uses. */
+    public static final String IMAGE = "image";
+  }
+
+  /** Returns the digest of the image that the last run uses. It is empty in lists. */
+  public Optional<String> imageDigest() {
+    return events.stream()
+        .filter(event -> event.kind().equals(Event.IMAGE))
+        .map(Event::message)
+        .reduce((_, later) -> later);
   }
 
   /** Returns what the job's user should not overlook, oldest first. */

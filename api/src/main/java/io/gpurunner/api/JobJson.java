@@ -45,7 +45,9 @@ final class JobJson {
                         .put("at", event.at().toString())
                         .put("kind", event.kind())
                         .put("message", event.message())));
-    return row(job).put("warnings", new JsonArray(job.warnings())).put("events", events);
+    JsonObject json = row(job).put("warnings", new JsonArray(job.warnings()));
+    job.imageDigest().ifPresent(digest -> json.put("imageDigest", digest));
+    return json.put("events", events);
   }
 
   /**

@@ -146,4 +146,22 @@ final class ImageReferenceTest {
     assertThat(ImageReference.parse("x" + longest)).isEmpty();
     assertThat(ImageReference.parse("a-".repeat(1_000_000))).isEmpty();
   }
+
+  /** An engine could read a short name as the beginning of an image's id. */
+  @ParameterizedTest
+  @CsvSource({
+    "busybox, docker.io/library/busybox:latest",
+    "3f57d9401f8d, docker.io/library/3f57d9401f8d:latest",
+    "ann/train:2, docker.io/ann/train:2",
+    "docker.io/busybox, docker.io/library/busybox:latest",
+    "index.docker.io/ann/train, docker.io/ann/train:latest",
+    "localhost/train, localhost/train:latest",
+    "registry.lab:5000/a/b:c, registry.lab:5000/a/b:c",
+    "a:b@sha256:0123456789012345678901234567890123456789012345678901234567890123,"
+        + " docker.io/library/a@sha256:0123456789012345678901234567890123456789012345678901234567890123"
+  })
+  void itsFullNameAlwaysNamesAnImage(String text, String full) {
+    assertThat(ImageReference.of(text).fullName()).isEqualTo(full);
+    assertThat(ImageReference.of(full).fullName()).isEqualTo(full);
+  }
 }

@@ -1,6 +1,6 @@
 package io.gpurunner.agent.container;
 
-/** A container engine: its name, and the five ports to it. Thread-safe. */
+/** A container engine: its name, and the six ports to it. Thread-safe. */
 public interface ContainerEngine extends AutoCloseable {
   /** Returns the engine's name, as messages to users spell it: {@code Docker}. */
   String name();
@@ -10,6 +10,8 @@ public interface ContainerEngine extends AutoCloseable {
   ContainerRuntime containers();
 
   Images images();
+
+  ImageShelf shelf();
 
   ContainerOutput output();
 

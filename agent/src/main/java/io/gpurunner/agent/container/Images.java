@@ -1,17 +1,36 @@
 package io.gpurunner.agent.container;
 
+import io.gpurunner.agent.port.NoSideEffect;
 import io.gpurunner.agent.port.SideEffect;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
+import java.util.Optional;
 
 /** Port: the images of this machine. Blocking; thread-safe. */
 public interface Images {
   /**
-   * Makes sure that the image is on this machine, and pulls it if it is absent.
+   * Makes sure that the image is on this machine, and pulls it if it is absent, or if the registry
+   * has a newer one and is to be asked.
    *
    * @throws ContainerException REFUSED with the registry's own message (no such image, no
-   *     permission); FAILED or UNREACHABLE if a retry may help
+   *     permission); FAILED or UNREACHABLE if a retry may help; MACHINE_UNFIT if this machine has
+   *     no room for it
    */
   @SideEffect
-  void ensurePresent(ImageReference image, Cancellation cancellation);
+  Found ensurePresent(ImageReference image, Cancellation cancellation);
+
+  /** Returns how far a pull of this image is, in words. It is empty if none runs. Never blocks. */
+  @NoSideEffect
+  Optional<String> progress(ImageReference image);
+
+  /**
+   * An image on this machine.
+   *
+   * @param id the engine's id of it
+   * @param digest by which a registry knows it, {@code sha256:…}; the engine's id of an image that
+   *     no registry has
+   * @param pulled whether it came here by this call
+   * @param note what the job's user should know of how it was found
+   */
+  record Found(String id, String digest, boolean pulled, Optional<String> note) {}
 }

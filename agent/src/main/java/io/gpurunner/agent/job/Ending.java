@@ -32,10 +32,19 @@ public sealed interface Ending {
    * place in the queue, and the same run is tried again.
    *
    * @param reason the words for the user
-   * @param explained whether the fault is known to be the machine's; if not, it counts against the
-   *     job ({@link Setback})
+   * @param cause what prevented the start; the job's {@link Setback} counts by it
    */
-  record NotStarted(String reason, boolean explained) implements Ending {}
+  record NotStarted(String reason, Cause cause) implements Ending {}
+
+  /** What prevents a start. */
+  enum Cause {
+    /** The machine. That is waited for without end. */
+    MACHINE,
+    /** A registry that fails. That is waited for until {@code images.retry-for} is over. */
+    REGISTRY,
+    /** Nothing known. A job whose start fails so again and again has failed. */
+    UNKNOWN
+  }
 
   /** A user deleted the job ({@code job_del}). */
   record DeletedBy(String user) implements Ending {}

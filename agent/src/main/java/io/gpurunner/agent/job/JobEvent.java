@@ -24,11 +24,13 @@ public sealed interface JobEvent {
   /** The job's directories are ready. */
   record Prepared(Instant at) implements OfRun {}
 
-  /** A pull failed and will be retried. */
-  record PullPostponed(String reason, Instant notBefore) implements OfRun {}
-
-  /** The image is on this machine. The container may be created under this boot. */
-  record Pulled(String bootId) implements OfRun {}
+  /**
+   * The image is on this machine. The container may be created under this boot.
+   *
+   * @param digest of the image, if it was looked for just now
+   * @param note what the job's user should know of how it was found
+   */
+  record Pulled(String bootId, Optional<String> digest, Optional<String> note) implements OfRun {}
 
   /** The container is created. It is started next, so from here on it may have run. */
   record Made(String containerId) implements OfRun {}

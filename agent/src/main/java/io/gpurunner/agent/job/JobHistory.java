@@ -29,12 +29,16 @@ public final class JobHistory {
 
   /** Returns all lines of an event, oldest first. */
   public static List<Line> linesOf(JobEvent event, Instant at) {
-    Stream<Line> warnings =
-        event instanceof JobEvent.Uploaded uploaded
-            ? uploaded.warnings().stream()
-                .map(warning -> new Line(at, JobDetail.Event.WARNING, warning))
-            : Stream.empty();
-    return Stream.concat(Stream.of(describe(event, at)), warnings).toList();
+    Stream<Line> more =
+        switch (event) {
+          case JobEvent.Uploaded uploaded ->
+              uploaded.warnings().stream()
+                  .map(warning -> new Line(at, JobDetail.Event.WARNING, warning));
+          case JobEvent.Pulled pulled ->
+              pulled.digest().stream().map(digest -> new Line(at, JobDetail.Event.IMAGE, digest));
+          default -> Stream.empty();
+        };
+    return Stream.concat(Stream.of(describe(event, at)), more).toList();
   }
 
   /** Returns the first line of an event. */
@@ -42,12 +46,11 @@ public final class JobHistory {
     return switch (event) {
       case JobEvent.Leased leased -> new Line(at, "leased", devices(leased.gpus()));
       case JobEvent.Prepared _ -> new Line(at, "prepared", "the job's directories are ready");
-      case JobEvent.PullPostponed postponed ->
+      case JobEvent.Pulled pulled ->
           new Line(
               at,
-              "pull-failed",
-              postponed.reason() + "; next try not before " + seconds(postponed.notBefore()));
-      case JobEvent.Pulled _ -> new Line(at, "image-present", "the image is on this machine");
+              "image-present",
+              "the image is on this machine" + pulled.note().map(note -> "; " + note).orElse(""));
       case JobEvent.Made _ -> new Line(at, "made", "the container is created");
       case JobEvent.Found found ->
           new Line(at, "found", "a container of this run was found: " + found.containerId());

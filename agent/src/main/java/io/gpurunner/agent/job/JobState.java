@@ -68,14 +68,8 @@ public sealed interface JobState {
     }
   }
 
-  /**
-   * The image is being pulled if it is absent.
-   *
-   * @param failedPulls the number of failed pulls
-   * @param notBefore the time before which no pull starts
-   */
-  record Pulling(int attempt, List<GpuUuid> gpus, int failedPulls, Instant notBefore)
-      implements Placed {
+  /** The image is being looked for, and pulled if that is needed. */
+  record Pulling(int attempt, List<GpuUuid> gpus) implements Placed {
     public Pulling {
       gpus = List.copyOf(gpus);
     }

@@ -8,7 +8,6 @@ import io.gpurunner.agent.job.JobEvent.Made;
 import io.gpurunner.agent.job.JobEvent.OfRun;
 import io.gpurunner.agent.job.JobEvent.OfUpload;
 import io.gpurunner.agent.job.JobEvent.Prepared;
-import io.gpurunner.agent.job.JobEvent.PullPostponed;
 import io.gpurunner.agent.job.JobEvent.Pulled;
 import io.gpurunner.agent.job.JobEvent.Removed;
 import io.gpurunner.agent.job.JobEvent.RunEnded;
@@ -70,8 +69,7 @@ public final class JobTransitions {
 
   private static Optional<JobState> afterPreparing(Preparing state, JobEvent event) {
     return switch (event) {
-      case Prepared prepared ->
-          Optional.of(new Pulling(state.attempt(), state.gpus(), 0, prepared.at()));
+      case Prepared _ -> Optional.of(new Pulling(state.attempt(), state.gpus()));
       case RunEnded ended -> Optional.of(stopping(state, ended, Optional.empty()));
       case Leased _, OfRun _, OfUpload _, Removed _ -> Optional.empty();
     };
@@ -79,10 +77,6 @@ public final class JobTransitions {
 
   private static Optional<JobState> afterPulling(Pulling state, JobEvent event) {
     return switch (event) {
-      case PullPostponed postponed ->
-          Optional.of(
-              new Pulling(
-                  state.attempt(), state.gpus(), state.failedPulls() + 1, postponed.notBefore()));
       case Pulled pulled -> Optional.of(starting(state, pulled));
       case RunEnded ended -> Optional.of(stopping(state, ended, Optional.empty()));
       case Leased _, OfRun _, OfUpload _, Removed _ -> Optional.empty();

@@ -12,17 +12,26 @@ import java.util.Optional;
  * @param reason what prevented the start, for the user
  * @param notBefore the time of the next try
  * @param refusals how often a start was prevented since the last run that started
- * @param unexplained how many of these the machine does not explain. They count against the job
+ * @param unexplained how many of these nothing explains. They count against the job
+ * @param pullsFailSince when a pull failed first; empty if the last one did not fail
  */
-public record Setback(String reason, Instant notBefore, int refusals, int unexplained) {
+public record Setback(
+    String reason,
+    Instant notBefore,
+    int refusals,
+    int unexplained,
+    Optional<Instant> pullsFailSince) {
   /** The pauses after starts that failed for no known reason. After the last the job has failed. */
   private static final List<Duration> PAUSES_UNEXPLAINED =
       List.of(Duration.ofMinutes(1), Duration.ofMinutes(3), Duration.ofMinutes(6));
 
-  /** The first pause after the machine prevented a start. Each later one is twice as long. */
+  /**
+   * The first pause after the machine or a registry prevented a start. Each later one is twice as
+   * long.
+   */
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(5);
 
-  /** The longest pause after the machine prevented a start. */
+  /** The longest pause after the machine or a registry prevented a start. */
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
 
   /** The longest pause of all. */
@@ -32,18 +41,42 @@ public record Setback(String reason, Instant notBefore, int refusals, int unexpl
   public static final int UNEXPLAINED_LIMIT = PAUSES_UNEXPLAINED.size() + 1;
 
   /** The setback before the first one. */
-  private static final Setback NONE = new Setback("", Instant.EPOCH, 0, 0);
+  private static final Setback NONE = new Setback("", Instant.EPOCH, 0, 0, Optional.empty());
 
   /** Returns the setback after one more start was prevented. */
   static Setback after(Optional<Setback> before, Ending.NotStarted ending, Instant now) {
     Setback earlier = before.orElse(NONE);
     int refusals = earlier.refusals + 1;
-    int unexplained = earlier.unexplained + (ending.explained() ? 0 : 1);
-    Duration pause =
-        ending.explained()
-            ? pauseAfter(refusals)
-            : PAUSES_UNEXPLAINED.get(Math.min(unexplained, PAUSES_UNEXPLAINED.size()) - 1);
-    return new Setback(ending.reason(), now.plus(pause), refusals, unexplained);
+    return switch (ending.cause()) {
+      case MACHINE ->
+          new Setback(
+              ending.reason(),
+              now.plus(pauseAfter(refusals)),
+              refusals,
+              earlier.unexplained,
+              Optional.empty());
+      case REGISTRY ->
+          new Setback(
+              ending.reason(),
+              now.plus(pauseAfter(refusals)),
+              refusals,
+              earlier.unexplained,
+              // A time in the future is of an earlier boot, whose clock was ahead.
+              earlier
+                  .pullsFailSince
+                  .filter(since -> !since.isAfter(now))
+                  .or(() -> Optional.of(now)));
+      case UNKNOWN -> {
+        int unexplained = earlier.unexplained + 1;
+        int pause = Math.min(unexplained, PAUSES_UNEXPLAINED.size()) - 1;
+        yield new Setback(
+            ending.reason(),
+            now.plus(PAUSES_UNEXPLAINED.get(pause)),
+            refusals,
+            unexplained,
+            Optional.empty());
+      }
+    };
   }
 
   private static Duration pauseAfter(int refusals) {

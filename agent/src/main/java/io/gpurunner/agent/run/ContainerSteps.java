@@ -150,7 +150,8 @@ final class ContainerSteps {
 
   private StepOutcome start(Job job, JobState.Starting state, ContainerRef container, Look look) {
     return switch (look.verdict()) {
-      case RENEW_BOOT -> new Advance(new JobEvent.Pulled(settings.bootId()));
+      case RENEW_BOOT ->
+          new Advance(new JobEvent.Pulled(settings.bootId(), Optional.empty(), Optional.empty()));
       case CREATE -> create(job, state, container.name());
       case RECORD_MADE ->
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));

@@ -67,7 +67,7 @@ public final class JobDesk implements Jobs {
 
   private final JobLedger ledger;
   private final Dispatcher dispatcher;
-  private final Function<JobId, Optional<String>> missing;
+  private final Function<Job, Optional<String>> missing;
   private final ArtifactUrls urls;
   private final Health health;
   private final RunSettings settings;
@@ -75,13 +75,13 @@ public final class JobDesk implements Jobs {
   private final UnaryOperator<Instant> shown;
 
   /**
-   * @param missing returns what a placed job waits for
+   * @param missing returns what a placed job waits for, or how far its pull is
    * @param shown converts a time of the steady clock to the time that users see
    */
   public JobDesk(
       JobLedger ledger,
       Dispatcher dispatcher,
-      Function<JobId, Optional<String>> missing,
+      Function<Job, Optional<String>> missing,
       ArtifactUrls urls,
       Health health,
       RunSettings settings,
@@ -268,9 +268,7 @@ public final class JobDesk implements Jobs {
         job.request(),
         statusOf(Standing.of(job)),
         job.state().label(),
-        reason(job)
-            .or(() -> waiting.map(Placement.Waiting::reason))
-            .or(() -> missing.apply(job.id())),
+        reason(job).or(() -> waiting.map(Placement.Waiting::reason)).or(() -> missing.apply(job)),
         waiting.map(Placement.Waiting::position),
         job.state() instanceof JobState.Placed placed
             ? placed.gpus().stream().map(GpuUuid::value).toList()

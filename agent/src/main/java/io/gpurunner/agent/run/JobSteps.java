@@ -1,6 +1,7 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
@@ -8,7 +9,6 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Idle;
-import io.gpurunner.agent.run.StepOutcome.Wait;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactPublisher;
@@ -127,7 +127,7 @@ public final class JobSteps {
       return switch (e.kind()) {
         case CANCELLED -> new Again();
         case UNAVAILABLE -> outcomes.waitForFiles(e);
-        case FULL -> outcomes.ended(new Ending.NotStarted(noDirectories(e), true));
+        case FULL -> outcomes.ended(new Ending.NotStarted(noDirectories(e), Ending.Cause.MACHINE));
         case REFUSED, UNFIT ->
             seed.isEmpty()
                 ? failures.unexplained(job, noDirectories(e))
@@ -148,33 +148,27 @@ public final class JobSteps {
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    if (!outcomes.isOver(state.notBefore(), RunSettings.PULL_PAUSE)) {
-      return new Wait(state.notBefore());
-    }
     Optional<StepOutcome> foreign = containerSteps.requireNone(job, state);
     if (foreign.isPresent()) {
       return foreign.get();
     }
     ImageReference image = job.request().image();
     try {
-      ports.images().ensurePresent(image, outcomes.deletionOf(job));
+      Images.Found found = ports.images().ensurePresent(image, outcomes.deletionOf(job));
+      ports.imageKeeper().used(image, found);
+      return new Advance(
+          new JobEvent.Pulled(settings.bootId(), Optional.of(found.digest()), found.note()));
     } catch (ContainerException e) {
-      String reason = "image " + image + " could not be pulled: " + e.getMessage();
+      String what = "image " + image + " could not be pulled";
+      String reason = what + ": " + e.getMessage();
       return switch (e.kind()) {
         case CANCELLED -> new Again();
         case UNREACHABLE -> outcomes.waitForEngine(e);
         case REFUSED -> outcomes.ended(new Ending.Broken(reason, false));
-        case MACHINE_UNFIT, GPUS_UNFIT ->
-            failures.ended(job, state, "image " + image + " could not be pulled", e);
-        case FAILED, ABSENT ->
-            state.failedPulls() + 1 >= RunSettings.PULL_LIMIT
-                ? outcomes.ended(new Ending.Broken(reason, false))
-                : new Advance(
-                    new JobEvent.PullPostponed(
-                        reason, clock.instant().plus(RunSettings.PULL_PAUSE)));
+        case MACHINE_UNFIT, GPUS_UNFIT -> failures.ended(job, state, what, e);
+        case FAILED, ABSENT -> failures.notPulled(job, reason, settings.pullRetryFor());
       };
     }
-    return new Advance(new JobEvent.Pulled(settings.bootId()));
   }
 
   /** Does what an event that could not be committed calls for, if it cannot wait. */

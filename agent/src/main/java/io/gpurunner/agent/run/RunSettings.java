@@ -6,16 +6,12 @@ import java.time.Duration;
  * The times that govern a run.
  *
  * @param gracePeriod between SIGTERM and SIGKILL, for a job that does not name one
+ * @param pullRetryFor how long a pull is tried before the job fails
  * @param uploadRetryFor how long an upload is tried before the job fails
  * @param bootId the current boot of this machine
  */
-public record RunSettings(Duration gracePeriod, Duration uploadRetryFor, String bootId) {
-  /** The largest number of tries of a pull. */
-  static final int PULL_LIMIT = 3;
-
-  /** The pause after a failed pull. */
-  static final Duration PULL_PAUSE = Duration.ofSeconds(5);
-
+public record RunSettings(
+    Duration gracePeriod, Duration pullRetryFor, Duration uploadRetryFor, String bootId) {
   /** The pause after the container engine did not answer. */
   static final Duration ENGINE_PAUSE = Duration.ofSeconds(2);
 

@@ -10,6 +10,7 @@ import io.gpurunner.agent.job.Setback;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.run.StartGate.Part;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -96,13 +97,13 @@ final class StartFailures {
     if (!state.gpus().isEmpty()) {
       gate.doubt(Part.GPUS, state.gpus(), why); // only a container with GPUs may meet this trouble
     }
-    return outcomes.ended(new Ending.NotStarted(reason, true));
+    return outcomes.ended(new Ending.NotStarted(reason, Ending.Cause.MACHINE));
   }
 
   private StepOutcome unexplained(
       Job job, JobState.Placed state, String reason, ContainerException e) {
     if (isClosedFor(state)) {
-      return outcomes.ended(new Ending.NotStarted(reason, true));
+      return outcomes.ended(new Ending.NotStarted(reason, Ending.Cause.MACHINE));
     }
     gate.doubt(Part.ENGINE, List.of(), String.valueOf(e.getMessage()));
     if (!state.gpus().isEmpty()) {
@@ -116,8 +117,21 @@ final class StartFailures {
     int count = job.setback().map(Setback::unexplained).orElse(0) + 1;
     return outcomes.ended(
         count < Setback.UNEXPLAINED_LIMIT
-            ? new Ending.NotStarted(reason, false)
+            ? new Ending.NotStarted(reason, Ending.Cause.UNKNOWN)
             : new Ending.Broken(reason + " (" + count + " starts failed)", true));
+  }
+
+  /** Returns how a run ends whose image could not be pulled, if a retry may help. */
+  StepOutcome notPulled(Job job, String reason, Duration retryFor) {
+    boolean isOver =
+        job.setback()
+            .flatMap(Setback::pullsFailSince)
+            .map(since -> !clock.instant().isBefore(since.plus(retryFor)))
+            .orElse(retryFor.isZero());
+    return outcomes.ended(
+        isOver
+            ? new Ending.Broken(reason, false)
+            : new Ending.NotStarted(reason, Ending.Cause.REGISTRY));
   }
 
   private boolean isClosedFor(JobState.Placed state) {

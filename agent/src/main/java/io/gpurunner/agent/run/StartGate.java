@@ -77,6 +77,10 @@ public final class StartGate implements AutoCloseable {
     engineDisk = whyFull;
   }
 
+  boolean isEngineDiskFull() {
+    return engineDisk.isPresent();
+  }
+
   /** Returns why no job can start that needs this part. It is empty if jobs can start. */
   Optional<String> whyClosed(Part part) {
     Optional<String> why =

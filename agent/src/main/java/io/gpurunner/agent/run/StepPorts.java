@@ -21,4 +21,5 @@ public record StepPorts(
     ArtifactStore store,
     ArtifactPublisher publisher,
     GpuInventory gpus,
-    StartGate gate) {}
+    StartGate gate,
+    ImageKeeper imageKeeper) {}

@@ -6,6 +6,7 @@ import io.gpurunner.agent.callback.AddressPattern;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
 import io.gpurunner.agent.config.StoreConfig.S3Config;
 import io.gpurunner.agent.container.docker.GpuAccessMode;
+import io.gpurunner.agent.container.docker.PullRule;
 import io.gpurunner.gpu.GpuSettings;
 import io.gpurunner.storage.S3Settings.Checksums;
 import io.gpurunner.storage.VolumeSettings.Enforcement;
@@ -33,6 +34,12 @@ final class AgentConfigTest {
           new AuthConfig(Path.of("/var/lib/gpurunner/secrets/jwt.key")),
           new GpuConfig(GpuSettings.Provider.AUTO, "libnvidia-ml.so.1", List.of()),
           new DockerConfig(URI.create("unix:///var/run/docker.sock"), GpuAccessMode.AUTO),
+          new ImagesConfig(
+              PullRule.NEWER,
+              Path.of("/root/.docker/config.json"),
+              Duration.ofHours(1),
+              Duration.ofMinutes(5),
+              100_000),
           new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
           new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
@@ -99,6 +106,12 @@ final class AgentConfigTest {
           nvml-library: /opt/lib/libnvidia-ml.so.1
           simulated: ["NVIDIA GeForce RTX 3090", NVIDIA A100-SXM4-80GB]
         docker: { host: "tcp://127.0.0.1:2375", gpu-access: cdi }
+        images:
+          pull: always
+          credentials-file: /etc/gpurunner/registries.json
+          retry-for: 2m
+          stall: 20s
+          keep: 3GB
         jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h }
         volumes: { enforcement: project-quota }
         library: { datasets: /data/sets, models: /data/models }
@@ -134,6 +147,12 @@ final class AgentConfigTest {
                 "/opt/lib/libnvidia-ml.so.1",
                 List.of("NVIDIA GeForce RTX 3090", "NVIDIA A100-SXM4-80GB")),
             new DockerConfig(URI.create("tcp://127.0.0.1:2375"), GpuAccessMode.CDI),
+            new ImagesConfig(
+                PullRule.ALWAYS,
+                Path.of("/etc/gpurunner/registries.json"),
+                Duration.ofMinutes(2),
+                Duration.ofSeconds(20),
+                3_000),
             new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),

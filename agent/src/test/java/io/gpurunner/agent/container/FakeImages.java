@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
@@ -42,10 +43,10 @@ public final class FakeImages implements Images {
   }
 
   @Override
-  public void ensurePresent(ImageReference reference, Cancellation cancellation) {
+  public Found ensurePresent(ImageReference reference, Cancellation cancellation) {
     String image = reference.toString();
     if (!beginPull(image)) {
-      return;
+      return found();
     }
     while (isHanging(image)) {
       if (cancellation.isCancelled()) {
@@ -54,6 +55,17 @@ public final class FakeImages implements Images {
       LockSupport.parkNanos(POLL_NANOS);
     }
     finishPull(image);
+    return found();
+  }
+
+  private static Found found() {
+    String digest = "sha256:" + "0".repeat(64);
+    return new Found(digest, digest, false, Optional.empty());
+  }
+
+  @Override
+  public Optional<String> progress(ImageReference image) {
+    return isHanging(image.toString()) ? Optional.of("pulls the image") : Optional.empty();
   }
 
   private synchronized boolean beginPull(String image) {

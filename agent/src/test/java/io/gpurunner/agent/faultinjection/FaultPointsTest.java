@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.FakeImages;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.ledger.CommitWatch;
 import io.gpurunner.api.ImageReference;
@@ -17,7 +18,7 @@ final class FaultPointsTest {
 
   @Test
   void withoutThePropertyNothingIsWiredIn() {
-    Images real = (_, _) -> {};
+    Images real = new FakeImages();
     FaultPoints none = FaultPoints.ofThisProcess();
     assertThat(none.around(Images.class, real)).isSameAs(real);
     assertThat(none.commits()).isSameAs(CommitWatch.NONE);
@@ -25,21 +26,20 @@ final class FaultPointsTest {
 
   @Test
   void anEffectLiesBetweenItsTwoPoints() {
-    Images real = (image, _) -> reached.add(image.toString());
+    FakeImages real = new FakeImages();
     FaultPoints.calling(reached::add)
         .around(Images.class, real)
         .ensurePresent(ImageReference.of("busybox"), Cancellation.NEVER);
     assertThat(reached)
-        .containsExactly("images.ensurePresent.before", "busybox", "images.ensurePresent.after");
+        .containsExactly("images.ensurePresent.before", "images.ensurePresent.after");
+    assertThat(real.pulls()).containsExactly("busybox");
     assertThat(FaultPoints.names()).contains(reached.getFirst(), reached.getLast());
   }
 
   @Test
   void whatThePortThrowsIsThrown() {
-    Images real =
-        (_, _) -> {
-          throw new ContainerException(ContainerException.Kind.REFUSED, "no such image");
-        };
+    FakeImages real = new FakeImages();
+    real.failNext("busybox", ContainerException.Kind.REFUSED, "no such image");
     Images surrounded = FaultPoints.calling(reached::add).around(Images.class, real);
     assertThatThrownBy(
             () -> surrounded.ensurePresent(ImageReference.of("busybox"), Cancellation.NEVER))

@@ -56,7 +56,7 @@ class JobTest {
         List.of(
             new JobState.Queued(1),
             new JobState.Preparing(1, List.of()),
-            new JobState.Pulling(1, List.of(), 0, T),
+            new JobState.Pulling(1, List.of()),
             new JobState.Starting(1, List.of(), "boot", Optional.empty()));
     assertThat(before)
         .extracting(state -> JOB.moved(state).startedAt())
@@ -94,9 +94,14 @@ class JobTest {
                 "leased: GPUs GPU-a, GPU-b"),
             Map.entry(new JobEvent.Prepared(T), "prepared: the job's directories are ready"),
             Map.entry(
-                new JobEvent.PullPostponed("no route", T),
-                "pull-failed: no route; next try not before 2026-01-01T00:00:00Z"),
-            Map.entry(new JobEvent.Pulled("boot"), "image-present: the image is on this machine"),
+                new JobEvent.Pulled("boot", Optional.of("sha256:0"), Optional.empty()),
+                "image-present: the image is on this machine"),
+            Map.entry(
+                new JobEvent.Pulled("boot", Optional.empty(), Optional.of("it is old")),
+                "image-present: the image is on this machine; it is old"),
+            Map.entry(
+                new JobEvent.RunEnded(new Ending.NotStarted("no bridge", Ending.Cause.MACHINE), T),
+                "not-started: no bridge"),
             Map.entry(new JobEvent.Made("c1"), "made: the container is created"),
             Map.entry(new JobEvent.Found("c1"), "found: a container of this run was found: c1"),
             Map.entry(
@@ -152,10 +157,6 @@ class JobTest {
 
   @Test
   void failedTriesAreCounted() {
-    JobState pulling =
-        JobTransitions.next(
-            new JobState.Pulling(1, List.of(), 2, T), new JobEvent.PullPostponed("down", T));
-    assertThat(pulling).isEqualTo(new JobState.Pulling(1, List.of(), 3, T));
     JobState uploading =
         JobTransitions.next(
             new JobState.Uploading(STARTED, Optional.empty(), T, 2, T),

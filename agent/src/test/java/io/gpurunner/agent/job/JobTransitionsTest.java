@@ -25,7 +25,7 @@ class JobTransitionsTest {
       List.of(
           new JobState.Queued(1),
           new JobState.Preparing(1, GPUS),
-          new JobState.Pulling(1, GPUS, 0, T),
+          new JobState.Pulling(1, GPUS),
           new JobState.Starting(1, GPUS, "boot", Optional.of("c1")),
           new JobState.Running(1, GPUS, "boot", "c1", "c1@1", T, Optional.of(T.plusSeconds(60))),
           new JobState.Stopping(
@@ -47,8 +47,7 @@ class JobTransitionsTest {
       List.of(
           new JobEvent.Leased(GPUS),
           new JobEvent.Prepared(T),
-          new JobEvent.PullPostponed("no route", T),
-          new JobEvent.Pulled("boot"),
+          new JobEvent.Pulled("boot", Optional.empty(), Optional.empty()),
           new JobEvent.Made("c1"),
           new JobEvent.Found("c1"),
           new JobEvent.Started(T, Optional.empty(), "boot", "c1", "c1@1"),
@@ -70,7 +69,6 @@ class JobTransitionsTest {
           Map.entry("QUEUED Removed", "DELETED"),
           Map.entry("PREPARING Prepared", "PULLING"),
           Map.entry("PREPARING RunEnded", "STOPPING"),
-          Map.entry("PULLING PullPostponed", "PULLING"),
           Map.entry("PULLING Pulled", "STARTING"),
           Map.entry("PULLING RunEnded", "STOPPING"),
           Map.entry("STARTING Started", "RUNNING"),

@@ -45,19 +45,6 @@ final class JobVersionsTest {
     }
   }
 
-  @Test
-  void pullsThatFailAreCounted() {
-    JobState state = new JobState.Pulling(1, List.of(), 0, T);
-    for (int pull = 1; pull <= 3; pull++) {
-      state = JobTransitions.next(state, new JobEvent.PullPostponed("no route", T));
-      int failed = pull;
-      assertThat(state)
-          .isInstanceOfSatisfying(
-              JobState.Pulling.class,
-              pulling -> assertThat(pulling.failedPulls()).isEqualTo(failed));
-    }
-  }
-
   private static String line(JobEvent event) {
     return JobHistory.describe(event, T).message();
   }

@@ -116,7 +116,7 @@ class JobLedgerTest {
             submit(request),
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(T),
-            new JobEvent.Pulled("boot"),
+            new JobEvent.Pulled("boot", Optional.empty(), Optional.empty()),
             new JobEvent.Started(T, Optional.of(T.plusSeconds(300)), "boot", "c1", "c1@1"));
     Job wished = ledger.requestDeletion(running.id(), "ann");
     reopen();
@@ -282,7 +282,8 @@ class JobLedgerTest {
   @Test
   void anEventThatCannotHappenChangesNothing() {
     Job job = submit(Requests.simple().build());
-    assertThatThrownBy(() -> ledger.apply(job, new JobEvent.Pulled("boot")));
+    assertThatThrownBy(
+        () -> ledger.apply(job, new JobEvent.Pulled("boot", Optional.empty(), Optional.empty())));
     assertThat(ledger.find(job.id())).contains(job);
   }
 

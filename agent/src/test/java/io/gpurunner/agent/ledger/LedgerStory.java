@@ -230,7 +230,8 @@ final class LedgerStory {
           case JobState.Placed _ when random.nextInt(3) == 0 ->
               new JobEvent.RunEnded(new Ending.TimeUp(), now);
           case JobState.Preparing _ -> new JobEvent.Prepared(now);
-          case JobState.Pulling _ -> new JobEvent.Pulled("boot");
+          case JobState.Pulling _ ->
+              new JobEvent.Pulled("boot", Optional.empty(), Optional.empty());
           case JobState.Starting _ ->
               new JobEvent.Started(now, Optional.empty(), "boot", "c1", "c1@1");
           case JobState.Running _ -> new JobEvent.RunEnded(new Ending.Completed(), now);

@@ -61,7 +61,8 @@ final class HistoryLimitsTest {
         _ -> Optional.empty(),
         new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
         () -> new Health.Report(List.of()),
-        new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
+        new RunSettings(
+            Duration.ofSeconds(30), Duration.ofHours(1), Duration.ofMinutes(1), "boot-1"),
         run.clock,
         UnaryOperator.identity());
   }

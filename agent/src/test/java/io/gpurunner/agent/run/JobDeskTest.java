@@ -62,10 +62,11 @@ class JobDeskTest {
         new JobDesk(
             run.ledger,
             run.newDispatcher(),
-            id -> whatIsMissing.apply(id),
+            job -> whatIsMissing.apply(job.id()),
             new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             () -> health,
-            new RunSettings(Duration.ofSeconds(30), Duration.ofMinutes(1), "boot-1"),
+            new RunSettings(
+                Duration.ofSeconds(30), Duration.ofHours(1), Duration.ofMinutes(1), "boot-1"),
             run.clock,
             UnaryOperator.identity());
   }

@@ -90,8 +90,8 @@ class JobStepsTest {
             Program.untilSignalled().ignoringTerm());
     run.images.failNext("busybox", ContainerException.Kind.FAILED, "no route to host");
     run.settle(id);
-    run.clock.advance(Duration.ofMinutes(20));
-    JobState.Running started = (JobState.Running) run.settle(id).state();
+    run.clock.advance(Duration.ofMinutes(9));
+    JobState.Running started = (JobState.Running) run.until(id, JobState.Running.class).state();
     assertThat(started.deadline()).contains(started.startedAt().plus(Duration.ofMinutes(5)));
     Job done = run.toTheEnd(id);
     assertThat(done.state()).isInstanceOf(JobState.Succeeded.class);
@@ -155,15 +155,34 @@ class JobStepsTest {
   }
 
   @Test
-  void aPullIsTriedThreeTimes() {
+  void aPullIsTriedUntilItsTimeIsOverAndHoldsNoGpuMeanwhile() {
     JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ZERO, 0));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 100; i++) {
       run.images.failNext("busybox", ContainerException.Kind.FAILED, "timeout " + i);
     }
-    assertThat(run.toTheEnd(id).state())
+    run.until(id, JobState.Stopping.class);
+    Job queued = run.until(id, JobState.Queued.class);
+    assertThat(run.ledger.leases()).isEmpty();
+    assertThat(run.whyWaiting(id).reason())
+        .contains("its next try at", "image busybox could not be pulled: timeout 0");
+    Job failed = run.toTheEnd(id);
+    assertThat(failed.state())
         .isInstanceOfSatisfying(
-            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("timeout 2"));
-    assertThat(run.images.pulls()).hasSize(3);
+            JobState.Failed.class, state -> assertThat(state.reason()).contains("timeout"));
+    assertThat(Duration.between(queued.createdAt(), run.clock.instant()))
+        .isBetween(Duration.ofMinutes(10), Duration.ofMinutes(16));
+    assertThat(run.images.pulls()).hasSizeBetween(6, 12);
+  }
+
+  @Test
+  void theTimeOfPullsBeginsAnewAfterOneThatSucceeds() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ZERO, 0));
+    run.images.failNext("busybox", ContainerException.Kind.FAILED, "timeout");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+    assertThat(run.job(id).setback()).isEmpty();
+    assertThat(run.ledger.history(id))
+        .extracting(JobHistory.Line::kind)
+        .containsSubsequence("not-started", "queued-again", "image-present", "image", "started");
   }
 
   @Test
@@ -412,8 +431,8 @@ class JobStepsTest {
   void aBootWithAClockThatIsBehindHoldsNothingUp() {
     JobId pulling = run.submit(Requests.simple(), Program.untilSignalled());
     run.images.failNext("busybox", ContainerException.Kind.FAILED, "no route to host");
-    run.settle(pulling);
-    assertThat(run.state(pulling)).isInstanceOf(JobState.Pulling.class);
+    run.until(pulling, JobState.Stopping.class);
+    run.until(pulling, JobState.Queued.class);
     JobId uploading = running(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
     run.store.failNext(StorageException.Kind.UNAVAILABLE);
     run.until(uploading, JobState.Uploading.class);

@@ -5,6 +5,7 @@ import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.FakeContainerOutput;
 import io.gpurunner.agent.container.FakeContainerRuntime;
 import io.gpurunner.agent.container.FakeEngineProbe;
+import io.gpurunner.agent.container.FakeImageShelf;
 import io.gpurunner.agent.container.FakeImages;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
@@ -98,8 +99,10 @@ final class RunHarness implements AutoCloseable {
             store,
             new ArtifactPublisher(store, new FileWork()),
             gpus,
-            gate),
-        new RunSettings(gracePeriod, uploadRetryFor, bootId),
+            gate,
+            new ImageKeeper(
+                directory.resolve("pulled-images"), 1, ledger, new FakeImageShelf(), gate, clock)),
+        new RunSettings(gracePeriod, Duration.ofMinutes(10), uploadRetryFor, bootId),
         clock);
   }
 

@@ -5,6 +5,7 @@ import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.EngineProbe;
+import io.gpurunner.agent.container.FakeImageShelf;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.JobLedger;
@@ -15,6 +16,7 @@ import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -114,7 +116,14 @@ public final class RunParts {
             machine.store(),
             new ArtifactPublisher(machine.store(), new FileWork()),
             machine.gpus(),
-            gate);
+            gate,
+            new ImageKeeper(
+                Path.of("/no/such/file"),
+                Long.MAX_VALUE,
+                ledger,
+                new FakeImageShelf(),
+                gate,
+                clock));
     JobSteps made = new JobSteps(ports, settings.run(), clock);
     made.listen(threads.wake());
     this.stepping =

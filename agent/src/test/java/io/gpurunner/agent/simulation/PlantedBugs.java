@@ -629,7 +629,9 @@ enum PlantedBugs implements Plant {
       return job ->
           switch (steps.apply(job)) {
             case StepOutcome.Advance(
-                    JobEvent.RunEnded(Ending.NotStarted(String reason, boolean _), Instant at)) ->
+                    JobEvent.RunEnded(
+                        Ending.NotStarted(String reason, Ending.Cause _),
+                        Instant at)) ->
                 new StepOutcome.Advance(
                     new JobEvent.RunEnded(new Ending.Broken(reason, false), at));
             case StepOutcome outcome -> outcome;

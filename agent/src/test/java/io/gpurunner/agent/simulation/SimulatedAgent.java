@@ -180,6 +180,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
         new RunParts.Settings(
             new RunSettings(
                 Duration.ofSeconds(30),
+                simulation.pullRetryFor,
                 simulation.uploadRetryFor,
                 simulation.plant.bootId(simulation.machine.bootId())),
             simulation.callbackRetryFor,

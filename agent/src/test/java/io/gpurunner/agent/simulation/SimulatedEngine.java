@@ -40,7 +40,9 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   private static final Duration START = Duration.ofMinutes(3);
   private static final Duration REMOVE = Duration.ofMinutes(5);
   private static final Duration SAVE_OUTPUT = Duration.ofMinutes(5);
-  private static final Duration PULL_SILENCE = Duration.ofMinutes(10);
+  private static final Duration PULL_STALL = Duration.ofMinutes(5);
+
+  private static final String DIGEST = "sha256:" + "0".repeat(64);
 
   private final Simulation simulation;
   private final Machine machine;
@@ -269,12 +271,12 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void ensurePresent(ImageReference reference, Cancellation cancellation) {
+  public Found ensurePresent(ImageReference reference, Cancellation cancellation) {
     String image = reference.toString();
     port.between("pull");
     requireUp();
     if (machine.images.contains(image)) {
-      return;
+      return new Found(DIGEST, DIGEST, false, Optional.empty());
     }
     int pieces = simulation.dice.between(1, 12);
     for (int i = 0; i < pieces; i++) {
@@ -298,12 +300,18 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     }
     machine.images.add(image);
     port.between("pulled");
+    return new Found(DIGEST, DIGEST, false, Optional.empty());
+  }
+
+  @Override
+  public Optional<String> progress(ImageReference image) {
+    return Optional.empty();
   }
 
   private void hangPull(Cancellation cancellation) {
     say("pull hangs");
     int life = machine.engineLife();
-    port.hang(PULL_SILENCE, () -> cancellation.isCancelled() || machine.engineLife() != life);
+    port.hang(PULL_STALL, () -> cancellation.isCancelled() || machine.engineLife() != life);
     if (cancellation.isCancelled()) {
       throw new ContainerException(Kind.CANCELLED, "the pull was cancelled");
     }

@@ -41,6 +41,7 @@ final class Simulation {
   final ModelFiles models;
   final Plant plant;
   final boolean artifactsHere;
+  final Duration pullRetryFor;
   final Duration uploadRetryFor;
   final Duration callbackRetryFor;
   final Duration keepFor;
@@ -84,6 +85,7 @@ final class Simulation {
     this.weather = new Weather(dice);
     this.machine = new Machine(this, dice.between(1, 3));
     this.artifactsHere = dice.percent(50);
+    this.pullRetryFor = Duration.ofMinutes(dice.between(1, 20));
     this.uploadRetryFor = Duration.ofSeconds(dice.between(5, 300));
     this.callbackRetryFor = Duration.ofSeconds(dice.between(30, 400));
     this.waitsForRetention = dice.percent(15);

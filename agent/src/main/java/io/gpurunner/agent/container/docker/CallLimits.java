@@ -27,8 +27,8 @@ final class CallLimits {
   /** For pulling an image. Images of training jobs have tens of gigabytes. */
   static final Duration PULL = Duration.ofHours(3);
 
-  /** The silence after which a pull counts as stuck. A pull reports several times a second. */
-  static final Duration PULL_SILENCE = Duration.ofMinutes(10);
+  /** How long a registry may take to say that it has no newer image, if an image is here. */
+  static final Duration REGISTRY = Duration.ofSeconds(30);
 
   /** The time between two checks whether a long call was cancelled. */
   static final Duration POLL = Duration.ofMillis(200);

@@ -144,7 +144,7 @@ final class DockerContainers implements ContainerRuntime {
       DockerClient docker, ContainerSpec spec, GpuRequest gpus, HostConfig host, String creator) {
     CreateContainerCmd creation =
         docker
-            .createContainerCmd(spec.image().toString())
+            .createContainerCmd(spec.image().fullName())
             .withName(spec.name().toString())
             .withEnv(environment(spec.environment(), gpus))
             .withLabels(labels.of(spec.name(), creator))

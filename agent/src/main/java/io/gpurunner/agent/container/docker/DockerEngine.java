@@ -5,6 +5,7 @@ import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.EngineEvents;
 import io.gpurunner.agent.container.EngineProbe;
+import io.gpurunner.agent.container.ImageShelf;
 import io.gpurunner.agent.container.Images;
 import java.time.Instant;
 import java.util.function.UnaryOperator;
@@ -19,6 +20,7 @@ public final class DockerEngine implements ContainerEngine {
   private final DockerProbe probe;
   private final DockerContainers containers;
   private final DockerImages images;
+  private final DockerImageShelf shelf;
   private final DockerOutput output;
   private final DockerEvents events;
 
@@ -29,7 +31,8 @@ public final class DockerEngine implements ContainerEngine {
     this.probe = new DockerProbe(connection, identity, labels, settings.gpuAccess());
     this.containers =
         new DockerContainers(connection, probe, identity, labels, new ObservedState(agentTime));
-    this.images = new DockerImages(connection);
+    this.images = new DockerImages(connection, settings.pulls());
+    this.shelf = new DockerImageShelf(connection);
     this.output = new DockerOutput(connection);
     this.events = new DockerEvents(connection, containers, labels);
   }
@@ -61,6 +64,11 @@ public final class DockerEngine implements ContainerEngine {
   @Override
   public Images images() {
     return images;
+  }
+
+  @Override
+  public ImageShelf shelf() {
+    return shelf;
   }
 
   @Override

@@ -1,25 +1,38 @@
 package io.gpurunner.agent.container.docker;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.github.dockerjava.api.command.PullImageCmd;
 import com.github.dockerjava.api.exception.DockerException;
-import com.github.dockerjava.api.model.PullResponseItem;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The images of a Docker engine. Pulls are anonymous, so a private image must have been pulled by
- * the machine's administrator. If several callers pull an image at once, the engine pulls it once.
- * Thread-safe.
+ * The images of a Docker engine. If several callers pull an image at once, the engine pulls it
+ * once. Thread-safe.
  */
 final class DockerImages implements Images {
+  /**
+   * How long the answer of a registry counts for other jobs with the same image. A burst of jobs
+   * asks once.
+   */
+  private static final Duration ANSWER_AGE = Duration.ofMinutes(1);
+
+  /** The largest number of images whose last answer is remembered. */
+  private static final int ANSWERS_LIMIT = 1_000;
+
   private static final Logger LOG = LoggerFactory.getLogger(DockerImages.class);
 
   /** Texts of registries and the engine that mean that a retry does not help. */
@@ -45,29 +58,111 @@ final class DockerImages implements Images {
   private static final List<String> PASSING =
       List.of("no such host", "toomanyrequests", "too many requests", "timeout", "connection");
 
-  private final EngineConnection connection;
+  /** What the engine says if it has no room for an image, with the file that it wrote. */
+  private static final Pattern NO_ROOM =
+      Pattern.compile(
+          "(?:failed to register layer|(?:write|mkdir|open|sync|copy_file_range) /).*"
+              + "(?:no space left on device|disk quota exceeded|read-only file system|input/output"
+              + " error)");
 
-  DockerImages(EngineConnection connection) {
+  private final EngineConnection connection;
+  private final PullSettings settings;
+  private final RegistryCredentials credentials;
+
+  /** The pulls that run now, by the full name of the image. */
+  private final Map<String, PullProgress> pulls = new ConcurrentHashMap<>();
+
+  /** When the registry last answered for an image, in nanoseconds, by the full name. */
+  private final Map<String, Long> answered = new ConcurrentHashMap<>();
+
+  DockerImages(EngineConnection connection, PullSettings settings) {
     this.connection = connection;
+    this.settings = settings;
+    this.credentials = new RegistryCredentials(settings.credentialsFile());
+  }
+
+  /**
+   * An image that the engine has.
+   *
+   * @param registryDigest the digest by which the image's registry knows it; empty if the image was
+   *     made or imported here
+   */
+  private record Local(String id, Optional<String> registryDigest) {
+    Found found(boolean pulled, Optional<String> note) {
+      return new Found(id, registryDigest.orElse(id), pulled, note);
+    }
   }
 
   @Override
-  public void ensurePresent(ImageReference image, Cancellation cancellation) {
-    if (isPresent(image)) {
-      return;
+  public Found ensurePresent(ImageReference image, Cancellation cancellation) {
+    Optional<Local> here = find(image);
+    if (here.isPresent() && !isAsked(image, here.get())) {
+      return here.get().found(false, Optional.empty());
     }
-    LOG.info("pulling {}", image);
-    pull(image, cancellation);
-    if (!isPresent(image)) {
-      throw new ContainerException(
-          Kind.FAILED, "pulling " + image + ": the engine reports success, but has no such image");
+    try {
+      pull(image, here.isPresent() && settings.rule() == PullRule.NEWER, cancellation);
+      answered(image);
+    } catch (ContainerException e) {
+      if (here.isEmpty() || settings.rule() != PullRule.NEWER || e.kind() == Kind.CANCELLED) {
+        throw e;
+      }
+      return here.get()
+          .found(
+              false,
+              Optional.of(
+                  "the image that is on this machine is used, because its registry was asked in"
+                      + " vain: "
+                      + e.getMessage()));
     }
+    return find(image)
+        .map(now -> now.found(!now.id().equals(here.map(Local::id).orElse("")), Optional.empty()))
+        .orElseThrow(
+            () ->
+                new ContainerException(
+                    Kind.FAILED,
+                    "pulling " + image + ": the engine reports success, but has no such image"));
   }
 
-  private boolean isPresent(ImageReference image) {
-    return connection
-        .inspect("looking for the image " + image, "/images/" + inPath(image) + "/json", _ -> true)
-        .isPresent();
+  /** Returns whether the registry is asked for an image that is here. */
+  private boolean isAsked(ImageReference image, Local here) {
+    // The same digest is always the same image. An image without a digest was made here, and no
+    // registry has it.
+    boolean canChange = image.digest().isEmpty() && here.registryDigest().isPresent();
+    return switch (settings.rule()) {
+      case MISSING -> false;
+      case NEWER -> canChange && !hasAnswered(image);
+      case ALWAYS -> canChange;
+    };
+  }
+
+  private boolean hasAnswered(ImageReference image) {
+    Long at = answered.get(image.fullName());
+    return at != null && System.nanoTime() - at < ANSWER_AGE.toNanos();
+  }
+
+  private void answered(ImageReference image) {
+    if (answered.size() >= ANSWERS_LIMIT) {
+      answered.clear(); // they are asked again, which costs one question each
+    }
+    answered.put(image.fullName(), System.nanoTime());
+  }
+
+  private Optional<Local> find(ImageReference image) {
+    return connection.inspect(
+        "looking for the image " + image,
+        "/images/" + inPath(image) + "/json",
+        answer -> local(image, answer));
+  }
+
+  private static Local local(ImageReference image, JsonNode answer) {
+    Optional<String> digest = Optional.empty();
+    for (JsonNode name : answer.path("RepoDigests")) {
+      Optional<ImageReference> known = ImageReference.parse(name.asText());
+      if (known.filter(of -> of.fullRepository().equals(image.fullRepository())).isPresent()) {
+        digest = known.flatMap(ImageReference::digest);
+      }
+    }
+    return new Local(answer.path("Id").asText(), digest);
   }
 
   /**
@@ -75,27 +170,33 @@ final class DockerImages implements Images {
    * escaped.
    */
   private static String inPath(ImageReference image) {
-    return image.toString().replace("[", "%5B").replace("]", "%5D");
+    return image.fullName().replace("[", "%5B").replace("]", "%5D");
   }
 
-  private void pull(ImageReference image, Cancellation cancellation) {
+  @Override
+  public Optional<String> progress(ImageReference image) {
+    return Optional.ofNullable(pulls.get(image.fullName())).map(PullProgress::words);
+  }
+
+  /**
+   * @param isHere whether an image of that name is here, so that its registry is not waited for
+   *     long
+   */
+  private void pull(ImageReference image, boolean isHere, Cancellation cancellation) {
     String what = "pulling " + image;
-    Progress progress = new Progress();
+    PullProgress progress = new PullProgress();
     try (EngineCall call = connection.open(CallLimits.PULL)) {
-      call.docker().pullImageCmd(image.name()).withTag(tagOrDigest(image)).exec(progress);
+      LOG.info("{}", what);
+      pulls.put(image.fullName(), progress);
+      PullImageCmd command =
+          call.docker().pullImageCmd(image.fullRepository()).withTag(tagOrDigest(image));
+      credentials.of(image).ifPresent(command::withAuthConfig);
+      command.exec(progress);
       while (!progress.awaitEnd(CallLimits.POLL)) {
         if (cancellation.isCancelled()) {
           throw new ContainerException(Kind.CANCELLED, what + ": cancelled");
         }
-        if (progress.silenceNanos() > CallLimits.PULL_SILENCE.toNanos()) {
-          throw new ContainerException(
-              Kind.FAILED,
-              what
-                  + ": no progress for "
-                  + CallLimits.PULL_SILENCE.toMinutes()
-                  + " minutes; last: "
-                  + progress.lastWord());
-        }
+        requireProgress(what, progress, isHere);
       }
       progress.refusal().ifPresent(message -> throwRefusal(what, message, null));
       progress
@@ -107,6 +208,18 @@ final class DockerImages implements Images {
                 }
                 throw failed(what, call, failure);
               });
+    } finally {
+      pulls.remove(image.fullName(), progress);
+    }
+  }
+
+  private void requireProgress(String what, PullProgress progress, boolean isHere) {
+    boolean waitsForRegistry = isHere && !progress.hasBegun();
+    Duration limit = waitsForRegistry ? CallLimits.REGISTRY : settings.stall();
+    if (progress.stalledNanos() > limit.toNanos()) {
+      throw new ContainerException(
+          Kind.FAILED,
+          what + ": no progress for " + limit.toSeconds() + " s; last: " + progress.lastWord());
     }
   }
 
@@ -129,43 +242,19 @@ final class DockerImages implements Images {
   }
 
   private static void throwRefusal(String what, String message, @Nullable Exception cause) {
-    String lower = message.toLowerCase(Locale.ROOT);
-    boolean passing = PASSING.stream().anyMatch(lower::contains);
-    boolean isFinal = FINAL.stream().anyMatch(lower::contains);
-    Kind kind = isFinal && !passing ? Kind.REFUSED : Kind.FAILED;
     String text = what + ": " + EngineErrors.bounded(message);
     throw cause == null
-        ? new ContainerException(kind, text)
-        : new ContainerException(kind, text, cause);
+        ? new ContainerException(kindOf(message), text)
+        : new ContainerException(kindOf(message), text, cause);
   }
 
-  /** The engine's reports while it pulls. */
-  private static final class Progress extends StreamCallback<PullResponseItem> {
-    private volatile long lastNanos = System.nanoTime();
-    private volatile String lastWord = "nothing";
-    private volatile @Nullable String refusal;
-
-    @Override
-    public void onNext(PullResponseItem item) {
-      lastNanos = System.nanoTime();
-      if (item.getErrorDetail() != null && item.getErrorDetail().getMessage() != null) {
-        refusal = item.getErrorDetail().getMessage();
-      } else if (item.getStatus() != null) {
-        lastWord = item.getStatus();
-      }
+  private static Kind kindOf(String message) {
+    String lower = message.toLowerCase(Locale.ROOT);
+    if (NO_ROOM.matcher(lower).find()) {
+      return Kind.MACHINE_UNFIT;
     }
-
-    long silenceNanos() {
-      return System.nanoTime() - lastNanos;
-    }
-
-    String lastWord() {
-      return lastWord;
-    }
-
-    /** Returns an error that came in the stream, after status 200. */
-    Optional<String> refusal() {
-      return Optional.ofNullable(refusal);
-    }
+    boolean passing = PASSING.stream().anyMatch(lower::contains);
+    boolean isFinal = FINAL.stream().anyMatch(lower::contains);
+    return isFinal && !passing ? Kind.REFUSED : Kind.FAILED;
   }
 }

@@ -9,8 +9,10 @@ import java.net.URI;
  * @param gpuAccess how containers get GPUs
  * @param instance the random id in the agent's state directory, which tells this agent's containers
  *     from those of another agent on the same engine
+ * @param pulls how images come here
  */
-public record DockerSettings(URI host, GpuAccessMode gpuAccess, String instance) {
+public record DockerSettings(
+    URI host, GpuAccessMode gpuAccess, String instance, PullSettings pulls) {
   /**
    * @throws IllegalArgumentException naming what is wrong with the address
    */

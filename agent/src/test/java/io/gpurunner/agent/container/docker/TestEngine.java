@@ -17,6 +17,7 @@ import io.gpurunner.api.JobId;
 import java.io.ByteArrayOutputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,6 +31,10 @@ public final class TestEngine implements AutoCloseable {
   static final long SHARED_MEMORY_BYTES = 96L << 20;
   private static final Duration EXIT_LIMIT = Duration.ofSeconds(60);
 
+  /** The settings of a fresh agent, on a machine where nobody has logged in to a registry. */
+  static final PullSettings PULLS =
+      new PullSettings(PullRule.NEWER, Path.of("/no/such/config.json"), Duration.ofMinutes(5));
+
   private final DockerSettings settings;
   private final DockerEngine engine;
   private final EngineConnection connection;
@@ -40,7 +45,7 @@ public final class TestEngine implements AutoCloseable {
   }
 
   TestEngine(URI host, GpuAccessMode mode) {
-    this.settings = new DockerSettings(host, mode, "test-" + UUID.randomUUID());
+    this.settings = new DockerSettings(host, mode, "test-" + UUID.randomUUID(), PULLS);
     this.engine = DockerEngine.open(settings, UnaryOperator.identity());
     this.connection = new EngineConnection(host);
   }

@@ -14,12 +14,14 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.GZIPOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
@@ -42,32 +44,59 @@ public final class TinyRegistry implements AutoCloseable {
   private final CountDownLatch asked = new CountDownLatch(1);
   private final CountDownLatch released = new CountDownLatch(1);
   private final Map<String, byte[]> blobs = new ConcurrentHashMap<>();
-  private final String manifest;
+  private final byte[] layerTar = tar("hello.txt", "hello\n".getBytes(UTF_8));
+  private volatile String manifest;
+  private volatile boolean away;
+  private volatile boolean needsLogin;
+  private final AtomicInteger questions = new AtomicInteger();
 
   public TinyRegistry() throws IOException {
-    byte[] layerTar = tar("hello.txt", "hello\n".getBytes(UTF_8));
-    byte[] layerBytes = gzip(layerTar);
-    String layer = blob(layerBytes);
-    byte[] configBytes =
-        """
-        {"architecture":"amd64","os":"linux",
-         "config":{"Cmd":["/hello.txt"],"ExposedPorts":{"8000-8010/tcp":{},"abc":{}}},
-         "rootfs":{"type":"layers","diff_ids":["%s"]}}"""
-            .formatted(digest(layerTar))
-            .getBytes(UTF_8);
-    String config = blob(configBytes);
-    manifest =
-        """
-        {"schemaVersion":2,"mediaType":"%s",
-         "config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":%d,"digest":"%s"},
-         "layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":%d,"digest":"%s"}]}"""
-            .formatted(MANIFEST_TYPE, configBytes.length, config, layerBytes.length, layer);
+    manifest = manifestOf("first");
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.setExecutor(Executors.newThreadPerTaskExecutor(Thread.ofVirtual().factory()));
     server.createContext("/", this::handle);
     server.start();
     door = new ServerSocket(0, 0, InetAddress.getLoopbackAddress());
     Thread.ofVirtual().start(this::letIn);
+  }
+
+  /** Returns the manifest of an image with this label, which the registry has from now on. */
+  private String manifestOf(String label) throws IOException {
+    byte[] layerBytes = gzip(layerTar);
+    String layer = blob(layerBytes);
+    byte[] configBytes =
+        """
+        {"architecture":"amd64","os":"linux",
+         "config":{"Cmd":["/hello.txt"],"Labels":{"version":"%s"},"ExposedPorts":{"8000-8010/tcp":{},"abc":{}}},
+         "rootfs":{"type":"layers","diff_ids":["%s"]}}"""
+            .formatted(label, digest(layerTar))
+            .getBytes(UTF_8);
+    String config = blob(configBytes);
+    return """
+        {"schemaVersion":2,"mediaType":"%s",
+         "config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":%d,"digest":"%s"},
+         "layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":%d,"digest":"%s"}]}"""
+        .formatted(MANIFEST_TYPE, configBytes.length, config, layerBytes.length, layer);
+  }
+
+  /** Puts another image in the place of the one that the tags lead to. */
+  void renew() throws IOException {
+    manifest = manifestOf("second");
+  }
+
+  /** Answers every question with status 503 from now on. */
+  void away(boolean isAway) {
+    away = isAway;
+  }
+
+  /** Returns how often a manifest was asked for. */
+  int questions() {
+    return questions.get();
+  }
+
+  /** Returns the digest of the image. */
+  String digest() {
+    return digest(manifest.getBytes(UTF_8));
   }
 
   /**
@@ -118,7 +147,17 @@ public final class TinyRegistry implements AutoCloseable {
   private void handle(HttpExchange exchange) throws IOException {
     try (exchange) {
       String path = exchange.getRequestURI().getPath();
-      if (path.contains("/hangs/")) {
+      questions.addAndGet(path.contains("/manifests/") ? 1 : 0);
+      if (away) {
+        error(exchange, 503, "UNAVAILABLE", "the registry is away");
+      } else if (needsLogin && !isLoggedIn(exchange)) {
+        exchange.getResponseHeaders().set("WWW-Authenticate", "Basic realm=\"tiny\"");
+        error(exchange, 401, "UNAUTHORIZED", "authentication required");
+      } else if (path.contains("/stalls/") && path.contains("/blobs/")) {
+        closing.await();
+      } else if (path.contains("/stalls/") && path.contains("/manifests/")) {
+        manifest(exchange);
+      } else if (path.contains("/hangs/")) {
         closing.await();
       } else if (path.contains("/denied/")) {
         error(exchange, 403, "DENIED", "requested access to the resource is denied");
@@ -151,6 +190,21 @@ public final class TinyRegistry implements AutoCloseable {
     } catch (InterruptedException e) {
       throw new IOException(e);
     }
+  }
+
+  /** Answers only those who know {@link #login} from now on. */
+  void requireLogin() {
+    needsLogin = true;
+  }
+
+  /** Returns the user and the password, with a colon between them. */
+  static String login() {
+    return "ann:not-a-secret";
+  }
+
+  private static boolean isLoggedIn(HttpExchange exchange) {
+    String expected = "Basic " + Base64.getEncoder().encodeToString(login().getBytes(UTF_8));
+    return expected.equals(exchange.getRequestHeaders().getFirst("Authorization"));
   }
 
   private void manifest(HttpExchange exchange) throws IOException {

@@ -30,7 +30,8 @@ final class UnreachableEngineTest {
   private static void assertUnreachable(URI host) {
     try (DockerEngine engine =
         DockerEngine.open(
-            new DockerSettings(host, GpuAccessMode.AUTO, "/state"), UnaryOperator.identity())) {
+            new DockerSettings(host, GpuAccessMode.AUTO, "/state", TestEngine.PULLS),
+            UnaryOperator.identity())) {
       assertThatThrownBy(() -> engine.probe().probe())
           .isInstanceOfSatisfying(
               ContainerException.class,
@@ -103,7 +104,10 @@ final class UnreachableEngineTest {
   @ValueSource(
       strings = {"unix:///", "unix://host/x", "http://127.0.0.1:1", "tcp://127.0.0.1", "/x", "x:y"})
   void anAddressOfAnotherFormIsRefused(String host) {
-    assertThatThrownBy(() -> new DockerSettings(URI.create(host), GpuAccessMode.AUTO, "/state"))
+    assertThatThrownBy(
+            () ->
+                new DockerSettings(
+                    URI.create(host), GpuAccessMode.AUTO, "/state", TestEngine.PULLS))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(host)
         .hasMessageContaining("unix:///");

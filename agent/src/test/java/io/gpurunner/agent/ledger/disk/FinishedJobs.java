@@ -118,7 +118,7 @@ final class FinishedJobs {
         List.of(
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.Prepared(at),
-            new JobEvent.Pulled("boot"),
+            new JobEvent.Pulled("boot", Optional.empty(), Optional.empty()),
             new JobEvent.Made("container"),
             new JobEvent.Started(started, Optional.empty(), "boot", "c1", "c1@1"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
