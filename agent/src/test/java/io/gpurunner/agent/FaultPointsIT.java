@@ -171,6 +171,7 @@ class FaultPointsIT {
       gpu: { simulated: ["NVIDIA GeForce RTX 3090", "NVIDIA GeForce RTX 3090"] }
       docker: { host: "%s", gpu-access: none }
       jobs: { grace-period: 1s, retention: %s }
+      store: { retry-for: 3s }
       callbacks: { allow: [127.0.0.1] }
       """
           .formatted(TestEnvironment.require("DOCKER_HOST"), retention);

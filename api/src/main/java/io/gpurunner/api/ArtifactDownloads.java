@@ -18,10 +18,13 @@ public interface ArtifactDownloads {
    */
   Download find(String jobId, String file, String expires, String signature);
 
+  /** The headers of the answer that depend on the file. */
+  record Headers(String contentType, String contentDisposition) {}
+
   /** The file that a signed URL leads to, or why there is none. */
   sealed interface Download {
     /** The file to send. */
-    record Found(Path path, String fileName) implements Download {}
+    record Found(Path path, String fileName, Headers headers) implements Download {}
 
     /** The signature is wrong or has expired. Answered with 403. */
     record Refused(String message) implements Download {}

@@ -8,7 +8,6 @@ import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -37,7 +36,12 @@ final class ArtifactRoute {
   private final ErrorAnswers errors;
 
   /** A file that is ready to be sent. */
-  private record Opened(FileChannel channel, String name, long size, String tag, String modified) {}
+  private record Opened(
+      FileChannel channel,
+      ArtifactDownloads.Headers headers,
+      long size,
+      String tag,
+      String modified) {}
 
   ArtifactRoute(ArtifactDownloads downloads, RequestWork files, ErrorAnswers errors) {
     this.downloads = downloads;
@@ -73,9 +77,12 @@ final class ArtifactRoute {
     return switch (download) {
       case ArtifactDownloads.Download.Refused(String message) -> throw forbidden(message);
       case ArtifactDownloads.Download.Missing(String message) -> throw missing(message);
-      case ArtifactDownloads.Download.Found(Path path, String name) -> {
+      case ArtifactDownloads.Download.Found(
+              Path path,
+              String name,
+              ArtifactDownloads.Headers headers) -> {
         try {
-          yield open(path, name);
+          yield open(path, headers);
         } catch (NoSuchFileException e) {
           throw missing("the artifact " + Shown.quoted(name) + " is no longer kept");
         } catch (IOException e) {
@@ -85,7 +92,7 @@ final class ArtifactRoute {
     };
   }
 
-  private static Opened open(Path path, String name) throws IOException {
+  private static Opened open(Path path, ArtifactDownloads.Headers headers) throws IOException {
     BasicFileAttributes attributes =
         Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     if (!attributes.isRegularFile()) {
@@ -100,7 +107,7 @@ final class ArtifactRoute {
       String date =
           DateTimeFormatter.RFC_1123_DATE_TIME.format(
               modified.truncatedTo(ChronoUnit.SECONDS).atOffset(ZoneOffset.UTC));
-      return new Opened(channel, name, size, tag, date);
+      return new Opened(channel, headers, size, tag, date);
     } catch (IOException | RuntimeException e) {
       channel.close();
       throw e;
@@ -154,8 +161,8 @@ final class ArtifactRoute {
         .putHeader(HttpHeaders.ETAG, opened.tag())
         .putHeader(HttpHeaders.LAST_MODIFIED, opened.modified())
         .putHeader(HttpHeaders.CONTENT_LENGTH, Long.toString(length))
-        .putHeader(HttpHeaders.CONTENT_TYPE, contentType(opened.name()))
-        .putHeader(HttpHeaders.CONTENT_DISPOSITION, disposition(opened.name()))
+        .putHeader(HttpHeaders.CONTENT_TYPE, opened.headers().contentType())
+        .putHeader(HttpHeaders.CONTENT_DISPOSITION, opened.headers().contentDisposition())
         // A job wrote the file, so a browser must not show it as a page of this server.
         .putHeader("X-Content-Type-Options", "nosniff")
         .putHeader("Content-Security-Policy", "default-src 'none'; sandbox")
@@ -166,37 +173,6 @@ final class ArtifactRoute {
       return;
     }
     new FileSending(files, request, opened.channel(), offset, length).start();
-  }
-
-  private static String contentType(String name) {
-    return name.endsWith(".zip") ? "application/zip" : "application/octet-stream";
-  }
-
-  /**
-   * Returns {@code attachment} with the name in ASCII and, for clients that read it, the exact name
-   * (RFC 6266).
-   */
-  static String disposition(String name) {
-    StringBuilder plain = new StringBuilder();
-    name.codePoints()
-        .forEach(character -> plain.append(isPlain(character) ? (char) character : '_'));
-    StringBuilder exact = new StringBuilder();
-    for (byte octet : name.getBytes(StandardCharsets.UTF_8)) {
-      int value = octet & 0xff;
-      if (isPlain(value) && value != ' ') {
-        exact.append((char) value);
-      } else {
-        exact.append(String.format("%%%02X", value));
-      }
-    }
-    return "attachment; filename=\"%s\"; filename*=UTF-8''%s".formatted(plain, exact);
-  }
-
-  private static boolean isPlain(int character) {
-    return (character >= 'a' && character <= 'z')
-        || (character >= 'A' && character <= 'Z')
-        || (character >= '0' && character <= '9')
-        || " ._-".indexOf(character) >= 0;
   }
 
   private static void close(Opened opened) {

@@ -1,9 +1,7 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
-import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -12,8 +10,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
-import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
-import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
@@ -66,7 +62,7 @@ public final class S3ArtifactStore implements ArtifactStore {
 
   private final S3Settings settings;
   private final String description;
-  private final AwsBasicCredentials credentials;
+  private final S3Keys keys;
   private final S3Client client;
   private final S3Calls calls;
   private final AtomicBoolean mayAbort = new AtomicBoolean(true);
@@ -83,10 +79,7 @@ public final class S3ArtifactStore implements ArtifactStore {
   S3ArtifactStore(S3Settings settings, Duration callLimit) {
     this.settings = settings;
     this.description = settings.place().description();
-    this.credentials =
-        AwsBasicCredentials.create(
-            readKey("store.s3.access-key-file", settings.accessKeyFile()),
-            readKey("store.s3.secret-key-file", settings.secretKeyFile()));
+    this.keys = new S3Keys(settings.accessKeyFile(), settings.secretKeyFile());
     this.calls = new S3Calls(description, callLimit);
     this.client = client(callLimit);
   }
@@ -95,7 +88,7 @@ public final class S3ArtifactStore implements ArtifactStore {
     S3ClientBuilder builder =
         S3Client.builder()
             .region(Region.of(settings.region()))
-            .credentialsProvider(StaticCredentialsProvider.create(credentials))
+            .credentialsProvider(keys)
             // Bodies are plain. The chunks that the SDK would sign over http are refused by some
             // stores (empty ones by Ceph 16), and over https they gain nothing.
             .serviceConfiguration(
@@ -123,18 +116,6 @@ public final class S3ArtifactStore implements ArtifactStore {
                             StandardRetryStrategy.builder().maxAttempts(S3Calls.ATTEMPTS).build()));
     settings.endpoint().ifPresent(builder::endpointOverride);
     return builder.build();
-  }
-
-  private static String readKey(String option, Path file) {
-    try {
-      return KeyFile.word(file)
-          .orElseThrow(
-              () ->
-                  new StorageException(
-                      Kind.REFUSED, "%s: %s %s".formatted(option, file, KeyFile.NO_WORD)));
-    } catch (IOException failure) {
-      throw DiskErrors.explain(option + ": cannot read", file, failure);
-    }
   }
 
   @Override
@@ -191,13 +172,21 @@ public final class S3ArtifactStore implements ArtifactStore {
                 .utilities()
                 .getUrl(request -> request.bucket(settings.bucket()).key(key.path()))
                 .toString());
+    DownloadHeaders headers = DownloadHeaders.of(key.file());
     Duration bounded = expiry.compareTo(MAX_EXPIRY) > 0 ? MAX_EXPIRY : expiry;
     return AwsV4HttpSigner.create()
         .sign(
             request ->
                 request
-                    .identity(credentials)
-                    .request(SdkHttpRequest.builder().uri(url).method(SdkHttpMethod.GET).build())
+                    .identity(keys.resolveCredentials())
+                    .request(
+                        SdkHttpRequest.builder()
+                            .uri(url)
+                            .method(SdkHttpMethod.GET)
+                            .putRawQueryParameter(
+                                "response-content-disposition", headers.contentDisposition())
+                            .putRawQueryParameter("response-content-type", headers.contentType())
+                            .build())
                     .putProperty(AwsV4HttpSigner.SERVICE_SIGNING_NAME, "s3")
                     .putProperty(AwsV4HttpSigner.REGION_NAME, settings.region())
                     .putProperty(AwsV4HttpSigner.AUTH_LOCATION, AuthLocation.QUERY_STRING)

@@ -10,8 +10,8 @@ import java.util.Optional;
  * @param endpoint empty for Amazon's own endpoint of the region
  * @param pathStyle whether the bucket is named in the path (most S3-compatible stores) rather than
  *     in the host name
- * @param accessKeyFile holds the access key id; read once, when the store is opened
- * @param secretKeyFile holds the secret key; read once, when the store is opened
+ * @param accessKeyFile holds the access key id; read for each request
+ * @param secretKeyFile holds the secret key; read for each request
  */
 public record S3Settings(
     Optional<URI> endpoint,

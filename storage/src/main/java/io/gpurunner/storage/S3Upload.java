@@ -81,6 +81,7 @@ final class S3Upload {
                         .bucket(bucket)
                         .key(key.path())
                         .contentType(content.mediaType())
+                        .contentDisposition(DownloadHeaders.of(key.file()).contentDisposition())
                         .overrideConfiguration(calls.limits(plan.lengthBytes())),
                 source.body());
           }
@@ -95,7 +96,12 @@ final class S3Upload {
                 client
                     .createMultipartUpload(
                         request ->
-                            request.bucket(bucket).key(key.path()).contentType(content.mediaType()))
+                            request
+                                .bucket(bucket)
+                                .key(key.path())
+                                .contentType(content.mediaType())
+                                .contentDisposition(
+                                    DownloadHeaders.of(key.file()).contentDisposition()))
                     .uploadId());
     boolean complete = false;
     try {

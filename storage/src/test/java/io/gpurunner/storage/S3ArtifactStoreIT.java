@@ -25,6 +25,8 @@ import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
@@ -289,6 +291,35 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     Path wrong = Files.writeString(directory.resolve("wrong"), "wrong-secret\n");
     try (S3ArtifactStore refused = with(endpoint(), settings.bucket(), wrong)) {
       assertFails(refused, Kind.REFUSED, "SignatureDoesNotMatch", "store.s3.secret-key-file");
+    }
+  }
+
+  /** An administrator replaces a key, and nothing has to be started again. */
+  @Test
+  void aReplacedKeyCountsAtOnce() throws Exception {
+    Path secret = Files.writeString(directory.resolve("secret"), "wrong-secret\n");
+    try (S3ArtifactStore changing = with(endpoint(), settings.bucket(), secret)) {
+      assertThatThrownBy(() -> changing.put(key("a"), content(HELLO), Cancellation.NEVER))
+          .hasMessageContaining("SignatureDoesNotMatch");
+      Files.writeString(secret, Files.readString(settings.secretKeyFile()));
+      changing.put(key("a"), content(HELLO), Cancellation.NEVER);
+      assertThat(TestS3.isThere(changing, key("a"))).isTrue();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"ds_model.bin", "data.zip", "模型 1.bin"})
+  void everyClientSavesAFileUnderItsOwnName(String name) throws Exception {
+    store.put(key(name), content(HELLO), Cancellation.NEVER);
+    URI url = store.signedUrl(key(name), Instant.now(), Duration.ofMinutes(5));
+    try (HttpClient http = HttpClient.newHttpClient()) {
+      HttpResponse<String> answer =
+          http.send(HttpRequest.newBuilder(url).build(), BodyHandlers.ofString());
+      assertThat(answer.statusCode()).isEqualTo(200);
+      DownloadHeaders headers = DownloadHeaders.of(name);
+      assertThat(answer.headers().firstValue("Content-Disposition"))
+          .contains(headers.contentDisposition());
+      assertThat(answer.headers().firstValue("Content-Type")).contains(headers.contentType());
     }
   }
 

@@ -142,7 +142,7 @@ final class UploadSteps {
     Instant next = now.plus(PAUSES.after(state.failedUploads() + 1));
     // Waiting for its turn may have taken most of the retry time.
     boolean tried = state.failedUploads() + 1 >= RunSettings.UPLOAD_LEAST_TRIES;
-    if (!e.retryable() || (tried && !now.isBefore(state.giveUpAt()))) {
+    if (tried && !now.isBefore(state.giveUpAt())) {
       return new Advance(
           new JobEvent.UploadGivenUp(
               now, what + ": " + e.getMessage() + "; the files are kept on the server" + wayOut));
@@ -160,7 +160,7 @@ final class UploadSteps {
     try {
       ports.store().deleteAll(job.folder());
     } catch (StorageException e) {
-      if (e.retryable() && clock.instant().isBefore(state.giveUpAt())) {
+      if (clock.instant().isBefore(state.giveUpAt())) {
         return outcomes.waitFor(RunSettings.UPLOAD_PAUSE);
       }
       ports

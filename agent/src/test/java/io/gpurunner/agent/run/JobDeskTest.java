@@ -248,10 +248,13 @@ class JobDeskTest {
     JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
     run.settle(id);
     run.writeModel(id, "ds_model.bin", "weights");
-    run.store.failNext(StorageException.Kind.REFUSED);
+    for (int i = 0; i < 100; i++) {
+      run.store.failNext(StorageException.Kind.REFUSED);
+    }
     assertRefused(Kind.CONFLICT, "RUNNING", () -> desk.retryUpload(ANN, id));
     run.toTheEnd(id);
     assertThat(desk.status(ANN, id).phase()).isEqualTo(JobStatus.Phase.FAIL);
+    run.store.heal();
     desk.retryUpload(ANN, id);
     assertThat(desk.status(ANN, id).phase()).isEqualTo(JobStatus.Phase.WORKING);
     run.until(id, JobState.Succeeded.class);

@@ -300,7 +300,6 @@ final class Invariants {
     }
     if (before.state() instanceof JobState.Failed && after.state() instanceof JobState.Uploading) {
       truth.causes.forget(Cause.STORE);
-      truth.storeRefused = false;
     }
     if (after.state() instanceof JobState.Queued queued) {
       require(
@@ -387,7 +386,7 @@ final class Invariants {
         && before.get() instanceof JobState.Uploading uploading
         && state.uploadable()) {
       require(
-          truth.storeRefused || !state.finishedAt().isBefore(uploading.giveUpAt()),
+          !state.finishedAt().isBefore(uploading.giveUpAt()),
           "the upload of " + truth.name() + " was given up before its time: " + state.reason());
     }
   }

@@ -110,9 +110,6 @@ final class JobTruth {
   /** The job's directories existed at some time. */
   boolean hadDirectories;
 
-  /** The store refused an upload, so that a retry does not help. */
-  boolean storeRefused;
-
   /**
    * Set after the job's loop was told that the outcome of a decision is not known. It returns
    * whether that decision is settled.

@@ -149,7 +149,6 @@ final class SimulatedStore implements ArtifactStore {
                       Kind.FULL,
                       Kind.REFUSED))
               : Kind.UNAVAILABLE;
-      simulation.truth(new JobId(folder.name())).storeRefused |= kind == Kind.REFUSED;
       say(what + " fails: " + kind);
       throw new StorageException(kind, what + " was made to fail");
     }
