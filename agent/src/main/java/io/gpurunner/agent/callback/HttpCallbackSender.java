@@ -37,6 +37,10 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private final HttpClient client;
+
+  /** The largest length of an answer's headers. Proxies add cookies and policies of their own. */
+  private static final int MAX_HEADER_BYTES = 64 << 10;
+
   private final AddressPolicy policy;
   private final CallbackSignature signature;
   private final Clock clock;
@@ -68,6 +72,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
             .setVerifyHost(true)
             .setTrustAll(false)
             .setKeepAlive(false)
+            .setMaxHeaderSize(MAX_HEADER_BYTES)
             .setConnectTimeout(Math.toIntExact(limits.connect().toMillis()))
             .setSslHandshakeTimeout(limits.connect().toMillis())
             .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS);

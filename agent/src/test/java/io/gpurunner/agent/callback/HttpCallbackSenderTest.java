@@ -162,6 +162,31 @@ final class HttpCallbackSenderTest {
     }
   }
 
+  /** A receiver, or a proxy before it, may say that it is at work before it answers. */
+  @ParameterizedTest
+  @ValueSource(strings = {"100 Continue", "103 Early Hints"})
+  void whatComesBeforeTheAnswerIsNoAnswer(String interim) throws IOException {
+    try (RawReceiver receiver =
+        new RawReceiver(
+            "127.0.0.1",
+            "HTTP/1.1 " + interim + "\r\n\r\n" + RawReceiver.answer("204 No Content", ""))) {
+      assertThat(send(receiver.url("/"))).isEqualTo(new Delivered(204));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"X-Long: LONG", "Set-Cookie: a=模型; b=\u00e9", "X-Empty:", "X_odd-1: ,;="})
+  void longAndOddHeadersAreNoFailure(String header) throws IOException {
+    try (RawReceiver receiver =
+        new RawReceiver(
+            "127.0.0.1",
+            "HTTP/1.1 200 OK\r\n"
+                + header.replace("LONG", "y".repeat(40_000))
+                + "\r\nContent-Length: 0\r\n\r\n")) {
+      assertThat(send(receiver.url("/"))).isEqualTo(new Delivered(200));
+    }
+  }
+
   @Test
   void hugeHeaders() throws IOException {
     try (RawReceiver receiver =
