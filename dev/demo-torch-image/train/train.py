@@ -1,10 +1,12 @@
-"""Fits a small neural network to two columns of numbers with PyTorch. Writes a checkpoint after each epoch, then the weights.
+"""Fits a small neural network to two columns of numbers with PyTorch. Writes a checkpoint after each epoch. When it is told to
+end (SIGTERM), at the latest at the job's stop time, it saves the weights, and only then.
 
 train.py DATASET-FILE; CKPT_PATH, MODEL_PATH and EPOCHS come from the environment.
 """
 
 import os
 import pathlib
+import signal
 import sys
 
 import torch
@@ -26,6 +28,15 @@ inputs, targets = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
 
 network = torch.nn.Sequential(torch.nn.Linear(1, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
 optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+
+
+def save_and_end(*_):
+    torch.save(network.state_dict(), pathlib.Path(os.environ["MODEL_PATH"], "ds_model.bin"))
+    print("told to end: the weights are saved", flush=True)
+    sys.exit(0)
+
+
+signal.signal(signal.SIGTERM, save_and_end)
 for epoch in range(1, int(os.environ["EPOCHS"]) + 1):
     for _ in range(STEPS_PER_EPOCH):
         optimizer.zero_grad()
@@ -40,4 +51,6 @@ for epoch in range(1, int(os.environ["EPOCHS"]) + 1):
     checkpoint = pathlib.Path(os.environ["CKPT_PATH"], f"epoch-{epoch:03}.txt")
     checkpoint.write_text("\n".join(lines) + "\n")
 
-torch.save(network.state_dict(), pathlib.Path(os.environ["MODEL_PATH"], "ds_model.bin"))
+print("all epochs are done; waiting for the stop time", flush=True)
+while True:
+    signal.pause()
