@@ -81,6 +81,7 @@ public record Job(
           when state instanceof JobState.Stopping stopping
               && stopping.ending() instanceof Ending.NotStarted ending ->
           Optional.of(Setback.after(setback, ending, released.at()));
+      case JobEvent.GpusReleased _ -> Optional.empty(); // another run begins without it
       case JobEvent.OfRun _, JobEvent.OfUpload _, JobEvent.Leased _, JobEvent.Removed _ -> setback;
     };
   }

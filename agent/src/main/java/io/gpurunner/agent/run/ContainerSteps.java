@@ -191,9 +191,11 @@ final class ContainerSteps {
     if (now.isPresent() && !(now.get() instanceof Observation.Created)) {
       return new Again();
     }
-    return failures.mayStillStart(container)
-        ? outcomes.waitForEngine(e)
-        : failures.ended(job, state, "the container could not be started", e);
+    if (failures.mayStillStart(container)) {
+      failures.doubt(state, e);
+      return outcomes.waitForEngine(e);
+    }
+    return failures.ended(job, state, "the container could not be started", e);
   }
 
   /**

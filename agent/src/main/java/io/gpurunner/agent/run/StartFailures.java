@@ -91,12 +91,8 @@ final class StartFailures {
     // until a try shows that they cannot.
     if (job.setback().isEmpty()) {
       gate.close(part, state.gpus(), why);
-    } else {
-      gate.doubt(part, state.gpus(), why);
     }
-    if (!state.gpus().isEmpty()) {
-      gate.doubt(Part.GPUS, state.gpus(), why); // only a container with GPUs may meet this trouble
-    }
+    doubt(state, e);
     return outcomes.ended(new Ending.NotStarted(reason, Ending.Cause.MACHINE));
   }
 
@@ -105,11 +101,17 @@ final class StartFailures {
     if (isClosedFor(state)) {
       return outcomes.ended(new Ending.NotStarted(reason, Ending.Cause.MACHINE));
     }
-    gate.doubt(Part.ENGINE, List.of(), String.valueOf(e.getMessage()));
-    if (!state.gpus().isEmpty()) {
-      gate.doubt(Part.GPUS, state.gpus(), String.valueOf(e.getMessage()));
-    }
+    doubt(state, e);
     return unexplained(job, reason);
+  }
+
+  /** Asks for a trial of what this start needed. */
+  void doubt(JobState.Placed state, ContainerException e) {
+    String why = String.valueOf(e.getMessage());
+    gate.doubt(Part.ENGINE, List.of(), why);
+    if (!state.gpus().isEmpty()) {
+      gate.doubt(Part.GPUS, state.gpus(), why); // only a container with GPUs may meet this trouble
+    }
   }
 
   /** Returns how a run ends that could not begin for a reason that nothing explains. */

@@ -104,8 +104,7 @@ final class StartFailuresTest {
     assertThat(run.toTheEnd(none).state()).isInstanceOf(JobState.Succeeded.class);
     assertThat(run.state(gpu)).isInstanceOf(JobState.Queued.class);
     run.gate.round();
-    assertThat(run.engine.tries()).hasSize(1);
-    assertThat(run.engine.tries().getFirst()).hasSize(1);
+    assertThat(run.engine.tries()).extracting(List::size).containsExactly(0, 1);
     assertThat(run.toTheEnd(gpu).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
@@ -168,6 +167,18 @@ final class StartFailuresTest {
   }
 
   @Test
+  void theNextRunOfAJobIsTriedAsOftenAsTheFirst() {
+    JobId id =
+        run.submit(Requests.simple().retries(1), Program.endsAfter(Duration.ofSeconds(5), 0));
+    for (int i = 0; i < 7; i++) {
+      run.containers.failNext(Call.START, Kind.FAILED, Moment.BEFORE_EFFECT);
+    }
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+    assertThat(kinds(id).stream().filter("queued-again"::equals)).hasSize(6);
+    assertThat(kinds(id)).contains("retry");
+  }
+
+  @Test
   void aStartThatWasNotAnsweredIsWaitedOutBeforeTheRunIsCalledOff() {
     JobId id = submit();
     run.containers.failNext(Call.START, Kind.UNREACHABLE, Moment.BEFORE_EFFECT);
@@ -177,6 +188,10 @@ final class StartFailuresTest {
     }
     Instant asked = run.clock.instant();
     settleUntilQueuedAgain(id, 400);
+    run.engine.startFault(
+        Optional.of(new ContainerException(Kind.MACHINE_UNFIT, "no space left on device")));
+    run.gate.round();
+    assertThat(run.gate.whyClosed(Part.ENGINE)).contains("no space left on device");
     assertThat(Duration.between(asked, run.clock.instant()))
         .isGreaterThanOrEqualTo(RunSettings.LATE_START);
   }

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The simulation finds each planted bug. A check that never finds anything may look at nothing. */
 class PlantedBugsTest {
-  private static final long SEED_LIMIT = 1_000;
+  private static final long SEED_LIMIT = 3_000;
 
   @TempDir Path directory;
 

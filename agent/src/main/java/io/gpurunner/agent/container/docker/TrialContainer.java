@@ -23,8 +23,11 @@ import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
  * file, and is made here. Thread-safe; one trial at a time.
  */
 final class TrialContainer {
-  /** The image. It is loaded whenever the engine does not have it. */
-  static final String IMAGE = "gpurunner/trial:1";
+  /**
+   * The image. It is loaded whenever the engine does not have it. No registry of that name can
+   * exist (RFC 2606), so no job can have another image pulled in its place.
+   */
+  static final String IMAGE = "gpurunner.invalid/trial:1";
 
   /** Docker's init process, which the engine puts into every container of ours. */
   private static final String INIT = "/sbin/docker-init";
