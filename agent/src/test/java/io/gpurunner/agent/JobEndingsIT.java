@@ -2,7 +2,9 @@ package io.gpurunner.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpurunner.agent.container.docker.TinyRegistry;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -244,17 +246,34 @@ class JobEndingsIT {
   }
 
   @Test
-  void anImageThatCannotBePulledIsAFailureInTheRegistrysWords() {
+  void anImageThatIsDeniedIsAFailureInTheRegistrysWords() throws IOException {
+    try (TinyRegistry registry = new TinyRegistry()) {
+      String image = registry.image("denied/train:1");
+      String id = agent.create(body("true").put("imagePath", image));
+      assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+      assertThat(reason(id)).contains("image " + image + " could not be pulled", "denied");
+      assertCalledBackAsFailed(id);
+      assertNothingHeld(id);
+    }
+  }
+
+  @Test
+  void anImageWhoseRegistryIsAwayIsWaitedForWithoutAGpu() {
     int nobody = TestEnvironment.freePort();
     String id =
         agent.create(body("true").put("imagePath", "127.0.0.1:" + nobody + "/team/train:1"));
-    assertThat(agent.awaitEnd(id, SOON).getString("status")).isEqualTo("fail");
+    Awaitility.await("the job to be back in the queue, with the registry's words")
+        .atMost(SOON)
+        .until(
+            () -> agent.detail(id),
+            job ->
+                job.getString("state").equals("QUEUED")
+                    && job.getString("reason", "").contains("connection refused"));
     assertThat(reason(id))
-        .contains("could not be pulled")
-        .contains("127.0.0.1:" + nobody)
-        .contains("connection refused");
-    assertCalledBackAsFailed(id);
+        .contains("its next try at", "127.0.0.1:" + nobody, "could not be pulled");
     assertNothingHeld(id);
+    agent.post("/api/userJob/job_del", new JsonObject().put("job_id", id));
+    agent.awaitState(id, "DELETED", SOON);
   }
 
   @ParameterizedTest
