@@ -36,11 +36,10 @@ import java.util.concurrent.atomic.AtomicLong;
  * server to the user who made the agent call it. Thread-safe.
  */
 public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
-  private final HttpClient client;
-
   /** The largest length of an answer's headers. Proxies add cookies and policies of their own. */
   private static final int MAX_HEADER_BYTES = 64 << 10;
 
+  private final HttpClient client;
   private final AddressPolicy policy;
   private final CallbackSignature signature;
   private final Clock clock;

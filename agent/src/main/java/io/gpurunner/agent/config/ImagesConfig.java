@@ -15,7 +15,7 @@ import java.time.Duration;
  */
 public record ImagesConfig(
     PullRule pull, Path credentialsFile, Duration retryFor, Duration stall, long keepMegabytes) {
-  /** Where {@code docker login} of root writes what it is told. */
+  /** The file in which {@code docker login} of root keeps passwords. */
   private static final Path CREDENTIALS_OF_ROOT = Path.of("/root/.docker/config.json");
 
   static ImagesConfig read(Section section) {

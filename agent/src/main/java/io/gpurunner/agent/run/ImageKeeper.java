@@ -42,8 +42,6 @@ public final class ImageKeeper implements AutoCloseable {
   /** How long an image stays after a job looked for it, so that the job can use it. */
   static final Duration LEAST_STAY = Duration.ofHours(1);
 
-  private static final long BYTES_PER_MEGABYTE = 1_000_000;
-
   private static final Logger log = LoggerFactory.getLogger(ImageKeeper.class);
 
   private final Path file;
@@ -166,7 +164,7 @@ public final class ImageKeeper implements AutoCloseable {
           "image {} ({}) was removed: images that the agent pulled may take {} MB (images.keep)",
           pulled.name,
           pulled.id,
-          keepBytes / BYTES_PER_MEGABYTE);
+          keepBytes / RequestedVolumes.BYTES_PER_MEGABYTE);
       forget(pulled);
     }
     return removed;

@@ -15,9 +15,9 @@ final class DockerImageShelf implements ImageShelf {
 
   @Override
   public Optional<Shelved> find(String name) {
-    return connection.inspect(
+    return connection.inspectImage(
         "looking for the image " + name,
-        "/images/" + name.replace("[", "%5B").replace("]", "%5D") + "/json",
+        name,
         answer -> new Shelved(answer.path("Id").asText(), answer.path("Size").asLong()));
   }
 

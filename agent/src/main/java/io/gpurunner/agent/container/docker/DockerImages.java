@@ -148,10 +148,8 @@ final class DockerImages implements Images {
   }
 
   private Optional<Local> find(ImageReference image) {
-    return connection.inspect(
-        "looking for the image " + image,
-        "/images/" + inPath(image) + "/json",
-        answer -> local(image, answer));
+    return connection.inspectImage(
+        "looking for the image " + image, image.fullName(), answer -> local(image, answer));
   }
 
   private static Local local(ImageReference image, JsonNode answer) {
@@ -163,14 +161,6 @@ final class DockerImages implements Images {
       }
     }
     return new Local(answer.path("Id").asText(), digest);
-  }
-
-  /**
-   * Returns the reference as a part of a URL's path. Only the brackets of an address have to be
-   * escaped.
-   */
-  private static String inPath(ImageReference image) {
-    return image.fullName().replace("[", "%5B").replace("]", "%5D");
   }
 
   @Override

@@ -83,6 +83,19 @@ final class EngineConnection implements AutoCloseable {
     }
   }
 
+  /**
+   * Asks the engine about an image.
+   *
+   * @param name the name or the id of the image
+   * @return empty if there is no such image
+   * @throws ContainerException for every failure
+   */
+  <T> Optional<T> inspectImage(String what, String name, Function<JsonNode, T> reading) {
+    // Only the brackets of an address have to be escaped in a path.
+    String inPath = name.replace("[", "%5B").replace("]", "%5D");
+    return inspect(what, "/images/" + inPath + "/json", reading);
+  }
+
   /** Makes a request whose answer has no content. */
   void run(String what, Duration limit, Consumer<DockerClient> request) {
     call(

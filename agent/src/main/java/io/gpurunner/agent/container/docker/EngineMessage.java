@@ -8,12 +8,12 @@ import java.util.regex.Pattern;
 
 /**
  * A text by which an error of the engine is known, and whose fault it is then.
- * docs/engine-messages.md shows all of them, with examples.
+ * docs/engine-messages.md shows all of them, and says what is wrong.
  *
  * @param text a part of the message, in lower case
  */
 record EngineMessage(String text, Side side) {
-  /** Whose fault a failed start is. */
+  /** What has to be mended after a failed start. */
   enum Side {
     /** This container cannot run here. Every other one may. */
     JOB(Kind.REFUSED),

@@ -97,9 +97,7 @@ final class TrialContainer {
 
   private void loadImage() {
     boolean present =
-        connection
-            .inspect("looking for the image of a trial", "/images/" + IMAGE + "/json", _ -> true)
-            .isPresent();
+        connection.inspectImage("looking for the image of a trial", IMAGE, _ -> true).isPresent();
     if (!present) {
       connection.run(
           "loading the image of a trial",
