@@ -159,7 +159,13 @@ public final class Agent implements AutoCloseable {
             CallbackSender.class,
             keep(
                 "callback sender",
-                new HttpCallbackSender(vertx, callbackPolicy, callbackKey, clock.wall())));
+                new HttpCallbackSender(
+                    vertx,
+                    callbackPolicy,
+                    callbackKey,
+                    clock.wall(),
+                    config.callbacks().proxy(),
+                    settings.trust())));
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));

@@ -16,6 +16,7 @@ import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.LocalArtifactStore;
 import io.gpurunner.storage.S3ArtifactStore;
 import io.gpurunner.storage.S3Settings;
+import io.gpurunner.storage.ServerTrust;
 import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
 import java.time.Instant;
@@ -25,9 +26,11 @@ import java.util.function.UnaryOperator;
 /** Translates the configuration to the settings of each module. */
 final class SettingsOf {
   private final AgentConfig config;
+  private final ServerTrust trust;
 
   SettingsOf(AgentConfig config) {
     this.config = config;
+    this.trust = new ServerTrust(config.tls().caFile());
   }
 
   GpuSettings gpus() {
@@ -90,7 +93,14 @@ final class SettingsOf {
         s3.pathStyle(),
         s3.accessKeyFile().orElseThrow(),
         s3.secretKeyFile().orElseThrow(),
-        s3.checksums());
+        s3.checksums(),
+        s3.proxy(),
+        trust);
+  }
+
+  /** Returns the judge of the certificates of all servers that the agent calls. */
+  ServerTrust trust() {
+    return trust;
   }
 
   ApiSettings api(JwtSecret secret) {

@@ -1,5 +1,7 @@
 package io.gpurunner.storage;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.gpurunner.storage.StorageException.Kind;
 import java.net.URI;
 import java.time.Clock;
@@ -9,14 +11,15 @@ import java.time.ZoneOffset;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import javax.net.ssl.TrustManager;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
-import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.SdkHttpMethod;
 import software.amazon.awssdk.http.SdkHttpRequest;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+import software.amazon.awssdk.http.apache5.ProxyConfiguration;
 import software.amazon.awssdk.http.auth.aws.signer.AwsV4FamilyHttpSigner.AuthLocation;
 import software.amazon.awssdk.http.auth.aws.signer.AwsV4HttpSigner;
 import software.amazon.awssdk.http.auth.spi.signer.HttpSigner;
@@ -60,12 +63,27 @@ public final class S3ArtifactStore implements ArtifactStore {
    */
   private static final String PROBE_KEY = ".gpurunner-probe";
 
+  private static final ArtifactContent PROBE =
+      new BytesContent(
+          "The agent wrote this to see whether it may write here.\n".getBytes(UTF_8), "text/plain");
+
+  private static final ArtifactContent NOTHING = new BytesContent(new byte[0], "text/plain");
+
+  /**
+   * How long a proof that the store takes objects counts. Each leaves a version in a bucket that
+   * keeps all versions.
+   */
+  private static final Duration PROOF_AGE = Duration.ofHours(1);
+
   private final S3Settings settings;
   private final String description;
   private final S3Keys keys;
   private final S3Client client;
   private final S3Calls calls;
-  private final AtomicBoolean mayAbort = new AtomicBoolean(true);
+  private final BodyDigests digests;
+
+  /** When the store last took the probe, in nanoseconds; empty since anything failed. */
+  private final AtomicReference<Optional<Long>> proved = new AtomicReference<>(Optional.empty());
 
   /**
    * Opens the store. Nothing is sent yet.
@@ -81,6 +99,7 @@ public final class S3ArtifactStore implements ArtifactStore {
     this.description = settings.place().description();
     this.keys = new S3Keys(settings.accessKeyFile(), settings.secretKeyFile());
     this.calls = new S3Calls(description, callLimit);
+    this.digests = new BodyDigests(description, settings.checksums());
     this.client = client(callLimit);
   }
 
@@ -98,7 +117,7 @@ public final class S3ArtifactStore implements ArtifactStore {
                     .build())
             .requestChecksumCalculation(
                 switch (settings.checksums()) {
-                  case WHEN_REQUIRED -> RequestChecksumCalculation.WHEN_REQUIRED;
+                  case AUTO, WHEN_REQUIRED -> RequestChecksumCalculation.WHEN_REQUIRED;
                   case WHEN_SUPPORTED -> RequestChecksumCalculation.WHEN_SUPPORTED;
                 })
             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
@@ -106,7 +125,9 @@ public final class S3ArtifactStore implements ArtifactStore {
                 Apache5HttpClient.builder()
                     .maxConnections(MAX_CONNECTIONS)
                     .connectionTimeout(CONNECT_LIMIT)
-                    .socketTimeout(SILENCE_LIMIT))
+                    .socketTimeout(SILENCE_LIMIT)
+                    .proxyConfiguration(proxy())
+                    .tlsTrustManagersProvider(() -> new TrustManager[] {settings.trust()}))
             .overrideConfiguration(
                 override ->
                     override
@@ -128,40 +149,52 @@ public final class S3ArtifactStore implements ArtifactStore {
     return settings.place();
   }
 
+  private ProxyConfiguration proxy() {
+    // The proxies of the environment and of Java's properties are not meant for the agent.
+    ProxyConfiguration.Builder proxy =
+        ProxyConfiguration.builder()
+            .useEnvironmentVariableValues(false)
+            .useSystemPropertyValues(false);
+    settings.proxy().ifPresent(proxy::endpoint);
+    return proxy.build();
+  }
+
   /**
-   * Probes the store. It lists the bucket, if that is allowed. Then it begins an upload and aborts
-   * it: that proves the right to write and leaves no object. If aborting is not allowed, it puts an
-   * empty object instead, always the same one.
+   * Probes the store. It lists the bucket, if that is allowed. If the last proof is old, or
+   * something failed since, it uploads a small object as any other, and deletes it if that is
+   * allowed.
    */
   @Override
   public void probe() {
     calls.whereAllowed("list the bucket, so the agent cannot see what is in it", () -> list(""));
-    if (!mayAbort.get()) {
-      putEmpty(PROBE_KEY);
-      return;
+    boolean isProved =
+        proved.get().filter(at -> System.nanoTime() - at < PROOF_AGE.toNanos()).isPresent();
+    if (!isProved) {
+      Optional<String> version = upload(PROBE_KEY, PROBE, Cancellation.NEVER);
+      calls.unlessRefused(
+          "delete the object " + PROBE_KEY + ", so it stays", () -> delete(PROBE_KEY, version));
+      proved.set(Optional.of(System.nanoTime()));
     }
-    String uploadId =
-        calls.call(
-            "begin an upload",
-            () ->
-                client
-                    .createMultipartUpload(
-                        request -> request.bucket(settings.bucket()).key(PROBE_KEY))
-                    .uploadId());
-    mayAbort.set(calls.whereAllowed(S3Calls.LEFTOVERS, () -> abort(PROBE_KEY, uploadId)));
   }
 
-  private void putEmpty(String key) {
-    calls.call(
-        "put " + key,
-        () ->
-            client.putObject(
-                request -> request.bucket(settings.bucket()).key(key), RequestBody.empty()));
+  /** Uploads an object. Returns its version if the bucket keeps all versions. */
+  private Optional<String> upload(String key, ArtifactContent content, Cancellation cancellation) {
+    boolean done = false;
+    try {
+      Optional<String> version =
+          new S3Upload(client, calls, digests, settings.bucket(), key, content, cancellation).run();
+      done = true;
+      return version;
+    } finally {
+      if (!done) {
+        proved.set(Optional.empty());
+      }
+    }
   }
 
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
-    new S3Upload(client, calls, settings.bucket(), key, content, cancellation).run();
+    upload(key.path(), content, cancellation);
   }
 
   @Override
@@ -213,7 +246,7 @@ public final class S3ArtifactStore implements ArtifactStore {
               .map(S3Object::key)
               .sorted(Comparator.comparing(key -> !key.equals(prefix + Manifest.FILE)))
               .toList();
-      keys.forEach(this::delete);
+      keys.forEach(key -> delete(key, Optional.empty()));
       if (!Boolean.TRUE.equals(listed.isTruncated())) {
         calls.whereAllowed(S3Calls.LEFTOVERS, () -> abortUploads(prefix));
         return;
@@ -239,8 +272,9 @@ public final class S3ArtifactStore implements ArtifactStore {
     }
     if (isThere(manifest)
         && !calls.whereAllowed(
-            "delete a manifest, so it is overwritten by an empty one", () -> delete(manifest))) {
-      putEmpty(manifest);
+            "delete a manifest, so it is overwritten by an empty one",
+            () -> delete(manifest, Optional.empty()))) {
+      upload(manifest, NOTHING, Cancellation.NEVER);
     }
   }
 
@@ -291,10 +325,15 @@ public final class S3ArtifactStore implements ArtifactStore {
                         .maxKeys(prefix.endsWith("/") ? PAGE : 1)));
   }
 
-  private void delete(String key) {
+  private void delete(String key, Optional<String> version) {
     calls.call(
         "delete " + key,
-        () -> client.deleteObject(request -> request.bucket(settings.bucket()).key(key)));
+        () ->
+            client.deleteObject(
+                request -> {
+                  request.bucket(settings.bucket()).key(key);
+                  version.ifPresent(request::versionId);
+                }));
   }
 
   private void abort(String key, String uploadId) {

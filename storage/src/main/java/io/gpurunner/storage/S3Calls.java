@@ -1,5 +1,6 @@
 package io.gpurunner.storage;
 
+import io.gpurunner.storage.StorageException.Kind;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -66,10 +67,30 @@ final class S3Calls {
       if (!S3Errors.isDenied(failure)) {
         throw failure;
       }
-      if (denied.add(right)) {
-        log.warn("{}: the key may not {} (logged once): {}", store, right, failure.getMessage());
-      }
+      warnOnce(right, failure);
       return false;
+    }
+  }
+
+  /**
+   * Makes a call that is not necessary, and does without if the store refuses it for any reason.
+   *
+   * @param right as in {@link #whereAllowed}
+   */
+  void unlessRefused(String right, Runnable call) {
+    try {
+      call.run();
+    } catch (StorageException failure) {
+      if (failure.kind() != Kind.REFUSED) {
+        throw failure;
+      }
+      warnOnce(right, failure);
+    }
+  }
+
+  private void warnOnce(String right, StorageException failure) {
+    if (denied.add(right)) {
+      log.warn("{}: the key may not {} (logged once): {}", store, right, failure.getMessage());
     }
   }
 

@@ -2,10 +2,13 @@ package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
 import java.io.UncheckedIOException;
+import java.net.UnknownHostException;
 import java.nio.file.FileSystemException;
+import java.security.cert.CertificateException;
 import java.util.Optional;
 import java.util.Set;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 
@@ -59,7 +62,7 @@ final class S3Errors {
       String code = code(answer);
       return new StorageException(
           kind(code, answer.statusCode()),
-          "%s: %s: %s%s".formatted(store, action, words(answer, code), advice(code)),
+          "%s: %s: %s%s".formatted(store, action, words(answer, code), advice(answer, code)),
           failure);
     }
     Kind kind = isSameNextTime(failure) ? Kind.REFUSED : Kind.UNAVAILABLE;
@@ -115,16 +118,39 @@ final class S3Errors {
     return words.toString();
   }
 
-  private static String advice(String code) {
+  private static String advice(AwsServiceException answer, String code) {
     return switch (code) {
       case "NoSuchBucket" -> "; create the bucket or correct store.s3.bucket";
+      case "InvalidBucketName" -> "; correct store.s3.bucket";
       case "AccessDenied" ->
           "; the key needs PutObject and GetObject at least, and DeleteObject, AbortMultipartUpload, ListBucket and ListBucketMultipartUploads to let the agent remove what is not needed any more";
       case "InvalidAccessKeyId" -> "; check the file named by store.s3.access-key-file";
       case "SignatureDoesNotMatch" -> "; check the file named by store.s3.secret-key-file";
       case "RequestTimeTooSkewed" -> "; set this machine's clock";
       case "XAmzContentSHA256Mismatch" ->
-          "; this store does not know the newer checksums; leave store.s3.checksums at when-required";
+          "; this store does not know the newer checksums; leave store.s3.checksums at auto";
+      case "AuthorizationHeaderMalformed" -> "; correct store.s3.region";
+      case "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraintException" ->
+          "; the bucket is in another region or at another host; correct store.s3.region and"
+              + " store.s3.endpoint";
+      // Alibaba's, Tencent's and Volcano Engine's stores.
+      case "SecondLevelDomainForbidden", "PathStyleDomainForbidden", "InvalidPathAccess" ->
+          "; set store.s3.path-style to false";
+      case "" -> adviceWithoutCode(answer);
+      default -> "";
+    };
+  }
+
+  /** Says what may be wrong if the answer is not in the form that every S3 server uses. */
+  private static String adviceWithoutCode(AwsServiceException answer) {
+    return switch (answer.statusCode()) {
+      case 301, 302, 307, 308 ->
+          "; the bucket is in another region or at another host; correct store.s3.region and"
+              + " store.s3.endpoint";
+      case 407 -> "; the proxy of store.s3.proxy asks for a password, which is not supported";
+      case 400, 404 ->
+          "; this is not the answer of an S3 server: check host, port, and http or https in"
+              + " store.s3.endpoint";
       default -> "";
     };
   }
@@ -132,16 +158,28 @@ final class S3Errors {
   private static String rootMessage(Throwable failure) {
     Throwable root = failure;
     for (int depth = 0; root.getCause() != null && depth < 20; depth++) {
+      // The message of a refused certificate is ServerTrust's. What is below it says less.
+      if (root instanceof CertificateException) {
+        break;
+      }
       root = root.getCause();
     }
     if (root instanceof FileSystemException file) {
       return FileFault.words(file);
     }
     String message = root.getMessage();
+    if (message != null
+        && (root instanceof CertificateException || root instanceof SSLPeerUnverifiedException)) {
+      return message;
+    }
     String advice =
-        root instanceof SSLException
-            ? "; check http or https and the port in store.s3.endpoint, and its certificate"
-            : "";
+        switch (root) {
+          case SSLException _ -> "; check http or https, and the port, in store.s3.endpoint";
+          case UnknownHostException _ ->
+              "; check store.s3.endpoint; with store.s3.path-style false the bucket's name is a part"
+                  + " of the host's";
+          default -> "";
+        };
     return root.getClass().getSimpleName() + (message == null ? "" : ": " + message) + advice;
   }
 

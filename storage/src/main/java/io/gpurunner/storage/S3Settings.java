@@ -12,6 +12,8 @@ import java.util.Optional;
  *     in the host name
  * @param accessKeyFile holds the access key id; read for each request
  * @param secretKeyFile holds the secret key; read for each request
+ * @param proxy the HTTP proxy that every request goes through; empty: none
+ * @param trust judges the server's certificate
  */
 public record S3Settings(
     Optional<URI> endpoint,
@@ -20,17 +22,21 @@ public record S3Settings(
     boolean pathStyle,
     Path accessKeyFile,
     Path secretKeyFile,
-    Checksums checksums) {
+    Checksums checksums,
+    Optional<URI> proxy,
+    ServerTrust trust) {
 
-  /** The requests that carry the newer checksum headers of Amazon's S3. */
+  /** The checksums that requests with a body carry. */
   public enum Checksums {
-    /** Only the requests for which the protocol demands a checksum. All stores understand that. */
+    /** None at first. If the store asks for one, each body's MD5. */
+    AUTO,
+    /** Only those that the protocol demands. All stores understand that. */
     WHEN_REQUIRED,
-    /** Every upload. Ceph before 18 and other older stores refuse the headers. */
+    /** The newer ones of Amazon's S3. Some older stores refuse their headers. */
     WHEN_SUPPORTED
   }
 
-  /** Creates settings with the checksums that every store understands. */
+  /** Creates settings for a store that is reached directly, with the checksums that it asks for. */
   public S3Settings(
       Optional<URI> endpoint,
       String region,
@@ -39,7 +45,15 @@ public record S3Settings(
       Path accessKeyFile,
       Path secretKeyFile) {
     this(
-        endpoint, region, bucket, pathStyle, accessKeyFile, secretKeyFile, Checksums.WHEN_REQUIRED);
+        endpoint,
+        region,
+        bucket,
+        pathStyle,
+        accessKeyFile,
+        secretKeyFile,
+        Checksums.AUTO,
+        Optional.empty(),
+        new ServerTrust(Optional.empty()));
   }
 
   /** Returns the bucket's place. */

@@ -38,8 +38,9 @@ final class S3Upload {
 
   private final S3Client client;
   private final S3Calls calls;
+  private final BodyDigests digests;
   private final String bucket;
-  private final ObjectKey key;
+  private final String key;
   private final ArtifactContent content;
   private final Cancellation cancellation;
   private final AtomicBoolean failed = new AtomicBoolean();
@@ -47,78 +48,96 @@ final class S3Upload {
   S3Upload(
       S3Client client,
       S3Calls calls,
+      BodyDigests digests,
       String bucket,
-      ObjectKey key,
+      String key,
       ArtifactContent content,
       Cancellation cancellation) {
     this.client = client;
     this.calls = calls;
+    this.digests = digests;
     this.bucket = bucket;
     this.key = key;
     this.content = content;
     this.cancellation = cancellation;
   }
 
-  void run() {
+  /** Uploads it. Returns the object's version if the bucket keeps all versions. */
+  Optional<String> run() {
     checkCancelled();
     PartPlan plan = PartPlan.of(content.lengthBytes());
     abortLeftovers();
-    if (plan.parts() == 1) {
-      putWhole(plan);
-    } else {
-      putInParts(plan);
-    }
+    return plan.parts() == 1 ? putWhole(plan) : putInParts(plan);
   }
 
-  private void putWhole(PartPlan plan) {
-    calls.call(
-        "put " + key.path(),
+  private String fileName() {
+    return key.substring(key.lastIndexOf('/') + 1);
+  }
+
+  private Optional<String> putWhole(PartPlan plan) {
+    return calls.call(
+        "put " + key,
         () -> {
           try (Source source = new Source(0, plan.lengthBytes())) {
-            return client.putObject(
-                request ->
-                    request
-                        .bucket(bucket)
-                        .key(key.path())
-                        .contentType(content.mediaType())
-                        .contentDisposition(DownloadHeaders.of(key.file()).contentDisposition())
-                        .overrideConfiguration(calls.limits(plan.lengthBytes())),
-                source.body());
+            return Optional.ofNullable(
+                digests
+                    .send(
+                        source,
+                        md5 ->
+                            client.putObject(
+                                request -> {
+                                  request
+                                      .bucket(bucket)
+                                      .key(key)
+                                      .contentType(content.mediaType())
+                                      .contentDisposition(
+                                          DownloadHeaders.of(fileName()).contentDisposition())
+                                      .overrideConfiguration(calls.limits(plan.lengthBytes()));
+                                  md5.ifPresent(request::contentMD5);
+                                },
+                                source.body()))
+                    .versionId());
           }
         });
   }
 
-  private void putInParts(PartPlan plan) {
+  private Optional<String> putInParts(PartPlan plan) {
     String uploadId =
         calls.call(
-            "begin the upload of " + key.path(),
+            "begin the upload of " + key,
             () ->
                 client
                     .createMultipartUpload(
                         request ->
                             request
                                 .bucket(bucket)
-                                .key(key.path())
+                                .key(key)
                                 .contentType(content.mediaType())
                                 .contentDisposition(
-                                    DownloadHeaders.of(key.file()).contentDisposition()))
+                                    DownloadHeaders.of(fileName()).contentDisposition()))
                     .uploadId());
     boolean complete = false;
     try {
       List<CompletedPart> parts = sendParts(plan, uploadId);
       checkCancelled();
-      calls.call(
-          "complete the upload of " + key.path(),
-          () ->
-              client.completeMultipartUpload(
-                  request ->
-                      request
-                          .bucket(bucket)
-                          .key(key.path())
-                          .uploadId(uploadId)
-                          .multipartUpload(upload -> upload.parts(parts))
-                          .overrideConfiguration(calls.limits(plan.lengthBytes() / 1024))));
+      Optional<String> version =
+          calls.call(
+              "complete the upload of " + key,
+              () ->
+                  Optional.ofNullable(
+                      client
+                          .completeMultipartUpload(
+                              request ->
+                                  request
+                                      .bucket(bucket)
+                                      .key(key)
+                                      .uploadId(uploadId)
+                                      .multipartUpload(upload -> upload.parts(parts))
+                                      .overrideConfiguration(
+                                          calls.limits(plan.lengthBytes() / 1024)))
+                          .versionId()));
       complete = true;
+      return version;
     } finally {
       if (!complete) {
         abortQuietly(uploadId);
@@ -133,7 +152,7 @@ final class S3Upload {
     for (int worker = 0; worker < Math.min(PARALLEL_PARTS, plan.parts()); worker++) {
       workers.add(
           calls.start(
-              "put parts of " + key.path(),
+              "put parts of " + key,
               () -> {
                 sendFrom(next, plan, uploadId, sent);
                 return true;
@@ -185,16 +204,21 @@ final class S3Upload {
     long length = plan.length(part);
     try (Source source = new Source(plan.offset(part), length)) {
       String etag =
-          client
-              .uploadPart(
-                  request ->
-                      request
-                          .bucket(bucket)
-                          .key(key.path())
-                          .uploadId(uploadId)
-                          .partNumber(part + 1)
-                          .overrideConfiguration(calls.limits(length)),
-                  source.body())
+          digests
+              .send(
+                  source,
+                  md5 ->
+                      client.uploadPart(
+                          request -> {
+                            request
+                                .bucket(bucket)
+                                .key(key)
+                                .uploadId(uploadId)
+                                .partNumber(part + 1)
+                                .overrideConfiguration(calls.limits(length));
+                            md5.ifPresent(request::contentMD5);
+                          },
+                          source.body()))
               .eTag();
       return CompletedPart.builder().partNumber(part + 1).eTag(etag).build();
     }
@@ -209,7 +233,7 @@ final class S3Upload {
         S3Calls.LEFTOVERS,
         () -> {
           for (MultipartUpload leftover : listLeftovers()) {
-            if (leftover.key().equals(key.path())) {
+            if (leftover.key().equals(key)) {
               abortQuietly(leftover.uploadId());
             }
           }
@@ -218,11 +242,11 @@ final class S3Upload {
 
   private List<MultipartUpload> listLeftovers() {
     return calls.call(
-        "list unfinished uploads of " + key.path(),
+        "list unfinished uploads of " + key,
         () ->
             client
                 .listMultipartUploads(
-                    request -> request.bucket(bucket).prefix(key.path()).maxUploads(MAX_LEFTOVERS))
+                    request -> request.bucket(bucket).prefix(key).maxUploads(MAX_LEFTOVERS))
                 .uploads());
   }
 
@@ -232,10 +256,10 @@ final class S3Upload {
           S3Calls.LEFTOVERS,
           () ->
               calls.call(
-                  "abort the upload of " + key.path(),
+                  "abort the upload of " + key,
                   () ->
                       client.abortMultipartUpload(
-                          request -> request.bucket(bucket).key(key.path()).uploadId(uploadId))));
+                          request -> request.bucket(bucket).key(key).uploadId(uploadId))));
     } catch (StorageException failure) {
       // The next upload to this key, or the removal of the folder, aborts it.
       log.warn("{}", failure.getMessage());
@@ -248,7 +272,7 @@ final class S3Upload {
 
   private void checkCancelled() {
     if (cancellation.isCancelled()) {
-      throw new StorageException(Kind.CANCELLED, "writing %s was cancelled".formatted(key.path()));
+      throw new StorageException(Kind.CANCELLED, "writing %s was cancelled".formatted(key));
     }
   }
 
@@ -275,7 +299,7 @@ final class S3Upload {
         open = Optional.of(stream);
         return stream;
       } catch (IOException failure) {
-        throw new UncheckedIOException("cannot read the content of " + key.path(), failure);
+        throw new UncheckedIOException("cannot read the content of " + key, failure);
       }
     }
 
@@ -286,7 +310,7 @@ final class S3Upload {
           open.get().close();
         }
       } catch (IOException failure) {
-        log.warn("the content of {} could not be closed: {}", key.path(), FileFault.words(failure));
+        log.warn("the content of {} could not be closed: {}", key, FileFault.words(failure));
       }
       open = Optional.empty();
     }

@@ -85,6 +85,14 @@ final class AddressBits {
     return bare(Arrays.copyOfRange(bytes, from, from + IPV4_BYTES));
   }
 
+  /** Returns whether an address is this machine's own, or in a private network. */
+  static boolean isNear(InetAddress address) {
+    return address.isLoopbackAddress()
+        || address.isSiteLocalAddress() // 10/8, 172.16/12, 192.168/16 (RFC 1918)
+        || in(address, "fc00::", 7) // RFC 4193
+        || in(address, "100.64.0.0", 10); // RFC 6598
+  }
+
   /** Returns an address without host name and zone. */
   static InetAddress bare(byte[] bytes) {
     try {

@@ -83,6 +83,11 @@ public sealed interface AddressPattern {
 
     @Override
     public boolean matches(String host, InetAddress address) {
+      return is(host);
+    }
+
+    /** Returns whether a host has this name, whatever its address. */
+    boolean is(String host) {
       return name.equals(canonical(host));
     }
 

@@ -59,6 +59,13 @@ public final class AddressPolicy {
       return new Verdict.Refused(malformed.get());
     }
     String host = host(url);
+    Optional<AddressPattern> named =
+        deny.stream()
+            .filter(pattern -> pattern instanceof AddressPattern.HostName name && name.is(host))
+            .findFirst();
+    if (named.isPresent()) {
+      return new Verdict.Refused(host + " " + denied(named.get()));
+    }
     List<InetAddress> addresses;
     try {
       addresses = resolver.resolve(host);
@@ -122,9 +129,7 @@ public final class AddressPolicy {
     Optional<AddressPattern> denied =
         deny.stream().filter(pattern -> pattern.matches(host, address)).findFirst();
     if (denied.isPresent()) {
-      return Optional.of(
-          "is refused by callbacks.deny (%s) of the server's configuration"
-              .formatted(denied.get()));
+      return denied.map(AddressPolicy::denied);
     }
     if (address.isLoopbackAddress() && !matches(allow, host, address)) {
       return Optional.of(
@@ -133,6 +138,10 @@ public final class AddressPolicy {
               .formatted(address.getHostAddress()));
     }
     return Optional.empty();
+  }
+
+  private static String denied(AddressPattern pattern) {
+    return "is refused by callbacks.deny (%s) of the server's configuration".formatted(pattern);
   }
 
   private static boolean matches(List<AddressPattern> patterns, String host, InetAddress address) {

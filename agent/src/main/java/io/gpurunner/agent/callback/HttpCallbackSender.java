@@ -15,9 +15,13 @@ import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.ProxyOptions;
+import io.vertx.core.net.ProxyType;
 import io.vertx.core.net.SocketAddress;
+import io.vertx.core.net.TrustOptions;
 import java.net.InetAddress;
 import java.net.URI;
+import java.security.cert.CertificateException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
@@ -27,13 +31,16 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import javax.net.ssl.TrustManager;
 
 /**
  * Sends callbacks over HTTP, as contract section 5 says. The host is resolved and judged at every
  * try. The connection goes to exactly the address that was judged, so it does not help to change a
- * name's address in between. Proxies of the environment are not used. Only the status of the answer
- * counts. Its text never reaches a job's events, because it would show the answer of an internal
- * server to the user who made the agent call it. Thread-safe.
+ * name's address in between. If a proxy is configured, it is used for receivers outside the machine
+ * and its private networks. It resolves the name itself, so its own rules count too. Proxies of the
+ * environment are not used. Only the status of the answer counts. Its text never reaches a job's
+ * events, because it would show the answer of an internal server to the user who made the agent
+ * call it. Thread-safe.
  */
 public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   /** The largest length of an answer's headers. Proxies add cookies and policies of their own. */
@@ -44,30 +51,39 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private final CallbackSignature signature;
   private final Clock clock;
   private final CallbackLimits limits;
+  private final Optional<URI> proxy;
 
   /**
    * @param key the bytes of {@code <state-dir>/secrets/callback.key}
+   * @param proxy the HTTP proxy to receivers outside the machine and its private networks
+   * @param trust judges the certificates of receivers
    */
-  public HttpCallbackSender(Vertx vertx, AddressPolicy policy, byte[] key, Clock clock) {
-    this(vertx, policy, key, clock, CallbackLimits.DEFAULT, new HttpClientOptions());
+  public HttpCallbackSender(
+      Vertx vertx,
+      AddressPolicy policy,
+      byte[] key,
+      Clock clock,
+      Optional<URI> proxy,
+      TrustManager trust) {
+    this(vertx, policy, key, clock, CallbackLimits.DEFAULT, proxy, trust);
   }
 
-  /**
-   * @param base options that tests set, such as the certificates to trust
-   */
   HttpCallbackSender(
       Vertx vertx,
       AddressPolicy policy,
       byte[] key,
       Clock clock,
       CallbackLimits limits,
-      HttpClientOptions base) {
+      Optional<URI> proxy,
+      TrustManager trust) {
     this.policy = policy;
     this.signature = new CallbackSignature(key);
     this.clock = clock;
     this.limits = limits;
+    this.proxy = proxy;
     HttpClientOptions options =
-        new HttpClientOptions(base)
+        new HttpClientOptions()
+            .setTrustOptions(TrustOptions.wrap(trust))
             .setVerifyHost(true)
             .setTrustAll(false)
             .setKeepAlive(false)
@@ -81,7 +97,11 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
             .with(options)
             // The result of the request says why a connection broke. Receivers' faults are not
             // logged.
-            .withConnectHandler(connection -> connection.exceptionHandler(broken -> {}))
+            .withConnectHandler(
+                connection -> {
+                  InterimResponses.ignoreOn(connection);
+                  connection.exceptionHandler(broken -> {});
+                })
             .build();
   }
 
@@ -89,8 +109,15 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   public CallbackResult send(CallbackDelivery delivery) {
     return switch (policy.judge(delivery.url())) {
       case Verdict.Refused refused -> new Forbidden(refused.reason());
-      case Verdict.Unresolved unresolved -> new Failed(unresolved.reason());
-      case Verdict.Allowed allowed -> sendToAny(delivery, allowed.addresses());
+      case Verdict.Unresolved unresolved ->
+          proxy
+              .map(way -> sendByProxy(delivery, way))
+              .orElseGet(() -> new Failed(unresolved.reason()));
+      case Verdict.Allowed allowed ->
+          proxy
+              .filter(way -> allowed.addresses().stream().noneMatch(AddressBits::isNear))
+              .map(way -> sendByProxy(delivery, way))
+              .orElseGet(() -> sendToAny(delivery, allowed.addresses()));
     };
   }
 
@@ -104,24 +131,49 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
    * one before.
    */
   private CallbackResult sendToAny(CallbackDelivery delivery, List<InetAddress> addresses) {
-    Optional<String> refused = Optional.empty();
+    CallbackResult last = new Failed("the host has no address");
     for (InetAddress address :
         addresses.subList(0, Math.min(addresses.size(), limits.addresses()))) {
-      Future<HttpClientRequest> connecting = client.request(options(delivery, address));
-      try {
-        return exchange(await(connecting, limits.connect()), delivery.body());
-      } catch (CompletionException failure) {
-        // Nobody waits for this connection. If it comes later, it is closed.
-        connecting.onSuccess(HttpCallbackSender::hangUp);
-        refused =
-            Optional.of(
-                "cannot connect to "
-                    + address.getHostAddress()
-                    + ": "
-                    + why(failure, limits.connect()));
+      RequestOptions options = options(delivery);
+      options.setServer(
+          SocketAddress.inetSocketAddress(options.getPort(), address.getHostAddress()));
+      Attempt attempt = attempt(delivery, options, "to " + address.getHostAddress());
+      if (attempt.connected()) {
+        return attempt.result();
       }
+      last = attempt.result();
     }
-    return new Failed(refused.orElse("the host has no address"));
+    return last;
+  }
+
+  private CallbackResult sendByProxy(CallbackDelivery delivery, URI way) {
+    RequestOptions options =
+        options(delivery)
+            .setProxyOptions(
+                new ProxyOptions()
+                    .setType(ProxyType.HTTP)
+                    .setHost(way.getHost())
+                    .setPort(way.getPort()));
+    return attempt(delivery, options, "by the proxy " + way).result();
+  }
+
+  /**
+   * One try.
+   *
+   * @param connected whether there was a connection, so that the receiver may have got the callback
+   */
+  private record Attempt(boolean connected, CallbackResult result) {}
+
+  private Attempt attempt(CallbackDelivery delivery, RequestOptions options, String where) {
+    Future<HttpClientRequest> connecting = client.request(options);
+    try {
+      return new Attempt(true, exchange(await(connecting, limits.connect()), delivery.body()));
+    } catch (CompletionException failure) {
+      // Nobody waits for this connection. If it comes later, it is closed.
+      connecting.onSuccess(HttpCallbackSender::hangUp);
+      return new Attempt(
+          false, new Failed("cannot connect " + where + ": " + why(failure, limits.connect())));
+    }
   }
 
   private CallbackResult exchange(HttpClientRequest request, String body) {
@@ -177,7 +229,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     return answer.statusCode();
   }
 
-  private RequestOptions options(CallbackDelivery delivery, InetAddress address) {
+  private RequestOptions options(CallbackDelivery delivery) {
     URI url = delivery.url();
     boolean tls = "https".equals(url.getScheme().toLowerCase(Locale.ROOT));
     WebAuthority authority = WebAuthority.of(url).orElseThrow();
@@ -185,7 +237,6 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     long timestamp = clock.instant().getEpochSecond();
     return new RequestOptions()
         .setMethod(HttpMethod.POST)
-        .setServer(SocketAddress.inetSocketAddress(port, address.getHostAddress()))
         .setHost(authority.host())
         .setPort(port)
         .setSsl(tls)
@@ -220,8 +271,23 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
 
   private static String why(CompletionException failure, Duration limit) {
     Throwable cause = Optional.ofNullable(failure.getCause()).orElse(failure);
-    return cause instanceof TimeoutException
-        ? "nothing within " + limit.toSeconds() + " s"
-        : Optional.ofNullable(cause.getMessage()).orElse(cause.getClass().getSimpleName());
+    if (cause instanceof TimeoutException) {
+      return "nothing within " + limit.toSeconds() + " s";
+    }
+    return refusedCertificate(cause)
+        .or(() -> Optional.ofNullable(cause.getMessage()))
+        .orElse(cause.getClass().getSimpleName());
+  }
+
+  /** Returns why the receiver's certificate was refused, in the words of the one who judged it. */
+  private static Optional<String> refusedCertificate(Throwable failure) {
+    Throwable cause = failure;
+    for (int depth = 0; cause != null && depth < 20; depth++) {
+      if (cause instanceof CertificateException) {
+        return Optional.ofNullable(cause.getMessage());
+      }
+      cause = cause.getCause();
+    }
+    return Optional.empty();
   }
 }

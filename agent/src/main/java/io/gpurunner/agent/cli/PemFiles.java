@@ -35,7 +35,9 @@ final class PemFiles {
   /** Returns what is wrong. Each fault names the key of the configuration and the file. */
   static List<String> faults(TlsConfig tls) {
     Optional<String> certificate =
-        certificateFault(tls.certificate())
+        certificateFault(
+                tls.certificate(),
+                "the server's certificate and then its chain, each beginning with ")
             .map(why -> "http.tls.certificate: " + tls.certificate() + " " + why);
     Optional<String> key =
         unreadable(tls.key())
@@ -54,7 +56,12 @@ final class PemFiles {
     }
   }
 
-  private static Optional<String> certificateFault(Path file) {
+  /**
+   * Returns what is wrong with a file of certificates.
+   *
+   * @param accepted what it should hold, up to the words with which a certificate begins
+   */
+  static Optional<String> certificateFault(Path file, String accepted) {
     byte[] content;
     try {
       content = Files.readAllBytes(file);
@@ -64,10 +71,7 @@ final class PemFiles {
     boolean marked = new String(content, StandardCharsets.ISO_8859_1).contains(CERTIFICATE);
     return marked && isCertificate(content)
         ? Optional.empty()
-        : Optional.of(
-            "holds no certificate in PEM form; accepted: the server's certificate and then its"
-                + " chain, each beginning with "
-                + CERTIFICATE);
+        : Optional.of("holds no certificate in PEM form; accepted: " + accepted + CERTIFICATE);
   }
 
   private static boolean isCertificate(byte[] content) {

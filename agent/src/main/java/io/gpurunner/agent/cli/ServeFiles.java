@@ -37,6 +37,7 @@ final class ServeFiles {
     look.secret("the callbacks' key", config.callbackKeyFile());
     look.secret("the artifacts' key", config.secretsDirectory().resolve("artifacts.key"));
     config.http().tls().ifPresent(look::tls);
+    config.tls().caFile().ifPresent(look::authorities);
     if (config.store().type() == StoreConfig.Type.S3) {
       StoreConfig.S3Config s3 = config.store().s3();
       s3.accessKeyFile().ifPresent(file -> look.key("store.s3.access-key-file", file));
@@ -85,6 +86,11 @@ final class ServeFiles {
 
   private void tls(TlsConfig tls) {
     faults.addAll(PemFiles.faults(tls));
+  }
+
+  private void authorities(Path file) {
+    PemFiles.certificateFault(file, "certificates of authorities, each beginning with ")
+        .ifPresent(why -> faults.add("tls.ca-file: " + file + " " + why));
   }
 
   /** Checks a key file as the store will read it. */

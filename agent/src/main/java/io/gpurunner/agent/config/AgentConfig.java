@@ -22,6 +22,7 @@ public record AgentConfig(
     JobsConfig jobs,
     VolumesConfig volumes,
     LibraryConfig library,
+    TrustConfig tls,
     StoreConfig store,
     CallbacksConfig callbacks) {
 
@@ -39,6 +40,7 @@ public record AgentConfig(
         root.section("jobs", JobsConfig::read),
         root.section("volumes", VolumesConfig::read),
         root.section("library", LibraryConfig::read),
+        root.section("tls", TrustConfig::read),
         root.section("store", StoreConfig::read),
         root.section("callbacks", CallbacksConfig::read));
   }

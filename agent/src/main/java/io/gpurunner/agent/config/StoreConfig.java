@@ -55,6 +55,7 @@ public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Co
    * @param pathStyle {@code endpoint/bucket/key} rather than {@code bucket.endpoint/key}
    * @param accessKeyFile file that holds the access key
    * @param secretKeyFile file that holds the secret key
+   * @param proxy the HTTP proxy to the server
    */
   public record S3Config(
       Optional<URI> endpoint,
@@ -63,7 +64,8 @@ public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Co
       boolean pathStyle,
       Optional<Path> accessKeyFile,
       Optional<Path> secretKeyFile,
-      Checksums checksums) {
+      Checksums checksums,
+      Optional<URI> proxy) {
     private static final ValueForm<String> REGION =
         ValueForms.text("1 to 64 letters, digits and dashes", "[A-Za-z0-9-]{1,64}");
 
@@ -81,12 +83,13 @@ public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Co
               section.value("path-style", true, ValueForms.BOOLEAN),
               section.existingFile("access-key-file"),
               section.existingFile("secret-key-file"),
-              section.value(
-                  "checksums", Checksums.WHEN_REQUIRED, ValueForms.word(Checksums.class)));
+              section.value("checksums", Checksums.AUTO, ValueForms.word(Checksums.class)),
+              section.optional("proxy", ValueForms.PROXY));
       if (needed) {
         require(section, "bucket", config.bucket(), BUCKET.accepted());
         require(section, "access-key-file", config.accessKeyFile(), "the path of a file");
         require(section, "secret-key-file", config.secretKeyFile(), "the path of a file");
+        config.bucket().ifPresent(bucket -> S3Endpoint.check(section, config, bucket));
       }
       return config;
     }

@@ -90,6 +90,22 @@ final class ValueForms {
             return require(web && plain && url.getHost() != null, url);
           });
 
+  static final ValueForm<URI> PROXY =
+      ValueForm.quoted(
+          "the URL of an HTTP proxy, of the form http://host:port, without user and password",
+          text -> {
+            URI url = URI.create(bounded(text).replaceFirst("/+$", ""));
+            return require(
+                "http".equalsIgnoreCase(url.getScheme())
+                    && url.getRawUserInfo() == null
+                    && url.getHost() != null
+                    && url.getPort() > 0
+                    && url.getRawPath().isEmpty()
+                    && url.getRawQuery() == null
+                    && url.getRawFragment() == null,
+                url);
+          });
+
   static final ValueForm<URI> DOCKER_HOST =
       ValueForm.quoted(
           "unix:///path/to/docker.sock or tcp://host:port",
