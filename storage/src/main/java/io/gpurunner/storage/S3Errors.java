@@ -8,7 +8,6 @@ import java.security.cert.CertificateException;
 import java.util.Optional;
 import java.util.Set;
 import javax.net.ssl.SSLException;
-import javax.net.ssl.SSLPeerUnverifiedException;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 
@@ -168,8 +167,7 @@ final class S3Errors {
       return FileFault.words(file);
     }
     String message = root.getMessage();
-    if (message != null
-        && (root instanceof CertificateException || root instanceof SSLPeerUnverifiedException)) {
+    if (message != null && root instanceof CertificateException) {
       return message;
     }
     String advice =

@@ -15,6 +15,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
+import javax.net.ServerSocketFactory;
+import javax.net.ssl.SSLContext;
 
 /**
  * A proxy in front of a real S3 server that breaks connections as networks and servers do. It
@@ -26,6 +28,7 @@ public final class FaultProxy implements AutoCloseable {
   private static final int REQUEST_HEAD_LIMIT = 64 << 10;
 
   private final URI target;
+  private final String address;
   private final ServerSocket listener;
   private final Queue<Fault> next = new ConcurrentLinkedQueue<>();
   private final Queue<Socket> open = new ConcurrentLinkedQueue<>();
@@ -51,9 +54,24 @@ public final class FaultProxy implements AutoCloseable {
    * @param target the server; only its host and port count
    */
   public FaultProxy(URI target) {
+    this(target, ServerSocketFactory.getDefault(), "http://127.0.0.1:");
+  }
+
+  /**
+   * A proxy that clients reach by TLS.
+   *
+   * @param target the server; only its host and port count
+   * @param tls its key and certificate
+   */
+  public FaultProxy(URI target, SSLContext tls) {
+    this(target, tls.getServerSocketFactory(), "https://localhost:");
+  }
+
+  private FaultProxy(URI target, ServerSocketFactory sockets, String address) {
     this.target = target;
+    this.address = address;
     try {
-      listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+      listener = sockets.createServerSocket(0, 50, InetAddress.getLoopbackAddress());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -62,7 +80,7 @@ public final class FaultProxy implements AutoCloseable {
 
   /** Returns the URL of this proxy. */
   public URI uri() {
-    return URI.create("http://127.0.0.1:" + listener.getLocalPort());
+    return URI.create(address + listener.getLocalPort());
   }
 
   /** Answers the next connections with this status and error code. */

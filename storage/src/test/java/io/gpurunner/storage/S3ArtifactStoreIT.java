@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Function;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,7 +35,9 @@ import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
+import software.amazon.awssdk.services.s3.model.ListObjectVersionsResponse;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
+import software.amazon.awssdk.services.s3.model.ObjectVersion;
 
 class S3ArtifactStoreIT extends ArtifactStoreContract {
   private static final long PLENTY = Long.MAX_VALUE;
@@ -104,7 +107,7 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
   }
 
   private S3ArtifactStore with(URI endpoint, String bucket, Path secretKeyFile) {
-    return with(endpoint, bucket, secretKeyFile, Checksums.WHEN_REQUIRED);
+    return with(endpoint, bucket, secretKeyFile, Checksums.AUTO);
   }
 
   private S3ArtifactStore with(
@@ -117,7 +120,23 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
             true,
             settings.accessKeyFile(),
             secretKeyFile,
-            checksums));
+            checksums,
+            Optional.empty(),
+            new ServerTrust(Optional.empty())));
+  }
+
+  private S3ArtifactStore by(URI endpoint, Optional<URI> proxy, Optional<Path> caFile) {
+    return new S3ArtifactStore(
+        new S3Settings(
+            Optional.of(endpoint),
+            settings.region(),
+            settings.bucket(),
+            true,
+            settings.accessKeyFile(),
+            settings.secretKeyFile(),
+            Checksums.AUTO,
+            proxy,
+            new ServerTrust(caFile)));
   }
 
   private URI endpoint() {
@@ -265,6 +284,231 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     return client
         .getObjectAsBytes(request -> request.bucket(bucket).key(key(file).path()))
         .asByteArray();
+  }
+
+  /** Makes a bucket with object lock, in which each object is kept for a day. */
+  private String lockedBucket(S3Client client) {
+    String bucket = "gpurunner-" + UUID.randomUUID();
+    client.createBucket(request -> request.bucket(bucket).objectLockEnabledForBucket(true));
+    client.putObjectLockConfiguration(
+        request ->
+            request
+                .bucket(bucket)
+                .objectLockConfiguration(
+                    lock ->
+                        lock.objectLockEnabled("Enabled")
+                            .rule(
+                                rule ->
+                                    rule.defaultRetention(
+                                        kept -> kept.mode("GOVERNANCE").days(1)))));
+    return bucket;
+  }
+
+  private static List<ObjectVersion> versions(S3Client client, String bucket) {
+    return client.listObjectVersions(request -> request.bucket(bucket)).versions();
+  }
+
+  @Test
+  void publishesToABucketWithObjectLock() throws Exception {
+    try (S3Client client = client()) {
+      String bucket = lockedBucket(client);
+      try (S3ArtifactStore locked = with(endpoint(), bucket, settings.secretKeyFile())) {
+        locked.probe();
+        locked.probe();
+        assertThat(versions(client, bucket)).as("what the probes left").hasSize(1);
+        locked.put(key("small"), content(HELLO), Cancellation.NEVER);
+        locked.put(key("large"), content(randomBytes(40 << 20)), Cancellation.NEVER);
+        locked.withdraw(folder);
+        locked.put(key("small"), content(HELLO), Cancellation.NEVER);
+        assertThat(TestS3.isThere(locked, key("small"))).isTrue();
+      }
+    }
+  }
+
+  /** Amazon's buckets with object lock refuse bodies without a checksum. Ceph's do not. */
+  @Test
+  void sendsAChecksumWhereTheStoreWantsOne() throws Exception {
+    String words =
+        "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is"
+            + " required for Put Object requests with Object Lock parameters</Message></Error>";
+    String answer =
+        "HTTP/1.1 400 X\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+            .formatted(words.length(), words);
+    Function<HttpFront.Head, Optional<String>> locked =
+        head ->
+            head.line().startsWith("PUT ") && head.header("content-md5").isEmpty()
+                ? Optional.of(answer)
+                : Optional.empty();
+    byte[] large = randomBytes(40 << 20);
+    try (HttpFront front = HttpFront.before(endpoint(), locked);
+        S3ArtifactStore asking = with(front.uri(), settings.bucket(), settings.secretKeyFile())) {
+      asking.put(key("large"), content(large), Cancellation.NEVER);
+      long refused = front.seen().stream().filter(line -> line.startsWith("PUT ")).count();
+      asking.put(key("small"), content(HELLO), Cancellation.NEVER);
+      asking.put(key("none"), content(new byte[0]), Cancellation.NEVER);
+      asking.probe();
+      long all = front.seen().stream().filter(line -> line.startsWith("PUT ")).count();
+      assertThat(all - refused).as("what it wants is remembered").isEqualTo(3);
+    }
+    assertThat(fetch(key("large"), large.length)).isEqualTo(large);
+    assertThat(fetch(key("small"), HELLO.length)).isEqualTo(HELLO);
+
+    try (HttpFront front = HttpFront.before(endpoint(), locked);
+        S3ArtifactStore never =
+            with(
+                front.uri(),
+                settings.bucket(),
+                settings.secretKeyFile(),
+                Checksums.WHEN_REQUIRED)) {
+      assertThatThrownBy(() -> never.put(key("a"), content(HELLO), Cancellation.NEVER))
+          .hasMessageContaining("HTTP 400 InvalidRequest: Content-MD5 OR");
+    }
+  }
+
+  @Test
+  void aProbeLeavesNothing() throws Exception {
+    String bucket = "gpurunner-" + UUID.randomUUID();
+    try (S3Client client = client();
+        S3ArtifactStore probed = with(endpoint(), bucket, settings.secretKeyFile())) {
+      client.createBucket(request -> request.bucket(bucket));
+      probed.probe();
+      assertThat(versions(client, bucket)).isEmpty();
+      client.putBucketVersioning(
+          request -> request.bucket(bucket).versioningConfiguration(set -> set.status("Enabled")));
+      try (S3ArtifactStore again = with(endpoint(), bucket, settings.secretKeyFile())) {
+        again.probe();
+      }
+      ListObjectVersionsResponse left =
+          client.listObjectVersions(request -> request.bucket(bucket));
+      assertThat(left.versions()).isEmpty();
+      assertThat(left.deleteMarkers()).isEmpty();
+      client.deleteBucket(request -> request.bucket(bucket));
+    }
+  }
+
+  /** An upload that fails is seen by the next probe, not only after the last proof is old. */
+  @Test
+  void aProbeFailsAsUploadsDo() throws Exception {
+    String bucket = "gpurunner-" + UUID.randomUUID();
+    try (S3Client client = client();
+        S3ArtifactStore store = with(endpoint(), bucket, settings.secretKeyFile())) {
+      client.createBucket(request -> request.bucket(bucket));
+      store.probe();
+      String noPut =
+          """
+          {"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*",
+            "Action":["s3:PutObject"],"Resource":["arn:aws:s3:::%s/*"]}]}
+          """
+              .formatted(bucket);
+      client.putBucketPolicy(request -> request.bucket(bucket).policy(noPut));
+      assertDenied(() -> store.put(key("a"), content(HELLO), Cancellation.NEVER));
+      assertDenied(store::probe);
+      client.deleteBucketPolicy(request -> request.bucket(bucket));
+      store.probe();
+      client.deleteBucket(request -> request.bucket(bucket));
+    }
+  }
+
+  @Test
+  void reachesAStoreByAProxy() throws Exception {
+    byte[] large = randomBytes(12 << 20);
+    URI name = URI.create("http://s3.example.org:" + endpoint().getPort());
+    try (HttpFront proxy = HttpFront.proxy(host -> endpoint());
+        S3ArtifactStore store = by(name, Optional.of(proxy.uri()), Optional.empty())) {
+      store.probe();
+      store.put(key("large"), content(large), Cancellation.NEVER);
+      assertThat(proxy.seen()).isNotEmpty().allMatch(line -> line.contains(" " + name + "/"));
+    }
+    assertThat(fetch(key("large"), large.length)).isEqualTo(large);
+  }
+
+  @Test
+  void reachesAStoreByTls() throws Exception {
+    TestCertificates lab = new TestCertificates(directory, "lab");
+    byte[] large = randomBytes(12 << 20);
+    try (FaultProxy tls = new FaultProxy(endpoint(), lab.server("localhost"));
+        HttpFront proxy = HttpFront.proxy(host -> tls.uri())) {
+      try (S3ArtifactStore stranger = by(tls.uri(), Optional.empty(), Optional.empty())) {
+        assertThatThrownBy(stranger::probe)
+            .asInstanceOf(type(StorageException.class))
+            .satisfies(
+                failure -> {
+                  assertThat(failure.kind()).isEqualTo(Kind.UNAVAILABLE);
+                  assertThat(failure)
+                      .hasMessageMatching(
+                          "S3 bucket .*: list the bucket: the certificate of localhost was issued by"
+                              + " \"CN=lab\", which this machine does not trust; name a file .*");
+                });
+      }
+      Optional<Path> caFile = Optional.of(lab.authorityFile());
+      try (S3ArtifactStore store = by(tls.uri(), Optional.empty(), caFile)) {
+        store.probe();
+        store.put(key("large"), content(large), Cancellation.NEVER);
+      }
+      assertThat(fetch(key("large"), large.length)).isEqualTo(large);
+      try (S3ArtifactStore store = by(tls.uri(), Optional.of(proxy.uri()), caFile)) {
+        store.probe();
+        assertThat(proxy.seen())
+            .isNotEmpty()
+            .allMatch(line -> line.startsWith("CONNECT localhost:"));
+      }
+      URI wrongName = URI.create("https://127.0.0.1:" + tls.uri().getPort());
+      try (S3ArtifactStore store = by(wrongName, Optional.empty(), caFile)) {
+        assertThatThrownBy(store::probe)
+            .hasMessageContaining(
+                "the certificate of 127.0.0.1 is not for that name, but for localhost; call the"
+                    + " server by one of these names");
+      }
+    }
+  }
+
+  @Test
+  void namesAConfusionOfHttpAndHttps() throws Exception {
+    URI https = URI.create("https://127.0.0.1:" + endpoint().getPort());
+    try (S3ArtifactStore store = by(https, Optional.empty(), Optional.empty())) {
+      assertThatThrownBy(store::probe).hasMessageContaining("check http or https, and the port");
+    }
+  }
+
+  /** The proxies of the environment are meant for people's programs. */
+  @Test
+  void takesNoProxyFromTheEnvironment() throws Exception {
+    Path output = directory.resolve("output");
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-cp",
+            System.getProperty("java.class.path"),
+            "-Dhttp.proxyHost=127.0.0.1",
+            "-Dhttp.proxyPort=1",
+            "-Dhttp.nonProxyHosts=",
+            ProbeOnce.class.getName());
+    for (String name : List.of("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY")) {
+      builder.environment().put(name, "http://127.0.0.1:1");
+    }
+    builder.environment().remove("no_proxy");
+    builder.environment().remove("NO_PROXY");
+    Process probe = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
+    assertThat(probe.waitFor()).as(() -> text(output)).isZero();
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+
+  /** Probes the store of the tests, in a process of its own. */
+  static final class ProbeOnce {
+    private ProbeOnce() {}
+
+    public static void main(String[] arguments) {
+      try (S3ArtifactStore store = new S3ArtifactStore(TestS3.settings())) {
+        store.probe();
+      }
+    }
   }
 
   @Test

@@ -6,7 +6,9 @@ import io.gpurunner.storage.StorageException.Kind;
 import java.io.FileNotFoundException;
 import java.io.UncheckedIOException;
 import java.net.SocketException;
+import java.net.UnknownHostException;
 import java.util.stream.Stream;
+import javax.net.ssl.SSLException;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -51,5 +53,31 @@ class S3ErrorsTest {
     StorageException explained = S3Errors.explain("S3 bucket b", "put k", error);
     assertThat(explained.kind()).as(explained.getMessage()).isEqualTo(kind);
     assertThat(explained).hasMessageStartingWith("S3 bucket b: put k: ").hasCause(error);
+  }
+
+  static Stream<Arguments> advised() {
+    return Stream.of(
+        Arguments.of(answer(400, "AuthorizationHeaderMalformed"), "store.s3.region"),
+        Arguments.of(answer(301, "PermanentRedirect"), "store.s3.region"),
+        Arguments.of(answer(301, ""), "store.s3.region"),
+        Arguments.of(answer(400, "InvalidBucketName"), "store.s3.bucket"),
+        Arguments.of(answer(403, "SecondLevelDomainForbidden"), "store.s3.path-style"),
+        Arguments.of(answer(403, "PathStyleDomainForbidden"), "store.s3.path-style"),
+        Arguments.of(answer(403, "InvalidPathAccess"), "store.s3.path-style"),
+        Arguments.of(answer(400, ""), "http or https in store.s3.endpoint"),
+        Arguments.of(answer(404, ""), "http or https in store.s3.endpoint"),
+        Arguments.of(answer(407, ""), "store.s3.proxy"),
+        Arguments.of(
+            SdkClientException.create("x", new UnknownHostException("b.s3.lab")),
+            "store.s3.path-style"),
+        Arguments.of(
+            SdkClientException.create("x", new SSLException("not TLS")),
+            "http or https, and the port, in store.s3.endpoint"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("advised")
+  void anErrorNamesTheKeyToCorrect(RuntimeException error, String words) {
+    assertThat(S3Errors.explain("S3 bucket b", "put k", error)).hasMessageContaining(words);
   }
 }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Decides which receivers may be called (contract section 5), so that a job's author cannot use the
@@ -36,6 +37,13 @@ public final class AddressPolicy {
 
   /** The reserved addresses (RFC 1112). The last one is the broadcast address. */
   private static final AddressPattern RESERVED = AddressPattern.parse("240.0.0.0/4");
+
+  /**
+   * A host that ends in a number. It is no name (RFC 1123, 2.1), and some resolvers make an address
+   * of it.
+   */
+  private static final Pattern NUMBER_AT_END =
+      Pattern.compile("(?:.*\\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\\.?");
 
   private final List<AddressPattern> allow;
   private final List<AddressPattern> deny;
@@ -70,6 +78,10 @@ public final class AddressPolicy {
     try {
       addresses = resolver.resolve(host);
     } catch (UnknownHostException unknown) {
+      if (NUMBER_AT_END.matcher(host).matches()) {
+        return new Verdict.Refused(
+            host + " is neither a name nor an IP address in its usual form (four numbers)");
+      }
       return new Verdict.Unresolved(
           Optional.ofNullable(unknown.getMessage()).orElse("the host does not resolve: " + host));
     }

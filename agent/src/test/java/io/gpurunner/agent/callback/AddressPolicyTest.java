@@ -101,6 +101,16 @@ final class AddressPolicyTest {
     AddressPolicy denying = new AddressPolicy(List.of(), patterns("bad.example.org"), outside);
     assertThat(refusal(denying, URI.create("http://BAD.example.org/"))).isPresent();
     assertThat(refusal(denying, URI.create("http://good.example.org/"))).isEmpty();
+    // A proxy may know a name that this machine does not.
+    HostResolver nowhere =
+        host -> {
+          throw new UnknownHostException(host);
+        };
+    AddressPolicy byName = new AddressPolicy(List.of(), patterns("bad.example.org"), nowhere);
+    assertThat(refusal(byName, URI.create("http://bad.example.org/")))
+        .contains(
+            "bad.example.org is refused by callbacks.deny (bad.example.org) of the server's"
+                + " configuration");
   }
 
   @Test

@@ -8,14 +8,16 @@ import io.gpurunner.agent.callback.CallbackResult.Delivered;
 import io.gpurunner.agent.callback.CallbackResult.Failed;
 import io.gpurunner.agent.callback.CallbackResult.Forbidden;
 import io.gpurunner.agent.callback.CallbackResult.Rejected;
+import io.gpurunner.storage.FaultProxy;
+import io.gpurunner.storage.HttpFront;
+import io.gpurunner.storage.ServerTrust;
+import io.gpurunner.storage.TestCertificates;
 import io.vertx.core.Vertx;
-import io.vertx.core.http.HttpClientOptions;
-import io.vertx.core.http.HttpServerOptions;
-import io.vertx.core.net.JksOptions;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -25,7 +27,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -91,7 +92,7 @@ final class HttpCallbackSenderTest {
     HostResolver resolver = host -> List.of(InetAddress.ofLiteral("127.0.0.1"));
     try (RawReceiver receiver =
             new RawReceiver("127.0.0.1", RawReceiver.answer("204 No Content", ""));
-        HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+        HttpCallbackSender sender = sender(resolver, LOOPBACK)) {
       URI url = URI.create("http://build_box:" + receiver.port() + "/hook");
       assertThat(sender.send(delivery(url))).isEqualTo(new Delivered(204));
       assertThat(receiver.only().headers()).containsEntry("host", "build_box:" + receiver.port());
@@ -164,12 +165,13 @@ final class HttpCallbackSenderTest {
 
   /** A receiver, or a proxy before it, may say that it is at work before it answers. */
   @ParameterizedTest
-  @ValueSource(strings = {"100 Continue", "103 Early Hints"})
+  @ValueSource(strings = {"100 Continue", "102 Processing", "103 Early Hints", "110 X"})
   void whatComesBeforeTheAnswerIsNoAnswer(String interim) throws IOException {
     try (RawReceiver receiver =
         new RawReceiver(
             "127.0.0.1",
-            "HTTP/1.1 " + interim + "\r\n\r\n" + RawReceiver.answer("204 No Content", ""))) {
+            "HTTP/1.1 %1$s\r\n\r\nHTTP/1.1 %1$s\r\nX: y\r\n\r\n".formatted(interim)
+                + RawReceiver.answer("204 No Content", ""))) {
       assertThat(send(receiver.url("/"))).isEqualTo(new Delivered(204));
     }
   }
@@ -266,7 +268,7 @@ final class HttpCallbackSenderTest {
       HostResolver resolver =
           host -> Stream.of("127.0.0.2", "127.0.0.3").map(InetAddress::ofLiteral).toList();
       URI url = URI.create("http://two.test:" + receiver.port() + "/");
-      try (HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+      try (HttpCallbackSender sender = sender(resolver, LOOPBACK)) {
         assertThat(sender.send(delivery(url))).isEqualTo(new Delivered(200));
       }
       assertThat(receiver.only().headers()).containsEntry("host", "two.test:" + receiver.port());
@@ -277,7 +279,7 @@ final class HttpCallbackSenderTest {
   void loopbackIsForbiddenUnlessAllowed() throws IOException {
     try (RawReceiver receiver = new RawReceiver("127.0.0.1", RawReceiver.answer("200 OK", ""));
         SystemHostResolver resolver = new SystemHostResolver();
-        HttpCallbackSender sender = sender(resolver, List.of(), new HttpClientOptions())) {
+        HttpCallbackSender sender = sender(resolver, List.of())) {
       assertThat(sender.send(delivery(receiver.url("/")))).isInstanceOf(Forbidden.class);
       assertThat(receiver.connections()).isZero();
     }
@@ -296,7 +298,7 @@ final class HttpCallbackSenderTest {
             return List.of(InetAddress.ofLiteral(next));
           };
       URI url = URI.create("http://rebinding.test:" + receiver.port() + "/");
-      try (HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+      try (HttpCallbackSender sender = sender(resolver, LOOPBACK)) {
         assertThat(sender.send(delivery(url))).isInstanceOf(Rejected.class);
         assertThat(lookups).as("lookups of one try").hasValue(1);
         assertThat(sender.send(delivery(url))).isInstanceOf(Forbidden.class);
@@ -315,7 +317,7 @@ final class HttpCallbackSenderTest {
       HostResolver resolver =
           host -> List.of(InetAddress.getByAddress(host, new byte[] {127, 0, 0, 1}));
       URI url = URI.create("http://not-in-any-dns.test:" + receiver.port() + "/");
-      try (HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+      try (HttpCallbackSender sender = sender(resolver, LOOPBACK)) {
         assertThat(sender.send(delivery(url))).isEqualTo(new Delivered(200));
       }
     }
@@ -324,7 +326,7 @@ final class HttpCallbackSenderTest {
   @Test
   void aNameThatDoesNotResolveIsWorthAnotherTry() {
     try (SystemHostResolver resolver = new SystemHostResolver();
-        HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+        HttpCallbackSender sender = sender(resolver, LOOPBACK)) {
       assertThat(sender.send(delivery(URI.create("http://no-such-name.invalid/"))))
           .isInstanceOf(Failed.class);
     }
@@ -332,36 +334,116 @@ final class HttpCallbackSenderTest {
 
   @Test
   void tlsIsVerifiedWithTheHostName() throws Exception {
-    JksOptions keys = keyStore("hook.test");
-    AtomicInteger requests = new AtomicInteger();
-    int port =
-        vertx
-            .createHttpServer(new HttpServerOptions().setSsl(true).setKeyCertOptions(keys))
-            .requestHandler(
-                request -> {
-                  requests.incrementAndGet();
-                  request.response().end("ok");
-                })
-            .listen(0, "127.0.0.1")
-            .toCompletionStage()
-            .toCompletableFuture()
-            .join()
-            .actualPort();
+    TestCertificates lab = new TestCertificates(directory, "lab");
     HostResolver resolver = host -> List.of(InetAddress.ofLiteral("127.0.0.1"));
-    CallbackDelivery right = delivery(URI.create("https://hook.test:" + port + "/"));
-    CallbackDelivery wrong = delivery(URI.create("https://other.test:" + port + "/"));
+    try (RawReceiver receiver =
+            new RawReceiver("127.0.0.1", RawReceiver.answer("204 No Content", ""));
+        FaultProxy tls = new FaultProxy(receiver.url("/"), lab.server("hook.test"));
+        HttpCallbackSender stranger = sender(resolver, LOOPBACK);
+        HttpCallbackSender friend =
+            sender(resolver, LOOPBACK, Optional.empty(), Optional.of(lab.authorityFile()))) {
+      int port = tls.uri().getPort();
+      CallbackDelivery right = delivery(URI.create("https://hook.test:" + port + "/"));
+      CallbackDelivery wrong = delivery(URI.create("https://other.test:" + port + "/"));
 
-    try (HttpCallbackSender stranger = sender(resolver, LOOPBACK, new HttpClientOptions())) {
       assertThat(stranger.send(right))
-          .isInstanceOfSatisfying(Failed.class, HttpCallbackSenderTest::atOnce);
-    }
-    HttpClientOptions trusting = new HttpClientOptions().setTrustOptions(keys);
-    try (HttpCallbackSender friend = sender(resolver, LOOPBACK, trusting)) {
+          .isEqualTo(
+              new Failed(
+                  "cannot connect to 127.0.0.1: the certificate of hook.test was issued by"
+                      + " \"CN=lab\", which this machine does not trust; name a file with the"
+                      + " certificate of this issuer in tls.ca-file, or add it to the system's"));
       assertThat(friend.send(wrong))
-          .isInstanceOfSatisfying(Failed.class, HttpCallbackSenderTest::atOnce);
-      assertThat(requests).hasValue(0);
-      assertThat(friend.send(right)).isEqualTo(new Delivered(200));
-      assertThat(requests).hasValue(1);
+          .isEqualTo(
+              new Failed(
+                  "cannot connect to 127.0.0.1: the certificate of other.test is not for that name,"
+                      + " but for hook.test; call the server by one of these names"));
+      assertThat(receiver.requests()).isEmpty();
+      assertThat(friend.send(right)).isEqualTo(new Delivered(204));
+      assertThat(receiver.requests()).hasSize(1);
+    }
+  }
+
+  /** A receiver far away is called by the proxy, one that is near directly. */
+  @Test
+  void farReceiversAreCalledByTheProxy() throws Exception {
+    TestCertificates lab = new TestCertificates(directory, "lab");
+    HostResolver resolver =
+        host ->
+            switch (host) {
+              case "far.test" -> List.of(InetAddress.ofLiteral("203.0.113.7"));
+              case "near.test" -> List.of(InetAddress.ofLiteral("127.0.0.1"));
+              case "169.254.169.254" -> List.of(InetAddress.ofLiteral(host));
+              default -> throw new UnknownHostException("the host does not resolve: " + host);
+            };
+    try (RawReceiver receiver =
+            new RawReceiver("127.0.0.1", RawReceiver.answer("204 No Content", ""));
+        FaultProxy tls = new FaultProxy(receiver.url("/"), lab.server("far.test"));
+        HttpFront proxy =
+            HttpFront.proxy(host -> host.endsWith(":443") ? tls.uri() : receiver.url("/"));
+        HttpCallbackSender sender =
+            sender(
+                resolver, LOOPBACK, Optional.of(proxy.uri()), Optional.of(lab.authorityFile()))) {
+      assertThat(sender.send(delivery(URI.create("http://far.test/hook?a=b"))))
+          .isEqualTo(new Delivered(204));
+      assertThat(receiver.only().line()).isEqualTo("POST /hook?a=b HTTP/1.1");
+      assertThat(receiver.only().headers()).containsEntry("host", "far.test");
+      assertThat(sender.send(delivery(URI.create("https://far.test/hook"))))
+          .isEqualTo(new Delivered(204));
+      assertThat(sender.send(delivery(URI.create("http://known-to-the-proxy.test/"))))
+          .isEqualTo(new Delivered(204));
+      assertThat(proxy.seen())
+          .containsExactly(
+              "POST http://far.test/hook?a=b HTTP/1.1",
+              "CONNECT far.test:443 HTTP/1.1",
+              "POST http://known-to-the-proxy.test/ HTTP/1.1");
+
+      URI near = URI.create("http://near.test:" + receiver.port() + "/");
+      assertThat(sender.send(delivery(near))).isEqualTo(new Delivered(204));
+      assertThat(proxy.seen()).hasSize(3);
+      // A proxy may take each of them for the address of a cloud's metadata.
+      for (String host :
+          List.of("169.254.169.254", "2852039166", "0xa9.0xfe.0xa9.0xfe", "a.0XA9")) {
+        assertThat(sender.send(delivery(URI.create("http://" + host + "/"))))
+            .as(host)
+            .isInstanceOf(Forbidden.class);
+      }
+      assertThat(proxy.seen()).hasSize(3);
+    }
+  }
+
+  @Test
+  void aProxyThatIsAway() throws Exception {
+    int port;
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = free.getLocalPort();
+    }
+    URI proxy = URI.create("http://127.0.0.1:" + port);
+    HostResolver far = host -> List.of(InetAddress.ofLiteral("203.0.113.7"));
+    try (HttpCallbackSender sender = sender(far, LOOPBACK, Optional.of(proxy), Optional.empty())) {
+      for (String url : List.of("http://far.test/", "https://far.test/")) {
+        assertThat(sender.send(delivery(URI.create(url))))
+            .isInstanceOfSatisfying(
+                Failed.class,
+                failed ->
+                    assertThat(failed.reason())
+                        .startsWith("cannot connect by the proxy " + proxy + ": ")
+                        .contains("refused"));
+      }
+    }
+  }
+
+  @Test
+  void aProxyThatRefuses() throws Exception {
+    String answer = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    HostResolver far = host -> List.of(InetAddress.ofLiteral("203.0.113.7"));
+    try (HttpFront proxy = HttpFront.before(URI.create("http://x"), head -> Optional.of(answer));
+        HttpCallbackSender sender =
+            sender(far, LOOPBACK, Optional.of(proxy.uri()), Optional.empty())) {
+      assertThat(sender.send(delivery(URI.create("http://far.test/"))))
+          .isEqualTo(new Rejected(403, "answered 403 where any 2xx was expected"));
+      assertThat(sender.send(delivery(URI.create("https://far.test/"))))
+          .isInstanceOfSatisfying(
+              Failed.class, failed -> assertThat(failed.reason()).contains("by the proxy", "403"));
     }
   }
 
@@ -378,7 +460,7 @@ final class HttpCallbackSenderTest {
   void manyAtOnce() throws Exception {
     try (RawReceiver receiver = new RawReceiver("127.0.0.1", RawReceiver.answer("200 OK", "{}"));
         SystemHostResolver resolver = new SystemHostResolver();
-        HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+        HttpCallbackSender sender = sender(resolver, LOOPBACK)) {
       AtomicInteger delivered = new AtomicInteger();
       List<Thread> threads =
           Stream.generate(
@@ -399,58 +481,29 @@ final class HttpCallbackSenderTest {
     }
   }
 
-  private static void atOnce(Failed failed) {
-    assertThat(failed.reason())
-        .startsWith("cannot connect to 127.0.0.1: ")
-        .doesNotContain("nothing within");
-  }
-
   private CallbackResult send(URI url) {
     try (SystemHostResolver resolver = new SystemHostResolver();
-        HttpCallbackSender sender = sender(resolver, LOOPBACK, new HttpClientOptions())) {
+        HttpCallbackSender sender = sender(resolver, LOOPBACK)) {
       return sender.send(delivery(url));
     }
   }
 
+  private HttpCallbackSender sender(HostResolver resolver, List<AddressPattern> allow) {
+    return sender(resolver, allow, Optional.empty(), Optional.empty());
+  }
+
   private HttpCallbackSender sender(
-      HostResolver resolver, List<AddressPattern> allow, HttpClientOptions base) {
+      HostResolver resolver,
+      List<AddressPattern> allow,
+      Optional<URI> proxy,
+      Optional<Path> caFile) {
     AddressPolicy policy = new AddressPolicy(allow, List.of(), resolver);
     Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
-    return new HttpCallbackSender(vertx, policy, KEY, clock, LIMITS, base);
+    return new HttpCallbackSender(
+        vertx, policy, KEY, clock, LIMITS, proxy, new ServerTrust(caFile));
   }
 
   private static CallbackDelivery delivery(URI url) {
     return new CallbackDelivery("d-1", url, BODY);
-  }
-
-  private JksOptions keyStore(String host) throws Exception {
-    Path store = directory.resolve("keys.p12");
-    String word = "changeit";
-    Map<String, String> options =
-        Map.of(
-            "-alias",
-            "x",
-            "-keyalg",
-            "EC",
-            "-dname",
-            "CN=" + host,
-            "-ext",
-            "san=dns:" + host,
-            "-keystore",
-            store.toString(),
-            "-storetype",
-            "PKCS12",
-            "-storepass",
-            word);
-    Stream<String> command =
-        Stream.concat(
-            Stream.of(
-                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair"),
-            options.entrySet().stream()
-                .flatMap(option -> Stream.of(option.getKey(), option.getValue())));
-    Process keytool = new ProcessBuilder(command.toList()).inheritIO().start();
-    assertThat(keytool.waitFor()).isZero();
-    return new JksOptions().setPath(store.toString()).setPassword(word);
   }
 }

@@ -43,6 +43,7 @@ final class AgentConfigTest {
           new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
           new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
+          new TrustConfig(Optional.empty()),
           new StoreConfig(
               StoreConfig.Type.LOCAL,
               Duration.ofDays(7),
@@ -54,8 +55,9 @@ final class AgentConfigTest {
                   true,
                   Optional.empty(),
                   Optional.empty(),
-                  Checksums.WHEN_REQUIRED)),
-          new CallbacksConfig(Duration.ofDays(3), List.of(), List.of()));
+                  Checksums.AUTO,
+                  Optional.empty())),
+          new CallbacksConfig(Duration.ofDays(3), List.of(), List.of(), Optional.empty()));
 
   @Test
   void everyDefault() {
@@ -115,24 +117,27 @@ final class AgentConfigTest {
         jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h }
         volumes: { enforcement: project-quota }
         library: { datasets: /data/sets, models: /data/models }
+        tls: { ca-file: %s }
         store:
           type: s3
           url-expiry: 1h
           retry-for: 45m
           s3:
-            endpoint: http://127.0.0.1:9000
+            endpoint: http://s3.example.org:9000
             region: eu-1
             bucket: models.of-us
             path-style: false
             access-key-file: %s
             secret-key-file: %s
             checksums: when-supported
+            proxy: http://proxy.example.org:3128/
         callbacks:
           retry-for: 90s
           allow: [127.0.0.1, "::1", localhost]
           deny: [10.0.0.0/8, "fd00::/8"]
+          proxy: http://proxy.example.org:3129
         """
-            .formatted(certificate, key, accessKey, secretKey);
+            .formatted(certificate, key, certificate, accessKey, secretKey);
     AgentConfig expected =
         new AgentConfig(
             Path.of("/data/runner"),
@@ -156,25 +161,28 @@ final class AgentConfigTest {
             new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),
+            new TrustConfig(Optional.of(certificate)),
             new StoreConfig(
                 StoreConfig.Type.S3,
                 Duration.ofHours(1),
                 Duration.ofMinutes(45),
                 new S3Config(
-                    Optional.of(URI.create("http://127.0.0.1:9000")),
+                    Optional.of(URI.create("http://s3.example.org:9000")),
                     "eu-1",
                     Optional.of("models.of-us"),
                     false,
                     Optional.of(accessKey),
                     Optional.of(secretKey),
-                    Checksums.WHEN_SUPPORTED)),
+                    Checksums.WHEN_SUPPORTED,
+                    Optional.of(URI.create("http://proxy.example.org:3128")))),
             new CallbacksConfig(
                 Duration.ofSeconds(90),
                 List.of(
                     AddressPattern.parse("127.0.0.1"),
                     AddressPattern.parse("::1"),
                     AddressPattern.parse("localhost")),
-                List.of(AddressPattern.parse("10.0.0.0/8"), AddressPattern.parse("fd00::/8"))));
+                List.of(AddressPattern.parse("10.0.0.0/8"), AddressPattern.parse("fd00::/8")),
+                Optional.of(URI.create("http://proxy.example.org:3129"))));
 
     ConfigFile.Effective read = ConfigFile.read("full", yaml);
 

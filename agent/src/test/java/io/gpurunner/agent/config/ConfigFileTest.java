@@ -10,10 +10,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests the errors of files that cannot be used. */
@@ -44,7 +47,7 @@ final class ConfigFileTest {
             "f:4: http.port: was \"80000\"; accepted: a whole number from 1 to 65535",
             "f:5: http.host: was a list; accepted: an IP address or a host name",
             "f:6: colour: unknown key; accepted: state-dir, http, auth, gpu, docker, images, jobs, volumes,"
-                + " library, store, callbacks",
+                + " library, tls, store, callbacks",
             "f:8: jobs.grace-period: was \"30\"; accepted: a whole number with s, m, h or d (30s,"
                 + " 5m, 2h, 7d), from 0s to 1d",
             "f:9: jobs.max-volume: was \"5 apples\"; accepted: a whole number with KB, MB, GB, TB"
@@ -129,6 +132,99 @@ final class ConfigFileTest {
         .isEqualTo(Duration.ofDays(8));
   }
 
+  static Stream<Arguments> bucketsThatCannotWork() {
+    return Stream.of(
+        Arguments.of(
+            "bucket: Models, endpoint: 'http://s3.lab', path-style: false",
+            "f:1: store.s3.bucket: was \"Models\", which cannot be a part of a host name; accepted: 3"
+                + " to 63 lower-case letters, digits, dots and dashes, or path-style: true"),
+        Arguments.of(
+            "bucket: my_models",
+            "f:1: store.s3.bucket: was \"my_models\", which cannot be a part of a host name;"
+                + " accepted: 3 to 63 lower-case letters, digits, dots and dashes"),
+        Arguments.of(
+            "bucket: models, endpoint: 'https://models.s3.lab:9000'",
+            "f:1: store.s3.endpoint: was \"https://models.s3.lab:9000\", which names the bucket models"
+                + " too; accepted: \"https://s3.lab:9000\" with path-style: false"),
+        Arguments.of(
+            "bucket: models, endpoint: 'http://s3.lab/models'",
+            "f:1: store.s3.endpoint: was \"http://s3.lab/models\", which names the bucket models too;"
+                + " accepted: \"http://s3.lab\""),
+        Arguments.of(
+            "bucket: models, endpoint: 'http://s3.lab:443'",
+            "f:1: store.s3.endpoint: was \"http://s3.lab:443\", but port 443 speaks https; correct the"
+                + " port, or write https://"),
+        Arguments.of(
+            "bucket: models, endpoint: 'https://s3.lab:80'",
+            "f:1: store.s3.endpoint: was \"https://s3.lab:80\", but port 80 speaks http; correct the"
+                + " port, or write http://"),
+        Arguments.of(
+            "bucket: models, endpoint: 'http://10.0.0.3:9000', path-style: false",
+            "f:1: store.s3.path-style: is false, but the endpoint is an IP address, before which no"
+                + " bucket's name can stand; accepted: true"),
+        Arguments.of(
+            "bucket: models, endpoint: 'http://[fd00::3]:9000', path-style: false",
+            "f:1: store.s3.path-style: is false, but the endpoint is an IP address, before which no"
+                + " bucket's name can stand; accepted: true"),
+        Arguments.of(
+            "bucket: models, endpoint: 'https://oss-cn-beijing.aliyuncs.com'",
+            "f: store.s3.path-style: is true, which oss-cn-beijing.aliyuncs.com does not support;"
+                + " accepted: false"),
+        Arguments.of(
+            "bucket: models, endpoint: 'https://s3.eu-west-1.amazonaws.com'",
+            "f: store.s3.region: is us-east-1, but s3.eu-west-1.amazonaws.com is the host of the"
+                + " region eu-west-1; correct store.s3.region or store.s3.endpoint"),
+        Arguments.of(
+            "bucket: models, region: cn-north-1, endpoint: 'https://s3.cn-northwest-1.amazonaws.com.cn'",
+            "f:1: store.s3.region: is cn-north-1, but s3.cn-northwest-1.amazonaws.com.cn is the host"
+                + " of the region cn-northwest-1; correct store.s3.region or store.s3.endpoint"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("bucketsThatCannotWork")
+  void aBucketThatCannotWorkIsNamedWithItsKey(String keys, String error) {
+    assertThat(errors(s3(keys))).containsExactly(error);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bucket: models",
+        "bucket: My_Models, endpoint: 'http://s3.lab'",
+        "bucket: models, endpoint: 'http://10.0.0.3:9000'",
+        "bucket: models, endpoint: 'http://s3.lab:9000/gateway'",
+        "bucket: models, endpoint: 'https://s3.lab', path-style: false",
+        "bucket: models, endpoint: 'https://oss-cn-beijing.aliyuncs.com', path-style: false",
+        "bucket: models, region: eu-west-1, endpoint: 'https://s3.dualstack.eu-west-1.amazonaws.com'",
+        "bucket: models, region: us-gov-west-1, endpoint: 'https://s3-us-gov-west-1.amazonaws.com'"
+      })
+  void bucketsThatCanWork(String keys) {
+    assertThat(ConfigFile.parse("f", s3(keys)).store().s3().bucket()).isPresent();
+  }
+
+  private String s3(String keys) {
+    return "store: {type: s3, s3: {%s, access-key-file: %s, secret-key-file: %s}}"
+        .formatted(keys, directory, directory);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "https://proxy.lab:3128",
+        "http://proxy.lab",
+        "http://me:word@proxy.lab:3128",
+        "http://proxy.lab:3128/x",
+        "proxy.lab:3128"
+      })
+  void whatIsNoProxy(String url) {
+    String yaml = "store: {s3: {proxy: '%s'}}\ncallbacks: {proxy: '%s'}".formatted(url, url);
+    String accepted =
+        ": was \"%s\"; accepted: the URL of an HTTP proxy, of the form http://host:port, without user and password"
+            .formatted(url);
+    assertThat(errors(yaml))
+        .containsExactly("f:1: store.s3.proxy" + accepted, "f:2: callbacks.proxy" + accepted);
+  }
+
   /** An unknown key is fatal in every section of the file. */
   @ParameterizedTest
   @ValueSource(
@@ -142,6 +238,7 @@ final class ConfigFileTest {
         "jobs: {%s}",
         "volumes: {%s}",
         "library: {%s}",
+        "tls: {%s}",
         "store: {%s}",
         "store: {s3: {%s}}",
         "callbacks: {%s}"

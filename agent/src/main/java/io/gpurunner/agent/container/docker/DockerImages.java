@@ -188,13 +188,13 @@ final class DockerImages implements Images {
         }
         requireProgress(what, progress, isHere);
       }
-      progress.refusal().ifPresent(message -> throwRefusal(what, message, null));
+      progress.refusal().ifPresent(message -> throwRefusal(image, message, null));
       progress
           .failure()
           .ifPresent(
               failure -> {
                 if (failure instanceof DockerException answer) {
-                  throwRefusal(what, EngineErrors.text(answer), answer);
+                  throwRefusal(image, EngineErrors.text(answer), answer);
                 }
                 throw failed(what, call, failure);
               });
@@ -231,11 +231,32 @@ final class DockerImages implements Images {
         : connection.failure(what, call, failure);
   }
 
-  private static void throwRefusal(String what, String message, @Nullable Exception cause) {
-    String text = what + ": " + EngineErrors.bounded(message);
+  private static void throwRefusal(
+      ImageReference image, String message, @Nullable Exception cause) {
+    String text =
+        "pulling " + image + ": " + EngineErrors.bounded(message) + advice(image, message);
     throw cause == null
         ? new ContainerException(kindOf(message), text)
         : new ContainerException(kindOf(message), text, cause);
+  }
+
+  /** Says what helps if the engine does not speak with a registry as the registry wants. */
+  static String advice(ImageReference image, String message) {
+    String lower = message.toLowerCase(Locale.ROOT);
+    String repository = image.fullRepository();
+    String registry = repository.substring(0, repository.indexOf('/'));
+    if (lower.contains("x509:")) {
+      return "; the container engine judges registries by files of its own: put the certificate of"
+          + " the registry's authority in /etc/docker/certs.d/"
+          + registry
+          + "/ca.crt";
+    }
+    return lower.contains("server gave http response to https client")
+        ? "; the registry speaks no TLS: name "
+            + registry
+            + " in the insecure-registries of"
+            + " /etc/docker/daemon.json"
+        : "";
   }
 
   private static Kind kindOf(String message) {
