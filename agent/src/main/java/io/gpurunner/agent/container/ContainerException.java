@@ -32,18 +32,46 @@ public final class ContainerException extends RuntimeException {
   }
 
   private final Kind kind;
+  private final String words;
 
   public ContainerException(Kind kind, String message, Throwable cause) {
     super(message, cause);
     this.kind = kind;
+    this.words = message;
   }
 
   public ContainerException(Kind kind, String message) {
     super(message);
     this.kind = kind;
+    this.words = message;
+  }
+
+  /**
+   * @param action what was tried: {@code starting the container job-1}
+   * @param words what went wrong
+   */
+  public ContainerException(Kind kind, String action, String words, Throwable cause) {
+    super(action + ": " + words, cause);
+    this.kind = kind;
+    this.words = words;
+  }
+
+  /**
+   * @param action as above
+   * @param words as above
+   */
+  public ContainerException(Kind kind, String action, String words) {
+    super(action + ": " + words);
+    this.kind = kind;
+    this.words = words;
   }
 
   public Kind kind() {
     return kind;
+  }
+
+  /** Returns what went wrong, without what was tried, for who says that in other words. */
+  public String words() {
+    return words;
   }
 }

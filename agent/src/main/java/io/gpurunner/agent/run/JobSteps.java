@@ -127,18 +127,16 @@ public final class JobSteps {
       return switch (e.kind()) {
         case CANCELLED -> new Again();
         case UNAVAILABLE -> outcomes.waitForFiles(e);
-        case FULL -> outcomes.ended(new Ending.NotStarted(noDirectories(e), Ending.Cause.MACHINE));
+        case FULL ->
+            outcomes.ended(
+                new Ending.NotStarted(String.valueOf(e.getMessage()), Ending.Cause.MACHINE));
         case REFUSED, UNFIT ->
             seed.isEmpty()
-                ? failures.unexplained(job, noDirectories(e))
-                : outcomes.ended(new Ending.Broken(noDirectories(e), false));
+                ? failures.unexplained(job, String.valueOf(e.getMessage()))
+                : outcomes.ended(new Ending.Broken(String.valueOf(e.getMessage()), false));
       };
     }
     return new Advance(new JobEvent.Prepared(clock.instant()));
-  }
-
-  private static String noDirectories(StorageException e) {
-    return "the job's directories could not be created: " + e.getMessage();
   }
 
   // ---- PULLING
@@ -160,7 +158,7 @@ public final class JobSteps {
           new JobEvent.Pulled(settings.bootId(), Optional.of(found.digest()), found.note()));
     } catch (ContainerException e) {
       String what = "image " + image + " could not be pulled";
-      String reason = what + ": " + e.getMessage();
+      String reason = what + ": " + e.words();
       return switch (e.kind()) {
         case CANCELLED -> new Again();
         case UNREACHABLE -> outcomes.waitForEngine(e);

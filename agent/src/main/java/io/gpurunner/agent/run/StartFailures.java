@@ -68,7 +68,7 @@ final class StartFailures {
    * @param what what could not be done, for the user
    */
   StepOutcome ended(Job job, JobState.Placed state, String what, ContainerException e) {
-    String reason = what + ": " + e.getMessage();
+    String reason = what + ": " + e.words();
     return switch (e.kind()) {
       case MACHINE_UNFIT -> unfit(job, state, Part.ENGINE, reason, e);
       case GPUS_UNFIT -> unfit(job, state, Part.GPUS, reason, e);
@@ -76,7 +76,7 @@ final class StartFailures {
       case REFUSED ->
           outcomes.ended(
               new Ending.Broken(
-                  StartRefusal.explain(job.request(), String.valueOf(e.getMessage()))
+                  StartRefusal.explain(job.request(), e.words())
                       .map(explained -> what + ": " + explained)
                       .orElse(reason),
                   false));
@@ -86,7 +86,7 @@ final class StartFailures {
 
   private StepOutcome unfit(
       Job job, JobState.Placed state, Part part, String reason, ContainerException e) {
-    String why = String.valueOf(e.getMessage());
+    String why = e.words();
     // If the agent's own container started after this job was refused before, other jobs go on
     // until a try shows that they cannot.
     if (job.setback().isEmpty()) {
@@ -107,7 +107,7 @@ final class StartFailures {
 
   /** Asks for a trial of what this start needed. */
   void doubt(JobState.Placed state, ContainerException e) {
-    String why = String.valueOf(e.getMessage());
+    String why = e.words();
     gate.doubt(Part.ENGINE, List.of(), why);
     if (!state.gpus().isEmpty()) {
       gate.doubt(Part.GPUS, state.gpus(), why); // only a container with GPUs may meet this trouble

@@ -107,7 +107,7 @@ public final class StartGate implements AutoCloseable {
         log.info("a container of the agent's own has started: jobs are placed again");
       }
     } catch (ContainerException e) {
-      String why = String.valueOf(e.getMessage());
+      String why = e.words();
       boolean isNews = !doubt.closes || !doubt.why.equals(why);
       if (doubts.replace(part, doubt, new Doubt(true, why, doubt.gpus)) && isNews) {
         log.warn("no container can be started here, so no job is placed: {}", why);

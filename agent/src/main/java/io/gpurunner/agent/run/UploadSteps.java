@@ -90,11 +90,7 @@ final class UploadSteps {
         case CANCELLED -> new Again();
         case UNFIT -> unfit(e);
         case UNAVAILABLE, FULL, REFUSED ->
-            failed(
-                state,
-                "artifacts could not be uploaded to " + ports.store().description(),
-                e,
-                " (gpurunner retry-upload)");
+            failed(state, "artifacts could not be uploaded", e, " (gpurunner retry-upload)");
       };
     }
   }

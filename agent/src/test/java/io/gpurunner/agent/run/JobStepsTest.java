@@ -297,9 +297,9 @@ class JobStepsTest {
     JobState.Failed failed = (JobState.Failed) run.toTheEnd(id).state();
     assertThat(failed.uploadable()).isTrue();
     assertThat(failed.reason())
-        .contains("local store")
-        .contains("made to fail")
-        .contains("gpurunner retry-upload");
+        .isEqualTo(
+            "artifacts could not be uploaded: the store was made to fail; the files are kept on the"
+                + " server (gpurunner retry-upload)");
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> !callback.success());

@@ -99,7 +99,7 @@ final class DockerContainers implements ContainerRuntime {
         if (tries == CREATE_TRIES) {
           // A request that was given up may still be on its way to the engine, and hold the name.
           throw new ContainerException(
-              Kind.UNREACHABLE, creating(spec) + ": " + EngineErrors.text(taken), taken);
+              Kind.UNREACHABLE, creating(spec), EngineErrors.text(taken), taken);
         }
       } catch (ContainerException e) {
         if (e.kind() != Kind.FAILED || tries == CREATE_TRIES) {
@@ -132,7 +132,7 @@ final class DockerContainers implements ContainerRuntime {
                 return Optional.of(e);
               } catch (NotFoundException e) {
                 // The image is gone. It was there before this, and the next try pulls it again.
-                throw new ContainerException(Kind.FAILED, what + ": " + EngineErrors.text(e), e);
+                throw new ContainerException(Kind.FAILED, what, EngineErrors.text(e), e);
               }
             });
     if (taken.isPresent()) {
@@ -175,9 +175,8 @@ final class DockerContainers implements ContainerRuntime {
   private ContainerException takenByAnother(ContainerName name) {
     return new ContainerException(
         Kind.FAILED,
-        "creating the container "
-            + name
-            + ": the name is taken by a container that this agent did not create (it lacks the label "
+        "creating the container " + name,
+        "the name is taken by a container that this agent did not create (it lacks the label "
             + OurLabels.INSTANCE
             + "="
             + labels.instance()
@@ -199,7 +198,7 @@ final class DockerContainers implements ContainerRuntime {
     InspectContainerResponse present =
         look(container)
             .orElseThrow(
-                () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
+                () -> new ContainerException(Kind.ABSENT, what, "there is no such container"));
     // The engine would run a container a second time if it has ended, or if the engine lost its
     // start.
     if (!(observe(present) instanceof Observation.Created)) {

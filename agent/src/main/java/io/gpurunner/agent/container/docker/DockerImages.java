@@ -112,7 +112,7 @@ final class DockerImages implements Images {
               Optional.of(
                   "the image that is on this machine is used, because its registry was asked in"
                       + " vain: "
-                      + e.getMessage()));
+                      + e.words()));
     }
     return find(image)
         .map(now -> now.found(!now.id().equals(here.map(Local::id).orElse("")), Optional.empty()))
@@ -120,7 +120,8 @@ final class DockerImages implements Images {
             () ->
                 new ContainerException(
                     Kind.FAILED,
-                    "pulling " + image + ": the engine reports success, but has no such image"));
+                    "pulling " + image,
+                    "the engine reports success, but has no such image"));
   }
 
   /** Returns whether the registry is asked for an image that is here. */
@@ -184,7 +185,7 @@ final class DockerImages implements Images {
       command.exec(progress);
       while (!progress.awaitEnd(CallLimits.POLL)) {
         if (cancellation.isCancelled()) {
-          throw new ContainerException(Kind.CANCELLED, what + ": cancelled");
+          throw new ContainerException(Kind.CANCELLED, what, "cancelled");
         }
         requireProgress(what, progress, isHere);
       }
@@ -209,7 +210,8 @@ final class DockerImages implements Images {
     if (progress.stalledNanos() > limit.toNanos()) {
       throw new ContainerException(
           Kind.FAILED,
-          what + ": no progress for " + limit.toSeconds() + " s; last: " + progress.lastWord());
+          what,
+          "no progress for " + limit.toSeconds() + " s; last: " + progress.lastWord());
     }
   }
 
@@ -225,19 +227,17 @@ final class DockerImages implements Images {
   private ContainerException failed(String what, EngineCall call, Throwable failure) {
     return call.timedOut()
         ? new ContainerException(
-            Kind.FAILED,
-            what + ": not done within " + CallLimits.PULL.toHours() + " hours",
-            failure)
+            Kind.FAILED, what, "not done within " + CallLimits.PULL.toHours() + " hours", failure)
         : connection.failure(what, call, failure);
   }
 
   private static void throwRefusal(
       ImageReference image, String message, @Nullable Exception cause) {
-    String text =
-        "pulling " + image + ": " + EngineErrors.bounded(message) + advice(image, message);
+    String what = "pulling " + image;
+    String words = EngineErrors.bounded(message) + advice(image, message);
     throw cause == null
-        ? new ContainerException(kindOf(message), text)
-        : new ContainerException(kindOf(message), text, cause);
+        ? new ContainerException(kindOf(message), what, words)
+        : new ContainerException(kindOf(message), what, words, cause);
   }
 
   /** Says what helps if the engine does not speak with a registry as the registry wants. */

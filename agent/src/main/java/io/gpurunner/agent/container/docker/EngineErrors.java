@@ -30,11 +30,11 @@ final class EngineErrors {
 
   static ContainerException of(URI host, String what, Throwable cause) {
     if (cause instanceof DockerException answer) {
-      return new ContainerException(kind(answer), what + ": " + advised(text(answer)), cause);
+      return new ContainerException(kind(answer), what, advised(text(answer)), cause);
     }
     if (isUnreadable(cause)) {
       return new ContainerException(
-          Kind.FAILED, what + ": the engine's answer cannot be read: " + cause.getMessage(), cause);
+          Kind.FAILED, what, "the engine's answer cannot be read: " + cause.getMessage(), cause);
     }
     return unreachable(host, what, cause);
   }
@@ -51,12 +51,8 @@ final class EngineErrors {
   static ContainerException timedOut(URI host, String what, Duration limit, Throwable cause) {
     return new ContainerException(
         Kind.UNREACHABLE,
-        what
-            + ": the container engine at "
-            + host
-            + " did not answer within "
-            + limit.toSeconds()
-            + " s",
+        what,
+        "the container engine at " + host + " did not answer within " + limit.toSeconds() + " s",
         cause);
   }
 
@@ -72,7 +68,8 @@ final class EngineErrors {
             : "; is the Docker engine running there? (key docker.host)";
     return new ContainerException(
         Kind.UNREACHABLE,
-        what + ": no answer from the container engine at " + host + " (" + why + ")" + advice,
+        what,
+        "no answer from the container engine at " + host + " (" + why + ")" + advice,
         cause);
   }
 
