@@ -89,6 +89,11 @@ final class AgentUnderTest implements AutoCloseable {
     agent = Agent.start(config, bootId, faults);
   }
 
+  /** Returns the directory of the data sets that jobs may name. */
+  Path datasets() {
+    return config.library().datasets();
+  }
+
   static String simulatedGpus() {
     return "{ simulated: [\"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
   }

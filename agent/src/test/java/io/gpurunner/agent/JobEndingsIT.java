@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -286,6 +287,30 @@ class JobEndingsIT {
         .doesNotContain(directory.toString());
     assertCalledBackAsFailed(id);
     assertNothingHeld(id);
+  }
+
+  /** The data set is read-only, and the job writes where the data set has a directory for it. */
+  @Test
+  void aDataSetMayBeAboveTheJobsDirectories() throws IOException {
+    Path dataset = Files.createDirectories(agent.datasets().resolve("corpus"));
+    Files.createDirectories(dataset.resolve("work/ckpt"));
+    Files.createDirectories(dataset.resolve("work/model"));
+    Files.writeString(dataset.resolve("train.txt"), "words");
+    JsonObject body =
+        body("/bin/sh -c 'cp /in/train.txt $MODEL_PATH/ds_model.bin; echo 1 > $CKPT_PATH/step;"
+                + " ! touch /in/new'")
+            .put("datasetName", "corpus")
+            .put("datasetPath", "/in")
+            .put("ckptPath", "/in/work/ckpt")
+            .put("modelPath", "/in/work/model");
+    String id = agent.create(body);
+    agent.awaitEnd(id, SOON);
+    assertCalledBackWithModel(id, "words");
+    try (Stream<Path> left = Files.walk(dataset)) {
+      assertThat(left.filter(Files::isRegularFile)).containsExactly(dataset.resolve("train.txt"));
+    }
+    assertThat(agent.post("/api/userJob", body.copy().put("ckptPath", "/in/absent")).body())
+        .contains("has no such directory");
   }
 
   @Test

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * The paths inside a container at which a request wants directories mounted. Each path is checked
@@ -55,8 +56,9 @@ final class ContainerPaths {
    * An accepted path.
    *
    * @param readOnly whether what is mounted there is read-only
+   * @param hasDirectory whether what is mounted there holds a directory of that relative path
    */
-  private record Place(String path, boolean readOnly) {}
+  private record Place(String path, boolean readOnly, Predicate<String> hasDirectory) {}
 
   ContainerPaths(Fields fields) {
     this.fields = fields;
@@ -67,27 +69,34 @@ final class ContainerPaths {
    * refused.
    */
   Optional<String> writable(String field) {
-    return required(field, false);
+    return required(field, false, inside -> false);
   }
 
-  /** Returns the normalised path of a read-only mount. It is empty if the path was refused. */
-  Optional<String> readOnly(String field) {
-    return required(field, true);
+  /**
+   * Returns the normalised path of a read-only mount. It is empty if the path was refused.
+   *
+   * @param hasDirectory returns whether what is mounted there holds a directory of that relative
+   *     path
+   */
+  Optional<String> readOnly(String field, Predicate<String> hasDirectory) {
+    return required(field, true, hasDirectory);
   }
 
-  private Optional<String> required(String field, boolean readOnly) {
+  private Optional<String> required(
+      String field, boolean readOnly, Predicate<String> hasDirectory) {
     Optional<String> path =
         fields
             .requiredText(field, WHAT, JobRequestLimits.MAX_PATH_CHARACTERS)
             .flatMap(text -> checked(field, text));
-    path.ifPresent(text -> accepted.put(field, new Place(text, readOnly)));
+    path.ifPresent(text -> accepted.put(field, new Place(text, readOnly, hasDirectory)));
     return path;
   }
 
   /**
    * Refuses every path that equals another one or lies inside it. But a read-only mount may be
    * below a directory that the job writes. There the engine makes the empty directory or file on
-   * which it mounts, and that stays in the job's directory.
+   * which it mounts, and that stays in the job's directory. And a directory that the job writes may
+   * be below a read-only mount that holds a directory of that name.
    */
   void refuseCollisions() {
     List<Map.Entry<String, Place>> places = List.copyOf(accepted.entrySet());
@@ -116,12 +125,15 @@ final class ContainerPaths {
       return Optional.of(
           "must be neither %s nor a parent or child of it, was %s".formatted(named, was));
     }
-    return isAbove
-        ? Optional.of(
-            ("must be neither %s nor a parent of it, was %s: what is mounted there is read-only, so"
-                    + " the directory of %s cannot be made in it; a path below %s is accepted")
-                .formatted(named, was, field, field))
-        : Optional.empty();
+    if (!isAbove
+        || (!one.path().equals(other.path())
+            && other.hasDirectory().test(one.path().substring(other.path().length() + 1)))) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        ("must be neither %s nor a parent of it, was %s: what is mounted there is read-only and has no"
+                + " such directory, so that of %s cannot be made in it; a path below %s is accepted")
+            .formatted(named, was, field, field));
   }
 
   private Optional<String> checked(String field, String text) {

@@ -15,6 +15,13 @@ public interface LibraryNames {
    */
   boolean has(String name);
 
+  /**
+   * Returns whether an entry holds a directory, so that another one can be mounted on it.
+   *
+   * @param inside the path of the directory in the entry: plain names with slashes between
+   */
+  boolean hasDirectory(String name, String inside);
+
   /** Returns the first names in order. They are shown to a user who gave another name. */
   Listed first(int count);
 

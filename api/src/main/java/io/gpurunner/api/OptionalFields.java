@@ -47,7 +47,9 @@ final class OptionalFields {
       fields.refuse(names.path(), "is required with " + sent.getFirst());
       return Optional.empty();
     }
-    Optional<String> path = paths.readOnly(names.path());
+    Optional<String> path =
+        paths.readOnly(
+            names.path(), inside -> name.isEmpty() || known.hasDirectory(name.get(), inside));
     return name.flatMap(text -> path.map(place -> new LibraryMount(text, place)));
   }
 

@@ -57,6 +57,11 @@ final class FakeFacts implements MachineFacts {
     }
 
     @Override
+    public boolean hasDirectory(String name, String inside) {
+      return names.contains(name) && inside.equals("there/already");
+    }
+
+    @Override
     public Listed first(int count) {
       return new Listed(names.stream().limit(count).toList(), names.size() > count);
     }

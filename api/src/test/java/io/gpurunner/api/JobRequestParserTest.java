@@ -355,8 +355,8 @@ final class JobRequestParserTest {
     assertThat(errors(full().put(one, path).put(other, otherPath).encode()))
         .containsExactly(
             ("%s: must be neither %s (\"%s\") nor a parent of it, was \"%s\": what is mounted there is"
-                    + " read-only, so the directory of %s cannot be made in it; a path below %s is"
-                    + " accepted")
+                    + " read-only and has no such directory, so that of %s cannot be made in it; a path"
+                    + " below %s is accepted")
                 .formatted(other, one, path, otherPath, one, one));
   }
 
@@ -374,6 +374,13 @@ final class JobRequestParserTest {
             Stream.of(request.dataset(), request.pretrainedModel())
                 .map(mount -> mount.orElseThrow().containerPath()))
         .anyMatch(place -> place.startsWith(path + "/b"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ckptPath,datasetPath", "modelPath,datasetPath", "modelPath,pretrainedModelPath"})
+  void takesAReadOnlyMountThatHasTheDirectoryOfTheJob(String one, String other) {
+    JobRequest request = accepted(full().put(one, "/a/there/already").put(other, "/a").encode());
+    assertThat(List.of(request.ckptPath(), request.modelPath())).contains("/a/there/already");
   }
 
   @Test

@@ -8,6 +8,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -105,6 +106,36 @@ public final class Library {
    */
   public Optional<Path> find(String name) {
     return isPlain(name) ? lookups.look(() -> findNow(name)) : Optional.empty();
+  }
+
+  /**
+   * Returns whether an entry holds a directory, with no link on the way, so that another one can be
+   * mounted on it.
+   *
+   * @param inside the path of the directory in the entry
+   * @throws StorageException UNAVAILABLE if the directory does not answer or cannot be read
+   */
+  public boolean hasDirectory(String name, String inside) {
+    return lookups.look(() -> hasDirectoryNow(name, inside));
+  }
+
+  private boolean hasDirectoryNow(String name, String inside) {
+    Optional<Path> entry = findNow(name);
+    if (entry.isEmpty()) {
+      return false;
+    }
+    Path wanted = entry.get().resolve(inside);
+    try {
+      return wanted.toRealPath().equals(wanted)
+          && Files.isDirectory(wanted, LinkOption.NOFOLLOW_LINKS);
+    } catch (NoSuchFileException | AccessDeniedException | InvalidPathException nothing) {
+      return false;
+    } catch (IOException failure) {
+      if (isAbsence(failure)) {
+        return false;
+      }
+      throw unreadable(failure);
+    }
   }
 
   private Optional<Path> findNow(String name) {

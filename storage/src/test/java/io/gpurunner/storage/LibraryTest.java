@@ -101,6 +101,24 @@ class LibraryTest {
   }
 
   @Test
+  void saysWhetherADirectoryIsInAnEntry() throws Exception {
+    Path entry = directory.resolve("squad/cache");
+    Files.createDirectories(entry.resolve("deep"));
+    Files.writeString(entry.resolve("file"), "");
+    Files.createSymbolicLink(entry.resolve("link"), Path.of("deep"));
+    Files.createSymbolicLink(directory.resolve("same"), Path.of("squad"));
+    Library library = new Library("library.datasets", directory);
+    for (String name : List.of("squad", "same")) {
+      assertThat(library.hasDirectory(name, "cache")).isTrue();
+      assertThat(library.hasDirectory(name, "cache/deep")).isTrue();
+      for (String other : List.of("x", "cache/file", "cache/file/x", "cache/link", "../squad")) {
+        assertThat(library.hasDirectory(name, other)).as(other).isFalse();
+      }
+    }
+    assertThat(library.hasDirectory("absent", "cache")).isFalse();
+  }
+
+  @Test
   void isEmptyWhereThereIsNone() {
     Library none = new Library("library.datasets", directory.resolve("missing"));
 

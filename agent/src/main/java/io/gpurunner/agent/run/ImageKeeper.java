@@ -7,8 +7,8 @@ import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.ImageReference;
+import io.gpurunner.storage.FileFault;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -52,7 +52,11 @@ public final class ImageKeeper implements AutoCloseable {
   private final Clock clock;
   private final Rounds rounds = new Rounds("image-keeper", this::round);
   private final Map<Pulled, Instant> lastUse = new HashMap<>();
-  private boolean changed;
+
+  /** How often the list has changed, and how many of these changes are in the file. */
+  private long changes;
+
+  private long savedChanges;
   private boolean loaded;
 
   /**
@@ -88,7 +92,7 @@ public final class ImageKeeper implements AutoCloseable {
     synchronized (lastUse) {
       if (found.pulled() || lastUse.containsKey(pulled)) {
         lastUse.put(pulled, clock.instant());
-        changed = true;
+        changes++;
       }
     }
     if (found.pulled()) {
@@ -100,13 +104,12 @@ public final class ImageKeeper implements AutoCloseable {
   Duration round() {
     try {
       load();
+      save(); // what was pulled is kept even if the engine is away
       makeRoom();
-      save();
     } catch (ContainerException e) {
       log.debug("the images could not be looked at", e); // readiness reports it
-    } catch (UncheckedIOException e) {
-      log.warn("the list of pulled images {}: {}", file, e.getMessage());
     }
+    save();
     return ROUND_INTERVAL;
   }
 
@@ -179,7 +182,7 @@ public final class ImageKeeper implements AutoCloseable {
   private void forget(Pulled pulled) {
     synchronized (lastUse) {
       lastUse.remove(pulled);
-      changed = true;
+      changes++;
     }
   }
 
@@ -201,7 +204,8 @@ public final class ImageKeeper implements AutoCloseable {
     } catch (DateTimeParseException damaged) {
       log.warn("the list of pulled images {} is damaged; the images that it lacks stay", file);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      log.warn("the list of pulled images {} cannot be read: {}", file, FileFault.words(e));
+      return;
     }
     loaded = true;
   }
@@ -212,18 +216,20 @@ public final class ImageKeeper implements AutoCloseable {
     }
   }
 
+  /** Writes the file, unless it could not be read and would be lost. */
   private void save() {
     String text;
+    long contained;
     synchronized (lastUse) {
-      if (!changed) {
-        return;
-      }
-      changed = false;
+      contained = changes;
       text =
           lastUse.entrySet().stream()
               .map(use -> use.getValue() + " " + use.getKey().id + " " + use.getKey().name + "\n")
               .sorted()
               .collect(Collectors.joining());
+    }
+    if (contained == savedChanges || !loaded) {
+      return;
     }
     try {
       Path part = file.resolveSibling(file.getFileName() + ".part");
@@ -232,8 +238,9 @@ public final class ImageKeeper implements AutoCloseable {
         channel.force(true);
       }
       Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+      savedChanges = contained;
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      log.warn("the list of pulled images {} cannot be written: {}", file, FileFault.words(e));
     }
   }
 

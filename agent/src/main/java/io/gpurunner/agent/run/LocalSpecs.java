@@ -5,6 +5,7 @@ import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpecs;
 import io.gpurunner.agent.container.MpiHostfile;
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.JobType;
 import io.gpurunner.api.LibraryMount;
 import io.gpurunner.gpu.GpuInventory;
@@ -18,7 +19,6 @@ import io.gpurunner.storage.StorageException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Describes containers with what this machine has: its directories, its libraries, its memory.
@@ -60,23 +60,41 @@ public final class LocalSpecs implements SpecSource {
         name,
         leased.stream().map(GpuUuid::value).toList(),
         paths,
-        job.request().dataset().map(mount -> find(datasets, "dataset", mount)),
-        job.request().pretrainedModel().map(mount -> find(models, "pretrained model", mount)),
+        job.request().dataset().map(mount -> find(datasets, "dataset", mount, job.request())),
+        job.request()
+            .pretrainedModel()
+            .map(mount -> find(models, "pretrained model", mount, job.request())),
         hostMemoryBytes,
         gpus.snapshot().devices().size());
   }
 
   /**
    * @throws StorageException UNAVAILABLE if the library does not answer, and the job waits; REFUSED
-   *     if it has no entry of that name any more
+   *     if it has no entry of that name any more, or the entry has changed so that the job's
+   *     directories cannot be mounted in it
    */
-  private static Path find(Library library, String what, LibraryMount mount) {
-    Optional<Path> path = library.find(mount.name());
-    return path.orElseThrow(
-        () ->
-            new StorageException(
-                StorageException.Kind.REFUSED,
-                what + " " + mount.name() + " is not in the library any more"));
+  private static Path find(Library library, String what, LibraryMount mount, JobRequest request) {
+    Path path =
+        library
+            .find(mount.name())
+            .orElseThrow(
+                () -> changed(what + " " + mount.name() + " is not in the library any more"));
+    for (String place : List.of(request.ckptPath(), request.modelPath())) {
+      String above = mount.containerPath() + "/";
+      if (place.startsWith(above)) {
+        String inside = place.substring(above.length());
+        if (!library.hasDirectory(mount.name(), inside)) {
+          throw changed(
+              "%s %s has no directory %s any more, on which %s is mounted"
+                  .formatted(what, mount.name(), inside, place));
+        }
+      }
+    }
+    return path;
+  }
+
+  private static StorageException changed(String message) {
+    return new StorageException(StorageException.Kind.REFUSED, message);
   }
 
   private static void writeHostfile(JobPaths paths, int gpuNumber) {

@@ -129,6 +129,11 @@ public final class MachineView implements MachineFacts {
     }
 
     @Override
+    public boolean hasDirectory(String name, String inside) {
+      return answered(() -> library.hasDirectory(name, inside));
+    }
+
+    @Override
     public Listed first(int count) {
       Library.Names names = answered(() -> library.first(count));
       return new Listed(names.names(), names.more());

@@ -30,6 +30,8 @@ public final class Requests {
   private Optional<Duration> gracePeriod = Optional.empty();
   private Optional<JobId> resumeFrom = Optional.empty();
   private Optional<LibraryMount> pretrainedModel = Optional.empty();
+  private LibraryMount dataset = new LibraryMount("train-dataset", "/dataset");
+  private String ckptPath = "/data";
   private String token = "xxxxx";
   private String name = "a name";
 
@@ -90,6 +92,16 @@ public final class Requests {
     return this;
   }
 
+  public Requests dataset(LibraryMount value) {
+    dataset = value;
+    return this;
+  }
+
+  public Requests ckptPath(String value) {
+    ckptPath = value;
+    return this;
+  }
+
   public Requests pretrainedModelAt(String containerPath) {
     pretrainedModel = Optional.of(new LibraryMount("resnet", containerPath));
     return this;
@@ -104,14 +116,14 @@ public final class Requests {
     return new JobRequest(
         gpuNumber,
         gpuType,
-        "/data",
+        ckptPath,
         volumeMegabytes,
         "/data2",
         volumeMegabytes,
         ImageReference.of("busybox"),
         JobType.GENERAL,
         stopRule,
-        Optional.of(new LibraryMount("train-dataset", "/dataset")),
+        Optional.of(dataset),
         pretrainedModel,
         Optional.of("true"),
         callbackUrl,

@@ -153,4 +153,18 @@ final class ImageKeeperTest {
     keeper.round();
     assertThat(shelf.removed()).isEmpty();
   }
+
+  @Test
+  void whatWasPulledIsRememberedThoughTheListCouldNotBeWrittenOrTheEngineWasAway()
+      throws Exception {
+    Path obstacle = Files.createDirectories(directory.resolve("pulled-images.part"));
+    use("one", true);
+    keeper.round();
+    assertThat(directory.resolve("pulled-images")).doesNotExist();
+
+    Files.delete(obstacle);
+    shelf.isAway(true);
+    keeper.round();
+    assertThat(directory.resolve("pulled-images")).content().contains(full("one"));
+  }
 }

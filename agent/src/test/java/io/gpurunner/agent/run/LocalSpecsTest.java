@@ -8,6 +8,8 @@ import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.LibraryMount;
 import io.gpurunner.gpu.NoGpuInventory;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobPaths;
@@ -48,6 +50,37 @@ class LocalSpecsTest {
       assertThatThrownBy(() -> specs.specFor(job, name, List.of()))
           .isInstanceOf(StorageException.class)
           .hasMessageContaining(image.toString());
+    }
+  }
+
+  /** An entry of a library may be changed while a job waits. */
+  @Test
+  void aJobsDirectoryIsMountedInADataSetOnlyWhereThatHasOne() throws Exception {
+    JobRequest request =
+        Requests.simple()
+            .gpus(0)
+            .dataset(new LibraryMount("corpus", "/in"))
+            .ckptPath("/in/work")
+            .build();
+    Job job = Job.created(JobId.random(), "ann", 1, clock.instant(), request);
+    ContainerName name = new ContainerName(job.id(), 1);
+    try (JobVolumes volumes =
+        Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
+      Path place = Files.createDirectories(directory.resolve("library/corpus/work"));
+      Library library = new Library("library.datasets", directory.resolve("library"));
+      LocalSpecs specs =
+          new LocalSpecs(
+              volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
+      volumes.prepare(job.folder(), 1 << 20, 1 << 20);
+      assertThat(specs.specFor(job, name, List.of()).mounts())
+          .extracting(Mount::containerPath)
+          .contains("/in", "/in/work");
+
+      Files.delete(place);
+      assertThatThrownBy(() -> specs.specFor(job, name, List.of()))
+          .isInstanceOf(StorageException.class)
+          .hasMessage(
+              "dataset corpus has no directory work any more, on which /in/work is mounted");
     }
   }
 }

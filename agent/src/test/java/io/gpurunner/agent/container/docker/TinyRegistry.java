@@ -51,7 +51,14 @@ public final class TinyRegistry implements AutoCloseable {
   private final AtomicInteger questions = new AtomicInteger();
 
   public TinyRegistry() throws IOException {
-    manifest = manifestOf("first");
+    this("first");
+  }
+
+  /**
+   * @param label makes the image another one than that of other registries
+   */
+  TinyRegistry(String label) throws IOException {
+    manifest = manifestOf(label);
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.setExecutor(Executors.newThreadPerTaskExecutor(Thread.ofVirtual().factory()));
     server.createContext("/", this::handle);
