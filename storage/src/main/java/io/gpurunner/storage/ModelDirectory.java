@@ -179,6 +179,9 @@ record ModelDirectory(
         case FILE -> {
           Tree tree = trees.element();
           Path below = tree.below(relative);
+          if (attributes.size() == 0 && source.mountPoints().contains(tree.path().resolve(below))) {
+            return;
+          }
           add(
               parent,
               relative.getFileName(),
@@ -200,12 +203,19 @@ record ModelDirectory(
       while (!directory.relative().equals(relative)) {
         directory = open.pop(); // it vanished while it was visited
       }
-      if (directory.publishedBefore() == publishedCount()) {
+      if (directory.publishedBefore() == publishedCount() && !leadsToMount(relative)) {
         requireRoom();
         emptyDirectories.add(
             new EmptyDirectory(
                 relative, sameNamed(relative), attributes.lastModifiedTime().toInstant()));
       }
+    }
+
+    /** Returns whether the engine made a directory to mount on it, or on one below it. */
+    private boolean leadsToMount(Path published) {
+      Tree tree = trees.element();
+      Path path = tree.path().resolve(tree.below(published));
+      return source.mountPoints().stream().anyMatch(mount -> mount.startsWith(path));
     }
 
     private int publishedCount() {

@@ -334,6 +334,23 @@ class ArtifactPublisherTest {
         .containsExactlyInAnyOrder("run.sh", "data", "logs/empty/", "other/");
   }
 
+  /** The engine makes an empty directory or file on which it mounts a data set. */
+  @Test
+  void doesNotPublishWhatWasMadeToMountSomethingOnIt() throws Exception {
+    HostileTree.shell(
+        model(), "printf x > a; touch own corpus.txt; mkdir -p in/deep/set logs; touch in/step");
+    ModelSource source =
+        new ModelSource(
+            model(),
+            Path.of("/data2"),
+            checkpoint(),
+            Path.of("/data"),
+            List.of(Path.of("/data2/in/deep/set"), Path.of("/data2/corpus.txt")));
+    new ArtifactPublisher(store(), new FileWork())
+        .publish(FOLDER, source, PLENTY, Cancellation.NEVER);
+    assertThat(unzipped().keySet()).containsExactlyInAnyOrder("a", "own", "in/step", "logs/");
+  }
+
   @Test
   void saysWhatIsInTheCheckpointDirectoryWhereTheModelDirectoryIsEmpty() throws Exception {
     Files.createDirectory(checkpoint().resolve("steps"));

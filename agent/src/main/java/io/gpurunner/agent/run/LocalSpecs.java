@@ -1,5 +1,6 @@
 package io.gpurunner.agent.run;
 
+import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpecs;
@@ -101,9 +102,11 @@ public final class LocalSpecs implements SpecSource {
     try {
       MpiHostfile.write(paths, gpuNumber);
     } catch (IOException e) {
-      throw new StorageException(
-          StorageException.Kind.REFUSED,
-          "the MPI hostfile could not be written: " + FileFault.reason(e),
+      // No job can write there, so this is the machine's trouble.
+      throw new ContainerException(
+          ContainerException.Kind.MACHINE_UNFIT,
+          "writing the MPI hostfile",
+          "the MPI hostfile cannot be written: " + FileFault.reason(e),
           e);
     }
   }

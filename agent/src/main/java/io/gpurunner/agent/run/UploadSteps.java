@@ -11,6 +11,8 @@ import io.gpurunner.agent.run.NextStep.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.LibraryMount;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.ModelSource;
 import io.gpurunner.storage.PublishedArtifacts;
@@ -18,6 +20,9 @@ import io.gpurunner.storage.StorageException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /** The steps of a job whose artifacts are being uploaded. Stateless; thread-safe. */
 final class UploadSteps {
@@ -79,7 +84,8 @@ final class UploadSteps {
                       paths.model(),
                       Path.of(job.request().modelPath()),
                       paths.checkpoint(),
-                      Path.of(job.request().ckptPath())),
+                      Path.of(job.request().ckptPath()),
+                      mountPoints(job.request())),
                   RequestedVolumes.modelBytes(job.request()),
                   outcomes.deletionOf(job));
       return new Advance(
@@ -93,6 +99,14 @@ final class UploadSteps {
             failed(state, "artifacts could not be uploaded", e, " (gpurunner retry-upload)");
       };
     }
+  }
+
+  private static List<Path> mountPoints(JobRequest request) {
+    return Stream.of(request.dataset(), request.pretrainedModel())
+        .flatMap(Optional::stream)
+        .map(LibraryMount::containerPath)
+        .map(Path::of)
+        .toList();
   }
 
   /**

@@ -32,6 +32,7 @@ public final class Requests {
   private Optional<LibraryMount> pretrainedModel = Optional.empty();
   private LibraryMount dataset = new LibraryMount("train-dataset", "/dataset");
   private String ckptPath = "/data";
+  private JobType jobType = JobType.GENERAL;
   private String token = "xxxxx";
   private String name = "a name";
 
@@ -97,6 +98,11 @@ public final class Requests {
     return this;
   }
 
+  public Requests jobType(JobType value) {
+    jobType = value;
+    return this;
+  }
+
   public Requests ckptPath(String value) {
     ckptPath = value;
     return this;
@@ -121,7 +127,7 @@ public final class Requests {
         "/data2",
         volumeMegabytes,
         ImageReference.of("busybox"),
-        JobType.GENERAL,
+        jobType,
         stopRule,
         Optional.of(dataset),
         pretrainedModel,

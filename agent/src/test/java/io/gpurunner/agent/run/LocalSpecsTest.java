@@ -3,12 +3,14 @@ package io.gpurunner.agent.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
+import io.gpurunner.api.JobType;
 import io.gpurunner.api.LibraryMount;
 import io.gpurunner.gpu.NoGpuInventory;
 import io.gpurunner.storage.FileWork;
@@ -81,6 +83,27 @@ class LocalSpecsTest {
           .isInstanceOf(StorageException.class)
           .hasMessage(
               "dataset corpus has no directory work any more, on which /in/work is mounted");
+    }
+  }
+
+  @Test
+  void aHostfileThatCannotBeWrittenIsTheMachinesTrouble() throws Exception {
+    JobRequest request = Requests.simple().gpus(0).jobType(JobType.MPI).build();
+    Job job = Job.created(JobId.random(), "ann", 1, clock.instant(), request);
+    try (JobVolumes volumes =
+        Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
+      Files.createDirectories(directory.resolve("library/train-dataset"));
+      Library library = new Library("library.datasets", directory.resolve("library"));
+      LocalSpecs specs =
+          new LocalSpecs(
+              volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
+      JobPaths paths = volumes.prepare(job.folder(), 1 << 20, 1 << 20);
+      Files.createDirectories(paths.root().resolve("hostfile.part"));
+      assertThatThrownBy(() -> specs.specFor(job, new ContainerName(job.id(), 1), List.of()))
+          .isInstanceOfSatisfying(
+              ContainerException.class,
+              e -> assertThat(e.kind()).isEqualTo(ContainerException.Kind.MACHINE_UNFIT))
+          .hasMessageContaining("the MPI hostfile cannot be written: ");
     }
   }
 }
