@@ -13,6 +13,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongSupplier;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy;
@@ -87,8 +88,9 @@ public final class S3ArtifactStore implements ArtifactStore {
   private final S3Client client;
   private final S3Calls calls;
   private final BodyDigests digests;
+  private final LongSupplier nanoTime;
 
-  /** When the store last took the probe, in nanoseconds; empty since anything failed. */
+  /** When the store last took the probe, in nanoseconds; empty since an upload failed. */
   private final AtomicReference<Optional<Long>> proved = new AtomicReference<>(Optional.empty());
 
   /**
@@ -97,12 +99,15 @@ public final class S3ArtifactStore implements ArtifactStore {
    * @throws StorageException REFUSED if a key file cannot be read
    */
   public S3ArtifactStore(S3Settings settings) {
-    this(settings, S3Calls.CALL_LIMIT);
+    this(settings, S3Calls.CALL_LIMIT, System::nanoTime);
   }
 
-  S3ArtifactStore(S3Settings settings, Duration callLimit) {
+  S3ArtifactStore(S3Settings settings, Duration callLimit, LongSupplier nanoTime) {
     this.settings = settings;
-    this.description = settings.place().description();
+    this.nanoTime = nanoTime;
+    this.description =
+        settings.place().description()
+            + settings.proxy().map(way -> " by the proxy " + way).orElse("");
     this.keys = new S3Keys(settings.accessKeyFile(), settings.secretKeyFile());
     this.calls = new S3Calls(description, callLimit);
     this.digests = new BodyDigests(description, settings.checksums());
@@ -187,14 +192,15 @@ public final class S3ArtifactStore implements ArtifactStore {
   @Override
   public void probe() {
     calls.whereAllowed("list the bucket, so the agent cannot see what is in it", () -> list(""));
-    boolean isProved =
-        proved.get().filter(at -> System.nanoTime() - at < PROOF_AGE.toNanos()).isPresent();
-    if (!isProved) {
-      Optional<String> version = upload(PROBE_KEY, PROBE, Cancellation.NEVER);
-      calls.unlessRefused(
-          "delete the object " + PROBE_KEY + ", so it stays", () -> delete(PROBE_KEY, version));
-      proved.set(Optional.of(System.nanoTime()));
+    Optional<Long> before = proved.get();
+    long now = nanoTime.getAsLong();
+    if (before.filter(at -> now - at < PROOF_AGE.toNanos()).isPresent()) {
+      return;
     }
+    Optional<String> version = upload(PROBE_KEY, PROBE, Cancellation.NEVER);
+    proved.compareAndSet(before, Optional.of(now)); // unless an upload has failed meanwhile
+    calls.unlessItFails(
+        "delete the object " + PROBE_KEY + ", so it stays", () -> delete(PROBE_KEY, version));
   }
 
   /** Uploads an object. Returns its version if the bucket keeps all versions. */

@@ -1,6 +1,5 @@
 package io.gpurunner.storage;
 
-import io.gpurunner.storage.StorageException.Kind;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -73,17 +72,14 @@ final class S3Calls {
   }
 
   /**
-   * Makes a call that is not necessary, and does without if the store refuses it for any reason.
+   * Makes a call that is not necessary, and does without if it fails for any reason.
    *
    * @param right as in {@link #whereAllowed}
    */
-  void unlessRefused(String right, Runnable call) {
+  void unlessItFails(String right, Runnable call) {
     try {
       call.run();
     } catch (StorageException failure) {
-      if (failure.kind() != Kind.REFUSED) {
-        throw failure;
-      }
       warnOnce(right, failure);
     }
   }

@@ -122,7 +122,7 @@ final class S3Errors {
       case "NoSuchBucket" -> "; create the bucket or correct store.s3.bucket";
       case "InvalidBucketName" -> "; correct store.s3.bucket";
       case "AccessDenied" ->
-          "; the key needs PutObject and GetObject at least, and DeleteObject, AbortMultipartUpload, ListBucket and ListBucketMultipartUploads to let the agent remove what is not needed any more";
+          "; the key needs PutObject and GetObject at least, and DeleteObject (DeleteObjectVersion where the bucket keeps versions), AbortMultipartUpload, ListBucket and ListBucketMultipartUploads to let the agent remove what is not needed any more";
       case "InvalidAccessKeyId" -> "; check the file named by store.s3.access-key-file";
       case "SignatureDoesNotMatch" -> "; check the file named by store.s3.secret-key-file";
       case "RequestTimeTooSkewed" -> "; set this machine's clock";
@@ -174,8 +174,8 @@ final class S3Errors {
         switch (root) {
           case SSLException _ -> "; check http or https, and the port, in store.s3.endpoint";
           case UnknownHostException _ ->
-              "; check store.s3.endpoint; with store.s3.path-style false the bucket's name is a part"
-                  + " of the host's";
+              "; check the host in store.s3.endpoint or store.s3.proxy; with store.s3.path-style"
+                  + " false the bucket's name is a part of the host's";
           default -> "";
         };
     return root.getClass().getSimpleName() + (message == null ? "" : ": " + message) + advice;

@@ -3,12 +3,14 @@ package io.gpurunner.storage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertPathBuilderException;
-import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateFactory;
@@ -21,6 +23,8 @@ import java.util.Collection;
 import java.util.Date;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLSession;
 import javax.net.ssl.SSLSocket;
@@ -48,6 +52,15 @@ public final class ServerTrust extends X509ExtendedTrustManager {
 
   /** The longest name that a message shows. The server chooses it. */
   private static final int MAX_NAME_LENGTH = 200;
+
+  private static final String ADD =
+      "name a file with the certificate of this issuer in tls.ca-file, or add it to the system's";
+
+  private static final String MISSING =
+      "tls.ca-file must hold the certificate of this issuer, or the server must send it";
+
+  private static final Pattern BLOCK =
+      Pattern.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", Pattern.DOTALL);
 
   private static final int DNS_NAME = 2;
   private static final int IP_ADDRESS = 7;
@@ -124,7 +137,7 @@ public final class ServerTrust extends X509ExtendedTrustManager {
     try {
       check.of(ready);
     } catch (CertificateException refused) {
-      throw new CertificateException(explain(chain, host, refused), refused);
+      throw explained(chain, host, refused);
     }
   }
 
@@ -134,42 +147,55 @@ public final class ServerTrust extends X509ExtendedTrustManager {
     void of(X509ExtendedTrustManager judge) throws CertificateException;
   }
 
-  private String explain(
+  private RefusedCertificateException explained(
       X509Certificate[] chain, Optional<String> host, CertificateException refused) {
-    X509Certificate own = chain[0];
     String of = host.map(name -> "the certificate of " + name).orElse("the server's certificate");
-    for (X509Certificate certificate : chain) {
-      String which =
-          certificate.equals(own) ? of : of + ": that of its issuer " + name(certificate);
-      try {
-        certificate.checkValidity();
-      } catch (CertificateExpiredException expired) {
-        return "%s has expired on %s; it must be renewed"
-            .formatted(which, day(certificate.getNotAfter()));
-      } catch (CertificateNotYetValidException early) {
-        return "%s is valid only from %s; check the clock of this machine"
-            .formatted(which, day(certificate.getNotBefore()));
+    boolean noPath = S3Errors.cause(refused, CertPathBuilderException.class).isPresent();
+    boolean badDate =
+        S3Errors.cause(refused, CertificateExpiredException.class).isPresent()
+            || S3Errors.cause(refused, CertificateNotYetValidException.class).isPresent();
+    // Java finds no path either if the server's own certificate is out of date.
+    for (X509Certificate certificate : badDate ? List.of(chain) : List.of(chain[0])) {
+      if (noPath || badDate) {
+        String which =
+            certificate.equals(chain[0]) ? of : of + ": that of its issuer " + name(certificate);
+        try {
+          certificate.checkValidity();
+        } catch (CertificateExpiredException expired) {
+          return new RefusedCertificateException(
+              "the receiver's certificate has expired",
+              "%s has expired on %s; it must be renewed"
+                  .formatted(which, day(certificate.getNotAfter())),
+              refused);
+        } catch (CertificateNotYetValidException early) {
+          return new RefusedCertificateException(
+              "the receiver's certificate is not valid yet",
+              "%s is valid only from %s; check the clock of this machine"
+                  .formatted(which, day(certificate.getNotBefore())),
+              refused);
+        }
       }
     }
-    if (S3Errors.cause(refused, CertPathBuilderException.class).isPresent()) {
+    if (noPath) {
       X509Certificate last = chain[chain.length - 1];
       boolean signedItself = last.getSubjectX500Principal().equals(last.getIssuerX500Principal());
-      return "%s was issued by \"%s\", which this machine does not trust; %s"
-          .formatted(of, issuer(last), signedItself || caFile.isEmpty() ? ADD : MISSING);
+      return new RefusedCertificateException(
+          "the server does not trust the issuer of the receiver's certificate (tls.ca-file)",
+          "%s was issued by \"%s\", which this machine does not trust; %s"
+              .formatted(of, issuer(last), signedItself || caFile.isEmpty() ? ADD : MISSING),
+          refused);
     }
     String message = String.valueOf(refused.getMessage());
-    if (message.startsWith("No ") && host.isPresent()) {
-      return "%s is not for that name, but for %s; call the server by one of these names"
-          .formatted(of, names(own));
+    if (message.startsWith("No ")) {
+      return new RefusedCertificateException(
+          "the receiver's certificate is for another name",
+          "%s is not for that name, but for %s; call the server by one of these names"
+              .formatted(of, names(chain[0])),
+          refused);
     }
-    return of + " was refused: " + message;
+    return new RefusedCertificateException(
+        "the receiver's certificate was refused", of + " was refused: " + message, refused);
   }
-
-  private static final String ADD =
-      "name a file with the certificate of this issuer in tls.ca-file, or add it to the system's";
-
-  private static final String MISSING =
-      "tls.ca-file must hold the certificate of this issuer, or the server must send it";
 
   private static String day(Date date) {
     return date.toInstant().atZone(ZoneOffset.UTC).toLocalDate().toString();
@@ -234,17 +260,21 @@ public final class ServerTrust extends X509ExtendedTrustManager {
     List<X509Certificate> all = new ArrayList<>(List.of(first(factory(null)).getAcceptedIssuers()));
     for (Path bundle : SYSTEM_BUNDLES) {
       try {
-        all.addAll(read(bundle));
-      } catch (IOException | CertificateException unreadable) {
-        log.debug("{} is not used: {}", bundle, unreadable.getMessage()); // most are absent
+        for (String block : blocks(bundle)) {
+          try {
+            all.add(parsed(block));
+          } catch (CertificateException unknownForm) {
+            log.warn("a certificate in {} is not used: {}", bundle, unknownForm.getMessage());
+          }
+        }
+      } catch (NoSuchFileException absent) {
+        // Each kind of system has one of them.
+      } catch (IOException unreadable) {
+        log.warn("the system's certificates are not used: {}", FileFault.words(unreadable));
       }
     }
     if (caFile.isPresent()) {
-      try {
-        all.addAll(read(caFile.get()));
-      } catch (IOException unreadable) {
-        throw new IOException("tls.ca-file: " + FileFault.words(unreadable), unreadable);
-      }
+      all.addAll(read(caFile.get()));
     }
     return all;
   }
@@ -252,16 +282,38 @@ public final class ServerTrust extends X509ExtendedTrustManager {
   /**
    * Returns the certificates of a PEM file.
    *
-   * @throws CertificateException if it holds something else
+   * @throws IOException if it cannot be read, or holds none, or one that cannot be used
    */
-  public static List<X509Certificate> read(Path file) throws IOException, CertificateException {
-    List<X509Certificate> read = new ArrayList<>();
-    for (Certificate certificate :
-        CertificateFactory.getInstance("X.509")
-            .generateCertificates(new ByteArrayInputStream(Files.readAllBytes(file)))) {
-      read.add((X509Certificate) certificate);
+  static List<X509Certificate> read(Path file) throws IOException {
+    try {
+      List<X509Certificate> read = new ArrayList<>();
+      for (String block : blocks(file)) {
+        read.add(parsed(block));
+      }
+      if (read.isEmpty()) {
+        throw new IOException("tls.ca-file: " + file + " holds no certificate in PEM form");
+      }
+      return read;
+    } catch (CertificateException unusable) {
+      throw new IOException("tls.ca-file: " + file + ": " + unusable.getMessage(), unusable);
+    } catch (FileSystemException unreadable) {
+      throw new IOException("tls.ca-file: " + FileFault.words(unreadable), unreadable);
     }
-    return read;
+  }
+
+  private static List<String> blocks(Path file) throws IOException {
+    return BLOCK
+        .matcher(Files.readString(file, StandardCharsets.ISO_8859_1))
+        .results()
+        .map(MatchResult::group)
+        .toList();
+  }
+
+  private static X509Certificate parsed(String block) throws CertificateException {
+    return (X509Certificate)
+        CertificateFactory.getInstance("X.509")
+            .generateCertificate(
+                new ByteArrayInputStream(block.getBytes(StandardCharsets.ISO_8859_1)));
   }
 
   private static TrustManagerFactory factory(@Nullable KeyStore authorities)

@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -386,6 +387,31 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
     }
   }
 
+  @Test
+  void aProofCountsForAnHour() throws Exception {
+    AtomicLong now = new AtomicLong();
+    try (HttpFront front = HttpFront.before(endpoint(), head -> Optional.empty());
+        S3ArtifactStore store =
+            new S3ArtifactStore(
+                new S3Settings(
+                    Optional.of(front.uri()),
+                    settings.region(),
+                    settings.bucket(),
+                    true,
+                    settings.accessKeyFile(),
+                    settings.secretKeyFile()),
+                Duration.ofSeconds(30),
+                now::get)) {
+      for (int minutes : new int[] {0, 1, 59, 61, 62, 120, 122}) {
+        now.set(Duration.ofMinutes(minutes).toNanos());
+        store.probe();
+      }
+      assertThat(front.seen().stream().filter(line -> line.startsWith("PUT "))).hasSize(3);
+      assertThat(front.seen().stream().filter(line -> line.startsWith("GET ")))
+          .hasSizeGreaterThanOrEqualTo(7);
+    }
+  }
+
   /** An upload that fails is seen by the next probe, not only after the last proof is old. */
   @Test
   void aProbeFailsAsUploadsDo() throws Exception {
@@ -451,6 +477,13 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
         assertThat(proxy.seen())
             .isNotEmpty()
             .allMatch(line -> line.startsWith("CONNECT localhost:"));
+      }
+      URI other = URI.create("https://other.test:" + tls.uri().getPort());
+      try (S3ArtifactStore store = by(other, Optional.of(proxy.uri()), caFile)) {
+        assertThatThrownBy(store::probe)
+            .hasMessageContainingAll(
+                "at " + other + " by the proxy " + proxy.uri(),
+                "the certificate of other.test is not for that name, but for localhost");
       }
       URI wrongName = URI.create("https://127.0.0.1:" + tls.uri().getPort());
       try (S3ArtifactStore store = by(wrongName, Optional.empty(), caFile)) {
@@ -616,7 +649,8 @@ class S3ArtifactStoreIT extends ArtifactStoreContract {
                   true,
                   settings.accessKeyFile(),
                   settings.secretKeyFile()),
-              Duration.ofSeconds(1))) {
+              Duration.ofSeconds(1),
+              System::nanoTime)) {
         assertThatThrownBy(() -> store.deleteAll(folder))
             .asInstanceOf(type(StorageException.class))
             .extracting(StorageException::kind)

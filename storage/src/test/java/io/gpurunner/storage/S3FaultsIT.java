@@ -154,7 +154,8 @@ class S3FaultsIT {
     byte[] bytes = bytes(megabytes << 20);
     proxy.slowAll((long) kilobytesPerSecond << 10);
     Instant start = Instant.now();
-    try (S3ArtifactStore hurried = new S3ArtifactStore(at(proxy.uri()), CALL_LIMIT)) {
+    try (S3ArtifactStore hurried =
+        new S3ArtifactStore(at(proxy.uri()), CALL_LIMIT, System::nanoTime)) {
       hurried.put(key, new BytesContent(bytes, "application/octet-stream"), Cancellation.NEVER);
     }
     assertThat(Duration.between(start, Instant.now())).isGreaterThan(CALL_LIMIT);

@@ -11,6 +11,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.List;
 import java.util.Optional;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -151,6 +152,18 @@ final class ServerTrustTest {
                     .contains("the certificates that this machine trusts cannot be read")
                     .contains("tls.ca-file")
                     .contains(absent.toString()));
+  }
+
+  @Test
+  void aFileWithoutACertificateThatCanBeUsedIsNamed() throws Exception {
+    String begin = "-----BEGIN CERTIFICATE-----\n";
+    for (String content : List.of("", "words", begin + "AAAA\n-----END CERTIFICATE-----\n")) {
+      Path file = Files.writeString(directory.resolve("broken"), content);
+      assertThatThrownBy(() -> ServerTrust.read(file))
+          .as(content)
+          .isInstanceOf(IOException.class)
+          .hasMessageStartingWith("tls.ca-file: " + file);
+    }
   }
 
   @Test

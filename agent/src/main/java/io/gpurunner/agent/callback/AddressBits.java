@@ -1,6 +1,8 @@
 package io.gpurunner.agent.callback;
 
 import java.net.InetAddress;
+import java.net.NetworkInterface;
+import java.net.SocketException;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -87,10 +89,18 @@ final class AddressBits {
 
   /** Returns whether an address is this machine's own, or in a private network. */
   static boolean isNear(InetAddress address) {
-    return address.isLoopbackAddress()
+    return isOfThisMachine(address)
         || address.isSiteLocalAddress() // 10/8, 172.16/12, 192.168/16 (RFC 1918)
         || in(address, "fc00::", 7) // RFC 4193
         || in(address, "100.64.0.0", 10); // RFC 6598
+  }
+
+  private static boolean isOfThisMachine(InetAddress address) {
+    try {
+      return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;
+    } catch (SocketException unknown) {
+      return false;
+    }
   }
 
   /** Returns an address without host name and zone. */

@@ -39,11 +39,14 @@ public final class AddressPolicy {
   private static final AddressPattern RESERVED = AddressPattern.parse("240.0.0.0/4");
 
   /**
-   * A host that ends in a number. It is no name (RFC 1123, 2.1), and some resolvers make an address
-   * of it.
+   * A host that ends in a number. It is no name (RFC 1123, 2.1). If it is no address in the usual
+   * form, resolvers do not agree on what it is: some read 0177.0.0.1 as 127.0.0.1.
    */
   private static final Pattern NUMBER_AT_END =
-      Pattern.compile("(?:.*\\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\\.?");
+      Pattern.compile("(?:[^:]*\\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\\.?");
+
+  private static final Pattern IPV4 =
+      Pattern.compile("(?:(?:0|[1-9][0-9]{0,2})\\.){3}(?:0|[1-9][0-9]{0,2})");
 
   private final List<AddressPattern> allow;
   private final List<AddressPattern> deny;
@@ -67,6 +70,12 @@ public final class AddressPolicy {
       return new Verdict.Refused(malformed.get());
     }
     String host = host(url);
+    if (NUMBER_AT_END.matcher(host).matches() && !IPV4.matcher(host).matches()) {
+      return new Verdict.Refused(
+          host
+              + " is neither a name nor an IP address in its usual form (four decimal numbers"
+              + " without leading zeros)");
+    }
     Optional<AddressPattern> named =
         deny.stream()
             .filter(pattern -> pattern instanceof AddressPattern.HostName name && name.is(host))
@@ -78,10 +87,6 @@ public final class AddressPolicy {
     try {
       addresses = resolver.resolve(host);
     } catch (UnknownHostException unknown) {
-      if (NUMBER_AT_END.matcher(host).matches()) {
-        return new Verdict.Refused(
-            host + " is neither a name nor an IP address in its usual form (four numbers)");
-      }
       return new Verdict.Unresolved(
           Optional.ofNullable(unknown.getMessage()).orElse("the host does not resolve: " + host));
     }

@@ -6,6 +6,7 @@ import io.gpurunner.agent.callback.CallbackResult.Failed;
 import io.gpurunner.agent.callback.CallbackResult.Forbidden;
 import io.gpurunner.agent.callback.CallbackResult.Rejected;
 import io.gpurunner.api.WebAuthority;
+import io.gpurunner.storage.RefusedCertificateException;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -21,7 +22,6 @@ import io.vertx.core.net.SocketAddress;
 import io.vertx.core.net.TrustOptions;
 import java.net.InetAddress;
 import java.net.URI;
-import java.security.cert.CertificateException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
@@ -32,6 +32,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.TrustManager;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Sends callbacks over HTTP, as contract section 5 says. The host is resolved and judged at every
@@ -45,6 +47,8 @@ import javax.net.ssl.TrustManager;
 public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   /** The largest length of an answer's headers. Proxies add cookies and policies of their own. */
   private static final int MAX_HEADER_BYTES = 64 << 10;
+
+  private static final Logger log = LoggerFactory.getLogger(HttpCallbackSender.class);
 
   private final HttpClient client;
   private final AddressPolicy policy;
@@ -154,7 +158,14 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
                     .setType(ProxyType.HTTP)
                     .setHost(way.getHost())
                     .setPort(way.getPort()));
-    return attempt(delivery, options, "by the proxy " + way).result();
+    return switch (attempt(delivery, options, "by the proxy " + way).result()) {
+      // The answer may be the proxy's own.
+      case Rejected rejected ->
+          new Rejected(rejected.status(), rejected.reason() + " (by the proxy " + way + ")");
+      case Delivered delivered -> delivered;
+      case Failed failed -> failed;
+      case Forbidden forbidden -> forbidden;
+    };
   }
 
   /**
@@ -274,17 +285,19 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     if (cause instanceof TimeoutException) {
       return "nothing within " + limit.toSeconds() + " s";
     }
-    return refusedCertificate(cause)
-        .or(() -> Optional.ofNullable(cause.getMessage()))
-        .orElse(cause.getClass().getSimpleName());
+    Optional<RefusedCertificateException> refused = refusedCertificate(cause);
+    if (refused.isPresent()) {
+      log.info("a callback was not sent: {}", refused.get().getMessage());
+      return refused.get().check();
+    }
+    return Optional.ofNullable(cause.getMessage()).orElse(cause.getClass().getSimpleName());
   }
 
-  /** Returns why the receiver's certificate was refused, in the words of the one who judged it. */
-  private static Optional<String> refusedCertificate(Throwable failure) {
+  private static Optional<RefusedCertificateException> refusedCertificate(Throwable failure) {
     Throwable cause = failure;
     for (int depth = 0; cause != null && depth < 20; depth++) {
-      if (cause instanceof CertificateException) {
-        return Optional.ofNullable(cause.getMessage());
+      if (cause instanceof RefusedCertificateException refused) {
+        return Optional.of(refused);
       }
       cause = cause.getCause();
     }

@@ -71,8 +71,9 @@ public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Co
 
     private static final ValueForm<String> BUCKET =
         ValueForms.text(
-            "a bucket name of 3 to 63 letters, digits, dots, dashes and underscores",
-            "[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]");
+            "a bucket name of 3 to 63 letters, digits, single dots, dashes and underscores, which is no"
+                + " IP address",
+            "(?!.*\\.\\.)(?![0-9]+(?:\\.[0-9]+){3}$)[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]");
 
     static S3Config read(Section section, boolean needed) {
       S3Config config =
@@ -89,7 +90,14 @@ public record StoreConfig(Type type, Duration urlExpiry, Duration retryFor, S3Co
         require(section, "bucket", config.bucket(), BUCKET.accepted());
         require(section, "access-key-file", config.accessKeyFile(), "the path of a file");
         require(section, "secret-key-file", config.secretKeyFile(), "the path of a file");
-        config.bucket().ifPresent(bucket -> S3Endpoint.check(section, config, bucket));
+        config
+            .bucket()
+            .ifPresent(
+                bucket ->
+                    config
+                        .endpoint()
+                        .ifPresent(
+                            endpoint -> S3Endpoint.check(section, config, bucket, endpoint)));
       }
       return config;
     }

@@ -19,6 +19,7 @@ import java.util.stream.Collectors;
 /** The forms of the configuration's values, and how each is written back. */
 final class ValueForms {
   private static final int MAX_TEXT_LENGTH = 4096;
+  private static final int MAX_PORT = 65_535;
   private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})([smhd])");
   private static final Pattern SIZE = Pattern.compile("([0-9]{1,15}) ?([KMGT]i?B)");
   private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}");
@@ -100,6 +101,7 @@ final class ValueForms {
                     && url.getRawUserInfo() == null
                     && url.getHost() != null
                     && url.getPort() > 0
+                    && url.getPort() <= MAX_PORT
                     && url.getRawPath().isEmpty()
                     && url.getRawQuery() == null
                     && url.getRawFragment() == null,
@@ -117,7 +119,10 @@ final class ValueForms {
                     && host.getPath() != null
                     && host.getPath().startsWith("/");
             boolean tcp =
-                "tcp".equals(host.getScheme()) && host.getHost() != null && host.getPort() > 0;
+                "tcp".equals(host.getScheme())
+                    && host.getHost() != null
+                    && host.getPort() > 0
+                    && host.getPort() <= MAX_PORT;
             return require(unix || tcp, host);
           });
 

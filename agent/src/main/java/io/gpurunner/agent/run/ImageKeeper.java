@@ -102,14 +102,18 @@ public final class ImageKeeper implements AutoCloseable {
 
   /** Makes one round. Called by the loop, and by tests instead of it. */
   Duration round() {
+    if (!load()) {
+      return ROUND_INTERVAL;
+    }
+    boolean saved = save(); // what was pulled is kept even if the engine is away
     try {
-      load();
-      save(); // what was pulled is kept even if the engine is away
       makeRoom();
     } catch (ContainerException e) {
       log.debug("the images could not be looked at", e); // readiness reports it
     }
-    save();
+    if (saved) {
+      save();
+    }
     return ROUND_INTERVAL;
   }
 
@@ -188,9 +192,10 @@ public final class ImageKeeper implements AutoCloseable {
 
   // ---- the file: a line for each image, with the time of its last use, its id and its name
 
-  private void load() {
+  /** Returns whether what an earlier agent pulled is known. */
+  private boolean load() {
     if (loaded) {
-      return;
+      return true;
     }
     try {
       for (String line : Files.readAllLines(file)) {
@@ -205,9 +210,10 @@ public final class ImageKeeper implements AutoCloseable {
       log.warn("the list of pulled images {} is damaged; the images that it lacks stay", file);
     } catch (IOException e) {
       log.warn("the list of pulled images {} cannot be read: {}", file, FileFault.words(e));
-      return;
+      return false;
     }
     loaded = true;
+    return true;
   }
 
   private void loaded(Pulled pulled, Instant used) {
@@ -216,8 +222,8 @@ public final class ImageKeeper implements AutoCloseable {
     }
   }
 
-  /** Writes the file, unless it could not be read and would be lost. */
-  private void save() {
+  /** Writes the list, if it has changed. Returns whether the file holds it. */
+  private boolean save() {
     String text;
     long contained;
     synchronized (lastUse) {
@@ -228,8 +234,8 @@ public final class ImageKeeper implements AutoCloseable {
               .sorted()
               .collect(Collectors.joining());
     }
-    if (contained == savedChanges || !loaded) {
-      return;
+    if (contained == savedChanges) {
+      return true;
     }
     try {
       Path part = file.resolveSibling(file.getFileName() + ".part");
@@ -239,8 +245,10 @@ public final class ImageKeeper implements AutoCloseable {
       }
       Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
       savedChanges = contained;
+      return true;
     } catch (IOException e) {
       log.warn("the list of pulled images {} cannot be written: {}", file, FileFault.words(e));
+      return false;
     }
   }
 

@@ -105,7 +105,6 @@ public final class LocalSpecs implements SpecSource {
       // No job can write there, so this is the machine's trouble.
       throw new ContainerException(
           ContainerException.Kind.MACHINE_UNFIT,
-          "writing the MPI hostfile",
           "the MPI hostfile cannot be written: " + FileFault.reason(e),
           e);
     }

@@ -289,7 +289,7 @@ final class Invariants {
     if (before.state() instanceof JobState.Stopping earlier
         && earlier.killAt().isEmpty()
         && after.state() instanceof JobState.Stopping stopping) {
-      stopping.killAt().ifPresent(killAt -> stops.killRecorded(truth, after, killAt));
+      stopping.killAt().ifPresent(killAt -> stops.killRecorded(truth, after, stopping, killAt));
     }
     if (before.state() instanceof JobState.Queued
         && after.state() instanceof JobState.Preparing preparing) {

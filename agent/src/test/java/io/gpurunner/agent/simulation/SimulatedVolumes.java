@@ -144,7 +144,8 @@ class SimulatedVolumes implements JobVolumes {
     if (port.fails(simulation.weather.volumes)) {
       simulation.truth(job(folder)).causes.add(Cause.VOLUMES);
       throw new StorageException(
-          simulation.dice.pick(List.of(Kind.FULL, Kind.REFUSED)), what + " was made to fail");
+          simulation.dice.pick(List.of(Kind.FULL, Kind.REFUSED)),
+          what + " of the directories was made to fail");
     }
   }
 

@@ -245,7 +245,7 @@ final class DockerImages implements Images {
     String lower = message.toLowerCase(Locale.ROOT);
     String repository = image.fullRepository();
     String registry = repository.substring(0, repository.indexOf('/'));
-    if (lower.contains("x509:")) {
+    if (lower.contains("certificate signed by unknown authority")) {
       return "; the container engine judges registries by files of its own: put the certificate of"
           + " the registry's authority in /etc/docker/certs.d/"
           + registry
