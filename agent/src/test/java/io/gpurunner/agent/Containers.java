@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** The Docker engine, used directly as an administrator does. */
 final class Containers {
@@ -112,6 +113,19 @@ final class Containers {
 
   void stop(String name) {
     docker.stopContainerCmd(name).exec();
+  }
+
+  /** Builds an image from a directory with a Dockerfile. */
+  void build(Path context, String image) {
+    docker
+        .buildImageCmd(context.resolve("Dockerfile").toFile())
+        .withTags(Set.of(image))
+        .start()
+        .awaitImageId();
+  }
+
+  void removeImage(String image) {
+    docker.removeImageCmd(image).withForce(true).exec();
   }
 
   void remove(String name) {

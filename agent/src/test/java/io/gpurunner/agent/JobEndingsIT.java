@@ -120,6 +120,11 @@ class JobEndingsIT {
     String id = agent.create(body("true"));
     assertThat(agent.awaitEnd(id, SOON)).isEqualTo(new JsonObject().put("status", "success"));
     assertThat(onlyCallback(id).body().getString("url")).isEmpty();
+    assertThat(agent.detail(id).getJsonArray("warnings"))
+        .containsExactly(
+            "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds no file"
+                + " either");
+    assertThat(agent.detail(id).getString("imageDigest")).startsWith("sha256:");
   }
 
   @Test
@@ -142,6 +147,10 @@ class JobEndingsIT {
     assertThat(new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip())
         .isEqualTo("['a/one', 'two']");
     assertThat(python.waitFor()).isZero();
+    assertThat(agent.detail(id).getJsonArray("warnings"))
+        .containsExactly(
+            "1 entry of modelPath is not published: link (a link that leads out of the job's"
+                + " directories)");
   }
 
   @Test
@@ -170,6 +179,86 @@ class JobEndingsIT {
     assertThat(agent.awaitEnd(obedient, SOON).getString("status")).isEqualTo("success");
     assertCalledBackWithModel(obedient, "saved\n");
     assertNothingHeld(ignoring);
+  }
+
+  /** However a program was started, what it saves at its stop time is published. */
+  @Test
+  void whatAProgramSavesAtItsStopTimeIsPublished() throws Exception {
+    String t = "python3 /tmp/trainer.py";
+    List<String> commands =
+        List.of(
+            "exec " + t,
+            "printf '#!/bin/bash\\n" + t + "\\necho next\\n' > /tmp/launch.sh\nbash /tmp/launch.sh",
+            "true && " + t + " && true",
+            "(" + t + "; true)",
+            t + " 2>&1 | tee /tmp/log",
+            t + " > /tmp/log 2>&1 & wait",
+            "trap 'kill $P; wait $P' TERM; " + t + " & P=$!; wait $P",
+            "exec python3 /tmp/loaders.py");
+    Map<String, String> jobs = new HashMap<>();
+    for (String command : commands) {
+      jobs.put(
+          agent.create(
+              saving(
+                  "printf '%s' \"$TRAINER\" > /tmp/trainer.py\nprintf '%s' \"$LOADERS\" > /tmp/loaders.py\n"
+                      + command)),
+          command);
+    }
+    Path context = Files.createDirectories(directory.resolve("context"));
+    Files.writeString(
+        context.resolve("launch.sh"),
+        "#!/bin/bash\nprintf %s \"$TRAINER\" > /tmp/trainer.py\n" + t + "\necho next\n");
+    assertThat(context.resolve("launch.sh").toFile().setExecutable(true)).isTrue();
+    Files.writeString(
+        context.resolve("Dockerfile"),
+        "FROM %s\nCOPY launch.sh /launch.sh\nENTRYPOINT [\"/launch.sh\"]\n"
+            .formatted(TestEnvironment.require("GPURUNNER_PYTHON_IMAGE")));
+    String image = "gpurunner-test-entrypoint:1";
+    containers.build(context, image);
+    try {
+      JsonObject entrypoint = saving("").put("imagePath", image);
+      entrypoint.remove("runCommand");
+      jobs.put(agent.create(entrypoint), "the image's ENTRYPOINT");
+      for (Map.Entry<String, String> job : jobs.entrySet()) {
+        agent.awaitEnd(job.getKey(), STOP_TIME.plus(SOON));
+        assertThat(agent.detail(job.getKey()).getString("state"))
+            .as(job.getValue() + ": " + agent.detail(job.getKey()).encodePrettily())
+            .isEqualTo("SUCCEEDED");
+        assertCalledBackWithModel(job.getKey(), "saved");
+        assertThat(agent.detail(job.getKey()).getJsonArray("events").encode())
+            .as(job.getValue())
+            .containsPattern("SIGTERM sent to (sh \\(process [0-9]+\\), )?python3 ");
+      }
+    } finally {
+      containers.removeImage(image);
+    }
+  }
+
+  private static JsonObject saving(String command) {
+    String save =
+        "    time.sleep(0.5)\n    open(os.environ['MODEL_PATH'] + '/ds_model.bin', 'w').write('saved')\n";
+    String imports = "import multiprocessing, os, signal, sys, time\n";
+    String trainer =
+        imports
+            + "def save(number, frame):\n"
+            + save
+            + "    sys.exit(0)\nsignal.signal(signal.SIGTERM, save)\nwhile True:\n    time.sleep(0.1)\n";
+    String loaders =
+        imports
+            + "def save(number, frame):\n"
+            + "    for loader in multiprocessing.active_children():\n        loader.kill()\n"
+            + save
+            + "    os._exit(0)\ndef load():\n    while True:\n        time.sleep(0.1)\n"
+            + "signal.signal(signal.SIGTERM, save)\nfor _ in range(4):\n"
+            + "    multiprocessing.get_context('fork').Process(target=load, daemon=True).start()\n"
+            + "while True:\n    time.sleep(0.1)\n";
+    return body(command)
+        .put("gpuNumber", 0)
+        .put("imagePath", TestEnvironment.require("GPURUNNER_PYTHON_IMAGE"))
+        .put("stopType", 1)
+        .put("stopTime", 1)
+        .put("gracePeriod", 60)
+        .put("env", new JsonObject().put("TRAINER", trainer).put("LOADERS", loaders));
   }
 
   @Test

@@ -22,9 +22,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The machine can start no container for a while: its bridge is gone, its runtime is broken, a file
- * of the image is gone, the engine's disk is full. No job fails for that, none runs twice, and all
- * run once the machine is repaired. The engine is a real one for this test only.
+ * The machine can start no container for a while: its bridge is gone, its runtime is broken, the
+ * engine's disk is full. No job fails for that, none runs twice, and all run once the machine is
+ * repaired. The engine is a real one for this test only.
  */
 class MachineTroubleIT {
   private static final Duration SOON = Duration.ofMinutes(3);

@@ -101,13 +101,25 @@ class S3JobFaultsIT {
   }
 
   @ParameterizedTest
-  @CsvSource({"500, InternalError", "503, SlowDown"})
+  @CsvSource({
+    "500, InternalError",
+    "503, SlowDown",
+    "403, InvalidAccessKeyId",
+    "403, SignatureDoesNotMatch",
+    "403, AccessDenied",
+    "404, NoSuchBucket",
+    "404, ''"
+  })
   void aServerThatAnswersWithErrorsIsWaitedFor(int status, String code) throws Exception {
     String job = running();
     s3.answerAll(status, code);
     s3.endOpen();
     letGo(job);
-    awaitFailedUpload(job, "HTTP " + status + " " + code);
+    String words = ("HTTP " + status + " " + code).strip();
+    awaitFailedUpload(job, words);
+    assertThat(agent.detail(job).getString("reason"))
+        .startsWith("artifacts could not be uploaded: ")
+        .contains(words, "; it is tried again, not before ");
     assertNothingAnnounced(job);
     s3.mend();
     assertPublished(job);

@@ -2,6 +2,7 @@ package io.gpurunner.api;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -17,6 +18,14 @@ final class CallbackUrl {
   /** A user name and a password are not shown. */
   private static final Pattern USER = Pattern.compile("//[^/?#]*@");
 
+  /** The part of a text that names the host. */
+  private static final Pattern AUTHORITY = Pattern.compile("^[^/?#]*//([^/?#]*)");
+
+  /** What a host, its port and the brackets of an IPv6 address consist of. */
+  private static final Pattern HOST_CHARACTER = Pattern.compile("[A-Za-z0-9._:\\[\\]-]");
+
+  private static final int FIRST_BEYOND_ASCII = 0x80;
+
   private CallbackUrl() {}
 
   /**
@@ -24,7 +33,7 @@ final class CallbackUrl {
    * are percent-encoded: blanks, {@code |}, braces, letters beyond ASCII.
    */
   static Optional<URI> parse(String text) {
-    return uri(text).filter(CallbackUrl::mayBeCalled).map(uri -> URI.create(uri.toASCIIString()));
+    return read(text).uri().filter(CallbackUrl::mayBeCalled).map(CallbackUrl::ascii);
   }
 
   private static boolean mayBeCalled(URI uri) {
@@ -36,39 +45,92 @@ final class CallbackUrl {
             .isPresent();
   }
 
-  private static Optional<URI> uri(String text) {
+  /**
+   * A text that was read as a URI.
+   *
+   * @param failedAt the index in the text of the character that cannot be there; -1 if there is
+   *     none
+   */
+  private record Read(Optional<URI> uri, int failedAt) {}
+
+  private static Read read(String text) {
     String encoded = text;
+    int added = 0;
     while (true) {
       try {
-        return Optional.of(new URI(encoded));
+        return new Read(Optional.of(new URI(encoded)), -1);
       } catch (URISyntaxException e) {
         int at = e.getIndex();
-        if (at < 0 || at >= encoded.length() || ENCODED.indexOf(encoded.charAt(at)) < 0) {
-          return Optional.empty();
+        if (at < 0 || at >= encoded.length()) {
+          return new Read(Optional.empty(), -1);
         }
-        encoded =
-            encoded.substring(0, at)
-                + "%%%02X".formatted((int) encoded.charAt(at))
-                + encoded.substring(at + 1);
+        int character = encoded.codePointAt(at);
+        if (character < FIRST_BEYOND_ASCII && ENCODED.indexOf(character) < 0) {
+          return new Read(Optional.empty(), at - added);
+        }
+        String hidden = percentEncoded(character);
+        int length = Character.charCount(character);
+        encoded = encoded.substring(0, at) + hidden + encoded.substring(at + length);
+        added += hidden.length() - length;
       }
     }
   }
 
+  /** Encodes what is beyond ASCII, byte for byte, so that the path stays the one that was sent. */
+  private static URI ascii(URI uri) {
+    StringBuilder ascii = new StringBuilder();
+    uri.toString()
+        .codePoints()
+        .forEach(
+            character ->
+                ascii.append(
+                    character < FIRST_BEYOND_ASCII
+                        ? Character.toString(character)
+                        : percentEncoded(character)));
+    return URI.create(ascii.toString());
+  }
+
+  private static String percentEncoded(int character) {
+    StringBuilder encoded = new StringBuilder();
+    for (byte octet : Character.toString(character).getBytes(StandardCharsets.UTF_8)) {
+      encoded.append("%%%02X".formatted(octet & 0xff));
+    }
+    return encoded.toString();
+  }
+
   /** Returns a refused text for an error message, and the character that cannot be there. */
   static String shown(String text) {
-    String quoted = Shown.quoted(USER.matcher(text).replaceFirst("//***@"));
-    try {
-      URI uri = new URI(text);
-      return uri.getRawUserInfo() == null ? quoted : quoted + " with a user name";
-    } catch (URISyntaxException e) {
-      int at = e.getIndex();
-      return at < 0 || at >= text.length()
-          ? quoted
-          : quoted
-              + ": "
-              + Shown.quoted(text.substring(at, text.offsetByCodePoints(at, 1)))
-              + " cannot be its character "
-              + (at + 1);
+    String quoted = masked(text);
+    Read read = read(text);
+    if (read.failedAt() >= 0) {
+      int at = read.failedAt();
+      return quoted
+          + ": "
+          + Shown.quoted(text.substring(at, text.offsetByCodePoints(at, 1)))
+          + " cannot be its character "
+          + (at + 1);
     }
+    return read.uri()
+        .map(
+            uri ->
+                uri.getRawUserInfo() != null
+                    ? quoted + " with a user name"
+                    : quoted + wrongInHost(text).map(wrong -> ": " + wrong).orElse(""))
+        .orElse(quoted);
+  }
+
+  /** Returns a text for a message, without a user name and a password. */
+  static String masked(String text) {
+    return Shown.quoted(USER.matcher(text).replaceFirst("//***@"));
+  }
+
+  private static Optional<String> wrongInHost(String text) {
+    return AUTHORITY
+        .matcher(text)
+        .results()
+        .flatMap(found -> found.group(1).codePoints().mapToObj(Character::toString))
+        .filter(character -> !HOST_CHARACTER.matcher(character).matches())
+        .findFirst()
+        .map(character -> Shown.quoted(character) + " cannot be in its host");
   }
 }

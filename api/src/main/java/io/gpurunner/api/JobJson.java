@@ -5,6 +5,7 @@ import io.vertx.core.json.JsonObject;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 
 /**
@@ -45,7 +46,17 @@ final class JobJson {
                         .put("at", event.at().toString())
                         .put("kind", event.kind())
                         .put("message", event.message())));
-    JsonObject json = row(job).put("warnings", new JsonArray(job.warnings()));
+    JobRequest request = job.request();
+    JsonObject json =
+        row(job)
+            .put("priority", request.priority())
+            .put("retries", request.retries())
+            .put("warnings", new JsonArray(job.warnings()));
+    request.gracePeriod().ifPresent(time -> json.put("gracePeriod", time.toSeconds()));
+    request.resumeFrom().ifPresent(id -> json.put("resumeFrom", id.value()));
+    if (!request.labels().isEmpty()) {
+      json.put("labels", new JsonObject(Map.copyOf(request.labels())));
+    }
     job.imageDigest().ifPresent(digest -> json.put("imageDigest", digest));
     return json.put("events", events);
   }

@@ -129,10 +129,10 @@ final class OptionalFields {
       fields.refuse(
           field, "must be " + CallbackUrl.ACCEPTED + ", was " + CallbackUrl.shown(text.get()));
     }
-    return url.filter(uri -> mayBeCalled(field, uri, notes));
+    return url.filter(uri -> mayBeCalled(field, uri, text.orElseThrow(), notes));
   }
 
-  private boolean mayBeCalled(String field, URI url, List<String> notes) {
+  private boolean mayBeCalled(String field, URI url, String sent, List<String> notes) {
     return switch (facts.judgeCallback(url)) {
       case CallbackVerdict.Allowed() -> true;
       case CallbackVerdict.NotJudged(String note) -> {
@@ -140,7 +140,7 @@ final class OptionalFields {
         yield true;
       }
       case CallbackVerdict.Refused(String reason) -> {
-        fields.refuse(field, reason);
+        fields.refuse(field, reason + ", was " + CallbackUrl.masked(sent));
         yield false;
       }
     };

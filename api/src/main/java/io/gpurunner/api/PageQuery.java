@@ -9,6 +9,9 @@ final class PageQuery {
   /** A number of at most nine digits, which fits an int. */
   private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
 
+  /** A larger number. */
+  private static final Pattern LARGE = Pattern.compile("0*[1-9][0-9]{9,}");
+
   private static final int MAX_NUMBER = 999_999_999;
 
   private PageQuery() {}
@@ -18,6 +21,10 @@ final class PageQuery {
    * ask for lists of any length.
    */
   static int atMost(MultiMap query, String name, int absent, int most, List<FieldError> wrong) {
+    List<String> values = query.getAll(name);
+    if (values.size() == 1 && LARGE.matcher(values.getFirst()).matches()) {
+      return most;
+    }
     return Math.min(most, number(query, name, absent, MAX_NUMBER, wrong));
   }
 

@@ -11,6 +11,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.zip.GZIPOutputStream;
@@ -208,6 +209,60 @@ final class CloudClientsTest {
     assertThat(row.getInteger("workStatus")).isZero();
   }
 
+  /** The words and numbers that scripts wait for. */
+  @ParameterizedTest
+  @CsvSource({
+    "QUEUED, WORKING, 0, notassigned, 0, 0, 0",
+    "PREPARING, WORKING, 0, datapreparing, 2, 1, 0",
+    "PULLING, WORKING, 0, pending, 3, 1, 0",
+    "STARTING, WORKING, 0, pending, 3, 1, 0",
+    "RUNNING, WORKING, 0, running, 6, 1, 0",
+    "STOPPING, WORKING, 0, running, 6, 1, 0",
+    "UPLOADING, WORKING, 2, running, 6, 1, 0",
+    "SUCCEEDED, SUCCESS, 3, succeeded, 8, 1, 0",
+    "FAILED, FAIL, 1, failed, 7, 1, 0",
+    "DELETED, FAIL, 1, stopped, 9, 1, 1"
+  })
+  void everyStateHasItsWordInBothGenerations(
+      String state,
+      JobStatus.Phase phase,
+      int number,
+      String word,
+      int secondNumber,
+      int obtained,
+      int deleted)
+      throws Exception {
+    JobId id = api.create();
+    api.jobs.state.set(state);
+    api.jobs.status.set(new JobStatus(phase, Optional.empty()));
+    JsonObject first = onlyRow("/api/userJob?current=1&size=10");
+    assertThat(first.getString("status")).isEqualTo(phase.name().toLowerCase(Locale.ROOT));
+    assertThat(first.getInteger("workStatus")).isEqualTo(number);
+    assertThat(first.getInteger("obtainStatus")).isEqualTo(obtained);
+    assertThat(first.getInteger("deleted")).isEqualTo(deleted);
+    JsonObject second = onlyRow("/api/job/training?current=1&size=10");
+    assertThat(second.getString("status")).isEqualTo(word);
+    assertThat(second.getInteger("workStatus")).isEqualTo(secondNumber);
+    assertThat(json(api.get("/api/job/gpu/status?job_id=" + id)).getString("status"))
+        .isEqualTo(word);
+  }
+
+  /** They submit without stopType, look for their job in a long list, and delete it at its end. */
+  @Test
+  void theCiScriptsWaitForTheEndAndDelete() throws Exception {
+    JsonObject body = GuideBodies.minimal();
+    body.remove("stopType");
+    String id = json(api.post("/api/job/training", body.encode())).getString("job_id");
+    String list = "/api/job/training?current=1&size=1000";
+    assertThat(onlyRow(list).getString("jobName")).isEqualTo(id);
+    assertThat(onlyRow(list).getString("status")).isNotIn("succeeded", "failed", "error");
+    api.jobs.state.set("SUCCEEDED");
+    assertThat(onlyRow(list).getString("status")).isEqualTo("succeeded");
+    HttpResponse<String> deleted =
+        api.post("/api/userJob/job_del", new JsonObject().put("job_id", id).encode());
+    assertThat(deleted.statusCode()).isEqualTo(200);
+  }
+
   @Test
   void resourcesAreListed() throws Exception {
     assertThat(api.get("/api/resource/gpus").body())
@@ -284,6 +339,8 @@ final class CloudClientsTest {
         "http://h.example/a?x={\"k\":1} http://h.example/a?x=%7B%22k%22:1%7D",
         "http://h.example/回调?名=值 http://h.example/%E5%9B%9E%E8%B0%83?%E5%90%8D=%E5%80%BC",
         "http://h.example/a%20b http://h.example/a%20b",
+        "http://h.example/a\u3000b\u00a0c http://h.example/a%E3%80%80b%C2%A0c",
+        "http://h.example/e\u0301 http://h.example/e%CC%81",
         "http://h.example/[1]?y=[2] http://h.example/%5B1%5D?y=[2]"
       })
   void whatClientsSendRawInACallbackUrlIsEncoded(String sent, String kept) throws Exception {
@@ -300,6 +357,9 @@ final class CloudClientsTest {
         "http://ann:secret@h.example/ \"http://***@h.example/\"",
         "http://h.example/%zz \"%\"",
         "http://a|b/ \"|\"",
+        "http://h.example/a|b%zz \"%\"",
+        "http://a*b/ \"*\"",
+        "http://例え.jp/ \"例\"",
         "/only/a/path \"/only/a/path\""
       })
   void aRefusedCallbackUrlIsShown(String sent, String shown) throws Exception {

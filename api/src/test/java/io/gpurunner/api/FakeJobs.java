@@ -17,6 +17,7 @@ final class FakeJobs implements Jobs {
   final Map<JobId, Stored> stored = new ConcurrentHashMap<>();
   final AtomicReference<JobStatus> status =
       new AtomicReference<>(new JobStatus(JobStatus.Phase.WORKING, Optional.empty()));
+  final AtomicReference<String> state = new AtomicReference<>("QUEUED");
   final AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
 
   /** Runs at the start of every call, on its virtual thread. */
@@ -92,7 +93,7 @@ final class FakeJobs implements Jobs {
         job.owner().user(),
         job.request(),
         status.get(),
-        "QUEUED",
+        state.get(),
         Optional.of("waits for 1 GPU"),
         Optional.of(1),
         List.of(),

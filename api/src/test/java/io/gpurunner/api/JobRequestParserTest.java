@@ -565,7 +565,8 @@ final class JobRequestParserTest {
         new CallbackVerdict.Refused("must not lead to 169.254.169.254 (link-local)");
 
     assertThat(errors(with("callbackUrl", "http://meta/")))
-        .containsExactly("callbackUrl: must not lead to 169.254.169.254 (link-local)");
+        .containsExactly(
+            "callbackUrl: must not lead to 169.254.169.254 (link-local), was \"http://meta/\"");
     assertThat(accepted(with("callbackUrl", "")).callbackUrl()).isEmpty();
   }
 

@@ -28,7 +28,7 @@ final class PageQueryTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1", "100,100", "101,100", "999999999,100"})
+  @CsvSource({"1,1", "100,100", "101,100", "999999999,100", "1000000000,100", "2147483648,100"})
   void aLargerNumberMayCountAsTheLargest(String text, int expected) {
     MultiMap query = MultiMap.caseInsensitiveMultiMap().add("size", text);
     assertThat(PageQuery.atMost(query, "size", ABSENT, MAX, wrong)).isEqualTo(expected);

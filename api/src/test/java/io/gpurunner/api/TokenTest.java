@@ -277,12 +277,22 @@ final class TokenTest {
               "/api/userJob",
               "/api/userJob/job_status",
               "/api/userJob/job_del",
-              "/api/userJob/" + JobId.random() + "/retry-upload")) {
+              "/api/userJob/" + JobId.random() + "/retry-upload",
+              "/api/job/training",
+              "/api/job/gpu/stop")) {
         assert401(
             api, api.request(path).POST(HttpRequest.BodyPublishers.ofString(GuideBodies.CREATE)));
       }
       for (String path :
-          List.of("/api/userJob", "/api/userJob/getGpuType", "/api/userJob/" + JobId.random())) {
+          List.of(
+              "/api/userJob",
+              "/api/userJob/getGpuType",
+              "/api/userJob/" + JobId.random(),
+              "/api/job/training",
+              "/api/job/gpu/status?job_id=" + JobId.random(),
+              "/api/resource/gpus",
+              "/api/resource/models",
+              "/api/resource/datasets")) {
         assert401(api, api.request(path).GET());
         assert401(
             api, api.request(path).header("Authorization", "Bearer " + signed(claims())).GET());
@@ -290,6 +300,7 @@ final class TokenTest {
       assertThat(api.jobs.stored).isEmpty();
       api.revoked.add("id-of-ann");
       assert401(api, api.as("ann", "/api/userJob").GET());
+      assert401(api, api.as("ann", "/api/job/training").GET());
     }
   }
 

@@ -93,6 +93,9 @@ record LinkTarget(Path root, Path relative, Path path, BasicFileAttributes attri
 
   /** Returns what is at a path of the container, if the path is in the job's directories. */
   private static Optional<LinkTarget> inside(ModelSource source, Path path) throws IOException {
+    if (source.mountPoints().stream().anyMatch(path::startsWith)) {
+      return Optional.empty(); // what is mounted there is none of the job's results
+    }
     boolean isModel = path.startsWith(source.modelPath());
     if (!isModel && !path.startsWith(source.checkpointPath())) {
       return Optional.empty();

@@ -180,7 +180,9 @@ class ArtifactPublisherTest {
     Files.createSymbolicLink(model().resolve("etc"), Path.of("/etc"));
     Files.createSymbolicLink(model().resolve("secret"), secret);
     Files.createSymbolicLink(model().resolve("loop"), Path.of("loop"));
-    HostileTree.shell(model(), "mkfifo pipe");
+    HostileTree.shell(
+        model(),
+        "mkfifo pipe; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"sock\")'");
     Files.createLink(model().resolve("hard"), model().resolve("a"));
 
     PublishedArtifacts published = publish();
@@ -188,15 +190,17 @@ class ArtifactPublisherTest {
     assertThat(published.fileCount()).isEqualTo(2);
     assertThat(published.warnings())
         .containsExactly(
-            "5 entries of modelPath are not published:"
+            "6 entries of modelPath are not published:"
                 + " etc (a link that leads out of the job's directories),"
                 + " loop (a link that leads in a circle), pipe (a pipe, socket or device),"
                 + " secret (a link that leads out of the job's directories),"
-                + " shadow (a link that leads out of the job's directories)");
+                + " shadow (a link that leads out of the job's directories),"
+                + " sock (a pipe, socket or device)");
     assertThat(unzipped().keySet()).containsExactly("a", "hard");
     List<String> skipped = new ArrayList<>();
     manifest().path("skipped").forEach(entry -> skipped.add(entry.path("path").asText()));
-    assertThat(skipped).containsExactly("etc", "loop", "pipe", "secret", "shadow");
+    assertThat(skipped).containsExactly("etc", "loop", "pipe", "secret", "shadow", "sock");
+    assertThat(manifest().path("skippedCount").asLong()).isEqualTo(6);
     assertThat(Files.readString(published("manifest.json"))).doesNotContain("root:");
   }
 
@@ -338,7 +342,9 @@ class ArtifactPublisherTest {
   @Test
   void doesNotPublishWhatWasMadeToMountSomethingOnIt() throws Exception {
     HostileTree.shell(
-        model(), "printf x > a; touch own corpus.txt; mkdir -p in/deep/set logs; touch in/step");
+        model(),
+        "printf x > a; touch own corpus.txt; mkdir -p in/deep/set logs; touch in/step;"
+            + " ln -s corpus.txt to-file; ln -s in/deep/set to-set; ln -s /data2/in/deep/set/x to-x");
     ModelSource source =
         new ModelSource(
             model(),
@@ -346,9 +352,15 @@ class ArtifactPublisherTest {
             checkpoint(),
             Path.of("/data"),
             List.of(Path.of("/data2/in/deep/set"), Path.of("/data2/corpus.txt")));
-    new ArtifactPublisher(store(), new FileWork())
-        .publish(FOLDER, source, PLENTY, Cancellation.NEVER);
+    PublishedArtifacts published =
+        new ArtifactPublisher(store(), new FileWork())
+            .publish(FOLDER, source, PLENTY, Cancellation.NEVER);
     assertThat(unzipped().keySet()).containsExactlyInAnyOrder("a", "own", "in/step", "logs/");
+    String out = " (a link that leads out of the job's directories)";
+    assertThat(published.warnings())
+        .containsExactly(
+            "3 entries of modelPath are not published: to-file%1$s, to-set%1$s, to-x%1$s"
+                .formatted(out));
   }
 
   @Test

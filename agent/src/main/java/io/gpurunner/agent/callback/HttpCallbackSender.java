@@ -20,6 +20,7 @@ import io.vertx.core.net.ProxyOptions;
 import io.vertx.core.net.ProxyType;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.core.net.TrustOptions;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.URI;
 import java.time.Clock;
@@ -284,6 +285,9 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     Throwable cause = Optional.ofNullable(failure.getCause()).orElse(failure);
     if (cause instanceof TimeoutException) {
       return "nothing within " + limit.toSeconds() + " s";
+    }
+    if (cause instanceof ConnectException && cause.getCause() != null) {
+      cause = cause.getCause(); // netty adds the address, which the message has already
     }
     Optional<RefusedCertificateException> refused = refusedCertificate(cause);
     if (refused.isPresent()) {

@@ -170,13 +170,16 @@ public sealed interface JobState {
    * @param giveUpAt when a failing upload is given up
    * @param failedUploads the number of failed uploads
    * @param notBefore the time before which no upload starts
+   * @param lastFailure why the last upload failed; empty if none did, and in records of older
+   *     agents
    */
   record Uploading(
       Optional<Instant> startedAt,
       Optional<String> unsyncedUnder,
       Instant giveUpAt,
       int failedUploads,
-      Instant notBefore)
+      Instant notBefore,
+      Optional<String> lastFailure)
       implements Live {}
 
   /**

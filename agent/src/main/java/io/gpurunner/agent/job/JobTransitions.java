@@ -145,7 +145,8 @@ public final class JobTransitions {
     Instant at = released.at();
     return switch (state.ending()) {
       case Ending.Completed _, Ending.TimeUp _ ->
-          new Uploading(state.startedAt(), state.bootId(), released.uploadUntil(), 0, at);
+          new Uploading(
+              state.startedAt(), state.bootId(), released.uploadUntil(), 0, at, Optional.empty());
       case Ending.Broken broken when broken.retryable() && released.retry() ->
           new Queued(state.attempt() + 1);
       case Ending.Broken broken ->
@@ -169,7 +170,8 @@ public final class JobTransitions {
                   Optional.empty(),
                   state.giveUpAt(),
                   state.failedUploads(),
-                  state.notBefore()));
+                  state.notBefore(),
+                  Optional.empty()));
       case UploadPostponed postponed ->
           Optional.of(
               new Uploading(
@@ -177,7 +179,8 @@ public final class JobTransitions {
                   state.unsyncedUnder(),
                   state.giveUpAt(),
                   state.failedUploads() + 1,
-                  postponed.notBefore()));
+                  postponed.notBefore(),
+                  Optional.of(postponed.reason())));
       case Uploaded uploaded when state.unsyncedUnder().isEmpty() ->
           Optional.of(
               new Succeeded(
@@ -203,7 +206,12 @@ public final class JobTransitions {
       case UploadResumed resumed when state.uploadable() ->
           Optional.of(
               new Uploading(
-                  state.startedAt(), Optional.empty(), resumed.uploadUntil(), 0, resumed.at()));
+                  state.startedAt(),
+                  Optional.empty(),
+                  resumed.uploadUntil(),
+                  0,
+                  resumed.at(),
+                  Optional.empty()));
       case Leased _, OfRun _, OfUpload _, Removed _ -> Optional.empty();
     };
   }

@@ -23,6 +23,7 @@ import io.gpurunner.gpu.GpuUuid;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -289,6 +290,15 @@ public final class JobDesk implements Jobs {
       case JobState.Failed failed -> Optional.of(failed.reason());
       case JobState.Deleted deleted -> Optional.of("deleted by " + deleted.by());
       case JobState.Succeeded _ -> urls.whyOutOfReach(Standing.of(job));
+      case JobState.Uploading uploading ->
+          uploading
+              .lastFailure()
+              .map(
+                  why ->
+                      "%s; it is tried again, not before %s"
+                          .formatted(
+                              why,
+                              shown.apply(uploading.notBefore()).truncatedTo(ChronoUnit.SECONDS)));
       case JobState.Live _ -> Optional.empty();
     };
   }

@@ -159,7 +159,7 @@ final class UploadSteps {
     }
     return new Advance(
         new JobEvent.UploadPostponed(
-            String.valueOf(e.getMessage()),
+            what + ": " + e.getMessage(),
             // The last try is at the end of the retry time.
             next.isBefore(state.giveUpAt()) || now.isAfter(state.giveUpAt())
                 ? next

@@ -75,7 +75,7 @@ class JobTest {
                 STARTED,
                 Optional.empty(),
                 Optional.empty()),
-            new JobState.Uploading(STARTED, Optional.empty(), T, 0, T),
+            new JobState.Uploading(STARTED, Optional.empty(), T, 0, T, Optional.empty()),
             new JobState.Succeeded(
                 T, STARTED, Optional.empty(), Optional.of(new ArtifactPlace.Local())),
             new JobState.Failed(T, STARTED, "exit code 1", false),
@@ -159,8 +159,9 @@ class JobTest {
   void failedTriesAreCounted() {
     JobState uploading =
         JobTransitions.next(
-            new JobState.Uploading(STARTED, Optional.empty(), T, 2, T),
+            new JobState.Uploading(STARTED, Optional.empty(), T, 2, T, Optional.empty()),
             new JobEvent.UploadPostponed("down", T));
-    assertThat(uploading).isEqualTo(new JobState.Uploading(STARTED, Optional.empty(), T, 3, T));
+    assertThat(uploading)
+        .isEqualTo(new JobState.Uploading(STARTED, Optional.empty(), T, 3, T, Optional.of("down")));
   }
 }

@@ -38,7 +38,8 @@ class JobTransitionsTest {
               Optional.of(T),
               Optional.empty(),
               Optional.of(T)),
-          new JobState.Uploading(Optional.of(T), Optional.empty(), T.plusSeconds(9), 0, T),
+          new JobState.Uploading(
+              Optional.of(T), Optional.empty(), T.plusSeconds(9), 0, T, Optional.empty()),
           new JobState.Succeeded(T, Optional.of(T), Optional.of("ds_model.bin"), Optional.of(HERE)),
           new JobState.Failed(T, Optional.of(T), "store down", true),
           new JobState.Deleted(T, Optional.empty(), "ann"));
@@ -174,7 +175,8 @@ class JobTransitionsTest {
   void nothingIsPublishedBeforeItIsOnDisk() {
     JobState unsynced = released(new Ending.Completed(), false);
     assertThat(unsynced)
-        .isEqualTo(new JobState.Uploading(Optional.of(T), BOOT, T.plusSeconds(9), 0, T));
+        .isEqualTo(
+            new JobState.Uploading(Optional.of(T), BOOT, T.plusSeconds(9), 0, T, Optional.empty()));
     JobEvent uploaded = new JobEvent.Uploaded(T, Optional.empty(), HERE, List.of());
     assertThatThrownBy(() -> JobTransitions.next(unsynced, uploaded))
         .isInstanceOf(IllegalTransitionException.class);

@@ -101,6 +101,10 @@ class JobStepsTest {
     assertThat(took).isBetween(Duration.ofSeconds(330), Duration.ofSeconds(335));
     assertThat(run.containers.journal())
         .contains("TERM " + container(id, 1), "KILL " + container(id, 1));
+    assertThat(run.ledger.history(id, 100))
+        .extracting(line -> line.kind() + ": " + line.message())
+        .contains("stop-killed: the grace period is over: SIGKILL sent")
+        .anyMatch(line -> line.startsWith("stopped: the container ended with exit code 137"));
   }
 
   @Test

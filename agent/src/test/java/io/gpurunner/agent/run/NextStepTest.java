@@ -176,7 +176,7 @@ final class NextStepTest {
   }
 
   private static JobState uploading(Optional<String> unsyncedUnder) {
-    return new JobState.Uploading(Optional.of(T), unsyncedUnder, T, 0, T);
+    return new JobState.Uploading(Optional.of(T), unsyncedUnder, T, 0, T, Optional.empty());
   }
 
   @ParameterizedTest

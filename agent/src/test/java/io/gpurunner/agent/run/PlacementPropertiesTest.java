@@ -130,7 +130,8 @@ class PlacementPropertiesTest {
     }
 
     private void upload() {
-      JobState uploading = new JobState.Uploading(Optional.empty(), Optional.empty(), T, 0, T);
+      JobState uploading =
+          new JobState.Uploading(Optional.empty(), Optional.empty(), T, 0, T, Optional.empty());
       holding.add(job(user(), anyRequest(), uploading));
     }
 

@@ -309,7 +309,7 @@ class PlacementTest {
   @Test
   void aJobThatUploadsToThisDiskIsPromisedItsArtifacts() {
     JobState.Uploading uploading =
-        new JobState.Uploading(Optional.empty(), Optional.empty(), T, 0, T);
+        new JobState.Uploading(Optional.empty(), Optional.empty(), T, 0, T, Optional.empty());
     Job upload = job("bob", Requests.simple().gpus(0).volumes(1000), uploading);
     Job job = queued(Requests.simple().gpus(0).volumes(100));
     GpuSnapshot none = new GpuSnapshot(T, List.of(), HEALTHY);

@@ -83,4 +83,19 @@ class ReadinessTest {
       assertThat(readiness.report().ready()).isTrue();
     }
   }
+
+  @Test
+  void whileNoContainerGetsAGpuOnlyThePartOfGpusIsOff() {
+    try (RunHarness run = new RunHarness(directory);
+        Readiness readiness =
+            new Readiness(
+                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
+      readiness.look();
+      run.gate.close(StartGate.Part.GPUS, List.of(), "the hook failed");
+      assertThat(readiness.report().parts())
+          .filteredOn(part -> !part.ok())
+          .containsExactly(
+              new Health.Part("gpus", false, "no container can be started: the hook failed"));
+    }
+  }
 }

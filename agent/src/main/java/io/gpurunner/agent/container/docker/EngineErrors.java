@@ -75,8 +75,11 @@ final class EngineErrors {
 
   private static Kind kind(DockerException answer) {
     int status = answer.getHttpStatus();
+    // A start is answered with 404 too if its network is not there.
     if (status == 404) {
-      return Kind.ABSENT;
+      return EngineMessage.in(text(answer))
+          .map(message -> message.side().kind())
+          .orElse(Kind.ABSENT);
     }
     // 409: the call does not fit the present state, which may pass.
     if (status == 409 || status == 429) {

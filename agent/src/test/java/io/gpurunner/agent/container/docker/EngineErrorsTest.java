@@ -66,6 +66,21 @@ final class EngineErrorsTest {
         .isEqualTo(kind);
   }
 
+  /** A start is answered with 404 too if what the container needs is not there. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "network bridge not found | MACHINE_UNFIT",
+        "No such container: gpurunner-x-1 | ABSENT",
+        "gone | ABSENT"
+      })
+  void whatIsNotThereIsTheContainerOrTheMachinesNetwork(String words, Kind kind) {
+    assertThat(EngineErrors.of(HOST, "x", new NotFoundException("{\"message\":\"" + words + "\"}")))
+        .extracting(ContainerException::kind)
+        .isEqualTo(kind);
+  }
+
   @Test
   void otherWordsOfTheEngineArePassedOnAsTheyAre() {
     assertThat(EngineErrors.of(HOST, "x", new NotFoundException("{\"message\":\"gone\"}")))

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 class TorchStopCampaign extends StopCases {
   private static final String IMAGE = "gpurunner-torch-" + UUID.randomUUID() + ":1";
 
-  /** Saves within two seconds, which is longer than mpirun would wait. */
+  /** Saves within five seconds, which is longer than mpirun would wait. */
   private static final String TRAINER =
       """
       import os, signal, sys, time
