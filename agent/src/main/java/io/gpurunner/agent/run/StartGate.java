@@ -112,6 +112,9 @@ public final class StartGate implements AutoCloseable {
       if (doubts.replace(part, doubt, new Doubt(true, why, doubt.gpus)) && isNews) {
         log.warn("no container can be started here, so no job is placed: {}", why);
       }
+      if (part == Part.GPUS && e.kind() == ContainerException.Kind.MACHINE_UNFIT) {
+        close(Part.ENGINE, List.of(), why); // it is not for the GPUs that no container starts
+      }
     }
   }
 

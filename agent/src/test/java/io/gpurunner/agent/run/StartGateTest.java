@@ -52,6 +52,22 @@ final class StartGateTest {
     assertThat(gate.whyClosed(Part.GPUS)).isEmpty();
   }
 
+  /** A machine that can start no container starts none without GPUs either. */
+  @Test
+  void aTrialWithGpusThatTheMachinePreventsClosesItForAll() {
+    gate.close(Part.GPUS, GPU, "no driver");
+    engine.startFault(Optional.of(new ContainerException(Kind.GPUS_UNFIT, "still no driver")));
+    gate.round();
+    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
+    enginePrevents("no space left on device");
+    gate.round();
+    assertThat(gate.whyClosed(Part.ENGINE)).contains("no space left on device");
+    engine.startFault(Optional.empty());
+    gate.round();
+    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
+    assertThat(gate.whyClosed(Part.GPUS)).isEmpty();
+  }
+
   @Test
   void aDoubtClosesItOnlyIfTheTrialFails() {
     gate.doubt(Part.ENGINE, List.of(), "odd words");
