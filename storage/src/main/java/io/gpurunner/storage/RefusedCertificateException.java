@@ -1,6 +1,7 @@
 package io.gpurunner.storage;
 
 import java.security.cert.CertificateException;
+import java.util.Optional;
 
 /** The certificate of a server was refused. The message has all details, for the administrator. */
 public final class RefusedCertificateException extends CertificateException {
@@ -14,6 +15,11 @@ public final class RefusedCertificateException extends CertificateException {
   RefusedCertificateException(String check, String message, CertificateException cause) {
     super(message, cause);
     this.check = check;
+  }
+
+  /** Returns the refusal that made a call fail. It is empty if something else did. */
+  public static Optional<RefusedCertificateException> in(Throwable failure) {
+    return S3Errors.cause(failure, RefusedCertificateException.class);
   }
 
   /** Returns which check failed, without anything that the server said. */

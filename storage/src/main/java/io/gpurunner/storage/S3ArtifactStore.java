@@ -12,7 +12,7 @@ import java.time.ZoneOffset;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
@@ -90,8 +90,16 @@ public final class S3ArtifactStore implements ArtifactStore {
   private final BodyDigests digests;
   private final LongSupplier nanoTime;
 
-  /** When the store last took the probe, in nanoseconds; empty since an upload failed. */
-  private final AtomicReference<Optional<Long>> proved = new AtomicReference<>(Optional.empty());
+  private final AtomicInteger failedUploads = new AtomicInteger();
+  private volatile Optional<Proof> proof = Optional.empty();
+
+  /**
+   * The store took the probe.
+   *
+   * @param at when, in nanoseconds
+   * @param failedUploads how many uploads had failed before; after another one it counts no more
+   */
+  private record Proof(long at, int failedUploads) {}
 
   /**
    * Opens the store. Nothing is sent yet.
@@ -192,13 +200,15 @@ public final class S3ArtifactStore implements ArtifactStore {
   @Override
   public void probe() {
     calls.whereAllowed("list the bucket, so the agent cannot see what is in it", () -> list(""));
-    Optional<Long> before = proved.get();
+    int failed = failedUploads.get();
     long now = nanoTime.getAsLong();
-    if (before.filter(at -> now - at < PROOF_AGE.toNanos()).isPresent()) {
+    if (proof
+        .filter(last -> last.failedUploads() == failed && now - last.at() < PROOF_AGE.toNanos())
+        .isPresent()) {
       return;
     }
     Optional<String> version = upload(PROBE_KEY, PROBE, Cancellation.NEVER);
-    proved.compareAndSet(before, Optional.of(now)); // unless an upload has failed meanwhile
+    proof = Optional.of(new Proof(now, failed));
     calls.unlessItFails(
         "delete the object " + PROBE_KEY + ", so it stays", () -> delete(PROBE_KEY, version));
   }
@@ -213,7 +223,7 @@ public final class S3ArtifactStore implements ArtifactStore {
       return version;
     } finally {
       if (!done) {
-        proved.set(Optional.empty());
+        failedUploads.incrementAndGet();
       }
     }
   }

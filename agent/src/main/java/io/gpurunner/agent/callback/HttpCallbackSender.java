@@ -289,22 +289,11 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     if (cause instanceof ConnectException && cause.getCause() != null) {
       cause = cause.getCause(); // netty adds the address, which the message has already
     }
-    Optional<RefusedCertificateException> refused = refusedCertificate(cause);
+    Optional<RefusedCertificateException> refused = RefusedCertificateException.in(cause);
     if (refused.isPresent()) {
       log.info("a callback was not sent: {}", refused.get().getMessage());
       return refused.get().check();
     }
     return Optional.ofNullable(cause.getMessage()).orElse(cause.getClass().getSimpleName());
-  }
-
-  private static Optional<RefusedCertificateException> refusedCertificate(Throwable failure) {
-    Throwable cause = failure;
-    for (int depth = 0; cause != null && depth < 20; depth++) {
-      if (cause instanceof RefusedCertificateException refused) {
-        return Optional.of(refused);
-      }
-      cause = cause.getCause();
-    }
-    return Optional.empty();
   }
 }

@@ -39,10 +39,7 @@ class LocalSpecsTest {
     try (JobVolumes volumes =
         Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
       Files.createDirectories(directory.resolve("library/train-dataset"));
-      Library library = new Library("library.datasets", directory.resolve("library"));
-      LocalSpecs specs =
-          new LocalSpecs(
-              volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
+      LocalSpecs specs = specs(volumes);
       JobPaths paths = volumes.prepare(job.folder(), 1 << 20, 1 << 20);
       assertThat(specs.specFor(job, name, List.of()).mounts())
           .extracting(Mount::hostPath)
@@ -69,10 +66,7 @@ class LocalSpecsTest {
     try (JobVolumes volumes =
         Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
       Path place = Files.createDirectories(directory.resolve("library/corpus/work"));
-      Library library = new Library("library.datasets", directory.resolve("library"));
-      LocalSpecs specs =
-          new LocalSpecs(
-              volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
+      LocalSpecs specs = specs(volumes);
       volumes.prepare(job.folder(), 1 << 20, 1 << 20);
       assertThat(specs.specFor(job, name, List.of()).mounts())
           .extracting(Mount::containerPath)
@@ -93,10 +87,7 @@ class LocalSpecsTest {
     try (JobVolumes volumes =
         Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
       Files.createDirectories(directory.resolve("library/train-dataset"));
-      Library library = new Library("library.datasets", directory.resolve("library"));
-      LocalSpecs specs =
-          new LocalSpecs(
-              volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
+      LocalSpecs specs = specs(volumes);
       JobPaths paths = volumes.prepare(job.folder(), 1 << 20, 1 << 20);
       Files.createDirectories(paths.root().resolve("hostfile.part"));
       assertThatThrownBy(() -> specs.specFor(job, new ContainerName(job.id(), 1), List.of()))
@@ -105,5 +96,11 @@ class LocalSpecsTest {
               e -> assertThat(e.kind()).isEqualTo(ContainerException.Kind.MACHINE_UNFIT))
           .hasMessageContaining("the MPI hostfile cannot be written: ");
     }
+  }
+
+  private LocalSpecs specs(JobVolumes volumes) {
+    Library library = new Library("library.datasets", directory.resolve("library"));
+    return new LocalSpecs(
+        volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
   }
 }

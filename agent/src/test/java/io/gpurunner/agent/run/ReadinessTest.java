@@ -19,9 +19,7 @@ class ReadinessTest {
   @Test
   void speaksInTheWordsOfItsReader() {
     try (RunHarness run = new RunHarness(directory);
-        Readiness readiness =
-            new Readiness(
-                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
+        Readiness readiness = readiness(run)) {
       assertThat(readiness.report().parts())
           .filteredOn(part -> !part.ok())
           .extracting(Health.Part::message)
@@ -41,9 +39,7 @@ class ReadinessTest {
   @Test
   void whileDockerDoesNotAnswerItIsNotReady() {
     try (RunHarness run = new RunHarness(directory);
-        Readiness readiness =
-            new Readiness(
-                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
+        Readiness readiness = readiness(run)) {
       readiness.look();
       assertThat(readiness.report().ready()).isTrue();
       for (RuntimeException failure :
@@ -71,9 +67,7 @@ class ReadinessTest {
   @Test
   void whileTheDriverFailsItIsNotReady() {
     try (RunHarness run = new RunHarness(directory);
-        Readiness readiness =
-            new Readiness(
-                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
+        Readiness readiness = readiness(run)) {
       readiness.look();
       run.gpus.fail("driver not loaded");
       assertThat(readiness.report().parts())
@@ -87,9 +81,7 @@ class ReadinessTest {
   @Test
   void whileNoContainerGetsAGpuOnlyThePartOfGpusIsOff() {
     try (RunHarness run = new RunHarness(directory);
-        Readiness readiness =
-            new Readiness(
-                "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate)) {
+        Readiness readiness = readiness(run)) {
       readiness.look();
       run.gate.close(StartGate.Part.GPUS, List.of(), "the hook failed");
       assertThat(readiness.report().parts())
@@ -97,5 +89,10 @@ class ReadinessTest {
           .containsExactly(
               new Health.Part("gpus", false, "no container can be started: the hook failed"));
     }
+  }
+
+  private static Readiness readiness(RunHarness run) {
+    return new Readiness(
+        "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate);
   }
 }
