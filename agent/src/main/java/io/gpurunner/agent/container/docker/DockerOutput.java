@@ -185,7 +185,7 @@ final class DockerOutput implements ContainerOutput {
     @Override
     public void onNext(Frame frame) {
       byte @Nullable [] bytes = frame.getPayload();
-      if (bytes == null) {
+      if (bytes == null || bytes.length == 0) {
         return;
       }
       synchronized (writing) {

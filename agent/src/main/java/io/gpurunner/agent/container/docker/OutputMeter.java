@@ -10,7 +10,8 @@ import java.util.OptionalLong;
 /**
  * Passes pieces of output on, and measures how much room they take in the files of the engine's log
  * driver {@code json-file}. There each piece is a line of JSON. So short lines of output take many
- * times their own length. Each write is one piece. Not thread-safe.
+ * times their own length. Each write is one piece, or a part of a long one, because the client
+ * library passes on 1,024 bytes at most. Not thread-safe.
  */
 final class OutputMeter extends FilterOutputStream {
   /** The room of a piece without its text: {@code {"log":"","stream":"stdout","time":"…"}}. */
@@ -28,7 +29,7 @@ final class OutputMeter extends FilterOutputStream {
   private long passed;
 
   /**
-   * The beginning of a piece.
+   * The beginning of a piece, or of a part of one that does not begin within a character.
    *
    * @param stored the room that the engine needs for what came before it, in bytes
    * @param passed the length of what came before it, in bytes
@@ -46,7 +47,8 @@ final class OutputMeter extends FilterOutputStream {
   @Override
   public void write(byte[] bytes, int offset, int length) throws IOException {
     Place last = places.peekLast();
-    if (last == null || stored - last.stored() >= keptBytes / PLACES) {
+    if (last == null
+        || (stored - last.stored() >= keptBytes / PLACES && beginsCharacter(bytes[offset]))) {
       places.addLast(new Place(stored, passed));
     }
     out.write(bytes, offset, length);
@@ -63,6 +65,11 @@ final class OutputMeter extends FilterOutputStream {
    */
   OptionalLong keptFrom() {
     return stored <= keptBytes ? OptionalLong.empty() : OptionalLong.of(places.getFirst().passed());
+  }
+
+  /** Returns whether a byte of UTF-8 is the first of its character. */
+  private static boolean beginsCharacter(byte first) {
+    return (first & 0xC0) != 0x80;
   }
 
   /** Returns at least the room that the engine needs for a piece. */

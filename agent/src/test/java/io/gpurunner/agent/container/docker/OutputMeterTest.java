@@ -53,4 +53,18 @@ final class OutputMeterTest {
     meter.write(text.getBytes(UTF_8));
     assertThat(meter.keptFrom()).isPresent();
   }
+
+  @Test
+  void whatIsKeptBeginsWithAWholeCharacter() throws IOException {
+    byte[] text = "训练".repeat(1000).getBytes(UTF_8);
+    for (int partBytes = 1; partBytes <= 7; partBytes++) {
+      OutputMeter meter = new OutputMeter(passed, 10_000);
+      for (int from = 0; from < text.length; from += partBytes) {
+        meter.write(text, from, Math.min(partBytes, text.length - from));
+      }
+      assertThat(meter.keptFrom().orElseThrow() % "训".getBytes(UTF_8).length)
+          .as("in parts of %d bytes", partBytes)
+          .isZero();
+    }
+  }
 }
