@@ -28,6 +28,7 @@
  *   device UUID NAME ...                 a device; the name is the rest of the line
  *   memory TOTAL RESERVED USED           of the device above, in bytes; USED is without RESERVED
  *   mig off|on|unsupported               of the device above; the default is unsupported
+ *   minor N                              of the device above; the default is its index
  *   process PID BYTES                    on the device above; with "-" the driver reports no BYTES
  *   error FUNCTION CODE                  FUNCTION (without _v2, _v3) answers CODE and does nothing;
  *                                        before the first device: for all; below a device: for it
@@ -92,6 +93,7 @@ struct device {
   char uuid[TEXT], name[TEXT];
   unsigned long long total, reserved, used;
   int mig; /* 0 off, 1 on, -1 unsupported */
+  int minor;
   int process_count;
   struct process processes[MAX_PROCESSES];
 };
@@ -141,6 +143,7 @@ static void statement(const char *line) {
     added->uuid[0] = 0;
     added->total = added->reserved = added->used = 0;
     added->mig = -1;
+    added->minor = script.device_count;
     added->process_count = 0;
     if (sscanf(line, "device %255s %255[^\n]", added->uuid, added->name) >= 1) {
       script.device_count++;
@@ -166,6 +169,9 @@ static void statement(const char *line) {
   }
   if (last != NULL && sscanf(line, "mig %255s", word) == 1) {
     last->mig = strcmp(word, "on") == 0 ? 1 : strcmp(word, "off") == 0 ? 0 : -1;
+    return;
+  }
+  if (last != NULL && sscanf(line, "minor %d", &last->minor) == 1) {
     return;
   }
   if (last != NULL && sscanf(line, "process %u %255s", &pid, bytes) == 2 && last->process_count < MAX_PROCESSES) {
@@ -353,6 +359,15 @@ int nvmlDeviceGetName(void *handle, char *name, unsigned int length) {
   struct device *device = NULL;
   int code = enter_device("nvmlDeviceGetName", handle, &device);
   return leave(code == SUCCESS ? copy_text(device->name, name, length) : code);
+}
+
+int nvmlDeviceGetMinorNumber(void *handle, unsigned int *minor) {
+  struct device *device = NULL;
+  int code = enter_device("nvmlDeviceGetMinorNumber", handle, &device);
+  if (code == SUCCESS) {
+    *minor = (unsigned int)device->minor;
+  }
+  return leave(code);
 }
 
 #ifndef NVML_FAKE_ONLY_NEW

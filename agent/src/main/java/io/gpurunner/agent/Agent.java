@@ -133,7 +133,7 @@ public final class Agent implements AutoCloseable {
     JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
     GpuInventory gpus =
         keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), clock));
-    ContainerEngine engine = keep("container engine", settings.openEngine(clock::ofWall));
+    ContainerEngine engine = keep("container engine", settings.openEngine(clock::ofWall, gpus));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, engine.containers());
     FileWork files = keep("file work", new FileWork());
     JobVolumes volumes =
@@ -169,7 +169,7 @@ public final class Agent implements AutoCloseable {
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
-    StartGate gate = keep("start gate", new StartGate(engine.probe()));
+    StartGate gate = keep("start gate", new StartGate(engine.probe(), gpus));
     Readiness readiness =
         keep(
             "readiness",

@@ -6,10 +6,12 @@ import io.gpurunner.agent.config.StoreConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.container.docker.DockerSettings;
+import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.agent.container.docker.PullSettings;
 import io.gpurunner.agent.state.InstanceId;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
+import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSettings;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.JobVolumes;
@@ -42,13 +44,14 @@ final class SettingsOf {
    * Prepares the connection to the container engine. Nothing is sent.
    *
    * @param agentTime converts a time of the engine, which uses the wall clock, to the agent's time
+   * @param gpus simulated GPUs reach no container
    */
-  ContainerEngine openEngine(UnaryOperator<Instant> agentTime) {
+  ContainerEngine openEngine(UnaryOperator<Instant> agentTime, GpuInventory gpus) {
     String instance = InstanceId.loadOrCreate(config.stateDir());
     return DockerEngine.open(
         new DockerSettings(
             config.docker().host(),
-            config.docker().gpuAccess(),
+            gpus.isSimulated() ? GpuAccessMode.NONE : config.docker().gpuAccess(),
             instance,
             new PullSettings(
                 config.images().pull(),

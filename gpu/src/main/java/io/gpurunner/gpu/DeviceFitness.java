@@ -103,7 +103,8 @@ public final class DeviceFitness {
     return Optional.empty();
   }
 
-  private static String name(GpuDevice device) {
+  /** Returns the name of a device for messages: {@code GPU 0 (GPU-…)}. */
+  public static String name(GpuDevice device) {
     return "GPU " + device.ordinal() + " (" + device.uuid() + ")";
   }
 }

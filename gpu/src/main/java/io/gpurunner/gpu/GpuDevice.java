@@ -2,6 +2,7 @@ package io.gpurunner.gpu;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * One device as last observed. Immutable.
@@ -15,6 +16,8 @@ import java.util.Optional;
  * @param fault why the device must not be handed out (lost, MIG mode on, unreadable); empty for a
  *     healthy one
  * @param presence how much of the device the look could see
+ * @param minor the number of its device node, 3 for {@code /dev/nvidia3}, which need not be the
+ *     ordinal; empty if the driver does not tell
  */
 public record GpuDevice(
     GpuUuid uuid,
@@ -24,7 +27,8 @@ public record GpuDevice(
     long memoryUsedBytes,
     List<GpuProcess> computeProcesses,
     Optional<String> fault,
-    Presence presence) {
+    Presence presence,
+    OptionalInt minor) {
 
   /** How much of a device a look could see. */
   public enum Presence {
@@ -69,6 +73,42 @@ public record GpuDevice(
         computeProcesses,
         fault,
         Presence.READABLE);
+  }
+
+  /** Describes a device whose number of the device node is not known. */
+  public GpuDevice(
+      GpuUuid uuid,
+      int ordinal,
+      String name,
+      long memoryTotalBytes,
+      long memoryUsedBytes,
+      List<GpuProcess> computeProcesses,
+      Optional<String> fault,
+      Presence presence) {
+    this(
+        uuid,
+        ordinal,
+        name,
+        memoryTotalBytes,
+        memoryUsedBytes,
+        computeProcesses,
+        fault,
+        presence,
+        OptionalInt.empty());
+  }
+
+  /** Returns the same device with this number of its device node. */
+  public GpuDevice withMinor(OptionalInt number) {
+    return new GpuDevice(
+        uuid,
+        ordinal,
+        name,
+        memoryTotalBytes,
+        memoryUsedBytes,
+        computeProcesses,
+        fault,
+        presence,
+        number);
   }
 
   /** Returns its type for scheduling. */

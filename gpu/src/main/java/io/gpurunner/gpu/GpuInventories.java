@@ -1,6 +1,7 @@
 package io.gpurunner.gpu;
 
 import java.time.Clock;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -19,22 +20,24 @@ public final class GpuInventories {
    * NVML is configured and does not work, the snapshots say why, and NVML is tried again in the
    * background.
    *
-   * <p>With {@code AUTO}, a machine whose driver is out of order (library and kernel module of two
-   * versions, no permission) has GPUs that cannot be read; it is not a machine without GPUs. The
-   * same is true of a machine whose library or driver is missing while a job holds a device that
-   * only NVML can show. The choice is for the life of the process, so another choice would take the
-   * GPUs from a job that still runs.
+   * <p>With {@code AUTO}, a machine with an NVIDIA GPU on its PCI bus has GPUs, also if NVML finds
+   * no driver, unless simulated ones are named. A machine whose driver is out of order (library and
+   * kernel module of two versions, no permission) has GPUs that cannot be read; it is not a machine
+   * without GPUs. The same is true of a machine whose library or driver is missing while a job
+   * holds a device that only NVML can show. The choice is for the life of the process, so another
+   * choice would take the GPUs from a job that still runs.
    *
    * @param inUse the devices that jobs hold
    */
   public static GpuInventory open(GpuSettings settings, Set<GpuUuid> inUse, Clock clock) {
-    return open(settings, inUse, clock, LookPace.DEFAULT);
+    return open(settings, inUse, clock, LookPace.DEFAULT, PciBus.ofThisMachine());
   }
 
-  static GpuInventory open(GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace) {
+  static GpuInventory open(
+      GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace, PciBus bus) {
     GpuInventory inventory =
         switch (settings.provider()) {
-          case AUTO -> auto(settings, inUse, clock, pace);
+          case AUTO -> auto(settings, inUse, clock, pace, bus);
           case NVML -> nvml(settings, clock, pace);
           case SIMULATED -> new SimulatedGpuInventory(settings.simulated(), clock);
           case NONE -> new NoGpuInventory(clock);
@@ -50,7 +53,7 @@ public final class GpuInventories {
   }
 
   private static GpuInventory auto(
-      GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace) {
+      GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace, PciBus bus) {
     NvmlGpuInventory inventory = NvmlGpuInventory.start(settings.nvmlLibrary(), pace, clock);
     Optional<GpuException> failure = inventory.awaitFirstLook();
     if (failure.isEmpty()) {
@@ -59,6 +62,15 @@ public final class GpuInventories {
     GpuException reason = failure.get();
     if (showsGpus(reason.kind())) {
       reportUnavailable(reason);
+      return inventory;
+    }
+    List<String> cards = bus.nvidiaGpus();
+    if (settings.simulated().isEmpty() && !cards.isEmpty()) {
+      reportUnavailable(reason);
+      log.error(
+          "gpu.provider auto waits for NVML, because this machine has the NVIDIA GPUs {} on its PCI"
+              + " bus; set gpu.provider to none to do without them",
+          String.join(", ", cards));
       return inventory;
     }
     GpuInventory instead = withoutNvml(settings, clock);

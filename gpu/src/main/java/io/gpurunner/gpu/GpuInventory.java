@@ -14,6 +14,11 @@ public interface GpuInventory extends AutoCloseable {
    */
   String description();
 
+  /** Returns whether the devices are only simulated, so that no container can get one. */
+  default boolean isSimulated() {
+    return false;
+  }
+
   /** Ends the looks. Idempotent. */
   @Override
   void close();

@@ -59,6 +59,9 @@ interface NvmlApi extends Library {
   /** This function came with driver 450. A driver without it has no MIG mode. */
   String MIG_MODE = "nvmlDeviceGetMigMode";
 
+  /** A library without this function, or a device without a node of its own, tells no number. */
+  String MINOR_NUMBER = "nvmlDeviceGetMinorNumber";
+
   /**
    * The versions of the process list, newest first. All are called as {@code (nvmlDevice_t,
    * unsigned int *count, entries *)}; {@link ProcessBuffer} knows the entries.
@@ -96,6 +99,8 @@ interface NvmlApi extends Library {
   int nvmlDeviceGetUUID(Pointer device, byte[] uuid, int lengthBytes);
 
   int nvmlDeviceGetName(Pointer device, byte[] name, int lengthBytes);
+
+  int nvmlDeviceGetMinorNumber(Pointer device, IntByReference minor);
 
   int nvmlDeviceGetMemoryInfo(Pointer device, Memory memory);
 

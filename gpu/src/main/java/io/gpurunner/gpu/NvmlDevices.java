@@ -88,7 +88,7 @@ final class NvmlDevices {
     GpuDevice before =
         Optional.ofNullable(known.get(uuid)).orElseGet(() -> stranger(uuid, ordinal));
     try {
-      before = renamed(before, device.name());
+      before = renamed(before, device.name()).withMinor(device.minorNumber());
       boolean mig = device.migEnabled();
       DeviceMemory memory = device.memory();
       return new GpuDevice(
@@ -103,7 +103,9 @@ final class NvmlDevices {
                   "MIG mode is on, and MIG instances are not handed out; turn it off (nvidia-smi -i "
                       + ordinal
                       + " -mig 0), or use the device for other work")
-              : Optional.empty());
+              : Optional.empty(),
+          Presence.READABLE,
+          before.minor());
     } catch (GpuException e) {
       return unread(before, ordinal, passOnIfSessionEnds(e));
     }
@@ -158,7 +160,8 @@ final class NvmlDevices {
         device.memoryUsedBytes(),
         device.computeProcesses(),
         device.fault(),
-        device.presence());
+        device.presence(),
+        device.minor());
   }
 
   /** Describes a device that is listed and could not be read. */
@@ -172,7 +175,8 @@ final class NvmlDevices {
         lost ? 0 : before.memoryUsedBytes(),
         lost ? List.of() : before.computeProcesses(),
         Optional.of(String.valueOf(reason.getMessage())),
-        lost ? Presence.LOST : Presence.UNREADABLE);
+        lost ? Presence.LOST : Presence.UNREADABLE,
+        before.minor());
   }
 
   /** Describes a device that is not listed, while every listed device is known by its UUID. */
@@ -187,7 +191,8 @@ final class NvmlDevices {
         Optional.of(
             "NVML no longer lists it: it fell off the bus or was removed; see dmesg, power-cycle"
                 + " the machine, or restart the agent to forget it"),
-        Presence.LOST);
+        Presence.LOST,
+        device.minor());
   }
 
   /**
@@ -207,6 +212,7 @@ final class NvmlDevices {
             Optional.of(
                 "NVML lists no device with this UUID, but lists a device that does not report its UUID;"
                     + " see dmesg"),
-            Presence.UNREADABLE);
+            Presence.UNREADABLE,
+            device.minor());
   }
 }

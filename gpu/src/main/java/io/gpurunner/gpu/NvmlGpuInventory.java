@@ -169,9 +169,11 @@ final class NvmlGpuInventory implements GpuInventory {
       publish(new GpuSnapshot(at, seen, Optional.empty()));
       report(seen);
       firstLook.complete(Optional.empty());
-      if (seen.stream().anyMatch(device -> device.presence() == GpuDevice.Presence.LOST)
-          && System.nanoTime() - openedNanos > pace.reopenLost().toNanos()) {
-        closeLibrary();
+      boolean isLost =
+          seen.stream().anyMatch(device -> device.presence() == GpuDevice.Presence.LOST);
+      if ((isLost && System.nanoTime() - openedNanos > pace.reopenLost().toNanos())
+          || library.wasReplaced()) {
+        closeLibrary(); // the next look opens it again
       }
       return pace.interval();
     } catch (GpuException e) {

@@ -12,6 +12,7 @@ import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToIntBiFunction;
 
@@ -33,20 +34,24 @@ final class NvmlLibrary implements AutoCloseable {
   private static final AtomicLong OPENINGS = new AtomicLong();
 
   private final NativeLibrary library;
+  private final LoadedFile file;
   private final NvmlApi api;
   private final Function count;
   private final Function handleByIndex;
   private final List<String> memoryFunctions;
   private final boolean hasMigMode;
+  private final boolean hasMinorNumber;
   private final List<String> processFunctions;
 
-  private NvmlLibrary(NativeLibrary library, NvmlApi api) {
+  private NvmlLibrary(String name, NativeLibrary library, NvmlApi api) {
     this.library = library;
+    this.file = LoadedFile.of(name);
     this.api = api;
     this.count = newest(library, NvmlApi.COUNT);
     this.handleByIndex = newest(library, NvmlApi.HANDLE_BY_INDEX);
     this.memoryFunctions = present(library, NvmlApi.MEMORY);
     this.hasMigMode = has(library, NvmlApi.MIG_MODE);
+    this.hasMinorNumber = has(library, NvmlApi.MINOR_NUMBER);
     this.processFunctions = present(library, NvmlApi.COMPUTE_PROCESSES);
   }
 
@@ -69,7 +74,7 @@ final class NvmlLibrary implements AutoCloseable {
                   .formatted(name, String.join(" or ", versions)));
         }
       }
-      NvmlLibrary opened = new NvmlLibrary(library, api);
+      NvmlLibrary opened = new NvmlLibrary(name, library, api);
       Function init = newest(library, NvmlApi.INIT);
       opened.check(init.getName() + " of " + name, init.invokeInt(new Object[0]));
       return opened;
@@ -123,6 +128,15 @@ final class NvmlLibrary implements AutoCloseable {
     } catch (UnsatisfiedLinkError e) {
       return false; // how JNA says that there is no such symbol
     }
+  }
+
+  /**
+   * Returns whether the library's file was replaced or removed since it was loaded, as an update of
+   * the driver does. This process goes on with the old file, while containers get the new one,
+   * which does not work with the kernel's driver until that is loaded again.
+   */
+  boolean wasReplaced() {
+    return file.wasReplaced();
   }
 
   String driverVersion() {
@@ -216,6 +230,20 @@ final class NvmlLibrary implements AutoCloseable {
           of("nvmlDeviceGetName"),
           NvmlApi.NAME_BUFFER_BYTES,
           (buffer, length) -> api.nvmlDeviceGetName(handle, buffer, length));
+    }
+
+    /** Returns the number of its device node. It is empty if there is none. */
+    OptionalInt minorNumber() {
+      if (!hasMinorNumber) {
+        return OptionalInt.empty();
+      }
+      IntByReference minor = new IntByReference();
+      int code = api.nvmlDeviceGetMinorNumber(handle, minor);
+      if (NvmlReturn.asksForOlderVersion(code)) {
+        return OptionalInt.empty();
+      }
+      check(of(NvmlApi.MINOR_NUMBER), code);
+      return OptionalInt.of(minor.getValue());
     }
 
     DeviceMemory memory() {

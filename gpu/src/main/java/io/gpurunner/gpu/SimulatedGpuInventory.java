@@ -54,6 +54,11 @@ public final class SimulatedGpuInventory implements GpuInventory {
   }
 
   @Override
+  public boolean isSimulated() {
+    return true;
+  }
+
+  @Override
   public void close() {
     // Nothing is held.
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.awaitility.Awaitility.await;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -34,7 +35,19 @@ class GpuInventoriesTest {
 
   private GpuInventory open(
       GpuSettings.Provider provider, String library, List<String> simulated, Set<GpuUuid> inUse) {
-    return GpuInventories.open(new GpuSettings(provider, library, simulated), inUse, clock, BUSY);
+    return GpuInventories.open(
+        new GpuSettings(provider, library, simulated), inUse, clock, BUSY, bus());
+  }
+
+  private PciBus bus() {
+    return new PciBus(directory.resolve("pci"));
+  }
+
+  /** Puts a device on the bus. */
+  private void plugIn(String address, String vendor, String kind) throws IOException {
+    Path device = Files.createDirectories(bus().devices().resolve(address));
+    Files.writeString(device.resolve("vendor"), vendor + "\n");
+    Files.writeString(device.resolve("class"), kind + "\n");
   }
 
   @Test
@@ -51,12 +64,37 @@ class GpuInventoriesTest {
     long began = System.nanoTime();
     try (GpuInventory inventory =
         GpuInventories.open(
-            new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of()), Set.of(), clock)) {
+            new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of()),
+            Set.of(),
+            clock,
+            LookPace.DEFAULT,
+            bus())) {
       assertThat(inventory).isInstanceOf(NoGpuInventory.class);
       assertThat(inventory.snapshot())
           .isEqualTo(new GpuSnapshot(MovableClock.START, List.of(), Optional.empty()));
     }
     assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(5));
+  }
+
+  /** The driver may be missing, not loaded, or of another version; the card is there. */
+  @Test
+  void autoWaitsForTheDriverOfACardThatIsOnTheBus() throws Exception {
+    plugIn("0000:00:02.0", "0x8086", "0x030000");
+    plugIn("0000:3b:00.1", "0x10de", "0x040300"); // the sound of a graphics card
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, ABSENT, List.of())) {
+      assertThat(inventory).isInstanceOf(NoGpuInventory.class);
+    }
+    plugIn("0000:af:00.0", "0x10de", "0x030200");
+    plugIn("0000:3b:00.0", "0x10de", "0x030000");
+    assertThat(bus().nvidiaGpus()).containsExactly("0000:3b:00.0", "0000:af:00.0");
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, ABSENT, List.of())) {
+      assertThat(inventory).isInstanceOf(NvmlGpuInventory.class);
+      assertThat(inventory.snapshot().fault()).isPresent();
+      assertThat(inventory.snapshot().devices()).isEmpty();
+    }
+    try (GpuInventory inventory = open(GpuSettings.Provider.AUTO, ABSENT, TWO)) {
+      assertThat(inventory.isSimulated()).isTrue();
+    }
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.gpurunner.gpu.GpuDevice.Presence;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -304,6 +305,35 @@ class NvmlGpuInventoryTest {
       Files.createDirectories(later);
       FakeNvml.in(later);
       assertThat(awaitGood(inventory).devices()).hasSize(2);
+    }
+  }
+
+  /** Containers get the new library, which does not work with the kernel's old driver. */
+  @Test
+  void aReplacedLibraryIsOpenedAnew() throws Exception {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      Path library = Path.of(fake.library());
+      Path update = directory.resolve("update");
+      Files.copy(library, update);
+      fake.script("error nvmlInit 18\n" + FakeNvml.TWO_GPUS);
+      long looks = fake.calls("nvmlDeviceGetCount");
+      await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > looks + 2);
+      assertThat(inventory.snapshot().fault()).as("the old library works").isEmpty();
+      Files.move(update, library, StandardCopyOption.ATOMIC_MOVE);
+      awaitFault(inventory, "the driver was updated while its old kernel module stays loaded");
+      fake.script(FakeNvml.TWO_GPUS);
+      assertThat(awaitGood(inventory).devices()).hasSize(2);
+    }
+  }
+
+  @Test
+  void theNumberOfTheDeviceNodeIsTold() {
+    fake.script(
+        VERSIONS + HEALTHY_A + "minor 3\n" + HEALTHY_B + "error nvmlDeviceGetMinorNumber 3\n");
+    try (NvmlGpuInventory inventory = open(WHEN_ASKED)) {
+      assertThat(device(inventory.snapshot(), FakeNvml.A).minor()).hasValue(3);
+      assertThat(device(inventory.snapshot(), FakeNvml.B).minor()).isEmpty();
+      assertThat(device(inventory.snapshot(), FakeNvml.B).fault()).isEmpty();
     }
   }
 

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -122,6 +123,33 @@ final class InstallTest {
             .succeeded();
 
     assertThat(verified.output()).isEmpty();
+  }
+
+  /** What the unit runs before the agent, with a tool in place of NVIDIA's. */
+  @Test
+  void theUnitMakesTheNodesOfTheGpusOnlyWhereNvidiasToolIs() throws Exception {
+    String unit = Files.readString(Path.of("gpurunner.service"));
+    Matcher line =
+        Pattern.compile("ExecStartPre=\\+-/bin/sh -c '(.*?)'", Pattern.DOTALL).matcher(unit);
+    assertThat(line.find()).isTrue();
+    String script = line.group(1).replace("\\\n", " ").replace("$$", "$");
+    Path gpus = Files.createDirectories(directory.resolve("gpus"));
+    for (int minor : new int[] {0, 3}) {
+      Path gpu = Files.createDirectories(gpus.resolve("0000:0" + minor + ":00.0"));
+      Files.writeString(
+          gpu.resolve("information"), "Model: \t NVIDIA L40S\nDevice Minor: \t " + minor + "\n");
+    }
+    script = script.replace("/proc/driver/nvidia/gpus", gpus.toString());
+
+    Shell.run("/bin/sh", "-c", script).succeeded();
+
+    Path tools = Files.createDirectories(directory.resolve("tools"));
+    Path calls = directory.resolve("calls");
+    Path tool = tools.resolve("nvidia-modprobe");
+    Files.writeString(tool, "#!/bin/sh\necho \"$@\" >>" + calls + "\n");
+    Files.setPosixFilePermissions(tool, PosixFilePermissions.fromString("rwxr-xr-x"));
+    Shell.run("/bin/sh", "-c", "PATH=" + tools + ":$PATH; " + script).succeeded();
+    assertThat(calls).content().isEqualTo("-u -c 0\n-c 0\n-c 3\n");
   }
 
   @Test

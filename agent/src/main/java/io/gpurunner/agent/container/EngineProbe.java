@@ -1,8 +1,8 @@
 package io.gpurunner.agent.container;
 
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** Port: checks whether the container engine can take jobs. Blocking; thread-safe. */
 public interface EngineProbe {
@@ -10,26 +10,48 @@ public interface EngineProbe {
    * Asks the engine for its version and how it attaches GPUs.
    *
    * @throws ContainerException UNREACHABLE naming the address, also if the engine's process cannot
-   *     be found; REFUSED if the configured way to attach GPUs is missing
+   *     be found
    */
   EngineFacts probe();
 
   /**
-   * Creates, starts and removes a container of the agent's own, as a job's container would be. Its
-   * image is made by the agent and needs no registry.
+   * Creates, starts and removes a container of the agent's own, as a job's container without GPUs
+   * would be. Its image is made by the agent and needs no registry.
    *
-   * @param gpus the UUIDs of the GPUs that it gets; it does not use them
    * @throws ContainerException if this machine cannot start it, with the engine's words
    */
-  void tryStart(List<String> gpus);
+  void tryStart();
+
+  /**
+   * Does the same with a GPU, and looks what the container got. It must be able to open the GPU's
+   * device node, and must see no other GPU's.
+   *
+   * @param uuid the GPU that it gets
+   * @param minor the number of the GPU's device node; if it is empty, the container only has to
+   *     start
+   * @throws ContainerException GPUS_UNFIT if the container did not get exactly this GPU; otherwise
+   *     as {@link #tryStart}
+   */
+  void tryGpu(String uuid, OptionalInt minor);
 
   /**
    * @param version the engine's version
+   * @param engineProcess tells the engine from one that was started before or after it
    * @param gpuAccess how GPUs reach a container here
+   * @param gpuFault why no GPU can reach a container, and what to do; empty if one can, or if it is
+   *     not to
+   * @param gpuAdvice what may take GPUs from containers later, and how to prevent it; empty if
+   *     nothing is known
    * @param dataRoot the directory in which the engine keeps images and containers; empty if it is
    *     not a directory of this machine
    */
-  record EngineFacts(String version, GpuAccess gpuAccess, Optional<Path> dataRoot) {}
+  record EngineFacts(
+      String version,
+      String engineProcess,
+      GpuAccess gpuAccess,
+      Optional<String> gpuFault,
+      Optional<String> gpuAdvice,
+      Optional<Path> dataRoot) {}
 
   /** The ways in which a container gets a GPU. */
   enum GpuAccess {
@@ -37,7 +59,7 @@ public interface EngineProbe {
     RUNTIME,
     /** A device request by CDI name. */
     CDI,
-    /** No container gets a GPU: there is no way, or the GPUs are simulated. */
+    /** No container gets a GPU: there is no way, it is configured so, or they are simulated. */
     NONE
   }
 }

@@ -7,6 +7,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.JobVolumes;
 import java.time.Clock;
@@ -123,12 +124,13 @@ public final class Dispatcher implements AutoCloseable {
     }
     // The devices are looked at after the jobs are read. A lease ends only after a look saw its
     // device free, so this look does not mistake the device for one that somebody else uses.
+    GpuSnapshot look = gpus.snapshot();
     Placement.Machine machine =
         new Placement.Machine(
-            gpus.snapshot(),
+            look,
             live.getOrDefault(false, List.of()),
             new DiskSpace(volumes.freeBytes(), artifacts.isOnThisMachine()),
-            Placement.Closed.of(gate),
+            Placement.Closed.of(gate, look),
             clock.instant());
     Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();

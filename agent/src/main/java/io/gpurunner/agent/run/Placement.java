@@ -65,12 +65,18 @@ final class Placement {
    *
    * @param all why no job can start; empty if jobs can
    * @param gpus why no job with GPUs can start
+   * @param devices why no job can start that gets this device, for each such device
    */
-  record Closed(Optional<String> all, Optional<String> gpus) {
-    static final Closed NO = new Closed(Optional.empty(), Optional.empty());
+  record Closed(Optional<String> all, Optional<String> gpus, Map<GpuUuid, String> devices) {
+    static final Closed NO = new Closed(Optional.empty(), Optional.empty(), Map.of());
 
-    static Closed of(StartGate gate) {
-      return new Closed(gate.whyClosed(StartGate.Part.ENGINE), gate.whyClosed(StartGate.Part.GPUS));
+    static Closed of(StartGate gate, GpuSnapshot look) {
+      Map<GpuUuid, String> devices = new HashMap<>();
+      for (GpuDevice device : look.devices()) {
+        gate.whyClosed(device.uuid()).ifPresent(why -> devices.put(device.uuid(), why));
+      }
+      return new Closed(
+          gate.whyClosed(), gate.whyNoGpuAccess().filter(_ -> !devices.isEmpty()), devices);
     }
 
     Optional<String> why(Job job) {
@@ -137,6 +143,7 @@ final class Placement {
           new ArrayList<>(
               DeviceFitness.fitDevices(machine.gpus()).stream()
                   .filter(device -> !leases.containsKey(device.uuid()))
+                  .filter(device -> !machine.closed().devices().containsKey(device.uuid()))
                   .toList());
     }
 
@@ -305,7 +312,7 @@ final class Placement {
      */
     private boolean comesFree(GpuDevice device) {
       return leases.containsKey(device.uuid())
-          && device.fault().isEmpty()
+          && whyUnfit(device).isEmpty()
           && machine.gpus().fault().isEmpty();
     }
 
@@ -360,18 +367,23 @@ final class Placement {
       if (comesFree(device)) {
         return "held by another job";
       }
-      if (leases.containsKey(device.uuid())) {
-        return "held by another job and unfit ("
-            + DeviceFitness.unfitReason(device).orElse("")
+      Optional<String> unfit = whyUnfit(device);
+      if (unfit.isPresent()) {
+        return (leases.containsKey(device.uuid()) ? "held by another job and unfit (" : "unfit (")
+            + unfit.get()
             + ")";
       }
       return DeviceFitness.unfitReason(device)
-          .map(
-              reason ->
-                  device.fault().isPresent()
-                      ? "unfit (" + reason + ")"
-                      : "in use by others than this agent's jobs (" + reason + ")")
+          .map(reason -> "in use by others than this agent's jobs (" + reason + ")")
           .orElse("about to be handed to an earlier job");
+    }
+
+    /** Returns why a device cannot be handed out, whoever uses it now. */
+    private Optional<String> whyUnfit(GpuDevice device) {
+      return device.fault().isPresent()
+          ? DeviceFitness.unfitReason(device)
+          : Optional.ofNullable(machine.closed().devices().get(device.uuid()))
+              .map(why -> DeviceFitness.name(device) + ": " + why);
     }
 
     private List<GpuUuid> take(Job job) {

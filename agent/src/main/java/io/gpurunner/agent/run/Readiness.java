@@ -5,15 +5,21 @@ import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.EngineProbe.EngineFacts;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.Health;
+import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.DiskWatch;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
 import io.gpurunner.storage.VolumeSettings;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -86,28 +92,49 @@ public final class Readiness implements Health, AutoCloseable {
   @Override
   public Report report() {
     return new Report(
-        List.of(
-            unlessClosed(enginePart, StartGate.Part.ENGINE),
-            storePart,
-            diskPart,
-            ledgerPart(),
-            unlessClosed(gpuPart(), StartGate.Part.GPUS)));
+        List.of(unlessClosed(enginePart), storePart, diskPart, ledgerPart(), gpuPart()));
   }
 
-  /** Returns the part as not ready if no container can be started that needs it. */
-  private Part unlessClosed(Part part, StartGate.Part of) {
+  /** Returns the part as not ready if no container can be started. */
+  private Part unlessClosed(Part part) {
     return part.ok()
-        ? gate.whyClosed(of)
+        ? gate.whyClosed()
             .map(why -> new Part(part.name(), false, "no container can be started: " + why))
             .orElse(part)
         : part;
   }
 
   private Part gpuPart() {
-    return gpus.snapshot()
-        .fault()
-        .map(fault -> new Part(GPUS, false, fault))
+    GpuSnapshot look = gpus.snapshot();
+    return look.fault()
+        .or(() -> whyNoneIsFit(look))
+        .map(why -> new Part(GPUS, false, why))
         .orElseGet(() -> new Part(GPUS, true, gpus.description()));
+  }
+
+  /** Returns why no GPU can be handed out, however many jobs end. It is empty if one can. */
+  private Optional<String> whyNoneIsFit(GpuSnapshot look) {
+    if (look.devices().isEmpty()) {
+      return Optional.empty(); // a machine without GPUs needs no way for them
+    }
+    if (gate.whyNoGpuAccess().isPresent()) {
+      return gate.whyNoGpuAccess();
+    }
+    Map<String, Long> reasons = new LinkedHashMap<>();
+    for (GpuDevice device : look.devices()) {
+      Optional<String> why = device.fault().or(() -> gate.whyClosed(device.uuid()));
+      if (why.isEmpty()) {
+        return Optional.empty();
+      }
+      reasons.merge(why.get(), 1L, Long::sum);
+    }
+    return Optional.of(
+        "none of the "
+            + look.devices().size()
+            + " GPUs can be handed out: "
+            + reasons.entrySet().stream()
+                .map(reason -> reason.getValue() + ": " + reason.getKey())
+                .collect(Collectors.joining("; ")));
   }
 
   private Part ledgerPart() {
@@ -135,6 +162,7 @@ public final class Readiness implements Health, AutoCloseable {
     try {
       EngineFacts facts = engine.probe();
       gate.engineDisk(facts.dataRoot().flatMap(engineDisk::whyFull));
+      gate.note(facts);
       return enginePart(
           true, engineName + " " + facts.version() + ", GPU access " + words(facts.gpuAccess()));
     } catch (ContainerException e) {

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.job.Ending;
@@ -12,7 +13,6 @@ import io.gpurunner.agent.run.StartGate.Part;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -70,8 +70,7 @@ final class StartFailures {
   StepOutcome ended(Job job, JobState.Placed state, String what, ContainerException e) {
     String reason = what + ": " + e.words();
     return switch (e.kind()) {
-      case MACHINE_UNFIT -> unfit(job, state, Part.ENGINE, reason, e);
-      case GPUS_UNFIT -> unfit(job, state, Part.GPUS, reason, e);
+      case MACHINE_UNFIT, GPUS_UNFIT -> unfit(job, state, reason, e);
       case FAILED -> unexplained(job, state, reason, e);
       case REFUSED ->
           outcomes.ended(
@@ -84,13 +83,16 @@ final class StartFailures {
     };
   }
 
-  private StepOutcome unfit(
-      Job job, JobState.Placed state, Part part, String reason, ContainerException e) {
+  private StepOutcome unfit(Job job, JobState.Placed state, String reason, ContainerException e) {
     String why = e.words();
     // If the agent's own container started after this job was refused before, other jobs go on
     // until a try shows that they cannot.
     if (job.setback().isEmpty()) {
-      gate.close(part, state.gpus(), why);
+      if (e.kind() == Kind.GPUS_UNFIT) {
+        gate.closeGpus(state.gpus(), why);
+      } else {
+        gate.close(StartGate.ENGINE, why);
+      }
     }
     doubt(state, e);
     return outcomes.ended(new Ending.NotStarted(reason, Ending.Cause.MACHINE));
@@ -108,10 +110,9 @@ final class StartFailures {
   /** Asks for a trial of what this start needed. */
   void doubt(JobState.Placed state, ContainerException e) {
     String why = e.words();
-    gate.doubt(Part.ENGINE, List.of(), why);
-    if (!state.gpus().isEmpty()) {
-      gate.doubt(Part.GPUS, state.gpus(), why); // only a container with GPUs may meet this trouble
-    }
+    gate.doubt(StartGate.ENGINE, why);
+    // Only a container with these GPUs may meet this trouble.
+    state.gpus().forEach(uuid -> gate.doubt(new Part.Gpu(uuid), why));
   }
 
   /** Returns how a run ends that could not begin for a reason that nothing explains. */
@@ -137,7 +138,7 @@ final class StartFailures {
   }
 
   private boolean isClosedFor(JobState.Placed state) {
-    return gate.whyClosed(Part.ENGINE).isPresent()
-        || (!state.gpus().isEmpty() && gate.whyClosed(Part.GPUS).isPresent());
+    return gate.whyClosed().isPresent()
+        || state.gpus().stream().anyMatch(uuid -> gate.whyClosed(uuid).isPresent());
   }
 }

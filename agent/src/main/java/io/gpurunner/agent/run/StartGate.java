@@ -2,19 +2,31 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.EngineProbe;
+import io.gpurunner.agent.container.EngineProbe.EngineFacts;
+import io.gpurunner.agent.container.EngineProbe.GpuAccess;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuDevice.Presence;
+import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps jobs in the queue while this machine can start no container. It closes when the machine
- * prevents a start, and opens when a container of the agent's own has started ({@link
- * EngineProbe#tryStart}). An agent that begins finds it open: the first start tells. Thread-safe.
+ * Keeps jobs in the queue while this machine can start no container, and keeps back each GPU that
+ * reaches no container. A part closes when the machine prevents a start, and opens when a container
+ * of the agent's own has started ({@link EngineProbe}).
+ *
+ * <p>An agent that begins takes the engine for sound: the first start tells. A GPU is closed until
+ * a container of the agent's own has seen it, with this engine and this driver (docs/adr/020).
+ * Thread-safe.
  */
 public final class StartGate implements AutoCloseable {
   /** The pause between two tries. */
@@ -23,12 +35,15 @@ public final class StartGate implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(StartGate.class);
 
   /** What a job needs of the machine to start. */
-  enum Part {
+  sealed interface Part {
     /** Every job needs it. */
-    ENGINE,
-    /** Jobs with GPUs need it, too. */
-    GPUS
+    record Engine() implements Part {}
+
+    /** A job that gets this GPU needs it, too. */
+    record Gpu(GpuUuid uuid) implements Part {}
   }
+
+  static final Part ENGINE = new Part.Engine();
 
   /**
    * A start that failed. Each is an object of its own, so that a try that began before it does not
@@ -37,22 +52,44 @@ public final class StartGate implements AutoCloseable {
   private static final class Doubt {
     final boolean closes;
     final String why;
-    final List<GpuUuid> gpus;
 
-    Doubt(boolean closes, String why, List<GpuUuid> gpus) {
+    Doubt(boolean closes, String why) {
       this.closes = closes;
       this.why = why;
-      this.gpus = List.copyOf(gpus);
     }
   }
 
   private final EngineProbe engine;
+  private final GpuInventory gpus;
   private final Map<Part, Doubt> doubts = new ConcurrentHashMap<>();
+
+  /** The GPUs that a container has seen, each with the circumstances in which that was. */
+  private final Map<GpuUuid, String> seen = new ConcurrentHashMap<>();
+
   private final Rounds rounds = new Rounds("start-gate", this::round);
   private volatile Optional<String> engineDisk = Optional.empty();
+  private volatile Optional<String> noGpuAccess = Optional.empty();
+  private volatile Way way;
 
-  public StartGate(EngineProbe engine) {
+  /** How GPUs reach containers now. */
+  private sealed interface Way {
+    /** The engine was not asked yet, or no GPU can reach a container. */
+    record Unknown() implements Way {}
+
+    /** Containers get no devices, so there is nothing to see. */
+    record None() implements Way {}
+
+    /**
+     * @param circumstances the engine's process and the driver; what was seen with others does not
+     *     count
+     */
+    record Known(String circumstances) implements Way {}
+  }
+
+  public StartGate(EngineProbe engine, GpuInventory gpus) {
     this.engine = engine;
+    this.gpus = gpus;
+    this.way = gpus.isSimulated() ? new Way.None() : new Way.Unknown();
   }
 
   /** Starts the tries. Called once. */
@@ -60,19 +97,28 @@ public final class StartGate implements AutoCloseable {
     rounds.start();
   }
 
-  /** Closes the gate, until a container of the agent's own has started. */
-  void close(Part part, List<GpuUuid> gpus, String why) {
-    doubts.put(part, new Doubt(true, why, gpus));
+  /** Closes a part, until a container of the agent's own has started. */
+  void close(Part part, String why) {
+    doubts.put(part, new Doubt(true, why));
     rounds.ring();
   }
 
-  /** Asks for a try. The gate closes only if the try fails. */
-  void doubt(Part part, List<GpuUuid> gpus, String why) {
-    doubts.putIfAbsent(part, new Doubt(false, why, gpus));
+  /** Asks for a try. The part closes only if the try fails. */
+  void doubt(Part part, String why) {
+    doubts.putIfAbsent(part, new Doubt(false, why));
     rounds.ring();
   }
 
-  /** Notes whether the disk of the engine is full. While it is, the gate is closed. */
+  /**
+   * Closes GPUs that did not reach a container. The others are tried, because the same may hold for
+   * them.
+   */
+  void closeGpus(List<GpuUuid> refused, String why) {
+    refused.forEach(uuid -> close(new Part.Gpu(uuid), why));
+    sound(gpus.snapshot()).forEach(uuid -> doubt(new Part.Gpu(uuid), why));
+  }
+
+  /** Notes whether the disk of the engine is full. While it is, no job can start. */
   void engineDisk(Optional<String> whyFull) {
     engineDisk = whyFull;
   }
@@ -81,41 +127,135 @@ public final class StartGate implements AutoCloseable {
     return engineDisk.isPresent();
   }
 
-  /** Returns why no job can start that needs this part. It is empty if jobs can start. */
-  Optional<String> whyClosed(Part part) {
-    Optional<String> why =
-        Optional.ofNullable(doubts.get(part)).filter(doubt -> doubt.closes).map(doubt -> doubt.why);
-    return part == Part.ENGINE ? engineDisk.or(() -> why) : why;
+  /** Notes how GPUs reach containers now. */
+  void note(EngineFacts facts) {
+    noGpuAccess = facts.gpuFault();
+    Way before = way;
+    way = wayOf(facts);
+    if (!way.equals(before)) {
+      rounds.ring();
+    }
+  }
+
+  private Way wayOf(EngineFacts facts) {
+    if (facts.gpuFault().isPresent()) {
+      return new Way.Unknown();
+    }
+    return facts.gpuAccess() == GpuAccess.NONE || gpus.isSimulated()
+        ? new Way.None()
+        : new Way.Known(facts.engineProcess() + ", " + gpus.description());
+  }
+
+  /** Returns why no job can start. It is empty if jobs can start. */
+  Optional<String> whyClosed() {
+    return engineDisk.or(() -> whyDoubted(ENGINE));
+  }
+
+  /** Returns why no GPU at all can reach a container. It is empty if one may. */
+  Optional<String> whyNoGpuAccess() {
+    return noGpuAccess;
+  }
+
+  /** Returns why no job can start that needs this GPU, apart from what keeps back all jobs. */
+  Optional<String> whyClosed(GpuUuid uuid) {
+    return noGpuAccess.or(() -> whyDoubted(new Part.Gpu(uuid))).or(() -> whyUnseen(uuid));
+  }
+
+  private Optional<String> whyDoubted(Part part) {
+    return Optional.ofNullable(doubts.get(part))
+        .filter(doubt -> doubt.closes)
+        .map(doubt -> doubt.why);
+  }
+
+  private Optional<String> whyUnseen(GpuUuid uuid) {
+    boolean isSeen =
+        switch (way) {
+          case Way.None _ -> true;
+          case Way.Unknown _ -> false;
+          case Way.Known known -> known.circumstances().equals(seen.get(uuid));
+        };
+    return isSeen
+        ? Optional.empty()
+        : Optional.of(
+            "no container has seen it yet with this engine and driver; the agent tries that first");
   }
 
   /** Tries what is in doubt. Called by the loop, and by the simulation instead of it. */
   Duration round() {
-    for (Part part : Part.values()) {
-      Doubt doubt = doubts.get(part);
-      if (doubt != null) {
-        tryStart(part, doubt);
-      }
+    Optional.ofNullable(doubts.get(ENGINE)).ifPresent(this::tryEngine);
+    if (whyClosed().isEmpty()) {
+      tryGpus();
     }
     return PAUSE;
   }
 
-  private void tryStart(Part part, Doubt doubt) {
+  private void tryEngine(Doubt doubt) {
     try {
-      engine.tryStart(
-          part == Part.GPUS ? doubt.gpus.stream().map(GpuUuid::value).toList() : List.of());
-      if (doubts.remove(part, doubt) && doubt.closes) {
+      engine.tryStart();
+      if (doubts.remove(ENGINE, doubt) && doubt.closes) {
         log.info("a container of the agent's own has started: jobs are placed again");
       }
     } catch (ContainerException e) {
       String why = e.words();
-      boolean isNews = !doubt.closes || !doubt.why.equals(why);
-      if (doubts.replace(part, doubt, new Doubt(true, why, doubt.gpus)) && isNews) {
+      if (stays(ENGINE, doubt, why)) {
         log.warn("no container can be started here, so no job is placed: {}", why);
       }
-      if (part == Part.GPUS && e.kind() == ContainerException.Kind.MACHINE_UNFIT) {
-        close(Part.ENGINE, List.of(), why); // it is not for the GPUs that no container starts
+    }
+  }
+
+  private void tryGpus() {
+    GpuSnapshot look = gpus.snapshot();
+    if (look.fault().isPresent() || way instanceof Way.Unknown) {
+      return; // nothing is known of any device, or of any way to it, and none is handed out
+    }
+    Set<GpuUuid> sound = sound(look);
+    // A device that comes back, from a fault or to the machine, is tried again.
+    seen.keySet().retainAll(sound);
+    Way now = way;
+    for (GpuDevice device : look.devices()) {
+      if (sound.contains(device.uuid()) && isToBeTried(device.uuid())) {
+        tryGpu(device, now);
       }
     }
+  }
+
+  private boolean isToBeTried(GpuUuid uuid) {
+    return doubts.containsKey(new Part.Gpu(uuid)) || whyClosed(uuid).isPresent();
+  }
+
+  private static Set<GpuUuid> sound(GpuSnapshot look) {
+    return look.devices().stream()
+        .filter(device -> device.presence() == Presence.READABLE && device.fault().isEmpty())
+        .map(GpuDevice::uuid)
+        .collect(Collectors.toSet());
+  }
+
+  private void tryGpu(GpuDevice device, Way tried) {
+    Part part = new Part.Gpu(device.uuid());
+    Doubt doubt = doubts.computeIfAbsent(part, _ -> new Doubt(false, ""));
+    try {
+      engine.tryGpu(device.uuid().value(), device.minor());
+      if (tried instanceof Way.Known known) {
+        seen.put(device.uuid(), known.circumstances());
+      }
+      if (doubts.remove(part, doubt) && doubt.closes) {
+        log.info("a container has seen GPU {}: it is handed out again", device.uuid());
+      }
+    } catch (ContainerException e) {
+      String why = e.words();
+      if (stays(part, doubt, why)) {
+        log.warn("GPU {} reaches no container, so it is not handed out: {}", device.uuid(), why);
+      }
+      if (e.kind() == ContainerException.Kind.MACHINE_UNFIT) {
+        close(ENGINE, why); // it is not for the GPU that no container starts
+      }
+    }
+  }
+
+  /** Closes a part whose try failed. Returns whether that is news. */
+  private boolean stays(Part part, Doubt doubt, String why) {
+    boolean isNews = !doubt.closes || !doubt.why.equals(why);
+    return doubts.replace(part, doubt, new Doubt(true, why)) && isNews;
   }
 
   @Override

@@ -3,7 +3,10 @@ package io.gpurunner.agent.container;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** An engine that answers what a test wants. Thread-safe. */
@@ -11,7 +14,11 @@ public final class FakeEngineProbe implements EngineProbe {
   private volatile Optional<RuntimeException> fault = Optional.empty();
   private volatile Optional<ContainerException> startFault = Optional.empty();
   private volatile Optional<Path> dataRoot = Optional.empty();
-  private final List<List<String>> tries = new CopyOnWriteArrayList<>();
+  private volatile Optional<String> gpuFault = Optional.empty();
+  private volatile GpuAccess gpuAccess = GpuAccess.NONE;
+  private volatile String process = "engine-1";
+  private final Map<String, ContainerException> gpuFaults = new ConcurrentHashMap<>();
+  private final List<String> tries = new CopyOnWriteArrayList<>();
   private volatile Runnable duringTry = () -> {};
 
   /** Makes every question fail, or none. */
@@ -29,12 +36,28 @@ public final class FakeEngineProbe implements EngineProbe {
     duringTry = event;
   }
 
+  /** Sets how GPUs reach containers, and the process that the engine is. */
+  public void gpuAccess(GpuAccess way, String engineProcess) {
+    gpuAccess = way;
+    process = engineProcess;
+  }
+
+  /** Makes every container fail that gets this GPU, or none. */
+  public void gpuFault(String uuid, Optional<ContainerException> failure) {
+    failure.ifPresentOrElse(e -> gpuFaults.put(uuid, e), () -> gpuFaults.remove(uuid));
+  }
+
+  /** No GPU can reach a container. */
+  public void gpuFault(Optional<String> why) {
+    gpuFault = why;
+  }
+
   public void dataRoot(Path directory) {
     dataRoot = Optional.of(directory);
   }
 
-  /** Returns the GPUs of each start that was tried. */
-  public List<List<String>> tries() {
+  /** Returns the GPU of each start that was tried; an empty text stands for none. */
+  public List<String> tries() {
     return new ArrayList<>(tries);
   }
 
@@ -44,12 +67,25 @@ public final class FakeEngineProbe implements EngineProbe {
         failure -> {
           throw failure;
         });
-    return new EngineFacts("28.1", GpuAccess.NONE, dataRoot);
+    return new EngineFacts("28.1", process, gpuAccess, gpuFault, Optional.empty(), dataRoot);
   }
 
   @Override
-  public void tryStart(List<String> gpus) {
-    tries.add(gpus);
+  public void tryStart() {
+    start("");
+  }
+
+  @Override
+  public void tryGpu(String uuid, OptionalInt minor) {
+    start(uuid);
+    ContainerException failure = gpuFaults.get(uuid);
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private void start(String gpu) {
+    tries.add(gpu);
     Optional<ContainerException> failure = startFault;
     duringTry.run();
     failure.ifPresent(

@@ -4,8 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.Health;
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuUuid;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -79,15 +86,42 @@ class ReadinessTest {
   }
 
   @Test
-  void whileNoContainerGetsAGpuOnlyThePartOfGpusIsOff() {
+  void whileEachGpuReachesNoContainerThePartOfGpusIsOff() {
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness = readiness(run)) {
       readiness.look();
-      run.gate.close(StartGate.Part.GPUS, List.of(), "the hook failed");
+      List<GpuUuid> both = run.gpus.snapshot().devices().stream().map(GpuDevice::uuid).toList();
+      run.gate.close(new StartGate.Part.Gpu(both.getFirst()), "the hook failed");
+      assertThat(readiness.report().ready()).isTrue();
+      run.gate.close(new StartGate.Part.Gpu(both.getLast()), "the hook failed");
       assertThat(readiness.report().parts())
           .filteredOn(part -> !part.ok())
           .containsExactly(
-              new Health.Part("gpus", false, "no container can be started: the hook failed"));
+              new Health.Part(
+                  "gpus", false, "none of the 2 GPUs can be handed out: 2: the hook failed"));
+    }
+  }
+
+  @Test
+  void whileNoGpuCanReachAContainerJobsWithGpusWait() {
+    try (RunHarness run = new RunHarness(directory);
+        Readiness readiness = readiness(run)) {
+      run.engine.gpuFault(Optional.of("no GPU can reach a container: install the toolkit"));
+      readiness.look();
+      assertThat(readiness.report().parts())
+          .filteredOn(part -> !part.ok())
+          .extracting(Health.Part::name)
+          .containsExactly("gpus");
+      JobId withGpu = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+      JobId without =
+          run.submit(Requests.simple().gpus(0), Program.endsAfter(Duration.ofSeconds(1), 0));
+      assertThat(run.toTheEnd(without).state()).isInstanceOf(JobState.Succeeded.class);
+      assertThat(run.ledger.find(withGpu).orElseThrow().state())
+          .isInstanceOf(JobState.Queued.class);
+      run.engine.gpuFault(Optional.empty());
+      readiness.look();
+      assertThat(readiness.report().ready()).isTrue();
+      assertThat(run.toTheEnd(withGpu).state()).isInstanceOf(JobState.Succeeded.class);
     }
   }
 

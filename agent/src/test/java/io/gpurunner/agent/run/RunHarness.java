@@ -50,12 +50,12 @@ final class RunHarness implements AutoCloseable {
   final MovableClock clock = new MovableClock();
   final FakeContainerRuntime containers = new FakeContainerRuntime(clock);
   final FakeEngineProbe engine = new FakeEngineProbe();
-  StartGate gate = new StartGate(engine);
   final FakeImages images = new FakeImages();
   final FakeContainerOutput output = new FakeContainerOutput();
   final JobVolumes volumes;
   final FaultyStore store;
   final UsedGpus gpus = new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), clock));
+  StartGate gate = new StartGate(engine, gpus);
   private final Path directory;
   private String bootId = "boot-1";
   private Duration gracePeriod = Duration.ofSeconds(30);
@@ -166,7 +166,7 @@ final class RunHarness implements AutoCloseable {
     ledger.close();
     bootId = boot;
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
-    gate = new StartGate(engine);
+    gate = new StartGate(engine, gpus);
     steps = newSteps();
     dispatcher = newDispatcher();
   }

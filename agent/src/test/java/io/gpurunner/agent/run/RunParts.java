@@ -12,6 +12,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.Jobs;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.FileWork;
@@ -103,7 +104,7 @@ public final class RunParts {
       Decisions decisions) {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
-    this.gate = new StartGate(machine.probe());
+    this.gate = new StartGate(machine.probe(), machine.gpus());
     StepPorts ports =
         new StepPorts(
             ledger,
@@ -204,12 +205,12 @@ public final class RunParts {
 
   /** Returns whether the gate keeps all jobs in the queue. */
   public boolean isClosed() {
-    return gate.whyClosed(StartGate.Part.ENGINE).isPresent();
+    return gate.whyClosed().isPresent();
   }
 
-  /** Returns whether the gate keeps all jobs with GPUs in the queue. */
-  public boolean isClosedToGpus() {
-    return gate.whyClosed(StartGate.Part.GPUS).isPresent();
+  /** Returns whether the gate keeps this GPU back. */
+  public boolean isClosed(GpuUuid gpu) {
+    return gate.whyClosed(gpu).isPresent();
   }
 
   /** Makes one round of the gate: tries to start a container, if that is in doubt. */

@@ -12,8 +12,9 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
-import io.gpurunner.agent.run.StartGate.Part;
 import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuUuid;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -58,7 +59,7 @@ final class StartFailuresTest {
     run.containers.failNext(call, Kind.MACHINE_UNFIT, Moment.BEFORE_EFFECT);
     settleUntilQueuedAgain(id);
     assertThat(run.state(id)).isEqualTo(new JobState.Queued(1));
-    assertThat(run.gate.whyClosed(Part.ENGINE)).isPresent();
+    assertThat(run.gate.whyClosed()).isPresent();
   }
 
   @Test
@@ -95,17 +96,36 @@ final class StartFailuresTest {
   }
 
   @Test
-  void aGpuThatCannotBeAttachedHoldsUpOnlyJobsWithGpus() {
-    JobId gpu = submit();
+  void gpusThatCannotBeAttachedHoldUpOnlyJobsWithGpus() {
+    JobId gpu = run.submit(Requests.simple().gpus(2), Program.endsAfter(Duration.ofSeconds(5), 0));
     run.containers.failNext(Call.START, Kind.GPUS_UNFIT, Moment.BEFORE_EFFECT);
     settleUntilQueuedAgain(gpu);
     JobId none = run.submit(Requests.simple().gpus(0), Program.endsAfter(Duration.ofSeconds(5), 0));
-    assertThat(run.gate.whyClosed(Part.ENGINE)).isEmpty();
+    assertThat(run.gate.whyClosed()).isEmpty();
     assertThat(run.toTheEnd(none).state()).isInstanceOf(JobState.Succeeded.class);
     assertThat(run.state(gpu)).isInstanceOf(JobState.Queued.class);
     run.gate.round();
-    assertThat(run.engine.tries()).extracting(List::size).containsExactly(0, 1);
+    assertThat(run.engine.tries()).hasSize(3).startsWith("").doesNotHaveDuplicates();
     assertThat(run.toTheEnd(gpu).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  @Test
+  void aGpuThatCannotBeAttachedLeavesItsJobToTheOthers() {
+    JobId first = submit();
+    run.containers.failNext(Call.START, Kind.GPUS_UNFIT, Moment.BEFORE_EFFECT);
+    settleUntilQueuedAgain(first);
+    List<GpuUuid> closed =
+        run.gpus.snapshot().devices().stream()
+            .map(GpuDevice::uuid)
+            .filter(uuid -> run.gate.whyClosed(uuid).isPresent())
+            .toList();
+    assertThat(closed).hasSize(1);
+    assertThat(run.toTheEnd(first).state()).isInstanceOf(JobState.Succeeded.class);
+    assertThat(run.gate.whyClosed(closed.getFirst())).isPresent();
+    JobId both = run.submit(Requests.simple().gpus(2), Program.endsAfter(Duration.ofSeconds(5), 0));
+    run.whenQueuedDispatch();
+    assertThat(run.whyWaiting(both).reason())
+        .contains("1 free, 1 unfit (GPU 0 (" + closed.getFirst() + "): START was made to fail");
   }
 
   @Test
@@ -140,7 +160,7 @@ final class StartFailuresTest {
     JobId id = submit();
     run.engine.startFault(
         Optional.of(new ContainerException(Kind.FAILED, "these words nobody knows")));
-    run.gate.doubt(Part.ENGINE, List.of(), "any");
+    run.gate.doubt(StartGate.ENGINE, "any");
     run.whenQueuedDispatch();
     run.gate.round();
     run.containers.failNext(Call.CREATE, Kind.FAILED, Moment.BEFORE_EFFECT);
@@ -156,13 +176,13 @@ final class StartFailuresTest {
     run.containers.failNext(Call.START, Kind.MACHINE_UNFIT, Moment.BEFORE_EFFECT);
     settleUntilQueuedAgain(id);
     run.gate.round();
-    assertThat(run.gate.whyClosed(Part.ENGINE)).isEmpty();
+    assertThat(run.gate.whyClosed()).isEmpty();
     run.clock.advance(Duration.ofMinutes(1));
     run.containers.failNext(Call.START, Kind.MACHINE_UNFIT, Moment.BEFORE_EFFECT);
     run.until(id, JobState.Starting.class);
     run.until(id, JobState.Queued.class);
     assertThat(run.job(id).setback().orElseThrow().refusals()).isEqualTo(2);
-    assertThat(run.gate.whyClosed(Part.ENGINE)).isEmpty();
+    assertThat(run.gate.whyClosed()).isEmpty();
     assertThat(run.whyWaiting(id).reason()).contains("its next try at");
   }
 
@@ -191,7 +211,7 @@ final class StartFailuresTest {
     run.engine.startFault(
         Optional.of(new ContainerException(Kind.MACHINE_UNFIT, "no space left on device")));
     run.gate.round();
-    assertThat(run.gate.whyClosed(Part.ENGINE)).contains("no space left on device");
+    assertThat(run.gate.whyClosed()).contains("no space left on device");
     assertThat(Duration.between(asked, run.clock.instant()))
         .isGreaterThanOrEqualTo(RunSettings.LATE_START);
   }

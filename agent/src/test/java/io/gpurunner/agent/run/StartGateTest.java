@@ -4,18 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.agent.container.FakeEngineProbe;
 import io.gpurunner.agent.run.StartGate.Part;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.gpu.SimulatedGpuInventory;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 final class StartGateTest {
-  private static final List<GpuUuid> GPU = List.of(new GpuUuid("GPU-a"));
+  private static final String RTX = "NVIDIA GeForce RTX 3090";
 
   private final FakeEngineProbe engine = new FakeEngineProbe();
-  private final StartGate gate = new StartGate(engine);
+  private final UsedGpus gpus =
+      new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), new MovableClock()));
+  private final GpuUuid gpu = gpus.snapshot().devices().getFirst().uuid();
+  private final GpuUuid other = gpus.snapshot().devices().getLast().uuid();
+  private StartGate gate = new StartGate(engine, gpus);
 
   private void enginePrevents(String why) {
     engine.startFault(Optional.of(new ContainerException(Kind.MACHINE_UNFIT, why)));
@@ -24,88 +30,182 @@ final class StartGateTest {
   @Test
   void isOpenAtFirstAndTriesNothing() {
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
-    assertThat(gate.whyClosed(Part.GPUS)).isEmpty();
+    assertThat(gate.whyClosed()).isEmpty();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
     assertThat(engine.tries()).isEmpty();
   }
 
   @Test
   void opensOnlyWhenAContainerHasStarted() {
-    gate.close(Part.ENGINE, List.of(), "no bridge");
-    assertThat(gate.whyClosed(Part.ENGINE)).contains("no bridge");
+    gate.close(StartGate.ENGINE, "no bridge");
+    assertThat(gate.whyClosed()).contains("no bridge");
     enginePrevents("still no bridge");
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).contains("still no bridge");
+    assertThat(gate.whyClosed()).contains("still no bridge");
     engine.startFault(Optional.empty());
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
-    assertThat(engine.tries()).containsExactly(List.of(), List.of());
+    assertThat(gate.whyClosed()).isEmpty();
+    assertThat(engine.tries()).containsExactly("", "");
   }
 
   @Test
-  void theGpusAreTriedWithTheGpusThatWereRefused() {
-    gate.close(Part.GPUS, GPU, "no driver");
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
-    assertThat(gate.whyClosed(Part.GPUS)).contains("no driver");
+  void aGpuThatWasRefusedIsTriedByItself() {
+    gate.close(new Part.Gpu(gpu), "no driver");
+    assertThat(gate.whyClosed()).isEmpty();
+    assertThat(gate.whyClosed(gpu)).contains("no driver");
+    assertThat(gate.whyClosed(other)).isEmpty();
     gate.round();
-    assertThat(engine.tries()).containsExactly(List.of("GPU-a"));
-    assertThat(gate.whyClosed(Part.GPUS)).isEmpty();
+    assertThat(engine.tries()).containsExactly(gpu.value());
+    assertThat(gate.whyClosed(gpu)).isEmpty();
   }
 
   /** A machine that can start no container starts none without GPUs either. */
   @Test
   void aTrialWithGpusThatTheMachinePreventsClosesItForAll() {
-    gate.close(Part.GPUS, GPU, "no driver");
-    engine.startFault(Optional.of(new ContainerException(Kind.GPUS_UNFIT, "still no driver")));
+    gate.close(new Part.Gpu(gpu), "no driver");
+    engine.startFault(Optional.of(unfit("still no driver")));
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
+    assertThat(gate.whyClosed()).isEmpty();
+    assertThat(gate.whyClosed(gpu)).contains("still no driver");
     enginePrevents("no space left on device");
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).contains("no space left on device");
+    assertThat(gate.whyClosed()).contains("no space left on device");
     engine.startFault(Optional.empty());
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
-    assertThat(gate.whyClosed(Part.GPUS)).isEmpty();
+    assertThat(gate.whyClosed()).isEmpty();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
   }
 
   @Test
   void aDoubtClosesItOnlyIfTheTrialFails() {
-    gate.doubt(Part.ENGINE, List.of(), "odd words");
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
+    gate.doubt(StartGate.ENGINE, "odd words");
+    assertThat(gate.whyClosed()).isEmpty();
     gate.round();
     gate.round();
     assertThat(engine.tries()).hasSize(1);
-    gate.doubt(Part.ENGINE, List.of(), "odd words");
+    gate.doubt(StartGate.ENGINE, "odd words");
     enginePrevents("no space left on device");
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).contains("no space left on device");
+    assertThat(gate.whyClosed()).contains("no space left on device");
   }
 
   @Test
   void aDoubtDoesNotOpenWhatIsClosed() {
-    gate.close(Part.ENGINE, List.of(), "no bridge");
-    gate.doubt(Part.ENGINE, List.of(), "odd words");
-    assertThat(gate.whyClosed(Part.ENGINE)).contains("no bridge");
+    gate.close(StartGate.ENGINE, "no bridge");
+    gate.doubt(StartGate.ENGINE, "odd words");
+    assertThat(gate.whyClosed()).contains("no bridge");
   }
 
   @Test
   void aTrialDoesNotAnswerForAStartThatFailsMeanwhile() {
-    gate.close(Part.ENGINE, List.of(), "no bridge");
-    engine.duringTry(() -> gate.close(Part.ENGINE, List.of(), "no bridge again"));
+    gate.close(StartGate.ENGINE, "no bridge");
+    engine.duringTry(() -> gate.close(StartGate.ENGINE, "no bridge again"));
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).contains("no bridge again");
+    assertThat(gate.whyClosed()).contains("no bridge again");
     engine.duringTry(() -> {});
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
+    assertThat(gate.whyClosed()).isEmpty();
   }
 
   @Test
   void aFullDiskOfTheEngineClosesItWithoutATrial() {
     gate.engineDisk(Optional.of("the disk is full"));
     gate.round();
-    assertThat(gate.whyClosed(Part.ENGINE)).contains("the disk is full");
+    assertThat(gate.whyClosed()).contains("the disk is full");
     assertThat(engine.tries()).isEmpty();
     gate.engineDisk(Optional.empty());
-    assertThat(gate.whyClosed(Part.ENGINE)).isEmpty();
+    assertThat(gate.whyClosed()).isEmpty();
+  }
+
+  private static ContainerException unfit(String why) {
+    return new ContainerException(Kind.GPUS_UNFIT, why);
+  }
+
+  @Test
+  void oneGpuThatIsRefusedLeavesTheOthersOpenUnlessTheyFailToo() {
+    gate.closeGpus(List.of(gpu), "no such device");
+    assertThat(gate.whyClosed(gpu)).contains("no such device");
+    assertThat(gate.whyClosed(other)).isEmpty();
+    engine.gpuFault(gpu.value(), Optional.of(unfit("no such device")));
+    gate.round();
+    assertThat(engine.tries()).containsExactly(gpu.value(), other.value());
+    assertThat(gate.whyClosed(gpu)).isPresent();
+    assertThat(gate.whyClosed(other)).isEmpty();
+
+    engine.gpuFault(other.value(), Optional.of(unfit("version mismatch")));
+    gate.closeGpus(List.of(gpu), "version mismatch");
+    gate.round();
+    assertThat(gate.whyClosed(other)).contains("version mismatch");
+  }
+
+  private void realGpus(GpuAccess access, String engineProcess) {
+    gpus.real();
+    engine.gpuAccess(access, engineProcess);
+    gate = new StartGate(engine, gpus);
+  }
+
+  @Test
+  void aRealGpuIsClosedUntilAContainerHasSeenIt() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    engine.gpuFault(other.value(), Optional.of(unfit("there is no /dev/nvidia1")));
+    assertThat(gate.whyClosed(gpu).orElseThrow()).contains("no container has seen it yet");
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).as("the engine was not asked yet").isPresent();
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+    assertThat(gate.whyClosed(other)).contains("there is no /dev/nvidia1");
+    int tries = engine.tries().size();
+    gate.round();
+    assertThat(engine.tries().subList(tries, engine.tries().size()))
+        .as("what was seen is not tried again")
+        .containsExactly(other.value());
+  }
+
+  @Test
+  void whatWasSeenWithAnotherEngineDoesNotCount() {
+    realGpus(GpuAccess.RUNTIME, "engine-1");
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+    engine.gpuAccess(GpuAccess.RUNTIME, "engine-2");
+    gate.note(engine.probe());
+    assertThat(gate.whyClosed(gpu)).isPresent();
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+  }
+
+  @Test
+  void withAccessNoneContainersGetNoDeviceSoNoneIsTried() {
+    realGpus(GpuAccess.NONE, "engine-1");
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+    assertThat(engine.tries()).isEmpty();
+  }
+
+  @Test
+  void whileNoGpuCanReachAContainerAllAreClosed() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    engine.gpuFault(Optional.of("install the toolkit"));
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(engine.tries()).isEmpty();
+    assertThat(gate.whyClosed(gpu)).contains("install the toolkit");
+    assertThat(gate.whyClosed()).isEmpty();
+    engine.gpuFault(Optional.empty());
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+  }
+
+  @Test
+  void nothingIsTriedWhileTheGpusCannotBeRead() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    gate.note(engine.probe());
+    gpus.fail("the driver hangs");
+    gate.round();
+    assertThat(engine.tries()).isEmpty();
+    assertThat(gate.whyClosed(gpu)).isPresent();
   }
 }

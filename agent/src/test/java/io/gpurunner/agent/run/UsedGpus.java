@@ -17,6 +17,7 @@ final class UsedGpus implements GpuInventory {
   private final GpuInventory free;
   private final Map<GpuUuid, GpuProcess> users = new HashMap<>();
   private Optional<String> fault = Optional.empty();
+  private boolean simulated = true;
 
   UsedGpus(GpuInventory free) {
     this.free = free;
@@ -67,6 +68,16 @@ final class UsedGpus implements GpuInventory {
   @Override
   public void requestLook() {
     free.requestLook();
+  }
+
+  @Override
+  public boolean isSimulated() {
+    return simulated;
+  }
+
+  /** Makes them count as real ones, so that each must be seen in a container first. */
+  void real() {
+    simulated = false;
   }
 
   @Override

@@ -90,6 +90,9 @@ final class Machine {
     final String product;
     boolean lost;
 
+    /** The time until which no container with this device can be started. */
+    long unreachableUntil;
+
     /** The time until which processes that outlive their container are on the device. */
     long occupiedUntil;
 

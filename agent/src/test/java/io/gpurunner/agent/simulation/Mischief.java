@@ -26,7 +26,8 @@ final class Mischief {
     STOP_STORE,
     STOP_RECEIVER,
     FORGET_IMAGES,
-    BREAK_STARTS
+    BREAK_STARTS,
+    HIDE_GPU
   }
 
   private final Simulation simulation;
@@ -149,6 +150,11 @@ final class Mischief {
         later(dice.seconds(1, 180), () -> machine.receiverUp = true);
       }
       case FORGET_IMAGES -> machine.images.clear();
+      case HIDE_GPU -> {
+        Machine.Device device = dice.pick(machine.devices);
+        timeline.tell("GPU", device.uuid + " reaches no container");
+        device.unreachableUntil = timeline.now() + dice.seconds(5, 300);
+      }
       case BREAK_STARTS -> {
         timeline.tell("engine", "can start no container");
         machine.startsNothing = true;

@@ -48,6 +48,7 @@ import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
@@ -661,6 +662,33 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** The agent takes every trial of a GPU for a success. */
+  GPU_TRIALS_BELIEVED("and the agent knows that one of its GPUs reaches no container") {
+    @Override
+    public EngineProbe probe(SimulatedEngine engine) {
+      return new EngineProbe() {
+        @Override
+        public EngineFacts probe() {
+          return engine.probe();
+        }
+
+        @Override
+        public void tryStart() {
+          engine.tryStart();
+        }
+
+        @Override
+        public void tryGpu(String uuid, OptionalInt minor) {
+          try {
+            engine.tryGpu(uuid, minor);
+          } catch (ContainerException unheard) {
+            // The bug.
+          }
+        }
+      };
+    }
+  },
+
   /** The agent takes every trial for a success. */
   TRIALS_BELIEVED("and the agent knows that no container can be started") {
     @Override
@@ -672,12 +700,17 @@ enum PlantedBugs implements Plant {
         }
 
         @Override
-        public void tryStart(List<String> gpus) {
+        public void tryStart() {
           try {
-            engine.tryStart(gpus);
+            engine.tryStart();
           } catch (ContainerException unheard) {
             // The bug.
           }
+        }
+
+        @Override
+        public void tryGpu(String uuid, OptionalInt minor) {
+          engine.tryGpu(uuid, minor);
         }
       };
     }

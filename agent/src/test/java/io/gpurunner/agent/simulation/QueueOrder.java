@@ -57,14 +57,16 @@ final class QueueOrder {
    * What keeps jobs in the queue, whatever is free.
    *
    * @param closed whether the agent says that it starts no job
-   * @param closedToGpus whether the agent says that it starts no job with GPUs
+   * @param closedGpus the GPUs of which the agent says that it hands them to no job
    * @param trialFailed whether it saw last that no container can be started
+   * @param refusedGpus the GPUs of which it saw last that no container with them can be started
    */
-  record Gate(boolean closed, boolean closedToGpus, boolean trialFailed, Instant now) {
-    boolean isClosedTo(Job job) {
-      return closed || (closedToGpus && job.request().gpuNumber() > 0);
-    }
-  }
+  record Gate(
+      boolean closed,
+      Set<GpuUuid> closedGpus,
+      boolean trialFailed,
+      Set<GpuUuid> refusedGpus,
+      Instant now) {}
 
   /** Returns the jobs in the order of the queue. */
   static List<Job> sorted(List<Job> queued) {
@@ -148,6 +150,10 @@ final class QueueOrder {
     private final Picture round;
     private final Gate after;
     private final Set<GpuUuid> free = new HashSet<>();
+
+    /** The GPUs that were closed at the beginning or at the end. */
+    private final Set<GpuUuid> closed = new HashSet<>();
+
     private final Map<GpuUuid, String> types = new HashMap<>();
     private final List<Waiter> waiters = new ArrayList<>();
     private long diskBytes;
@@ -165,9 +171,15 @@ final class QueueOrder {
       this.after = after;
       this.round = round;
       this.diskBytes = round.diskBytes();
+      closed.addAll(round.gate().closedGpus());
+      closed.addAll(after.closedGpus());
+      Set<GpuUuid> closedThroughout = new HashSet<>(round.gate().closedGpus());
+      closedThroughout.retainAll(after.closedGpus());
       for (GpuDevice device : round.look().devices()) {
         types.put(device.uuid(), device.type().normalised());
-        if (round.look().fault().isEmpty() && isFree(device)) {
+        if (round.look().fault().isEmpty()
+            && isFree(device)
+            && !closedThroughout.contains(device.uuid())) {
           free.add(device.uuid());
         }
       }
@@ -205,6 +217,13 @@ final class QueueOrder {
       require(
           !(round.gate().trialFailed() && after.trialFailed()),
           name + " was placed, and the agent knows that no container can be started");
+      require(
+          gpus.stream()
+              .noneMatch(
+                  gpu ->
+                      round.gate().refusedGpus().contains(gpu)
+                          && after.refusedGpus().contains(gpu)),
+          name + " was placed, and the agent knows that one of its GPUs reaches no container");
       require(
           job.setback().filter(setback -> setback.holdsBack(after.now())).isEmpty(),
           name + " was placed before the time of its next try: " + job.setback());
@@ -269,8 +288,8 @@ final class QueueOrder {
     }
 
     private boolean isPrevented(Job job) {
-      return round.gate().isClosedTo(job)
-          || after.isClosedTo(job)
+      return round.gate().closed()
+          || after.closed()
           || job.setback().filter(setback -> setback.holdsBack(round.gate().now())).isPresent();
     }
 
@@ -293,8 +312,11 @@ final class QueueOrder {
           .toString();
     }
 
+    /** Returns how many of the devices the job can surely get. */
     private long count(Set<GpuUuid> devices, Job job) {
-      return devices.stream().filter(uuid -> typeOf(job).equals(types.get(uuid))).count();
+      return devices.stream()
+          .filter(uuid -> !closed.contains(uuid) && typeOf(job).equals(types.get(uuid)))
+          .count();
     }
 
     /** Returns whether jobs hold all the devices that it waits for, as far as the look shows. */
@@ -306,6 +328,7 @@ final class QueueOrder {
                   .allMatch(
                       device ->
                           device.presence() == Presence.READABLE
+                              && !closed.contains(device.uuid())
                               && (isFree(device) || round.leased().contains(device.uuid())));
       return sound && job.request().gpuNumber() > count(free, job) && mayCome(job);
     }
@@ -315,7 +338,8 @@ final class QueueOrder {
       Set<GpuUuid> coming = new HashSet<>(free);
       coming.addAll(round.leased());
       started.values().forEach(coming::addAll);
-      return job.request().gpuNumber() <= count(coming, job);
+      long number = coming.stream().filter(uuid -> typeOf(job).equals(types.get(uuid))).count();
+      return job.request().gpuNumber() <= number;
     }
   }
 

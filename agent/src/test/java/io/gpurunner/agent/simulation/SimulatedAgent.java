@@ -23,7 +23,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 
 /**
  * One life of the agent, from its start to its death: the production classes, with actors in place
@@ -153,8 +155,12 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private QueueOrder.Gate gateOf(RunParts made) {
     return new QueueOrder.Gate(
         made.isClosed(),
-        made.isClosedToGpus(),
+        simulation.machine.devices.stream()
+            .map(device -> new GpuUuid(device.uuid))
+            .filter(made::isClosed)
+            .collect(Collectors.toSet()),
         engine.filter(known -> known.trialFailed).isPresent(),
+        engine.map(known -> Set.copyOf(known.refusedGpus)).orElse(Set.of()),
         clock.instant());
   }
 

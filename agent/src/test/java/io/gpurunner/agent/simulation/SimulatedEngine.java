@@ -15,13 +15,16 @@ import io.gpurunner.agent.container.ProcessKey;
 import io.gpurunner.agent.container.StopRequest;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.ImageReference;
+import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.Cancellation;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -51,6 +54,9 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
 
   /** The last container of the agent's own that was tried could not be started. */
   boolean trialFailed;
+
+  /** The GPUs whose last trial did not start. */
+  final Set<GpuUuid> refusedGpus = new HashSet<>();
 
   SimulatedEngine(Simulation simulation, Port port, UnaryOperator<Instant> agentTime) {
     this.agentTime = agentTime;
@@ -118,6 +124,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
       return;
     }
     requireStarts();
+    requireReachable(box.gpus());
     if (box.program.refusesToStart()) {
       blame(name, Cause.ENGINE);
       throw new ContainerException(Kind.REFUSED, "the device is not there");
@@ -341,11 +348,42 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   @Override
   public EngineFacts probe() {
     ask("probe", Optional.<ContainerName>empty(), QUICK, () -> true);
-    return new EngineFacts("simulated", GpuAccess.NONE, Optional.empty());
+    return new EngineFacts(
+        "simulated",
+        "engine " + machine.engineLife(),
+        GpuAccess.CDI,
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty());
   }
 
   @Override
-  public void tryStart(List<String> gpus) {
+  public void tryGpu(String uuid, OptionalInt minor) {
+    ask(
+        "trial with " + uuid,
+        Optional.<ContainerName>empty(),
+        START,
+        () -> {
+          refusedGpus.add(new GpuUuid(uuid));
+          requireStarts();
+          requireReachable(List.of(uuid));
+          refusedGpus.remove(new GpuUuid(uuid));
+          return true;
+        });
+  }
+
+  /** Fails as an engine does whose GPU tools refuse one of the GPUs. */
+  private void requireReachable(List<String> uuids) {
+    for (Machine.Device device : machine.devices) {
+      if (uuids.contains(device.uuid) && device.unreachableUntil > simulation.timeline.now()) {
+        throw new ContainerException(
+            Kind.GPUS_UNFIT, "nvidia-container-cli: device error: " + device.uuid);
+      }
+    }
+  }
+
+  @Override
+  public void tryStart() {
     ask(
         "trial",
         Optional.<ContainerName>empty(),

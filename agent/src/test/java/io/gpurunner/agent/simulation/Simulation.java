@@ -226,6 +226,7 @@ final class Simulation {
         device -> {
           device.lost = false;
           device.foreignUntil = 0;
+          device.unreachableUntil = 0;
         });
     for (Box box : machine.alive()) {
       box.paused = false;

@@ -65,7 +65,7 @@ final class ContainerProcesses {
   }
 
   /** A handle knows when its process began, so it never kills another one with the same number. */
-  private static List<ProcessHandle> of(String containerId) {
+  static List<ProcessHandle> of(String containerId) {
     return ProcessHandle.allProcesses()
         .filter(process -> isIn(process.pid(), containerId))
         .toList();

@@ -77,7 +77,7 @@ final class DockerContainers implements ContainerRuntime {
   @Override
   public void create(ContainerSpec spec) {
     EngineDescription engine = probe.describe();
-    GpuRequest gpus = GpuRequest.of(spec.gpus(), probe.gpuAccess(engine), engine);
+    GpuRequest gpus = probe.gpuRequest(spec.gpus(), engine);
     // The identity is read before the request. If another engine gets the request, the container
     // then counts as doubtful, and not as that engine's.
     String creator = identity.now();
@@ -165,7 +165,7 @@ final class DockerContainers implements ContainerRuntime {
 
   private static List<String> environment(Map<String, String> environment, GpuRequest gpus) {
     Map<String, String> all = new TreeMap<>(environment);
-    all.put("NVIDIA_VISIBLE_DEVICES", gpus.visibleDevices());
+    all.putAll(gpus.environment());
     // If no program catches the stop signal, Docker's init (tini) hands it on to all of them.
     // Without this it would reach only the first one.
     all.put(AgentVariables.KILL_PROCESS_GROUP, "1");

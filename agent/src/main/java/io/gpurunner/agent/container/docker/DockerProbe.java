@@ -8,6 +8,8 @@ import io.gpurunner.agent.container.EngineProbe;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 
 /** Asks the engine for its version and its ways to attach GPUs. Thread-safe. */
 final class DockerProbe implements EngineProbe {
@@ -53,20 +55,47 @@ final class DockerProbe implements EngineProbe {
                       + engine.version()
                       + why);
             });
-    identity.now(); // an unknown engine must not create containers
+    String process = identity.now(); // an unknown engine must not create containers
+    GpuAccess access = GpuAccess.NONE;
+    Optional<String> gpuFault = Optional.empty();
+    try {
+      access = gpuAccess(engine);
+    } catch (ContainerException noWay) {
+      gpuFault = Optional.of(noWay.words()); // jobs without GPUs can run
+    }
     return new EngineFacts(
-        engine.version(), gpuAccess(engine), engine.dataRoot().filter(Files::isDirectory));
+        engine.version(),
+        process,
+        access,
+        gpuFault,
+        ReloadTrap.advice(access, engine),
+        engine.dataRoot().filter(Files::isDirectory));
   }
 
   @Override
-  public void tryStart(List<String> gpus) {
+  public void tryStart() {
+    trial.start(hostConfig(new GpuAttachment.None(), describe()));
+  }
+
+  @Override
+  public void tryGpu(String uuid, OptionalInt minor) {
     EngineDescription engine = describe();
-    GpuAttachment attachment =
-        gpus.isEmpty() ? new GpuAttachment.None() : new GpuAttachment.Devices(gpus);
-    trial.run(
-        GpuRequest.of(attachment, gpuAccess(engine), engine),
-        attachment,
-        !engine.rootless() && identity.mayRaiseLimits());
+    if (mode == GpuAccessMode.NONE) {
+      return; // containers get no device, so there is nothing to see
+    }
+    GpuAttachment gpu = new GpuAttachment.Devices(List.of(uuid));
+    if (minor.isPresent()) {
+      trial.startAndLook(hostConfig(gpu, engine), minor.getAsInt());
+    } else {
+      trial.start(hostConfig(gpu, engine));
+    }
+  }
+
+  private TrialContainer.Host hostConfig(GpuAttachment gpus, EngineDescription engine) {
+    GpuRequest request = gpuRequest(gpus, engine);
+    boolean raisesLimits = !engine.rootless() && identity.mayRaiseLimits();
+    return new TrialContainer.Host(
+        HostSettings.common(request, gpus, raisesLimits), request.environment());
   }
 
   EngineDescription describe() {
@@ -80,15 +109,33 @@ final class DockerProbe implements EngineProbe {
     return EngineDescription.of(info);
   }
 
-  GpuAccess gpuAccess(EngineDescription engine) {
-    if (mode == GpuAccessMode.NONE) {
-      return GpuAccess.NONE;
-    }
-    List<String> cdiDevices =
-        engine.cdiDevices().isEmpty()
-            ? CdiSpecifications.deviceNames(engine.cdiDirectories())
-            : engine.cdiDevices();
-    return GpuAccessDetection.detect(mode, engine, hookInstalled(), cdiDevices);
+  /**
+   * Returns how a container's GPUs are requested.
+   *
+   * @throws ContainerException GPUS_UNFIT if it is to have GPUs, and there is no way
+   */
+  GpuRequest gpuRequest(GpuAttachment gpus, EngineDescription engine) {
+    return switch (gpus) {
+      case GpuAttachment.None _ -> GpuRequest.of(gpus, GpuAccess.NONE, engine);
+      case GpuAttachment.Devices(List<String> uuids) -> {
+        List<String> cdiDevices = cdiDevices(engine);
+        GpuAccess access = GpuAccessDetection.detect(mode, engine, hookInstalled(), cdiDevices);
+        if (access == GpuAccess.CDI) {
+          GpuAccessDetection.requireSpecified(uuids, cdiDevices);
+        }
+        yield GpuRequest.of(gpus, access, engine);
+      }
+    };
+  }
+
+  private GpuAccess gpuAccess(EngineDescription engine) {
+    return GpuAccessDetection.detect(mode, engine, hookInstalled(), cdiDevices(engine));
+  }
+
+  private static List<String> cdiDevices(EngineDescription engine) {
+    return engine.cdiDevices().isEmpty()
+        ? CdiSpecifications.deviceNames(engine.cdiDirectories())
+        : engine.cdiDevices();
   }
 
   private static boolean hookInstalled() {

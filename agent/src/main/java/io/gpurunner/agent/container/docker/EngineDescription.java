@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  *     unknown to it (before 25)
  * @param cdiDevices CDI devices that the engine says it found; before 28.2 it lists none
  * @param dataRoot the directory of images and containers; empty if the engine does not say
+ * @param systemdManagesCgroups whether the engine's cgroup driver is systemd
  * @param rootless whether the engine runs as an ordinary user, in a user namespace
  */
 record EngineDescription(
@@ -32,6 +33,7 @@ record EngineDescription(
     List<String> cdiDirectories,
     List<String> cdiDevices,
     Optional<Path> dataRoot,
+    boolean systemdManagesCgroups,
     boolean rootless) {
   /**
    * The oldest major version with which the agent was tested. It has device requests, and API 1.41
@@ -70,6 +72,7 @@ record EngineDescription(
         Optional.ofNullable(info.getDockerRootDir())
             .filter(root -> root.startsWith("/"))
             .map(Path::of),
+        "systemd".equals(info.getCGroupDriver()),
         Objects.requireNonNullElse(info.getSecurityOptions(), List.<String>of())
             .contains(ROOTLESS));
   }

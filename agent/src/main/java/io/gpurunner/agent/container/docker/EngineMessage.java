@@ -64,6 +64,9 @@ record EngineMessage(String text, Side side) {
           gpus("unknown runtime specified nvidia"),
           gpus("unknown or invalid runtime name: nvidia"),
           gpus("error gathering device information"),
+          // The source of a mount is gone. A job's author names none.
+          gpus("to rootfs at \"\": stat /"),
+          gpus("to rootfs at \"\" caused: stat /"),
           // The disk of the engine, and the file systems of the job's directories.
           machine("no space left on device"),
           machine("disk quota exceeded"),

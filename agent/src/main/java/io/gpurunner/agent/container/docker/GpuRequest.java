@@ -4,7 +4,9 @@ import com.github.dockerjava.api.model.DeviceRequest;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * How a container's GPUs are requested.
@@ -24,6 +26,16 @@ record GpuRequest(List<DeviceRequest> devices, String visibleDevices, Optional<S
    */
   private static final List<String> DRIVER_CAPABILITIES =
       List.of("gpu", "compute", "utility", "video");
+
+  /**
+   * The variables with which an image asks for devices beside its GPUs: memory that other machines
+   * share, and the control of all MIG devices (NVIDIA Container Toolkit, "Environment variables").
+   */
+  private static final Map<String, String> NOTHING_MORE =
+      Map.of(
+          "NVIDIA_IMEX_CHANNELS", "",
+          "NVIDIA_MIG_CONFIG_DEVICES", "",
+          "NVIDIA_MIG_MONITOR_DEVICES", "");
 
   /** Docker's name of the plain runtime, which every engine has. */
   private static final String PLAIN_RUNTIME = "runc";
@@ -50,11 +62,25 @@ record GpuRequest(List<DeviceRequest> devices, String visibleDevices, Optional<S
                     List.of(
                         new DeviceRequest()
                             .withDriver("cdi")
-                            .withDeviceIds(
-                                uuids.stream().map(uuid -> "nvidia.com/gpu=" + uuid).toList())),
+                            .withDeviceIds(uuids.stream().map(GpuRequest::cdiName).toList())),
                     VOID,
                     runtime);
           };
     };
+  }
+
+  /** Returns the CDI name of a GPU. */
+  static String cdiName(String uuid) {
+    return "nvidia.com/gpu=" + uuid;
+  }
+
+  /**
+   * Returns the variables that decide which devices NVIDIA's tools attach. They replace what an
+   * image sets, so that it gets no more than was leased.
+   */
+  Map<String, String> environment() {
+    Map<String, String> variables = new TreeMap<>(NOTHING_MORE);
+    variables.put("NVIDIA_VISIBLE_DEVICES", visibleDevices);
+    return variables;
   }
 }

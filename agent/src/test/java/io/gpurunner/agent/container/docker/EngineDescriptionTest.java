@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class EngineDescriptionTest {
   private static Optional<String> whyUnfit(String version) {
     return new EngineDescription(
-            version, Map.of(), "runc", List.of(), List.of(), Optional.empty(), false)
+            version, Map.of(), "runc", List.of(), List.of(), Optional.empty(), false, false)
         .whyUnfit();
   }
 

@@ -57,6 +57,10 @@ final class EngineMessageTest {
         "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container"
             + " process: error during container init: error mounting \"/a\" to rootfs at \"/data\": mount"
             + " /a:/data (via /proc/self/fd/6), flags: 0x5000: not a directory: unknown | JOB",
+        "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create"
+            + " failed: unable to start container process: error during container init: error mounting"
+            + " \"/no/such/libcuda.so.535.1\" to rootfs at \"/usr/lib/libcuda.so.535.1\": stat"
+            + " /no/such/libcuda.so.535.1: no such file or directory: unknown | GPUS",
         "unable to find user bob: no matching entries in passwd file | JOB",
         "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container"
             + " process: error during container init: error running hook #0: error running hook: exit status 1,"

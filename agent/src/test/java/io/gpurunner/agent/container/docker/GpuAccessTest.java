@@ -25,7 +25,7 @@ final class GpuAccessTest {
 
   private static EngineDescription engine(Map<String, String> runtimes, String defaultRuntime) {
     return new EngineDescription(
-        "26.1.5", runtimes, defaultRuntime, List.of(), List.of(), Optional.empty(), false);
+        "26.1.5", runtimes, defaultRuntime, List.of(), List.of(), Optional.empty(), false, false);
   }
 
   private static final EngineDescription PLAIN = engine(Map.of("runc", ""), "runc");
@@ -33,15 +33,14 @@ final class GpuAccessTest {
       engine(Map.of("runc", "", "nvidia", "nvidia-container-runtime"), "runc");
 
   @Test
-  void cdiByUuidIsPreferredThenTheRuntimeThenNothing() {
+  void cdiByUuidIsPreferredThenTheRuntimeAndWithoutBothItIsAFault() {
     assertThat(GpuAccessDetection.detect(GpuAccessMode.AUTO, NVIDIA, true, CDI_BY_UUID))
         .isEqualTo(GpuAccess.CDI);
     assertThat(GpuAccessDetection.detect(GpuAccessMode.AUTO, NVIDIA, false, List.of()))
         .isEqualTo(GpuAccess.RUNTIME);
     assertThat(GpuAccessDetection.detect(GpuAccessMode.AUTO, PLAIN, true, List.of()))
         .isEqualTo(GpuAccess.RUNTIME);
-    assertThat(GpuAccessDetection.detect(GpuAccessMode.AUTO, PLAIN, false, List.of()))
-        .isEqualTo(GpuAccess.NONE);
+    assertRefused(GpuAccessMode.AUTO, PLAIN, "no GPU can reach a container");
   }
 
   @Test
@@ -74,12 +73,20 @@ final class GpuAccessTest {
             List.of("/etc/cdi"),
             List.of("nvidia.com/gpu=0"),
             Optional.empty(),
+            false,
             false),
         "nvidia-ctk cdi generate --device-name-strategy=uuid");
     assertRefused(
         GpuAccessMode.CDI,
         new EngineDescription(
-            "20.10.24+dfsg1", Map.of(), "runc", List.of(), List.of(), Optional.empty(), false),
+            "20.10.24+dfsg1",
+            Map.of(),
+            "runc",
+            List.of(),
+            List.of(),
+            Optional.empty(),
+            false,
+            false),
         "Docker 25");
   }
 

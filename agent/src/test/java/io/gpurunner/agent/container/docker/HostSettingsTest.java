@@ -31,7 +31,7 @@ final class HostSettingsTest {
     ContainerSpec spec = spec(gpus);
     EngineDescription engine =
         new EngineDescription(
-            "20.10.24", Map.of(), "runc", List.of(), List.of(), Optional.empty(), false);
+            "20.10.24", Map.of(), "runc", List.of(), List.of(), Optional.empty(), false, false);
     return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits);
   }
 

@@ -20,6 +20,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
@@ -40,6 +42,9 @@ final class NvidiaHookIT {
       List.of(
           "GPU-11111111-1111-4111-8111-111111111111", "GPU-22222222-2222-4222-8222-222222222222");
 
+  /** The number of the device node of the first leased GPU. */
+  private static final int MINOR = 3;
+
   private Path folder;
   private Path records;
   private TestEngine given;
@@ -58,10 +63,21 @@ final class NvidiaHookIT {
         """
         #!/bin/sh
         export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-        bundle=$(sed 's/.*"bundle":"\\([^"]*\\)".*/\\1/')
-        cp "$bundle/config.json" %s/"$1".$$
+        state=$(cat)
+        bundle=$(echo "$state" | sed 's/.*"bundle":"\\([^"]*\\)".*/\\1/')
+        pid=$(echo "$state" | sed 's/.*"pid":\\([0-9]*\\).*/\\1/')
+        cp "$bundle/config.json" %1$s/"$1".$$ || exit 1
+        if [ -e %2$s/refuses ] && grep -q "VISIBLE_DEVICES=[^\\"]*$(cat %2$s/refuses)" "$bundle/config.json"; then
+          echo "nvidia-container-cli: device error: unknown device" >&2
+          exit 1
+        fi
+        # What the real hook does: device nodes in the container. Here they have the numbers of /dev/null.
+        root=$(sed 's/.*"root":{"path":"\\([^"]*\\)".*/\\1/' "$bundle/config.json")
+        for minor in $(cat %2$s/attaches); do
+          nsenter --mount=/proc/$pid/ns/mnt mknod -m 666 "$root/dev/nvidia$minor" c 1 3 || exit 1
+        done
         """
-            .formatted(records));
+            .formatted(records, folder));
     Files.setPosixFilePermissions(hook, PosixFilePermissions.fromString("rwxr-xr-x"));
     dockerd = new PrivateEngine(folder, programs, List.of("--add-runtime=nvidia=/usr/sbin/runc"));
     dockerd.copyImage(given.connection(), TestEngine.image());
@@ -83,6 +99,15 @@ final class NvidiaHookIT {
     try (Stream<Path> files = Files.list(records)) {
       files.forEach(file -> file.toFile().delete());
     }
+    Files.deleteIfExists(folder.resolve("refuses"));
+    hookAttaches(MINOR);
+  }
+
+  /** Sets which device nodes the hook puts into each container. */
+  private void hookAttaches(Integer... minors) throws IOException {
+    Files.writeString(
+        folder.resolve("attaches"),
+        Stream.of(minors).map(String::valueOf).collect(Collectors.joining(" ")));
   }
 
   private List<Path> records() throws IOException {
@@ -108,6 +133,12 @@ final class NvidiaHookIT {
   void theRuntimeIsFound() {
     assertThat(engine.engine().probe().probe().gpuAccess()).isEqualTo(GpuAccess.RUNTIME);
     assertThat(given.engine().probe().probe().gpuAccess()).isEqualTo(GpuAccess.NONE);
+    assertThat(given.engine().probe().probe().gpuFault())
+        .hasValueSatisfying(
+            why ->
+                assertThat(why)
+                    .startsWith("no GPU can reach a container: ")
+                    .contains("nvidia-container-toolkit"));
   }
 
   @Test
@@ -166,18 +197,22 @@ final class NvidiaHookIT {
                 assertThat(e).hasMessageContaining("hook");
               });
       // A trial with GPUs meets the same trouble, and one without does not.
-      assertThatThrownBy(() -> engine.engine().probe().tryStart(LEASED))
+      assertThatThrownBy(() -> tryFirst())
           .isInstanceOf(ContainerException.class)
           .hasMessageContaining("hook");
-      engine.engine().probe().tryStart(List.of());
+      engine.engine().probe().tryStart();
     } finally {
       Files.move(away, records);
     }
   }
 
+  private void tryFirst() {
+    engine.engine().probe().tryGpu(LEASED.getFirst(), OptionalInt.of(MINOR));
+  }
+
   @Test
-  void aTrialWithGpusReachesTheHook() throws IOException {
-    engine.engine().probe().tryStart(LEASED);
+  void aTrialSeesExactlyItsGpu() throws IOException {
+    tryFirst();
     assertThat(records()).hasSize(1);
     assertThat(engine.engine().containers().list())
         .extracting(LabelledContainer::engineName)
@@ -185,16 +220,66 @@ final class NvidiaHookIT {
   }
 
   @Test
+  void aGpuThatTheHookLeavesOutIsFound() throws IOException {
+    hookAttaches();
+    assertUnfit("/dev/nvidia3 does not have it", "nvidia-ctk cdi generate");
+    hookAttaches(0);
+    assertUnfit("/dev/nvidia3 does not have it");
+  }
+
+  @Test
+  void aGpuTooManyIsFound() throws IOException {
+    hookAttaches(0, MINOR);
+    assertUnfit("should get only /dev/nvidia3 got /dev/nvidia0, /dev/nvidia3");
+  }
+
+  @Test
+  void aGpuThatTheHookRefusesIsUnfitAndAnotherIsNot() throws IOException {
+    Files.writeString(folder.resolve("refuses"), LEASED.getFirst());
+    assertUnfit("nvidia-container-cli: device error");
+    engine.engine().probe().tryGpu(LEASED.getLast(), OptionalInt.of(MINOR));
+  }
+
+  @Test
+  void aGpuWithoutANodeOnlyHasToStart() throws IOException {
+    hookAttaches();
+    engine.engine().probe().tryGpu(LEASED.getFirst(), OptionalInt.empty());
+    assertThat(records()).hasSize(1);
+  }
+
+  private void assertUnfit(String... words) {
+    assertThatThrownBy(this::tryFirst)
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.GPUS_UNFIT))
+        .hasMessageContainingAll(words);
+  }
+
+  /** What an image asks for beside its GPUs is not attached. */
+  @Test
+  void anImageGetsNoMoreThanWasLeased() throws IOException {
+    ContainerName name =
+        engine.start(
+            spec(
+                new GpuAttachment.Devices(LEASED),
+                Map.of("NVIDIA_IMEX_CHANNELS", "0", "NVIDIA_MIG_CONFIG_DEVICES", "all")));
+    engine.awaitExit(name);
+    assertThat(engine.output(name))
+        .contains("NVIDIA_IMEX_CHANNELS=\n", "NVIDIA_MIG_CONFIG_DEVICES=\n");
+  }
+
+  @Test
   void devicesOnAnEngineWithoutTheHookAreRefused() {
     try (TestEngine plain = new TestEngine()) {
-      assertThatThrownBy(
-              () ->
-                  new TestEngine(plain.settings().host(), GpuAccessMode.RUNTIME)
-                      .engine()
-                      .probe()
-                      .probe())
-          .isInstanceOfSatisfying(
-              ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.GPUS_UNFIT));
+      TestEngine runtime = new TestEngine(plain.settings().host(), GpuAccessMode.RUNTIME);
+      assertThat(runtime.engine().probe().probe().gpuFault().orElseThrow())
+          .contains("docker.gpu-access is runtime", "nvidia-container-toolkit");
+      ContainerSpec devices = spec(new GpuAttachment.Devices(LEASED), Map.of());
+      for (TestEngine one : List.of(plain, runtime)) {
+        assertThatThrownBy(() -> one.engine().containers().create(devices))
+            .isInstanceOfSatisfying(
+                ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.GPUS_UNFIT));
+      }
+      runtime.close();
     }
   }
 }

@@ -3,7 +3,6 @@ package io.gpurunner.agent.container.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.exception.NotFoundException;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -31,8 +30,8 @@ final class TrialContainerIT {
                 // What was wanted.
               }
             });
-    engine.engine().probe().tryStart(List.of());
-    engine.engine().probe().tryStart(List.of());
+    engine.engine().probe().tryStart();
+    engine.engine().probe().tryStart();
     assertThat(engine.engine().containers().list()).isEmpty();
   }
 
@@ -51,7 +50,7 @@ final class TrialContainerIT {
                     .withLabels(Map.of(OurLabels.INSTANCE, engine.settings().instance()))
                     .withCmd("sleep", "1000")
                     .exec());
-    engine.engine().probe().tryStart(List.of());
+    engine.engine().probe().tryStart();
     assertThat(engine.engine().containers().list()).isEmpty();
   }
 
