@@ -242,7 +242,8 @@ public final class Agent implements AutoCloseable {
                 callbackPolicy,
                 config.jobs().maxVolumeMegabytes(),
                 volumes,
-                store.place()),
+                store.place(),
+                gate),
             readiness,
             new TokenRegistry(config.tokensDirectory()),
             new LocalDownloads(localStore, clock.wall()));

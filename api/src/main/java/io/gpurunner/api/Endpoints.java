@@ -87,6 +87,7 @@ final class Endpoints {
         Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::trainings));
     add(router, "/api/job/gpu/status", Map.of(HttpMethod.GET, this::trainingStatus));
     add(router, "/api/job/gpu/stop", Map.of(HttpMethod.POST, this::stopTraining));
+    add(router, "/api/gpus", Map.of(HttpMethod.GET, this::gpus));
     add(router, "/api/resource/gpus", Map.of(HttpMethod.GET, this::gpuTypes));
     add(
         router,
@@ -330,6 +331,12 @@ final class Endpoints {
                 JobJson.resources(
                     object,
                     library.apply(ports.facts()).first(JobRequestLimits.MAX_RESOURCES).names())));
+  }
+
+  /** Unlike the types, it answers while the GPUs cannot be read: it says why. */
+  private void gpus(RoutingContext context) {
+    authenticated(
+        context.request(), caller -> Answer.ok(JobJson.gpus(caller, ports.facts().gpus())));
   }
 
   private void gpuTypes(RoutingContext context) {

@@ -26,6 +26,9 @@ public interface MachineFacts {
   /** Returns the GPU types and how many of each are free now, for {@code getGpuType}. */
   List<GpuAvailability> gpuAvailability();
 
+  /** Returns every GPU with its state, for {@code GET /api/gpus}. */
+  GpuReport gpus();
+
   /** Returns the data sets in the configured directory. */
   LibraryNames datasets();
 

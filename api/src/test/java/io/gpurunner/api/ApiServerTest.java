@@ -292,6 +292,57 @@ final class ApiServerTest {
         .contains("this machine has no GPUs");
   }
 
+  @Test
+  void everyGpuIsShownAndItsJobOnlyToWhoMaySeeThatJob() throws Exception {
+    JobId job = JobId.random();
+    api.facts.gpuReport =
+        new GpuReport(
+            "NVML 12.535.54, driver 535.54.03",
+            false,
+            Optional.of("the driver hangs"),
+            List.of(
+                new GpuReport.Gpu(
+                    0,
+                    "GPU-a",
+                    "NVIDIA-L40S",
+                    48_000,
+                    1_200,
+                    GpuReport.State.LEASED,
+                    Optional.empty(),
+                    Optional.of(new GpuReport.Lease(job, "ann")),
+                    List.of(
+                        new GpuReport.User(
+                            17,
+                            1_100,
+                            Optional.of("python3"),
+                            Optional.of("root"),
+                            Optional.of("3f2a9c01d4e5")))),
+                new GpuReport.Gpu(
+                    1,
+                    "GPU-b",
+                    "NVIDIA-L40S",
+                    0,
+                    0,
+                    GpuReport.State.UNFIT,
+                    Optional.of("it is lost; reset it"),
+                    Optional.empty(),
+                    List.of())));
+    String others =
+        "\"state\":\"leased\",\"user\":\"ann\",\"memoryMegabytes\":48000,"
+            + "\"memoryUsedMegabytes\":1200,\"processes\":[{\"pid\":17,\"command\":\"python3\","
+            + "\"user\":\"root\",\"container\":\"3f2a9c01d4e5\",\"memoryMegabytes\":1100}]},"
+            + "{\"index\":1,\"uuid\":\"GPU-b\",\"gpuProd\":\"NVIDIA-L40S\",\"state\":\"unfit\","
+            + "\"reason\":\"it is lost; reset it\",\"processes\":[]}]}";
+    assertThat(api.send(api.as("bob", "/api/gpus").GET()).body())
+        .isEqualTo(
+            "{\"source\":\"NVML 12.535.54, driver 535.54.03\",\"simulated\":false,"
+                + "\"fault\":\"the driver hangs\",\"gpus\":[{\"index\":0,\"uuid\":\"GPU-a\","
+                + "\"gpuProd\":\"NVIDIA-L40S\","
+                + others);
+    assertThat(api.send(api.as("ann", "/api/gpus").GET()).body())
+        .contains("\"user\":\"ann\",\"job_id\":\"" + job + "\"");
+  }
+
   private static String withGpuNumber(String json) {
     return GuideBodies.CREATE.replace("\"gpuNumber\": 1", "\"gpuNumber\": " + json);
   }

@@ -297,6 +297,7 @@ final class CloudClientsTest {
         "/api/userJob",
         "/api/userJob/getGpuType",
         "/api/job/training",
+        "/api/gpus",
         "/api/resource/gpus",
         "/health/live",
         "/health/ready"

@@ -35,6 +35,13 @@ final class FakeFacts implements MachineFacts {
     return types;
   }
 
+  volatile GpuReport gpuReport = new GpuReport("no GPUs", false, Optional.empty(), List.of());
+
+  @Override
+  public GpuReport gpus() {
+    return gpuReport;
+  }
+
   @Override
   public List<GpuAvailability> gpuAvailability() {
     return List.of(new GpuAvailability(A100, 1, 0), new GpuAvailability(RTX, 4, 3));

@@ -290,6 +290,7 @@ final class TokenTest {
               "/api/userJob/" + JobId.random(),
               "/api/job/training",
               "/api/job/gpu/status?job_id=" + JobId.random(),
+              "/api/gpus",
               "/api/resource/gpus",
               "/api/resource/models",
               "/api/resource/datasets")) {

@@ -86,7 +86,7 @@ public final class DeviceFitness {
               + ": used by "
               + processes.stream()
                   .limit(PROCESSES_NAMED)
-                  .map(process -> "process " + Integer.toUnsignedString(process.pid()))
+                  .map(GpuProcess::words)
                   .collect(Collectors.joining(", "))
               + (processes.size() > PROCESSES_NAMED
                   ? " and " + (processes.size() - PROCESSES_NAMED) + " more"

@@ -97,7 +97,7 @@ final class NvmlDevices {
           before.name(),
           memory.totalBytes(),
           memory.usedBytes(),
-          device.computeProcesses(),
+          device.computeProcesses().stream().map(GpuProcess::asTheKernelKnowsIt).toList(),
           mig
               ? Optional.of(
                   "MIG mode is on, and MIG instances are not handed out; turn it off (nvidia-smi -i "

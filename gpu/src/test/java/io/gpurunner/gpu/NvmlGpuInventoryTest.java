@@ -38,6 +38,9 @@ class NvmlGpuInventoryTest {
       "device " + FakeNvml.B + " NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n";
   private static final String VERSIONS = "driver 535.154.05\nnvml 12.535.154.05\n";
 
+  /** A number that no process can have: the largest is 2^22 (proc_sys_kernel(5), pid_max). */
+  private static final int NO_PROCESS = 4_194_305;
+
   @TempDir private Path directory;
   private final MovableClock clock = new MovableClock();
   private FakeNvml fake;
@@ -122,13 +125,25 @@ class NvmlGpuInventoryTest {
   }
 
   @Test
+  void aProcessIsNamedAsTheKernelKnowsIt() {
+    long pid = ProcessHandle.current().pid();
+    fake.script(VERSIONS + HEALTHY_A + "process " + pid + " 1048576\n");
+    try (NvmlGpuInventory inventory = open(WHEN_ASKED)) {
+      ProcessFacts facts = ProcessFacts.of((int) pid).orElseThrow();
+      assertThat(DeviceFitness.unfitReason(device(inventory.snapshot(), FakeNvml.A)).orElseThrow())
+          .endsWith("used by process " + pid + " (" + facts.words() + ")")
+          .contains(" of " + System.getProperty("user.name"));
+    }
+  }
+
+  @Test
   void aDeviceInMigModeIsListedWithAFaultAndItsTrueLoad() {
-    fake.script(VERSIONS + HEALTHY_A + "mig on\nprocess 7 1\n" + HEALTHY_B + "mig off\n");
+    fake.script(VERSIONS + HEALTHY_A + "mig on\nprocess 4194305 1\n" + HEALTHY_B + "mig off\n");
     try (NvmlGpuInventory inventory = open(WHEN_ASKED)) {
       GpuDevice mig = device(inventory.snapshot(), FakeNvml.A);
       assertThat(mig.fault().orElseThrow()).contains("MIG mode is on");
       assertThat(mig.presence()).isEqualTo(Presence.READABLE);
-      assertThat(mig.computeProcesses()).containsExactly(new GpuProcess(7, 1));
+      assertThat(mig.computeProcesses()).containsExactly(new GpuProcess(NO_PROCESS, 1));
       assertThat(DeviceFitness.fitDevices(inventory.snapshot()))
           .extracting(GpuDevice::uuid)
           .containsExactly(FakeNvml.B);
@@ -141,7 +156,10 @@ class NvmlGpuInventoryTest {
       Instant gone = clock.instant();
       clock.advance(Duration.ofMillis(1));
       fake.script(
-          VERSIONS + HEALTHY_A + "error nvmlDeviceGetHandleByIndex 15\nprocess 9 1\n" + HEALTHY_B);
+          VERSIONS
+              + HEALTHY_A
+              + "error nvmlDeviceGetHandleByIndex 15\nprocess 4194305 1\n"
+              + HEALTHY_B);
       GpuSnapshot snapshot =
           awaitSnapshot(
               inventory,
@@ -164,7 +182,7 @@ class NvmlGpuInventoryTest {
 
   @Test
   void anUnreadableDeviceKeepsWhatWasLastKnownAndItsLease() {
-    fake.script(VERSIONS + HEALTHY_A + "process 9 1\n" + HEALTHY_B);
+    fake.script(VERSIONS + HEALTHY_A + "process 4194305 1\n" + HEALTHY_B);
     try (NvmlGpuInventory inventory = open(BUSY)) {
       Instant gone = clock.instant();
       clock.advance(Duration.ofMillis(1));
@@ -177,7 +195,7 @@ class NvmlGpuInventoryTest {
                   now.at().isAfter(gone)
                       && device(now, FakeNvml.A).presence() == Presence.UNREADABLE);
       assertThat(device(snapshot, FakeNvml.A).computeProcesses())
-          .containsExactly(new GpuProcess(9, 1));
+          .containsExactly(new GpuProcess(NO_PROCESS, 1));
       assertThat(DeviceFitness.stillBusyReason(snapshot, FakeNvml.A, gone)).isPresent();
       fake.script(VERSIONS + HEALTHY_A + HEALTHY_B);
       GpuSnapshot healed = awaitPresence(inventory, FakeNvml.A, Presence.READABLE);

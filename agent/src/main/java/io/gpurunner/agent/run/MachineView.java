@@ -8,6 +8,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.CallbackVerdict;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuAvailability;
+import io.gpurunner.api.GpuReport;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.LibraryNames;
 import io.gpurunner.api.MachineFacts;
@@ -15,8 +16,10 @@ import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.gpu.ProcessFacts;
 import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
@@ -45,6 +48,7 @@ public final class MachineView implements MachineFacts {
   private final long maxVolumeMegabytes;
   private final JobVolumes volumes;
   private final ArtifactPlace artifacts;
+  private final StartGate gate;
 
   /**
    * @param volumes the volumes; a job cannot ask for more than their disk holds
@@ -58,7 +62,9 @@ public final class MachineView implements MachineFacts {
       AddressPolicy callbacks,
       long maxVolumeMegabytes,
       JobVolumes volumes,
-      ArtifactPlace artifacts) {
+      ArtifactPlace artifacts,
+      StartGate gate) {
+    this.gate = gate;
     this.artifacts = artifacts;
     this.volumes = volumes;
     this.gpus = gpus;
@@ -87,6 +93,7 @@ public final class MachineView implements MachineFacts {
     Set<GpuUuid> free =
         DeviceFitness.fitDevices(look).stream()
             .map(GpuDevice::uuid)
+            .filter(uuid -> gate.whyClosed(uuid).isEmpty())
             .collect(Collectors.toCollection(HashSet::new));
     free.removeAll(ledger.leases().keySet());
     Map<String, List<GpuDevice>> byType =
@@ -99,7 +106,7 @@ public final class MachineView implements MachineFacts {
             type ->
                 new GpuAvailability(
                     type.getKey(),
-                    type.getValue().size(),
+                    (int) type.getValue().stream().filter(this::canBeLeased).count(),
                     (int)
                         type.getValue().stream()
                             .filter(device -> free.contains(device.uuid()))
@@ -110,6 +117,57 @@ public final class MachineView implements MachineFacts {
   /** Returns the devices that a job could get. A lost device is not among them. */
   private static Stream<GpuDevice> present(GpuSnapshot look) {
     return look.devices().stream().filter(device -> device.presence() != GpuDevice.Presence.LOST);
+  }
+
+  /** Returns whether a job can get the device once no other one holds or uses it. */
+  private boolean canBeLeased(GpuDevice device) {
+    return device.fault().isEmpty() && gate.whyRefused(device.uuid()).isEmpty();
+  }
+
+  @Override
+  public GpuReport gpus() {
+    GpuSnapshot look = gpus.snapshot();
+    Map<GpuUuid, JobId> leases = ledger.leases();
+    return new GpuReport(
+        gpus.description(),
+        gpus.isSimulated(),
+        look.fault(),
+        look.devices().stream()
+            .map(device -> reported(device, look, Optional.ofNullable(leases.get(device.uuid()))))
+            .toList());
+  }
+
+  private GpuReport.Gpu reported(GpuDevice device, GpuSnapshot look, Optional<JobId> holder) {
+    Optional<String> unfit = device.fault().or(look::fault).or(() -> gate.whyClosed(device.uuid()));
+    GpuReport.State state =
+        unfit.isPresent()
+            ? GpuReport.State.UNFIT
+            : holder.isPresent()
+                ? GpuReport.State.LEASED
+                : DeviceFitness.unfitReason(device).isPresent()
+                    ? GpuReport.State.IN_USE
+                    : GpuReport.State.FREE;
+    Optional<String> use =
+        state == GpuReport.State.IN_USE ? DeviceFitness.unfitReason(device) : Optional.empty();
+    return new GpuReport.Gpu(
+        device.ordinal(),
+        device.uuid().value(),
+        device.type().label(),
+        device.memoryTotalBytes() / RequestedVolumes.BYTES_PER_MEGABYTE,
+        device.memoryUsedBytes() / RequestedVolumes.BYTES_PER_MEGABYTE,
+        state,
+        unfit.or(() -> use),
+        holder.flatMap(ledger::find).map(job -> new GpuReport.Lease(job.id(), job.user())),
+        device.computeProcesses().stream().map(MachineView::reported).toList());
+  }
+
+  private static GpuReport.User reported(GpuProcess process) {
+    return new GpuReport.User(
+        Integer.toUnsignedLong(process.pid()),
+        process.usedMemoryBytes() / RequestedVolumes.BYTES_PER_MEGABYTE,
+        process.facts().map(ProcessFacts::command),
+        process.facts().map(ProcessFacts::user),
+        process.facts().flatMap(ProcessFacts::container));
   }
 
   @Override

@@ -158,7 +158,12 @@ public final class StartGate implements AutoCloseable {
 
   /** Returns why no job can start that needs this GPU, apart from what keeps back all jobs. */
   Optional<String> whyClosed(GpuUuid uuid) {
-    return noGpuAccess.or(() -> whyDoubted(new Part.Gpu(uuid))).or(() -> whyUnseen(uuid));
+    return whyRefused(uuid).or(() -> whyUnseen(uuid));
+  }
+
+  /** Returns why a container did not get this GPU. It is empty if one did, or none was tried. */
+  Optional<String> whyRefused(GpuUuid uuid) {
+    return noGpuAccess.or(() -> whyDoubted(new Part.Gpu(uuid)));
   }
 
   private Optional<String> whyDoubted(Part part) {

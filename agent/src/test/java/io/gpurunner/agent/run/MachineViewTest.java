@@ -6,11 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.callback.AddressPolicy;
 import io.gpurunner.agent.callback.HostResolver;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.CallbackVerdict;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.GpuAvailability;
+import io.gpurunner.api.GpuReport;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.RequestRefusedException;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.Library;
 import java.net.InetAddress;
@@ -59,7 +64,8 @@ class MachineViewTest {
         new AddressPolicy(List.of(), List.of(), resolver),
         1_000,
         run.volumes,
-        artifacts);
+        artifacts,
+        run.gate);
   }
 
   @Test
@@ -102,7 +108,8 @@ class MachineViewTest {
             new AddressPolicy(List.of(), List.of(), host -> List.of()),
             1_000,
             run.volumes,
-            new ArtifactPlace.Local());
+            new ArtifactPlace.Local(),
+            run.gate);
     assertThatThrownBy(() -> view.models().first(50))
         .isInstanceOfSatisfying(
             RequestRefusedException.class,
@@ -169,5 +176,32 @@ class MachineViewTest {
         .get()
         .asString()
         .contains("(" + disk + " MB), were " + (disk + 1) + " MB; ask for less");
+  }
+
+  @Test
+  void gpusAreCountedAndReportedAsTheyCanBeLeased() {
+    MachineView view = view(host -> List.of());
+    assertThat(view.gpuAvailability())
+        .containsExactly(new GpuAvailability("NVIDIA-GeForce-RTX-3090", 2, 2));
+    JobId holder = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(1), 0));
+    run.until(holder, JobState.Running.class);
+    List<GpuUuid> uuids = run.gpus.snapshot().devices().stream().map(GpuDevice::uuid).toList();
+    run.gpus.use(uuids.getLast(), 4711);
+    assertThat(view.gpuAvailability())
+        .containsExactly(new GpuAvailability("NVIDIA-GeForce-RTX-3090", 2, 0));
+    assertThat(view.gpus().gpus())
+        .extracting(GpuReport.Gpu::state)
+        .containsExactly(GpuReport.State.LEASED, GpuReport.State.IN_USE);
+    assertThat(view.gpus().gpus().getFirst().lease().orElseThrow().job()).isEqualTo(holder);
+    assertThat(view.gpus().gpus().getLast().reason().orElseThrow()).contains("process 4711");
+
+    run.gpus.leave(uuids.getLast());
+    run.gate.close(new StartGate.Part.Gpu(uuids.getLast()), "the hook failed");
+    assertThat(view.gpuAvailability())
+        .containsExactly(new GpuAvailability("NVIDIA-GeForce-RTX-3090", 1, 0));
+    GpuReport.Gpu closed = view.gpus().gpus().getLast();
+    assertThat(closed.state()).isEqualTo(GpuReport.State.UNFIT);
+    assertThat(closed.reason()).contains("the hook failed");
+    assertThat(view.gpuTypes()).containsEntry("NVIDIA-GeForce-RTX-3090", 2);
   }
 }

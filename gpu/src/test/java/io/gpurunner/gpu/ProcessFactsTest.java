@@ -1,0 +1,55 @@
+package io.gpurunner.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ProcessFactsTest {
+  private static final String ID = "3f2a9c01d4e5" + "0123456789abcdef".repeat(3) + "0123";
+
+  @TempDir private Path process;
+
+  private ProcessFacts facts(String comm, String cgroup) throws IOException {
+    Files.writeString(process.resolve("comm"), comm + "\n");
+    Files.writeString(process.resolve("cgroup"), cgroup + "\n");
+    return ProcessFacts.of(process).orElseThrow();
+  }
+
+  @Test
+  void thisProcessIsKnown() {
+    ProcessFacts facts = ProcessFacts.of((int) ProcessHandle.current().pid()).orElseThrow();
+    assertThat(facts.command()).isNotBlank();
+    assertThat(facts.user()).isEqualTo(System.getProperty("user.name"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0::/system.slice/docker-%s.scope", "12:memory:/docker/%s", "0::/../%s"})
+  void theContainerIsFoundWithEachCgroupDriver(String cgroup) throws IOException {
+    ProcessFacts facts = facts("python3", cgroup.formatted(ID));
+    assertThat(facts.container()).contains("3f2a9c01d4e5");
+    assertThat(facts.words()).endsWith(" in container 3f2a9c01d4e5").startsWith("python3 of ");
+  }
+
+  @Test
+  void outsideOfAContainerThereIsNone() throws IOException {
+    assertThat(facts("Xorg", "0::/user.slice/user-1000.slice").container()).isEmpty();
+  }
+
+  /** A process names itself. */
+  @Test
+  void aNameCannotBreakALine() throws IOException {
+    assertThat(facts("a\u001b[2Jb", "0::/").command()).isEqualTo("a?[2Jb");
+  }
+
+  @Test
+  void aProcessThatHasEndedIsNotKnown() {
+    assertThat(ProcessFacts.of(process.resolve("gone"))).isEqualTo(Optional.empty());
+  }
+}
