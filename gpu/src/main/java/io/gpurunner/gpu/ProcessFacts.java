@@ -1,6 +1,7 @@
 package io.gpurunner.gpu;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -25,7 +26,9 @@ public record ProcessFacts(String command, String user, Optional<String> contain
 
   static Optional<ProcessFacts> of(Path process) {
     try {
-      String command = Files.readString(process.resolve("comm")).strip();
+      // A name may hold any bytes.
+      String command =
+          new String(Files.readAllBytes(process.resolve("comm")), StandardCharsets.UTF_8).strip();
       Matcher container = CONTAINER.matcher(Files.readString(process.resolve("cgroup")));
       return Optional.of(
           new ProcessFacts(
@@ -39,7 +42,7 @@ public record ProcessFacts(String command, String user, Optional<String> contain
 
   /** Takes out what would change a line of a log or of a terminal. */
   private static String printable(String command) {
-    return command.replaceAll("\\p{Cntrl}", "?");
+    return command.replaceAll("\\p{C}", "?");
   }
 
   /** Returns it in words: {@code python3 of ann in container 3f2a9c01d4e5}. */

@@ -149,7 +149,7 @@ final class InstallTest {
     Files.writeString(tool, "#!/bin/sh\necho \"$@\" >>" + calls + "\n");
     Files.setPosixFilePermissions(tool, PosixFilePermissions.fromString("rwxr-xr-x"));
     Shell.run("/bin/sh", "-c", "PATH=" + tools + ":$PATH; " + script).succeeded();
-    assertThat(calls).content().isEqualTo("-u -c 0\n-c 0\n-c 3\n");
+    assertThat(calls).content().isEqualTo("-c 255\n-c 0\n-c 3\n-u -c 0\n");
   }
 
   @Test

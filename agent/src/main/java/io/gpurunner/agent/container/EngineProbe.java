@@ -36,7 +36,8 @@ public interface EngineProbe {
 
   /**
    * @param version the engine's version
-   * @param engineProcess tells the engine from one that was started before or after it
+   * @param gpuCircumstances the engine's process, and the files that say how it attaches GPUs; what
+   *     was tried in other circumstances does not count
    * @param gpuAccess how GPUs reach a container here
    * @param gpuFault why no GPU can reach a container, and what to do; empty if one can, or if it is
    *     not to
@@ -47,7 +48,7 @@ public interface EngineProbe {
    */
   record EngineFacts(
       String version,
-      String engineProcess,
+      String gpuCircumstances,
       GpuAccess gpuAccess,
       Optional<String> gpuFault,
       Optional<String> gpuAdvice,

@@ -152,7 +152,10 @@ final class ContainerSteps {
     return switch (look.verdict()) {
       case RENEW_BOOT ->
           new Advance(new JobEvent.Pulled(settings.bootId(), Optional.empty(), Optional.empty()));
-      case CREATE -> create(job, state, container.name());
+      case CREATE -> {
+        requireGpus(state);
+        yield create(job, state, container.name());
+      }
       case RECORD_MADE ->
           new Advance(new JobEvent.Made(look.observation().orElseThrow().containerId()));
       case REMOVE -> { // the engine that will start it then creates it again
@@ -160,6 +163,7 @@ final class ContainerSteps {
         yield removeDoubtful(container);
       }
       case START -> {
+        requireGpus(state);
         ports.ledger().confirm(job);
         ports.containers().start(container);
         failures.forget(container);
@@ -175,6 +179,22 @@ final class ContainerSteps {
           fail(look.verdict());
       case Verdict other -> throw unforeseen(state, other);
     };
+  }
+
+  /**
+   * Checks again that the GPUs reach a container, because that may have changed since they were
+   * leased.
+   *
+   * @throws ContainerException GPUS_UNFIT if one does not
+   */
+  private void requireGpus(JobState.Starting state) {
+    state.gpus().stream()
+        .flatMap(uuid -> ports.gate().whyRefused(uuid).stream())
+        .findFirst()
+        .ifPresent(
+            why -> {
+              throw new ContainerException(ContainerException.Kind.GPUS_UNFIT, why);
+            });
   }
 
   /**

@@ -138,7 +138,8 @@ public final class MachineView implements MachineFacts {
   }
 
   private GpuReport.Gpu reported(GpuDevice device, GpuSnapshot look, Optional<JobId> holder) {
-    Optional<String> unfit = device.fault().or(look::fault).or(() -> gate.whyClosed(device.uuid()));
+    Optional<String> unfit =
+        device.fault().or(look::fault).or(gate::whyClosed).or(() -> gate.whyClosed(device.uuid()));
     GpuReport.State state =
         unfit.isPresent()
             ? GpuReport.State.UNFIT

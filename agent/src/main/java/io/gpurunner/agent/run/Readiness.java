@@ -50,6 +50,7 @@ public final class Readiness implements Health, AutoCloseable {
   private final StartGate gate;
   private final DiskWatch engineDisk;
   private int looksSinceStore;
+  private Optional<String> gpuAdvice = Optional.empty();
   private final Rounds rounds = new Rounds("readiness", this::look);
   private volatile Part enginePart;
   private volatile Part diskPart =
@@ -163,6 +164,10 @@ public final class Readiness implements Health, AutoCloseable {
       EngineFacts facts = engine.probe();
       gate.engineDisk(facts.dataRoot().flatMap(engineDisk::whyFull));
       gate.note(facts);
+      if (!facts.gpuAdvice().equals(gpuAdvice)) {
+        gpuAdvice = facts.gpuAdvice();
+        gpuAdvice.ifPresent(log::warn);
+      }
       return enginePart(
           true, engineName + " " + facts.version() + ", GPU access " + words(facts.gpuAccess()));
     } catch (ContainerException e) {

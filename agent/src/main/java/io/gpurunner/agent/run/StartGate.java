@@ -80,8 +80,8 @@ public final class StartGate implements AutoCloseable {
     record None() implements Way {}
 
     /**
-     * @param circumstances the engine's process and the driver; what was seen with others does not
-     *     count
+     * @param circumstances the engine and its way to GPUs; with the driver, they are those for
+     *     which a trial counts
      */
     record Known(String circumstances) implements Way {}
   }
@@ -132,6 +132,7 @@ public final class StartGate implements AutoCloseable {
     noGpuAccess = facts.gpuFault();
     Way before = way;
     way = wayOf(facts);
+    forget(gpus.snapshot());
     if (!way.equals(before)) {
       rounds.ring();
     }
@@ -143,7 +144,20 @@ public final class StartGate implements AutoCloseable {
     }
     return facts.gpuAccess() == GpuAccess.NONE || gpus.isSimulated()
         ? new Way.None()
-        : new Way.Known(facts.engineProcess() + ", " + gpus.description());
+        : new Way.Known(facts.gpuAccess() + ", " + facts.gpuCircumstances());
+  }
+
+  /** Returns the circumstances in which a container would see a GPU now. */
+  private String circumstances(Way.Known known) {
+    return known.circumstances() + ", " + gpus.description();
+  }
+
+  /**
+   * Forgets what was seen of GPUs that have a fault now. One that comes back is tried again, and so
+   * are all when the driver failed as a whole.
+   */
+  private void forget(GpuSnapshot look) {
+    seen.keySet().retainAll(look.fault().isPresent() ? Set.<GpuUuid>of() : sound(look));
   }
 
   /** Returns why no job can start. It is empty if jobs can start. */
@@ -177,7 +191,7 @@ public final class StartGate implements AutoCloseable {
         switch (way) {
           case Way.None _ -> true;
           case Way.Unknown _ -> false;
-          case Way.Known known -> known.circumstances().equals(seen.get(uuid));
+          case Way.Known known -> circumstances(known).equals(seen.get(uuid));
         };
     return isSeen
         ? Optional.empty()
@@ -210,16 +224,17 @@ public final class StartGate implements AutoCloseable {
 
   private void tryGpus() {
     GpuSnapshot look = gpus.snapshot();
+    forget(look);
     if (look.fault().isPresent() || way instanceof Way.Unknown) {
       return; // nothing is known of any device, or of any way to it, and none is handed out
     }
     Set<GpuUuid> sound = sound(look);
-    // A device that comes back, from a fault or to the machine, is tried again.
-    seen.keySet().retainAll(sound);
-    Way now = way;
     for (GpuDevice device : look.devices()) {
+      if (doubts.containsKey(ENGINE)) {
+        return; // all jobs wait for it; the bell has been rung for another round
+      }
       if (sound.contains(device.uuid()) && isToBeTried(device.uuid())) {
-        tryGpu(device, now);
+        tryGpu(device, way);
       }
     }
   }
@@ -238,11 +253,11 @@ public final class StartGate implements AutoCloseable {
   private void tryGpu(GpuDevice device, Way tried) {
     Part part = new Part.Gpu(device.uuid());
     Doubt doubt = doubts.computeIfAbsent(part, _ -> new Doubt(false, ""));
+    Optional<String> circumstances =
+        tried instanceof Way.Known known ? Optional.of(circumstances(known)) : Optional.empty();
     try {
       engine.tryGpu(device.uuid().value(), device.minor());
-      if (tried instanceof Way.Known known) {
-        seen.put(device.uuid(), known.circumstances());
-      }
+      circumstances.ifPresent(known -> seen.put(device.uuid(), known));
       if (doubts.remove(part, doubt) && doubt.closes) {
         log.info("a container has seen GPU {}: it is handed out again", device.uuid());
       }
@@ -252,7 +267,8 @@ public final class StartGate implements AutoCloseable {
         log.warn("GPU {} reaches no container, so it is not handed out: {}", device.uuid(), why);
       }
       if (e.kind() == ContainerException.Kind.MACHINE_UNFIT) {
-        close(ENGINE, why); // it is not for the GPU that no container starts
+        // Perhaps it is not for the GPU that no container starts.
+        tryEngine(doubts.computeIfAbsent(ENGINE, _ -> new Doubt(false, why)));
       }
     }
   }

@@ -128,6 +128,19 @@ final class StartFailuresTest {
         .contains("1 free, 1 unfit (GPU 0 (" + closed.getFirst() + "): START was made to fail");
   }
 
+  /** Much can happen while an image is pulled. */
+  @Test
+  void aGpuThatIsRefusedAfterItWasLeasedStartsNoJob() {
+    JobId id = submit();
+    run.until(id, JobState.Starting.class);
+    GpuUuid leased = run.ledger.leases().keySet().iterator().next();
+    run.gate.close(new StartGate.Part.Gpu(leased), "the driver was replaced");
+    settleUntilQueuedAgain(id);
+    assertThat(run.job(id).setback().orElseThrow().reason()).contains("the driver was replaced");
+    assertThat(run.containers.list()).isEmpty();
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
   @Test
   void aFailureThatNothingExplainsIsRetriedThreeTimesAndThenTheJobs() {
     JobId id = submit();

@@ -208,4 +208,40 @@ final class StartGateTest {
     assertThat(engine.tries()).isEmpty();
     assertThat(gate.whyClosed(gpu)).isPresent();
   }
+
+  /** Otherwise a broken GPU would keep back jobs without GPUs again and again. */
+  @Test
+  void aGpuWhoseTrialTheMachinePreventsClosesOnlyItselfIfAnotherContainerStarts() {
+    gate.close(new Part.Gpu(gpu), "no driver");
+    engine.gpuFault(
+        gpu.value(), Optional.of(new ContainerException(Kind.MACHINE_UNFIT, "a hook is gone")));
+    gate.round();
+    assertThat(gate.whyClosed()).isEmpty();
+    assertThat(gate.whyClosed(gpu)).contains("a hook is gone");
+    assertThat(engine.tries()).containsExactly(gpu.value(), "");
+  }
+
+  @Test
+  void aGpuThatComesBackFromAFaultIsTriedAgain() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+    gpus.fail("the driver was unloaded");
+    gate.note(engine.probe());
+    gpus.recover();
+    assertThat(gate.whyClosed(gpu)).isPresent();
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+  }
+
+  @Test
+  void whatWasSeenByAnotherWayDoesNotCount() {
+    realGpus(GpuAccess.RUNTIME, "engine-1");
+    gate.note(engine.probe());
+    gate.round();
+    engine.gpuAccess(GpuAccess.CDI, "engine-1");
+    gate.note(engine.probe());
+    assertThat(gate.whyClosed(gpu)).isPresent();
+  }
 }

@@ -2,9 +2,11 @@ package io.gpurunner.agent.container.docker;
 
 import io.gpurunner.storage.FileFault;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -46,6 +48,24 @@ final class CdiSpecifications {
       }
     }
     return List.copyOf(names);
+  }
+
+  /** Returns what changes whenever a specification is written, added or removed. */
+  static String fingerprint(List<String> directories) {
+    StringBuilder print = new StringBuilder();
+    for (String directory : directories) {
+      try (DirectoryStream<Path> files = Files.newDirectoryStream(Path.of(directory))) {
+        List<String> found = new ArrayList<>();
+        for (Path file : files) {
+          BasicFileAttributes facts = Files.readAttributes(file, BasicFileAttributes.class);
+          found.add(file + " " + facts.fileKey() + " " + facts.lastModifiedTime());
+        }
+        found.stream().sorted().forEach(line -> print.append(", ").append(line));
+      } catch (IOException | DirectoryIteratorException absent) {
+        print.append(", no ").append(directory);
+      }
+    }
+    return print.toString();
   }
 
   private static List<String> namesIn(Path file) throws IOException {

@@ -65,7 +65,7 @@ final class DockerProbe implements EngineProbe {
     }
     return new EngineFacts(
         engine.version(),
-        process,
+        process + CdiSpecifications.fingerprint(engine.cdiDirectories()),
         access,
         gpuFault,
         ReloadTrap.advice(access, engine),

@@ -85,9 +85,8 @@ final class EngineErrors {
     if (status == 409 || status == 429) {
       return Kind.FAILED;
     }
-    return EngineMessage.in(text(answer))
-        .map(message -> message.side().kind())
-        .orElse(status < 500 ? Kind.REFUSED : Kind.FAILED);
+    // The status alone is no proof against the job: an engine says 400 for its own troubles, too.
+    return EngineMessage.in(text(answer)).map(message -> message.side().kind()).orElse(Kind.FAILED);
   }
 
   /** Adds advice for the job's author if the engine's words lack it. */

@@ -48,6 +48,8 @@ record EngineMessage(String text, Side side) {
           job("no matching entries in passwd file"),
           job("no matching entries in group file"),
           job("no command specified"),
+          job("duplicate mount point"),
+          job("invalid reference format"),
           job("argument list too long"),
           job("chdir to cwd"),
           job("path escapes from parent"),
@@ -58,15 +60,13 @@ record EngineMessage(String text, Side side) {
           gpus("nvidia-container-cli"),
           gpus("nvidia-container-runtime"),
           gpus("nvidia-ctk"),
+          gpus("nvidia-cdi-hook"),
           gpus("could not select device driver"),
           gpus("unresolvable cdi devices"),
           gpus("cdi device injection failed"),
           gpus("unknown runtime specified nvidia"),
           gpus("unknown or invalid runtime name: nvidia"),
           gpus("error gathering device information"),
-          // The source of a mount is gone. A job's author names none.
-          gpus("to rootfs at \"\": stat /"),
-          gpus("to rootfs at \"\" caused: stat /"),
           // The disk of the engine, and the file systems of the job's directories.
           machine("no space left on device"),
           machine("disk quota exceeded"),
@@ -77,6 +77,9 @@ record EngineMessage(String text, Side side) {
           machine("transport endpoint is not connected"),
           machine("bind source path does not exist"),
           machine("error while creating mount source path"),
+          // The source of a mount is gone. A job's author names none.
+          gpus("to rootfs at \"\": stat /"),
+          gpus("to rootfs at \"\" caused: stat /"),
           // The image store.
           machine("error creating overlay mount"),
           machine("failed to mount overlay"),

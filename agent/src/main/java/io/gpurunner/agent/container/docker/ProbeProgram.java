@@ -2,13 +2,15 @@ package io.gpurunner.agent.container.docker;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.HexFormat;
 import java.util.Optional;
 
 /**
  * A program for the container of a trial. The agent has no compiler on the machine and must not
  * pull an image, so the program is its machine code. It opens the file that its argument names, for
- * reading and writing, and then waits until it is killed. If it cannot open the file, it ends with
- * the error number as its exit code.
+ * reading and writing, and then waits until it is killed, but for a minute at most: an agent that
+ * died must not keep a GPU open. If it cannot open the file, it ends with the error number as its
+ * exit code.
  */
 final class ProbeProgram {
   private static final int HEADER_BYTES = 64;
@@ -26,41 +28,23 @@ final class ProbeProgram {
   private static final short AARCH64 = 183;
 
   /** Numbers of system calls and their arguments are those of Linux on this processor. */
-  private static final int[] X86_64_CODE = {
-    0x48,
-    0x8B,
-    0x7C,
-    0x24,
-    0x10, // mov rdi, [rsp+16]   the argument
-    0x6A,
-    0x02,
-    0x5E, // push 2; pop rsi                  O_RDWR
-    0x6A,
-    0x02,
-    0x58, // push 2; pop rax                  open
-    0x0F,
-    0x05, // syscall
-    0x85,
-    0xC0, // test eax, eax
-    0x78,
-    0x07, // js to the negation
-    0x6A,
-    0x22,
-    0x58, // push 34; pop rax                 pause
-    0x0F,
-    0x05, // syscall
-    0xEB,
-    0xF9, // jmp to the push before
-    0xF7,
-    0xD8, // neg eax
-    0x89,
-    0xC7, // mov edi, eax
-    0x6A,
-    0x3C,
-    0x58, // push 60; pop rax                 exit
-    0x0F,
-    0x05 // syscall
-  };
+  private static final String X86_64_CODE =
+      "488B7C2410" // mov rdi, [rsp+16]: the argument
+          + "6A025E" // push 2; pop rsi: O_RDWR
+          + "6A0258" // push 2; pop rax: open
+          + "0F05" // syscall
+          + "85C0" // test eax, eax
+          + "780F" // js to the negation
+          + "6A3C5F" // push 60; pop rdi: a minute
+          + "6A2558" // push 37; pop rax: alarm, whose signal ends it
+          + "0F05" // syscall
+          + "6A2258" // push 34; pop rax: pause
+          + "0F05" // syscall
+          + "EBF9" // jmp to the push before
+          + "F7D8" // neg eax
+          + "89C7" // mov edi, eax
+          + "6A3C58" // push 60; pop rax: exit
+          + "0F05"; // syscall
 
   private static final int[] AARCH64_CODE = {
     0xF9400BE1, // ldr x1, [sp, #16]   the argument
@@ -70,14 +54,14 @@ final class ProbeProgram {
     0xD2800708, // mov x8, #56         openat
     0xD4000001, // svc #0
     0xB7F80120, // tbnz x0, #63, to the negation
-    0xD2800000, // mov x0, #0
+    0xD2800780, // mov x0, #60         a minute, as the time
+    0xA9BF7FE0, // stp x0, xzr, [sp, #-16]!
+    0x910003E0, // mov x0, sp
     0xD2800001, // mov x1, #0
-    0xD2800002, // mov x2, #0
-    0xD2800003, // mov x3, #0
-    0xD2800004, // mov x4, #0
-    0xD2800928, // mov x8, #73         ppoll, of nothing and without an end
+    0xD2800CA8, // mov x8, #101        nanosleep
     0xD4000001, // svc #0
-    0x17FFFFF9, // b to the first of these seven
+    0xD2800000, // mov x0, #0
+    0x14000002, // b to the exit
     0xCB0003E0, // neg x0, x0
     0xD2800BA8, // mov x8, #93         exit
     0xD4000001 // svc #0
@@ -92,18 +76,10 @@ final class ProbeProgram {
    */
   static Optional<byte[]> of(String processor) {
     return switch (processor) {
-      case "amd64" -> Optional.of(file(X86_64, bytes(X86_64_CODE)));
+      case "amd64" -> Optional.of(file(X86_64, HexFormat.of().parseHex(X86_64_CODE)));
       case "arm64" -> Optional.of(file(AARCH64, words(AARCH64_CODE)));
       default -> Optional.empty();
     };
-  }
-
-  private static byte[] bytes(int[] code) {
-    byte[] bytes = new byte[code.length];
-    for (int i = 0; i < code.length; i++) {
-      bytes[i] = (byte) code[i];
-    }
-    return bytes;
   }
 
   private static byte[] words(int[] code) {

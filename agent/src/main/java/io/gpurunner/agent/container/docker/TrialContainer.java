@@ -27,11 +27,14 @@ import java.util.Map;
 import java.util.NavigableSet;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Starts a container of the agent's own, to learn whether the engine can start any. It has what the
@@ -45,13 +48,18 @@ final class TrialContainer {
    */
   static final String IMAGE = "gpurunner.invalid/trial:2";
 
+  private static final Logger log = LoggerFactory.getLogger(TrialContainer.class);
+
   /** The program in the image. */
   private static final String PROGRAM = "/probe";
 
   /** The longest wait until the program has opened a device. Waking a GPU takes seconds. */
   private static final Duration OPEN_LIMIT = Duration.ofSeconds(20);
 
-  private static final Duration PAUSE = Duration.ofMillis(20);
+  private static final Duration PAUSE = Duration.ofMillis(50);
+
+  /** EHWPOISON, the largest error number of Linux (errno.h). A status above it is a signal's. */
+  private static final int LARGEST_ERROR = 133;
 
   /** Docker's init process, which the engine puts into every container of ours. */
   private static final String INIT = "/sbin/docker-init";
@@ -64,9 +72,9 @@ final class TrialContainer {
     this.labels = labels;
   }
 
-  /** Returns its name. Each agent on this machine has one. */
+  /** Returns a name for one trial. What hangs of an earlier one must not be in the way. */
   private String name() {
-    return "gpurunner-trial-" + labels.instance();
+    return "gpurunner-trial-" + labels.instance() + "-" + UUID.randomUUID();
   }
 
   /**
@@ -101,28 +109,28 @@ final class TrialContainer {
   }
 
   private synchronized void run(Host host, List<String> command, Consumer<String> look) {
-    remove(); // a trial may have been cut off
+    String name = name();
     try {
       loadImage();
       String id =
           connection.call(
               "creating a container for a trial",
               CallLimits.CREATE,
-              docker -> create(docker, host, command));
+              docker -> create(docker, name, host, command));
       connection.run(
           "starting a container for a trial",
           CallLimits.START,
           docker -> docker.startContainerCmd(id).exec());
       look.accept(id);
     } finally {
-      remove();
+      remove(name);
     }
   }
 
-  private String create(DockerClient docker, Host host, List<String> command) {
+  private String create(DockerClient docker, String name, Host host, List<String> command) {
     return docker
         .createContainerCmd(IMAGE)
-        .withName(name())
+        .withName(name)
         .withLabels(Map.of(OurLabels.INSTANCE, labels.instance()))
         .withEnv(
             host.environment().entrySet().stream()
@@ -185,7 +193,10 @@ final class TrialContainer {
               + "); see dmesg, and \"nvidia-modprobe -c "
               + minor
               + "\" makes its node again";
-      default -> " cannot open it: error " + errorNumber + "; see dmesg";
+      default ->
+          errorNumber > LARGEST_ERROR
+              ? " was ended from outside (status " + errorNumber + ")"
+              : " cannot open it: error " + errorNumber + "; see dmesg";
     };
   }
 
@@ -221,17 +232,26 @@ final class TrialContainer {
         });
   }
 
-  private void remove() {
-    connection.run(
-        "removing the container of a trial",
-        CallLimits.REMOVE,
-        docker -> {
-          try {
-            docker.removeContainerCmd(name()).withForce(true).withRemoveVolumes(true).exec();
-          } catch (NotFoundException absent) {
-            // What was wanted.
-          }
-        });
+  /**
+   * Removes the container. If that is not possible, because a driver hangs in it, it is left
+   * behind: later its label shows that no job has it, and it is removed with the other such
+   * containers.
+   */
+  private void remove(String name) {
+    try {
+      connection.run(
+          "removing the container of a trial",
+          CallLimits.REMOVE,
+          docker -> {
+            try {
+              docker.removeContainerCmd(name).withForce(true).withRemoveVolumes(true).exec();
+            } catch (NotFoundException absent) {
+              // What was wanted.
+            }
+          });
+    } catch (ContainerException e) {
+      log.warn("the container {} of a trial is left behind: {}", name, e.getMessage());
+    }
   }
 
   private void loadImage() {

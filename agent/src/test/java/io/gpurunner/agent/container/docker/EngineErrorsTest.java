@@ -66,6 +66,23 @@ final class EngineErrorsTest {
         .isEqualTo(kind);
   }
 
+  /** A status alone is no proof against the job. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "Duplicate mount point: /data | REFUSED",
+        "invalid reference format | REFUSED",
+        "OCI runtime create failed: write x: no space left on device | MACHINE_UNFIT",
+        "these words nobody knows | FAILED"
+      })
+  void aRequestThatTheEngineDoesNotAcceptIsJudgedByItsWordsToo(String words, Kind kind) {
+    assertThat(
+            EngineErrors.of(HOST, "x", new BadRequestException("{\"message\":\"" + words + "\"}")))
+        .extracting(ContainerException::kind)
+        .isEqualTo(kind);
+  }
+
   /** A start is answered with 404 too if what the container needs is not there. */
   @ParameterizedTest
   @CsvSource(

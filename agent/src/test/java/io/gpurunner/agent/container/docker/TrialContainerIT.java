@@ -3,6 +3,7 @@ package io.gpurunner.agent.container.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.exception.NotFoundException;
+import io.gpurunner.agent.container.LabelledContainer;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -37,7 +38,7 @@ final class TrialContainerIT {
 
   @Test
   void aTrialThatWasCutOffIsNotInTheWay() {
-    String name = "gpurunner-trial-" + engine.settings().instance();
+    String name = "gpurunner-trial-" + engine.settings().instance() + "-left";
     engine
         .connection()
         .run(
@@ -51,7 +52,9 @@ final class TrialContainerIT {
                     .withCmd("sleep", "1000")
                     .exec());
     engine.engine().probe().tryStart();
-    assertThat(engine.engine().containers().list()).isEmpty();
+    assertThat(engine.engine().containers().list())
+        .extracting(LabelledContainer::engineName)
+        .containsExactly(name);
   }
 
   @Test
