@@ -22,6 +22,7 @@ import io.gpurunner.agent.run.ArtifactUrls;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.DailyBackup;
 import io.gpurunner.agent.run.Dispatcher;
+import io.gpurunner.agent.run.GpuDesk;
 import io.gpurunner.agent.run.ImageKeeper;
 import io.gpurunner.agent.run.JobDesk;
 import io.gpurunner.agent.run.JobRunner;
@@ -36,6 +37,7 @@ import io.gpurunner.agent.run.SavedOnThreads;
 import io.gpurunner.agent.run.StartGate;
 import io.gpurunner.agent.run.StepPorts;
 import io.gpurunner.agent.run.VolumeWatch;
+import io.gpurunner.agent.state.GpuHealthFile;
 import io.gpurunner.agent.state.StateDirectory;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
@@ -43,6 +45,7 @@ import io.gpurunner.api.Jobs;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.gpu.GpuInventories;
 import io.gpurunner.gpu.GpuInventory;
+import io.gpurunner.gpu.HealthBook;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.FileWork;
@@ -131,8 +134,9 @@ public final class Agent implements AutoCloseable {
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
     JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
+    HealthBook health = new HealthBook(new GpuHealthFile(config.stateDir()), bootId, clock);
     GpuInventory gpus =
-        keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), clock));
+        keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), health, clock));
     ContainerEngine engine = keep("container engine", settings.openEngine(clock::ofWall, gpus));
     ContainerRuntime containers = faults.around(ContainerRuntime.class, engine.containers());
     FileWork files = keep("file work", new FileWork());
@@ -169,7 +173,8 @@ public final class Agent implements AutoCloseable {
     RetrySchedule schedule = new RetrySchedule(config.callbacks().retryFor(), new SecureRandom());
     CallbackOutbox outbox =
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
-    StartGate gate = keep("start gate", new StartGate(engine.probe(), gpus));
+    StartGate gate =
+        keep("start gate", new StartGate(engine.probe(), gpus, Agent::onThreadOfItsOwn));
     Readiness readiness =
         keep(
             "readiness",
@@ -245,6 +250,7 @@ public final class Agent implements AutoCloseable {
                 store.place(),
                 gate),
             readiness,
+            new GpuDesk(gpus, health, ledger),
             new TokenRegistry(config.tokensDirectory()),
             new LocalDownloads(localStore, clock.wall()));
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
@@ -262,6 +268,10 @@ public final class Agent implements AutoCloseable {
     orphans.start();
     imageKeeper.start();
     backups.start();
+  }
+
+  private static void onThreadOfItsOwn(Runnable task) {
+    Thread.ofPlatform().daemon().name("trial").start(task);
   }
 
   private static Optional<String> pullOf(Job job, Images images) {

@@ -23,10 +23,13 @@ import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 
 /** Translates the configuration to the settings of each module. */
 final class SettingsOf {
+  private static final long BYTES_PER_MEGABYTE = 1_000_000;
+
   private final AgentConfig config;
   private final ServerTrust trust;
 
@@ -37,7 +40,14 @@ final class SettingsOf {
 
   GpuSettings gpus() {
     GpuConfig gpu = config.gpu();
-    return new GpuSettings(gpu.provider(), gpu.nvmlLibrary(), gpu.simulated());
+    return new GpuSettings(
+        gpu.provider(),
+        gpu.nvmlLibrary(),
+        gpu.simulated(),
+        gpu.idleMemory()
+            .map(megabytes -> OptionalLong.of(megabytes * BYTES_PER_MEGABYTE))
+            .orElseGet(OptionalLong::empty),
+        gpu.ignoreProcesses());
   }
 
   /**

@@ -85,6 +85,12 @@ final class LimitsTest {
           entry(
               "Setback.UNEXPLAINED_LIMIT",
               "StartFailuresTest.aFailureThatNothingExplainsIsRetriedThreeTimesAndThenTheJobs"),
+          entry(
+              "NvmlGpuInventory.DEVICE_LIMIT",
+              "NvmlGpuInventoryTest.aHangOfOneDeviceMakesOnlyThatOneUnfit"),
+          entry("GpuDetails.MOST_XIDS", "NvmlGpuInventoryTest.manyErrorsOfADeviceAreFewInMemory"),
+          entry("GpuHealth.MOST_HOLDS", "GpuHealthTest.manyHoldsOfOneCauseAreOne"),
+          entry("Intruders.MOST_NOTED", "JobStepsTest.manyIntrudersAreAFewLinesOfHistory"),
           entry("LogLimits.KEPT_BYTES", "DockerOutputIT.theEndThatIsKeptHasNoGap"),
           entry(
               "HostSettings.PIDS_LIMIT",

@@ -7,5 +7,6 @@ public record ApiPorts(
     Jobs jobs,
     MachineFacts facts,
     Health health,
+    Gpus gpus,
     TokenRevocations revocations,
     ArtifactDownloads downloads) {}

@@ -31,6 +31,10 @@ final class Endpoints {
 
   private final ApiPorts ports;
   private final TokenVerifier tokens;
+  private static final String GPU_NAME = "the UUID or the index of a GPU";
+  private static final int MAX_GPU_NAME = 96;
+  private static final int MAX_REASON_LENGTH = 500;
+
   private final BodyReader bodies;
   private final RequestWork work;
   private final RequestWork files;
@@ -88,6 +92,24 @@ final class Endpoints {
     add(router, "/api/job/gpu/status", Map.of(HttpMethod.GET, this::trainingStatus));
     add(router, "/api/job/gpu/stop", Map.of(HttpMethod.POST, this::stopTraining));
     add(router, "/api/gpus", Map.of(HttpMethod.GET, this::gpus));
+    add(
+        router,
+        "/api/gpus/driver/release",
+        Map.of(HttpMethod.POST, context -> administer(context, this::releaseDriver)));
+    add(
+        router,
+        "/api/gpus/driver/take",
+        Map.of(
+            HttpMethod.POST,
+            context -> administer(context, (caller, _) -> ports.gpus().takeDriver(caller))));
+    add(
+        router,
+        "/api/gpus/quarantine",
+        Map.of(HttpMethod.POST, context -> administer(context, this::quarantine)));
+    add(
+        router,
+        "/api/gpus/release",
+        Map.of(HttpMethod.POST, context -> administer(context, this::release)));
     add(router, "/api/resource/gpus", Map.of(HttpMethod.GET, this::gpuTypes));
     add(
         router,
@@ -226,13 +248,7 @@ final class Endpoints {
    * answered with 404.
    */
   private static JobId namedJob(Buffer body) {
-    Fields fields;
-    try {
-      fields = new Fields(JsonReader.object(text(body)));
-    } catch (MalformedJsonException e) {
-      throw badRequest("body: " + e.reason());
-    }
-    return switch (fields.find("job_id")) {
+    return switch (fields(body).find("job_id")) {
       case Optional<JsonValue> value when value.isEmpty() ->
           throw badRequest("job_id: is required");
       case Optional<JsonValue> value when value.get() instanceof JsonValue.Text(String text) ->
@@ -240,6 +256,14 @@ final class Endpoints {
       case Optional<JsonValue> value ->
           throw badRequest("job_id: must be text, was " + value.get().shown());
     };
+  }
+
+  private static Fields fields(Buffer body) {
+    try {
+      return new Fields(JsonReader.object(text(body)));
+    } catch (MalformedJsonException e) {
+      throw badRequest("body: " + e.reason());
+    }
   }
 
   private static String text(Buffer body) {
@@ -335,8 +359,52 @@ final class Endpoints {
 
   /** Unlike the types, it answers while the GPUs cannot be read: it says why. */
   private void gpus(RoutingContext context) {
-    authenticated(
-        context.request(), caller -> Answer.ok(JobJson.gpus(caller, ports.facts().gpus())));
+    authenticated(context.request(), caller -> Answer.ok(GpuJson.of(caller, ports.facts().gpus())));
+  }
+
+  /** What an administrator asks for. */
+  private interface Administration {
+    String answer(Caller caller, Fields fields);
+  }
+
+  private void administer(RoutingContext context, Administration todo) {
+    withBody(
+        context,
+        (caller, body) -> {
+          if (!caller.admin()) {
+            throw new RequestRefusedException(
+                RequestRefusedException.Kind.FORBIDDEN,
+                "only an admin's token may do this; see: gpurunner token create --admin");
+          }
+          return Answer.ok(new JsonObject().put("message", todo.answer(caller, fields(body))));
+        });
+  }
+
+  private String quarantine(Caller caller, Fields fields) {
+    Optional<String> gpu = fields.requiredText("gpu", GPU_NAME, MAX_GPU_NAME);
+    Optional<String> reason = fields.requiredText("reason", "text", MAX_REASON_LENGTH);
+    requireNoErrors(fields);
+    return ports.gpus().quarantine(caller, gpu.orElseThrow(), reason.orElseThrow());
+  }
+
+  private String release(Caller caller, Fields fields) {
+    Optional<String> gpu = fields.requiredText("gpu", GPU_NAME, MAX_GPU_NAME);
+    Optional<String> reason = fields.requiredText("reason", "text", MAX_REASON_LENGTH);
+    requireNoErrors(fields);
+    return ports.gpus().release(caller, gpu.orElseThrow(), reason.orElseThrow());
+  }
+
+  private String releaseDriver(Caller caller, Fields fields) {
+    Optional<String> gpu = fields.requiredText("gpu", GPU_NAME, MAX_GPU_NAME);
+    requireNoErrors(fields);
+    return ports.gpus().releaseDriver(caller, gpu.filter(name -> !name.equals("all")));
+  }
+
+  private static void requireNoErrors(Fields fields) {
+    if (!fields.errors().isEmpty()) {
+      throw badRequest(
+          fields.errors().stream().map(FieldError::toString).collect(Collectors.joining("; ")));
+    }
   }
 
   private void gpuTypes(RoutingContext context) {

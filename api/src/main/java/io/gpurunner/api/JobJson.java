@@ -78,50 +78,6 @@ final class JobJson {
     return json;
   }
 
-  /** Writes every GPU. Only the owner of a job and admins see which job holds one. */
-  static JsonObject gpus(Caller caller, GpuReport report) {
-    JsonArray gpus = new JsonArray();
-    report.gpus().forEach(gpu -> gpus.add(gpu(caller, gpu)));
-    JsonObject json =
-        new JsonObject().put("source", report.source()).put("simulated", report.simulated());
-    report.fault().ifPresent(fault -> json.put("fault", fault));
-    return json.put("gpus", gpus);
-  }
-
-  private static JsonObject gpu(Caller caller, GpuReport.Gpu gpu) {
-    JsonObject json =
-        new JsonObject()
-            .put("index", gpu.index())
-            .put("uuid", gpu.uuid())
-            .put("gpuProd", gpu.type())
-            .put("state", gpu.state().word());
-    gpu.reason().ifPresent(reason -> json.put("reason", reason));
-    gpu.lease()
-        .ifPresent(
-            lease -> {
-              json.put("user", lease.user());
-              if (caller.admin() || caller.user().equals(lease.user())) {
-                json.put("job_id", lease.job().value());
-              }
-            });
-    if (gpu.memoryMegabytes() > 0) {
-      json.put("memoryMegabytes", gpu.memoryMegabytes())
-          .put("memoryUsedMegabytes", gpu.usedMegabytes());
-    }
-    JsonArray processes = new JsonArray();
-    for (GpuReport.User process : gpu.processes()) {
-      JsonObject row = new JsonObject().put("pid", process.pid());
-      process.command().ifPresent(command -> row.put("command", command));
-      process.user().ifPresent(user -> row.put("user", user));
-      process.container().ifPresent(container -> row.put("container", container));
-      if (process.memoryMegabytes() > 0) {
-        row.put("memoryMegabytes", process.memoryMegabytes());
-      }
-      processes.add(row);
-    }
-    return json.put("processes", processes);
-  }
-
   /**
    * Writes the entries of a library.
    *

@@ -61,6 +61,7 @@ final class ApiFixture implements AutoCloseable {
             jobs,
             facts,
             () -> health,
+            new FakeGpus(),
             this::isRevoked,
             (job, file, expires, signature) -> downloads.find(job, file, expires, signature));
     server =
@@ -121,6 +122,10 @@ final class ApiFixture implements AutoCloseable {
 
   HttpRequest.Builder as(String user, String path) {
     return request(path).header("Authorization", "Bearer " + token(user));
+  }
+
+  HttpRequest.Builder asAdmin(String path) {
+    return request(path).header("Authorization", "Bearer " + adminToken());
   }
 
   HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {

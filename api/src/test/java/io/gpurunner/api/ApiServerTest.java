@@ -9,7 +9,10 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
@@ -300,47 +303,97 @@ final class ApiServerTest {
             "NVML 12.535.54, driver 535.54.03",
             false,
             Optional.of("the driver hangs"),
+            12,
             List.of(
                 new GpuReport.Gpu(
-                    0,
+                    OptionalInt.of(0),
                     "GPU-a",
                     "NVIDIA-L40S",
-                    48_000,
-                    1_200,
+                    OptionalLong.of(48_000),
+                    OptionalLong.of(1_200),
                     GpuReport.State.LEASED,
                     Optional.empty(),
+                    Optional.of("it is too hot"),
                     Optional.of(new GpuReport.Lease(job, "ann")),
                     List.of(
                         new GpuReport.User(
                             17,
-                            1_100,
+                            OptionalLong.of(1_100),
                             Optional.of("python3"),
                             Optional.of("root"),
-                            Optional.of("3f2a9c01d4e5")))),
+                            Optional.of("3f2a9c01d4e5"),
+                            GpuReport.Role.JOB),
+                        new GpuReport.User(
+                            18,
+                            OptionalLong.empty(),
+                            Optional.empty(),
+                            Optional.empty(),
+                            Optional.empty(),
+                            GpuReport.Role.INTRUDER)),
+                    Map.of("powerMilliwatts", 250_000L)),
                 new GpuReport.Gpu(
-                    1,
+                    OptionalInt.empty(),
                     "GPU-b",
                     "NVIDIA-L40S",
-                    0,
-                    0,
+                    OptionalLong.empty(),
+                    OptionalLong.empty(),
                     GpuReport.State.UNFIT,
                     Optional.of("it is lost; reset it"),
                     Optional.empty(),
-                    List.of())));
+                    Optional.empty(),
+                    List.of(),
+                    Map.of("busId", "0000:3b:00.0"))));
     String others =
-        "\"state\":\"leased\",\"user\":\"ann\",\"memoryMegabytes\":48000,"
-            + "\"memoryUsedMegabytes\":1200,\"processes\":[{\"pid\":17,\"command\":\"python3\","
-            + "\"user\":\"root\",\"container\":\"3f2a9c01d4e5\",\"memoryMegabytes\":1100}]},"
-            + "{\"index\":1,\"uuid\":\"GPU-b\",\"gpuProd\":\"NVIDIA-L40S\",\"state\":\"unfit\","
-            + "\"reason\":\"it is lost; reset it\",\"processes\":[]}]}";
+        "\"state\":\"leased\",\"suspect\":\"it is too hot\",\"user\":\"ann\","
+            + "\"memoryMegabytes\":48000,\"memoryUsedMegabytes\":1200,\"powerMilliwatts\":250000,"
+            + "\"processes\":[{\"pid\":17,\"command\":\"python3\",\"user\":\"root\","
+            + "\"container\":\"3f2a9c01d4e5\",\"memoryMegabytes\":1100,\"role\":\"job\"},"
+            + "{\"pid\":18,\"role\":\"intruder\"}]},"
+            + "{\"uuid\":\"GPU-b\",\"gpuProd\":\"NVIDIA-L40S\",\"state\":\"unfit\","
+            + "\"reason\":\"it is lost; reset it\",\"busId\":\"0000:3b:00.0\","
+            + "\"processes\":[]}]}";
     assertThat(api.send(api.as("bob", "/api/gpus").GET()).body())
         .isEqualTo(
             "{\"source\":\"NVML 12.535.54, driver 535.54.03\",\"simulated\":false,"
-                + "\"fault\":\"the driver hangs\",\"gpus\":[{\"index\":0,\"uuid\":\"GPU-a\","
+                + "\"fault\":\"the driver hangs\",\"lookMilliseconds\":12,\"gpus\":[{\"index\":0,\"uuid\":\"GPU-a\","
                 + "\"gpuProd\":\"NVIDIA-L40S\","
                 + others);
     assertThat(api.send(api.as("ann", "/api/gpus").GET()).body())
         .contains("\"user\":\"ann\",\"job_id\":\"" + job + "\"");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "quarantine | {\"gpu\":\"0\",\"reason\":\"loud\"} | quarantine 0 loud",
+        "release | {\"gpu\":\"GPU-a\",\"reason\":\"quiet\"} | release GPU-a quiet",
+        "driver/release | {\"gpu\":\"1\"} | driver without 1",
+        "driver/release | {\"gpu\":\"all\"} | driver without all",
+        "driver/take | {} | driver"
+      })
+  void anAdministratorSteersGpus(String what, String body, String answer) throws Exception {
+    HttpResponse<String> refused =
+        api.send(
+            api.as("ann", "/api/gpus/" + what).POST(HttpRequest.BodyPublishers.ofString(body)));
+    assertThat(ErrorBody.message(refused, 403)).contains("only an admin's token");
+    HttpResponse<String> done =
+        api.send(api.asAdmin("/api/gpus/" + what).POST(HttpRequest.BodyPublishers.ofString(body)));
+    assertThat(done.body()).isEqualTo("{\"message\":\"" + answer + "\"}");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "quarantine | {} | gpu: is required; reason: is required",
+        "release | {\"gpu\":7,\"reason\":\"x\"} | gpu: must be the UUID or the index of a GPU",
+        "driver/release | nonsense | body: "
+      })
+  void whatAnAdministratorForgotIsNamed(String what, String body, String words) throws Exception {
+    HttpResponse<String> refused =
+        api.send(api.asAdmin("/api/gpus/" + what).POST(HttpRequest.BodyPublishers.ofString(body)));
+    assertThat(ErrorBody.message(refused, 400)).startsWith(words);
   }
 
   private static String withGpuNumber(String json) {

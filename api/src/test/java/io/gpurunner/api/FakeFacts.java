@@ -35,7 +35,7 @@ final class FakeFacts implements MachineFacts {
     return types;
   }
 
-  volatile GpuReport gpuReport = new GpuReport("no GPUs", false, Optional.empty(), List.of());
+  volatile GpuReport gpuReport = new GpuReport("no GPUs", false, Optional.empty(), 0, List.of());
 
   @Override
   public GpuReport gpus() {

@@ -9,11 +9,11 @@ public final class DeviceChoice {
   private DeviceChoice() {}
 
   /**
-   * Chooses devices of one type, lowest ordinals first.
+   * Chooses devices of one type, healthy ones first, and of these the lowest ordinals.
    *
    * @param free devices that are fit ({@link DeviceFitness#fitDevices}) and leased to nobody
    * @param count how many; with 0 the result is an empty list, for every type
-   * @return the devices by ordinal, or empty if there are too few
+   * @return the devices, or empty if there are too few
    * @throws IllegalArgumentException if {@code count} is negative
    */
   public static Optional<List<GpuDevice>> choose(List<GpuDevice> free, GpuType type, int count) {
@@ -23,7 +23,10 @@ public final class DeviceChoice {
     List<GpuDevice> chosen =
         free.stream()
             .filter(device -> device.type().matches(type))
-            .sorted(Comparator.comparingInt(GpuDevice::ordinal).thenComparing(GpuDevice::uuid))
+            .sorted(
+                Comparator.comparing((GpuDevice device) -> device.health().state())
+                    .thenComparingInt(GpuDevice::ordinal)
+                    .thenComparing(GpuDevice::uuid))
             .limit(count)
             .toList();
     return chosen.size() == count ? Optional.of(chosen) : Optional.empty();

@@ -10,15 +10,6 @@ import java.util.stream.Collectors;
  * thread-safe.
  */
 public final class DeviceFitness {
-  /**
-   * The most memory that may be in use on a free device. A device with more is not free, even if no
-   * process is listed. A free device shows 0 to a few hundred MiB: the memory of a display server,
-   * and the driver's own reserve, which drivers before 510 count as used. The largest reserves,
-   * those of data-centre devices, stay well below 1 GiB. Memory above the limit belongs to a
-   * process that died in the kernel, or to one that NVML cannot see.
-   */
-  public static final long IDLE_MEMORY_LIMIT_BYTES = 1L << 30;
-
   private static final int PROCESSES_NAMED = 8;
   private static final long BYTES_PER_MIB = 1L << 20;
 
@@ -39,9 +30,15 @@ public final class DeviceFitness {
    * Returns why this device, which has no lease, must not be handed out. It is empty if it may be.
    */
   public static Optional<String> unfitReason(GpuDevice device) {
-    return device.fault().isPresent()
-        ? Optional.of(name(device) + ": " + device.fault().get())
-        : occupiedReason(device);
+    return whyUnusable(device).or(() -> whyOccupied(device)).map(why -> name(device) + ": " + why);
+  }
+
+  /**
+   * Returns why a device must not be handed out, whoever uses it now: a fault, or a quarantine. It
+   * is empty if it may be.
+   */
+  public static Optional<String> whyUnusable(GpuDevice device) {
+    return device.fault().or(device.health()::unusableReason);
   }
 
   /**
@@ -71,40 +68,59 @@ public final class DeviceFitness {
         .flatMap(
             device ->
                 switch (device.presence()) {
-                  case READABLE -> occupiedReason(device);
+                  case READABLE -> whyKept(device).map(why -> name(device) + ": " + why);
                   case UNREADABLE ->
                       Optional.of(name(device) + ": " + device.fault().orElse("unreadable"));
                   case LOST -> Optional.empty();
                 });
   }
 
-  private static Optional<String> occupiedReason(GpuDevice device) {
-    List<GpuProcess> processes = device.computeProcesses();
-    if (!processes.isEmpty()) {
-      return Optional.of(
-          name(device)
-              + ": used by "
-              + processes.stream()
-                  .limit(PROCESSES_NAMED)
-                  .map(GpuProcess::words)
-                  .collect(Collectors.joining(", "))
-              + (processes.size() > PROCESSES_NAMED
-                  ? " and " + (processes.size() - PROCESSES_NAMED) + " more"
-                  : ""));
+  /** Returns who uses a device that no job holds. It is empty if it is free. */
+  public static Optional<String> whyOccupied(GpuDevice device) {
+    return usedBy(device).or(() -> tooMuchInUse(device));
+  }
+
+  /** What is in use of the host's own memory says nothing about one device. */
+  private static Optional<String> whyKept(GpuDevice device) {
+    return usedBy(device)
+        .or(() -> device.memory().shared() ? Optional.empty() : tooMuchInUse(device));
+  }
+
+  private static Optional<String> usedBy(GpuDevice device) {
+    List<GpuProcess> processes =
+        device.processes().stream().filter(process -> !process.ignored()).toList();
+    return processes.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "used by "
+                + processes.stream()
+                    .limit(PROCESSES_NAMED)
+                    .map(GpuProcess::words)
+                    .collect(Collectors.joining(", "))
+                + (processes.size() > PROCESSES_NAMED
+                    ? " and " + (processes.size() - PROCESSES_NAMED) + " more"
+                    : ""));
+  }
+
+  private static Optional<String> tooMuchInUse(GpuDevice device) {
+    GpuMemory memory = device.memory();
+    if (!memory.isOccupied()) {
+      return Optional.empty();
     }
-    if (device.memoryUsedBytes() > IDLE_MEMORY_LIMIT_BYTES) {
-      return Optional.of(
-          "%s: %d MiB of its memory are in use with no process listed (up to %d MiB count as free)"
-              .formatted(
-                  name(device),
-                  device.memoryUsedBytes() / BYTES_PER_MIB,
-                  IDLE_MEMORY_LIMIT_BYTES / BYTES_PER_MIB));
-    }
-    return Optional.empty();
+    long used = memory.used().orElse(0) / BYTES_PER_MIB;
+    long limit = memory.idleLimit() / BYTES_PER_MIB;
+    return Optional.of(
+        memory.shared()
+            ? "%d MiB of the host's memory, which it shares, are in use (up to %d MiB count as free)"
+                .formatted(used, limit)
+            : "%d MiB of its memory are in use with no process listed (up to %d MiB count as free)"
+                .formatted(used, limit));
   }
 
   /** Returns the name of a device for messages: {@code GPU 0 (GPU-…)}. */
   public static String name(GpuDevice device) {
-    return "GPU " + device.ordinal() + " (" + device.uuid() + ")";
+    return device.ordinal() == GpuDevice.NO_ORDINAL
+        ? "GPU at " + device.details().busId().orElse("an unknown address")
+        : "GPU " + device.ordinal() + " (" + device.uuid() + ")";
   }
 }

@@ -28,6 +28,8 @@ public final class GpuException extends RuntimeException {
     DEVICE_LOST(false),
     /** This device or driver does not have the function. */
     NOT_SUPPORTED(false),
+    /** NVML itself does not know what went wrong with this device. */
+    UNKNOWN(true),
     /** Any other failure. */
     FAILED(true);
 
@@ -70,7 +72,7 @@ public final class GpuException extends RuntimeException {
           NO_DEVICES,
           SESSION_LOST ->
           true;
-      case NO_PERMISSION, DEVICE_LOST, NOT_SUPPORTED, FAILED -> false;
+      case NO_PERMISSION, DEVICE_LOST, NOT_SUPPORTED, UNKNOWN, FAILED -> false;
     };
   }
 }

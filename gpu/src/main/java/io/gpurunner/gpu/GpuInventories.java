@@ -1,6 +1,7 @@
 package io.gpurunner.gpu;
 
 import java.time.Clock;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -11,14 +12,17 @@ import org.slf4j.LoggerFactory;
 
 /** Opens the inventory that the configuration asks for. */
 public final class GpuInventories {
+  /** The time for a first look that decides whether there are GPUs. */
+  static final Duration FIRST_LOOK_LIMIT = Duration.ofSeconds(5);
+
   private static final Logger log = LoggerFactory.getLogger(GpuInventories.class);
 
   private GpuInventories() {}
 
   /**
-   * Opens an inventory. With NVML, it waits at most 30 s for the first look. It never fails: if
-   * NVML is configured and does not work, the snapshots say why, and NVML is tried again in the
-   * background.
+   * Opens an inventory. It never fails: if NVML does not work, the snapshots say why, and NVML is
+   * tried again in the background. It waits for NVML only with {@code AUTO} where the PCI bus does
+   * not show whether there are GPUs, and then at most for {@link #FIRST_LOOK_LIMIT}.
    *
    * <p>With {@code AUTO}, a machine with an NVIDIA GPU on its PCI bus has GPUs, also if NVML finds
    * no driver, unless simulated ones are named. A machine whose driver is out of order (library and
@@ -28,34 +32,54 @@ public final class GpuInventories {
    * choice would take the GPUs from a job that still runs.
    *
    * @param inUse the devices that jobs hold
+   * @param health the health of the devices, which outlives the process
    */
-  public static GpuInventory open(GpuSettings settings, Set<GpuUuid> inUse, Clock clock) {
-    return open(settings, inUse, clock, LookPace.DEFAULT, PciBus.ofThisMachine());
+  public static GpuInventory open(
+      GpuSettings settings, Set<GpuUuid> inUse, HealthBook health, Clock clock) {
+    return open(
+        settings, inUse, new Opening(LookPace.DEFAULT, PciBus.ofThisMachine(), health, clock));
   }
 
-  static GpuInventory open(
-      GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace, PciBus bus) {
+  /** What an inventory is opened with, whatever its kind. */
+  record Opening(LookPace pace, PciBus bus, HealthBook health, Clock clock) {}
+
+  static GpuInventory open(GpuSettings settings, Set<GpuUuid> inUse, Opening opening) {
     GpuInventory inventory =
         switch (settings.provider()) {
-          case AUTO -> auto(settings, inUse, clock, pace, bus);
-          case NVML -> nvml(settings, clock, pace);
-          case SIMULATED -> new SimulatedGpuInventory(settings.simulated(), clock);
-          case NONE -> new NoGpuInventory(clock);
+          case AUTO -> auto(settings, inUse, opening);
+          case NVML -> nvml(settings, opening);
+          case SIMULATED -> simulated(settings, opening);
+          case NONE -> new NoGpuInventory(opening.clock());
         };
     log.info("GPUs: {}", inventory.description());
     return inventory;
   }
 
-  private static GpuInventory nvml(GpuSettings settings, Clock clock, LookPace pace) {
-    NvmlGpuInventory inventory = NvmlGpuInventory.start(settings.nvmlLibrary(), pace, clock);
-    inventory.awaitFirstLook().ifPresent(GpuInventories::reportUnavailable);
+  private static NvmlGpuInventory started(GpuSettings settings, Opening opening) {
+    return NvmlGpuInventory.start(
+        settings, opening.pace(), opening.bus(), opening.health(), opening.clock());
+  }
+
+  private static GpuInventory nvml(GpuSettings settings, Opening opening) {
+    NvmlGpuInventory inventory = started(settings, opening);
+    inventory.onFirstFailure(GpuInventories::reportUnavailable);
     return inventory;
   }
 
-  private static GpuInventory auto(
-      GpuSettings settings, Set<GpuUuid> inUse, Clock clock, LookPace pace, PciBus bus) {
-    NvmlGpuInventory inventory = NvmlGpuInventory.start(settings.nvmlLibrary(), pace, clock);
-    Optional<GpuException> failure = inventory.awaitFirstLook();
+  private static GpuInventory simulated(GpuSettings settings, Opening opening) {
+    return new SimulatedGpuInventory(settings.simulated(), opening.health(), opening.clock());
+  }
+
+  private static GpuInventory auto(GpuSettings settings, Set<GpuUuid> inUse, Opening opening) {
+    List<String> cards = opening.bus().nvidiaGpus();
+    if (settings.simulated().isEmpty() && !cards.isEmpty()) {
+      log.info(
+          "gpu.provider auto uses NVML, because this machine has the NVIDIA GPUs {} on its PCI bus",
+          String.join(", ", cards));
+      return nvml(settings, opening);
+    }
+    NvmlGpuInventory inventory = started(settings, opening);
+    Optional<GpuException> failure = inventory.awaitFirstLook(FIRST_LOOK_LIMIT);
     if (failure.isEmpty()) {
       return inventory;
     }
@@ -64,16 +88,7 @@ public final class GpuInventories {
       reportUnavailable(reason);
       return inventory;
     }
-    List<String> cards = bus.nvidiaGpus();
-    if (settings.simulated().isEmpty() && !cards.isEmpty()) {
-      reportUnavailable(reason);
-      log.error(
-          "gpu.provider auto waits for NVML, because this machine has the NVIDIA GPUs {} on its PCI"
-              + " bus; set gpu.provider to none to do without them",
-          String.join(", ", cards));
-      return inventory;
-    }
-    GpuInventory instead = withoutNvml(settings, clock);
+    GpuInventory instead = withoutNvml(settings, opening);
     Set<GpuUuid> missing = missing(instead, inUse);
     if (!missing.isEmpty()) {
       reportUnavailable(reason);
@@ -91,10 +106,10 @@ public final class GpuInventories {
     return instead;
   }
 
-  private static GpuInventory withoutNvml(GpuSettings settings, Clock clock) {
+  private static GpuInventory withoutNvml(GpuSettings settings, Opening opening) {
     return settings.simulated().isEmpty()
-        ? new NoGpuInventory(clock)
-        : new SimulatedGpuInventory(settings.simulated(), clock);
+        ? new NoGpuInventory(opening.clock())
+        : simulated(settings, opening);
   }
 
   /** Returns the devices that an inventory does not have. */
@@ -111,7 +126,14 @@ public final class GpuInventories {
   private static boolean showsGpus(GpuException.Kind kind) {
     return switch (kind) {
       case LIBRARY_NOT_FOUND, LIBRARY_UNUSABLE, DRIVER_NOT_LOADED, NO_DEVICES -> false;
-      case DRIVER_MISMATCH, NO_PERMISSION, SESSION_LOST, DEVICE_LOST, NOT_SUPPORTED, FAILED -> true;
+      case DRIVER_MISMATCH,
+          NO_PERMISSION,
+          SESSION_LOST,
+          DEVICE_LOST,
+          NOT_SUPPORTED,
+          UNKNOWN,
+          FAILED ->
+          true;
     };
   }
 

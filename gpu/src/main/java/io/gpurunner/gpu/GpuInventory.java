@@ -1,5 +1,8 @@
 package io.gpurunner.gpu;
 
+import java.time.Duration;
+import java.util.Optional;
+
 /** The machine's GPUs: NVML, simulated, or none. Thread-safe. */
 public interface GpuInventory extends AutoCloseable {
   /** Returns the newest look. Never blocks. */
@@ -17,6 +20,30 @@ public interface GpuInventory extends AutoCloseable {
   /** Returns whether the devices are only simulated, so that no container can get one. */
   default boolean isSimulated() {
     return false;
+  }
+
+  /** Returns how long the newest look took. */
+  default Duration lookTook() {
+    return Duration.ZERO;
+  }
+
+  /**
+   * Asks for the driver to be let go of, so that an administrator can reset a device or change its
+   * mode. Returns at once; {@link #isReleased} tells when it is done.
+   *
+   * @param device the device; empty for the whole driver
+   */
+  default void releaseDriver(Optional<GpuUuid> device) {}
+
+  /** Ends all that {@link #releaseDriver} asked for. Returns at once. */
+  default void takeDriver() {}
+
+  /**
+   * Returns whether this process holds nothing of a device, or of the whole driver, because that
+   * was asked for.
+   */
+  default boolean isReleased(Optional<GpuUuid> device) {
+    return true;
   }
 
   /** Ends the looks. Idempotent. */

@@ -1,6 +1,7 @@
 package io.gpurunner.gpu;
 
 import java.util.List;
+import java.util.OptionalLong;
 
 /**
  * The {@code gpu} section of the configuration.
@@ -8,10 +9,32 @@ import java.util.List;
  * @param provider where GPUs come from
  * @param nvmlLibrary NVML's file name for the dynamic linker to find, or its absolute path
  * @param simulated product names of simulated devices, by ordinal
+ * @param idleMemoryBytes the most memory that may be in use on a device that is free; empty for the
+ *     limit that fits the driver
+ * @param ignoredProcesses names of commands that may draw on a device that is free
  */
-public record GpuSettings(Provider provider, String nvmlLibrary, List<String> simulated) {
+public record GpuSettings(
+    Provider provider,
+    String nvmlLibrary,
+    List<String> simulated,
+    OptionalLong idleMemoryBytes,
+    List<String> ignoredProcesses) {
   /** The name of NVML in the driver's package. */
   public static final String DEFAULT_NVML_LIBRARY = "libnvidia-ml.so.1";
+
+  /** The processes of the usual desktops. The kernel cuts names after 15 characters. */
+  public static final List<String> DESKTOP =
+      List.of(
+          "Xorg",
+          "Xwayland",
+          "gnome-shell",
+          "kwin_wayland",
+          "kwin_x11",
+          "plasmashell",
+          "xfwm4",
+          "cinnamon",
+          "sway",
+          "weston");
 
   /** The largest number of simulated devices. */
   public static final int MOST_SIMULATED = 256;
@@ -19,8 +42,9 @@ public record GpuSettings(Provider provider, String nvmlLibrary, List<String> si
   /** The sources of GPUs. */
   public enum Provider {
     /**
-     * NVML if it loads and finds a device, otherwise the simulated devices, otherwise none. If jobs
-     * hold devices that only NVML can show, the agent waits for NVML.
+     * NVML if an NVIDIA display device is on the PCI bus, or NVML loads and finds a device;
+     * otherwise the simulated devices, otherwise none. If jobs hold devices that only NVML can
+     * show, the agent waits for NVML.
      */
     AUTO,
     /** NVML. If it does not work yet, the agent waits for it. */
@@ -36,6 +60,7 @@ public record GpuSettings(Provider provider, String nvmlLibrary, List<String> si
    */
   public GpuSettings {
     simulated = List.copyOf(simulated);
+    ignoredProcesses = List.copyOf(ignoredProcesses);
     if (nvmlLibrary.isBlank()) {
       throw new IllegalArgumentException(
           "gpu.nvml-library: must be a library's file name or absolute path such as "
@@ -63,6 +88,11 @@ public record GpuSettings(Provider provider, String nvmlLibrary, List<String> si
 
   /** Returns the settings of an empty configuration. */
   public static GpuSettings defaults() {
-    return new GpuSettings(Provider.AUTO, DEFAULT_NVML_LIBRARY, List.of());
+    return of(Provider.AUTO, DEFAULT_NVML_LIBRARY, List.of());
+  }
+
+  /** Returns settings with the usual limits of idle use. */
+  public static GpuSettings of(Provider provider, String nvmlLibrary, List<String> simulated) {
+    return new GpuSettings(provider, nvmlLibrary, simulated, OptionalLong.empty(), DESKTOP);
   }
 }

@@ -4,7 +4,6 @@ import com.sun.jna.Library;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.Structure.FieldOrder;
-import com.sun.jna.ptr.IntByReference;
 import java.util.List;
 
 /**
@@ -29,8 +28,57 @@ interface NvmlApi extends Library {
    */
   int MEMORY_V2_VERSION = 0x2000028;
 
-  /** {@code NVML_DEVICE_MIG_ENABLE}. */
-  int MIG_ENABLED = 1;
+  /** {@code NVML_MEMORY_ERROR_TYPE_UNCORRECTED}. */
+  int UNCORRECTED = 1;
+
+  /** {@code NVML_VOLATILE_ECC}: since the driver was loaded. */
+  int VOLATILE = 0;
+
+  /** {@code NVML_CLOCK_SM}. */
+  int CLOCK_SM = 1;
+
+  /** {@code NVML_CLOCK_MEM}. */
+  int CLOCK_MEMORY = 2;
+
+  /** {@code NVML_TEMPERATURE_GPU}. */
+  int TEMPERATURE_OF_GPU = 0;
+
+  /** {@code nvmlEventTypeXidCriticalError}. */
+  long XID_EVENTS = 8;
+
+  /** {@code NVML_FI_DEV_GET_GPU_RECOVERY_ACTION}, of newer drivers. */
+  int FIELD_RECOVERY_ACTION = 230;
+
+  /** {@code nvmlPciInfo_t}: its size, and the offset of {@code busId}, a text of 32 bytes. */
+  int PCI_INFO_BYTES = 68;
+
+  int PCI_BUS_ID_OFFSET = 36;
+
+  /** {@code nvmlUtilization_t}: two unsigned integers, for the GPU and its memory. */
+  int UTILIZATION_BYTES = 8;
+
+  int UTILIZATION_MEMORY_OFFSET = 4;
+
+  /** {@code nvmlGpuFabricInfo_t}: its size, and the offsets of two of its members. */
+  int FABRIC_INFO_BYTES = 28;
+
+  int FABRIC_STATUS_OFFSET = 16;
+  int FABRIC_STATE_OFFSET = 24;
+
+  /** {@code nvmlFieldValue_t}: its size, and the offsets of four of its members. */
+  int FIELD_VALUE_BYTES = 40;
+
+  int FIELD_ID_OFFSET = 0;
+  int FIELD_TYPE_OFFSET = 24;
+  int FIELD_RETURN_OFFSET = 28;
+  int FIELD_VALUE_OFFSET = 32;
+
+  /** {@code nvmlEventData_t}: its size, and the offsets of three of its members. */
+  int EVENT_DATA_BYTES = 32;
+
+  int EVENT_DEVICE_OFFSET = 0;
+  int EVENT_TYPE_OFFSET = 8;
+  int EVENT_DATA_OFFSET = 16;
 
   /** {@code NVML_VALUE_NOT_AVAILABLE}, in a 64-bit field. */
   long VALUE_NOT_AVAILABLE = -1L;
@@ -56,12 +104,6 @@ interface NvmlApi extends Library {
   /** The versions of a device's memory, newest first. Each fills a structure of its own. */
   List<String> MEMORY = List.of(MEMORY_V2, MEMORY_V1);
 
-  /** This function came with driver 450. A driver without it has no MIG mode. */
-  String MIG_MODE = "nvmlDeviceGetMigMode";
-
-  /** A library without this function, or a device without a node of its own, tells no number. */
-  String MINOR_NUMBER = "nvmlDeviceGetMinorNumber";
-
   /**
    * The versions of the process list, newest first. All are called as {@code (nvmlDevice_t,
    * unsigned int *count, entries *)}; {@link ProcessBuffer} knows the entries.
@@ -71,6 +113,18 @@ interface NvmlApi extends Library {
           "nvmlDeviceGetComputeRunningProcesses_v3",
           "nvmlDeviceGetComputeRunningProcesses_v2",
           "nvmlDeviceGetComputeRunningProcesses");
+
+  /** The same for the processes that draw. */
+  List<String> GRAPHICS_PROCESSES =
+      List.of(
+          "nvmlDeviceGetGraphicsRunningProcesses_v3",
+          "nvmlDeviceGetGraphicsRunningProcesses_v2",
+          "nvmlDeviceGetGraphicsRunningProcesses");
+
+  /** The versions of the reasons for low clocks, newest first. Driver 535 renamed the function. */
+  List<String> CLOCK_REASONS =
+      List.of(
+          "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons");
 
   /** The functions that a library must have, each in at least one of its versions. */
   List<List<String>> REQUIRED =
@@ -100,13 +154,9 @@ interface NvmlApi extends Library {
 
   int nvmlDeviceGetName(Pointer device, byte[] name, int lengthBytes);
 
-  int nvmlDeviceGetMinorNumber(Pointer device, IntByReference minor);
-
   int nvmlDeviceGetMemoryInfo(Pointer device, Memory memory);
 
   int nvmlDeviceGetMemoryInfo_v2(Pointer device, MemoryV2 memory);
-
-  int nvmlDeviceGetMigMode(Pointer device, IntByReference current, IntByReference pending);
 
   /** {@code nvmlMemory_t}; {@code used} includes what the driver reserves. */
   @FieldOrder({"total", "free", "used"})

@@ -1,7 +1,10 @@
 package io.gpurunner.gpu;
 
+import io.gpurunner.gpu.GpuDetails.ReportedXid;
 import io.gpurunner.gpu.GpuDevice.Presence;
-import io.gpurunner.gpu.NvmlLibrary.DeviceMemory;
+import io.gpurunner.gpu.GpuException.Kind;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -13,12 +16,20 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * Interprets a look through NVML. It remembers every device that has reported its UUID once, so
- * that the device keeps its identity when it cannot be read or is gone. Not thread-safe: it belongs
- * to the NVML thread.
+ * Interprets looks through NVML. It remembers every device that has reported its UUID once, so that
+ * the device keeps its identity when it cannot be read or is gone. Not thread-safe: it belongs to
+ * the NVML thread.
  */
 final class NvmlDevices {
+  /**
+   * So many looks in a row in which NVML does not know what is wrong with a device are followed by
+   * a new session. If that does not help, the device counts as lost.
+   */
+  static final int UNKNOWN_LOOKS = 3;
+
   private static final String UNNAMED = "unidentified GPU";
+
+  private final PciBus bus;
 
   /** Every device that ever reported its UUID, as last observed. */
   private Map<GpuUuid, GpuDevice> known = Map.of();
@@ -28,35 +39,46 @@ final class NvmlDevices {
 
   private int count;
 
+  /** How many looks in a row NVML did not know what is wrong, for each such device. */
+  private Map<GpuUuid, Integer> unknowns = Map.of();
+
+  private final Map<GpuUuid, List<ReportedXid>> xids = new HashMap<>();
+
+  NvmlDevices(PciBus bus) {
+    this.bus = bus;
+  }
+
   /**
-   * Looks at every device.
+   * Interprets a look.
    *
-   * @return all devices listed now or ever known
-   * @throws GpuException if the devices could not be listed, or none is listed and none was known
+   * @param readings what each device of NVML's list said, by its ordinal
+   * @param at when the look began
+   * @return all devices listed now or ever known, and the cards on the bus that are not listed
+   * @throws GpuException if the session is void, or no device is listed and none was known
    */
-  List<GpuDevice> look(NvmlLibrary nvml) {
-    int countNow = nvml.deviceCount();
-    if (countNow == 0 && known.isEmpty()) {
-      throw new GpuException(
-          GpuException.Kind.NO_DEVICES,
-          "NVML works but lists no GPU; check whether lspci shows one, and see dmesg for why the NVIDIA"
-              + " driver does not use it");
+  List<GpuDevice> look(List<DeviceReading> readings, Instant at) {
+    if (readings.isEmpty() && known.isEmpty()) {
+      throw new GpuException(Kind.NO_DEVICES, noDevices());
     }
+    readings.stream()
+        .flatMap(reading -> reading.failed().stream())
+        .filter(GpuException::endsSession)
+        .findFirst()
+        .ifPresent(
+            void_ -> {
+              throw void_;
+            });
+    int countNow = readings.size();
     Map<Integer, GpuDevice> listed = new TreeMap<>();
     Map<Integer, GpuException> unreadable = new TreeMap<>();
     Set<GpuUuid> uuids = new HashSet<>();
+    Map<GpuUuid, Integer> unknownNow = new HashMap<>();
     for (int ordinal = 0; ordinal < countNow; ordinal++) {
-      try {
-        NvmlLibrary.Device device = nvml.device(ordinal);
-        GpuUuid uuid = device.uuid();
-        if (!uuids.add(uuid)) {
-          throw new GpuException(
-              GpuException.Kind.FAILED,
-              "GPU " + ordinal + " reports the UUID " + uuid + ", which another GPU reported too");
-        }
-        listed.put(ordinal, read(device, uuid, ordinal));
-      } catch (GpuException e) {
-        unreadable.put(ordinal, passOnIfSessionEnds(e));
+      DeviceReading reading = readings.get(ordinal);
+      if (reading.uuid() != null && uuids.add(reading.uuid())) {
+        listed.put(ordinal, identified(reading, reading.uuid(), ordinal, unknownNow, at));
+      } else {
+        unreadable.put(ordinal, whyUnidentified(reading, ordinal));
       }
     }
 
@@ -66,8 +88,10 @@ final class NvmlDevices {
             lastHolder(ordinal, countNow)
                 .filter(holder -> uuids.add(holder.uuid()))
                 .ifPresentOrElse(
-                    holder -> listed.put(ordinal, unread(holder, ordinal, reason)),
-                    () -> unidentified.put(ordinal, unread(stranger(ordinal), ordinal, reason))));
+                    holder -> listed.put(ordinal, unread(holder, ordinal, reason, unknownNow)),
+                    () ->
+                        unidentified.put(
+                            ordinal, unread(stranger(ordinal), ordinal, reason, unknownNow))));
     List<GpuDevice> absent =
         known.values().stream()
             .filter(device -> !uuids.contains(device.uuid()))
@@ -75,7 +99,12 @@ final class NvmlDevices {
             .toList();
 
     remember(countNow, listed, absent);
-    return Stream.of(listed.values(), unidentified.values(), absent)
+    unknowns = unknownNow;
+    return Stream.of(
+            listed.values(),
+            unidentified.values(),
+            absent,
+            dead(listed.values(), unidentified, absent))
         .flatMap(devices -> devices.stream())
         .sorted(
             Comparator.comparing((GpuDevice device) -> device.presence() == Presence.LOST)
@@ -84,38 +113,98 @@ final class NvmlDevices {
         .toList();
   }
 
-  private GpuDevice read(NvmlLibrary.Device device, GpuUuid uuid, int ordinal) {
-    GpuDevice before =
-        Optional.ofNullable(known.get(uuid)).orElseGet(() -> stranger(uuid, ordinal));
-    try {
-      before = renamed(before, device.name()).withMinor(device.minorNumber());
-      boolean mig = device.migEnabled();
-      DeviceMemory memory = device.memory();
-      return new GpuDevice(
-          uuid,
-          ordinal,
-          before.name(),
-          memory.totalBytes(),
-          memory.usedBytes(),
-          device.computeProcesses().stream().map(GpuProcess::asTheKernelKnowsIt).toList(),
-          mig
-              ? Optional.of(
-                  "MIG mode is on, and MIG instances are not handed out; turn it off (nvidia-smi -i "
-                      + ordinal
-                      + " -mig 0), or use the device for other work")
-              : Optional.empty(),
-          Presence.READABLE,
-          before.minor());
-    } catch (GpuException e) {
-      return unread(before, ordinal, passOnIfSessionEnds(e));
+  private String noDevices() {
+    List<String> cards = bus.nvidiaGpus();
+    return "NVML works but lists no GPU"
+        + (cards.isEmpty()
+            ? "; check whether lspci shows one"
+            : ", and the PCI bus has " + String.join(", ", cards))
+        + "; see dmesg for why the NVIDIA driver does not use it";
+  }
+
+  /** Returns whether a new session may help a device whose trouble NVML does not know. */
+  boolean needNewSession() {
+    return unknowns.containsValue(UNKNOWN_LOOKS);
+  }
+
+  /** Returns the ordinal that a device had in the last look. */
+  Optional<Integer> ordinalOf(GpuUuid uuid) {
+    return ordinals.entrySet().stream()
+        .filter(entry -> entry.getValue().equals(uuid))
+        .map(Map.Entry::getKey)
+        .findFirst();
+  }
+
+  /** Notes an error that the driver reported of the device with this ordinal. */
+  void reported(int ordinal, long number, Instant at) {
+    GpuUuid uuid = ordinals.get(ordinal);
+    if (uuid != null) {
+      List<ReportedXid> all = xids.computeIfAbsent(uuid, _ -> new ArrayList<>());
+      all.add(new ReportedXid(at, number));
+      if (all.size() > GpuDetails.MOST_XIDS) {
+        all.removeFirst();
+      }
     }
   }
 
-  private static GpuException passOnIfSessionEnds(GpuException e) {
-    if (e.endsSession()) {
-      throw e;
+  /** Notes that no look could be made, so that nothing is known of the devices meanwhile. */
+  void lookFailed() {
+    Map<GpuUuid, GpuDevice> doubtful = new HashMap<>();
+    known.forEach(
+        (uuid, device) ->
+            doubtful.put(
+                uuid,
+                device.isSound()
+                    ? device.withFault(Presence.UNREADABLE, "the last look failed")
+                    : device));
+    known = doubtful;
+  }
+
+  private static GpuException whyUnidentified(DeviceReading reading, int ordinal) {
+    return reading
+        .failed()
+        .orElseGet(
+            () ->
+                new GpuException(
+                    Kind.FAILED,
+                    "GPU "
+                        + ordinal
+                        + " reports the UUID "
+                        + reading.uuid()
+                        + ", which another GPU reported too"));
+  }
+
+  private GpuDevice identified(
+      DeviceReading reading,
+      GpuUuid uuid,
+      int ordinal,
+      Map<GpuUuid, Integer> unknownNow,
+      Instant at) {
+    Optional<GpuDevice> before = Optional.ofNullable(known.get(uuid));
+    GpuDevice device = before.orElseGet(() -> stranger(uuid, ordinal));
+    String name = reading.name() == null ? device.name() : reading.name();
+    DeviceReading.Read read = reading.read();
+    if (read == null) {
+      GpuException reason = reading.failed().orElseThrow();
+      return unread(device.withPlace(ordinal, name, at), ordinal, reason, unknownNow);
     }
-    return e;
+    GpuDetails details = read.details().withXids(xids.getOrDefault(uuid, List.of()));
+    Instant since = before.filter(GpuDevice::isSound).map(GpuDevice::soundSince).orElse(at);
+    GpuDevice seen =
+        new GpuDevice(
+            uuid,
+            ordinal,
+            name,
+            read.memory(),
+            read.processes(),
+            Optional.empty(),
+            Presence.READABLE,
+            details,
+            GpuHealth.HEALTHY,
+            since);
+    return HealthSigns.unusableSetting(details, ordinal)
+        .map(why -> seen.withFault(Presence.READABLE, why))
+        .orElse(seen);
   }
 
   /**
@@ -148,51 +237,54 @@ final class NvmlDevices {
   }
 
   private static GpuDevice stranger(GpuUuid uuid, int ordinal) {
-    return new GpuDevice(uuid, ordinal, UNNAMED, 0, 0, List.of(), Optional.empty());
-  }
-
-  private static GpuDevice renamed(GpuDevice device, String name) {
     return new GpuDevice(
-        device.uuid(),
-        device.ordinal(),
-        name,
-        device.memoryTotalBytes(),
-        device.memoryUsedBytes(),
-        device.computeProcesses(),
-        device.fault(),
-        device.presence(),
-        device.minor());
+        uuid,
+        ordinal,
+        UNNAMED,
+        GpuMemory.UNKNOWN,
+        List.of(),
+        Optional.empty(),
+        Presence.READABLE,
+        GpuDetails.NONE,
+        GpuHealth.HEALTHY,
+        Instant.EPOCH);
   }
 
   /** Describes a device that is listed and could not be read. */
-  private static GpuDevice unread(GpuDevice before, int ordinal, GpuException reason) {
-    boolean lost = reason.kind() == GpuException.Kind.DEVICE_LOST;
-    return new GpuDevice(
-        before.uuid(),
-        ordinal,
-        before.name(),
-        before.memoryTotalBytes(),
-        lost ? 0 : before.memoryUsedBytes(),
-        lost ? List.of() : before.computeProcesses(),
-        Optional.of(String.valueOf(reason.getMessage())),
-        lost ? Presence.LOST : Presence.UNREADABLE,
-        before.minor());
+  private GpuDevice unread(
+      GpuDevice before, int ordinal, GpuException reason, Map<GpuUuid, Integer> unknownNow) {
+    String why = String.valueOf(reason.getMessage());
+    boolean lost = reason.kind() == Kind.DEVICE_LOST;
+    if (reason.kind() == Kind.UNKNOWN) {
+      int looks = unknowns.getOrDefault(before.uuid(), 0) + 1;
+      unknownNow.put(before.uuid(), looks);
+      if (looks > UNKNOWN_LOOKS) {
+        lost = true;
+        why += "; a new session with NVML did not help; reset it or boot the machine";
+      }
+    }
+    GpuDevice placed = before.withPlace(ordinal, before.name(), before.soundSince());
+    return lost ? lost(placed, why) : kept(placed).withFault(Presence.UNREADABLE, why);
+  }
+
+  private static GpuDevice kept(GpuDevice device) {
+    return device.withDetails(device.details().identityOnly());
+  }
+
+  private static GpuDevice lost(GpuDevice device, String why) {
+    GpuMemory memory = device.memory();
+    return kept(device)
+        .withUse(
+            memory.used().isPresent() && !memory.shared() ? memory.withUsed(0) : memory, List.of())
+        .withFault(Presence.LOST, why);
   }
 
   /** Describes a device that is not listed, while every listed device is known by its UUID. */
   private static GpuDevice gone(GpuDevice device) {
-    return new GpuDevice(
-        device.uuid(),
-        device.ordinal(),
-        device.name(),
-        device.memoryTotalBytes(),
-        0,
-        List.of(),
-        Optional.of(
-            "NVML no longer lists it: it fell off the bus or was removed; see dmesg, power-cycle"
-                + " the machine, or restart the agent to forget it"),
-        Presence.LOST,
-        device.minor());
+    return lost(
+        device,
+        "NVML no longer lists it: it fell off the bus or was removed; see dmesg, power-cycle"
+            + " the machine, or restart the agent to forget it");
   }
 
   /**
@@ -202,17 +294,44 @@ final class NvmlDevices {
   private static GpuDevice missing(GpuDevice device) {
     return device.presence() == Presence.LOST
         ? device
-        : new GpuDevice(
-            device.uuid(),
-            device.ordinal(),
-            device.name(),
-            device.memoryTotalBytes(),
-            device.memoryUsedBytes(),
-            device.computeProcesses(),
-            Optional.of(
+        : kept(device)
+            .withFault(
+                Presence.UNREADABLE,
                 "NVML lists no device with this UUID, but lists a device that does not report its UUID;"
-                    + " see dmesg"),
-            Presence.UNREADABLE,
-            device.minor());
+                    + " see dmesg");
+  }
+
+  /**
+   * Returns the cards on the bus that NVML does not list. There are none if a device does not tell
+   * its address, because it may be any of them.
+   */
+  private List<GpuDevice> dead(
+      Iterable<GpuDevice> listed, Map<Integer, GpuDevice> unidentified, List<GpuDevice> absent) {
+    List<String> cards = new ArrayList<>(bus.nvidiaGpus());
+    if (!unidentified.isEmpty()) {
+      return List.of();
+    }
+    List<GpuDevice> devices = new ArrayList<>(absent);
+    listed.forEach(devices::add);
+    for (GpuDevice device : devices) {
+      if (device.details().busId().isEmpty()) {
+        return List.of();
+      }
+      cards.remove(device.details().busId().get());
+    }
+    return cards.stream().map(this::dead).toList();
+  }
+
+  private GpuDevice dead(String address) {
+    Optional<String> driver = bus.driverOf(address).filter(name -> !name.equals("nvidia"));
+    return stranger(new GpuUuid("GPU-unidentified-" + address), GpuDevice.NO_ORDINAL)
+        .withDetails(new GpuDetails(Optional.of(address), Map.of(), List.of()))
+        .withFault(
+            Presence.LOST,
+            driver
+                .map(name -> "it is bound to the driver " + name + ", and not to NVIDIA's")
+                .orElse(
+                    "it is on the PCI bus, but NVML does not list it: the driver could not start it;"
+                        + " see dmesg, and power-cycle the machine"));
   }
 }

@@ -2,23 +2,34 @@ package io.gpurunner.gpu;
 
 import com.sun.jna.Function;
 import com.sun.jna.Library;
+import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
 import io.gpurunner.gpu.GpuException.Kind;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToIntBiFunction;
 
 /**
  * The loaded and initialised NVML. Every call is checked, and a failure is a {@link GpuException}.
- * Not thread-safe: one thread opens, uses and closes it.
+ * NVML itself allows calls of several threads at once; each {@link Device} is used by one thread.
+ * The library must not be closed while a call is under way.
  */
 final class NvmlLibrary implements AutoCloseable {
   /**
@@ -39,9 +50,9 @@ final class NvmlLibrary implements AutoCloseable {
   private final Function count;
   private final Function handleByIndex;
   private final List<String> memoryFunctions;
-  private final boolean hasMigMode;
-  private final boolean hasMinorNumber;
   private final List<String> processFunctions;
+  private final List<String> graphicsFunctions;
+  private final Map<String, Optional<Function>> functions = new ConcurrentHashMap<>();
 
   private NvmlLibrary(String name, NativeLibrary library, NvmlApi api) {
     this.library = library;
@@ -50,9 +61,8 @@ final class NvmlLibrary implements AutoCloseable {
     this.count = newest(library, NvmlApi.COUNT);
     this.handleByIndex = newest(library, NvmlApi.HANDLE_BY_INDEX);
     this.memoryFunctions = present(library, NvmlApi.MEMORY);
-    this.hasMigMode = has(library, NvmlApi.MIG_MODE);
-    this.hasMinorNumber = has(library, NvmlApi.MINOR_NUMBER);
     this.processFunctions = present(library, NvmlApi.COMPUTE_PROCESSES);
+    this.graphicsFunctions = present(library, NvmlApi.GRAPHICS_PROCESSES);
   }
 
   /**
@@ -204,8 +214,122 @@ final class NvmlLibrary implements AutoCloseable {
     return text;
   }
 
-  /** The memory of a device, in bytes. */
-  record DeviceMemory(long totalBytes, long usedBytes) {}
+  /** Returns the newest version of CUDA that the driver knows, {@code 12.4}. */
+  Optional<String> cudaVersion() {
+    IntByReference version = new IntByReference();
+    return isSupported("nvmlSystemGetCudaDriverVersion_v2", version)
+        ? Optional.of(version.getValue() / 1000 + "." + version.getValue() % 1000 / 10)
+        : Optional.empty();
+  }
+
+  /** The errors of devices that the driver reports. It is empty if it reports none. */
+  Optional<Events> openEvents() {
+    PointerByReference set = new PointerByReference();
+    return isSupported("nvmlEventSetCreate", set)
+        ? Optional.of(new Events(set.getValue()))
+        : Optional.empty();
+  }
+
+  /** The errors that the driver reports. One thread polls; others may register devices. */
+  final class Events {
+    private final Pointer set;
+
+    private Events(Pointer set) {
+      this.set = set;
+    }
+
+    /** Asks for the errors of a device. A device that does not support it reports none. */
+    void register(Device device) {
+      isSupported("nvmlDeviceRegisterEvents", device.handle, NvmlApi.XID_EVENTS, set);
+    }
+
+    /**
+     * Returns the next error. It never waits, and is empty if there is none.
+     *
+     * @param devices the devices that can be meant
+     */
+    Optional<DeviceXid> next(Collection<Device> devices) {
+      Memory data = new Memory(NvmlApi.EVENT_DATA_BYTES);
+      data.clear();
+      if (!hasEvent(data)) {
+        return Optional.empty();
+      }
+      Pointer handle = data.getPointer(NvmlApi.EVENT_DEVICE_OFFSET);
+      long number = data.getLong(NvmlApi.EVENT_DATA_OFFSET);
+      return Optional.of(
+          new DeviceXid(
+              devices.stream()
+                  .filter(device -> device.handle.equals(handle))
+                  .map(device -> device.ordinal)
+                  .findFirst(),
+              data.getLong(NvmlApi.EVENT_TYPE_OFFSET) == NvmlApi.XID_EVENTS
+                  ? OptionalLong.of(number)
+                  : OptionalLong.empty()));
+    }
+
+    private boolean hasEvent(Memory data) {
+      String newest = "nvmlEventSetWait_v2";
+      try {
+        return isSupported(
+            optional(newest).isPresent() ? newest : "nvmlEventSetWait", set, data, 0);
+      } catch (GpuException e) {
+        if (e.kind() == Kind.DEVICE_LOST) {
+          return false; // the look at that device tells
+        }
+        throw e;
+      }
+    }
+
+    /** Frees the set. */
+    void close() {
+      isSupported("nvmlEventSetFree", set);
+    }
+  }
+
+  /**
+   * An error that the driver reported.
+   *
+   * @param ordinal the device; empty if it is none of those that were asked about
+   * @param number NVIDIA's number of the error; empty for an event of another kind
+   */
+  record DeviceXid(Optional<Integer> ordinal, OptionalLong number) {}
+
+  /**
+   * Calls a function that a library, driver or device need not have.
+   *
+   * @return whether it succeeded
+   * @throws GpuException if the failure concerns more than this function: the device is lost, or
+   *     the session is void
+   */
+  private boolean isSupported(String name, Object... arguments) {
+    Optional<Function> function = optional(name);
+    if (function.isEmpty()) {
+      return false;
+    }
+    int code = function.get().invokeInt(arguments);
+    if (code == NvmlReturn.SUCCESS) {
+      return true;
+    }
+    GpuException failure = NvmlReturn.exception(name, code, api.nvmlErrorString(code));
+    if (failure.endsSession() || failure.kind() == Kind.DEVICE_LOST) {
+      throw failure;
+    }
+    return false;
+  }
+
+  private Optional<Function> optional(String name) {
+    return functions.computeIfAbsent(
+        name,
+        symbol ->
+            has(library, symbol) ? Optional.of(library.getFunction(symbol)) : Optional.empty());
+  }
+
+  /**
+   * The memory of a device, in bytes.
+   *
+   * @param reserveApart whether what is in use leaves out the driver's reserve
+   */
+  record DeviceMemory(long totalBytes, long usedBytes, boolean reserveApart) {}
 
   /** A device of this library. It must not be used after the library was closed. */
   final class Device {
@@ -232,71 +356,207 @@ final class NvmlLibrary implements AutoCloseable {
           (buffer, length) -> api.nvmlDeviceGetName(handle, buffer, length));
     }
 
-    /** Returns the number of its device node. It is empty if there is none. */
-    OptionalInt minorNumber() {
-      if (!hasMinorNumber) {
-        return OptionalInt.empty();
-      }
-      IntByReference minor = new IntByReference();
-      int code = api.nvmlDeviceGetMinorNumber(handle, minor);
-      if (NvmlReturn.asksForOlderVersion(code)) {
-        return OptionalInt.empty();
-      }
-      check(of(NvmlApi.MINOR_NUMBER), code);
-      return OptionalInt.of(minor.getValue());
+    /** Returns its address on the bus as the kernel writes it, {@code 0000:3b:00.0}. */
+    Optional<String> busId() {
+      Memory info = new Memory(NvmlApi.PCI_INFO_BYTES);
+      info.clear();
+      return isSupported("nvmlDeviceGetPciInfo_v3", handle, info)
+          ? Optional.of(PciBus.address(info.getString(NvmlApi.PCI_BUS_ID_OFFSET, "US-ASCII")))
+          : Optional.empty();
     }
 
-    DeviceMemory memory() {
+    /** Returns its memory. It is empty if the device has none of its own. */
+    Optional<DeviceMemory> memory() {
       if (memoryFunctions.contains(NvmlApi.MEMORY_V2)) {
         NvmlApi.MemoryV2 memory = new NvmlApi.MemoryV2();
         int code = api.nvmlDeviceGetMemoryInfo_v2(handle, memory);
-        boolean older = memoryFunctions.contains(NvmlApi.MEMORY_V1);
-        if (!older || !NvmlReturn.asksForOlderVersion(code)) {
+        if (!NvmlReturn.asksForOlderVersion(code)) {
           check(of(NvmlApi.MEMORY_V2), code);
-          return new DeviceMemory(memory.total, memory.used);
+          return Optional.of(new DeviceMemory(memory.total, memory.used, true));
         }
       }
-      NvmlApi.Memory memory = new NvmlApi.Memory();
-      check(of(NvmlApi.MEMORY_V1), api.nvmlDeviceGetMemoryInfo(handle, memory));
-      return new DeviceMemory(memory.total, memory.used);
+      if (memoryFunctions.contains(NvmlApi.MEMORY_V1)) {
+        NvmlApi.Memory memory = new NvmlApi.Memory();
+        int code = api.nvmlDeviceGetMemoryInfo(handle, memory);
+        if (!NvmlReturn.asksForOlderVersion(code)) {
+          check(of(NvmlApi.MEMORY_V1), code);
+          return Optional.of(new DeviceMemory(memory.total, memory.used, false));
+        }
+      }
+      return Optional.empty();
     }
 
-    /**
-     * Returns whether MIG mode is on now. It is off if the device or the driver has no MIG mode.
-     */
-    boolean migEnabled() {
-      if (!hasMigMode) {
-        return false;
+    /** Returns the facts of these paces that the device and the driver support. */
+    Map<GpuFact, Long> facts(Set<GpuFact.Pace> paces) {
+      Map<GpuFact, Long> facts = new EnumMap<>(GpuFact.class);
+      if (paces.contains(GpuFact.Pace.EVERY_LOOK)) {
+        number(facts, GpuFact.MINOR, "nvmlDeviceGetMinorNumber");
+        field(facts, GpuFact.RECOVERY_ACTION, NvmlApi.FIELD_RECOVERY_ACTION);
+        first(facts, GpuFact.ECC_MODE, "nvmlDeviceGetEccMode");
+        eccErrors(facts);
+        rowRemapping(facts);
+        number(facts, GpuFact.RETIRED_PAGES_PENDING, "nvmlDeviceGetRetiredPagesPendingStatus");
+        fabric(facts);
+        number(facts, GpuFact.COMPUTE_MODE, "nvmlDeviceGetComputeMode");
+        migMode(facts);
+        longNumber(facts, GpuFact.CLOCK_REASONS, NvmlApi.CLOCK_REASONS);
       }
+      if (paces.contains(GpuFact.Pace.EVERY_FEW_LOOKS)) {
+        number(facts, GpuFact.PERSISTENCE_MODE, "nvmlDeviceGetPersistenceMode");
+        number(facts, GpuFact.POWER_MILLIWATTS, "nvmlDeviceGetPowerUsage");
+        number(
+            facts,
+            GpuFact.TEMPERATURE_CELSIUS,
+            "nvmlDeviceGetTemperature",
+            NvmlApi.TEMPERATURE_OF_GPU);
+        number(facts, GpuFact.SM_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_SM);
+        number(facts, GpuFact.MEMORY_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_MEMORY);
+        utilization(facts);
+        longNumber(
+            facts, GpuFact.ENERGY_MILLIJOULES, List.of("nvmlDeviceGetTotalEnergyConsumption"));
+      }
+      return facts;
+    }
+
+    /** Calls a function of the form {@code (device, …, unsigned *)}. */
+    private void number(
+        Map<GpuFact, Long> facts, GpuFact fact, String function, Object... arguments) {
+      IntByReference value = new IntByReference();
+      List<Object> all = new ArrayList<>();
+      all.add(handle);
+      all.addAll(List.of(arguments));
+      all.add(value);
+      if (isSupported(function, all.toArray())) {
+        facts.put(fact, Integer.toUnsignedLong(value.getValue()));
+      }
+    }
+
+    /** Calls the newest function of the form {@code (device, unsigned long long *)}. */
+    private void longNumber(Map<GpuFact, Long> facts, GpuFact fact, List<String> versions) {
+      LongByReference value = new LongByReference();
+      for (String function : versions) {
+        if (isSupported(function, handle, value)) {
+          facts.put(fact, value.getValue());
+          return;
+        }
+      }
+    }
+
+    /** Calls a function of the form {@code (device, int *current, int *pending)}. */
+    private void first(Map<GpuFact, Long> facts, GpuFact fact, String function) {
       IntByReference current = new IntByReference();
-      int code = api.nvmlDeviceGetMigMode(handle, current, new IntByReference());
-      if (NvmlReturn.asksForOlderVersion(code)) {
-        return false;
+      if (isSupported(function, handle, current, new IntByReference())) {
+        facts.put(fact, (long) current.getValue());
       }
-      check(of(NvmlApi.MIG_MODE), code);
-      return current.getValue() == NvmlApi.MIG_ENABLED;
     }
 
-    List<GpuProcess> computeProcesses() {
-      int last = processFunctions.size() - 1;
+    private void migMode(Map<GpuFact, Long> facts) {
+      IntByReference current = new IntByReference();
+      IntByReference pending = new IntByReference();
+      if (isSupported("nvmlDeviceGetMigMode", handle, current, pending)) {
+        facts.put(GpuFact.MIG_MODE, (long) current.getValue());
+        facts.put(GpuFact.MIG_MODE_PENDING, (long) pending.getValue());
+      }
+    }
+
+    private void eccErrors(Map<GpuFact, Long> facts) {
+      LongByReference errors = new LongByReference();
+      if (isSupported(
+          "nvmlDeviceGetTotalEccErrors", handle, NvmlApi.UNCORRECTED, NvmlApi.VOLATILE, errors)) {
+        facts.put(GpuFact.ECC_UNCORRECTED, errors.getValue());
+      }
+    }
+
+    private void rowRemapping(Map<GpuFact, Long> facts) {
+      IntByReference pending = new IntByReference();
+      IntByReference failed = new IntByReference();
+      if (isSupported(
+          "nvmlDeviceGetRemappedRows",
+          handle,
+          new IntByReference(),
+          new IntByReference(),
+          pending,
+          failed)) {
+        facts.put(GpuFact.ROW_REMAP_PENDING, (long) pending.getValue());
+        facts.put(GpuFact.ROW_REMAP_FAILED, (long) failed.getValue());
+      }
+    }
+
+    private void fabric(Map<GpuFact, Long> facts) {
+      Memory info = new Memory(NvmlApi.FABRIC_INFO_BYTES);
+      info.clear();
+      if (isSupported("nvmlDeviceGetGpuFabricInfo", handle, info)) {
+        facts.put(GpuFact.FABRIC_STATE, (long) info.getByte(NvmlApi.FABRIC_STATE_OFFSET));
+        facts.put(GpuFact.FABRIC_STATUS, (long) info.getInt(NvmlApi.FABRIC_STATUS_OFFSET));
+      }
+    }
+
+    private void utilization(Map<GpuFact, Long> facts) {
+      Memory rates = new Memory(NvmlApi.UTILIZATION_BYTES);
+      rates.clear();
+      if (isSupported("nvmlDeviceGetUtilizationRates", handle, rates)) {
+        facts.put(GpuFact.UTILIZATION_PERCENT, (long) rates.getInt(0));
+        facts.put(
+            GpuFact.MEMORY_UTILIZATION_PERCENT,
+            (long) rates.getInt(NvmlApi.UTILIZATION_MEMORY_OFFSET));
+      }
+    }
+
+    private void field(Map<GpuFact, Long> facts, GpuFact fact, int id) {
+      Memory value = new Memory(NvmlApi.FIELD_VALUE_BYTES);
+      value.clear();
+      value.setInt(NvmlApi.FIELD_ID_OFFSET, id);
+      if (isSupported("nvmlDeviceGetFieldValues", handle, 1, value)
+          && value.getInt(NvmlApi.FIELD_RETURN_OFFSET) == NvmlReturn.SUCCESS) {
+        FieldType.of(value.getInt(NvmlApi.FIELD_TYPE_OFFSET))
+            .map(type -> type.read(value))
+            .ifPresent(number -> facts.put(fact, number));
+      }
+    }
+
+    /** Returns the processes that compute or draw. One that does both computes. */
+    List<GpuProcess> processes() {
+      Map<Integer, GpuProcess> processes = new LinkedHashMap<>();
+      for (GpuProcess process : listed(processFunctions)) {
+        processes.put(process.pid(), process);
+      }
+      if (!graphicsFunctions.isEmpty()) {
+        for (GpuProcess process : drawing()) {
+          processes.putIfAbsent(process.pid(), process.of(GpuProcess.Kind.GRAPHICS));
+        }
+      }
+      return List.copyOf(processes.values());
+    }
+
+    private List<GpuProcess> drawing() {
+      try {
+        return listed(graphicsFunctions);
+      } catch (GpuException e) {
+        if (e.kind() == Kind.NOT_SUPPORTED) {
+          return List.of(); // a device that cannot draw
+        }
+        throw e;
+      }
+    }
+
+    private List<GpuProcess> listed(List<String> versions) {
+      int last = versions.size() - 1;
       for (int version = 0; version < last; version++) {
         try {
-          return computeProcesses(processFunctions.get(version));
+          return listed(versions.get(version), false);
         } catch (GpuException e) {
           if (e.kind() != Kind.NOT_SUPPORTED) {
             throw e;
           }
         }
       }
-      return computeProcesses(processFunctions.get(last));
+      String oldest = versions.get(last);
+      return listed(oldest, !oldest.endsWith("_v3") && !oldest.endsWith("_v2"));
     }
 
-    private List<GpuProcess> computeProcesses(String name) {
+    private List<GpuProcess> listed(String name, boolean isVersion1) {
       Function function = library.getFunction(name);
-      int documentedBytes =
-          name.equals(NvmlApi.COMPUTE_PROCESSES.getLast())
-              ? ProcessBuffer.V1_BYTES
-              : ProcessBuffer.V2_BYTES;
+      int documentedBytes = isVersion1 ? ProcessBuffer.V1_BYTES : ProcessBuffer.V2_BYTES;
       int capacity = FIRST_PROCESS_CAPACITY;
       while (capacity <= MOST_PROCESSES) {
         ProcessBuffer buffer = new ProcessBuffer(capacity);
@@ -318,5 +578,46 @@ final class NvmlLibrary implements AutoCloseable {
     private String of(String function) {
       return function + " of GPU " + ordinal;
     }
+  }
+
+  /** {@code nvmlValueType_t}: how the value of a field is written. */
+  private enum FieldType {
+    UNSIGNED_INT(1) {
+      @Override
+      long read(Pointer value) {
+        return Integer.toUnsignedLong(value.getInt(NvmlApi.FIELD_VALUE_OFFSET));
+      }
+    },
+    UNSIGNED_LONG(2) {
+      @Override
+      long read(Pointer value) {
+        return value.getLong(NvmlApi.FIELD_VALUE_OFFSET);
+      }
+    },
+    UNSIGNED_LONG_LONG(3) {
+      @Override
+      long read(Pointer value) {
+        return value.getLong(NvmlApi.FIELD_VALUE_OFFSET);
+      }
+    },
+    SIGNED_INT(5) {
+      @Override
+      long read(Pointer value) {
+        return value.getInt(NvmlApi.FIELD_VALUE_OFFSET);
+      }
+    };
+
+    private final int number;
+
+    FieldType(int number) {
+      this.number = number;
+    }
+
+    /** Returns the type of this number. It is empty for one that counts nothing. */
+    static Optional<FieldType> of(int number) {
+      return Arrays.stream(values()).filter(type -> type.number == number).findFirst();
+    }
+
+    abstract long read(Pointer value);
   }
 }

@@ -32,7 +32,10 @@ enum NvmlReturn {
       15,
       Kind.DEVICE_LOST,
       "it fell off the bus (see dmesg for its Xid error); reset it or power-cycle the machine"),
-  RESET_REQUIRED(16, Kind.DEVICE_LOST, "reset it (nvidia-smi --gpu-reset) or reboot the machine"),
+  RESET_REQUIRED(
+      16,
+      Kind.DEVICE_LOST,
+      "reset it (nvidia-smi --gpu-reset) or reboot the machine" + HealthSigns.LET_GO),
   OPERATING_SYSTEM(17, Kind.FAILED, "see dmesg for what the kernel blocked"),
   LIB_RM_VERSION_MISMATCH(
       18,
@@ -48,7 +51,7 @@ enum NvmlReturn {
   NOT_READY(27, Kind.FAILED),
   GPU_NOT_FOUND(28, Kind.DEVICE_LOST, "it is no longer on the bus; power-cycle the machine"),
   INVALID_STATE(29, Kind.FAILED),
-  UNKNOWN(999, Kind.FAILED, "see dmesg for what the NVIDIA driver says");
+  UNKNOWN(999, Kind.UNKNOWN, "see dmesg for what the NVIDIA driver says");
 
   static final int SUCCESS = 0;
 

@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +47,25 @@ record PciBus(Path devices) {
     }
     Collections.sort(addresses);
     return List.copyOf(addresses);
+  }
+
+  /**
+   * Returns an address as the kernel writes it. NVML writes it with capitals and eight digits of
+   * the domain, {@code 00000000:3B:00.0}.
+   */
+  static String address(String nvml) {
+    String small = nvml.strip().toLowerCase(Locale.ROOT);
+    return small.matches("0000[0-9a-f]{4}:.*") ? small.substring(4) : small;
+  }
+
+  /** Returns the name of the driver that a device is bound to. It is empty if it has none. */
+  Optional<String> driverOf(String address) {
+    try {
+      Path name = devices.resolve(address).resolve("driver").toRealPath().getFileName();
+      return Optional.ofNullable(name).map(Path::toString);
+    } catch (IOException none) {
+      return Optional.empty();
+    }
   }
 
   private static String word(Path file) {

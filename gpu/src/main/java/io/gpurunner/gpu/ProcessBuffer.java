@@ -4,6 +4,8 @@ import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * A buffer for the entries of NVML's process list. Process id and memory have the same offsets in
@@ -64,7 +66,12 @@ final class ProcessBuffer {
       processes.add(
           new GpuProcess(
               memory.getInt(entry + PID_OFFSET),
-              usedBytes == NvmlApi.VALUE_NOT_AVAILABLE ? 0 : usedBytes));
+              usedBytes == NvmlApi.VALUE_NOT_AVAILABLE
+                  ? OptionalLong.empty()
+                  : OptionalLong.of(usedBytes),
+              GpuProcess.Kind.COMPUTE,
+              Optional.empty(),
+              false));
     }
     return processes;
   }

@@ -20,11 +20,11 @@ public record ProcessFacts(String command, String user, Optional<String> contain
   private static final Pattern CONTAINER = Pattern.compile("[/-]([0-9a-f]{12})[0-9a-f]{52}\\b");
 
   /** Returns what is known of a process. It is empty if there is none with this number any more. */
-  static Optional<ProcessFacts> of(int pid) {
-    return of(Path.of("/proc", Integer.toUnsignedString(pid)));
+  static Optional<ProcessFacts> of(int pid, UserNames names) {
+    return of(Path.of("/proc", Integer.toUnsignedString(pid)), names);
   }
 
-  static Optional<ProcessFacts> of(Path process) {
+  static Optional<ProcessFacts> of(Path process, UserNames names) {
     try {
       // A name may hold any bytes.
       String command =
@@ -33,7 +33,7 @@ public record ProcessFacts(String command, String user, Optional<String> contain
       return Optional.of(
           new ProcessFacts(
               printable(command),
-              Files.getOwner(process).getName(),
+              names.ownerOf(process),
               container.find() ? Optional.of(container.group(1)) : Optional.empty()));
     } catch (IOException ended) {
       return Optional.empty();

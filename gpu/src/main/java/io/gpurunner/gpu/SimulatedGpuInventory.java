@@ -2,27 +2,38 @@ package io.gpurunner.gpu;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.IntStream;
 
 /**
- * Simulated GPUs for a machine that has none. They are always healthy and free. A device's UUID
- * follows from its position and name, so that leases survive a restart. A look costs nothing, so
- * every snapshot is a new look. Thread-safe.
+ * Simulated GPUs for a machine that has none. They are always free, and healthy unless an
+ * administrator put one in quarantine. A device's UUID follows from its position and name, so that
+ * leases survive a restart. A look costs nothing, so every snapshot is a new look. Thread-safe.
  */
 public final class SimulatedGpuInventory implements GpuInventory {
   /** The memory that each device reports. */
   static final long MEMORY_BYTES = 24L << 30;
 
   private final List<GpuDevice> devices;
+  private final HealthBook health;
   private final Clock clock;
 
   /**
    * @param productNames the name of each device, by ordinal
    */
   public SimulatedGpuInventory(List<String> productNames, Clock clock) {
+    this(productNames, HealthBook.forgetful(clock), clock);
+  }
+
+  /**
+   * @param productNames the name of each device, by ordinal
+   * @param health where an administrator's quarantine is kept
+   */
+  public SimulatedGpuInventory(List<String> productNames, HealthBook health, Clock clock) {
+    this.health = health;
     this.devices =
         IntStream.range(0, productNames.size())
             .mapToObj(ordinal -> device(ordinal, productNames.get(ordinal)))
@@ -34,13 +45,13 @@ public final class SimulatedGpuInventory implements GpuInventory {
     UUID uuid =
         UUID.nameUUIDFromBytes(
             ("gpurunner simulated GPU " + ordinal + " " + name).getBytes(StandardCharsets.UTF_8));
-    return new GpuDevice(
-        new GpuUuid("GPU-" + uuid), ordinal, name, MEMORY_BYTES, 0, List.of(), Optional.empty());
+    return GpuDevice.free(new GpuUuid("GPU-" + uuid), ordinal, name, MEMORY_BYTES);
   }
 
   @Override
   public GpuSnapshot snapshot() {
-    return new GpuSnapshot(clock.instant(), devices, Optional.empty());
+    Instant now = clock.instant();
+    return new GpuSnapshot(now, health.judge(devices, now), Optional.empty());
   }
 
   @Override

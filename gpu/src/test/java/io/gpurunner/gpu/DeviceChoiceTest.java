@@ -18,8 +18,7 @@ class DeviceChoiceTest {
   private static final GpuType RTX_3090 = new GpuType("NVIDIA-GeForce-RTX-3090");
 
   private static GpuDevice device(int ordinal, String name) {
-    return new GpuDevice(
-        new GpuUuid("GPU-" + ordinal), ordinal, name, 1, 0, List.of(), Optional.empty());
+    return GpuDevice.free(new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30);
   }
 
   private static final List<GpuDevice> MIXED =

@@ -7,6 +7,7 @@ import io.gpurunner.gpu.GpuDevice.Presence;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,12 +20,12 @@ class DeviceFitnessTest {
   private static final long MIB = 1L << 20;
 
   private static GpuDevice device(long usedBytes, List<GpuProcess> processes) {
-    return new GpuDevice(UUID, 3, "NVIDIA L40S", 48L << 30, usedBytes, processes, Optional.empty());
+    GpuDevice free = GpuDevice.free(UUID, 3, "NVIDIA L40S", 48L << 30);
+    return free.withUse(free.memory().withUsed(usedBytes), processes);
   }
 
   private static GpuDevice faulty(Presence presence) {
-    return new GpuDevice(
-        UUID, 3, "NVIDIA L40S", 48L << 30, 0, List.of(), Optional.of("it broke"), presence);
+    return device(0, List.of()).withFault(presence, "it broke");
   }
 
   private static GpuSnapshot look(GpuDevice... devices) {
@@ -44,7 +45,7 @@ class DeviceFitnessTest {
 
   @Test
   void memoryUpToTheLimitCountsAsFree() {
-    GpuDevice most = device(DeviceFitness.IDLE_MEMORY_LIMIT_BYTES, List.of());
+    GpuDevice most = device(IdleUse.RESERVE_INCLUDED_BYTES, List.of());
     assertThat(DeviceFitness.unfitReason(most)).isEmpty();
     assertThat(busy(look(most))).isEmpty();
   }
@@ -63,7 +64,7 @@ class DeviceFitnessTest {
   void aProcessOfAnySizeIsNamed() {
     GpuDevice used = device(0, List.of(new GpuProcess(17, 0), new GpuProcess(18, 1)));
     assertThat(DeviceFitness.unfitReason(used))
-        .contains("GPU 3 (GPU-a): used by process 17, process 18");
+        .contains("GPU 3 (GPU-a): used by process 17 (0 MiB), process 18 (0 MiB)");
     assertThat(busy(look(used))).isPresent();
   }
 
@@ -72,7 +73,7 @@ class DeviceFitnessTest {
     List<GpuProcess> many =
         IntStream.range(0, 1000).mapToObj(pid -> new GpuProcess(pid, 0)).toList();
     assertThat(DeviceFitness.unfitReason(device(0, many)).orElseThrow())
-        .endsWith("process 7 and 992 more");
+        .endsWith("process 7 (0 MiB) and 992 more");
   }
 
   @ParameterizedTest
@@ -116,10 +117,43 @@ class DeviceFitnessTest {
 
   @Test
   void fitDevicesLeavesOutTheOthers() {
-    GpuDevice free =
-        new GpuDevice(new GpuUuid("GPU-b"), 4, "NVIDIA L40S", 1, 0, List.of(), Optional.empty());
+    GpuDevice free = GpuDevice.free(new GpuUuid("GPU-b"), 4, "NVIDIA L40S", 1);
     assertThat(DeviceFitness.fitDevices(look(device(0, List.of(new GpuProcess(1, 1))), free)))
         .containsExactly(free);
+  }
+
+  @Test
+  void anIgnoredProcessBlocksNothing() {
+    GpuProcess desktop =
+        new GpuProcess(9, OptionalLong.of(1), GpuProcess.Kind.GRAPHICS, Optional.empty(), true);
+    assertThat(DeviceFitness.unfitReason(device(0, List.of(desktop)))).isEmpty();
+    assertThat(DeviceFitness.unfitReason(device(0, List.of(desktop, new GpuProcess(10, 0)))))
+        .contains("GPU 3 (GPU-a): used by process 10 (0 MiB)");
+  }
+
+  @Test
+  void aQuarantineMakesUnfitAndHoldsNoLease() {
+    GpuDevice held =
+        device(0, List.of())
+            .withHealth(
+                GpuHealth.HEALTHY
+                    .held(new GpuHealth.Hold("XID 48", GONE, GpuHealth.Ends.RESET))
+                    .after(List.of(), GONE));
+    assertThat(DeviceFitness.unfitReason(held)).contains("GPU 3 (GPU-a): quarantined: XID 48");
+    assertThat(busy(look(held))).isEmpty();
+  }
+
+  /** What others use of the host's memory may last for ever. */
+  @Test
+  void sharedMemoryMakesUnfitAndHoldsNoLease() {
+    GpuMemory full =
+        new GpuMemory(OptionalLong.of(100 * MIB), OptionalLong.of(95 * MIB), 90 * MIB, true);
+    GpuDevice shared = device(0, List.of()).withUse(full, List.of());
+    assertThat(DeviceFitness.unfitReason(shared))
+        .contains(
+            "GPU 3 (GPU-a): 95 MiB of the host's memory, which it shares, are in use (up to 90 MiB"
+                + " count as free)");
+    assertThat(busy(look(shared))).isEmpty();
   }
 
   @Test
@@ -128,6 +162,15 @@ class DeviceFitnessTest {
         .isThrownBy(
             () ->
                 new GpuDevice(
-                    UUID, 3, "x", 1, 0, List.of(), Optional.empty(), Presence.UNREADABLE));
+                    UUID,
+                    3,
+                    "x",
+                    GpuMemory.UNKNOWN,
+                    List.of(),
+                    Optional.empty(),
+                    Presence.UNREADABLE,
+                    GpuDetails.NONE,
+                    GpuHealth.HEALTHY,
+                    GONE));
   }
 }

@@ -35,8 +35,17 @@ class GpuInventoriesTest {
 
   private GpuInventory open(
       GpuSettings.Provider provider, String library, List<String> simulated, Set<GpuUuid> inUse) {
-    return GpuInventories.open(
-        new GpuSettings(provider, library, simulated), inUse, clock, BUSY, bus());
+    return GpuInventories.open(GpuSettings.of(provider, library, simulated), inUse, opening(BUSY));
+  }
+
+  private GpuInventories.Opening opening(LookPace pace) {
+    return new GpuInventories.Opening(pace, bus(), HealthBook.forgetful(clock), clock);
+  }
+
+  private static void awaitFault(GpuInventory inventory, String... parts) {
+    await()
+        .atMost(GpuInventoryContract.LIMIT)
+        .untilAsserted(() -> assertThat(inventory.snapshot().fault().orElse("")).contains(parts));
   }
 
   private PciBus bus() {
@@ -64,11 +73,9 @@ class GpuInventoriesTest {
     long began = System.nanoTime();
     try (GpuInventory inventory =
         GpuInventories.open(
-            new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of()),
+            GpuSettings.of(GpuSettings.Provider.AUTO, ABSENT, List.of()),
             Set.of(),
-            clock,
-            LookPace.DEFAULT,
-            bus())) {
+            opening(LookPace.DEFAULT))) {
       assertThat(inventory).isInstanceOf(NoGpuInventory.class);
       assertThat(inventory.snapshot())
           .isEqualTo(new GpuSnapshot(MovableClock.START, List.of(), Optional.empty()));
@@ -179,9 +186,27 @@ class GpuInventoriesTest {
   @Test
   void nvmlIsWaitedForWhereItWasAskedFor() {
     try (GpuInventory inventory = open(GpuSettings.Provider.NVML, ABSENT, TWO)) {
-      assertThat(inventory.snapshot().fault().orElseThrow()).contains(ABSENT);
+      awaitFault(inventory, ABSENT);
       assertThat(inventory.snapshot().devices()).isEmpty();
     }
+  }
+
+  /** A start never waits for a driver that hangs. */
+  @Test
+  void aStartDoesNotWaitForADriverThatHangs() throws Exception {
+    FakeNvml fake = FakeNvml.in(directory).script("hang nvmlInit\n" + FakeNvml.TWO_GPUS);
+    plugIn("0000:af:00.0", "0x10de", "0x030200");
+    long began = System.nanoTime();
+    for (GpuSettings.Provider provider :
+        List.of(GpuSettings.Provider.NVML, GpuSettings.Provider.AUTO)) {
+      try (GpuInventory inventory = open(provider, fake.library(), List.of())) {
+        assertThat(inventory.snapshot().fault().orElseThrow()).contains("is being opened");
+        assertThat(inventory.description()).contains("not available yet");
+      }
+    }
+    assertThat(Duration.ofNanos(System.nanoTime() - began))
+        .isLessThan(GpuInventories.FIRST_LOOK_LIMIT.plus(NvmlGpuInventory.CLOSE_LIMIT));
+    fake.script(FakeNvml.TWO_GPUS);
   }
 
   @Test
@@ -198,20 +223,20 @@ class GpuInventoriesTest {
   @Test
   void settingsNameWhatIsWrong() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new GpuSettings(GpuSettings.Provider.AUTO, " ", List.of()))
+        .isThrownBy(() -> GpuSettings.of(GpuSettings.Provider.AUTO, " ", List.of()))
         .withMessageStartingWith("gpu.nvml-library: ");
     assertThatIllegalArgumentException()
         .isThrownBy(
-            () -> new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, List.of("NVIDIA A100", "")))
+            () -> GpuSettings.of(GpuSettings.Provider.AUTO, ABSENT, List.of("NVIDIA A100", "")))
         .withMessageStartingWith("gpu.simulated[1]: ");
     assertThatIllegalArgumentException()
         .isThrownBy(
-            () -> new GpuSettings(GpuSettings.Provider.AUTO, ABSENT, Collections.nCopies(257, "x")))
+            () -> GpuSettings.of(GpuSettings.Provider.AUTO, ABSENT, Collections.nCopies(257, "x")))
         .withMessageContaining("at most 256 devices, lists 257");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new GpuSettings(GpuSettings.Provider.SIMULATED, ABSENT, List.of()))
+        .isThrownBy(() -> GpuSettings.of(GpuSettings.Provider.SIMULATED, ABSENT, List.of()))
         .withMessageContaining("at least one product name");
     assertThat(GpuSettings.defaults())
-        .isEqualTo(new GpuSettings(GpuSettings.Provider.AUTO, "libnvidia-ml.so.1", List.of()));
+        .isEqualTo(GpuSettings.of(GpuSettings.Provider.AUTO, "libnvidia-ml.so.1", List.of()));
   }
 }

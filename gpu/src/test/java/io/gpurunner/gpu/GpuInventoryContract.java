@@ -51,9 +51,10 @@ abstract class GpuInventoryContract {
     assertThat(devices)
         .allSatisfy(
             device -> {
-              assertThat(device.memoryTotalBytes()).isPositive();
-              assertThat(device.memoryUsedBytes()).isZero();
-              assertThat(device.computeProcesses()).isEmpty();
+              assertThat(device.memory().total().orElseThrow()).isPositive();
+              assertThat(device.memory().used()).hasValue(0);
+              assertThat(device.processes()).isEmpty();
+              assertThat(device.health().state()).isEqualTo(GpuHealth.State.HEALTHY);
             });
     assertThat(
             DeviceChoice.choose(devices, new GpuType("nvidia_geforce_rtx-3090"), 2).orElseThrow())

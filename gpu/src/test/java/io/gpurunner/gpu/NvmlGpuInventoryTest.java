@@ -11,13 +11,20 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Tests the inventory with the fake library, through JNA. */
 class NvmlGpuInventoryTest {
@@ -43,6 +50,7 @@ class NvmlGpuInventoryTest {
 
   @TempDir private Path directory;
   private final MovableClock clock = new MovableClock();
+  private final HealthBook health = HealthBook.forgetful(clock);
   private FakeNvml fake;
 
   @BeforeEach
@@ -51,9 +59,22 @@ class NvmlGpuInventoryTest {
   }
 
   private NvmlGpuInventory open(LookPace pace) {
-    NvmlGpuInventory inventory = NvmlGpuInventory.start(fake.library(), pace, clock);
-    inventory.awaitFirstLook();
+    return started(pace, clock);
+  }
+
+  private NvmlGpuInventory started(LookPace pace, Clock of) {
+    NvmlGpuInventory inventory = start(fake.library(), pace, of);
+    inventory.awaitFirstLook(LIMIT);
     return inventory;
+  }
+
+  private NvmlGpuInventory start(String library, LookPace pace, Clock of) {
+    return NvmlGpuInventory.start(
+        GpuSettings.of(GpuSettings.Provider.NVML, library, List.of()), pace, bus(), health, of);
+  }
+
+  private PciBus bus() {
+    return new PciBus(directory.resolve("pci"));
   }
 
   private static GpuSnapshot awaitSnapshot(GpuInventory inventory, Predicate<GpuSnapshot> wanted) {
@@ -86,9 +107,7 @@ class NvmlGpuInventoryTest {
   class Contract extends GpuInventoryContract {
     @Override
     GpuInventory open(Clock clock) {
-      NvmlGpuInventory inventory = NvmlGpuInventory.start(fake.library(), WHEN_ASKED, clock);
-      inventory.awaitFirstLook();
-      return inventory;
+      return started(WHEN_ASKED, clock);
     }
   }
 
@@ -100,7 +119,7 @@ class NvmlGpuInventoryTest {
   }
 
   @Test
-  void oneThreadMakesEveryCallFromInitToShutdown() {
+  void eachDeviceIsReadByAThreadOfItsOwn() {
     try (NvmlGpuInventory inventory = open(BUSY)) {
       inventory.requestLook();
       await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > 3);
@@ -108,7 +127,16 @@ class NvmlGpuInventoryTest {
     List<String> calls = fake.calls();
     assertThat(calls.getFirst()).startsWith("nvmlInit ");
     assertThat(calls.getLast()).startsWith("nvmlShutdown ");
-    assertThat(calls.stream().map(call -> call.split(" ", 2)[1]).distinct()).hasSize(1);
+    assertThat(threadsOf(calls, "nvmlInit", "nvmlDeviceGetCount", "nvmlShutdown")).hasSize(1);
+    assertThat(threadsOf(calls, "nvmlDeviceGetUUID", "nvmlDeviceGetMemoryInfo")).hasSize(2);
+  }
+
+  private static Set<String> threadsOf(List<String> calls, String... functions) {
+    return calls.stream()
+        .map(call -> call.split(" ", 2))
+        .filter(call -> List.of(functions).contains(call[0]))
+        .map(call -> call[1])
+        .collect(Collectors.toSet());
   }
 
   @Test
@@ -129,10 +157,18 @@ class NvmlGpuInventoryTest {
     long pid = ProcessHandle.current().pid();
     fake.script(VERSIONS + HEALTHY_A + "process " + pid + " 1048576\n");
     try (NvmlGpuInventory inventory = open(WHEN_ASKED)) {
-      ProcessFacts facts = ProcessFacts.of((int) pid).orElseThrow();
-      assertThat(DeviceFitness.unfitReason(device(inventory.snapshot(), FakeNvml.A)).orElseThrow())
-          .endsWith("used by process " + pid + " (" + facts.words() + ")")
-          .contains(" of " + System.getProperty("user.name"));
+      await()
+          .atMost(LIMIT)
+          .untilAsserted(
+              () -> {
+                inventory.requestLook();
+                assertThat(
+                        DeviceFitness.unfitReason(device(inventory.snapshot(), FakeNvml.A))
+                            .orElseThrow())
+                    .contains(
+                        "used by process " + pid + " (", " of " + System.getProperty("user.name"))
+                    .endsWith(", 1 MiB)");
+              });
     }
   }
 
@@ -143,7 +179,7 @@ class NvmlGpuInventoryTest {
       GpuDevice mig = device(inventory.snapshot(), FakeNvml.A);
       assertThat(mig.fault().orElseThrow()).contains("MIG mode is on");
       assertThat(mig.presence()).isEqualTo(Presence.READABLE);
-      assertThat(mig.computeProcesses()).containsExactly(new GpuProcess(NO_PROCESS, 1));
+      assertThat(mig.processes()).containsExactly(new GpuProcess(NO_PROCESS, 1));
       assertThat(DeviceFitness.fitDevices(inventory.snapshot()))
           .extracting(GpuDevice::uuid)
           .containsExactly(FakeNvml.B);
@@ -167,7 +203,7 @@ class NvmlGpuInventoryTest {
       GpuDevice lost = device(snapshot, FakeNvml.A);
       assertThat(lost.ordinal()).isEqualTo(0);
       assertThat(lost.name()).isEqualTo("NVIDIA GeForce RTX 3090");
-      assertThat(lost.memoryTotalBytes()).isEqualTo(25769803776L);
+      assertThat(lost.memory().total()).hasValue(25769803776L);
       assertThat(lost.fault().orElseThrow()).contains("GPU 0", "GPU is lost", "dmesg");
       assertThat(snapshot.devices())
           .extracting(GpuDevice::uuid)
@@ -187,14 +223,14 @@ class NvmlGpuInventoryTest {
       Instant gone = clock.instant();
       clock.advance(Duration.ofMillis(1));
       fake.script(
-          VERSIONS + HEALTHY_A + "error nvmlDeviceGetComputeRunningProcesses 999\n" + HEALTHY_B);
+          VERSIONS + HEALTHY_A + "error nvmlDeviceGetComputeRunningProcesses 10\n" + HEALTHY_B);
       GpuSnapshot snapshot =
           awaitSnapshot(
               inventory,
               now ->
                   now.at().isAfter(gone)
                       && device(now, FakeNvml.A).presence() == Presence.UNREADABLE);
-      assertThat(device(snapshot, FakeNvml.A).computeProcesses())
+      assertThat(device(snapshot, FakeNvml.A).processes())
           .containsExactly(new GpuProcess(NO_PROCESS, 1));
       assertThat(DeviceFitness.stillBusyReason(snapshot, FakeNvml.A, gone)).isPresent();
       fake.script(VERSIONS + HEALTHY_A + HEALTHY_B);
@@ -313,8 +349,8 @@ class NvmlGpuInventoryTest {
   void aMissingLibraryIsAFaultUntilItIsInstalled() throws Exception {
     Path later = directory.resolve("later");
     Path library = later.resolve("libnvidia-ml.so.1");
-    try (NvmlGpuInventory inventory = NvmlGpuInventory.start(library.toString(), BUSY, clock)) {
-      assertThat(inventory.awaitFirstLook().orElseThrow().kind())
+    try (NvmlGpuInventory inventory = start(library.toString(), BUSY, clock)) {
+      assertThat(inventory.awaitFirstLook(LIMIT).orElseThrow().kind())
           .isEqualTo(GpuException.Kind.LIBRARY_NOT_FOUND);
       assertThat(inventory.snapshot().fault().orElseThrow())
           .contains(library.toString(), "No such file", "install the NVIDIA driver");
@@ -445,6 +481,315 @@ class NvmlGpuInventoryTest {
     assertThat(fake.calls("nvmlInit")).isEqualTo(1);
     assertThat(fake.calls("nvmlShutdown")).isEqualTo(1);
     assertThat(fake.calls().getLast()).startsWith("nvmlShutdown ");
+  }
+
+  // ---- a driver that hangs
+
+  /** A device whose calls do not return is unfit, and the others go on. */
+  @Test
+  void aHangOfOneDeviceMakesOnlyThatOneUnfit() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(VERSIONS + HEALTHY_A + "hang nvmlDeviceGetMemoryInfo\n" + HEALTHY_B);
+      GpuSnapshot hanging = awaitPresence(inventory, FakeNvml.A, Presence.UNREADABLE);
+      assertThat(device(hanging, FakeNvml.A).fault().orElseThrow())
+          .contains("the driver has not answered for GPU 0 since ", "it hangs; see dmesg");
+      assertThat(DeviceFitness.fitDevices(hanging))
+          .extracting(GpuDevice::uuid)
+          .containsExactly(FakeNvml.B);
+      long looks = fake.calls("nvmlDeviceGetCount");
+      await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > looks + 20);
+      assertThat(inventory.lookTook())
+          .as("later looks do not wait for it")
+          .isLessThan(NvmlGpuInventory.DEVICE_LIMIT);
+      fake.script(VERSIONS + HEALTHY_A + HEALTHY_B);
+      awaitPresence(inventory, FakeNvml.A, Presence.READABLE);
+    }
+    assertThat(fake.calls("nvmlInit")).isEqualTo(1);
+    assertThat(fake.calls("nvmlShutdown")).isEqualTo(1);
+  }
+
+  /** To unload a library while one of its functions runs ends the process. */
+  @Test
+  void aSessionIsNotClosedWhileACallHangs() {
+    NvmlGpuInventory inventory = open(BUSY);
+    fake.script(VERSIONS + HEALTHY_A + "hang nvmlDeviceGetMemoryInfo\n" + HEALTHY_B);
+    awaitPresence(inventory, FakeNvml.A, Presence.UNREADABLE);
+    fake.script(
+        VERSIONS
+            + HEALTHY_A
+            + "hang nvmlDeviceGetMemoryInfo\n"
+            + HEALTHY_B
+            + "error nvmlDeviceGetUUID 1\n");
+    awaitFault(inventory, "a call for GPU 0 does not return");
+    assertThat(fake.calls("nvmlShutdown")).isZero();
+    fake.script(FakeNvml.TWO_GPUS);
+    assertThat(awaitGood(inventory).devices()).hasSize(2);
+    assertThat(fake.calls("nvmlShutdown")).isEqualTo(1);
+    inventory.close();
+  }
+
+  @Test
+  void closingDoesNotWaitForADriverThatHangs() {
+    NvmlGpuInventory inventory = open(BUSY);
+    fake.script("hang nvmlDeviceGetCount\n" + FakeNvml.TWO_GPUS);
+    long calls = fake.calls("nvmlDeviceGetCount");
+    await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > calls);
+    long began = System.nanoTime();
+    inventory.close();
+    assertThat(Duration.ofNanos(System.nanoTime() - began))
+        .isLessThan(NvmlGpuInventory.CLOSE_LIMIT.plusSeconds(3));
+    fake.script(FakeNvml.TWO_GPUS);
+  }
+
+  // ---- the unknown error
+
+  @Test
+  void anUnknownErrorIsFollowedByANewSessionAndThenTheDeviceIsLost() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(VERSIONS + HEALTHY_A + "error nvmlDeviceGetUUID 999\n" + HEALTHY_B);
+      GpuSnapshot lost = awaitPresence(inventory, FakeNvml.A, Presence.LOST);
+      assertThat(device(lost, FakeNvml.A).fault().orElseThrow())
+          .contains("nvmlDeviceGetUUID of GPU 0", "a new session with NVML did not help");
+      assertThat(device(lost, FakeNvml.B).presence()).isEqualTo(Presence.READABLE);
+      assertThat(fake.calls("nvmlInit")).isEqualTo(2);
+      fake.script(VERSIONS + HEALTHY_A + HEALTHY_B);
+      awaitPresence(inventory, FakeNvml.A, Presence.READABLE);
+    }
+  }
+
+  /** Some errors last until NVML was shut down, whatever the device does. */
+  @Test
+  void anErrorThatLastsAsLongAsTheSessionIsHealedByANewOne() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(VERSIONS + HEALTHY_A + "stick 1 999\n" + HEALTHY_B);
+      await().atMost(LIMIT).until(() -> fake.calls("nvmlInit") == 2);
+      GpuSnapshot healed = awaitPresence(inventory, FakeNvml.A, Presence.READABLE);
+      assertThat(device(healed, FakeNvml.A).isSound()).isTrue();
+      assertThat(fake.calls("nvmlInit")).isEqualTo(2);
+    }
+  }
+
+  // ---- what is there
+
+  @Test
+  void aCardThatNvmlDoesNotListIsShownAsDead() throws Exception {
+    for (String address : List.of("0000:3b:00.0", "0000:af:00.0")) {
+      Path card = Files.createDirectories(bus().devices().resolve(address));
+      Files.writeString(card.resolve("vendor"), "0x10de\n");
+      Files.writeString(card.resolve("class"), "0x030200\n");
+    }
+    fake.script(VERSIONS + HEALTHY_A + "pci 00000000:3B:00.0\n");
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      GpuDevice dead = device(inventory.snapshot(), new GpuUuid("GPU-unidentified-0000:af:00.0"));
+      assertThat(dead.presence()).isEqualTo(Presence.LOST);
+      assertThat(dead.details().busId()).contains("0000:af:00.0");
+      assertThat(DeviceFitness.unfitReason(dead).orElseThrow())
+          .startsWith("GPU at 0000:af:00.0: it is on the PCI bus, but NVML does not list it");
+      assertThat(inventory.snapshot().devices()).hasSize(2);
+      fake.script(VERSIONS + HEALTHY_A + "pci 00000000:3B:00.0\n" + HEALTHY_B);
+      fake.script("error nvmlDeviceGetCount 1\n" + VERSIONS);
+      awaitFault(inventory, "nvmlDeviceGetCount_v2");
+      fake.script(
+          VERSIONS + HEALTHY_A + "pci 00000000:3B:00.0\n" + HEALTHY_B + "pci 00000000:AF:00.0\n");
+      GpuSnapshot healed =
+          awaitSnapshot(
+              inventory,
+              now -> now.fault().isEmpty() && now.devices().stream().allMatch(GpuDevice::isSound));
+      assertThat(healed.devices()).hasSize(2);
+    }
+  }
+
+  /** GB10 and Jetson have no memory of their own. */
+  @Test
+  void aDeviceThatSharesTheHostsMemoryIsUsable() {
+    fake.script(VERSIONS + "device " + FakeNvml.A + " NVIDIA GB10\nmemory unsupported\n");
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      GpuDevice device = device(inventory.snapshot(), FakeNvml.A);
+      assertThat(DeviceFitness.unfitReason(device)).isEmpty();
+      assertThat(device.memory().shared()).isTrue();
+      assertThat(device.memory().total()).isEqualTo(HostMemory.now().total());
+      fake.script(
+          VERSIONS
+              + "device "
+              + FakeNvml.A
+              + " NVIDIA GB10\nmemory unsupported\nprocess 4194305 -\n");
+      awaitSnapshot(inventory, now -> DeviceFitness.fitDevices(now).isEmpty());
+    }
+  }
+
+  @Test
+  void detailsAreShownAndAbsentOnesAreAbsent() {
+    fake.script(
+        VERSIONS
+            + HEALTHY_A
+            + "fact power 250000\nfact ecc 0\nfact energy 7\npci 00000000:3B:00.0\n"
+            + HEALTHY_B);
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      GpuDetails details = device(inventory.snapshot(), FakeNvml.A).details();
+      assertThat(details.facts())
+          .isEqualTo(
+              Map.of(
+                  GpuFact.MINOR,
+                  0L,
+                  GpuFact.POWER_MILLIWATTS,
+                  250_000L,
+                  GpuFact.ECC_MODE,
+                  0L,
+                  GpuFact.ENERGY_MILLIJOULES,
+                  7L));
+      assertThat(details.get(GpuFact.TEMPERATURE_CELSIUS)).isEmpty();
+      fake.script(VERSIONS + HEALTHY_A + "fact ecc 1\nfact power 1\n" + HEALTHY_B);
+      GpuDetails later =
+          device(
+                  awaitSnapshot(
+                      inventory, now -> device(now, FakeNvml.A).details().is(GpuFact.ECC_MODE, 1)),
+                  FakeNvml.A)
+              .details();
+      assertThat(later.get(GpuFact.POWER_MILLIWATTS))
+          .as("what is only shown is read every 5 s")
+          .hasValue(250_000);
+    }
+  }
+
+  @Test
+  void theTimeSinceWhichADeviceIsSoundChangesWithEachFault() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      Instant first = device(inventory.snapshot(), FakeNvml.A).soundSince();
+      clock.advance(Duration.ofSeconds(1));
+      fake.script(VERSIONS + HEALTHY_A + "error nvmlDeviceGetHandleByIndex 15\n" + HEALTHY_B);
+      awaitPresence(inventory, FakeNvml.A, Presence.LOST);
+      fake.script(VERSIONS + HEALTHY_A + HEALTHY_B);
+      GpuSnapshot healed = awaitPresence(inventory, FakeNvml.A, Presence.READABLE);
+      assertThat(device(healed, FakeNvml.A).soundSince()).isAfter(first);
+      assertThat(device(healed, FakeNvml.B).soundSince()).isEqualTo(first);
+    }
+  }
+
+  // ---- settings that make a device useless
+
+  @ParameterizedTest
+  @CsvSource({
+    "fact compute-mode 2, its compute mode is",
+    "fact fabric-state 1, CUDA error 802",
+    "fact fabric-state 2, CUDA error 802",
+    "mig on, MIG mode is on"
+  })
+  void aSettingThatMakesADeviceUselessIsAFault(String setting, String words) {
+    fake.script(VERSIONS + HEALTHY_A + setting + "\n" + HEALTHY_B);
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      assertThat(device(inventory.snapshot(), FakeNvml.A).fault().orElseThrow()).contains(words);
+      fake.script(VERSIONS + HEALTHY_A + "fact compute-mode 3\nfact fabric-state 3\n" + HEALTHY_B);
+      awaitSnapshot(inventory, now -> device(now, FakeNvml.A).isSound());
+    }
+  }
+
+  // ---- a desktop
+
+  @Test
+  void aDesktopsProcessesAndMemoryDoNotBlockItsGpu() {
+    long pid = ProcessHandle.current().pid();
+    String command = ProcessFacts.of((int) pid, new UserNames()).orElseThrow().command();
+    GpuSettings settings =
+        new GpuSettings(
+            GpuSettings.Provider.NVML,
+            fake.library(),
+            List.of(),
+            OptionalLong.of(100L << 20),
+            List.of(command));
+    String drawing = "graphics " + pid + " " + (300L << 20) + "\n";
+    fake.script(VERSIONS + HEALTHY_A.replace(" 0 0\n", " 0 " + (350L << 20) + "\n") + drawing);
+    try (NvmlGpuInventory inventory =
+        NvmlGpuInventory.start(settings, BUSY, bus(), health, clock)) {
+      inventory.awaitFirstLook(LIMIT);
+      GpuDevice desktop = device(inventory.snapshot(), FakeNvml.A);
+      assertThat(DeviceFitness.unfitReason(desktop)).isEmpty();
+      assertThat(desktop.processes()).as("it is shown").hasSize(1);
+      // The same program computes: its name frees nothing.
+      fake.script(VERSIONS + HEALTHY_A + "process " + pid + " 1\n");
+      awaitSnapshot(inventory, now -> DeviceFitness.fitDevices(now).isEmpty());
+      // It draws, and more memory is in use than it holds.
+      fake.script(VERSIONS + HEALTHY_A.replace(" 0 0\n", " 0 " + (450L << 20) + "\n") + drawing);
+      awaitSnapshot(
+          inventory,
+          now ->
+              DeviceFitness.unfitReason(device(now, FakeNvml.A))
+                  .orElse("")
+                  .contains("450 MiB of its memory are in use with no process listed"));
+    }
+  }
+
+  // ---- errors of the driver
+
+  @Test
+  void anErrorPutsOnlyItsDeviceInQuarantine() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(VERSIONS + HEALTHY_A + "xid 1 48\n" + HEALTHY_B + "xid 2 31\n");
+      GpuSnapshot snapshot =
+          awaitSnapshot(
+              inventory,
+              now -> device(now, FakeNvml.A).health().state() == GpuHealth.State.QUARANTINED);
+      assertThat(DeviceFitness.unfitReason(device(snapshot, FakeNvml.A)).orElseThrow())
+          .contains("quarantined: XID 48 (", "gpurunner gpus release-driver");
+      awaitSnapshot(inventory, now -> !device(now, FakeNvml.B).details().xids().isEmpty());
+      assertThat(device(inventory.snapshot(), FakeNvml.B).health().state())
+          .as("XID 31 is the program's own fault")
+          .isEqualTo(GpuHealth.State.HEALTHY);
+    }
+  }
+
+  @Test
+  void manyErrorsOfADeviceAreFewInMemory() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      String errors =
+          IntStream.rangeClosed(1, 400)
+              .mapToObj(sequence -> "xid " + sequence + " 31\n")
+              .collect(Collectors.joining());
+      fake.script(VERSIONS + HEALTHY_A + errors + "xid 401 43\n" + HEALTHY_B);
+      GpuSnapshot all =
+          awaitSnapshot(
+              inventory,
+              now ->
+                  device(now, FakeNvml.A).details().xids().stream()
+                      .anyMatch(xid -> xid.number() == 43));
+      assertThat(device(all, FakeNvml.A).details().xids()).hasSize(GpuDetails.MOST_XIDS);
+    }
+  }
+
+  // ---- an administrator needs the driver
+
+  @Test
+  void theDriverIsLetGoOfAndTakenAgain() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      assertThat(inventory.isReleased(Optional.empty())).isFalse();
+      inventory.releaseDriver(Optional.empty());
+      awaitFault(inventory, "gpurunner gpus take");
+      await().atMost(LIMIT).until(() -> inventory.isReleased(Optional.empty()));
+      assertThat(fake.calls("nvmlShutdown")).isEqualTo(fake.calls("nvmlInit"));
+      inventory.takeDriver();
+      assertThat(awaitGood(inventory).devices()).hasSize(2);
+    }
+  }
+
+  @Test
+  void oneDeviceIsLetGoOfAndTheOthersAreReadOn() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(VERSIONS + HEALTHY_A + "xid 1 119\n" + HEALTHY_B);
+      awaitSnapshot(inventory, now -> !device(now, FakeNvml.A).health().isUsable());
+      inventory.releaseDriver(Optional.of(FakeNvml.A));
+      await().atMost(LIMIT).until(() -> inventory.isReleased(Optional.of(FakeNvml.A)));
+      assertThat(inventory.isReleased(Optional.of(FakeNvml.B))).isFalse();
+      GpuSnapshot released = awaitPresence(inventory, FakeNvml.A, Presence.UNREADABLE);
+      assertThat(device(released, FakeNvml.A).fault().orElseThrow())
+          .contains("gpurunner gpus take");
+      assertThat(device(released, FakeNvml.B).isSound()).isTrue();
+      fake.script("log " + directory.resolve("touched") + "\n" + VERSIONS + HEALTHY_A + HEALTHY_B);
+      await().atMost(LIMIT).until(() -> Files.exists(directory.resolve("touched")));
+      inventory.takeDriver();
+      GpuSnapshot back = awaitPresence(inventory, FakeNvml.A, Presence.READABLE);
+      assertThat(device(back, FakeNvml.A).health().state())
+          .as("it was reset meanwhile")
+          .isEqualTo(GpuHealth.State.RECOVERING);
+    }
   }
 
   @Test

@@ -56,13 +56,41 @@ class NvmlLayoutTest {
   }
 
   @Test
+  void structuresThatAreReadByOffset() {
+    assertThat(NvmlApi.PCI_INFO_BYTES).as("nvmlPciInfo_t").isEqualTo(68);
+    assertThat(NvmlApi.PCI_BUS_ID_OFFSET).as("busId").isEqualTo(36);
+    assertThat(NvmlApi.UTILIZATION_BYTES).as("nvmlUtilization_t").isEqualTo(8);
+    assertThat(NvmlApi.UTILIZATION_MEMORY_OFFSET).as("memory").isEqualTo(4);
+    assertThat(NvmlApi.FABRIC_INFO_BYTES).as("nvmlGpuFabricInfo_t").isEqualTo(28);
+    assertThat(NvmlApi.FABRIC_STATUS_OFFSET).as("status").isEqualTo(16);
+    assertThat(NvmlApi.FABRIC_STATE_OFFSET).as("state").isEqualTo(24);
+    assertThat(NvmlApi.FIELD_VALUE_BYTES).as("nvmlFieldValue_t").isEqualTo(40);
+    assertThat(NvmlApi.FIELD_ID_OFFSET).as("fieldId").isEqualTo(0);
+    assertThat(NvmlApi.FIELD_TYPE_OFFSET).as("valueType").isEqualTo(24);
+    assertThat(NvmlApi.FIELD_RETURN_OFFSET).as("nvmlReturn").isEqualTo(28);
+    assertThat(NvmlApi.FIELD_VALUE_OFFSET).as("value").isEqualTo(32);
+    assertThat(NvmlApi.EVENT_DATA_BYTES).as("nvmlEventData_t").isEqualTo(32);
+    assertThat(NvmlApi.EVENT_DEVICE_OFFSET).as("device").isEqualTo(0);
+    assertThat(NvmlApi.EVENT_TYPE_OFFSET).as("eventType").isEqualTo(8);
+    assertThat(NvmlApi.EVENT_DATA_OFFSET).as("eventData").isEqualTo(16);
+  }
+
+  @Test
   void buffersAndNumbers() {
     assertThat(NvmlApi.UUID_BUFFER_BYTES).as("NVML_DEVICE_UUID_V2_BUFFER_SIZE").isEqualTo(96);
     assertThat(NvmlApi.NAME_BUFFER_BYTES).as("NVML_DEVICE_NAME_V2_BUFFER_SIZE").isEqualTo(96);
     assertThat(NvmlApi.VERSION_BUFFER_BYTES)
         .as("NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE")
         .isEqualTo(80);
-    assertThat(NvmlApi.MIG_ENABLED).as("NVML_DEVICE_MIG_ENABLE").isEqualTo(1);
+    assertThat(NvmlApi.UNCORRECTED).as("NVML_MEMORY_ERROR_TYPE_UNCORRECTED").isEqualTo(1);
+    assertThat(NvmlApi.VOLATILE).as("NVML_VOLATILE_ECC").isEqualTo(0);
+    assertThat(NvmlApi.CLOCK_SM).as("NVML_CLOCK_SM").isEqualTo(1);
+    assertThat(NvmlApi.CLOCK_MEMORY).as("NVML_CLOCK_MEM").isEqualTo(2);
+    assertThat(NvmlApi.TEMPERATURE_OF_GPU).as("NVML_TEMPERATURE_GPU").isEqualTo(0);
+    assertThat(NvmlApi.XID_EVENTS).as("nvmlEventTypeXidCriticalError").isEqualTo(8);
+    assertThat(NvmlApi.FIELD_RECOVERY_ACTION)
+        .as("NVML_FI_DEV_GET_GPU_RECOVERY_ACTION")
+        .isEqualTo(230);
     assertThat(NvmlApi.VALUE_NOT_AVAILABLE).as("NVML_VALUE_NOT_AVAILABLE").isEqualTo(~0L);
   }
 

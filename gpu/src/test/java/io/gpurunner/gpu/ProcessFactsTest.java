@@ -1,17 +1,26 @@
 package io.gpurunner.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class ProcessFactsTest {
+  private final UserNames names = new UserNames();
+
+  @AfterEach
+  void closeNames() {
+    names.close();
+  }
+
   private static final String ID = "3f2a9c01d4e5" + "0123456789abcdef".repeat(3) + "0123";
 
   @TempDir private Path process;
@@ -19,14 +28,20 @@ class ProcessFactsTest {
   private ProcessFacts facts(String comm, String cgroup) throws IOException {
     Files.writeString(process.resolve("comm"), comm + "\n");
     Files.writeString(process.resolve("cgroup"), cgroup + "\n");
-    return ProcessFacts.of(process).orElseThrow();
+    return ProcessFacts.of(process, names).orElseThrow();
   }
 
   @Test
   void thisProcessIsKnown() {
-    ProcessFacts facts = ProcessFacts.of((int) ProcessHandle.current().pid()).orElseThrow();
+    int self = (int) ProcessHandle.current().pid();
+    ProcessFacts facts = ProcessFacts.of(self, names).orElseThrow();
     assertThat(facts.command()).isNotBlank();
-    assertThat(facts.user()).isEqualTo(System.getProperty("user.name"));
+    assertThat(facts.user()).as("a name service is not waited for").matches("\\d+");
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(ProcessFacts.of(self, names).orElseThrow().user())
+                    .isEqualTo(System.getProperty("user.name")));
   }
 
   @ParameterizedTest
@@ -50,6 +65,6 @@ class ProcessFactsTest {
 
   @Test
   void aProcessThatHasEndedIsNotKnown() {
-    assertThat(ProcessFacts.of(process.resolve("gone"))).isEqualTo(Optional.empty());
+    assertThat(ProcessFacts.of(process.resolve("gone"), names)).isEqualTo(Optional.empty());
   }
 }

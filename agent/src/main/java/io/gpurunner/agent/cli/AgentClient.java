@@ -57,22 +57,44 @@ final class AgentClient {
    * @throws CommandFailedException with the agent's own words, or if no agent answers
    */
   String post(String path) {
+    return post(path, new JsonObject());
+  }
+
+  /** Posts a body. The rest is as with {@link #post(String)}. */
+  String post(String path, JsonObject body) {
+    return message(send(HttpMethod.POST, path, body.toBuffer()));
+  }
+
+  /**
+   * Gets an answer.
+   *
+   * @throws CommandFailedException with the agent's own words, or if no agent answers
+   */
+  JsonObject get(String path) {
+    try {
+      return new JsonObject(send(HttpMethod.GET, path, Buffer.buffer()));
+    } catch (DecodeException notJson) {
+      throw new CommandFailedException("the agent's answer is no JSON", notJson);
+    }
+  }
+
+  private Buffer send(HttpMethod method, String path, Buffer body) {
     RequestOptions request =
         new RequestOptions()
-            .setMethod(HttpMethod.POST)
+            .setMethod(method)
             .setHost(reachableHost())
             .setPort(config.port())
             .setURI(path)
             .putHeader("Authorization", "Bearer " + token);
     // The calls are nested, so that the body is asked for on the event loop, before it can arrive.
-    Future<String> answer =
+    Future<Buffer> answer =
         client
             .request(request)
             .compose(
                 ready ->
                     ready
-                        .send(Buffer.buffer("{}"))
-                        .compose(response -> response.body().map(body -> read(response, body))));
+                        .send(body)
+                        .compose(response -> response.body().map(sent -> read(response, sent))));
     try {
       return answer
           .timeout(ANSWER_LIMIT.toMillis(), TimeUnit.MILLISECONDS)
@@ -104,13 +126,12 @@ final class AgentClient {
     };
   }
 
-  private static String read(HttpClientResponse response, Buffer body) {
-    String message = message(body);
+  private static Buffer read(HttpClientResponse response, Buffer body) {
     if (response.statusCode() != 200) {
       throw new CommandFailedException(
-          "the agent answered " + response.statusCode() + ": " + message);
+          "the agent answered " + response.statusCode() + ": " + message(body));
     }
-    return message;
+    return body;
   }
 
   private static String message(Buffer body) {

@@ -66,6 +66,12 @@ public final class CommandLineInterface {
                     .addSubcommand(new TokenRevokeCommand()))
             .addSubcommand(
                 new CommandLine(new ConfigCommand()).addSubcommand(new ConfigCheckCommand()))
+            .addSubcommand(
+                new CommandLine(new GpusCommand())
+                    .addSubcommand(new GpusQuarantineCommand())
+                    .addSubcommand(new GpusReleaseCommand())
+                    .addSubcommand(new GpusReleaseDriverCommand())
+                    .addSubcommand(new GpusTakeCommand()))
             .addSubcommand(new RetryUploadCommand())
             .addSubcommand(new BackupCommand())
             .addSubcommand(new RestoreCommand())

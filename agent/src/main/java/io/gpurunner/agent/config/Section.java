@@ -114,19 +114,24 @@ final class Section {
 
   /** Reads a list, which is empty by default. */
   <T> List<T> list(String key, ValueForm<T> form) {
-    List<T> values = givenList(key, form);
+    return list(key, List.of(), form);
+  }
+
+  /** Reads a list. A list in the file replaces the default, also an empty one. */
+  <T> List<T> list(String key, List<T> fallback, ValueForm<T> form) {
+    List<T> values = givenList(key, form).orElse(fallback);
     write(key, values.stream().map(form.writer()).collect(Collectors.joining(", ", "[", "]")));
     return values;
   }
 
-  private <T> List<T> givenList(String key, ValueForm<T> form) {
+  private <T> Optional<List<T>> givenList(String key, ValueForm<T> form) {
     Optional<Node> node = take(key);
     if (node.isEmpty()) {
-      return List.of();
+      return Optional.empty();
     }
     if (!(node.get() instanceof SequenceNode sequence)) {
       wrongKind(key, node.get(), "a list of which each is " + form.accepted());
-      return List.of();
+      return Optional.empty();
     }
     List<T> values = new ArrayList<>();
     Iterator<Node> elements = sequence.getValue().iterator();
@@ -138,7 +143,7 @@ final class Section {
       }
       read(key + "[" + index + "]", element, form).ifPresent(values::add);
     }
-    return List.copyOf(values);
+    return Optional.of(List.copyOf(values));
   }
 
   /**

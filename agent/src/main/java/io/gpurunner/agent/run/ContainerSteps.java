@@ -23,6 +23,7 @@ import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuDevice.Presence;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.gpu.Xid;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
 import java.time.Clock;
@@ -31,6 +32,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -43,7 +45,11 @@ final class ContainerSteps {
   private final Clock clock;
   private final CommonOutcomes outcomes;
 
+  /** The largest number of the driver's errors that the reason of a failed run names. */
+  private static final int MOST_ERRORS_NAMED = 4;
+
   private final StopSignals signals;
+  private final Intruders intruders;
   private final ExitReasons reasons;
   private final StartFailures failures;
 
@@ -60,6 +66,7 @@ final class ContainerSteps {
     this.outcomes = outcomes;
     this.signals = new StopSignals(ports, settings, clock, outcomes);
     this.reasons = new ExitReasons(ports.output());
+    this.intruders = new Intruders(ports.ledger());
   }
 
   /** What the step does, and what the engine says of the container now. */
@@ -310,7 +317,32 @@ final class ContainerSteps {
     }
     return lostDevice(state)
         .or(() -> overrunAtEnd(job))
-        .orElseGet(() -> new Ending.Broken(reasons.of(containerOf(job, state), exited), true));
+        .orElseGet(
+            () ->
+                new Ending.Broken(
+                    reasons.of(containerOf(job, state), exited) + reportedErrors(state), true));
+  }
+
+  /** Returns what the driver reported of the run's GPUs while it ran, for the end of a reason. */
+  private String reportedErrors(JobState.Running state) {
+    return ports.gpus().snapshot().devices().stream()
+        .filter(device -> state.gpus().contains(device.uuid()))
+        .flatMap(
+            device ->
+                device.details().xids().stream()
+                    .filter(xid -> !xid.at().isBefore(state.startedAt()))
+                    .map(
+                        xid ->
+                            "; while it ran, "
+                                + DeviceFitness.name(device)
+                                + " reported XID "
+                                + xid.number()
+                                + Xid.of(xid.number())
+                                    .map(known -> " (" + known.meaning() + ")")
+                                    .orElse("")))
+        .distinct()
+        .limit(MOST_ERRORS_NAMED)
+        .collect(Collectors.joining());
   }
 
   /**
@@ -349,7 +381,7 @@ final class ContainerSteps {
         state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook),
         seen == Seen.PAUSED
             ? Optional.of("its container was paused from outside; its time runs on")
-            : Optional.empty());
+            : intruders.on(job, state, ports.gpus().snapshot()));
   }
 
   /**
@@ -402,6 +434,7 @@ final class ContainerSteps {
       return outcomes.ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
     if (state.goneAt().isPresent()) {
+      intruders.forget(new ContainerName(job.id(), state.attempt()));
       signals.forget(new ContainerName(job.id(), state.attempt()));
       failures.forget(containerOf(job, state));
       return release(job, state, state.goneAt().get());

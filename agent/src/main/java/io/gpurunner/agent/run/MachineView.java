@@ -16,10 +16,8 @@ import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
-import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
-import io.gpurunner.gpu.ProcessFacts;
 import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
@@ -49,6 +47,7 @@ public final class MachineView implements MachineFacts {
   private final JobVolumes volumes;
   private final ArtifactPlace artifacts;
   private final StartGate gate;
+  private final GpuReports reports;
 
   /**
    * @param volumes the volumes; a job cannot ask for more than their disk holds
@@ -65,6 +64,7 @@ public final class MachineView implements MachineFacts {
       ArtifactPlace artifacts,
       StartGate gate) {
     this.gate = gate;
+    this.reports = new GpuReports(gpus, ledger, gate);
     this.artifacts = artifacts;
     this.volumes = volumes;
     this.gpus = gpus;
@@ -121,54 +121,12 @@ public final class MachineView implements MachineFacts {
 
   /** Returns whether a job can get the device once no other one holds or uses it. */
   private boolean canBeLeased(GpuDevice device) {
-    return device.fault().isEmpty() && gate.whyRefused(device.uuid()).isEmpty();
+    return DeviceFitness.whyUnusable(device).isEmpty() && gate.whyRefused(device.uuid()).isEmpty();
   }
 
   @Override
   public GpuReport gpus() {
-    GpuSnapshot look = gpus.snapshot();
-    Map<GpuUuid, JobId> leases = ledger.leases();
-    return new GpuReport(
-        gpus.description(),
-        gpus.isSimulated(),
-        look.fault(),
-        look.devices().stream()
-            .map(device -> reported(device, look, Optional.ofNullable(leases.get(device.uuid()))))
-            .toList());
-  }
-
-  private GpuReport.Gpu reported(GpuDevice device, GpuSnapshot look, Optional<JobId> holder) {
-    Optional<String> unfit =
-        device.fault().or(look::fault).or(gate::whyClosed).or(() -> gate.whyClosed(device.uuid()));
-    GpuReport.State state =
-        unfit.isPresent()
-            ? GpuReport.State.UNFIT
-            : holder.isPresent()
-                ? GpuReport.State.LEASED
-                : DeviceFitness.unfitReason(device).isPresent()
-                    ? GpuReport.State.IN_USE
-                    : GpuReport.State.FREE;
-    Optional<String> use =
-        state == GpuReport.State.IN_USE ? DeviceFitness.unfitReason(device) : Optional.empty();
-    return new GpuReport.Gpu(
-        device.ordinal(),
-        device.uuid().value(),
-        device.type().label(),
-        device.memoryTotalBytes() / RequestedVolumes.BYTES_PER_MEGABYTE,
-        device.memoryUsedBytes() / RequestedVolumes.BYTES_PER_MEGABYTE,
-        state,
-        unfit.or(() -> use),
-        holder.flatMap(ledger::find).map(job -> new GpuReport.Lease(job.id(), job.user())),
-        device.computeProcesses().stream().map(MachineView::reported).toList());
-  }
-
-  private static GpuReport.User reported(GpuProcess process) {
-    return new GpuReport.User(
-        Integer.toUnsignedLong(process.pid()),
-        process.usedMemoryBytes() / RequestedVolumes.BYTES_PER_MEGABYTE,
-        process.facts().map(ProcessFacts::command),
-        process.facts().map(ProcessFacts::user),
-        process.facts().flatMap(ProcessFacts::container));
+    return reports.of(gpus.snapshot());
   }
 
   @Override

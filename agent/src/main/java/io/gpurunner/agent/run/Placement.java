@@ -65,18 +65,36 @@ final class Placement {
    *
    * @param all why no job can start; empty if jobs can
    * @param gpus why no job with GPUs can start
-   * @param devices why no job can start that gets this device, for each such device
+   * @param refused why a device reaches no container, for each such device
+   * @param unseen why a device is tried before a job gets it, for each such device. That takes
+   *     seconds, so it keeps its place for the job that waits for it
    */
-  record Closed(Optional<String> all, Optional<String> gpus, Map<GpuUuid, String> devices) {
-    static final Closed NO = new Closed(Optional.empty(), Optional.empty(), Map.of());
+  record Closed(
+      Optional<String> all,
+      Optional<String> gpus,
+      Map<GpuUuid, String> refused,
+      Map<GpuUuid, String> unseen) {
+    static final Closed NO = new Closed(Optional.empty(), Optional.empty(), Map.of(), Map.of());
 
     static Closed of(StartGate gate, GpuSnapshot look) {
-      Map<GpuUuid, String> devices = new HashMap<>();
+      Map<GpuUuid, String> refused = new HashMap<>();
+      Map<GpuUuid, String> unseen = new HashMap<>();
       for (GpuDevice device : look.devices()) {
-        gate.whyClosed(device.uuid()).ifPresent(why -> devices.put(device.uuid(), why));
+        Optional<String> why = gate.whyRefused(device.uuid());
+        why.ifPresent(words -> refused.put(device.uuid(), words));
+        if (why.isEmpty()) {
+          gate.whyUnseen(device.uuid()).ifPresent(words -> unseen.put(device.uuid(), words));
+        }
       }
       return new Closed(
-          gate.whyClosed(), gate.whyNoGpuAccess().filter(_ -> !devices.isEmpty()), devices);
+          gate.whyClosed(),
+          gate.whyNoGpuAccess().filter(_ -> !look.devices().isEmpty()),
+          refused,
+          unseen);
+    }
+
+    boolean keepsBack(GpuUuid device) {
+      return refused.containsKey(device) || unseen.containsKey(device);
     }
 
     Optional<String> why(Job job) {
@@ -106,7 +124,7 @@ final class Placement {
      * The facts about a GPU type, found once for all jobs that ask for it.
      *
      * @param obtainable how many devices can be handed out once no job holds any: those that are
-     *     fit now, and those that jobs hold and that are sound
+     *     fit now, or only have to be tried, and those that jobs hold and that are sound
      */
     private record Wanted(GpuType type, String normalised, long obtainable) {}
 
@@ -143,7 +161,7 @@ final class Placement {
           new ArrayList<>(
               DeviceFitness.fitDevices(machine.gpus()).stream()
                   .filter(device -> !leases.containsKey(device.uuid()))
-                  .filter(device -> !machine.closed().devices().containsKey(device.uuid()))
+                  .filter(device -> !machine.closed().keepsBack(device.uuid()))
                   .toList());
     }
 
@@ -302,8 +320,16 @@ final class Placement {
     private long obtainable(GpuType type) {
       return machine.gpus().devices().stream()
           .filter(device -> device.type().matches(type))
-          .filter(device -> comesFree(device) || free.contains(device))
+          .filter(device -> comesFree(device) || free.contains(device) || isOnlyToBeTried(device))
           .count();
+    }
+
+    /** Returns whether nothing is wrong with a device, and no container has seen it yet. */
+    private boolean isOnlyToBeTried(GpuDevice device) {
+      return machine.closed().unseen().containsKey(device.uuid())
+          && !leases.containsKey(device.uuid())
+          && machine.gpus().fault().isEmpty()
+          && DeviceFitness.unfitReason(device).isEmpty();
     }
 
     /**
@@ -373,17 +399,26 @@ final class Placement {
             + unfit.get()
             + ")";
       }
-      return DeviceFitness.unfitReason(device)
-          .map(reason -> "in use by others than this agent's jobs (" + reason + ")")
+      if (isOnlyToBeTried(device)) {
+        return "being tried (" + machine.closed().unseen().get(device.uuid()) + ")";
+      }
+      return DeviceFitness.whyOccupied(device)
+          .map(reason -> "in use by others than this agent's jobs (" + named(device, reason) + ")")
           .orElse("about to be handed to an earlier job");
     }
 
-    /** Returns why a device cannot be handed out, whoever uses it now. */
+    /**
+     * Returns why no job can get a device, even if nobody used it: its fault, its health, or the
+     * way to a container.
+     */
     private Optional<String> whyUnfit(GpuDevice device) {
-      return device.fault().isPresent()
-          ? DeviceFitness.unfitReason(device)
-          : Optional.ofNullable(machine.closed().devices().get(device.uuid()))
-              .map(why -> DeviceFitness.name(device) + ": " + why);
+      return DeviceFitness.whyUnusable(device)
+          .or(() -> Optional.ofNullable(machine.closed().refused().get(device.uuid())))
+          .map(why -> named(device, why));
+    }
+
+    private static String named(GpuDevice device, String why) {
+      return DeviceFitness.name(device) + ": " + why;
     }
 
     private List<GpuUuid> take(Job job) {

@@ -5,6 +5,7 @@ import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.EngineProbe.EngineFacts;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.Health;
+import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSnapshot;
@@ -123,7 +124,8 @@ public final class Readiness implements Health, AutoCloseable {
     }
     Map<String, Long> reasons = new LinkedHashMap<>();
     for (GpuDevice device : look.devices()) {
-      Optional<String> why = device.fault().or(() -> gate.whyClosed(device.uuid()));
+      Optional<String> why =
+          DeviceFitness.whyUnusable(device).or(() -> gate.whyClosed(device.uuid()));
       if (why.isEmpty()) {
         return Optional.empty();
       }

@@ -5,7 +5,7 @@ import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.EngineProbe.EngineFacts;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.gpu.GpuDevice;
-import io.gpurunner.gpu.GpuDevice.Presence;
+import io.gpurunner.gpu.GpuHealth;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
@@ -14,7 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +63,10 @@ public final class StartGate implements AutoCloseable {
 
   private final EngineProbe engine;
   private final GpuInventory gpus;
+
+  /** Runs the trials of GPUs. Each may hang, and is in no other one's way. */
+  private final Executor trials;
+
   private final Map<Part, Doubt> doubts = new ConcurrentHashMap<>();
 
   /** The GPUs that a container has seen, each with the circumstances in which that was. */
@@ -86,9 +92,13 @@ public final class StartGate implements AutoCloseable {
     record Known(String circumstances) implements Way {}
   }
 
-  public StartGate(EngineProbe engine, GpuInventory gpus) {
+  /**
+   * @param trials runs the trials of GPUs, also at the same time
+   */
+  public StartGate(EngineProbe engine, GpuInventory gpus, Executor trials) {
     this.engine = engine;
     this.gpus = gpus;
+    this.trials = trials;
     this.way = gpus.isSimulated() ? new Way.None() : new Way.Unknown();
   }
 
@@ -147,9 +157,18 @@ public final class StartGate implements AutoCloseable {
         : new Way.Known(facts.gpuAccess() + ", " + facts.gpuCircumstances());
   }
 
-  /** Returns the circumstances in which a container would see a GPU now. */
-  private String circumstances(Way.Known known) {
-    return known.circumstances() + ", " + gpus.description();
+  /**
+   * Returns the circumstances in which a container would see a GPU now. They include since when the
+   * GPU is sound, because it may have been away and come back between two looks of this class.
+   */
+  private String circumstances(Way.Known known, GpuDevice device) {
+    return String.join(
+        ", ",
+        known.circumstances(),
+        gpus.description(),
+        device.minor().toString(),
+        device.soundSince().toString(),
+        device.health().trustedAfter().toString());
   }
 
   /**
@@ -186,12 +205,16 @@ public final class StartGate implements AutoCloseable {
         .map(doubt -> doubt.why);
   }
 
-  private Optional<String> whyUnseen(GpuUuid uuid) {
+  /** Returns why no container has seen this GPU yet. It is empty if one has. */
+  Optional<String> whyUnseen(GpuUuid uuid) {
     boolean isSeen =
         switch (way) {
           case Way.None _ -> true;
           case Way.Unknown _ -> false;
-          case Way.Known known -> circumstances(known).equals(seen.get(uuid));
+          case Way.Known known ->
+              gpus.snapshot().devices().stream()
+                  .filter(device -> device.uuid().equals(uuid))
+                  .anyMatch(device -> circumstances(known, device).equals(seen.get(uuid)));
         };
     return isSeen
         ? Optional.empty()
@@ -228,14 +251,19 @@ public final class StartGate implements AutoCloseable {
     if (look.fault().isPresent() || way instanceof Way.Unknown) {
       return; // nothing is known of any device, or of any way to it, and none is handed out
     }
-    Set<GpuUuid> sound = sound(look);
-    for (GpuDevice device : look.devices()) {
-      if (doubts.containsKey(ENGINE)) {
-        return; // all jobs wait for it; the bell has been rung for another round
-      }
-      if (sound.contains(device.uuid()) && isToBeTried(device.uuid())) {
-        tryGpu(device, way);
-      }
+    Way tried = way;
+    CompletableFuture<?>[] all =
+        look.devices().stream()
+            .filter(device -> isSound(device) && isToBeTried(device.uuid()))
+            .map(
+                device -> CompletableFuture.runAsync(() -> tryUnlessDoubted(device, tried), trials))
+            .toArray(CompletableFuture[]::new);
+    CompletableFuture.allOf(all).join();
+  }
+
+  private void tryUnlessDoubted(GpuDevice device, Way tried) {
+    if (!doubts.containsKey(ENGINE)) { // otherwise all jobs wait, and another round follows
+      tryGpu(device, tried);
     }
   }
 
@@ -245,16 +273,23 @@ public final class StartGate implements AutoCloseable {
 
   private static Set<GpuUuid> sound(GpuSnapshot look) {
     return look.devices().stream()
-        .filter(device -> device.presence() == Presence.READABLE && device.fault().isEmpty())
+        .filter(StartGate::isSound)
         .map(GpuDevice::uuid)
         .collect(Collectors.toSet());
+  }
+
+  /** A quarantined GPU is not tried. One that recovers is, before it is handed out. */
+  private static boolean isSound(GpuDevice device) {
+    return device.isSound() && device.health().state() != GpuHealth.State.QUARANTINED;
   }
 
   private void tryGpu(GpuDevice device, Way tried) {
     Part part = new Part.Gpu(device.uuid());
     Doubt doubt = doubts.computeIfAbsent(part, _ -> new Doubt(false, ""));
     Optional<String> circumstances =
-        tried instanceof Way.Known known ? Optional.of(circumstances(known)) : Optional.empty();
+        tried instanceof Way.Known known
+            ? Optional.of(circumstances(known, device))
+            : Optional.empty();
     try {
       engine.tryGpu(device.uuid().value(), device.minor());
       circumstances.ifPresent(known -> seen.put(device.uuid(), known));

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
@@ -175,6 +176,10 @@ final class CommandLineInterfaceTest {
         "token revoke ../x",
         "retry-upload",
         "retry-upload ai123",
+        "gpus quarantine 0",
+        "gpus release --reason x",
+        "gpus release-driver",
+        "gpus reset",
       })
   void wrongUsage(String line) {
     Outcome outcome = run(line.isEmpty() ? new String[0] : line.split(" ", -1));
@@ -279,7 +284,9 @@ final class CommandLineInterfaceTest {
             List.of("serve"),
             List.of("token", "list"),
             List.of("token", "create", "--user", "u"),
-            List.of("retry-upload", JOB))) {
+            List.of("retry-upload", JOB),
+            List.of("gpus"),
+            List.of("gpus", "take"))) {
       List<String> all = new ArrayList<>(command);
       all.addAll(List.of("--config", config.toString()));
       Outcome outcome = run(all.toArray(String[]::new));
@@ -370,6 +377,66 @@ final class CommandLineInterfaceTest {
     assertThat(claims.get("role").asText()).isEqualTo("admin");
     assertThat(claims.get("exp").asLong() - claims.get("iat").asLong()).isEqualTo(60);
     assertThat(registry().list()).isEmpty();
+  }
+
+  @Test
+  void gpusAreListedWithWhatKeepsThemFromJobs() throws IOException {
+    HttpServer agent =
+        agent(
+            200,
+            """
+            {"source":"NVML 12.535.54, driver 535.54.03, CUDA 12.2","simulated":false,
+             "lookMilliseconds":3,"gpus":[
+              {"index":0,"uuid":"GPU-a","gpuProd":"NVIDIA-A100","state":"leased","user":"ann",
+               "job_id":"ai12345678-1234","suspect":"it is slowed down, because it is too hot",
+               "memoryMegabytes":80000,"memoryUsedMegabytes":71000,"utilizationPercent":97,
+               "temperatureCelsius":92,"powerMilliwatts":398500,
+               "processes":[{"pid":17,"command":"python3","role":"job"},
+                            {"pid":18,"command":"miner","role":"intruder"}]},
+              {"uuid":"GPU-unidentified-0000:af:00.0","gpuProd":"unidentified-GPU",
+               "state":"unfit","busId":"0000:af:00.0","reason":"NVML does not list it",
+               "processes":[]}]}
+            """,
+            new ArrayList<>());
+    try {
+      assertThat(run("gpus", "--config", config.toString()).out().lines())
+          .containsExactly(
+              "NVML 12.535.54, driver 535.54.03, CUDA 12.2",
+              "GPU  UUID                           TYPE              STATE            JOB OF"
+                  + "             MEMORY          USE   TEMP   POWER  PROCESSES",
+              "0    GPU-a                          NVIDIA-A100       leased, suspect  ann"
+                  + " (ai12345678…)  71000/80000 MB  97 %  92 °C  398 W  17 python3, 18 miner"
+                  + " (intruder)",
+              "-    GPU-unidentified-0000:af:00.0  unidentified-GPU  unfit            -"
+                  + "                  -               -     -      -      -",
+              "GPU 0: it is slowed down, because it is too hot",
+              "0000:af:00.0: NVML does not list it");
+    } finally {
+      agent.stop(0);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "gpus quarantine 0 --reason loud, quarantine",
+    "gpus release GPU-a --reason quiet, release",
+    "gpus release-driver all, driver/release",
+    "gpus take, driver/take"
+  })
+  void gpusAreSteered(String line, String path) throws IOException {
+    List<String> seen = new ArrayList<>();
+    HttpServer agent = agent(200, "{\"message\":\"done so\"}", seen);
+    try {
+      List<String> all = new ArrayList<>(List.of(line.split(" ")));
+      all.addAll(List.of("--config", config.toString()));
+      assertThat(run(all.toArray(String[]::new)))
+          .isEqualTo(new Outcome(0, "done so" + System.lineSeparator(), ""));
+    } finally {
+      agent.stop(0);
+    }
+    assertThat(seen.getFirst()).isEqualTo("POST /api/gpus/" + path);
+    assertThat(claims(seen.getLast().substring("Bearer ".length())).get("role").asText())
+        .isEqualTo("admin");
   }
 
   @Test

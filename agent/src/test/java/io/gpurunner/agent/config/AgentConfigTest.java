@@ -32,7 +32,12 @@ final class AgentConfigTest {
           Path.of("/var/lib/gpurunner"),
           new HttpConfig("127.0.0.1", 8080, URI.create("http://127.0.0.1:8080"), Optional.empty()),
           new AuthConfig(Path.of("/var/lib/gpurunner/secrets/jwt.key")),
-          new GpuConfig(GpuSettings.Provider.AUTO, "libnvidia-ml.so.1", List.of()),
+          new GpuConfig(
+              GpuSettings.Provider.AUTO,
+              "libnvidia-ml.so.1",
+              List.of(),
+              Optional.empty(),
+              GpuSettings.DESKTOP),
           new DockerConfig(URI.create("unix:///var/run/docker.sock"), GpuAccessMode.AUTO),
           new ImagesConfig(
               PullRule.NEWER,
@@ -107,6 +112,8 @@ final class AgentConfigTest {
           provider: simulated
           nvml-library: /opt/lib/libnvidia-ml.so.1
           simulated: ["NVIDIA GeForce RTX 3090", NVIDIA A100-SXM4-80GB]
+          idle-memory: 300MB
+          ignore-processes: [Xorg, kwin_x11]
         docker: { host: "tcp://127.0.0.1:2375", gpu-access: cdi }
         images:
           pull: always
@@ -150,7 +157,9 @@ final class AgentConfigTest {
             new GpuConfig(
                 GpuSettings.Provider.SIMULATED,
                 "/opt/lib/libnvidia-ml.so.1",
-                List.of("NVIDIA GeForce RTX 3090", "NVIDIA A100-SXM4-80GB")),
+                List.of("NVIDIA GeForce RTX 3090", "NVIDIA A100-SXM4-80GB"),
+                Optional.of(300L),
+                List.of("Xorg", "kwin_x11")),
             new DockerConfig(URI.create("tcp://127.0.0.1:2375"), GpuAccessMode.CDI),
             new ImagesConfig(
                 PullRule.ALWAYS,

@@ -18,7 +18,10 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuDetails;
+import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.gpu.ProcessFacts;
 import io.gpurunner.storage.StorageException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -26,6 +29,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -673,6 +679,91 @@ class JobStepsTest {
             StepOutcome.Wait.class,
             wait -> assertThat(wait.missing()).get().asString().contains("paused from outside"));
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
+  private static GpuProcess process(int pid, String container) {
+    return new GpuProcess(
+        pid,
+        OptionalLong.of(512L << 20),
+        GpuProcess.Kind.COMPUTE,
+        Optional.of(
+            new ProcessFacts("python3", "bob", Optional.of(container).filter(id -> !id.isEmpty()))),
+        false);
+  }
+
+  private List<String> notes(JobId id, String kind) {
+    return run.ledger.history(id).stream()
+        .filter(event -> event.kind().equals(kind))
+        .map(JobHistory.Line::message)
+        .toList();
+  }
+
+  /** A job sees at once who else uses its GPU, and each such process is in its history once. */
+  @Test
+  void anIntruderOnAJobsGpuIsShownAndWrittenDownOnce() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(9), 0));
+    JobState.Running state = (JobState.Running) run.state(id);
+    GpuUuid gpu = state.gpus().getFirst();
+    run.gpus.use(gpu, process(17, state.containerId().substring(0, 12)));
+    assertThat(missing(id)).as("its own process").isEmpty();
+    for (String other : List.of("", "3f2a9c01d4e5")) {
+      run.gpus.use(gpu, process(other.isEmpty() ? 18 : 19, other));
+      assertThat(missing(id)).get().asString().contains("is also used by process 1");
+      assertThat(missing(id)).isPresent();
+    }
+    assertThat(notes(id, "intruder"))
+        .containsExactly(
+            "GPU 0 ("
+                + gpu
+                + ") is also used by process 18 (python3 of bob, 512 MiB), which is"
+                + " not of this job",
+            "GPU 0 ("
+                + gpu
+                + ") is also used by process 19 (python3 of bob in container"
+                + " 3f2a9c01d4e5, 512 MiB), which is not of this job");
+    run.gpus.leave(gpu);
+    assertThat(missing(id)).isEmpty();
+  }
+
+  private Optional<String> missing(JobId id) {
+    return ((StepOutcome.Wait) run.stepOnce(id)).missing();
+  }
+
+  @Test
+  void manyIntrudersAreAFewLinesOfHistory() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(9), 0));
+    GpuUuid gpu = ((JobState.Running) run.state(id)).gpus().getFirst();
+    for (int pid = 1; pid <= 100; pid++) {
+      run.gpus.use(gpu, process(pid, ""));
+      assertThat(missing(id)).isPresent();
+    }
+    assertThat(notes(id, "intruder")).hasSize(Intruders.MOST_NOTED);
+  }
+
+  /** A user sees that the program broke, and not the machine. */
+  @Test
+  void aFailedRunNamesTheErrorsThatTheDriverReportedMeanwhile() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 1));
+    JobState.Running state = (JobState.Running) run.state(id);
+    Instant before = state.startedAt().minusSeconds(1);
+    Instant during = state.startedAt().plusSeconds(1);
+    run.gpus.change(
+        state.gpus().getFirst(),
+        device ->
+            device.withDetails(
+                new GpuDetails(
+                    Optional.empty(),
+                    Map.of(),
+                    List.of(
+                        new GpuDetails.ReportedXid(before, 43),
+                        new GpuDetails.ReportedXid(during, 31)))));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason())
+                    .contains("while it ran, GPU 0 (", "reported XID 31 (")
+                    .doesNotContain("XID 43"));
   }
 
   @Test

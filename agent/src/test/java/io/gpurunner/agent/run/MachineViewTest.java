@@ -14,8 +14,12 @@ import io.gpurunner.api.GpuAvailability;
 import io.gpurunner.api.GpuReport;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.RequestRefusedException;
+import io.gpurunner.gpu.GpuDetails;
 import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuFact;
+import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.gpu.ProcessFacts;
 import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.Library;
 import java.net.InetAddress;
@@ -24,9 +28,11 @@ import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -203,5 +209,55 @@ class MachineViewTest {
     assertThat(closed.state()).isEqualTo(GpuReport.State.UNFIT);
     assertThat(closed.reason()).contains("the hook failed");
     assertThat(view.gpuTypes()).containsEntry("NVIDIA-GeForce-RTX-3090", 2);
+  }
+
+  @Test
+  void aGpuIsShownWithItsHealthDetailsAndWhoIsOnIt() {
+    JobId holder = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(1), 0));
+    run.until(holder, JobState.Running.class);
+    List<GpuUuid> uuids = run.gpus.snapshot().devices().stream().map(GpuDevice::uuid).toList();
+    run.gpus.use(
+        uuids.getFirst(),
+        new GpuProcess(
+            17,
+            OptionalLong.empty(),
+            GpuProcess.Kind.COMPUTE,
+            Optional.of(new ProcessFacts("miner", "bob", Optional.empty())),
+            false));
+    run.gpus.change(
+        uuids.getFirst(),
+        device ->
+            device.withDetails(
+                new GpuDetails(
+                    Optional.of("0000:3b:00.0"),
+                    Map.of(GpuFact.POWER_MILLIWATTS, 250_000L, GpuFact.MINOR, 3L),
+                    List.of())));
+    GpuReport.Gpu held = view(host -> List.of()).gpus().gpus().getFirst();
+    assertThat(held.details())
+        .isEqualTo(Map.of("busId", "0000:3b:00.0", "powerMilliwatts", 250_000L, "minor", 3L));
+    assertThat(held.processes())
+        .containsExactly(
+            new GpuReport.User(
+                17,
+                OptionalLong.empty(),
+                Optional.of("miner"),
+                Optional.of("bob"),
+                Optional.empty(),
+                GpuReport.Role.INTRUDER));
+  }
+
+  /** Every fact that a driver may tell is shown, or told in other words. */
+  @Test
+  void everyFactHasAKey() {
+    GpuUuid gpu = run.gpus.snapshot().devices().getFirst().uuid();
+    Map<GpuFact, Long> all = new EnumMap<>(GpuFact.class);
+    for (GpuFact fact : GpuFact.values()) {
+      all.put(fact, 1L);
+    }
+    run.gpus.change(
+        gpu, device -> device.withDetails(new GpuDetails(Optional.empty(), all, List.of())));
+    assertThat(view(host -> List.of()).gpus().gpus().getFirst().details())
+        .as("the fabric's status is only told where it is a fault")
+        .hasSize(GpuFact.values().length - 1);
   }
 }

@@ -88,8 +88,9 @@ class PlacementPropertiesTest {
 
     static GpuDevice device(
         int ordinal, String name, List<GpuProcess> processes, Optional<String> fault) {
-      return new GpuDevice(
-          new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30, 0, processes, fault);
+      GpuDevice free = GpuDevice.free(new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30);
+      GpuDevice used = free.withUse(free.memory(), processes);
+      return fault.map(why -> used.withFault(GpuDevice.Presence.READABLE, why)).orElse(used);
     }
 
     private String user() {

@@ -8,12 +8,14 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuHealth;
 import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -73,8 +75,9 @@ class PlacementTest {
       List<GpuProcess> processes,
       Optional<String> fault,
       GpuDevice.Presence presence) {
-    return new GpuDevice(
-        new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30, 0, processes, fault, presence);
+    GpuDevice free = GpuDevice.free(new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30);
+    GpuDevice used = free.withUse(free.memory(), processes);
+    return fault.map(why -> used.withFault(presence, why)).orElse(used);
   }
 
   /** Returns a device that a foreign process uses. */
@@ -100,6 +103,53 @@ class PlacementTest {
     return Optional.ofNullable(decision.waiting().get(job.id()))
         .map(Placement.Waiting::reason)
         .orElse("starts");
+  }
+
+  private static Placement.Machine machine(Placement.Closed closed, GpuDevice... devices) {
+    return new Placement.Machine(
+        new GpuSnapshot(T, List.of(devices), HEALTHY), List.of(), PLENTY, closed, T);
+  }
+
+  /** After a start of the agent, each GPU is tried first. That must not cost a job its place. */
+  @Test
+  void aGpuThatIsOnlyToBeTriedKeepsItsPlaceForTheJobThatWaitsForIt() {
+    GpuDevice first = device(0, RTX);
+    GpuDevice second = device(1, RTX);
+    Job both = queued(Requests.simple().gpus(2));
+    Job one = queued(Requests.simple());
+    Placement.Closed unseen =
+        new Placement.Closed(
+            Optional.empty(), Optional.empty(), Map.of(), Map.of(second.uuid(), "not seen yet"));
+    Placement.Decision decision =
+        Placement.decide(List.of(both, one), machine(unseen, first, second));
+    assertThat(starts(decision)).isEmpty();
+    assertThat(reason(decision, both)).contains("1 free, 1 being tried (not seen yet)");
+    assertThat(reason(decision, one)).contains("behind a job ahead of it");
+    Placement.Closed refused =
+        new Placement.Closed(
+            Optional.empty(), Optional.empty(), Map.of(second.uuid(), "no device"), Map.of());
+    assertThat(starts(Placement.decide(List.of(both, one), machine(refused, first, second))))
+        .containsExactly(one);
+  }
+
+  @Test
+  void aQuarantinedGpuIsHandedToNobodyAndASuspectOneLast() {
+    GpuHealth damaged =
+        GpuHealth.HEALTHY.after(List.of(new GpuHealth.Sign(GpuHealth.Level.DAMAGE, "XID 48")), T);
+    GpuHealth hot =
+        GpuHealth.HEALTHY.after(List.of(new GpuHealth.Sign(GpuHealth.Level.WATCH, "hot")), T);
+    GpuDevice[] devices = {
+      device(0, RTX).withHealth(damaged), device(1, RTX).withHealth(hot), device(2, RTX)
+    };
+    Job first = queued(Requests.simple());
+    Job second = queued(Requests.simple());
+    Job third = queued(Requests.simple());
+    Placement.Decision decision = Placement.decide(List.of(first, second, third), machine(devices));
+    assertThat(decision.starts())
+        .containsExactly(
+            new Placement.Start(first, List.of(devices[2].uuid())),
+            new Placement.Start(second, List.of(devices[1].uuid())));
+    assertThat(reason(decision, third)).contains("1 unfit (GPU 0 (GPU-0): quarantined: XID 48)");
   }
 
   @Test
@@ -145,7 +195,7 @@ class PlacementTest {
     assertThat(reason(decision, all))
         .isEqualTo(
             "waits for 4 × NVIDIA-GeForce-RTX-3090: 3 free, 1 in use by others than this agent's"
-                + " jobs (GPU 2 (GPU-2): used by process 4711); this machine has only 3 that it can"
+                + " jobs (GPU 2 (GPU-2): used by process 4711 (1 MiB)); this machine has only 3 that it can"
                 + " hand out, whichever jobs end, so jobs behind it go first");
   }
 

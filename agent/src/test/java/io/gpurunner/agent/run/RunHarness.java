@@ -55,7 +55,7 @@ final class RunHarness implements AutoCloseable {
   final JobVolumes volumes;
   final FaultyStore store;
   final UsedGpus gpus = new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), clock));
-  StartGate gate = new StartGate(engine, gpus);
+  StartGate gate = new StartGate(engine, gpus, Runnable::run);
   private final Path directory;
   private String bootId = "boot-1";
   private Duration gracePeriod = Duration.ofSeconds(30);
@@ -166,7 +166,7 @@ final class RunHarness implements AutoCloseable {
     ledger.close();
     bootId = boot;
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
-    gate = new StartGate(engine, gpus);
+    gate = new StartGate(engine, gpus, Runnable::run);
     steps = newSteps();
     dispatcher = newDispatcher();
   }

@@ -104,7 +104,7 @@ public final class RunParts {
       Decisions decisions) {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
-    this.gate = new StartGate(machine.probe(), machine.gpus());
+    this.gate = new StartGate(machine.probe(), machine.gpus(), Runnable::run);
     StepPorts ports =
         new StepPorts(
             ledger,
@@ -211,6 +211,11 @@ public final class RunParts {
   /** Returns whether the gate keeps this GPU back. */
   public boolean isClosed(GpuUuid gpu) {
     return gate.whyClosed(gpu).isPresent();
+  }
+
+  /** Returns whether the gate says that this GPU reaches no container. */
+  public boolean isRefused(GpuUuid gpu) {
+    return gate.whyRefused(gpu).isPresent();
   }
 
   /** Makes one round of the gate: tries to start a container, if that is in doubt. */

@@ -7,10 +7,15 @@ import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.agent.container.FakeEngineProbe;
 import io.gpurunner.agent.run.StartGate.Part;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuHealth;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.SimulatedGpuInventory;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 final class StartGateTest {
@@ -21,7 +26,7 @@ final class StartGateTest {
       new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), new MovableClock()));
   private final GpuUuid gpu = gpus.snapshot().devices().getFirst().uuid();
   private final GpuUuid other = gpus.snapshot().devices().getLast().uuid();
-  private StartGate gate = new StartGate(engine, gpus);
+  private StartGate gate = new StartGate(engine, gpus, Runnable::run);
 
   private void enginePrevents(String why) {
     engine.startFault(Optional.of(new ContainerException(Kind.MACHINE_UNFIT, why)));
@@ -141,7 +146,7 @@ final class StartGateTest {
   private void realGpus(GpuAccess access, String engineProcess) {
     gpus.real();
     engine.gpuAccess(access, engineProcess);
-    gate = new StartGate(engine, gpus);
+    gate = new StartGate(engine, gpus, Runnable::run);
   }
 
   @Test
@@ -243,5 +248,77 @@ final class StartGateTest {
     engine.gpuAccess(GpuAccess.CDI, "engine-1");
     gate.note(engine.probe());
     assertThat(gate.whyClosed(gpu)).isPresent();
+  }
+
+  /** A GPU may have been away and come back between two looks of the gate. */
+  @Test
+  void aGpuThatWasAwayIsTriedAgain() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+    int tries = engine.tries().size();
+    gate.round();
+    assertThat(engine.tries()).hasSize(tries);
+    gpus.change(
+        gpu,
+        device ->
+            new GpuDevice(
+                device.uuid(),
+                device.ordinal(),
+                device.name(),
+                device.memory(),
+                device.processes(),
+                device.fault(),
+                device.presence(),
+                device.details(),
+                device.health(),
+                Instant.EPOCH.plusSeconds(9)));
+    assertThat(gate.whyClosed(gpu)).isPresent();
+    assertThat(gate.whyClosed(other)).isEmpty();
+    assertThat(gate.whyRefused(gpu)).as("nothing is known against it").isEmpty();
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+  }
+
+  @Test
+  void aGpuIsTriedAgainAfterAQuarantineAndNotDuringIt() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    gate.note(engine.probe());
+    gate.round();
+    int tries = engine.tries().size();
+    GpuHealth damaged =
+        GpuHealth.HEALTHY.after(
+            List.of(new GpuHealth.Sign(GpuHealth.Level.DAMAGE, "XID 48")), Instant.EPOCH);
+    gpus.change(gpu, device -> device.withHealth(damaged));
+    gate.round();
+    assertThat(engine.tries()).hasSize(tries);
+    gpus.change(
+        gpu, device -> device.withHealth(damaged.after(List.of(), Instant.EPOCH.plusSeconds(1))));
+    assertThat(gate.whyClosed(gpu)).isPresent();
+    gate.round();
+    assertThat(engine.tries()).hasSize(tries + 1);
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+  }
+
+  /** Eight GPUs that hang must not take eight times as long. */
+  @Test
+  void gpusAreTriedAtTheSameTime() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    CountDownLatch together = new CountDownLatch(2);
+    gate = new StartGate(engine, gpus, task -> Thread.ofVirtual().start(task));
+    gate.note(engine.probe());
+    engine.duringTry(
+        () -> {
+          together.countDown();
+          try {
+            assertThat(together.await(20, TimeUnit.SECONDS)).isTrue();
+          } catch (InterruptedException e) {
+            throw new AssertionError(e);
+          }
+        });
+    gate.round();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+    assertThat(gate.whyClosed(other)).isEmpty();
   }
 }

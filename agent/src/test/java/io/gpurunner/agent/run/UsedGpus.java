@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /** Devices on which a test can put processes. For one thread. */
 final class UsedGpus implements GpuInventory {
@@ -16,6 +17,7 @@ final class UsedGpus implements GpuInventory {
 
   private final GpuInventory free;
   private final Map<GpuUuid, GpuProcess> users = new HashMap<>();
+  private final Map<GpuUuid, UnaryOperator<GpuDevice>> changes = new HashMap<>();
   private Optional<String> fault = Optional.empty();
   private boolean simulated = true;
 
@@ -25,7 +27,17 @@ final class UsedGpus implements GpuInventory {
 
   /** Puts a process on a device. */
   void use(GpuUuid device, int pid) {
-    users.put(device, new GpuProcess(pid, USED_BYTES));
+    use(device, new GpuProcess(pid, USED_BYTES));
+  }
+
+  /** Puts a process on a device. */
+  void use(GpuUuid device, GpuProcess process) {
+    users.put(device, process);
+  }
+
+  /** Shows a device in another way. */
+  void change(GpuUuid device, UnaryOperator<GpuDevice> change) {
+    changes.put(device, change);
   }
 
   /** Takes the process off a device. */
@@ -50,19 +62,13 @@ final class UsedGpus implements GpuInventory {
         look.at(), look.devices().stream().map(this::withUser).toList(), fault.or(look::fault));
   }
 
-  private GpuDevice withUser(GpuDevice device) {
+  private GpuDevice withUser(GpuDevice original) {
+    GpuDevice device =
+        changes.getOrDefault(original.uuid(), UnaryOperator.identity()).apply(original);
     GpuProcess user = users.get(device.uuid());
     return user == null
         ? device
-        : new GpuDevice(
-            device.uuid(),
-            device.ordinal(),
-            device.name(),
-            device.memoryTotalBytes(),
-            user.usedMemoryBytes(),
-            List.of(user),
-            device.fault(),
-            device.presence());
+        : device.withUse(device.memory().withUsed(user.usedMemoryBytes().orElse(0)), List.of(user));
   }
 
   @Override

@@ -790,15 +790,7 @@ enum PlantedBugs implements Plant {
     }
 
     private static GpuDevice withoutUse(GpuDevice device) {
-      return new GpuDevice(
-          device.uuid(),
-          device.ordinal(),
-          device.name(),
-          device.memoryTotalBytes(),
-          0,
-          List.of(),
-          device.fault(),
-          device.presence());
+      return device.withUse(device.memory().withUsed(0), List.of());
     }
 
     @Override

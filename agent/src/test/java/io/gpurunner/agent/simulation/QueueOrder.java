@@ -57,13 +57,16 @@ final class QueueOrder {
    * What keeps jobs in the queue, whatever is free.
    *
    * @param closed whether the agent says that it starts no job
-   * @param closedGpus the GPUs of which the agent says that it hands them to no job
+   * @param closedGpus the GPUs of which the agent says that it hands them to no job now
+   * @param unreachableGpus those of them of which it says that they reach no container. It tries
+   *     the others first, and their place in the queue stays
    * @param trialFailed whether it saw last that no container can be started
    * @param refusedGpus the GPUs of which it saw last that no container with them can be started
    */
   record Gate(
       boolean closed,
       Set<GpuUuid> closedGpus,
+      Set<GpuUuid> unreachableGpus,
       boolean trialFailed,
       Set<GpuUuid> refusedGpus,
       Instant now) {}
@@ -154,6 +157,12 @@ final class QueueOrder {
     /** The GPUs that were closed at the beginning or at the end. */
     private final Set<GpuUuid> closed = new HashSet<>();
 
+    /** The GPUs of which the agent said at the beginning or at the end that none can have them. */
+    private final Set<GpuUuid> unreachable = new HashSet<>();
+
+    /** The GPUs that were closed at the beginning or at the end, and that nothing else keeps. */
+    private final Set<GpuUuid> tried = new HashSet<>();
+
     private final Map<GpuUuid, String> types = new HashMap<>();
     private final List<Waiter> waiters = new ArrayList<>();
     private long diskBytes;
@@ -173,6 +182,8 @@ final class QueueOrder {
       this.diskBytes = round.diskBytes();
       closed.addAll(round.gate().closedGpus());
       closed.addAll(after.closedGpus());
+      unreachable.addAll(round.gate().unreachableGpus());
+      unreachable.addAll(after.unreachableGpus());
       Set<GpuUuid> closedThroughout = new HashSet<>(round.gate().closedGpus());
       closedThroughout.retainAll(after.closedGpus());
       for (GpuDevice device : round.look().devices()) {
@@ -182,13 +193,16 @@ final class QueueOrder {
             && !closedThroughout.contains(device.uuid())) {
           free.add(device.uuid());
         }
+        if (round.look().fault().isEmpty() && isFree(device) && closed.contains(device.uuid())) {
+          tried.add(device.uuid());
+        }
       }
     }
 
     private boolean isFree(GpuDevice device) {
       return device.presence() == Presence.READABLE
           && device.fault().isEmpty()
-          && device.computeProcesses().isEmpty()
+          && device.processes().isEmpty()
           && !round.leased().contains(device.uuid());
     }
 
@@ -328,7 +342,7 @@ final class QueueOrder {
                   .allMatch(
                       device ->
                           device.presence() == Presence.READABLE
-                              && !closed.contains(device.uuid())
+                              && !unreachable.contains(device.uuid())
                               && (isFree(device) || round.leased().contains(device.uuid())));
       return sound && job.request().gpuNumber() > count(free, job) && mayCome(job);
     }
@@ -336,6 +350,7 @@ final class QueueOrder {
     /** Returns whether enough devices can come free when jobs end. */
     private boolean mayCome(Job job) {
       Set<GpuUuid> coming = new HashSet<>(free);
+      coming.addAll(tried);
       coming.addAll(round.leased());
       started.values().forEach(coming::addAll);
       long number = coming.stream().filter(uuid -> typeOf(job).equals(types.get(uuid))).count();

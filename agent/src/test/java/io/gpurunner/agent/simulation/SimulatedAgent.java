@@ -25,6 +25,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -155,13 +156,18 @@ final class SimulatedAgent implements MemoryLedger.Faults {
   private QueueOrder.Gate gateOf(RunParts made) {
     return new QueueOrder.Gate(
         made.isClosed(),
-        simulation.machine.devices.stream()
-            .map(device -> new GpuUuid(device.uuid))
-            .filter(made::isClosed)
-            .collect(Collectors.toSet()),
+        gpus(made::isClosed),
+        gpus(made::isRefused),
         engine.filter(known -> known.trialFailed).isPresent(),
         engine.map(known -> Set.copyOf(known.refusedGpus)).orElse(Set.of()),
         clock.instant());
+  }
+
+  private Set<GpuUuid> gpus(Predicate<GpuUuid> chosen) {
+    return simulation.machine.devices.stream()
+        .map(device -> new GpuUuid(device.uuid))
+        .filter(chosen)
+        .collect(Collectors.toSet());
   }
 
   private RunParts parts(JobLedger opened, SimulatedGpus looks) {

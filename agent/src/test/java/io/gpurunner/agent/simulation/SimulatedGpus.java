@@ -101,15 +101,14 @@ final class SimulatedGpus implements GpuInventory {
     boolean used = simulation.machine.isUsed(device);
     Presence presence =
         device.lost ? Presence.LOST : unreadable ? Presence.UNREADABLE : Presence.READABLE;
-    return new GpuDevice(
-        new GpuUuid(device.uuid),
-        device.ordinal,
-        device.product,
-        24L << 30,
-        used ? 4L << 30 : 0,
-        used ? List.of(new GpuProcess(4711, 4L << 30)) : List.of(),
-        presence == Presence.READABLE ? Optional.empty() : Optional.of("it does not answer"),
-        presence);
+    GpuDevice free =
+        GpuDevice.free(new GpuUuid(device.uuid), device.ordinal, device.product, 24L << 30);
+    GpuDevice seen =
+        used
+            ? free.withUse(
+                free.memory().withUsed(4L << 30), List.of(new GpuProcess(4711, 4L << 30)))
+            : free;
+    return presence == Presence.READABLE ? seen : seen.withFault(presence, "it does not answer");
   }
 
   @Override

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
 
 import com.sun.jna.NativeLibrary;
 import io.gpurunner.gpu.GpuException.Kind;
@@ -29,7 +30,7 @@ import org.junit.jupiter.params.provider.FieldSource;
  * machine without NVIDIA's kernel driver, which is the usual case, NVML says that the driver is not
  * loaded. On a machine with the driver of another version, NVML says that the versions differ.
  */
-class NvidiaLibrariesTest {
+class NvidiaLibrariesIT {
   /** The branches of the driver from which there is a library. */
   private static final List<String> BRANCHES = List.of("470", "535", "550");
 
@@ -226,10 +227,13 @@ class NvidiaLibrariesTest {
     Files.writeString(card.resolve("class"), "0x030200\n");
     try (GpuInventory inventory = openAuto(branch)) {
       assertThat(inventory).isInstanceOf(NvmlGpuInventory.class);
-      assertThat(inventory.snapshot().fault().orElseThrow())
-          .contains(
-              "nvmlInit_v2 of " + library(branch),
-              DRIVER_LOADED ? "nvmlReturn_t 18" : "modprobe nvidia");
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(inventory.snapshot().fault().orElseThrow())
+                      .contains(
+                          "nvmlInit_v2 of " + library(branch),
+                          DRIVER_LOADED ? "nvmlReturn_t 18" : "modprobe nvidia"));
       assertThat(inventory.snapshot().devices()).isEmpty();
     }
     assertThat(mappings(branch)).isEmpty();
@@ -237,8 +241,12 @@ class NvidiaLibrariesTest {
 
   private GpuInventory openAuto(String branch) {
     GpuSettings settings =
-        new GpuSettings(GpuSettings.Provider.AUTO, library(branch).toString(), List.of());
-    return GpuInventories.open(settings, Set.of(), new MovableClock(), BUSY, bus());
+        GpuSettings.of(GpuSettings.Provider.AUTO, library(branch).toString(), List.of());
+    MovableClock clock = new MovableClock();
+    return GpuInventories.open(
+        settings,
+        Set.of(),
+        new GpuInventories.Opening(BUSY, bus(), HealthBook.forgetful(clock), clock));
   }
 
   private PciBus bus() {
