@@ -34,6 +34,7 @@ final class DeviceReader implements AutoCloseable {
 
   // Touched by the reader's thread alone.
   private Map<GpuFact, Long> shown = Map.of();
+  private Map<GpuFact, Long> latest = Map.of();
   private long shownNanos;
   private @Nullable NvmlLibrary session;
 
@@ -80,10 +81,13 @@ final class DeviceReader implements AutoCloseable {
       uuid = found.uuid();
       name = found.name();
       if (isNew) {
-        session = library;
         shown = Map.of();
+        latest = Map.of();
         shownNanos = 0;
-        events.ifPresent(open -> open.register(found));
+        // If it fails, the next look registers again.
+        boolean isRegistered =
+            events.isEmpty() || events.get().register(found) != NvmlLibrary.Outcome.FAILED;
+        session = isRegistered ? library : null;
       }
       GpuDetails details = details(found);
       List<GpuProcess> processes = processes(found);
@@ -110,7 +114,8 @@ final class DeviceReader implements AutoCloseable {
     }
     Map<GpuFact, Long> facts = new EnumMap<>(GpuFact.class);
     facts.putAll(shown);
-    facts.putAll(found.facts(paces));
+    facts.putAll(found.facts(paces, latest));
+    latest = facts;
     if (isTimeToShow) {
       shownNanos = now;
       shown = new EnumMap<>(GpuFact.class);

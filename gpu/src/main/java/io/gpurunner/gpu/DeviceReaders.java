@@ -72,9 +72,7 @@ final class DeviceReaders implements AutoCloseable {
       readings.add(
           reading == null
               ? DeviceReading.failed(
-                  new GpuException(
-                      GpuException.Kind.FAILED,
-                      "an administrator has it for other work; end that with: gpurunner gpus take"))
+                  new GpuException(GpuException.Kind.FAILED, NvmlDevices.RELEASED))
               : taken(ordinal, reading, !hung.contains(ordinal), at));
     }
     return readings;

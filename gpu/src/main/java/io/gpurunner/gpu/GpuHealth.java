@@ -3,6 +3,7 @@ package io.gpurunner.gpu;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -168,7 +169,8 @@ public record GpuHealth(
     all.removeIf(before -> before.why().equals(hold.why()));
     all.add(hold);
     while (all.size() > MOST_HOLDS) {
-      all.removeFirst();
+      // The oldest of those that end first.
+      all.remove(all.stream().min(Comparator.comparing(Hold::ends)).orElseThrow());
     }
     return withHolds(all);
   }

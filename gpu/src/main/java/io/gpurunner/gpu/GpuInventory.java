@@ -35,8 +35,14 @@ public interface GpuInventory extends AutoCloseable {
    */
   default void releaseDriver(Optional<GpuUuid> device) {}
 
-  /** Ends all that {@link #releaseDriver} asked for. Returns at once. */
+  /**
+   * Ends all that {@link #releaseDriver} asked for. A device that was named and let go of counts as
+   * reset. Returns at once.
+   */
   default void takeDriver() {}
+
+  /** Takes back a request to {@link #releaseDriver}. Returns at once. */
+  default void keepDriver(Optional<GpuUuid> device) {}
 
   /**
    * Returns whether this process holds nothing of a device, or of the whole driver, because that

@@ -15,8 +15,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,10 +69,16 @@ public final class HealthBook {
   private final Store store;
   private final String bootId;
   private final Clock clock;
-  private final Map<GpuUuid, GpuHealth> health = new TreeMap<>(); // guarded by this
+  private final Map<GpuUuid, GpuHealth> health = new ConcurrentHashMap<>(); // written under this
   private final Map<GpuUuid, Instant> readXids = new HashMap<>(); // guarded by this
-  private final Map<GpuUuid, Presence> presence = new HashMap<>(); // guarded by this
-  private Saved saved; // guarded by this
+
+  /** Since when NVIDIA's driver says that nothing has to be done. */
+  private final Map<GpuUuid, Instant> calledSound = new HashMap<>(); // guarded by this
+
+  /** Held while the disk is written, so that nobody who reads or judges waits for it. */
+  private final ReentrantLock saving = new ReentrantLock();
+
+  private Saved saved; // under saving
 
   /**
    * @param bootId tells one boot of the machine from another
@@ -107,27 +115,27 @@ public final class HealthBook {
   }
 
   /** Judges the devices of a good look. */
-  synchronized List<GpuDevice> judge(List<GpuDevice> seen, Instant at) {
-    List<GpuDevice> judged = new ArrayList<>(seen.size());
-    for (GpuDevice device : seen) {
-      judged.add(device.withHealth(judge(device, at)));
-    }
+  List<GpuDevice> judge(List<GpuDevice> seen, Set<GpuUuid> cameBack, Instant at) {
+    List<GpuDevice> judged = judgeAll(seen, cameBack, at);
     save();
     return judged;
+  }
+
+  private synchronized List<GpuDevice> judgeAll(
+      List<GpuDevice> seen, Set<GpuUuid> cameBack, Instant at) {
+    cameBack.forEach(
+        uuid -> health.computeIfPresent(uuid, (_, before) -> before.without(Ends.RESET)));
+    return seen.stream().map(device -> device.withHealth(judge(device, at))).toList();
   }
 
   private GpuHealth judge(GpuDevice device, Instant at) {
     GpuUuid uuid = device.uuid();
     GpuHealth before = healthOf(uuid);
-    Presence wasPresent = presence.put(uuid, device.presence());
     GpuHealth now = before;
-    if (wasPresent == Presence.LOST && device.presence() == Presence.READABLE) {
-      now = now.without(Ends.RESET);
-    }
     List<Sign> signs = new ArrayList<>();
     if (device.presence() == Presence.READABLE) {
       signs.addAll(HealthSigns.of(device.details()));
-      if (HealthSigns.isCalledSound(device.details()) && isLongAgo(now, at)) {
+      if (isCalledSoundForLong(device, now, at)) {
         now = now.without(Ends.RESET);
       }
     }
@@ -140,9 +148,19 @@ public final class HealthBook {
     return now;
   }
 
-  private static boolean isLongAgo(GpuHealth health, Instant at) {
-    return health.holds().stream()
-        .allMatch(hold -> Duration.between(hold.at(), at).abs().compareTo(CALLED_SOUND_AFTER) >= 0);
+  /** Returns whether NVIDIA's driver has called a device sound long enough after its errors. */
+  private boolean isCalledSoundForLong(GpuDevice device, GpuHealth health, Instant at) {
+    if (!HealthSigns.isCalledSound(device.details())) {
+      calledSound.remove(device.uuid());
+      return false;
+    }
+    Instant since = calledSound.computeIfAbsent(device.uuid(), _ -> at);
+    return isLongAgo(since, at)
+        && health.holds().stream().allMatch(hold -> isLongAgo(hold.at(), at));
+  }
+
+  private static boolean isLongAgo(Instant then, Instant at) {
+    return Duration.between(then, at).abs().compareTo(CALLED_SOUND_AFTER) >= 0;
   }
 
   private GpuHealth withXids(GpuDevice device, GpuHealth before, List<Sign> signs) {
@@ -169,43 +187,53 @@ public final class HealthBook {
     health.replaceAll((_, before) -> before.without(Ends.RESET));
   }
 
-  /** Puts a device in quarantine until an administrator releases it. */
-  public synchronized void quarantine(GpuUuid uuid, String by, String reason) {
-    Instant now = clock.instant();
-    GpuHealth before = healthOf(uuid);
-    GpuHealth held =
-        before
-            .held(new Hold(reason + " (set by " + by + ")", now, Ends.RELEASE))
-            .after(List.of(), now);
+  /**
+   * Puts a device in quarantine until an administrator releases it.
+   *
+   * @throws UncheckedIOException if that cannot be saved; it holds until the process ends
+   */
+  public void quarantine(GpuUuid uuid, String by, String reason) {
     log.warn("GPU {} is quarantined by {}: {}", uuid, by, reason);
-    health.put(uuid, held);
-    save();
+    hold(uuid, reason + " (set by " + by + ")");
+    saveForAdministrator();
+  }
+
+  private synchronized void hold(GpuUuid uuid, String why) {
+    Instant now = clock.instant();
+    health.put(uuid, healthOf(uuid).held(new Hold(why, now, Ends.RELEASE)).after(List.of(), now));
   }
 
   /**
    * Ends what holds a device in quarantine. What the next look shows counts all the same.
    *
    * @return whether something held it
+   * @throws UncheckedIOException if that cannot be saved; it holds until the process ends
    */
-  public synchronized boolean release(GpuUuid uuid, String by, String reason) {
-    GpuHealth before = healthOf(uuid);
-    GpuHealth free = before.without(Ends.values());
-    boolean held = !before.holds().isEmpty();
+  public boolean release(GpuUuid uuid, String by, String reason) {
+    boolean held = endHolds(uuid);
     if (held) {
       log.warn("GPU {} is released by {}: {}", uuid, by, reason);
-      health.put(uuid, free.after(List.of(), clock.instant()));
-      save();
+      saveForAdministrator();
     }
     return held;
   }
 
-  /** Ends what a reset ends, after an administrator had the driver for it. */
+  private synchronized boolean endHolds(GpuUuid uuid) {
+    GpuHealth before = healthOf(uuid);
+    if (before.holds().isEmpty()) {
+      return false;
+    }
+    health.put(uuid, before.without(Ends.values()).after(List.of(), clock.instant()));
+    return true;
+  }
+
+  /** Ends what a reset ends, after an administrator had the device for that. */
   synchronized void wasGivenBack(GpuUuid uuid) {
-    health.computeIfPresent(uuid, (_, before) -> before.without(Ends.RESET, Ends.BOOT));
+    health.computeIfPresent(uuid, (_, before) -> before.without(Ends.RESET));
   }
 
   /** Returns the device with its health as it is now. */
-  synchronized GpuDevice current(GpuDevice device) {
+  GpuDevice current(GpuDevice device) {
     return device.withHealth(healthOf(device.uuid()));
   }
 
@@ -227,17 +255,35 @@ public final class HealthBook {
     }
   }
 
+  /** Saves after a look. What a look cannot save, the next one does. */
   private void save() {
+    if (saving.tryLock()) { // otherwise a save is under way
+      try {
+        saveNow();
+      } catch (UncheckedIOException e) {
+        log.error("the health of the GPUs could not be saved; the next look tries again", e);
+      } finally {
+        saving.unlock();
+      }
+    }
+  }
+
+  private void saveForAdministrator() {
+    saving.lock();
+    try {
+      saveNow();
+    } finally {
+      saving.unlock();
+    }
+  }
+
+  private void saveNow() {
     Map<GpuUuid, GpuHealth> notHealthy = new TreeMap<>(health);
     notHealthy.values().removeIf(now -> now.state() == State.HEALTHY && now.holds().isEmpty());
     Saved next = new Saved(bootId, notHealthy);
     if (isNews(next)) {
-      try {
-        store.save(next);
-        saved = next;
-      } catch (UncheckedIOException e) {
-        log.error("the health of the GPUs could not be saved; the next look tries again", e);
-      }
+      store.save(next);
+      saved = next;
     }
   }
 
@@ -262,10 +308,5 @@ public final class HealthBook {
                     now.holds(),
                     now.trustedAfter())));
     return plain;
-  }
-
-  /** Returns why a device must not be handed out; for one that is not in a look. */
-  public synchronized Optional<String> unusableReason(GpuUuid uuid) {
-    return healthOf(uuid).unusableReason();
   }
 }

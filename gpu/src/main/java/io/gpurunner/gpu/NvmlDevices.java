@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -26,6 +27,10 @@ final class NvmlDevices {
    * a new session. If that does not help, the device counts as lost.
    */
   static final int UNKNOWN_LOOKS = 3;
+
+  /** Why a device that an administrator has for other work is not handed out. */
+  static final String RELEASED =
+      "an administrator has it for other work; end that with: gpurunner gpus take";
 
   private static final String UNNAMED = "unidentified GPU";
 
@@ -42,21 +47,44 @@ final class NvmlDevices {
   /** How many looks in a row NVML did not know what is wrong, for each such device. */
   private Map<GpuUuid, Integer> unknowns = Map.of();
 
+  /** The devices with whose unknown trouble a new session was tried. */
+  private final Set<GpuUuid> renewed = new HashSet<>();
+
+  /** The devices that the driver called lost, or did not list. */
+  private final Set<GpuUuid> away = new HashSet<>();
+
   private final Map<GpuUuid, List<ReportedXid>> xids = new HashMap<>();
+
+  /** The cards and their drivers when the session was opened. */
+  private Map<String, String> bindings = Map.of();
 
   NvmlDevices(PciBus bus) {
     this.bus = bus;
   }
 
   /**
+   * A look.
+   *
+   * @param devices all devices listed now or ever known, and the cards on the bus that are not
+   *     listed
+   * @param cameBack those that were away and can be read again, so somebody has reset them
+   */
+  record Look(List<GpuDevice> devices, Set<GpuUuid> cameBack) {}
+
+  /**
    * Interprets a look.
    *
    * @param readings what each device of NVML's list said, by its ordinal
+   * @param errors what the driver reported since the last look
+   * @param released the devices that an administrator has for other work
    * @param at when the look began
-   * @return all devices listed now or ever known, and the cards on the bus that are not listed
    * @throws GpuException if the session is void, or no device is listed and none was known
    */
-  List<GpuDevice> look(List<DeviceReading> readings, Instant at) {
+  Look look(
+      List<DeviceReading> readings,
+      List<NvmlLibrary.DeviceXid> errors,
+      Set<GpuUuid> released,
+      Instant at) {
     if (readings.isEmpty() && known.isEmpty()) {
       throw new GpuException(Kind.NO_DEVICES, noDevices());
     }
@@ -100,17 +128,48 @@ final class NvmlDevices {
 
     remember(countNow, listed, absent);
     unknowns = unknownNow;
-    return Stream.of(
-            listed.values(),
-            unidentified.values(),
-            absent,
-            dead(listed.values(), unidentified, absent))
-        .flatMap(devices -> devices.stream())
-        .sorted(
-            Comparator.comparing((GpuDevice device) -> device.presence() == Presence.LOST)
-                .thenComparingInt(GpuDevice::ordinal)
-                .thenComparing(GpuDevice::uuid))
-        .toList();
+    renewed.retainAll(unknownNow.keySet());
+    errors.forEach(error -> reported(error, at));
+    absent.forEach(device -> away.add(device.uuid()));
+    List<GpuDevice> seen =
+        Stream.of(
+                listed.values(),
+                unidentified.values(),
+                absent,
+                dead(listed.values(), unidentified, absent))
+            .flatMap(devices -> devices.stream())
+            .map(this::withErrors)
+            .map(device -> released.contains(device.uuid()) ? released(device) : device)
+            .sorted(
+                Comparator.comparing((GpuDevice device) -> device.presence() == Presence.LOST)
+                    .thenComparingInt(GpuDevice::ordinal)
+                    .thenComparing(GpuDevice::uuid))
+            .toList();
+    Set<GpuUuid> cameBack = new HashSet<>();
+    for (GpuDevice device : seen) {
+      if (device.presence() == Presence.READABLE && away.remove(device.uuid())) {
+        cameBack.add(device.uuid());
+      }
+    }
+    return new Look(seen, cameBack);
+  }
+
+  private GpuDevice withErrors(GpuDevice device) {
+    return device.withDetails(
+        device.details().withXids(xids.getOrDefault(device.uuid(), List.of())));
+  }
+
+  /** Describes a device that an administrator has for other work. */
+  static GpuDevice released(GpuDevice device) {
+    return device.withFault(
+        device.presence() == Presence.LOST ? Presence.LOST : Presence.UNREADABLE, RELEASED);
+  }
+
+  /** Returns the devices that a look has touched. */
+  static Set<GpuUuid> identified(List<DeviceReading> readings) {
+    return readings.stream()
+        .flatMap(reading -> Optional.ofNullable(reading.uuid()).stream())
+        .collect(Collectors.toSet());
   }
 
   private String noDevices() {
@@ -124,7 +183,24 @@ final class NvmlDevices {
 
   /** Returns whether a new session may help a device whose trouble NVML does not know. */
   boolean needNewSession() {
-    return unknowns.containsValue(UNKNOWN_LOOKS);
+    return unknowns.entrySet().stream()
+        .anyMatch(entry -> entry.getValue() >= UNKNOWN_LOOKS && !renewed.contains(entry.getKey()));
+  }
+
+  /** Returns whether a card that NVML did not list may be listed in a new session. */
+  boolean haveCardsChanged() {
+    return !bus.bindings().equals(bindings);
+  }
+
+  /** Notes that a new session was opened. */
+  void newSession() {
+    bindings = bus.bindings();
+    unknowns.forEach(
+        (uuid, looks) -> {
+          if (looks >= UNKNOWN_LOOKS) {
+            renewed.add(uuid);
+          }
+        });
   }
 
   /** Returns the ordinal that a device had in the last look. */
@@ -135,16 +211,24 @@ final class NvmlDevices {
         .findFirst();
   }
 
-  /** Notes an error that the driver reported of the device with this ordinal. */
-  void reported(int ordinal, long number, Instant at) {
-    GpuUuid uuid = ordinals.get(ordinal);
+  /** Notes an error that the driver reported of a device as it was listed last. */
+  void reported(NvmlLibrary.DeviceXid error, Instant at) {
+    if (error.ordinal().isEmpty() || error.number().isEmpty()) {
+      return;
+    }
+    GpuUuid uuid = ordinals.get(error.ordinal().get());
     if (uuid != null) {
       List<ReportedXid> all = xids.computeIfAbsent(uuid, _ -> new ArrayList<>());
-      all.add(new ReportedXid(at, number));
+      all.add(new ReportedXid(at, error.number().getAsLong()));
       if (all.size() > GpuDetails.MOST_XIDS) {
-        all.removeFirst();
+        all.remove(leastImportant(all));
       }
     }
+  }
+
+  /** Returns the oldest of the errors that say least of the device. A program can cause those. */
+  private static ReportedXid leastImportant(List<ReportedXid> all) {
+    return all.stream().min(Comparator.comparing(xid -> Xid.actionOf(xid.number()))).orElseThrow();
   }
 
   /** Notes that no look could be made, so that nothing is known of the devices meanwhile. */
@@ -188,7 +272,7 @@ final class NvmlDevices {
       GpuException reason = reading.failed().orElseThrow();
       return unread(device.withPlace(ordinal, name, at), ordinal, reason, unknownNow);
     }
-    GpuDetails details = read.details().withXids(xids.getOrDefault(uuid, List.of()));
+    GpuDetails details = read.details();
     Instant since = before.filter(GpuDevice::isSound).map(GpuDevice::soundSince).orElse(at);
     GpuDevice seen =
         new GpuDevice(
@@ -255,10 +339,13 @@ final class NvmlDevices {
       GpuDevice before, int ordinal, GpuException reason, Map<GpuUuid, Integer> unknownNow) {
     String why = String.valueOf(reason.getMessage());
     boolean lost = reason.kind() == Kind.DEVICE_LOST;
+    if (lost) {
+      away.add(before.uuid());
+    }
     if (reason.kind() == Kind.UNKNOWN) {
       int looks = unknowns.getOrDefault(before.uuid(), 0) + 1;
       unknownNow.put(before.uuid(), looks);
-      if (looks > UNKNOWN_LOOKS) {
+      if (renewed.contains(before.uuid())) {
         lost = true;
         why += "; a new session with NVML did not help; reset it or boot the machine";
       }

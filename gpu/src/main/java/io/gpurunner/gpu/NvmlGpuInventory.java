@@ -1,8 +1,12 @@
 package io.gpurunner.gpu;
 
+import io.gpurunner.gpu.GpuDevice.Presence;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -17,7 +21,6 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +47,12 @@ final class NvmlGpuInventory implements GpuInventory {
   /** The largest number of the driver's errors that one look takes. The next look goes on. */
   private static final int MOST_ERRORS_A_LOOK = 256;
 
+  /** Is there as long as the kernel's driver is loaded. */
+  private static final Path LOADED_DRIVER = Path.of("/proc/driver/nvidia/version");
+
+  private static final String ALL_RELEASED =
+      "an administrator has the NVIDIA driver for other work; end that with: gpurunner gpus take";
+
   private static final Logger log = LoggerFactory.getLogger(NvmlGpuInventory.class);
 
   /**
@@ -69,7 +78,7 @@ final class NvmlGpuInventory implements GpuInventory {
   private final Condition changed = lock.newCondition();
   private boolean lookRequested; // under lock
   private boolean closing; // under lock
-  private Release wish = Release.NOTHING; // under lock
+  private volatile Release wish = Release.NOTHING; // written under lock
   private boolean isWishNew; // under lock
 
   private volatile GpuSnapshot latest;
@@ -85,6 +94,10 @@ final class NvmlGpuInventory implements GpuInventory {
   private @Nullable NvmlLibrary nvml;
   private Optional<NvmlLibrary.Events> events = Optional.empty();
   private boolean isToBeReopened;
+
+  /** The released devices of which this session never had a handle. */
+  private final Set<GpuUuid> untouched = new HashSet<>();
+
   private long openedNanos;
   private int failures;
   private Map<GpuUuid, String> reportedFaults = Map.of();
@@ -145,12 +158,19 @@ final class NvmlGpuInventory implements GpuInventory {
                       .formatted(newest.at())
                   + " closed; see dmesg"));
     }
-    return new GpuSnapshot(newest.at(), current(newest.devices()), newest.fault());
+    return new GpuSnapshot(
+        newest.at(),
+        current(newest.devices()),
+        wish.all() ? Optional.of(ALL_RELEASED) : newest.fault());
   }
 
-  /** Returns the devices with their health of now, which an administrator may have changed. */
+  /** Returns the devices as an administrator wants them from now on: released, quarantined. */
   private List<GpuDevice> current(List<GpuDevice> seen) {
-    return seen.stream().map(health::current).toList();
+    Set<GpuUuid> released = wish.devices();
+    return seen.stream()
+        .map(health::current)
+        .map(device -> released.contains(device.uuid()) ? NvmlDevices.released(device) : device)
+        .toList();
   }
 
   @Override
@@ -170,13 +190,21 @@ final class NvmlGpuInventory implements GpuInventory {
 
   @Override
   public void takeDriver() {
+    Set<GpuUuid> given = inForce.devices();
     changeWish(
         () -> {
-          Stream.concat(
-                  wish.devices().stream(),
-                  wish.all() ? latest.devices().stream().map(GpuDevice::uuid) : Stream.empty())
-              .forEach(health::wasGivenBack);
+          given.forEach(health::wasGivenBack);
           return Release.NOTHING;
+        });
+  }
+
+  @Override
+  public void keepDriver(Optional<GpuUuid> device) {
+    changeWish(
+        () -> {
+          Set<GpuUuid> devices = new HashSet<>(wish.devices());
+          device.ifPresent(devices::remove);
+          return new Release(wish.all() && device.isPresent(), devices);
         });
   }
 
@@ -262,27 +290,27 @@ final class NvmlGpuInventory implements GpuInventory {
     try {
       letGo(begun.release());
       if (begun.release().all()) {
-        publish(
-            new GpuSnapshot(
-                begun.at(),
-                latest.devices(),
-                Optional.of(
-                    "an administrator has the NVIDIA driver for other work; end that with: gpurunner"
-                        + " gpus take")));
+        publish(new GpuSnapshot(begun.at(), latest.devices(), Optional.of(ALL_RELEASED)));
+        inForce = begun.release();
         return pace.interval();
       }
-      NvmlLibrary library = opened();
+      Set<GpuUuid> released = begun.release().devices();
+      NvmlLibrary library = opened(released);
       List<DeviceReading> readings =
-          readers.read(
-              library, events, library.deviceCount(), ordinals(begun.release()), begun.at());
-      readErrors(begun.at());
-      List<GpuDevice> seen = health.judge(devices.look(readings, begun.at()), begun.at());
+          readers.read(library, events, library.deviceCount(), ordinals(released), begun.at());
+      NvmlDevices.Look look = devices.look(readings, errors(), released, begun.at());
+      List<GpuDevice> seen = health.judge(look.devices(), look.cameBack(), begun.at());
       failures = 0;
       publish(new GpuSnapshot(begun.at(), seen, Optional.empty()));
       report(seen);
       lookTook = Duration.ofNanos(System.nanoTime() - beganNanos);
       firstLook.complete(Optional.empty());
-      isToBeReopened |= needsNewSession(library, seen);
+      untouched.removeAll(NvmlDevices.identified(readings));
+      if (untouched.containsAll(released)) {
+        inForce = begun.release();
+      }
+      // While a call hangs, the session stays, for the sake of the other devices.
+      isToBeReopened = readers.busy().isEmpty() && needsNewSession(library, seen);
       return pace.interval();
     } catch (GpuException e) {
       return failed(begun.at(), e);
@@ -311,51 +339,66 @@ final class NvmlGpuInventory implements GpuInventory {
   }
 
   private boolean needsNewSession(NvmlLibrary library, List<GpuDevice> seen) {
-    boolean isLost = seen.stream().anyMatch(device -> device.presence() == GpuDevice.Presence.LOST);
+    boolean isOne = seen.stream().anyMatch(device -> device.presence() == Presence.LOST);
+    boolean isListed =
+        seen.stream()
+            .anyMatch(
+                device ->
+                    device.presence() == Presence.LOST && device.ordinal() != GpuDevice.NO_ORDINAL);
     return library.wasReplaced()
         || devices.needNewSession()
-        || (isLost && System.nanoTime() - openedNanos > pace.reopenLost().toNanos());
+        || (isOne && devices.haveCardsChanged())
+        || (isListed && System.nanoTime() - openedNanos > pace.reopenLost().toNanos());
   }
 
-  /** Lets go of what an administrator asked for. Handles end with their session. */
+  /**
+   * Lets go of what an administrator asked for. Handles end with their session, which stays as long
+   * as one of its calls hangs.
+   */
   private void letGo(Release release) {
-    if (!release.equals(inForce)) {
-      isToBeReopened = true;
-      closeIfWanted();
-      inForce = release;
+    if (nvml == null || (!release.all() && untouched.containsAll(release.devices()))) {
+      return;
+    }
+    if (readers.busy().isEmpty()) {
+      closeLibrary();
+    } else if (release.all()) {
+      throw new GpuException(
+          GpuException.Kind.FAILED,
+          "an administrator asked for the NVIDIA driver, and one of its calls does not return; see"
+              + " dmesg");
     }
   }
 
-  private Set<Integer> ordinals(Release release) {
-    return release.devices().stream()
+  private Set<Integer> ordinals(Set<GpuUuid> released) {
+    return released.stream()
         .flatMap(uuid -> devices.ordinalOf(uuid).stream())
         .collect(Collectors.toSet());
   }
 
-  /** Reads the errors that the driver reported since the last look. */
-  private void readErrors(Instant at) {
-    if (events.isEmpty()) {
-      return;
-    }
-    for (int read = 0; read < MOST_ERRORS_A_LOOK; read++) {
+  /** Takes the errors that the driver reported since the last look. */
+  private List<NvmlLibrary.DeviceXid> errors() {
+    List<NvmlLibrary.DeviceXid> errors = new ArrayList<>();
+    while (events.isPresent() && errors.size() < MOST_ERRORS_A_LOOK) {
       Optional<NvmlLibrary.DeviceXid> error = events.get().next(readers.devices());
       if (error.isEmpty()) {
-        return;
+        return errors;
       }
-      if (error.get().ordinal().isPresent() && error.get().number().isPresent()) {
-        devices.reported(error.get().ordinal().get(), error.get().number().getAsLong(), at);
-      }
+      errors.add(error.get());
     }
+    return errors;
   }
 
-  private NvmlLibrary opened() {
+  private NvmlLibrary opened(Set<GpuUuid> released) {
     closeIfWanted();
     NvmlLibrary open = nvml;
     if (open == null) {
       open = NvmlLibrary.open(libraryName);
       nvml = open;
       openedNanos = System.nanoTime();
+      untouched.clear();
+      untouched.addAll(released);
       events = open.openEvents();
+      devices.newSession();
       description =
           "NVML "
               + open.nvmlVersion()
@@ -389,11 +432,13 @@ final class NvmlGpuInventory implements GpuInventory {
   }
 
   private Duration failed(Instant at, GpuException reason) {
-    isToBeReopened = true;
     if (readers.busy().isEmpty()) {
       closeLibrary();
+    } else {
+      // While a call hangs, a session that still works stays, for the sake of the other devices.
+      isToBeReopened |= reason.endsSession();
     }
-    if (reason.kind() == GpuException.Kind.DRIVER_NOT_LOADED) {
+    if (reason.kind() == GpuException.Kind.DRIVER_NOT_LOADED && Files.notExists(LOADED_DRIVER)) {
       health.driverWasAway();
     }
     devices.lookFailed();
@@ -441,17 +486,24 @@ final class NvmlGpuInventory implements GpuInventory {
 
   private void closeLibrary() {
     NvmlLibrary open = nvml;
-    nvml = null;
     isToBeReopened = false;
-    if (open != null) {
-      try {
-        events.ifPresent(NvmlLibrary.Events::close);
-        events = Optional.empty();
-        open.close();
-      } catch (GpuException e) {
-        // A session that is void cannot be shut down. The library was unloaded all the same.
-        log.debug("Closing NVML", e);
-      }
+    if (open == null) {
+      return;
+    }
+    try {
+      Instant now = clock.instant();
+      errors().forEach(error -> devices.reported(error, now));
+      events.ifPresent(NvmlLibrary.Events::close);
+    } catch (GpuException e) {
+      log.debug("The last errors of a session", e); // it is void
+    }
+    events = Optional.empty();
+    nvml = null;
+    try {
+      open.close();
+    } catch (GpuException e) {
+      // A session that is void cannot be shut down. The library was unloaded all the same.
+      log.debug("Closing NVML", e);
     }
   }
 

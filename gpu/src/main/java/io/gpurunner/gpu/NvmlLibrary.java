@@ -24,6 +24,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import java.util.function.ToIntBiFunction;
 
 /**
@@ -238,9 +239,9 @@ final class NvmlLibrary implements AutoCloseable {
       this.set = set;
     }
 
-    /** Asks for the errors of a device. A device that does not support it reports none. */
-    void register(Device device) {
-      isSupported("nvmlDeviceRegisterEvents", device.handle, NvmlApi.XID_EVENTS, set);
+    /** Asks for the errors of a device. One for which that is absent reports none. */
+    Outcome register(Device device) {
+      return call("nvmlDeviceRegisterEvents", device.handle, NvmlApi.XID_EVENTS, set);
     }
 
     /**
@@ -294,27 +295,40 @@ final class NvmlLibrary implements AutoCloseable {
    */
   record DeviceXid(Optional<Integer> ordinal, OptionalLong number) {}
 
+  /** How a call ended of a function that a library, driver or device need not have. */
+  enum Outcome {
+    /** It succeeded. */
+    DONE,
+    /** There is no such function here, or this process may not call it. */
+    ABSENT,
+    /** It failed this time. */
+    FAILED
+  }
+
   /**
    * Calls a function that a library, driver or device need not have.
    *
-   * @return whether it succeeded
    * @throws GpuException if the failure concerns more than this function: the device is lost, or
    *     the session is void
    */
-  private boolean isSupported(String name, Object... arguments) {
+  private Outcome call(String name, Object... arguments) {
     Optional<Function> function = optional(name);
     if (function.isEmpty()) {
-      return false;
+      return Outcome.ABSENT;
     }
     int code = function.get().invokeInt(arguments);
     if (code == NvmlReturn.SUCCESS) {
-      return true;
+      return Outcome.DONE;
     }
     GpuException failure = NvmlReturn.exception(name, code, api.nvmlErrorString(code));
     if (failure.endsSession() || failure.kind() == Kind.DEVICE_LOST) {
       throw failure;
     }
-    return false;
+    return NvmlReturn.isAbsence(code) ? Outcome.ABSENT : Outcome.FAILED;
+  }
+
+  private boolean isSupported(String name, Object... arguments) {
+    return call(name, arguments) == Outcome.DONE;
   }
 
   private Optional<Function> optional(String name) {
@@ -386,132 +400,20 @@ final class NvmlLibrary implements AutoCloseable {
       return Optional.empty();
     }
 
-    /** Returns the facts of these paces that the device and the driver support. */
-    Map<GpuFact, Long> facts(Set<GpuFact.Pace> paces) {
-      Map<GpuFact, Long> facts = new EnumMap<>(GpuFact.class);
+    /**
+     * Returns the facts of these paces that the device and the driver support.
+     *
+     * @param before what was read last; a fact that cannot be read this time stays as it was
+     */
+    Map<GpuFact, Long> facts(Set<GpuFact.Pace> paces, Map<GpuFact, Long> before) {
+      FactReader facts = new FactReader(handle, before);
       if (paces.contains(GpuFact.Pace.EVERY_LOOK)) {
-        number(facts, GpuFact.MINOR, "nvmlDeviceGetMinorNumber");
-        field(facts, GpuFact.RECOVERY_ACTION, NvmlApi.FIELD_RECOVERY_ACTION);
-        first(facts, GpuFact.ECC_MODE, "nvmlDeviceGetEccMode");
-        eccErrors(facts);
-        rowRemapping(facts);
-        number(facts, GpuFact.RETIRED_PAGES_PENDING, "nvmlDeviceGetRetiredPagesPendingStatus");
-        fabric(facts);
-        number(facts, GpuFact.COMPUTE_MODE, "nvmlDeviceGetComputeMode");
-        migMode(facts);
-        longNumber(facts, GpuFact.CLOCK_REASONS, NvmlApi.CLOCK_REASONS);
+        facts.readForFitness();
       }
       if (paces.contains(GpuFact.Pace.EVERY_FEW_LOOKS)) {
-        number(facts, GpuFact.PERSISTENCE_MODE, "nvmlDeviceGetPersistenceMode");
-        number(facts, GpuFact.POWER_MILLIWATTS, "nvmlDeviceGetPowerUsage");
-        number(
-            facts,
-            GpuFact.TEMPERATURE_CELSIUS,
-            "nvmlDeviceGetTemperature",
-            NvmlApi.TEMPERATURE_OF_GPU);
-        number(facts, GpuFact.SM_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_SM);
-        number(facts, GpuFact.MEMORY_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_MEMORY);
-        utilization(facts);
-        longNumber(
-            facts, GpuFact.ENERGY_MILLIJOULES, List.of("nvmlDeviceGetTotalEnergyConsumption"));
+        facts.readToShow();
       }
-      return facts;
-    }
-
-    /** Calls a function of the form {@code (device, …, unsigned *)}. */
-    private void number(
-        Map<GpuFact, Long> facts, GpuFact fact, String function, Object... arguments) {
-      IntByReference value = new IntByReference();
-      List<Object> all = new ArrayList<>();
-      all.add(handle);
-      all.addAll(List.of(arguments));
-      all.add(value);
-      if (isSupported(function, all.toArray())) {
-        facts.put(fact, Integer.toUnsignedLong(value.getValue()));
-      }
-    }
-
-    /** Calls the newest function of the form {@code (device, unsigned long long *)}. */
-    private void longNumber(Map<GpuFact, Long> facts, GpuFact fact, List<String> versions) {
-      LongByReference value = new LongByReference();
-      for (String function : versions) {
-        if (isSupported(function, handle, value)) {
-          facts.put(fact, value.getValue());
-          return;
-        }
-      }
-    }
-
-    /** Calls a function of the form {@code (device, int *current, int *pending)}. */
-    private void first(Map<GpuFact, Long> facts, GpuFact fact, String function) {
-      IntByReference current = new IntByReference();
-      if (isSupported(function, handle, current, new IntByReference())) {
-        facts.put(fact, (long) current.getValue());
-      }
-    }
-
-    private void migMode(Map<GpuFact, Long> facts) {
-      IntByReference current = new IntByReference();
-      IntByReference pending = new IntByReference();
-      if (isSupported("nvmlDeviceGetMigMode", handle, current, pending)) {
-        facts.put(GpuFact.MIG_MODE, (long) current.getValue());
-        facts.put(GpuFact.MIG_MODE_PENDING, (long) pending.getValue());
-      }
-    }
-
-    private void eccErrors(Map<GpuFact, Long> facts) {
-      LongByReference errors = new LongByReference();
-      if (isSupported(
-          "nvmlDeviceGetTotalEccErrors", handle, NvmlApi.UNCORRECTED, NvmlApi.VOLATILE, errors)) {
-        facts.put(GpuFact.ECC_UNCORRECTED, errors.getValue());
-      }
-    }
-
-    private void rowRemapping(Map<GpuFact, Long> facts) {
-      IntByReference pending = new IntByReference();
-      IntByReference failed = new IntByReference();
-      if (isSupported(
-          "nvmlDeviceGetRemappedRows",
-          handle,
-          new IntByReference(),
-          new IntByReference(),
-          pending,
-          failed)) {
-        facts.put(GpuFact.ROW_REMAP_PENDING, (long) pending.getValue());
-        facts.put(GpuFact.ROW_REMAP_FAILED, (long) failed.getValue());
-      }
-    }
-
-    private void fabric(Map<GpuFact, Long> facts) {
-      Memory info = new Memory(NvmlApi.FABRIC_INFO_BYTES);
-      info.clear();
-      if (isSupported("nvmlDeviceGetGpuFabricInfo", handle, info)) {
-        facts.put(GpuFact.FABRIC_STATE, (long) info.getByte(NvmlApi.FABRIC_STATE_OFFSET));
-        facts.put(GpuFact.FABRIC_STATUS, (long) info.getInt(NvmlApi.FABRIC_STATUS_OFFSET));
-      }
-    }
-
-    private void utilization(Map<GpuFact, Long> facts) {
-      Memory rates = new Memory(NvmlApi.UTILIZATION_BYTES);
-      rates.clear();
-      if (isSupported("nvmlDeviceGetUtilizationRates", handle, rates)) {
-        facts.put(GpuFact.UTILIZATION_PERCENT, (long) rates.getInt(0));
-        facts.put(
-            GpuFact.MEMORY_UTILIZATION_PERCENT,
-            (long) rates.getInt(NvmlApi.UTILIZATION_MEMORY_OFFSET));
-      }
-    }
-
-    private void field(Map<GpuFact, Long> facts, GpuFact fact, int id) {
-      Memory value = new Memory(NvmlApi.FIELD_VALUE_BYTES);
-      value.clear();
-      value.setInt(NvmlApi.FIELD_ID_OFFSET, id);
-      if (isSupported("nvmlDeviceGetFieldValues", handle, 1, value)
-          && value.getInt(NvmlApi.FIELD_RETURN_OFFSET) == NvmlReturn.SUCCESS) {
-        FieldType.of(value.getInt(NvmlApi.FIELD_TYPE_OFFSET))
-            .map(type -> type.read(value))
-            .ifPresent(number -> facts.put(fact, number));
-      }
+      return facts.read;
     }
 
     /** Returns the processes that compute or draw. One that does both computes. */
@@ -577,6 +479,154 @@ final class NvmlLibrary implements AutoCloseable {
 
     private String of(String function) {
       return function + " of GPU " + ordinal;
+    }
+  }
+
+  /** Reads the facts of a device in one look. */
+  private final class FactReader {
+    private final Pointer handle;
+    private final Map<GpuFact, Long> before;
+    private final Map<GpuFact, Long> read = new EnumMap<>(GpuFact.class);
+
+    FactReader(Pointer handle, Map<GpuFact, Long> before) {
+      this.handle = handle;
+      this.before = before;
+    }
+
+    void readForFitness() {
+      number(GpuFact.MINOR, "nvmlDeviceGetMinorNumber");
+      field(GpuFact.RECOVERY_ACTION, NvmlApi.FIELD_RECOVERY_ACTION);
+      eccMode();
+      eccErrors();
+      rowRemapping();
+      number(GpuFact.RETIRED_PAGES_PENDING, "nvmlDeviceGetRetiredPagesPendingStatus");
+      fabric();
+      number(GpuFact.COMPUTE_MODE, "nvmlDeviceGetComputeMode");
+      migMode();
+      longNumber(GpuFact.CLOCK_REASONS, NvmlApi.CLOCK_REASONS);
+    }
+
+    void readToShow() {
+      number(GpuFact.PERSISTENCE_MODE, "nvmlDeviceGetPersistenceMode");
+      number(GpuFact.POWER_MILLIWATTS, "nvmlDeviceGetPowerUsage");
+      number(GpuFact.TEMPERATURE_CELSIUS, "nvmlDeviceGetTemperature", NvmlApi.TEMPERATURE_OF_GPU);
+      number(GpuFact.SM_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_SM);
+      number(GpuFact.MEMORY_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_MEMORY);
+      utilization();
+      longNumber(GpuFact.ENERGY_MILLIJOULES, List.of("nvmlDeviceGetTotalEnergyConsumption"));
+    }
+
+    /** Notes how the call ended that was to read a fact. */
+    private void note(Outcome outcome, GpuFact fact, LongSupplier value) {
+      switch (outcome) {
+        case DONE -> read.put(fact, value.getAsLong());
+        case ABSENT -> {}
+        case FAILED -> {
+          Long last = before.get(fact);
+          if (last != null) {
+            read.put(fact, last);
+          }
+        }
+      }
+    }
+
+    /** Calls a function of the form {@code (device, …, unsigned *)}. */
+    private void number(GpuFact fact, String function, Object... arguments) {
+      IntByReference value = new IntByReference();
+      List<Object> all = new ArrayList<>();
+      all.add(handle);
+      all.addAll(List.of(arguments));
+      all.add(value);
+      note(call(function, all.toArray()), fact, () -> Integer.toUnsignedLong(value.getValue()));
+    }
+
+    /** Calls the newest function of the form {@code (device, unsigned long long *)}. */
+    private void longNumber(GpuFact fact, List<String> versions) {
+      LongByReference value = new LongByReference();
+      Outcome outcome = Outcome.ABSENT;
+      for (String function : versions) {
+        if (outcome == Outcome.ABSENT) {
+          outcome = call(function, handle, value);
+        }
+      }
+      note(outcome, fact, value::getValue);
+    }
+
+    private void eccMode() {
+      IntByReference current = new IntByReference();
+      Outcome outcome = call("nvmlDeviceGetEccMode", handle, current, new IntByReference());
+      note(outcome, GpuFact.ECC_MODE, current::getValue);
+    }
+
+    private void migMode() {
+      IntByReference current = new IntByReference();
+      IntByReference pending = new IntByReference();
+      Outcome outcome = call("nvmlDeviceGetMigMode", handle, current, pending);
+      note(outcome, GpuFact.MIG_MODE, current::getValue);
+      note(outcome, GpuFact.MIG_MODE_PENDING, pending::getValue);
+    }
+
+    private void eccErrors() {
+      LongByReference errors = new LongByReference();
+      Outcome outcome =
+          call(
+              "nvmlDeviceGetTotalEccErrors", handle, NvmlApi.UNCORRECTED, NvmlApi.VOLATILE, errors);
+      note(outcome, GpuFact.ECC_UNCORRECTED, errors::getValue);
+    }
+
+    private void rowRemapping() {
+      IntByReference pending = new IntByReference();
+      IntByReference failed = new IntByReference();
+      Outcome outcome =
+          call(
+              "nvmlDeviceGetRemappedRows",
+              handle,
+              new IntByReference(),
+              new IntByReference(),
+              pending,
+              failed);
+      note(outcome, GpuFact.ROW_REMAP_PENDING, pending::getValue);
+      note(outcome, GpuFact.ROW_REMAP_FAILED, failed::getValue);
+    }
+
+    private void fabric() {
+      Memory info = zeroed(NvmlApi.FABRIC_INFO_BYTES);
+      Outcome outcome = call("nvmlDeviceGetGpuFabricInfo", handle, info);
+      note(outcome, GpuFact.FABRIC_STATE, () -> info.getByte(NvmlApi.FABRIC_STATE_OFFSET));
+      note(outcome, GpuFact.FABRIC_STATUS, () -> info.getInt(NvmlApi.FABRIC_STATUS_OFFSET));
+    }
+
+    private void utilization() {
+      Memory rates = zeroed(NvmlApi.UTILIZATION_BYTES);
+      Outcome outcome = call("nvmlDeviceGetUtilizationRates", handle, rates);
+      note(outcome, GpuFact.UTILIZATION_PERCENT, () -> rates.getInt(0));
+      note(
+          outcome,
+          GpuFact.MEMORY_UTILIZATION_PERCENT,
+          () -> rates.getInt(NvmlApi.UTILIZATION_MEMORY_OFFSET));
+    }
+
+    private void field(GpuFact fact, int id) {
+      Memory value = zeroed(NvmlApi.FIELD_VALUE_BYTES);
+      value.setInt(NvmlApi.FIELD_ID_OFFSET, id);
+      Outcome outcome = call("nvmlDeviceGetFieldValues", handle, 1, value);
+      if (outcome == Outcome.DONE) {
+        int code = value.getInt(NvmlApi.FIELD_RETURN_OFFSET);
+        outcome =
+            code == NvmlReturn.SUCCESS
+                ? Outcome.DONE
+                : NvmlReturn.isAbsence(code) ? Outcome.ABSENT : Outcome.FAILED;
+      }
+      Optional<FieldType> type = FieldType.of(value.getInt(NvmlApi.FIELD_TYPE_OFFSET));
+      if (outcome != Outcome.DONE || type.isPresent()) {
+        note(outcome, fact, () -> type.orElseThrow().read(value));
+      }
+    }
+
+    private static Memory zeroed(int bytes) {
+      Memory memory = new Memory(bytes);
+      memory.clear();
+      return memory;
     }
   }
 

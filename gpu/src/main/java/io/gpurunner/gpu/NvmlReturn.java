@@ -85,13 +85,33 @@ enum NvmlReturn {
   }
 
   /**
+   * Returns whether a device, driver or process will not have the function later either, so that
+   * what it would tell is absent.
+   */
+  static boolean isAbsence(int code) {
+    return switch (of(code)) {
+      case NOT_SUPPORTED,
+          FUNCTION_NOT_FOUND,
+          ARGUMENT_VERSION_MISMATCH,
+          DEPRECATED,
+          INVALID_ARGUMENT,
+          NO_PERMISSION,
+          NO_DATA ->
+          true;
+      default -> false;
+    };
+  }
+
+  /**
    * @param subject the function and the device, {@code nvmlDeviceGetName of GPU 1}
    * @param words what {@code nvmlErrorString} says of the code
    */
   static GpuException exception(String subject, int code, String words) {
     NvmlReturn meaning = of(code);
     String message = subject + " failed: " + words + " (nvmlReturn_t " + code + ")";
+    // A code that is newer than this list is not NVML's own "unknown".
+    Kind kind = meaning == UNKNOWN && code != UNKNOWN.code ? Kind.FAILED : meaning.kind;
     return new GpuException(
-        meaning.kind, meaning.advice.isEmpty() ? message : message + "; " + meaning.advice);
+        kind, meaning.advice.isEmpty() ? message : message + "; " + meaning.advice);
   }
 }

@@ -9,7 +9,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -56,6 +58,13 @@ record PciBus(Path devices) {
   static String address(String nvml) {
     String small = nvml.strip().toLowerCase(Locale.ROOT);
     return small.matches("0000[0-9a-f]{4}:.*") ? small.substring(4) : small;
+  }
+
+  /** Returns which cards there are and which driver each is bound to, to be compared. */
+  Map<String, String> bindings() {
+    Map<String, String> bindings = new TreeMap<>();
+    nvidiaGpus().forEach(address -> bindings.put(address, driverOf(address).orElse("")));
+    return bindings;
   }
 
   /** Returns the name of the driver that a device is bound to. It is empty if it has none. */

@@ -33,7 +33,7 @@ public record ProcessFacts(String command, String user, Optional<String> contain
       return Optional.of(
           new ProcessFacts(
               printable(command),
-              names.ownerOf(process),
+              names.userOf(process),
               container.find() ? Optional.of(container.group(1)) : Optional.empty()));
     } catch (IOException ended) {
       return Optional.empty();

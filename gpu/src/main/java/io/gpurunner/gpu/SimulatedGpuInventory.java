@@ -5,6 +5,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.IntStream;
 
@@ -51,7 +52,7 @@ public final class SimulatedGpuInventory implements GpuInventory {
   @Override
   public GpuSnapshot snapshot() {
     Instant now = clock.instant();
-    return new GpuSnapshot(now, health.judge(devices, now), Optional.empty());
+    return new GpuSnapshot(now, health.judge(devices, Set.of(), now), Optional.empty());
   }
 
   @Override

@@ -9,6 +9,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,19 +29,28 @@ final class UserNames implements AutoCloseable {
   private final ExecutorService thread =
       Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("user-names").factory());
 
+  /** The real user of a process: proc_pid_status(5). Its directory's owner may be root. */
+  private static final Pattern USER = Pattern.compile("(?m)^Uid:\\s+(\\d+)");
+
   /**
-   * Returns the owner of a file, and does not wait for the name.
+   * Returns the user of a process, and does not wait for the name.
    *
-   * @throws IOException if there is no such file
+   * @param process its directory below {@code /proc}
+   * @throws IOException if there is no such process
    */
-  String ownerOf(Path file) throws IOException {
-    int number = (int) Files.getAttribute(file, "unix:uid");
+  String userOf(Path process) throws IOException {
+    Matcher user = USER.matcher(Files.readString(process.resolve("status")));
+    int number = user.find() ? Integer.parseUnsignedInt(user.group(1)) : ownerOf(process);
     String name = names.get(number);
     if (name == null) {
-      askFor(number, file);
+      askFor(number, process);
       return Integer.toUnsignedString(number);
     }
     return name;
+  }
+
+  private static int ownerOf(Path file) throws IOException {
+    return (int) Files.getAttribute(file, "unix:uid");
   }
 
   /** Asks for one name at a time, so that a name service that hangs costs one thread. */
@@ -58,7 +69,10 @@ final class UserNames implements AutoCloseable {
       if (names.size() >= MOST_NAMES) {
         names.clear();
       }
-      names.put(number, Files.getOwner(file).getName());
+      String name = Files.getOwner(file).getName();
+      if (ownerOf(file) == number) { // otherwise it is another process, or hides its user
+        names.put(number, name);
+      }
     } catch (IOException ended) {
       log.debug("the process has ended before its user's name was known", ended);
     } finally {

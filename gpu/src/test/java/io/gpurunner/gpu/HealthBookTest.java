@@ -1,6 +1,7 @@
 package io.gpurunner.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.gpurunner.gpu.GpuDetails.ReportedXid;
 import io.gpurunner.gpu.GpuDevice.Presence;
@@ -13,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -48,8 +50,12 @@ class HealthBookTest {
   private HealthBook book = new HealthBook(store, "boot-1", clock);
 
   private GpuHealth look(GpuDevice device) {
+    return look(device, Set.of());
+  }
+
+  private GpuHealth look(GpuDevice device, Set<GpuUuid> cameBack) {
     clock.advance(Duration.ofSeconds(1));
-    return book.judge(List.of(device), clock.instant()).getFirst().health();
+    return book.judge(List.of(device), cameBack, clock.instant()).getFirst().health();
   }
 
   private GpuDevice with(GpuFact fact, long value) {
@@ -144,15 +150,16 @@ class HealthBookTest {
   void aDeviceThatWasAwayCountsAsReset() {
     look(reporting(48));
     assertThat(look(SOUND.withFault(Presence.LOST, "gone")).state()).isEqualTo(State.QUARANTINED);
-    assertThat(look(SOUND).state()).isEqualTo(State.RECOVERING);
+    assertThat(look(SOUND).state()).as("nobody has reset it").isEqualTo(State.QUARANTINED);
+    assertThat(look(SOUND, Set.of(A)).state()).isEqualTo(State.RECOVERING);
   }
 
   @Test
   void aResetDoesNotHealWhatNeedsABoot() {
     look(reporting(79));
-    look(SOUND.withFault(Presence.LOST, "gone"));
     book.driverWasAway();
-    assertThat(look(SOUND).state()).isEqualTo(State.QUARANTINED);
+    book.wasGivenBack(A);
+    assertThat(look(SOUND, Set.of(A)).state()).isEqualTo(State.QUARANTINED);
   }
 
   @Test
@@ -167,6 +174,9 @@ class HealthBookTest {
     look(reporting(48));
     GpuDevice called = with(GpuFact.RECOVERY_ACTION, 0);
     assertThat(look(called).state()).isEqualTo(State.QUARANTINED);
+    clock.advance(HealthBook.CALLED_SOUND_AFTER);
+    assertThat(look(with(GpuFact.RECOVERY_ACTION, 1)).state()).isEqualTo(State.QUARANTINED);
+    assertThat(look(called).state()).as("it has just begun to say so").isEqualTo(State.QUARANTINED);
     clock.advance(HealthBook.CALLED_SOUND_AFTER);
     assertThat(look(called).state()).isEqualTo(State.RECOVERING);
   }
@@ -223,6 +233,16 @@ class HealthBookTest {
     assertThat(store.saved.devices().values())
         .extracting(GpuHealth::state)
         .containsExactly(State.QUARANTINED);
+  }
+
+  /** An administrator is told, and the quarantine holds all the same. */
+  @Test
+  void aFullDiskIsToldToAnAdministrator() {
+    store.full = true;
+    assertThatExceptionOfType(UncheckedIOException.class)
+        .isThrownBy(() -> book.quarantine(A, "ann", "loud"))
+        .withMessageContaining("No space left on device");
+    assertThat(look(SOUND).state()).isEqualTo(State.QUARANTINED);
   }
 
   @Test

@@ -755,6 +755,139 @@ class NvmlGpuInventoryTest {
     }
   }
 
+  /** A program can cause any number of errors of its own in the second of a bad one. */
+  @Test
+  void aFloodOfAProgramsErrorsHidesNoDamage() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      String flood =
+          IntStream.rangeClosed(2, 200)
+              .mapToObj(sequence -> "xid " + sequence + " 45\n")
+              .collect(Collectors.joining());
+      fake.script(VERSIONS + HEALTHY_A + "xid 1 48\n" + flood + HEALTHY_B);
+      awaitSnapshot(
+          inventory,
+          now ->
+              DeviceFitness.whyUnusable(device(now, FakeNvml.A))
+                  .orElse("")
+                  .contains("quarantined: XID 48 ("));
+    }
+  }
+
+  /** The reset is what ends its hold, so the hold must be there before. */
+  @Test
+  void anErrorOfADeviceThatCannotBeReadIsNotForgotten() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(VERSIONS + HEALTHY_A + "xid 1 48\nerror nvmlDeviceGetName 16\n" + HEALTHY_B);
+      awaitSnapshot(
+          inventory,
+          now ->
+              device(now, FakeNvml.A).presence() == Presence.LOST
+                  && device(now, FakeNvml.A).health().state() == GpuHealth.State.QUARANTINED);
+      fake.script(VERSIONS + HEALTHY_A + HEALTHY_B);
+      GpuSnapshot reset = awaitPresence(inventory, FakeNvml.A, Presence.READABLE);
+      assertThat(device(reset, FakeNvml.A).health().state()).isEqualTo(GpuHealth.State.RECOVERING);
+    }
+  }
+
+  @Test
+  void aDeviceThatIsLostForAnUnknownErrorWasNotReset() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(VERSIONS + HEALTHY_A + "xid 1 119\nerror nvmlDeviceGetName 999\n" + HEALTHY_B);
+      awaitPresence(inventory, FakeNvml.A, Presence.LOST);
+      fake.script(VERSIONS + HEALTHY_A + HEALTHY_B);
+      GpuSnapshot back = awaitPresence(inventory, FakeNvml.A, Presence.READABLE);
+      assertThat(device(back, FakeNvml.A).health().state()).isEqualTo(GpuHealth.State.QUARANTINED);
+    }
+  }
+
+  /** A call that fails once says nothing of the device. */
+  @Test
+  void aFactThatCannotBeReadOnceStaysAsItWas() {
+    String failed = VERSIONS + HEALTHY_A + "fact remap-pending 0\nfact remap-failed 1\n";
+    fake.script(failed + HEALTHY_B);
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(failed + "error nvmlDeviceGetRemappedRows 999\n" + HEALTHY_B);
+      long looks = fake.calls("nvmlDeviceGetCount");
+      await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > looks + 5);
+      assertThat(device(inventory.snapshot(), FakeNvml.A).health().state())
+          .isEqualTo(GpuHealth.State.QUARANTINED);
+    }
+  }
+
+  // ---- one trouble must not become another one's
+
+  /** A session that is wanted anew for one device would take all others along. */
+  @Test
+  void aHangAndALostDeviceTogetherTakeNoThirdAlong() {
+    GpuUuid third = new GpuUuid("GPU-cccccccc-0000-0000-0000-000000000000");
+    String healthyC = "device " + third + " NVIDIA GeForce RTX 3090\nmemory 25769803776 0 0\n";
+    fake.script(VERSIONS + HEALTHY_A + HEALTHY_B + healthyC);
+    LookPace pace =
+        new LookPace(BUSY.interval(), BUSY.shortest(), BUSY.longestBackoff(), Duration.ZERO);
+    try (NvmlGpuInventory inventory = open(pace)) {
+      fake.script(
+          VERSIONS
+              + HEALTHY_A
+              + "hang nvmlDeviceGetMemoryInfo\n"
+              + HEALTHY_B
+              + "error nvmlDeviceGetUUID 15\n"
+              + healthyC);
+      awaitPresence(inventory, FakeNvml.A, Presence.UNREADABLE);
+      awaitPresence(inventory, FakeNvml.B, Presence.LOST);
+      inventory.releaseDriver(Optional.of(FakeNvml.B));
+      long looks = fake.calls("nvmlDeviceGetCount");
+      await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > looks + 5);
+      assertThat(DeviceFitness.fitDevices(inventory.snapshot()))
+          .extracting(GpuDevice::uuid)
+          .containsExactly(third);
+      assertThat(inventory.isReleased(Optional.of(FakeNvml.B)))
+          .as("the session still has its handle")
+          .isFalse();
+      fake.script(VERSIONS + HEALTHY_A + HEALTHY_B + healthyC);
+      await().atMost(LIMIT).until(() -> inventory.isReleased(Optional.of(FakeNvml.B)));
+    }
+  }
+
+  /** A card that another driver has must not cost a new session every minute. */
+  @Test
+  void aDeadCardCostsNoNewSessionUntilTheBusChanges() throws Exception {
+    LookPace pace =
+        new LookPace(BUSY.interval(), BUSY.shortest(), BUSY.longestBackoff(), Duration.ZERO);
+    for (String address : List.of("0000:3b:00.0", "0000:af:00.0")) {
+      Path card = Files.createDirectories(bus().devices().resolve(address));
+      Files.writeString(card.resolve("vendor"), "0x10de\n");
+      Files.writeString(card.resolve("class"), "0x030200\n");
+    }
+    Path vfio = Files.createDirectories(directory.resolve("vfio-pci"));
+    Files.createSymbolicLink(bus().devices().resolve("0000:af:00.0/driver"), vfio);
+    fake.script(VERSIONS + HEALTHY_A + "pci 00000000:3B:00.0\n");
+    try (NvmlGpuInventory inventory = open(pace)) {
+      assertThat(inventory.snapshot().devices().getLast().fault().orElseThrow())
+          .contains("bound to the driver vfio-pci");
+      await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > 10);
+      assertThat(fake.calls("nvmlInit")).isEqualTo(1);
+      Files.delete(bus().devices().resolve("0000:af:00.0/driver"));
+      fake.script(
+          VERSIONS + HEALTHY_A + "pci 00000000:3B:00.0\n" + HEALTHY_B + "pci 00000000:AF:00.0\n");
+      awaitSnapshot(inventory, now -> now.devices().stream().allMatch(GpuDevice::isSound));
+      assertThat(fake.calls("nvmlInit")).isEqualTo(2);
+    }
+  }
+
+  /** Such a session cannot be shut down. Its library goes all the same. */
+  @Test
+  void aVoidSessionWhoseEventsCannotBeFreedIsClosed() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      fake.script(
+          "error nvmlDeviceGetCount 1\nerror nvmlEventSetFree 1\nerror nvmlEventSetWait 1\n"
+              + FakeNvml.TWO_GPUS);
+      awaitFault(inventory, "nvmlDeviceGetCount_v2");
+      fake.script(FakeNvml.TWO_GPUS);
+      assertThat(awaitGood(inventory).devices()).hasSize(2);
+    }
+    assertThat(fake.calls("nvmlShutdown")).isEqualTo(fake.calls("nvmlInit"));
+  }
+
   // ---- an administrator needs the driver
 
   @Test
@@ -767,6 +900,28 @@ class NvmlGpuInventoryTest {
       assertThat(fake.calls("nvmlShutdown")).isEqualTo(fake.calls("nvmlInit"));
       inventory.takeDriver();
       assertThat(awaitGood(inventory).devices()).hasSize(2);
+    }
+  }
+
+  /** A released device is known by its UUID, and not by its place in the list. */
+  @Test
+  void aReleasedDeviceIsNotHandedOutWhenTheNumbersChange() {
+    try (NvmlGpuInventory inventory = open(BUSY)) {
+      inventory.releaseDriver(Optional.of(FakeNvml.B));
+      assertThat(DeviceFitness.fitDevices(inventory.snapshot()))
+          .as("at once")
+          .extracting(GpuDevice::uuid)
+          .doesNotContain(FakeNvml.B);
+      await().atMost(LIMIT).until(() -> inventory.isReleased(Optional.of(FakeNvml.B)));
+      fake.script("error nvmlDeviceGetCount 1\n" + VERSIONS + HEALTHY_B);
+      awaitFault(inventory, "nvmlDeviceGetCount_v2");
+      fake.script(VERSIONS + HEALTHY_B);
+      awaitGood(inventory);
+      long looks = fake.calls("nvmlDeviceGetCount");
+      await().atMost(LIMIT).until(() -> fake.calls("nvmlDeviceGetCount") > looks + 3);
+      assertThat(DeviceFitness.fitDevices(inventory.snapshot())).isEmpty();
+      inventory.keepDriver(Optional.of(FakeNvml.B));
+      awaitPresence(inventory, FakeNvml.B, Presence.READABLE);
     }
   }
 

@@ -41,7 +41,7 @@ class NvmlLibraryTest {
   }
 
   private static Map<GpuFact, Long> facts(NvmlLibrary nvml) {
-    return nvml.device(0).facts(EnumSet.allOf(GpuFact.Pace.class));
+    return nvml.device(0).facts(EnumSet.allOf(GpuFact.Pace.class), Map.of());
   }
 
   private static String oneGpu(String statements) {
@@ -315,7 +315,7 @@ class NvmlLibraryTest {
     "16, DEVICE_LOST",
     "18, DRIVER_MISMATCH",
     "999, UNKNOWN",
-    "4711, UNKNOWN"
+    "4711, FAILED"
   })
   void aReturnCodeBecomesAKindAndTheMessageNamesTheCall(int code, Kind kind) {
     FakeNvml fake = fake(NEWEST).script(oneGpu("error nvmlDeviceGetUUID " + code + "\n"));

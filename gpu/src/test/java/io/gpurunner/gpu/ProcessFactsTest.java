@@ -28,6 +28,7 @@ class ProcessFactsTest {
   private ProcessFacts facts(String comm, String cgroup) throws IOException {
     Files.writeString(process.resolve("comm"), comm + "\n");
     Files.writeString(process.resolve("cgroup"), cgroup + "\n");
+    Files.writeString(process.resolve("status"), "Name:\tx\nUid:\t4711\t0\t0\t0\n");
     return ProcessFacts.of(process, names).orElseThrow();
   }
 
@@ -66,5 +67,11 @@ class ProcessFactsTest {
   @Test
   void aProcessThatHasEndedIsNotKnown() {
     assertThat(ProcessFacts.of(process.resolve("gone"), names)).isEqualTo(Optional.empty());
+  }
+
+  /** The directory of a process that hides its memory belongs to root. */
+  @Test
+  void theUserIsTheRealOne() throws IOException {
+    assertThat(facts("x", "0::/").user()).isEqualTo("4711");
   }
 }

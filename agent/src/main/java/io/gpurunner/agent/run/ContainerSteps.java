@@ -189,19 +189,30 @@ final class ContainerSteps {
   }
 
   /**
-   * Checks again that the GPUs reach a container, because that may have changed since they were
-   * leased.
+   * Checks again that the GPUs are fit and reach a container, because that may have changed since
+   * they were leased: an image can be pulled for hours.
    *
-   * @throws ContainerException GPUS_UNFIT if one does not
+   * @throws ContainerException GPUS_UNFIT if one is not or does not
    */
   private void requireGpus(JobState.Starting state) {
+    GpuSnapshot look = ports.gpus().snapshot();
     state.gpus().stream()
-        .flatMap(uuid -> ports.gate().whyRefused(uuid).stream())
+        .flatMap(uuid -> ports.gate().whyRefused(uuid).or(() -> whyUnusable(look, uuid)).stream())
         .findFirst()
         .ifPresent(
             why -> {
               throw new ContainerException(ContainerException.Kind.GPUS_UNFIT, why);
             });
+  }
+
+  private static Optional<String> whyUnusable(GpuSnapshot look, GpuUuid uuid) {
+    return look.devices().stream()
+        .filter(device -> device.uuid().equals(uuid))
+        .findFirst()
+        .flatMap(
+            device ->
+                DeviceFitness.whyUnusable(device)
+                    .map(why -> DeviceFitness.name(device) + ": " + why));
   }
 
   /**
@@ -394,7 +405,9 @@ final class ContainerSteps {
       return Optional.empty();
     }
     boolean allReadable =
-        look.devices().stream().allMatch(device -> device.presence() == Presence.READABLE);
+        look.devices().stream()
+            .filter(device -> device.ordinal() != GpuDevice.NO_ORDINAL) // it was never readable
+            .allMatch(device -> device.presence() == Presence.READABLE);
     for (GpuUuid uuid : state.gpus()) {
       Optional<GpuDevice> device =
           look.devices().stream().filter(candidate -> candidate.uuid().equals(uuid)).findFirst();

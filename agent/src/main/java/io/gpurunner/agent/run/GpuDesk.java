@@ -10,9 +10,11 @@ import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.HealthBook;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /** What an administrator does with GPUs. Thread-safe. */
 public final class GpuDesk implements Gpus {
@@ -34,7 +36,12 @@ public final class GpuDesk implements Gpus {
   @Override
   public String quarantine(Caller caller, String gpu, String reason) {
     GpuDevice device = find(gpu);
-    health.quarantine(device.uuid(), caller.user(), reason);
+    recorded(
+        device,
+        () -> {
+          health.quarantine(device.uuid(), caller.user(), reason);
+          return true;
+        });
     gpus.requestLook();
     return Optional.ofNullable(ledger.leases().get(device.uuid()))
         .map(
@@ -46,7 +53,7 @@ public final class GpuDesk implements Gpus {
   @Override
   public String release(Caller caller, String gpu, String reason) {
     GpuDevice device = find(gpu);
-    boolean held = health.release(device.uuid(), caller.user(), reason);
+    boolean held = recorded(device, () -> health.release(device.uuid(), caller.user(), reason));
     gpus.requestLook();
     if (held) {
       return name(device) + " is released; it is handed out again once it has recovered";
@@ -59,21 +66,7 @@ public final class GpuDesk implements Gpus {
   @Override
   public String releaseDriver(Caller caller, Optional<String> gpu) {
     Optional<GpuDevice> device = gpu.map(this::find);
-    Map<GpuUuid, JobId> leases = ledger.leases();
-    if (device.isPresent()) {
-      JobId holder = leases.get(device.get().uuid());
-      if (holder != null) {
-        throw new RequestRefusedException(
-            RequestRefusedException.Kind.CONFLICT,
-            name(device.get()) + " is held by job " + holder + "; delete the job or wait for it");
-      }
-    } else if (!leases.isEmpty()) {
-      throw new RequestRefusedException(
-          RequestRefusedException.Kind.CONFLICT,
-          leases.size()
-              + " GPUs are held by jobs; delete the jobs or wait for them, or name one GPU that is"
-              + " free");
-    }
+    requireUnheld(device);
     String what = device.map(GpuDesk::name).orElse("the NVIDIA driver");
     Optional<GpuUuid> uuid = device.map(GpuDevice::uuid);
     gpus.releaseDriver(uuid);
@@ -91,9 +84,33 @@ public final class GpuDesk implements Gpus {
       }
       pause();
     }
+    try {
+      requireUnheld(device); // a decision of the queue may have been under way
+    } catch (RequestRefusedException held) {
+      gpus.keepDriver(uuid);
+      throw held;
+    }
     return "the agent has let go of "
         + what
         + "; it is handed out again after: gpurunner gpus take";
+  }
+
+  private void requireUnheld(Optional<GpuDevice> device) {
+    Map<GpuUuid, JobId> leases = ledger.leases();
+    if (device.isPresent()) {
+      JobId holder = leases.get(device.get().uuid());
+      if (holder != null) {
+        throw new RequestRefusedException(
+            RequestRefusedException.Kind.CONFLICT,
+            name(device.get()) + " is held by job " + holder + "; delete the job or wait for it");
+      }
+    } else if (!leases.isEmpty()) {
+      throw new RequestRefusedException(
+          RequestRefusedException.Kind.CONFLICT,
+          leases.size()
+              + " GPUs are held by jobs; delete the jobs or wait for them, or name one GPU that is"
+              + " free");
+    }
   }
 
   private static void pause() {
@@ -108,6 +125,19 @@ public final class GpuDesk implements Gpus {
   public String takeDriver(Caller caller) {
     gpus.takeDriver();
     return "the agent uses the NVIDIA driver again";
+  }
+
+  private static boolean recorded(GpuDevice device, BooleanSupplier change) {
+    try {
+      return change.getAsBoolean();
+    } catch (UncheckedIOException e) {
+      throw new RequestRefusedException(
+          RequestRefusedException.Kind.UNAVAILABLE,
+          "this holds for "
+              + name(device)
+              + " only until the agent ends, because it could not be recorded: "
+              + e.getMessage());
+    }
   }
 
   /** Finds a device by its UUID or its index. */

@@ -70,7 +70,11 @@ final class StartFailures {
   StepOutcome ended(Job job, JobState.Placed state, String what, ContainerException e) {
     String reason = what + ": " + e.words();
     return switch (e.kind()) {
-      case MACHINE_UNFIT, GPUS_UNFIT -> unfit(job, state, reason, e);
+      case MACHINE_UNFIT -> unfit(job, state, reason, e);
+      case GPUS_UNFIT ->
+          state.gpus().isEmpty()
+              ? unexplained(job, state, reason, e) // no GPU can be the cause
+              : unfit(job, state, reason, e);
       case FAILED -> unexplained(job, state, reason, e);
       case REFUSED ->
           outcomes.ended(

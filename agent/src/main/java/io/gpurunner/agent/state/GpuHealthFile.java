@@ -59,7 +59,7 @@ public final class GpuHealthFile implements HealthBook.Store {
         JsonObject gpu = (JsonObject) each;
         devices.put(new GpuUuid(gpu.getString("uuid")), health(gpu));
       }
-      return new HealthBook.Saved(json.getString("boot"), devices);
+      return new HealthBook.Saved(json.getString("boot", ""), devices);
     } catch (NoSuchFileException none) {
       return HealthBook.Saved.NOTHING;
     } catch (IOException e) {

@@ -19,6 +19,7 @@ import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuDetails;
+import io.gpurunner.gpu.GpuHealth;
 import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.ProcessFacts;
@@ -738,6 +739,25 @@ class JobStepsTest {
       assertThat(missing(id)).isPresent();
     }
     assertThat(notes(id, "intruder")).hasSize(Intruders.MOST_NOTED);
+  }
+
+  /** An image can be pulled for hours. */
+  @Test
+  void aGpuThatWasQuarantinedSinceItWasLeasedStartsNoContainer() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.until(id, JobState.Starting.class);
+    GpuUuid gpu = ((JobState.Starting) run.state(id)).gpus().getFirst();
+    run.gpus.change(
+        gpu,
+        device ->
+            device.withHealth(
+                GpuHealth.HEALTHY.after(
+                    List.of(new GpuHealth.Sign(GpuHealth.Level.DAMAGE, "XID 48")),
+                    run.clock.instant())));
+    run.settle(id);
+    assertThat(run.containers.journal()).isEmpty();
+    assertThat(run.job(id).setback().orElseThrow().reason()).contains("quarantined: XID 48");
+    assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
   /** A user sees that the program broke, and not the machine. */

@@ -108,7 +108,7 @@ final class TrialContainer {
     run(host, List.of(PROGRAM, NvidiaNodes.path(minor)), id -> look(id, minor));
   }
 
-  private synchronized void run(Host host, List<String> command, Consumer<String> look) {
+  private void run(Host host, List<String> command, Consumer<String> look) {
     String name = name();
     try {
       loadImage();
