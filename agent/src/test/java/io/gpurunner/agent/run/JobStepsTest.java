@@ -754,9 +754,11 @@ class JobStepsTest {
                 GpuHealth.HEALTHY.after(
                     List.of(new GpuHealth.Sign(GpuHealth.Level.DAMAGE, "XID 48")),
                     run.clock.instant())));
-    run.settle(id);
-    assertThat(run.containers.journal()).isEmpty();
-    assertThat(run.job(id).setback().orElseThrow().reason()).contains("quarantined: XID 48");
+    assertThat(run.until(id, JobState.Running.class).state())
+        .isInstanceOfSatisfying(
+            JobState.Running.class, state -> assertThat(state.gpus()).doesNotContain(gpu));
+    assertThat(run.ledger.history(id).stream().map(JobHistory.Line::message))
+        .anyMatch(line -> line.contains("quarantined: XID 48"));
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
