@@ -54,6 +54,12 @@ class FileWorkIT {
   /** The longest time for a start, so that the jobs begin before it. */
   private static final Duration START_LIMIT = Duration.ofSeconds(25);
 
+  /**
+   * The stop time. It leaves room for {@code jobs.retention}: at the restart, the first job ended
+   * longer ago than that, and the one that others resume from did not, however slow the start is.
+   */
+  private static final int STOP_MINUTES = 2;
+
   private static final int STOPPING = 3;
   private static final int PUBLISHING = 3;
   private static final int SEEDED = 4;
@@ -84,7 +90,7 @@ class FileWorkIT {
             """
             gpu: { simulated: ["NVIDIA GeForce RTX 3090"] }
             docker: { host: "%s", gpu-access: none }
-            jobs: { grace-period: 5s, retention: 20s }
+            jobs: { grace-period: 5s, retention: 45s }
             library: { datasets: %s, models: %s }
             """
                 .formatted(
@@ -158,7 +164,7 @@ class FileWorkIT {
           create(
               body("trap 'echo > /data2/term; exit 0' TERM; while :; do sleep 0.05; done")
                   .put("stopType", 1)
-                  .put("stopTime", 1)));
+                  .put("stopTime", STOP_MINUTES)));
       awaitState(stopped.get(job), "RUNNING");
     }
     Instant first = Instant.parse(detail(stopped.getFirst()).getString("deadline"));
@@ -297,7 +303,7 @@ class FileWorkIT {
   /** Returns the time since the job's stop was due. */
   private Duration sinceDue(String job, Instant time) {
     Instant stopTime =
-        Instant.parse(detail(job).getString("startedAt")).plus(Duration.ofMinutes(1));
+        Instant.parse(detail(job).getString("startedAt")).plus(Duration.ofMinutes(STOP_MINUTES));
     return Duration.between(stopTime.isBefore(up) ? up : stopTime, time);
   }
 

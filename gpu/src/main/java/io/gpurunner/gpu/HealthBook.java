@@ -114,8 +114,12 @@ public final class HealthBook {
         clock);
   }
 
-  /** Judges the devices of a good look. */
-  List<GpuDevice> judge(List<GpuDevice> seen, Set<GpuUuid> cameBack, Instant at) {
+  /**
+   * Judges the devices of a good look.
+   *
+   * @param cameBack those that were away since the last look, so that somebody has reset them
+   */
+  public List<GpuDevice> judge(List<GpuDevice> seen, Set<GpuUuid> cameBack, Instant at) {
     List<GpuDevice> judged = judgeAll(seen, cameBack, at);
     save();
     return judged;
