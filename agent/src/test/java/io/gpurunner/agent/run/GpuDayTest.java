@@ -21,6 +21,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -36,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 final class GpuDayTest {
   private static final Duration DAY = Duration.ofHours(24);
-  private static final Duration TICK = Duration.ofSeconds(5);
+  private static final Duration TICK = Duration.ofMinutes(1);
   private static final Duration JOB = Duration.ofMinutes(5);
   private static final int QUEUED = 3;
 
@@ -70,7 +71,8 @@ final class GpuDayTest {
   @SuppressWarnings("NullAway.Init") // created before each test
   private HealthBook health;
 
-  private final Map<JobId, Boolean> live = new HashMap<>();
+  private final Map<JobId, Boolean> live = new LinkedHashMap<>();
+  private final Map<JobId, GpuUuid> gpuOf = new HashMap<>();
   private final Map<String, Integer> done = new HashMap<>();
   private final List<String> failures = new ArrayList<>();
   private final EnumMap<Phase, Integer> startsOnBad = new EnumMap<>(Phase.class);
@@ -103,15 +105,9 @@ final class GpuDayTest {
       for (JobId id : List.copyOf(live.keySet())) {
         settle(id, bad, unfit, phase);
       }
+      run.gate.round();
       run.clock.advance(TICK);
     }
-    System.out.println(
-        "24 h: jobs done "
-            + done
-            + ", failures "
-            + failures
-            + ", starts on the bad GPU by phase "
-            + startsOnBad);
     assertThat(failures)
         .as("only the job that ran when the GPU fell off the bus")
         .allMatch(reason -> reason.contains("was lost"))
@@ -126,9 +122,9 @@ final class GpuDayTest {
             Phase.PROGRAMS_FAULT);
     long most = DAY.dividedBy(JOB);
     assertThat(done.getOrDefault(good.value(), 0))
-        .as("the good GPU works all day: a job ends within two ticks of its end")
-        .isGreaterThan((int) (most * 9 / 10));
-    assertThat(done.getOrDefault(bad.value(), 0)).isGreaterThan((int) (most / 3));
+        .as("the good GPU works all day, but for the minutes between two jobs")
+        .isGreaterThan((int) (most * 6 / 10));
+    assertThat(done.getOrDefault(bad.value(), 0)).isGreaterThan((int) (most / 4));
     assertThat(run.ledger.live()).hasSameSizeAs(live.keySet());
   }
 
@@ -153,8 +149,6 @@ final class GpuDayTest {
       default -> {} // it waits, or is under way
     }
   }
-
-  private final Map<JobId, GpuUuid> gpuOf = new HashMap<>();
 
   /** Shows the GPU as it is in a phase. */
   private GpuDevice show(GpuUuid bad, Phase phase) {
