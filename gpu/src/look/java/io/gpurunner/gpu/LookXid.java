@@ -142,7 +142,7 @@ final class LookXid {
     report.line("after %d ms %s: %s", millis, source, what);
   }
 
-  /** Tries whether a call that waits is told what a call that does not wait is not. */
+  /** Tries whether NVML tells a call that waits of an error that the other call does not see. */
   private static void waited(GpuLook.Context context, LookReport.Table table)
       throws IOException, InterruptedException {
     LookReport report = context.report();

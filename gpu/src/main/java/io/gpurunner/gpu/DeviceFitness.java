@@ -34,8 +34,8 @@ public final class DeviceFitness {
   }
 
   /**
-   * Returns why a device must not be handed out, whoever uses it now: a fault, or a quarantine. It
-   * is empty if it may be.
+   * Returns the fault or the quarantine that keeps a device from jobs. Processes on the device do
+   * not count. It is empty if there is neither.
    */
   public static Optional<String> whyUnusable(GpuDevice device) {
     return device.fault().or(device.health()::unusableReason);

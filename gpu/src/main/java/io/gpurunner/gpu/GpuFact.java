@@ -37,7 +37,7 @@ public enum GpuFact {
   POWER_MILLIWATTS(Pace.EVERY_FEW_LOOKS),
   /** In degrees Celsius. */
   TEMPERATURE_CELSIUS(Pace.EVERY_FEW_LOOKS),
-  /** Of the multiprocessors, in MHz. */
+  /** The clock of the multiprocessors (SM), in MHz. */
   SM_CLOCK_MHZ(Pace.EVERY_FEW_LOOKS),
   /** In MHz. */
   MEMORY_CLOCK_MHZ(Pace.EVERY_FEW_LOOKS),

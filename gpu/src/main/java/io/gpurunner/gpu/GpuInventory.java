@@ -52,6 +52,15 @@ public interface GpuInventory extends AutoCloseable {
     return true;
   }
 
+  /**
+   * Waits until {@link #isReleased}.
+   *
+   * @return whether it is, within the limit
+   */
+  default boolean awaitRelease(Optional<GpuUuid> device, Duration limit) {
+    return isReleased(device);
+  }
+
   /** Ends the looks. Idempotent. */
   @Override
   void close();

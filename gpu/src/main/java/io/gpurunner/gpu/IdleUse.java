@@ -2,7 +2,6 @@ package io.gpurunner.gpu;
 
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -40,7 +39,7 @@ final class IdleUse {
   private final Set<String> ignoredCommands;
 
   /** The devices that had too much in use at the last look. */
-  private final Map<GpuUuid, Boolean> over = new ConcurrentHashMap<>();
+  private final Set<GpuUuid> over = ConcurrentHashMap.newKeySet();
 
   /**
    * @param configured the limit in bytes; empty for the limits of this class
@@ -74,11 +73,11 @@ final class IdleUse {
                 .filter(GpuProcess::ignored)
                 .mapToLong(process -> process.usedMemoryBytes().orElse(0))
                 .sum();
-    long effective = over.containsKey(device) ? (long) (limit * BACK_BELOW) : limit;
+    long effective = over.contains(device) ? (long) (limit * BACK_BELOW) : limit;
     GpuMemory memory =
         new GpuMemory(OptionalLong.of(total), OptionalLong.of(used), effective, false);
     if (memory.isOccupied()) {
-      over.put(device, true);
+      over.add(device);
     } else {
       over.remove(device);
     }

@@ -114,7 +114,7 @@ interface NvmlApi extends Library {
           "nvmlDeviceGetComputeRunningProcesses_v2",
           "nvmlDeviceGetComputeRunningProcesses");
 
-  /** The same for the processes that draw. */
+  /** The versions of the list of processes that draw, newest first. */
   List<String> GRAPHICS_PROCESSES =
       List.of(
           "nvmlDeviceGetGraphicsRunningProcesses_v3",

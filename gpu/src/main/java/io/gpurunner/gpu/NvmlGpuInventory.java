@@ -86,7 +86,7 @@ final class NvmlGpuInventory implements GpuInventory {
   private volatile Duration lookTook = Duration.ZERO;
 
   /** What the driver is really let go of. */
-  private volatile Release inForce = Release.NOTHING;
+  private volatile Release inForce = Release.NOTHING; // written under lock
 
   // Touched by the nvml thread alone.
   private final NvmlDevices devices;
@@ -227,6 +227,29 @@ final class NvmlGpuInventory implements GpuInventory {
   }
 
   @Override
+  public boolean awaitRelease(Optional<GpuUuid> device, Duration limit) {
+    lock.lock();
+    try {
+      awaitUnless(limit, () -> isReleased(device));
+      return isReleased(device);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void enforced(Release release) {
+    lock.lock();
+    try {
+      inForce = release;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
   public void requestLook() {
     lock.lock();
     try {
@@ -291,7 +314,7 @@ final class NvmlGpuInventory implements GpuInventory {
       letGo(begun.release());
       if (begun.release().all()) {
         publish(new GpuSnapshot(begun.at(), latest.devices(), Optional.of(ALL_RELEASED)));
-        inForce = begun.release();
+        enforced(begun.release());
         return pace.interval();
       }
       Set<GpuUuid> released = begun.release().devices();
@@ -307,7 +330,7 @@ final class NvmlGpuInventory implements GpuInventory {
       firstLook.complete(Optional.empty());
       untouched.removeAll(NvmlDevices.identified(readings));
       if (untouched.containsAll(released)) {
-        inForce = begun.release();
+        enforced(begun.release());
       }
       // While a call hangs, the session stays, for the sake of the other devices.
       isToBeReopened = readers.busy().isEmpty() && needsNewSession(library, seen);
@@ -424,7 +447,7 @@ final class NvmlGpuInventory implements GpuInventory {
             ordinal -> {
               throw new GpuException(
                   GpuException.Kind.FAILED,
-                  "NVML must be opened anew, and a call for GPU "
+                  "NVML must be closed and opened again, and a call for GPU "
                       + ordinal
                       + " does not return: the driver hangs; see dmesg, and boot the machine");
             });

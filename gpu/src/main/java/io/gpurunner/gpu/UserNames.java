@@ -19,7 +19,10 @@ import org.slf4j.LoggerFactory;
  * on a thread of their own, and until one has come its number stands for it. Thread-safe.
  */
 final class UserNames implements AutoCloseable {
-  /** The largest number of names that are remembered. Then all are asked for anew. */
+  /**
+   * The largest number of names that are remembered. Beyond it, all are forgotten and asked for
+   * again.
+   */
   private static final int MOST_NAMES = 1024;
 
   private static final Logger log = LoggerFactory.getLogger(UserNames.class);

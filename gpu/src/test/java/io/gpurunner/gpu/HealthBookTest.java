@@ -235,7 +235,7 @@ class HealthBookTest {
         .containsExactly(State.QUARANTINED);
   }
 
-  /** An administrator is told, and the quarantine holds all the same. */
+  /** An administrator is told that the disk is full. The quarantine holds. */
   @Test
   void aFullDiskIsToldToAnAdministrator() {
     store.full = true;

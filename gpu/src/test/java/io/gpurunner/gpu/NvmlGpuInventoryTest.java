@@ -816,7 +816,7 @@ class NvmlGpuInventoryTest {
 
   // ---- one trouble must not become another one's
 
-  /** A session that is wanted anew for one device would take all others along. */
+  /** A new session for one device would need the end of the old one, which all devices use. */
   @Test
   void aHangAndALostDeviceTogetherTakeNoThirdAlong() {
     GpuUuid third = new GpuUuid("GPU-cccccccc-0000-0000-0000-000000000000");
@@ -874,7 +874,7 @@ class NvmlGpuInventoryTest {
     }
   }
 
-  /** Such a session cannot be shut down. Its library goes all the same. */
+  /** Such a session cannot be shut down. Its library is unloaded. */
   @Test
   void aVoidSessionWhoseEventsCannotBeFreedIsClosed() {
     try (NvmlGpuInventory inventory = open(BUSY)) {
@@ -896,7 +896,8 @@ class NvmlGpuInventoryTest {
       assertThat(inventory.isReleased(Optional.empty())).isFalse();
       inventory.releaseDriver(Optional.empty());
       awaitFault(inventory, "gpurunner gpus take");
-      await().atMost(LIMIT).until(() -> inventory.isReleased(Optional.empty()));
+      assertThat(inventory.awaitRelease(Optional.empty(), LIMIT)).isTrue();
+      assertThat(inventory.isReleased(Optional.empty())).isTrue();
       assertThat(fake.calls("nvmlShutdown")).isEqualTo(fake.calls("nvmlInit"));
       inventory.takeDriver();
       assertThat(awaitGood(inventory).devices()).hasSize(2);

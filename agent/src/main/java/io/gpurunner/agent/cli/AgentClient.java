@@ -51,16 +51,11 @@ final class AgentClient {
   }
 
   /**
-   * Posts an empty body.
+   * Posts a body.
    *
    * @return the {@code message} of the agent's answer
    * @throws CommandFailedException with the agent's own words, or if no agent answers
    */
-  String post(String path) {
-    return post(path, new JsonObject());
-  }
-
-  /** Posts a body. The rest is as with {@link #post(String)}. */
   String post(String path, JsonObject body) {
     return message(send(HttpMethod.POST, path, body.toBuffer()));
   }

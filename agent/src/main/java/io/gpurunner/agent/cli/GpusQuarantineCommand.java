@@ -30,10 +30,10 @@ final class GpusQuarantineCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    JsonObject body = new JsonObject().put("gpu", gpu).put("reason", reason);
-    String answer =
-        LocalAgent.ask(config.load(), agent -> agent.post("/api/gpus/quarantine", body));
-    spec.commandLine().getOut().println(answer);
-    return CommandLineInterface.DONE;
+    return LocalAgent.order(
+        config,
+        spec,
+        "/api/gpus/quarantine",
+        new JsonObject().put("gpu", gpu).put("reason", reason));
   }
 }

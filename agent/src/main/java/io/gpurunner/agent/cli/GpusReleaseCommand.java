@@ -30,9 +30,7 @@ final class GpusReleaseCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    JsonObject body = new JsonObject().put("gpu", gpu).put("reason", reason);
-    String answer = LocalAgent.ask(config.load(), agent -> agent.post("/api/gpus/release", body));
-    spec.commandLine().getOut().println(answer);
-    return CommandLineInterface.DONE;
+    return LocalAgent.order(
+        config, spec, "/api/gpus/release", new JsonObject().put("gpu", gpu).put("reason", reason));
   }
 }

@@ -22,10 +22,7 @@ final class GpusReleaseDriverCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    JsonObject body = new JsonObject().put("gpu", gpu);
-    String answer =
-        LocalAgent.ask(config.load(), agent -> agent.post("/api/gpus/driver/release", body));
-    spec.commandLine().getOut().println(answer);
-    return CommandLineInterface.DONE;
+    return LocalAgent.order(
+        config, spec, "/api/gpus/driver/release", new JsonObject().put("gpu", gpu));
   }
 }

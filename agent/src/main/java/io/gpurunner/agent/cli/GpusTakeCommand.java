@@ -18,10 +18,6 @@ final class GpusTakeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    JsonObject body = new JsonObject();
-    String answer =
-        LocalAgent.ask(config.load(), agent -> agent.post("/api/gpus/driver/take", body));
-    spec.commandLine().getOut().println(answer);
-    return CommandLineInterface.DONE;
+    return LocalAgent.order(config, spec, "/api/gpus/driver/take", new JsonObject());
   }
 }

@@ -6,11 +6,13 @@ import io.gpurunner.agent.auth.TokenId;
 import io.gpurunner.agent.auth.UserName;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.api.JwtSecret;
+import io.vertx.core.json.JsonObject;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.function.Function;
+import picocli.CommandLine.Model.CommandSpec;
 
 /**
  * The agent that runs on this machine under the same configuration. It is asked with an admin's
@@ -21,6 +23,13 @@ final class LocalAgent {
   private static final UserName USER = new UserName("command-line");
 
   private LocalAgent() {}
+
+  /** Posts a body, prints the message of the answer, and returns the exit status. */
+  static int order(ConfigOption config, CommandSpec spec, String path, JsonObject body) {
+    String answer = ask(config.load(), agent -> agent.post(path, body));
+    spec.commandLine().getOut().println(answer);
+    return CommandLineInterface.DONE;
+  }
 
   /** Calls the agent. */
   static <T> T ask(AgentConfig config, Function<AgentClient, T> call) {

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.cli;
 
 import io.gpurunner.api.JobId;
+import io.vertx.core.json.JsonObject;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,9 +31,6 @@ final class RetryUploadCommand implements Callable<Integer> {
                     new ParameterException(
                         spec.commandLine(),
                         "JOB: not a job's id; accepted: ai followed by a UUID"));
-    String answer =
-        LocalAgent.ask(config.load(), agent -> agent.post("/api/userJob/" + id + "/retry-upload"));
-    spec.commandLine().getOut().println(answer);
-    return CommandLineInterface.DONE;
+    return LocalAgent.order(config, spec, "/api/userJob/" + id + "/retry-upload", new JsonObject());
   }
 }

@@ -21,8 +21,6 @@ public final class GpuDesk implements Gpus {
   /** How long an administrator waits for the driver to be let go of. A look may be under way. */
   private static final Duration RELEASE_LIMIT = Duration.ofSeconds(20);
 
-  private static final Duration LOOK_INTERVAL = Duration.ofMillis(50);
-
   private final GpuInventory gpus;
   private final HealthBook health;
   private final JobLedger ledger;
@@ -70,19 +68,14 @@ public final class GpuDesk implements Gpus {
     String what = device.map(GpuDesk::name).orElse("the NVIDIA driver");
     Optional<GpuUuid> uuid = device.map(GpuDevice::uuid);
     gpus.releaseDriver(uuid);
-    for (Duration waited = Duration.ZERO;
-        !gpus.isReleased(uuid);
-        waited = waited.plus(LOOK_INTERVAL)) {
-      if (waited.compareTo(RELEASE_LIMIT) > 0) {
-        throw new RequestRefusedException(
-            RequestRefusedException.Kind.UNAVAILABLE,
-            what
-                + " could not be let go of within "
-                + RELEASE_LIMIT.toSeconds()
-                + " s, because a call of the driver does not return; it is let go of when it does",
-            RELEASE_LIMIT);
-      }
-      pause();
+    if (!gpus.awaitRelease(uuid, RELEASE_LIMIT)) {
+      throw new RequestRefusedException(
+          RequestRefusedException.Kind.UNAVAILABLE,
+          what
+              + " could not be let go of within "
+              + RELEASE_LIMIT.toSeconds()
+              + " s, because a call of the driver does not return; it is let go of when it does",
+          RELEASE_LIMIT);
     }
     try {
       requireUnheld(device); // a decision of the queue may have been under way
@@ -110,14 +103,6 @@ public final class GpuDesk implements Gpus {
           leases.size()
               + " GPUs are held by jobs; delete the jobs or wait for them, or name one GPU that is"
               + " free");
-    }
-  }
-
-  private static void pause() {
-    try {
-      Thread.sleep(LOOK_INTERVAL);
-    } catch (InterruptedException e) {
-      throw new AssertionError("nothing interrupts a thread here", e);
     }
   }
 

@@ -23,7 +23,7 @@ import java.util.OptionalLong;
 
 /** Describes the GPUs for those who ask. Thread-safe. */
 final class GpuReports {
-  /** The key of each fact in an answer. What is not here is told in other words. */
+  /** The key of each fact in an answer. The others appear only in a reason. */
   private static final Map<GpuFact, String> KEYS = keys();
 
   private final GpuInventory gpus;
@@ -79,7 +79,7 @@ final class GpuReports {
         DeviceFitness.whyUnusable(device)
             .or(look::fault)
             .or(gate::whyClosed)
-            .or(() -> gate.whyClosed(device.uuid()));
+            .or(() -> gate.whyClosed(device));
     Optional<String> use = DeviceFitness.whyOccupied(device);
     State state = state(device, unusable.isPresent(), holder.isPresent(), use.isPresent());
     return new GpuReport.Gpu(

@@ -83,7 +83,7 @@ final class Placement {
         Optional<String> why = gate.whyRefused(device.uuid());
         why.ifPresent(words -> refused.put(device.uuid(), words));
         if (why.isEmpty()) {
-          gate.whyUnseen(device.uuid()).ifPresent(words -> unseen.put(device.uuid(), words));
+          gate.whyUnseen(device).ifPresent(words -> unseen.put(device.uuid(), words));
         }
       }
       return new Closed(

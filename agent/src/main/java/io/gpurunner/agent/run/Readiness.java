@@ -124,8 +124,7 @@ public final class Readiness implements Health, AutoCloseable {
     }
     Map<String, Long> reasons = new LinkedHashMap<>();
     for (GpuDevice device : look.devices()) {
-      Optional<String> why =
-          DeviceFitness.whyUnusable(device).or(() -> gate.whyClosed(device.uuid()));
+      Optional<String> why = DeviceFitness.whyUnusable(device).or(() -> gate.whyClosed(device));
       if (why.isEmpty()) {
         return Optional.empty();
       }

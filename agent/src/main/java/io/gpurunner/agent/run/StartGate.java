@@ -34,6 +34,9 @@ public final class StartGate implements AutoCloseable {
   /** The pause between two tries. */
   static final Duration PAUSE = Duration.ofSeconds(10);
 
+  private static final String UNSEEN =
+      "no container has seen it yet with this engine and driver; the agent tries that first";
+
   private static final Logger log = LoggerFactory.getLogger(StartGate.class);
 
   /** What a job needs of the machine to start. */
@@ -194,6 +197,11 @@ public final class StartGate implements AutoCloseable {
     return whyRefused(uuid).or(() -> whyUnseen(uuid));
   }
 
+  /** The same of a GPU as it was just seen. */
+  Optional<String> whyClosed(GpuDevice device) {
+    return whyRefused(device.uuid()).or(() -> whyUnseen(device));
+  }
+
   /** Returns why a container did not get this GPU. It is empty if one did, or none was tried. */
   Optional<String> whyRefused(GpuUuid uuid) {
     return noGpuAccess.or(() -> whyDoubted(new Part.Gpu(uuid)));
@@ -205,21 +213,26 @@ public final class StartGate implements AutoCloseable {
         .map(doubt -> doubt.why);
   }
 
+  private Optional<String> whyUnseen(GpuUuid uuid) {
+    if (way instanceof Way.None) {
+      return Optional.empty();
+    }
+    return gpus.snapshot().devices().stream()
+        .filter(device -> device.uuid().equals(uuid))
+        .findFirst()
+        .map(this::whyUnseen)
+        .orElse(Optional.of(UNSEEN));
+  }
+
   /** Returns why no container has seen this GPU yet. It is empty if one has. */
-  Optional<String> whyUnseen(GpuUuid uuid) {
+  Optional<String> whyUnseen(GpuDevice device) {
     boolean isSeen =
         switch (way) {
           case Way.None _ -> true;
           case Way.Unknown _ -> false;
-          case Way.Known known ->
-              gpus.snapshot().devices().stream()
-                  .filter(device -> device.uuid().equals(uuid))
-                  .anyMatch(device -> circumstances(known, device).equals(seen.get(uuid)));
+          case Way.Known known -> circumstances(known, device).equals(seen.get(device.uuid()));
         };
-    return isSeen
-        ? Optional.empty()
-        : Optional.of(
-            "no container has seen it yet with this engine and driver; the agent tries that first");
+    return isSeen ? Optional.empty() : Optional.of(UNSEEN);
   }
 
   /** Tries what is in doubt. Called by the loop, and by the simulation instead of it. */
@@ -254,7 +267,7 @@ public final class StartGate implements AutoCloseable {
     Way tried = way;
     CompletableFuture<?>[] all =
         look.devices().stream()
-            .filter(device -> isSound(device) && isToBeTried(device.uuid()))
+            .filter(device -> isSound(device) && isToBeTried(device))
             .map(
                 device -> CompletableFuture.runAsync(() -> tryUnlessDoubted(device, tried), trials))
             .toArray(CompletableFuture[]::new);
@@ -267,8 +280,8 @@ public final class StartGate implements AutoCloseable {
     }
   }
 
-  private boolean isToBeTried(GpuUuid uuid) {
-    return doubts.containsKey(new Part.Gpu(uuid)) || whyClosed(uuid).isPresent();
+  private boolean isToBeTried(GpuDevice device) {
+    return doubts.containsKey(new Part.Gpu(device.uuid())) || whyClosed(device).isPresent();
   }
 
   private static Set<GpuUuid> sound(GpuSnapshot look) {
