@@ -23,6 +23,7 @@ import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.DailyBackup;
 import io.gpurunner.agent.run.Dispatcher;
 import io.gpurunner.agent.run.GpuDesk;
+import io.gpurunner.agent.run.GpuMeter;
 import io.gpurunner.agent.run.ImageKeeper;
 import io.gpurunner.agent.run.JobDesk;
 import io.gpurunner.agent.run.JobRunner;
@@ -38,6 +39,7 @@ import io.gpurunner.agent.run.StartGate;
 import io.gpurunner.agent.run.StepPorts;
 import io.gpurunner.agent.run.VolumeWatch;
 import io.gpurunner.agent.state.GpuHealthFile;
+import io.gpurunner.agent.state.GpuMeterFile;
 import io.gpurunner.agent.state.StateDirectory;
 import io.gpurunner.api.ApiPorts;
 import io.gpurunner.api.ApiServer;
@@ -175,6 +177,10 @@ public final class Agent implements AutoCloseable {
         keep("callbacks", new CallbackOutbox(ledger, sender, urls, schedule, clock));
     StartGate gate =
         keep("start gate", new StartGate(engine.probe(), gpus, Agent::onThreadOfItsOwn));
+    GpuMeter meter =
+        keep(
+            "gpu meter",
+            new GpuMeter(ledger, gpus, gate, new GpuMeterFile(config.stateDir()), clock));
     Readiness readiness =
         keep(
             "readiness",
@@ -218,6 +224,7 @@ public final class Agent implements AutoCloseable {
                 store,
                 new ArtifactPublisher(store, files),
                 gpus,
+                meter,
                 gate,
                 imageKeeper),
             runSettings,
@@ -230,6 +237,7 @@ public final class Agent implements AutoCloseable {
         new JobDesk(
             ledger,
             dispatcher,
+            meter,
             job -> runner.missing(job.id()).or(() -> pullOf(job, engine.images())),
             urls,
             readiness,
@@ -248,7 +256,8 @@ public final class Agent implements AutoCloseable {
                 config.jobs().maxVolumeMegabytes(),
                 volumes,
                 store.place(),
-                gate),
+                gate,
+                meter),
             readiness,
             new GpuDesk(gpus, health, ledger),
             new TokenRegistry(config.tokensDirectory()),
@@ -260,6 +269,7 @@ public final class Agent implements AutoCloseable {
     keep("api", () -> await("stop the API", api.stop()));
     readiness.start();
     gate.start();
+    meter.start();
     runner.start();
     engine.events().listen(name -> runner.wake(name.job()));
     dispatcher.start();

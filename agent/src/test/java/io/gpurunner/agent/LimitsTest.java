@@ -88,6 +88,9 @@ final class LimitsTest {
           entry(
               "NvmlGpuInventory.DEVICE_LIMIT",
               "NvmlGpuInventoryTest.aHangOfOneDeviceMakesOnlyThatOneUnfit"),
+          entry(
+              "GpuMeter.SAVE_INTERVAL",
+              "GpuMeterTest.whatWasMeasuredOutlivesTheAgentAndTheTimeBetweenIsUnobserved"),
           entry("GpuDetails.MOST_XIDS", "NvmlGpuInventoryTest.manyErrorsOfADeviceAreFewInMemory"),
           entry("GpuHealth.MOST_HOLDS", "GpuHealthTest.manyHoldsOfOneCauseAreOne"),
           entry("Intruders.MOST_NOTED", "JobStepsTest.manyIntrudersAreAFewLinesOfHistory"),

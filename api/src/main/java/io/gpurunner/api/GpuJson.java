@@ -34,6 +34,13 @@ final class GpuJson {
     gpu.memoryMegabytes().ifPresent(size -> json.put("memoryMegabytes", size));
     gpu.usedMegabytes().ifPresent(used -> json.put("memoryUsedMegabytes", used));
     gpu.details().forEach(json::put);
+    gpu.time()
+        .ifPresent(
+            time -> {
+              JsonObject seconds = new JsonObject().put("since", time.since().toString());
+              time.seconds().forEach(seconds::put);
+              json.put("seconds", seconds);
+            });
     JsonArray processes = new JsonArray();
     gpu.processes().forEach(process -> processes.add(of(process)));
     return json.put("processes", processes);

@@ -1,5 +1,6 @@
 package io.gpurunner.api;
 
+import java.time.Instant;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,6 +62,7 @@ public record GpuReport(
    * @param suspicion what was seen on it that needs no action
    * @param lease the job that holds it
    * @param processes processes that compute or draw on it
+   * @param time what its time went into
    * @param details what else the driver tells of it: names as in docs/gpus.md, numbers and texts
    */
   public record Gpu(
@@ -74,10 +76,23 @@ public record GpuReport(
       Optional<String> suspicion,
       Optional<Lease> lease,
       List<User> processes,
+      Optional<Time> time,
       Map<String, Object> details) {
     public Gpu {
       processes = List.copyOf(processes);
       details = Collections.unmodifiableMap(new LinkedHashMap<>(details));
+    }
+  }
+
+  /**
+   * What a GPU's time went into.
+   *
+   * @param since when the measuring began
+   * @param seconds by kind; their sum is the time since then
+   */
+  public record Time(Instant since, Map<String, Long> seconds) {
+    public Time {
+      seconds = Collections.unmodifiableMap(new LinkedHashMap<>(seconds));
     }
   }
 

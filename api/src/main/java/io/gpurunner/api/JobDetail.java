@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param queuePosition the position in the queue, 1 for the job that starts next; empty if the job
  *     is not queued
  * @param gpuUuids the GPUs that the job holds now
+ * @param gpuUse what its runs did with their GPUs, in order; empty in lists
  * @param events what happened to it, oldest first; empty in lists
  */
 public record JobDetail(
@@ -30,6 +31,7 @@ public record JobDetail(
     Optional<Instant> startedAt,
     Optional<Instant> deadline,
     Optional<Instant> finishedAt,
+    List<GpuUse> gpuUse,
     List<Event> events) {
 
   /** One line of a job's history. */

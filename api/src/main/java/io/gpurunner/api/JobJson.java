@@ -58,7 +58,23 @@ final class JobJson {
       json.put("labels", new JsonObject(Map.copyOf(request.labels())));
     }
     job.imageDigest().ifPresent(digest -> json.put("imageDigest", digest));
+    JsonArray use = new JsonArray();
+    job.gpuUse().forEach(gpu -> use.add(gpuUse(gpu)));
+    json.put("gpuUse", use);
     return json.put("events", events);
+  }
+
+  private static JsonObject gpuUse(GpuUse use) {
+    JsonObject json =
+        new JsonObject()
+            .put("run", use.run())
+            .put("gpu", use.gpu())
+            .put("heldSeconds", use.heldSeconds());
+    use.utilizationPercent().ifPresent(part -> json.put("utilizationPercent", part));
+    use.recentPercent().ifPresent(part -> json.put("recentPercent", part));
+    use.peakMemoryMegabytes().ifPresent(most -> json.put("peakMemoryMegabytes", most));
+    use.energyJoules().ifPresent(energy -> json.put("energyJoules", energy));
+    return json.put("slowdowns", new JsonArray(use.slowdowns()));
   }
 
   /**

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -330,6 +331,8 @@ final class ApiServerTest {
                             Optional.empty(),
                             Optional.empty(),
                             GpuReport.Role.INTRUDER)),
+                    Optional.of(
+                        new GpuReport.Time(Instant.EPOCH, Map.of("used", 7L))),
                     Map.of("powerMilliwatts", 250_000L)),
                 new GpuReport.Gpu(
                     OptionalInt.empty(),
@@ -342,10 +345,12 @@ final class ApiServerTest {
                     Optional.empty(),
                     Optional.empty(),
                     List.of(),
+                    Optional.empty(),
                     Map.of("busId", "0000:3b:00.0"))));
     String others =
         "\"state\":\"leased\",\"suspect\":\"it is too hot\",\"user\":\"ann\","
             + "\"memoryMegabytes\":48000,\"memoryUsedMegabytes\":1200,\"powerMilliwatts\":250000,"
+            + "\"seconds\":{\"since\":\"1970-01-01T00:00:00Z\",\"used\":7},"
             + "\"processes\":[{\"pid\":17,\"command\":\"python3\",\"user\":\"root\","
             + "\"container\":\"3f2a9c01d4e5\",\"memoryMegabytes\":1100,\"role\":\"job\"},"
             + "{\"pid\":18,\"role\":\"intruder\"}]},"

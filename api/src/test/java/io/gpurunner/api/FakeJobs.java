@@ -101,6 +101,7 @@ final class FakeJobs implements Jobs {
         Optional.empty(),
         Optional.empty(),
         Optional.empty(),
+        List.of(),
         events);
   }
 

@@ -1,11 +1,14 @@
 package io.gpurunner.agent.job;
 
+import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.storage.JobFolder;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * A job as it was committed. Immutable; each commit gives it a higher version.
@@ -15,6 +18,7 @@ import java.util.Optional;
  * @param deletion the deletion request, if there is one; the job's steps act on it
  * @param setback why the job's next run has not started yet, if a start was prevented
  * @param files whether its directories and local artifacts are still there
+ * @param gpuUse what its ended runs did with the GPUs that they held, in order
  */
 public record Job(
     JobId id,
@@ -26,7 +30,12 @@ public record Job(
     JobState state,
     Optional<Deletion> deletion,
     Optional<Setback> setback,
-    JobFiles files) {
+    JobFiles files,
+    List<GpuUse> gpuUse) {
+  public Job {
+    gpuUse = gpuUse == null ? List.of() : List.copyOf(gpuUse); // a record from before it was kept
+  }
+
 
   /** A deletion request: who asked, and when. */
   public record Deletion(String by, Instant at) {
@@ -47,7 +56,8 @@ public record Job(
         new JobState.Queued(1),
         Optional.empty(),
         Optional.empty(),
-        JobFiles.KEPT);
+        JobFiles.KEPT,
+        List.of());
   }
 
   /** Returns the name of the folders of this job's data. */
@@ -61,17 +71,33 @@ public record Job(
    * @throws IllegalTransitionException if this event cannot happen in this state
    */
   public Job after(JobEvent event) {
-    return moved(JobTransitions.next(state, event), setbackAfter(event));
+    return moved(JobTransitions.next(state, event), setbackAfter(event), gpuUseAfter(event));
   }
 
   /** Returns this job in another state and with the next version. */
   public Job moved(JobState next) {
-    return moved(next, setback);
+    return moved(next, setback, gpuUse);
   }
 
-  private Job moved(JobState next, Optional<Setback> nextSetback) {
+  private Job moved(JobState next, Optional<Setback> nextSetback, List<GpuUse> nextUse) {
     return new Job(
-        id, user, sequence, version + 1, createdAt, request, next, deletion, nextSetback, files);
+        id,
+        user,
+        sequence,
+        version + 1,
+        createdAt,
+        request,
+        next,
+        deletion,
+        nextSetback,
+        files,
+        nextUse);
+  }
+
+  private List<GpuUse> gpuUseAfter(JobEvent event) {
+    return event instanceof JobEvent.GpusReleased released
+        ? Stream.concat(gpuUse.stream(), released.use().stream()).toList()
+        : gpuUse;
   }
 
   private Optional<Setback> setbackAfter(JobEvent event) {
@@ -88,7 +114,8 @@ public record Job(
 
   /** Returns this version of the job with another form of its request, for showing it. */
   public Job withRequest(JobRequest shown) {
-    return new Job(id, user, sequence, version, createdAt, shown, state, deletion, setback, files);
+    return new Job(
+        id, user, sequence, version, createdAt, shown, state, deletion, setback, files, gpuUse);
   }
 
   /** Returns this job with a deletion request and the next version. */
@@ -103,13 +130,14 @@ public record Job(
         state,
         Optional.of(requested),
         setback,
-        files);
+        files,
+        gpuUse);
   }
 
   /** Returns this job with another condition of its files and the next version. */
   public Job withFiles(JobFiles next) {
     return new Job(
-        id, user, sequence, version + 1, createdAt, request, state, deletion, setback, next);
+        id, user, sequence, version + 1, createdAt, request, state, deletion, setback, next, gpuUse);
   }
 
   /** Returns when the job's run started. It is empty if the run has not started. */

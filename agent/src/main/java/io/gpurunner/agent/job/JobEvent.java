@@ -1,5 +1,6 @@
 package io.gpurunner.agent.job;
 
+import io.gpurunner.api.GpuUse;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.ArtifactPlace;
 import java.time.Instant;
@@ -73,17 +74,20 @@ public sealed interface JobEvent {
    * @param stillBusy for each device that is still not free, why; the queue does not hand such a
    *     device out
    * @param earlier the earlier runs and why they failed, if this run failed and is the last
+   * @param use what the run did with its GPUs; empty if it did not start
    */
   record GpusReleased(
       Instant at,
       Instant uploadUntil,
       boolean retry,
       List<String> stillBusy,
-      List<FailedRuns.Run> earlier)
+      List<FailedRuns.Run> earlier,
+      List<GpuUse> use)
       implements OfRun {
     public GpusReleased {
       stillBusy = List.copyOf(stillBusy);
       earlier = List.copyOf(earlier);
+      use = List.copyOf(use);
     }
   }
 

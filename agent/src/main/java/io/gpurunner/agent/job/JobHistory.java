@@ -36,6 +36,8 @@ public final class JobHistory {
                   .map(warning -> new Line(at, JobDetail.Event.WARNING, warning));
           case JobEvent.Pulled pulled ->
               pulled.digest().stream().map(digest -> new Line(at, JobDetail.Event.IMAGE, digest));
+          case JobEvent.GpusReleased released ->
+              released.use().stream().map(use -> new Line(at, "gpu-use", use.words()));
           default -> Stream.empty();
         };
     return Stream.concat(Stream.of(describe(event, at)), more).toList();

@@ -216,6 +216,7 @@ final class Decisions {
             after.deletion(),
             after.setback(),
             after.files(),
+            after.gpuUse(),
             lines,
             before.state() instanceof JobState.Live ? owed(after) : Optional.empty()),
         recordOf(before.id()));

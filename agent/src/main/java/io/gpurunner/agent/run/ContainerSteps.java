@@ -17,6 +17,7 @@ import io.gpurunner.agent.run.NextStep.Verdict;
 import io.gpurunner.agent.run.StepOutcome.Advance;
 import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Wait;
+import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.StopRule;
 import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
@@ -556,7 +557,12 @@ final class ContainerSteps {
             now.plus(settings.uploadRetryFor()),
             retry,
             stillBusy,
-            failedBefore(job, state, retry)));
+            failedBefore(job, state, retry),
+            state.startedAt().isPresent()
+                ? ports.meter().useOf(job.id(), state.attempt()).stream()
+                    .map(GpuUse::ended)
+                    .toList()
+                : List.of()));
   }
 
   /** Returns the earlier runs of a job whose last run failed. */

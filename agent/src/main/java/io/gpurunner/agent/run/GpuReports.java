@@ -16,6 +16,7 @@ import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.ProcessFacts;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -26,11 +27,15 @@ final class GpuReports {
   /** The key of each fact in an answer. The others appear only in a reason. */
   private static final Map<GpuFact, String> KEYS = keys();
 
+  private static final long MILLIS_PER_SECOND = 1000;
+
   private final GpuInventory gpus;
   private final JobLedger ledger;
   private final StartGate gate;
+  private final GpuMeter meter;
 
-  GpuReports(GpuInventory gpus, JobLedger ledger, StartGate gate) {
+  GpuReports(GpuInventory gpus, JobLedger ledger, StartGate gate, GpuMeter meter) {
+    this.meter = meter;
     this.gpus = gpus;
     this.ledger = ledger;
     this.gate = gate;
@@ -97,6 +102,7 @@ final class GpuReports {
             : Optional.empty(),
         holder.map(job -> new GpuReport.Lease(job.id(), job.user())),
         device.processes().stream().map(process -> of(process, holder)).toList(),
+        Optional.ofNullable(meter.spent().get(device.uuid())).map(GpuReports::time),
         details(device.details()));
   }
 
@@ -136,6 +142,16 @@ final class GpuReports {
     return holder
         .map(job -> Intruders.isOne(process, job) ? GpuReport.Role.INTRUDER : GpuReport.Role.JOB)
         .orElse(GpuReport.Role.FOREIGN);
+  }
+
+  private static GpuReport.Time time(GpuMeter.Times times) {
+    Map<String, Long> seconds = new LinkedHashMap<>();
+    for (GpuMeter.Spent kind : GpuMeter.Spent.values()) {
+      seconds.put(
+          kind.name().toLowerCase(Locale.ROOT),
+          times.millis().getOrDefault(kind, 0L) / MILLIS_PER_SECOND);
+    }
+    return new GpuReport.Time(times.since(), seconds);
   }
 
   private static Map<String, Object> details(GpuDetails details) {

@@ -10,6 +10,7 @@ import io.gpurunner.agent.ledger.LiveLoad;
 import io.gpurunner.agent.ledger.Standing;
 import io.gpurunner.api.ApiLimits;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobId;
@@ -31,6 +32,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import java.util.stream.Collectors;
 
 /**
@@ -68,6 +70,7 @@ public final class JobDesk implements Jobs {
 
   private final JobLedger ledger;
   private final Dispatcher dispatcher;
+  private final GpuMeter meter;
   private final Function<Job, Optional<String>> missing;
   private final ArtifactUrls urls;
   private final Health health;
@@ -76,12 +79,14 @@ public final class JobDesk implements Jobs {
   private final UnaryOperator<Instant> shown;
 
   /**
+   * @param meter measures what a job does with its GPUs now
    * @param missing returns what a placed job waits for, or how far its pull is
    * @param shown converts a time of the steady clock to the time that users see
    */
   public JobDesk(
       JobLedger ledger,
       Dispatcher dispatcher,
+      GpuMeter meter,
       Function<Job, Optional<String>> missing,
       ArtifactUrls urls,
       Health health,
@@ -89,6 +94,7 @@ public final class JobDesk implements Jobs {
       Clock clock,
       UnaryOperator<Instant> shown) {
     this.shown = shown;
+    this.meter = meter;
     this.ledger = ledger;
     this.dispatcher = dispatcher;
     this.missing = missing;
@@ -244,7 +250,7 @@ public final class JobDesk implements Jobs {
     Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
     List<JobDetail> content =
         ledger.page(user, page, size, job -> job.withRequest(job.request().inLists())).stream()
-            .map(job -> detailOf(job, List.of()))
+            .map(job -> detailOf(job, List.of(), List.of()))
             .toList();
     return new JobPage(content, onLedger(() -> ledger.count(user)));
   }
@@ -254,12 +260,22 @@ public final class JobDesk implements Jobs {
     Job job = find(caller, id);
     return detailOf(
         job,
+        useOf(job),
         ledger.history(id, HISTORY_LIMIT).stream()
             .map(line -> new JobDetail.Event(shown.apply(line.at()), line.kind(), line.message()))
             .toList());
   }
 
-  private JobDetail detailOf(Job job, List<JobDetail.Event> events) {
+  /** Returns what the job's runs did with their GPUs, with the run that is under way. */
+  private List<GpuUse> useOf(Job job) {
+    return job.state() instanceof JobState.Placed placed
+        ? Stream.concat(
+                job.gpuUse().stream(), meter.useOf(job.id(), placed.attempt()).stream())
+            .toList()
+        : job.gpuUse();
+  }
+
+  private JobDetail detailOf(Job job, List<GpuUse> gpuUse, List<JobDetail.Event> events) {
     Optional<Placement.Waiting> waiting =
         dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
     return new JobDetail(
@@ -282,6 +298,7 @@ public final class JobDesk implements Jobs {
         job.state() instanceof JobState.Final ended
             ? Optional.of(shown.apply(ended.finishedAt()))
             : Optional.empty(),
+        gpuUse,
         events);
   }
 

@@ -62,9 +62,10 @@ public final class MachineView implements MachineFacts {
       long maxVolumeMegabytes,
       JobVolumes volumes,
       ArtifactPlace artifacts,
-      StartGate gate) {
+      StartGate gate,
+      GpuMeter meter) {
     this.gate = gate;
-    this.reports = new GpuReports(gpus, ledger, gate);
+    this.reports = new GpuReports(gpus, ledger, gate, meter);
     this.artifacts = artifacts;
     this.volumes = volumes;
     this.gpus = gpus;

@@ -21,5 +21,6 @@ public record StepPorts(
     ArtifactStore store,
     ArtifactPublisher publisher,
     GpuInventory gpus,
+    GpuMeter meter,
     StartGate gate,
     ImageKeeper imageKeeper) {}

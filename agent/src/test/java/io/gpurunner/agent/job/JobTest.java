@@ -47,7 +47,7 @@ class JobTest {
                 new JobState.Preparing(1, List.of()),
                 Optional.of(wish),
                 Optional.empty(),
-                JobFiles.SWEEPING));
+                JobFiles.SWEEPING, List.of()));
   }
 
   @Test
@@ -125,10 +125,10 @@ class JobTest {
                 "stop-signalled: SIGTERM sent to python3 (process 7); SIGKILL follows at 2026-01-01T00:00:00Z"),
             Map.entry(new JobEvent.ContainerGone(T), "container-gone: the container is gone"),
             Map.entry(
-                new JobEvent.GpusReleased(T, T, false, List.of(), List.of()),
+                new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of()),
                 "released: the leases ended, and the GPUs are free"),
             Map.entry(
-                new JobEvent.GpusReleased(T, T, false, List.of("GPU-a", "GPU-b"), List.of()),
+                new JobEvent.GpusReleased(T, T, false, List.of("GPU-a", "GPU-b"), List.of(), List.of()),
                 "released: the leases ended, although GPUs did not come free in time: GPU-a; GPU-b; no"
                     + " job gets these GPUs until they are free"),
             Map.entry(new JobEvent.Synced(), "synced: the run's files are on this machine's disk"),

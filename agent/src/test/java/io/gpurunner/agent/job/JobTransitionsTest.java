@@ -55,7 +55,7 @@ class JobTransitionsTest {
           new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T),
           new JobEvent.StopSignalled(T, "SIGTERM sent"),
           new JobEvent.ContainerGone(T),
-          new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of(), List.of()),
+          new JobEvent.GpusReleased(T, T.plusSeconds(9), true, List.of(), List.of(), List.of()),
           new JobEvent.Synced(),
           new JobEvent.UploadPostponed("down", T),
           new JobEvent.Uploaded(T, Optional.empty(), HERE, List.of()),
@@ -150,7 +150,7 @@ class JobTransitionsTest {
     assertThatThrownBy(
             () ->
                 JobTransitions.next(
-                    stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of())))
+                    stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of())))
         .isInstanceOf(IllegalTransitionException.class);
   }
 
@@ -310,7 +310,7 @@ class JobTransitionsTest {
             Optional.of(T));
     JobState next =
         JobTransitions.next(
-            stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of(earlier)));
+            stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of(earlier), List.of()));
     return ((JobState.Failed) next).reason();
   }
 
@@ -319,6 +319,6 @@ class JobTransitionsTest {
         new JobState.Stopping(
             1, GPUS, MADE, BOOT, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
     return JobTransitions.next(
-        stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of(), List.of()));
+        stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of(), List.of(), List.of()));
   }
 }

@@ -64,9 +64,9 @@ final class JobVersionsTest {
         .contains("held no file");
     assertThat(line(new JobEvent.RunEnded(new Ending.DeletedBy("ann"), T)))
         .isEqualTo("deleted by ann");
-    assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of(), List.of())))
+    assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of())))
         .contains("GPUs are free");
-    assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of("GPU-1 is in use"), List.of())))
+    assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of("GPU-1 is in use"), List.of(), List.of())))
         .contains("GPU-1 is in use");
   }
 }

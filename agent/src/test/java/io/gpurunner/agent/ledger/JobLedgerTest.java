@@ -85,7 +85,7 @@ class JobLedgerTest {
         new JobEvent.Leased(List.of(GPU)),
         new JobEvent.RunEnded(new Ending.Completed(), T),
         new JobEvent.ContainerGone(T),
-        new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of(), List.of()));
+        new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of(), List.of(), List.of()));
   }
 
   private Job finished(JobRequest request, Ending ending) {
@@ -95,7 +95,7 @@ class JobLedgerTest {
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.RunEnded(ending, T),
             new JobEvent.ContainerGone(T),
-            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of(), List.of()));
+            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of(), List.of(), List.of()));
     return job.state() instanceof JobState.Uploading
         ? ledger.apply(
             job,
@@ -253,7 +253,7 @@ class JobLedgerTest {
             new JobEvent.RunEnded(new Ending.Completed(), T),
             new JobEvent.ContainerGone(T));
     assertThat(ledger.leases()).hasSize(1);
-    ledger.apply(stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of()));
+    ledger.apply(stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of()));
     assertThat(ledger.leases()).isEmpty();
     reopen();
     assertThat(ledger.leases()).isEmpty();

@@ -58,6 +58,7 @@ final class HistoryLimitsTest {
     return new JobDesk(
         run.ledger,
         run.newDispatcher(),
+        run.meter,
         _ -> Optional.empty(),
         new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
         () -> new Health.Report(List.of()),

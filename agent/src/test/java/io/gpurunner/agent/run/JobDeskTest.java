@@ -62,6 +62,7 @@ class JobDeskTest {
         new JobDesk(
             run.ledger,
             run.newDispatcher(),
+            run.meter,
             job -> whatIsMissing.apply(job.id()),
             new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
             () -> health,

@@ -71,7 +71,8 @@ class MachineViewTest {
         1_000,
         run.volumes,
         artifacts,
-        run.gate);
+        run.gate,
+        run.meter);
   }
 
   @Test
@@ -115,7 +116,8 @@ class MachineViewTest {
             1_000,
             run.volumes,
             new ArtifactPlace.Local(),
-            run.gate);
+            run.gate,
+            run.meter);
     assertThatThrownBy(() -> view.models().first(50))
         .isInstanceOfSatisfying(
             RequestRefusedException.class,

@@ -58,7 +58,7 @@ class PlacementTest {
         state,
         Optional.empty(),
         Optional.empty(),
-        JobFiles.KEPT);
+        JobFiles.KEPT, List.of());
   }
 
   private List<Job> times(int count, Supplier<Job> job) {

@@ -56,6 +56,8 @@ final class RunHarness implements AutoCloseable {
   final FaultyStore store;
   final UsedGpus gpus = new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), clock));
   StartGate gate = new StartGate(engine, gpus, Runnable::run);
+  final ForgetfulMeterStore measured = new ForgetfulMeterStore();
+  GpuMeter meter;
   private final Path directory;
   private String bootId = "boot-1";
   private Duration gracePeriod = Duration.ofSeconds(30);
@@ -78,8 +80,13 @@ final class RunHarness implements AutoCloseable {
             new LocalArtifactStore(
                 directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
     this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
+    this.meter = newMeter();
     this.steps = newSteps();
     this.dispatcher = newDispatcher();
+  }
+
+  private GpuMeter newMeter() {
+    return new GpuMeter(ledger, gpus, gate, measured, clock);
   }
 
   Dispatcher newDispatcher() {
@@ -99,6 +106,7 @@ final class RunHarness implements AutoCloseable {
             store,
             new ArtifactPublisher(store, new FileWork()),
             gpus,
+            meter,
             gate,
             new ImageKeeper(
                 directory.resolve("pulled-images"), 1, ledger, new FakeImageShelf(), gate, clock)),
@@ -167,6 +175,7 @@ final class RunHarness implements AutoCloseable {
     bootId = boot;
     ledger = JobLedger.open(directory.resolve("ledger"), clock);
     gate = new StartGate(engine, gpus, Runnable::run);
+    meter = newMeter();
     steps = newSteps();
     dispatcher = newDispatcher();
   }

@@ -105,6 +105,8 @@ public final class RunParts {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
     this.gate = new StartGate(machine.probe(), machine.gpus(), Runnable::run);
+    GpuMeter meter =
+        new GpuMeter(ledger, machine.gpus(), gate, new ForgetfulMeterStore(), clock);
     StepPorts ports =
         new StepPorts(
             ledger,
@@ -117,6 +119,7 @@ public final class RunParts {
             machine.store(),
             new ArtifactPublisher(machine.store(), new FileWork()),
             machine.gpus(),
+            meter,
             gate,
             new ImageKeeper(
                 Path.of("/no/such/file"),
@@ -172,6 +175,7 @@ public final class RunParts {
         new JobDesk(
             ledger,
             dispatcher,
+            meter,
             _ -> Optional.empty(),
             urls,
             readiness,

@@ -363,7 +363,7 @@ enum PlantedBugs implements Plant {
                         released.uploadUntil(),
                         released.retry(),
                         released.stillBusy(),
-                        List.of()));
+                        List.of(), List.of()));
             case StepOutcome outcome -> outcome;
           };
     }
@@ -657,7 +657,7 @@ enum PlantedBugs implements Plant {
                       job.state(),
                       job.deletion(),
                       Optional.empty(),
-                      job.files()))
+                      job.files(), List.of()))
           .toList();
     }
   },
@@ -769,7 +769,7 @@ enum PlantedBugs implements Plant {
                       released.uploadUntil(),
                       retries.isLeft(job, stopping.attempt()),
                       released.stillBusy(),
-                      released.earlier()));
+                      released.earlier(), List.of()));
           case StepOutcome outcome -> outcome;
         };
   }

@@ -7,6 +7,7 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Setback;
+import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.JobId;
 import java.time.Instant;
 import java.util.List;
@@ -67,10 +68,12 @@ public sealed interface Entry {
       Optional<Job.Deletion> deletion,
       Optional<Setback> setback,
       JobFiles files,
+      List<GpuUse> gpuUse,
       List<JobHistory.Line> lines,
       Optional<Owed> owed)
       implements Entry {
     public Changed {
+      gpuUse = gpuUse == null ? List.of() : List.copyOf(gpuUse); // from before it was kept
       lines = List.copyOf(lines);
     }
   }

@@ -93,7 +93,8 @@ public record JobRecord(
         changed.state(),
         changed.deletion(),
         changed.setback(),
-        changed.files());
+        changed.files(),
+        changed.gpuUse());
   }
 
   private JobRecord withLines(

@@ -97,7 +97,7 @@ final class FinishedJobs {
                 Optional.of(new ArtifactPlace.Local())),
             Optional.empty(),
             Optional.empty(),
-            JobFiles.SWEPT);
+            JobFiles.SWEPT, List.of());
     CallbackRecord callback =
         new CallbackRecord(
             randomUuid().toString(),
@@ -123,7 +123,7 @@ final class FinishedJobs {
             new JobEvent.Started(started, Optional.empty(), "boot", "c1", "c1@1"),
             new JobEvent.RunEnded(new Ending.Completed(), ended),
             new JobEvent.ContainerGone(ended),
-            new JobEvent.GpusReleased(ended, ended, false, List.of(), List.of()),
+            new JobEvent.GpusReleased(ended, ended, false, List.of(), List.of(), List.of()),
             new JobEvent.Synced(),
             new JobEvent.Uploaded(
                 ended, Optional.of("model.zip"), new ArtifactPlace.Local(), List.of()));

@@ -67,7 +67,7 @@ public final class LargeLedger {
                 Optional.of(new ArtifactPlace.Local())),
             Optional.empty(),
             Optional.empty(),
-            JobFiles.KEPT);
+            JobFiles.KEPT, List.of());
     return new JobRecord(
         job,
         Optional.empty(),
