@@ -331,8 +331,7 @@ final class ApiServerTest {
                             Optional.empty(),
                             Optional.empty(),
                             GpuReport.Role.INTRUDER)),
-                    Optional.of(
-                        new GpuReport.Time(Instant.EPOCH, Map.of("used", 7L))),
+                    Optional.of(new GpuReport.Time(Instant.EPOCH, Map.of("used", 7L))),
                     Map.of("powerMilliwatts", 250_000L)),
                 new GpuReport.Gpu(
                     OptionalInt.empty(),

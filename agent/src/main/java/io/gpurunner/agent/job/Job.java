@@ -36,7 +36,6 @@ public record Job(
     gpuUse = gpuUse == null ? List.of() : List.copyOf(gpuUse); // a record from before it was kept
   }
 
-
   /** A deletion request: who asked, and when. */
   public record Deletion(String by, Instant at) {
     public Deletion {
@@ -137,7 +136,17 @@ public record Job(
   /** Returns this job with another condition of its files and the next version. */
   public Job withFiles(JobFiles next) {
     return new Job(
-        id, user, sequence, version + 1, createdAt, request, state, deletion, setback, next, gpuUse);
+        id,
+        user,
+        sequence,
+        version + 1,
+        createdAt,
+        request,
+        state,
+        deletion,
+        setback,
+        next,
+        gpuUse);
   }
 
   /** Returns when the job's run started. It is empty if the run has not started. */

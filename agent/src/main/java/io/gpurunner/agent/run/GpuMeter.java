@@ -117,8 +117,7 @@ public final class GpuMeter implements AutoCloseable {
   private Instant last; // guarded by this
   private Instant saved; // guarded by this
 
-  public GpuMeter(
-      JobLedger ledger, GpuInventory gpus, StartGate gate, Store store, Clock clock) {
+  public GpuMeter(JobLedger ledger, GpuInventory gpus, StartGate gate, Store store, Clock clock) {
     this.ledger = ledger;
     this.gpus = gpus;
     this.gate = gate;
@@ -135,9 +134,7 @@ public final class GpuMeter implements AutoCloseable {
               before
                   .runs()
                   .forEach(
-                      run ->
-                          runs.put(
-                              new Held(run.job(), run.run(), run.gpu()), RunMeter.of(run)));
+                      run -> runs.put(new Held(run.job(), run.run(), run.gpu()), RunMeter.of(run)));
             });
   }
 
@@ -155,8 +152,7 @@ public final class GpuMeter implements AutoCloseable {
     return INTERVAL;
   }
 
-  private synchronized Optional<Measured> measure(
-      GpuSnapshot look, Map<GpuUuid, JobId> leases) {
+  private synchronized Optional<Measured> measure(GpuSnapshot look, Map<GpuUuid, JobId> leases) {
     Instant now = clock.instant();
     Duration step = Duration.between(last, now);
     if (step.isNegative()) {
@@ -165,15 +161,13 @@ public final class GpuMeter implements AutoCloseable {
     boolean isObserved = look.fault().isEmpty() && step.compareTo(LONGEST_STEP) <= 0;
     Map<Held, RunMeter> going = new java.util.HashMap<>();
     for (GpuDevice device : look.devices()) {
-      Optional<Job> holder =
-          Optional.ofNullable(leases.get(device.uuid())).flatMap(ledger::find);
+      Optional<Job> holder = Optional.ofNullable(leases.get(device.uuid())).flatMap(ledger::find);
       Spent kind = isObserved ? kindOf(device, holder) : Spent.UNOBSERVED;
       Instant began = last;
       Duration time = step;
       spent.compute(
           device.uuid(),
-          (_, before) ->
-              (before == null ? new Times(began, Map.of()) : before).plus(kind, time));
+          (_, before) -> (before == null ? new Times(began, Map.of()) : before).plus(kind, time));
       if (holder.isPresent() && holder.get().state() instanceof JobState.Placed placed) {
         Held held = new Held(holder.get().id(), placed.attempt(), device.uuid());
         RunMeter meter = Optional.ofNullable(runs.get(held)).orElseGet(() -> new RunMeter(now));

@@ -32,8 +32,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
-import java.util.stream.Stream;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Answers what clients ask about jobs, from the ledger. It only records what they request, and the
@@ -269,8 +269,7 @@ public final class JobDesk implements Jobs {
   /** Returns what the job's runs did with their GPUs, with the run that is under way. */
   private List<GpuUse> useOf(Job job) {
     return job.state() instanceof JobState.Placed placed
-        ? Stream.concat(
-                job.gpuUse().stream(), meter.useOf(job.id(), placed.attempt()).stream())
+        ? Stream.concat(job.gpuUse().stream(), meter.useOf(job.id(), placed.attempt()).stream())
             .toList()
         : job.gpuUse();
   }

@@ -88,8 +88,7 @@ public final class RunMeter {
     device
         .memory()
         .used()
-        .ifPresent(
-            used -> peakBytes = OptionalLong.of(Math.max(used, peakBytes.orElse(0))));
+        .ifPresent(used -> peakBytes = OptionalLong.of(Math.max(used, peakBytes.orElse(0))));
     addEnergy(device.details().get(GpuFact.ENERGY_MILLIJOULES));
     clockReasons |= device.details().get(GpuFact.CLOCK_REASONS).orElse(0);
   }
@@ -116,8 +115,7 @@ public final class RunMeter {
             : OptionalInt.of(Math.toIntExact(busyMillisTimesPercent / observedMillis)),
         window.isEmpty()
             ? OptionalInt.empty()
-            : OptionalInt.of(
-                (int) window.stream().mapToLong(Sample::percent).average().orElse(0)),
+            : OptionalInt.of((int) window.stream().mapToLong(Sample::percent).average().orElse(0)),
         megabytes(peakBytes),
         energyMillijoules.isPresent()
             ? OptionalLong.of(energyMillijoules.getAsLong() / 1000)

@@ -10,9 +10,7 @@ public final class GpuHealthFile implements HealthBook.Store {
   public GpuHealthFile(Path stateDirectory) {
     this.file =
         new SavedFile<>(
-            stateDirectory.resolve("gpu-health"),
-            HealthBook.Saved.class,
-            "the health of the GPUs");
+            stateDirectory.resolve("gpu-health"), HealthBook.Saved.class, "the health of the GPUs");
   }
 
   /** Returns what was saved last. No start fails for a file that cannot be read. */

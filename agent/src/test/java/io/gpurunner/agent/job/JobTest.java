@@ -47,7 +47,8 @@ class JobTest {
                 new JobState.Preparing(1, List.of()),
                 Optional.of(wish),
                 Optional.empty(),
-                JobFiles.SWEEPING, List.of()));
+                JobFiles.SWEEPING,
+                List.of()));
   }
 
   @Test
@@ -128,7 +129,8 @@ class JobTest {
                 new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of()),
                 "released: the leases ended, and the GPUs are free"),
             Map.entry(
-                new JobEvent.GpusReleased(T, T, false, List.of("GPU-a", "GPU-b"), List.of(), List.of()),
+                new JobEvent.GpusReleased(
+                    T, T, false, List.of("GPU-a", "GPU-b"), List.of(), List.of()),
                 "released: the leases ended, although GPUs did not come free in time: GPU-a; GPU-b; no"
                     + " job gets these GPUs until they are free"),
             Map.entry(new JobEvent.Synced(), "synced: the run's files are on this machine's disk"),

@@ -150,7 +150,8 @@ class JobTransitionsTest {
     assertThatThrownBy(
             () ->
                 JobTransitions.next(
-                    stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of())))
+                    stopping,
+                    new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of())))
         .isInstanceOf(IllegalTransitionException.class);
   }
 
@@ -310,7 +311,8 @@ class JobTransitionsTest {
             Optional.of(T));
     JobState next =
         JobTransitions.next(
-            stopping, new JobEvent.GpusReleased(T, T, false, List.of(), List.of(earlier), List.of()));
+            stopping,
+            new JobEvent.GpusReleased(T, T, false, List.of(), List.of(earlier), List.of()));
     return ((JobState.Failed) next).reason();
   }
 
@@ -319,6 +321,7 @@ class JobTransitionsTest {
         new JobState.Stopping(
             1, GPUS, MADE, BOOT, ending, T, Optional.of(T), Optional.empty(), Optional.of(T));
     return JobTransitions.next(
-        stopping, new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of(), List.of(), List.of()));
+        stopping,
+        new JobEvent.GpusReleased(T, T.plusSeconds(9), retry, List.of(), List.of(), List.of()));
   }
 }

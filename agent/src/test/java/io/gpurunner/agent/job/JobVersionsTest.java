@@ -66,7 +66,10 @@ final class JobVersionsTest {
         .isEqualTo("deleted by ann");
     assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of(), List.of(), List.of())))
         .contains("GPUs are free");
-    assertThat(line(new JobEvent.GpusReleased(T, T, false, List.of("GPU-1 is in use"), List.of(), List.of())))
+    assertThat(
+            line(
+                new JobEvent.GpusReleased(
+                    T, T, false, List.of("GPU-1 is in use"), List.of(), List.of())))
         .contains("GPU-1 is in use");
   }
 }

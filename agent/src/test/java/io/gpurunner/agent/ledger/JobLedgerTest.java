@@ -95,7 +95,8 @@ class JobLedgerTest {
             new JobEvent.Leased(List.of(GPU)),
             new JobEvent.RunEnded(ending, T),
             new JobEvent.ContainerGone(T),
-            new JobEvent.GpusReleased(T, T.plusSeconds(60), false, List.of(), List.of(), List.of()));
+            new JobEvent.GpusReleased(
+                T, T.plusSeconds(60), false, List.of(), List.of(), List.of()));
     return job.state() instanceof JobState.Uploading
         ? ledger.apply(
             job,

@@ -249,7 +249,8 @@ final class LedgerStory {
           : new JobEvent.ContainerGone(now);
     }
     boolean retry = stopping.attempt() <= job.request().retries();
-    return new JobEvent.GpusReleased(now, now.plusSeconds(60), retry, List.of(), List.of(), List.of());
+    return new JobEvent.GpusReleased(
+        now, now.plusSeconds(60), retry, List.of(), List.of(), List.of());
   }
 
   private JobEvent upload(Job job, JobState.Uploading uploading) {

@@ -15,7 +15,6 @@ import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuUuid;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -37,15 +36,11 @@ final class GpuMeterTest {
   @SuppressWarnings("NullAway.Init") // set before each test
   private GpuUuid second;
 
-  @SuppressWarnings("NullAway.Init") // set before each test
-  private Instant began;
-
   @BeforeEach
   void make() {
     run = new RunHarness(directory);
     first = run.gpus.snapshot().devices().getFirst().uuid();
     second = run.gpus.snapshot().devices().getLast().uuid();
-    began = run.clock.instant();
   }
 
   @AfterEach
@@ -62,8 +57,7 @@ final class GpuMeterTest {
 
   private void tells(GpuUuid gpu, Map<GpuFact, Long> facts) {
     run.gpus.change(
-        gpu,
-        device -> device.withDetails(new GpuDetails(Optional.empty(), facts, List.of())));
+        gpu, device -> device.withDetails(new GpuDetails(Optional.empty(), facts, List.of())));
   }
 
   private Map<Spent, Long> secondsOf(GpuUuid gpu) {
@@ -99,8 +93,16 @@ final class GpuMeterTest {
     assertThat(secondsOf(first))
         .isEqualTo(
             Map.of(
-                Spent.FREE, 10L, Spent.HELD, 5L, Spent.IDLE, 7L, Spent.USED, 13L,
-                Spent.UNOBSERVED, 8L));
+                Spent.FREE,
+                10L,
+                Spent.HELD,
+                5L,
+                Spent.IDLE,
+                7L,
+                Spent.USED,
+                13L,
+                Spent.UNOBSERVED,
+                8L));
     assertThat(secondsOf(second))
         .isEqualTo(
             Map.of(Spent.FREE, 25L, Spent.FOREIGN, 4L, Spent.UNFIT, 6L, Spent.UNOBSERVED, 8L));

@@ -148,7 +148,8 @@ class PlacementPropertiesTest {
           state,
           Optional.empty(),
           Optional.empty(),
-          JobFiles.KEPT, List.of());
+          JobFiles.KEPT,
+          List.of());
     }
 
     DiskSpace disk() {
@@ -353,7 +354,8 @@ class PlacementPropertiesTest {
                 new JobState.Preparing(1, start.gpus()),
                 Optional.empty(),
                 Optional.empty(),
-                JobFiles.KEPT, List.of());
+                JobFiles.KEPT,
+                List.of());
         world.holding.add(placed);
         start.gpus().forEach(gpu -> world.leases.put(gpu, placed));
         endOf.put(job.id(), round + world.random.nextInt(SHORTEST_RUN, LONGEST_RUN + 1));

@@ -58,7 +58,8 @@ class PlacementTest {
         state,
         Optional.empty(),
         Optional.empty(),
-        JobFiles.KEPT, List.of());
+        JobFiles.KEPT,
+        List.of());
   }
 
   private List<Job> times(int count, Supplier<Job> job) {

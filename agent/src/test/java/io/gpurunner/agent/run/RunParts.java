@@ -105,8 +105,7 @@ public final class RunParts {
     ArtifactUrls urls =
         new ArtifactUrls(machine.store(), _ -> Optional.empty(), Duration.ofHours(1), wall);
     this.gate = new StartGate(machine.probe(), machine.gpus(), Runnable::run);
-    GpuMeter meter =
-        new GpuMeter(ledger, machine.gpus(), gate, new ForgetfulMeterStore(), clock);
+    GpuMeter meter = new GpuMeter(ledger, machine.gpus(), gate, new ForgetfulMeterStore(), clock);
     StepPorts ports =
         new StepPorts(
             ledger,

@@ -363,7 +363,8 @@ enum PlantedBugs implements Plant {
                         released.uploadUntil(),
                         released.retry(),
                         released.stillBusy(),
-                        List.of(), List.of()));
+                        List.of(),
+                        List.of()));
             case StepOutcome outcome -> outcome;
           };
     }
@@ -657,7 +658,8 @@ enum PlantedBugs implements Plant {
                       job.state(),
                       job.deletion(),
                       Optional.empty(),
-                      job.files(), List.of()))
+                      job.files(),
+                      List.of()))
           .toList();
     }
   },
@@ -769,7 +771,8 @@ enum PlantedBugs implements Plant {
                       released.uploadUntil(),
                       retries.isLeft(job, stopping.attempt()),
                       released.stillBusy(),
-                      released.earlier(), List.of()));
+                      released.earlier(),
+                      List.of()));
           case StepOutcome outcome -> outcome;
         };
   }

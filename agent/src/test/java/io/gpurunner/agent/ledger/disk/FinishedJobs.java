@@ -97,7 +97,8 @@ final class FinishedJobs {
                 Optional.of(new ArtifactPlace.Local())),
             Optional.empty(),
             Optional.empty(),
-            JobFiles.SWEPT, List.of());
+            JobFiles.SWEPT,
+            List.of());
     CallbackRecord callback =
         new CallbackRecord(
             randomUuid().toString(),

@@ -211,7 +211,8 @@ class IndexViewTest {
                 : new JobState.Deleted(oneOf(TIMES), Optional.empty(), "ann"),
             Optional.empty(),
             Optional.empty(),
-            oneOf(List.of(JobFiles.values())), List.of());
+            oneOf(List.of(JobFiles.values())),
+            List.of());
     CallbackRecord callback =
         new CallbackRecord(
             "delivery",

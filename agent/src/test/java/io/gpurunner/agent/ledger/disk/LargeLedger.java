@@ -67,7 +67,8 @@ public final class LargeLedger {
                 Optional.of(new ArtifactPlace.Local())),
             Optional.empty(),
             Optional.empty(),
-            JobFiles.KEPT, List.of());
+            JobFiles.KEPT,
+            List.of());
     return new JobRecord(
         job,
         Optional.empty(),
