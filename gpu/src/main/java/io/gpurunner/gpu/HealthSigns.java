@@ -26,13 +26,6 @@ final class HealthSigns {
   private static final long DRAIN_AND_RESET = 4;
   private static final long RECOVER_IMEX = 5;
 
-  /** {@code nvmlClocksThrottleReason…}: the device protects itself from heat or bad power. */
-  private static final long HW_SLOWDOWN = 0x08;
-
-  private static final long SW_THERMAL = 0x20;
-  private static final long HW_THERMAL = 0x40;
-  private static final long POWER_BRAKE = 0x80;
-
   /** {@code NVML_COMPUTEMODE_PROHIBITED}. */
   private static final long PROHIBITED = 2;
 
@@ -105,11 +98,11 @@ final class HealthSigns {
 
   private static void slowdown(GpuDetails details, List<Sign> signs) {
     long reasons = details.get(GpuFact.CLOCK_REASONS).orElse(0);
-    if ((reasons & (SW_THERMAL | HW_THERMAL)) != 0) {
+    if ((reasons & (ClockReasons.SW_THERMAL | ClockReasons.HW_THERMAL)) != 0) {
       signs.add(new Sign(Level.WATCH, "it is slowed down, because it is too hot"));
-    } else if ((reasons & POWER_BRAKE) != 0) {
+    } else if ((reasons & ClockReasons.POWER_BRAKE) != 0) {
       signs.add(new Sign(Level.WATCH, "it is slowed down, because the power supply asked for it"));
-    } else if ((reasons & HW_SLOWDOWN) != 0) {
+    } else if ((reasons & ClockReasons.HW_SLOWDOWN) != 0) {
       signs.add(
           new Sign(Level.WATCH, "it is slowed down by its hardware, for its heat or its power"));
     }

@@ -10,6 +10,9 @@ import java.util.stream.Stream;
 
 /** Puts events into words, for the job's history. Pure. */
 public final class JobHistory {
+  /** The kind of the line that says which GPUs a run got. */
+  public static final String LEASED = "leased";
+
   /** The kind of the line that says how a run ends. */
   public static final String ENDING = "ending";
 
@@ -46,7 +49,7 @@ public final class JobHistory {
   /** Returns the first line of an event. */
   public static Line describe(JobEvent event, Instant at) {
     return switch (event) {
-      case JobEvent.Leased leased -> new Line(at, "leased", devices(leased.gpus()));
+      case JobEvent.Leased leased -> new Line(at, LEASED, devices(leased.gpus()));
       case JobEvent.Prepared _ -> new Line(at, "prepared", "the job's directories are ready");
       case JobEvent.Pulled pulled ->
           new Line(

@@ -1,12 +1,14 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuDevice.Presence;
 import io.gpurunner.gpu.GpuFact;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuProcess;
@@ -16,10 +18,14 @@ import java.io.UncheckedIOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,7 +59,7 @@ public final class GpuMeter implements AutoCloseable {
     UNFIT,
     /** A job could get it. */
     FREE,
-    /** The agent did not run, or could not look. */
+    /** The agent did not run, or could not look at it. */
     UNOBSERVED
   }
 
@@ -113,7 +119,7 @@ public final class GpuMeter implements AutoCloseable {
   private final Clock clock;
   private final Rounds rounds = new Rounds("gpu-meter", this::round);
   private final Map<GpuUuid, Times> spent = new TreeMap<>(); // guarded by this
-  private final Map<Held, RunMeter> runs = new java.util.HashMap<>(); // guarded by this
+  private final Map<Held, RunMeter> runs = new HashMap<>(); // guarded by this
   private Instant last; // guarded by this
   private Instant saved; // guarded by this
 
@@ -159,23 +165,24 @@ public final class GpuMeter implements AutoCloseable {
       step = Duration.ZERO;
     }
     boolean isObserved = look.fault().isEmpty() && step.compareTo(LONGEST_STEP) <= 0;
-    Map<Held, RunMeter> going = new java.util.HashMap<>();
+    Map<Held, RunMeter> going = new HashMap<>();
+    Set<GpuUuid> notListed = new HashSet<>(spent.keySet());
     for (GpuDevice device : look.devices()) {
       Optional<Job> holder = Optional.ofNullable(leases.get(device.uuid())).flatMap(ledger::find);
-      Spent kind = isObserved ? kindOf(device, holder) : Spent.UNOBSERVED;
-      Instant began = last;
-      Duration time = step;
-      spent.compute(
-          device.uuid(),
-          (_, before) -> (before == null ? new Times(began, Map.of()) : before).plus(kind, time));
+      spend(device.uuid(), isObserved ? kindOf(device, holder) : Spent.UNOBSERVED, step);
+      notListed.remove(device.uuid());
       if (holder.isPresent() && holder.get().state() instanceof JobState.Placed placed) {
         Held held = new Held(holder.get().id(), placed.attempt(), device.uuid());
-        RunMeter meter = Optional.ofNullable(runs.get(held)).orElseGet(() -> new RunMeter(now));
-        if (isObserved) {
-          meter.add(device, now, time);
+        RunMeter meter =
+            Optional.ofNullable(runs.get(held)).orElseGet(() -> new RunMeter(leasedAt(held, now)));
+        if (isObserved && device.presence() == Presence.READABLE) {
+          meter.add(device, now, step);
         }
         going.put(held, meter);
       }
+    }
+    for (GpuUuid gpu : notListed) {
+      spend(gpu, Spent.UNOBSERVED, step);
     }
     // While the GPUs cannot be listed, a run keeps what was measured.
     runs.forEach(
@@ -194,6 +201,23 @@ public final class GpuMeter implements AutoCloseable {
     return Optional.of(measured());
   }
 
+  private void spend(GpuUuid gpu, Spent kind, Duration time) {
+    spent.put(
+        gpu,
+        Optional.ofNullable(spent.get(gpu))
+            .orElseGet(() -> new Times(last, Map.of()))
+            .plus(kind, time));
+  }
+
+  /** Returns when a run got its GPUs, as its history says. */
+  private Instant leasedAt(Held held, Instant otherwise) {
+    return ledger.history(held.job()).stream()
+        .filter(line -> line.kind().equals(JobHistory.LEASED))
+        .map(JobHistory.Line::at)
+        .reduce((_, later) -> later)
+        .orElse(otherwise);
+  }
+
   private Measured measured() {
     return new Measured(
         last,
@@ -202,7 +226,13 @@ public final class GpuMeter implements AutoCloseable {
   }
 
   private Spent kindOf(GpuDevice device, Optional<Job> holder) {
+    if (device.presence() == Presence.LOST) {
+      return Spent.UNFIT;
+    }
     if (holder.isPresent()) {
+      if (device.presence() == Presence.UNREADABLE) {
+        return Spent.UNOBSERVED;
+      }
       if (device.processes().stream().allMatch(GpuProcess::ignored)) {
         return Spent.HELD;
       }
@@ -211,8 +241,7 @@ public final class GpuMeter implements AutoCloseable {
           ? Spent.USED
           : Spent.IDLE;
     }
-    if (DeviceFitness.whyUnusable(device).isPresent()
-        || gate.whyClosed(device.uuid()).isPresent()) {
+    if (gate.whyNotHandedOut(device).or(gate::whyClosed).isPresent()) {
       return Spent.UNFIT;
     }
     return DeviceFitness.whyOccupied(device).isPresent() ? Spent.FOREIGN : Spent.FREE;
@@ -231,7 +260,7 @@ public final class GpuMeter implements AutoCloseable {
     Instant now = clock.instant();
     return runs.entrySet().stream()
         .filter(held -> held.getKey().job().equals(job) && held.getKey().run() == run)
-        .sorted(java.util.Comparator.comparing(held -> held.getKey().gpu()))
+        .sorted(Comparator.comparing(held -> held.getKey().gpu()))
         .map(held -> held.getValue().use(held.getKey(), now))
         .toList();
   }

@@ -5,7 +5,6 @@ import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.EngineProbe.EngineFacts;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.api.Health;
-import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSnapshot;
@@ -124,7 +123,7 @@ public final class Readiness implements Health, AutoCloseable {
     }
     Map<String, Long> reasons = new LinkedHashMap<>();
     for (GpuDevice device : look.devices()) {
-      Optional<String> why = DeviceFitness.whyUnusable(device).or(() -> gate.whyClosed(device));
+      Optional<String> why = gate.whyNotHandedOut(device);
       if (why.isEmpty()) {
         return Optional.empty();
       }

@@ -93,7 +93,7 @@ public final class RunMeter {
     clockReasons |= device.details().get(GpuFact.CLOCK_REASONS).orElse(0);
   }
 
-  /** The counter begins anew when the driver is loaded. What ran before that is lost. */
+  /** The counter begins at 0 again when the driver is loaded. What it had counted is lost. */
   private void addEnergy(OptionalLong now) {
     if (now.isPresent()) {
       long more =

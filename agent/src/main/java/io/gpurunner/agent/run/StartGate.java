@@ -4,6 +4,7 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.EngineProbe.EngineFacts;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
+import io.gpurunner.gpu.DeviceFitness;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuHealth;
 import io.gpurunner.gpu.GpuInventory;
@@ -200,6 +201,11 @@ public final class StartGate implements AutoCloseable {
   /** The same of a GPU as it was just seen. */
   Optional<String> whyClosed(GpuDevice device) {
     return whyRefused(device.uuid()).or(() -> whyUnseen(device));
+  }
+
+  /** Returns why no job gets this GPU, leases and processes apart. It is empty if one may. */
+  Optional<String> whyNotHandedOut(GpuDevice device) {
+    return DeviceFitness.whyUnusable(device).or(() -> whyClosed(device));
   }
 
   /** Returns why a container did not get this GPU. It is empty if one did, or none was tried. */

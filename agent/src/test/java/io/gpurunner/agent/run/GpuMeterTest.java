@@ -181,8 +181,33 @@ final class GpuMeterTest {
     assertThat(use.heldSeconds()).isGreaterThan(370);
   }
 
+  /** A GPU that is not listed, or cannot be read, is not called idle. */
   @Test
-  void aCounterThatBeginsAnewCountsOn() {
+  void timeInWhichAGpuCannotBeReadIsUnobserved() {
+    JobId job = run.submit(Requests.simple(), Program.endsAfter(Duration.ofHours(1), 0));
+    run.until(job, JobState.Running.class);
+    seconds(4);
+    run.gpus.change(first, device -> device.withFault(Presence.UNREADABLE, "it does not answer"));
+    run.gpus.change(second, device -> device.withFault(Presence.UNREADABLE, "it does not answer"));
+    seconds(3);
+    run.gpus.change(first, device -> device.withFault(Presence.LOST, "it fell off the bus"));
+    seconds(2);
+    assertThat(secondsOf(first))
+        .isEqualTo(Map.of(Spent.HELD, 4L, Spent.UNOBSERVED, 3L, Spent.UNFIT, 2L));
+    assertThat(secondsOf(second)).isEqualTo(Map.of(Spent.FREE, 4L, Spent.UNFIT, 5L));
+  }
+
+  @Test
+  void aRunHoldsItsGpusFromItsLeaseOnAlsoIfTheMeterSawItLater() {
+    JobId job = run.submit(Requests.simple(), Program.endsAfter(Duration.ofHours(1), 0));
+    run.until(job, JobState.Running.class);
+    run.clock.advance(Duration.ofSeconds(45));
+    run.meter.round();
+    assertThat(run.meter.useOf(job, 1).getFirst().heldSeconds()).isGreaterThanOrEqualTo(45);
+  }
+
+  @Test
+  void aCounterThatBeginsAgainCountsOn() {
     JobId job = run.submit(Requests.simple(), Program.endsAfter(Duration.ofHours(1), 0));
     run.until(job, JobState.Running.class);
     for (long counter : new long[] {5_000, 7_000, 1_000, 4_000}) {
