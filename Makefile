@@ -18,7 +18,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota simulate soak file-work stop-torch kill-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
+.PHONY: help build test test-quota test-unit simulate soak file-work stop-torch kill-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -32,8 +32,12 @@ test: ## run every test, beside a real Docker engine and a real S3 server
 	dev/as-root dev/test
 
 test-quota: ## test volumes on project quota, in a virtual machine; not part of `make test`
-	dev/prepare quota
+	dev/prepare machine
 	dev/as-root dev/test-quota
+
+test-unit: $(TREE)/bin/gpurunner ## test the systemd units in a virtual machine that is booted; not part of `make test`
+	dev/prepare machine
+	dev/as-root dev/test-unit $(TREE)
 
 simulate: ## run the agent in SEEDS=n simulated worlds full of faults, or in one (SEED=n), whose story is printed
 	dev/prepare
@@ -106,6 +110,7 @@ install: $(TREE)/bin/gpurunner ## install to DESTDIR and PREFIX (/usr/local), wi
 	sed 's|/usr/local/lib/gpurunner/|$(LIBDIR)/|; s|/etc/gpurunner/|$(SYSCONFDIR)/gpurunner/|' systemd/gpurunner.service \
 	  > $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service
+	install -m 644 systemd/gpurunner-gpu-nodes.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	test -e $(DESTDIR)$(CONFIG) || install -D -m 644 systemd/gpurunner.yaml $(DESTDIR)$(CONFIG)
 	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then \
 	  systemd-sysusers gpurunner.conf && systemd-tmpfiles --create gpurunner.conf && systemctl daemon-reload && \
@@ -119,7 +124,7 @@ uninstall: ## remove what install installed; a changed configuration and all sta
 	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHARE)
 	rm -f $(DESTDIR)$(PREFIX)/bin/gpurunner
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gpurunner.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gpurunner.conf
-	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner-gpu-nodes.service
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/gpurunner 2>/dev/null || true
 	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 

@@ -76,6 +76,9 @@ final class LimitsTest {
               "RunSettings.RELEASE_LIMIT",
               "JobStepsTest.aDeviceThatStaysInUseIsGivenUpAfterAWhileAndNotHandedOut"),
           entry(
+              "RunSettings.LOOK_AFTER_EXIT",
+              "JobStepsTest.theEndOfAFailedRunWaitsAMomentForALookAtItsGpus"),
+          entry(
               "RunSettings.OUTPUT_LIMIT",
               "JobStepsTest.outputThatCannotBeKeptHoldsTheGpusForAWhileOnly"),
           entry("ExitReasons.TAIL_BYTES", "ExitReasonsTest.onlyTheEndOfALongLineIsKept"),

@@ -11,12 +11,15 @@ import java.util.stream.IntStream;
 
 /**
  * Simulated GPUs for a machine that has none. They are always free, and healthy unless an
- * administrator put one in quarantine. A device's UUID follows from its position and name, so that
- * leases survive a restart. A look costs nothing, so every snapshot is a new look. Thread-safe.
+ * administrator put one in quarantine. A device's UUID says that it is simulated. It follows from
+ * the device's position and name, so that leases survive a restart. A look costs nothing, so every
+ * snapshot is a new look. Thread-safe.
  */
 public final class SimulatedGpuInventory implements GpuInventory {
   /** The memory that each device reports. */
   static final long MEMORY_BYTES = 24L << 30;
+
+  private static final int HASH_LENGTH = 8;
 
   private final List<GpuDevice> devices;
   private final HealthBook health;
@@ -46,7 +49,8 @@ public final class SimulatedGpuInventory implements GpuInventory {
     UUID uuid =
         UUID.nameUUIDFromBytes(
             ("gpurunner simulated GPU " + ordinal + " " + name).getBytes(StandardCharsets.UTF_8));
-    return GpuDevice.free(new GpuUuid("GPU-" + uuid), ordinal, name, MEMORY_BYTES);
+    String shown = "GPU-simulated-" + ordinal + "-" + uuid.toString().substring(0, HASH_LENGTH);
+    return GpuDevice.free(new GpuUuid(shown), ordinal, name, MEMORY_BYTES);
   }
 
   @Override

@@ -21,9 +21,7 @@ class SimulatedGpuInventoryTest extends GpuInventoryContract {
     try (GpuInventory inventory = open(clock)) {
       assertThat(inventory.snapshot().devices())
           .extracting(device -> device.uuid().value())
-          .containsExactly(
-              "GPU-1f114092-1bbb-3594-b819-3eb02d316ff2",
-              "GPU-26e8e04b-7e0c-3532-861a-f65e5bbe8782");
+          .containsExactly("GPU-simulated-0-1f114092", "GPU-simulated-1-26e8e04b");
     }
   }
 

@@ -50,6 +50,7 @@ final class InstallTest {
         .containsExactlyInAnyOrder(
             CONFIGURATION,
             UNIT,
+            "usr/local/lib/systemd/system/gpurunner-gpu-nodes.service",
             "usr/local/bin/gpurunner",
             "usr/local/lib/gpurunner/bin/gpurunner",
             "usr/local/lib/gpurunner/lib/agent.jar",
@@ -117,20 +118,26 @@ final class InstallTest {
         unit,
         Files.readString(destination.resolve(UNIT))
             .replace("ExecStart=/usr/local", "ExecStart=" + destination + "/usr/local"));
+    Path nodes = destination.resolve(UNIT).resolveSibling("gpurunner-gpu-nodes.service");
 
     Shell.Outcome verified =
-        Shell.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit.toString())
+        Shell.run(
+                "systemd-analyze",
+                "verify",
+                "--man=no",
+                "--recursive-errors=no",
+                unit.toString(),
+                nodes.toString())
             .succeeded();
 
     assertThat(verified.output()).isEmpty();
   }
 
-  /** What the unit runs before the agent, with a tool in place of NVIDIA's. */
+  /** What runs before the agent, with a tool in place of NVIDIA's. */
   @Test
   void theUnitMakesTheNodesOfTheGpusOnlyWhereNvidiasToolIs() throws Exception {
-    String unit = Files.readString(Path.of("gpurunner.service"));
-    Matcher line =
-        Pattern.compile("ExecStartPre=\\+-/bin/sh -c '(.*?)'", Pattern.DOTALL).matcher(unit);
+    String unit = Files.readString(Path.of("gpurunner-gpu-nodes.service"));
+    Matcher line = Pattern.compile("ExecStart=/bin/sh -c '(.*?)'", Pattern.DOTALL).matcher(unit);
     assertThat(line.find()).isTrue();
     String script = line.group(1).replace("\\\n", " ").replace("$$", "$");
     Path gpus = Files.createDirectories(directory.resolve("gpus"));

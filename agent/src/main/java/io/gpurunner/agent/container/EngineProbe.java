@@ -3,6 +3,7 @@ package io.gpurunner.agent.container;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /** Port: checks whether the container engine can take jobs. Blocking; thread-safe. */
 public interface EngineProbe {
@@ -33,6 +34,18 @@ public interface EngineProbe {
    *     as {@link #tryStart}
    */
   void tryGpu(String uuid, OptionalInt minor);
+
+  /**
+   * Looks which device nodes a running container lacks of those that it was given. Others are not
+   * looked for: NVIDIA's own libraries make the nodes of all GPUs in a container, and its control
+   * group keeps it from opening them.
+   *
+   * @param containerId the engine's full id
+   * @param minors the numbers of the device nodes of its GPUs
+   * @return none, too, if the container does not run, or the kernel does not show them
+   * @throws ContainerException if the engine does not tell which process it is
+   */
+  Set<Integer> missingNodes(String containerId, Set<Integer> minors);
 
   /**
    * @param version the engine's version

@@ -33,6 +33,8 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -48,6 +50,9 @@ final class ContainerSteps {
 
   /** The largest number of the driver's errors that the reason of a failed run names. */
   private static final int MOST_ERRORS_NAMED = 4;
+
+  /** The runs whose containers were looked at for their GPUs. */
+  private final Set<ContainerName> equipped = ConcurrentHashMap.newKeySet();
 
   private final StopSignals signals;
   private final Intruders intruders;
@@ -295,8 +300,21 @@ final class ContainerSteps {
   }
 
   private StepOutcome judge(Job job, JobState.Running state, Observation.Exited exited) {
+    if (exited.exitCode() != 0 && !state.gpus().isEmpty() && !hasLookedSince(exited)) {
+      // What the GPUs reported as the program failed belongs to its reason.
+      ports.gpus().requestLook();
+      return outcomes.waitFor(RunSettings.STOP_INTERVAL);
+    }
     noteLateEnd(job, exited);
     return outcomes.ended(endingOf(job, state, exited));
+  }
+
+  /** Returns whether the GPUs were looked at since a container ended, or it ended too long ago. */
+  private boolean hasLookedSince(Observation.Exited exited) {
+    // The time is negative if the engine's clock was ahead.
+    Duration since = Duration.between(exited.finishedAt(), clock.instant()).abs();
+    return !ports.gpus().snapshot().at().isBefore(exited.finishedAt())
+        || since.compareTo(RunSettings.LOOK_AFTER_EXIT) > 0;
   }
 
   /**
@@ -380,7 +398,8 @@ final class ContainerSteps {
     if (state.deadline().isPresent() && !asked.isBefore(state.deadline().get())) {
       return outcomes.ended(new Ending.TimeUp());
     }
-    Optional<Ending> unsound = lostDevice(state).or(() -> overrunSoFar(job));
+    Optional<Ending> unsound =
+        lostDevice(state).or(() -> overrunSoFar(job)).or(() -> withoutGpus(job, state));
     if (unsound.isPresent()) {
       return outcomes.ended(unsound.get());
     }
@@ -422,6 +441,25 @@ final class ContainerSteps {
     return Optional.empty();
   }
 
+  /**
+   * Returns how a run ends whose container did not get its GPUs. It may have run already, so it
+   * does not start again by itself.
+   */
+  private Optional<Ending> withoutGpus(Job job, JobState.Running state) {
+    ContainerName name = new ContainerName(job.id(), state.attempt());
+    if (state.gpus().isEmpty() || equipped.contains(name)) {
+      return Optional.empty();
+    }
+    Optional<String> why;
+    try {
+      why = ports.gate().whyWithout(state.containerId(), state.gpus());
+    } catch (ContainerException unknown) {
+      return Optional.empty(); // the next step looks again
+    }
+    equipped.add(name);
+    return why.map(words -> new Ending.Broken(words, true));
+  }
+
   private static Ending lost(GpuUuid uuid, String why) {
     return new Ending.Broken("GPU " + uuid + " was lost: " + why, true);
   }
@@ -448,6 +486,7 @@ final class ContainerSteps {
       return outcomes.ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
     if (state.goneAt().isPresent()) {
+      equipped.remove(new ContainerName(job.id(), state.attempt()));
       intruders.forget(new ContainerName(job.id(), state.attempt()));
       signals.forget(new ContainerName(job.id(), state.attempt()));
       failures.forget(containerOf(job, state));

@@ -42,6 +42,9 @@ public record RunSettings(
    */
   static final Duration RELEASE_LIMIT = Duration.ofMinutes(1);
 
+  /** How long the end of a failed program waits for a look at its GPUs, for the reason. */
+  static final Duration LOOK_AFTER_EXIT = Duration.ofSeconds(5);
+
   /**
    * If the end of a container is seen later than this, the history says so. The agent or the engine
    * was down.

@@ -241,6 +241,41 @@ public final class StartGate implements AutoCloseable {
     return isSeen ? Optional.empty() : Optional.of(UNSEEN);
   }
 
+  /**
+   * Looks whether a container that was started has the device nodes of its GPUs. A GPU that did not
+   * reach it is closed.
+   *
+   * @param containerId the engine's full id
+   * @return what it lacks; empty if nothing
+   * @throws ContainerException if that cannot be known now
+   */
+  Optional<String> whyWithout(String containerId, List<GpuUuid> leased) {
+    if (way instanceof Way.None) {
+      return Optional.empty();
+    }
+    GpuSnapshot look = gpus.snapshot();
+    if (look.fault().isPresent() || way instanceof Way.Unknown) {
+      throw new ContainerException(ContainerException.Kind.FAILED, "the GPUs are not known now");
+    }
+    Map<Integer, GpuDevice> byMinor =
+        look.devices().stream()
+            .filter(device -> leased.contains(device.uuid()) && device.minor().isPresent())
+            .collect(Collectors.toMap(device -> device.minor().getAsInt(), device -> device));
+    List<GpuDevice> missing =
+        engine.missingNodes(containerId, byMinor.keySet()).stream()
+            .flatMap(minor -> Optional.ofNullable(byMinor.get(minor)).stream())
+            .toList();
+    if (missing.isEmpty()) {
+      return Optional.empty();
+    }
+    String why =
+        "the container was started without "
+            + missing.stream().map(DeviceFitness::name).collect(Collectors.joining(", "))
+            + ": its device node is not in it";
+    closeGpus(missing.stream().map(GpuDevice::uuid).toList(), why);
+    return Optional.of(why);
+  }
+
   /** Tries what is in doubt. Called by the loop, and by the simulation instead of it. */
   Duration round() {
     Optional.ofNullable(doubts.get(ENGINE)).ifPresent(this::tryEngine);

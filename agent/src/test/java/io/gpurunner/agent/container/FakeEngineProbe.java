@@ -6,8 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 
 /** An engine that answers what a test wants. Thread-safe. */
 public final class FakeEngineProbe implements EngineProbe {
@@ -19,6 +21,7 @@ public final class FakeEngineProbe implements EngineProbe {
   private volatile String process = "engine-1";
   private final Map<String, ContainerException> gpuFaults = new ConcurrentHashMap<>();
   private final List<String> tries = new CopyOnWriteArrayList<>();
+  private volatile Set<Integer> lost = Set.of();
   private volatile Runnable duringTry = () -> {};
 
   /** Makes every question fail, or none. */
@@ -45,6 +48,11 @@ public final class FakeEngineProbe implements EngineProbe {
   /** Makes every container fail that gets this GPU, or none. */
   public void gpuFault(String uuid, Optional<ContainerException> failure) {
     failure.ifPresentOrElse(e -> gpuFaults.put(uuid, e), () -> gpuFaults.remove(uuid));
+  }
+
+  /** Containers lack the device nodes with these numbers. */
+  public void loseNodes(Set<Integer> minors) {
+    lost = minors;
   }
 
   /** No GPU can reach a container. */
@@ -82,6 +90,11 @@ public final class FakeEngineProbe implements EngineProbe {
     if (failure != null) {
       throw failure;
     }
+  }
+
+  @Override
+  public Set<Integer> missingNodes(String containerId, Set<Integer> minors) {
+    return minors.stream().filter(lost::contains).collect(Collectors.toSet());
   }
 
   private void start(String gpu) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.agent.container.FakeContainerRuntime;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.container.Observation;
@@ -19,6 +20,8 @@ import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuDetails;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuFact;
 import io.gpurunner.gpu.GpuHealth;
 import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuUuid;
@@ -33,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -762,6 +766,36 @@ class JobStepsTest {
     assertThat(run.toTheEnd(id).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
+  /** It would compute without its GPU, and perhaps end with exit code 0. */
+  @Test
+  void aRunWhoseContainerDidNotGetItsGpuEndsAndSaysSo() {
+    run.gpus.real();
+    run.engine.gpuAccess(GpuAccess.CDI, "engine-1");
+    run.restart("boot-1");
+    for (GpuDevice device : run.gpus.snapshot().devices()) {
+      run.gpus.change(
+          device.uuid(),
+          seen ->
+              seen.withDetails(
+                  new GpuDetails(
+                      Optional.empty(), Map.of(GpuFact.MINOR, (long) seen.ordinal()), List.of())));
+    }
+    run.gate.note(run.engine.probe());
+    run.gate.round();
+    JobId good = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.engine.loseNodes(Set.of(1));
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.until(id, JobState.Running.class);
+    GpuUuid gpu = ((JobState.Running) run.state(id)).gpus().getFirst();
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason()).contains("started without GPU 1 (" + gpu.value()));
+    assertThat(run.gate.whyClosed(gpu)).isPresent();
+    assertThat(run.toTheEnd(good).state()).isInstanceOf(JobState.Succeeded.class);
+  }
+
   /** A user sees that the program broke, and not the machine. */
   @Test
   void aFailedRunNamesTheErrorsThatTheDriverReportedMeanwhile() {
@@ -786,6 +820,32 @@ class JobStepsTest {
                 assertThat(failed.reason())
                     .contains("while it ran, GPU 0 (", "reported XID 31 (")
                     .doesNotContain("XID 43"));
+  }
+
+  /** The error that ended a program is often read a moment after the program has ended. */
+  @Test
+  void theEndOfAFailedRunWaitsAMomentForALookAtItsGpus() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 1));
+    GpuUuid gpu = ((JobState.Running) run.state(id)).gpus().getFirst();
+    run.gpus.stopLooking();
+    run.clock.advance(Duration.ofMinutes(3));
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Running.class);
+    run.clock.advance(Duration.ofSeconds(1));
+    GpuDetails.ReportedXid error = new GpuDetails.ReportedXid(run.clock.instant(), 31);
+    run.gpus.change(
+        gpu,
+        device -> device.withDetails(new GpuDetails(Optional.empty(), Map.of(), List.of(error))));
+    run.gpus.lookAgain();
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("XID 31"));
+
+    JobId second = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 1));
+    run.gpus.stopLooking();
+    run.clock.advance(Duration.ofMinutes(3).plus(RunSettings.LOOK_AFTER_EXIT));
+    assertThat(run.settle(second).state()).isInstanceOf(JobState.Running.class);
+    run.clock.advance(Duration.ofSeconds(1));
+    assertThat(run.settle(second).state()).isNotInstanceOf(JobState.Running.class);
   }
 
   @Test

@@ -1,19 +1,24 @@
 package io.gpurunner.agent.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.agent.container.FakeEngineProbe;
 import io.gpurunner.agent.run.StartGate.Part;
+import io.gpurunner.gpu.GpuDetails;
 import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuFact;
 import io.gpurunner.gpu.GpuHealth;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.SimulatedGpuInventory;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -178,6 +183,34 @@ final class StartGateTest {
     assertThat(gate.whyClosed(gpu)).isPresent();
     gate.round();
     assertThat(gate.whyClosed(gpu)).isEmpty();
+  }
+
+  /** The engine said that it started the container, and one of its devices is not in it. */
+  @Test
+  void aGpuThatDidNotReachARunningContainerIsClosedUntilATrialSucceeds() {
+    realGpus(GpuAccess.CDI, "engine-1");
+    gpus.change(gpu, device -> withMinor(device, 3));
+    gpus.change(other, device -> withMinor(device, 5));
+    assertThatThrownBy(() -> gate.whyWithout("id", List.of(gpu)))
+        .as("the engine was not asked yet")
+        .isInstanceOf(ContainerException.class);
+    gate.note(engine.probe());
+    gate.round();
+    assertThat(gate.whyWithout("id", List.of(gpu, other))).isEmpty();
+    engine.loseNodes(Set.of(5));
+    assertThat(gate.whyWithout("id", List.of(gpu))).isEmpty();
+    assertThat(gate.whyWithout("id", List.of(gpu, other)).orElseThrow())
+        .contains("started without", other.value())
+        .doesNotContain(gpu.value());
+    assertThat(gate.whyClosed(other)).isPresent();
+    assertThat(gate.whyClosed(gpu)).isEmpty();
+    gate.round();
+    assertThat(gate.whyClosed(other)).isEmpty();
+  }
+
+  private static GpuDevice withMinor(GpuDevice device, long minor) {
+    return device.withDetails(
+        new GpuDetails(Optional.empty(), Map.of(GpuFact.MINOR, minor), List.of()));
   }
 
   @Test

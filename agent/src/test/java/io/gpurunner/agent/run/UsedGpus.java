@@ -20,6 +20,7 @@ final class UsedGpus implements GpuInventory {
   private final Map<GpuUuid, UnaryOperator<GpuDevice>> changes = new HashMap<>();
   private Optional<String> fault = Optional.empty();
   private boolean simulated = true;
+  private Optional<GpuSnapshot> newest = Optional.empty();
 
   UsedGpus(GpuInventory free) {
     this.free = free;
@@ -50,6 +51,16 @@ final class UsedGpus implements GpuInventory {
     fault = Optional.of(words);
   }
 
+  /** Ends the looks for now: this one stays the newest. */
+  void stopLooking() {
+    newest = Optional.of(snapshot());
+  }
+
+  /** Looks again. */
+  void lookAgain() {
+    newest = Optional.empty();
+  }
+
   /** Makes looks succeed again. */
   void recover() {
     fault = Optional.empty();
@@ -57,6 +68,9 @@ final class UsedGpus implements GpuInventory {
 
   @Override
   public GpuSnapshot snapshot() {
+    if (newest.isPresent()) {
+      return newest.get();
+    }
     GpuSnapshot look = free.snapshot();
     return new GpuSnapshot(
         look.at(), look.devices().stream().map(this::withUser).toList(), fault.or(look::fault));

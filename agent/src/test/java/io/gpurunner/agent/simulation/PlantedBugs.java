@@ -49,6 +49,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
@@ -668,21 +669,11 @@ enum PlantedBugs implements Plant {
   GPU_TRIALS_BELIEVED("and the agent knows that one of its GPUs reaches no container") {
     @Override
     public EngineProbe probe(SimulatedEngine engine) {
-      return new EngineProbe() {
-        @Override
-        public EngineFacts probe() {
-          return engine.probe();
-        }
-
-        @Override
-        public void tryStart() {
-          engine.tryStart();
-        }
-
+      return new DecoratedProbe(engine) {
         @Override
         public void tryGpu(String uuid, OptionalInt minor) {
           try {
-            engine.tryGpu(uuid, minor);
+            super.tryGpu(uuid, minor);
           } catch (ContainerException unheard) {
             // The bug.
           }
@@ -695,24 +686,14 @@ enum PlantedBugs implements Plant {
   TRIALS_BELIEVED("and the agent knows that no container can be started") {
     @Override
     public EngineProbe probe(SimulatedEngine engine) {
-      return new EngineProbe() {
-        @Override
-        public EngineFacts probe() {
-          return engine.probe();
-        }
-
+      return new DecoratedProbe(engine) {
         @Override
         public void tryStart() {
           try {
-            engine.tryStart();
+            super.tryStart();
           } catch (ContainerException unheard) {
             // The bug.
           }
-        }
-
-        @Override
-        public void tryGpu(String uuid, OptionalInt minor) {
-          engine.tryGpu(uuid, minor);
         }
       };
     }
@@ -853,6 +834,35 @@ enum PlantedBugs implements Plant {
     @Override
     public JobDetail detail(Caller caller, JobId id) {
       return real.detail(caller, id);
+    }
+  }
+
+  /** The questions to an engine, for a bug to change one of them. */
+  private static class DecoratedProbe implements EngineProbe {
+    private final EngineProbe engine;
+
+    DecoratedProbe(EngineProbe engine) {
+      this.engine = engine;
+    }
+
+    @Override
+    public EngineFacts probe() {
+      return engine.probe();
+    }
+
+    @Override
+    public void tryStart() {
+      engine.tryStart();
+    }
+
+    @Override
+    public void tryGpu(String uuid, OptionalInt minor) {
+      engine.tryGpu(uuid, minor);
+    }
+
+    @Override
+    public Set<Integer> missingNodes(String containerId, Set<Integer> minors) {
+      return engine.missingNodes(containerId, minors);
     }
   }
 

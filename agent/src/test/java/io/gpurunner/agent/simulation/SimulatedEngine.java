@@ -372,6 +372,12 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
         });
   }
 
+  /** A container here has what it was given. */
+  @Override
+  public Set<Integer> missingNodes(String containerId, Set<Integer> minors) {
+    return Set.of();
+  }
+
   /** Fails as an engine does whose GPU tools refuse one of the GPUs. */
   private void requireReachable(List<String> uuids) {
     for (Machine.Device device : machine.devices) {

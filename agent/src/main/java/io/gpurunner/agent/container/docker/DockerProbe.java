@@ -10,6 +10,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Asks the engine for its version and its ways to attach GPUs. Thread-safe. */
 final class DockerProbe implements EngineProbe {
@@ -25,7 +29,12 @@ final class DockerProbe implements EngineProbe {
           Path.of("/usr/sbin"),
           Path.of("/usr/bin"));
 
+  private static final Logger log = LoggerFactory.getLogger(DockerProbe.class);
+
   private static final String HOOK = "nvidia-container-runtime-hook";
+
+  /** The engine's number for the process of a container that does not run. */
+  private static final Long NO_PROCESS = 0L;
 
   private final EngineConnection connection;
   private final EngineIdentity identity;
@@ -89,6 +98,30 @@ final class DockerProbe implements EngineProbe {
     } else {
       trial.start(hostConfig(gpu, engine));
     }
+  }
+
+  @Override
+  public Set<Integer> missingNodes(String containerId, Set<Integer> minors) {
+    long pid =
+        connection
+            .inspect(
+                "inspecting the container " + containerId,
+                "/containers/" + containerId + "/json",
+                ObservedState::read)
+            .map(answer -> answer.getState().getPidLong())
+            .orElse(NO_PROCESS);
+    if (!ContainerProcesses.isIn(pid, containerId)) {
+      return Set.of();
+    }
+    Set<Integer> missing = new TreeSet<>(minors);
+    try {
+      missing.removeAll(NvidiaNodes.seenBy(pid));
+    } catch (ContainerException e) {
+      log.warn("{}", e.getMessage());
+      return Set.of();
+    }
+    // Another process may have got its number meanwhile.
+    return ContainerProcesses.isIn(pid, containerId) ? missing : Set.of();
   }
 
   private TrialContainer.Host hostConfig(GpuAttachment gpus, EngineDescription engine) {

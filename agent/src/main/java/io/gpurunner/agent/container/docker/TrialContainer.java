@@ -12,6 +12,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -202,6 +203,8 @@ final class TrialContainer {
 
   /**
    * Returns whether a process has a file open, by the name that it has in the process's own root.
+   *
+   * @throws ContainerException GPUS_UNFIT if the agent may not look
    */
   static boolean hasOpen(long pid, String file) {
     try (DirectoryStream<Path> open =
@@ -211,10 +214,22 @@ final class TrialContainer {
           return true;
         }
       }
-    } catch (IOException | DirectoryIteratorException ended) {
+    } catch (IOException | DirectoryIteratorException e) {
+      if (isForbidden(e)) {
+        throw new ContainerException(
+            Kind.GPUS_UNFIT,
+            "the agent may not see what the processes of a container have open, so it cannot know"
+                + " which GPUs a container gets: it needs the capability CAP_SYS_PTRACE, and no"
+                + " AppArmor or SELinux rule may forbid it",
+            e);
+      }
       // It opened and closed files meanwhile, or ended. The next look tells.
     }
     return false;
+  }
+
+  private static boolean isForbidden(Exception e) {
+    return e instanceof AccessDeniedException || e.getCause() instanceof AccessDeniedException;
   }
 
   /** Returns how the container has ended. It is empty while it runs. */

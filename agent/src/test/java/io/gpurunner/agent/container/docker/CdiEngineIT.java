@@ -1,5 +1,6 @@
 package io.gpurunner.agent.container.docker;
 
+import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -20,6 +21,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -179,6 +181,33 @@ final class CdiEngineIT {
     assertThat(engine.engine().containers().list())
         .extracting(LabelledContainer::engineName)
         .noneMatch(name -> name.contains("trial"));
+  }
+
+  @Test
+  void aRunningContainerIsLookedAtForItsDevices() {
+    ContainerSpec shape = spec(FIRST);
+    ContainerSpec plain = TestEngine.shell("sleep 1000");
+    ContainerName name =
+        engine.start(
+            new ContainerSpec(
+                shape.name(),
+                shape.image(),
+                plain.command(),
+                shape.environment(),
+                shape.mounts(),
+                shape.gpus(),
+                shape.sharedMemoryBytes()));
+    String id = engine.engine().containers().inspect(unrecorded(name)).orElseThrow().containerId();
+    assertThat(missing(id, FIRST_MINOR)).isEmpty();
+    assertThat(missing(id, FIRST_MINOR, SECOND_MINOR)).containsExactly(SECOND_MINOR);
+    engine.engine().containers().kill(unrecorded(name));
+    engine.awaitExit(name);
+    assertThat(missing(id, SECOND_MINOR)).as("of a container that has ended").isEmpty();
+    assertThat(missing("0".repeat(64), SECOND_MINOR)).as("of a container that is gone").isEmpty();
+  }
+
+  private Set<Integer> missing(String id, Integer... minors) {
+    return engine.engine().probe().missingNodes(id, Set.of(minors));
   }
 
   @Test
