@@ -37,9 +37,9 @@ final class GpuJson {
     gpu.time()
         .ifPresent(
             time -> {
-              JsonObject seconds = new JsonObject().put("since", time.since().toString());
+              JsonObject seconds = new JsonObject();
               time.seconds().forEach(seconds::put);
-              json.put("seconds", seconds);
+              json.put("secondsSince", time.since().toString()).put("seconds", seconds);
             });
     JsonArray processes = new JsonArray();
     gpu.processes().forEach(process -> processes.add(of(process)));

@@ -349,7 +349,7 @@ final class ApiServerTest {
     String others =
         "\"state\":\"leased\",\"suspect\":\"it is too hot\",\"user\":\"ann\","
             + "\"memoryMegabytes\":48000,\"memoryUsedMegabytes\":1200,\"powerMilliwatts\":250000,"
-            + "\"seconds\":{\"since\":\"1970-01-01T00:00:00Z\",\"used\":7},"
+            + "\"secondsSince\":\"1970-01-01T00:00:00Z\",\"seconds\":{\"used\":7},"
             + "\"processes\":[{\"pid\":17,\"command\":\"python3\",\"user\":\"root\","
             + "\"container\":\"3f2a9c01d4e5\",\"memoryMegabytes\":1100,\"role\":\"job\"},"
             + "{\"pid\":18,\"role\":\"intruder\"}]},"

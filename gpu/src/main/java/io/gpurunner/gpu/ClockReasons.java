@@ -27,11 +27,11 @@ public final class ClockReasons {
               SW_POWER_CAP,
               "its power limit",
               HW_SLOWDOWN,
-              "heat or power",
+              "heat or power (by its hardware)",
               SW_THERMAL,
-              "heat",
+              "heat (by the driver)",
               HW_THERMAL,
-              "great heat",
+              "heat (by its hardware)",
               POWER_BRAKE,
               "the power supply"));
 
@@ -39,8 +39,11 @@ public final class ClockReasons {
 
   /** Returns the reasons that slow a busy device down, in words. */
   public static List<String> slowdowns(long reasons) {
+    // With one of the two others it only says the same in general.
+    long particular =
+        (reasons & (HW_THERMAL | POWER_BRAKE)) == 0 ? reasons : reasons & ~HW_SLOWDOWN;
     return WORDS.entrySet().stream()
-        .filter(reason -> (reasons & reason.getKey()) != 0)
+        .filter(reason -> (particular & reason.getKey()) != 0)
         .map(Map.Entry::getValue)
         .toList();
   }

@@ -42,15 +42,15 @@ public enum GpuFact {
   /** In MHz. */
   MEMORY_CLOCK_MHZ(Pace.EVERY_FEW_LOOKS),
   /** The part of the last second or less in which a kernel ran, in per cent. */
-  UTILIZATION_PERCENT(Pace.EVERY_FEW_LOOKS),
+  UTILIZATION_PERCENT(Pace.EVERY_LOOK),
   /** The part of that time in which the memory was read or written, in per cent. */
-  MEMORY_UTILIZATION_PERCENT(Pace.EVERY_FEW_LOOKS),
+  MEMORY_UTILIZATION_PERCENT(Pace.EVERY_LOOK),
   /** Since the driver was loaded, in millijoules. */
-  ENERGY_MILLIJOULES(Pace.EVERY_FEW_LOOKS);
+  ENERGY_MILLIJOULES(Pace.EVERY_LOOK);
 
   /** How often a fact is read. */
   enum Pace {
-    /** With the processes: what decides whether the device is fit. */
+    /** With the processes: what decides whether the device is fit, and what a job did with it. */
     EVERY_LOOK,
     /** What is only shown. */
     EVERY_FEW_LOOKS

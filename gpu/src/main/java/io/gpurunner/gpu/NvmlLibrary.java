@@ -408,7 +408,7 @@ final class NvmlLibrary implements AutoCloseable {
     Map<GpuFact, Long> facts(Set<GpuFact.Pace> paces, Map<GpuFact, Long> before) {
       FactReader facts = new FactReader(handle, before);
       if (paces.contains(GpuFact.Pace.EVERY_LOOK)) {
-        facts.readForFitness();
+        facts.readEachTime();
       }
       if (paces.contains(GpuFact.Pace.EVERY_FEW_LOOKS)) {
         facts.readToShow();
@@ -493,7 +493,7 @@ final class NvmlLibrary implements AutoCloseable {
       this.before = before;
     }
 
-    void readForFitness() {
+    void readEachTime() {
       number(GpuFact.MINOR, "nvmlDeviceGetMinorNumber");
       field(GpuFact.RECOVERY_ACTION, NvmlApi.FIELD_RECOVERY_ACTION);
       eccMode();
@@ -504,6 +504,8 @@ final class NvmlLibrary implements AutoCloseable {
       number(GpuFact.COMPUTE_MODE, "nvmlDeviceGetComputeMode");
       migMode();
       longNumber(GpuFact.CLOCK_REASONS, NvmlApi.CLOCK_REASONS);
+      utilization();
+      longNumber(GpuFact.ENERGY_MILLIJOULES, List.of("nvmlDeviceGetTotalEnergyConsumption"));
     }
 
     void readToShow() {
@@ -512,8 +514,6 @@ final class NvmlLibrary implements AutoCloseable {
       number(GpuFact.TEMPERATURE_CELSIUS, "nvmlDeviceGetTemperature", NvmlApi.TEMPERATURE_OF_GPU);
       number(GpuFact.SM_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_SM);
       number(GpuFact.MEMORY_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_MEMORY);
-      utilization();
-      longNumber(GpuFact.ENERGY_MILLIJOULES, List.of("nvmlDeviceGetTotalEnergyConsumption"));
     }
 
     /** Notes how the call ended that was to read a fact. */

@@ -32,6 +32,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -53,6 +54,9 @@ final class ContainerSteps {
 
   /** The runs whose containers were looked at for their GPUs. */
   private final Set<ContainerName> equipped = ConcurrentHashMap.newKeySet();
+
+  /** The ends that were seen, and wait for a look at the GPUs. */
+  private final Map<ContainerName, Observation.Exited> unjudged = new ConcurrentHashMap<>();
 
   private final StopSignals signals;
   private final Intruders intruders;
@@ -293,14 +297,18 @@ final class ContainerSteps {
     return switch (look.verdict()) {
       case WATCH -> watch(job, state, look.seen(), asked);
       case JUDGE -> judge(job, state, look.exited());
-      case FAIL_REMOVED, FAIL_LOST, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED ->
-          fail(look.verdict());
+      case FAIL_REMOVED ->
+          Optional.ofNullable(unjudged.get(new ContainerName(job.id(), state.attempt())))
+              .map(end -> judge(job, state, end))
+              .orElseGet(() -> fail(look.verdict()));
+      case FAIL_LOST, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED -> fail(look.verdict());
       case Verdict other -> throw unforeseen(state, other);
     };
   }
 
   private StepOutcome judge(Job job, JobState.Running state, Observation.Exited exited) {
     if (exited.exitCode() != 0 && !state.gpus().isEmpty() && !hasLookedSince(exited)) {
+      unjudged.put(new ContainerName(job.id(), state.attempt()), exited);
       // What the GPUs reported as the program failed belongs to its reason.
       ports.gpus().requestLook();
       return outcomes.waitFor(RunSettings.STOP_INTERVAL);
@@ -313,7 +321,11 @@ final class ContainerSteps {
   private boolean hasLookedSince(Observation.Exited exited) {
     // The time is negative if the engine's clock was ahead.
     Duration since = Duration.between(exited.finishedAt(), clock.instant()).abs();
-    return !ports.gpus().snapshot().at().isBefore(exited.finishedAt())
+    return !ports
+            .gpus()
+            .snapshot()
+            .at()
+            .isBefore(exited.finishedAt().plus(RunSettings.CLOCKS_APART))
         || since.compareTo(RunSettings.LOOK_AFTER_EXIT) > 0;
   }
 
@@ -442,12 +454,15 @@ final class ContainerSteps {
   }
 
   /**
-   * Returns how a run ends whose container did not get its GPUs. It may have run already, so it
-   * does not start again by itself.
+   * Returns how a run ends whose container did not get its GPUs. It counts as a failed run, because
+   * it may have computed already. Later nothing is looked for: a program may remove the nodes that
+   * it has opened.
    */
   private Optional<Ending> withoutGpus(Job job, JobState.Running state) {
     ContainerName name = new ContainerName(job.id(), state.attempt());
-    if (state.gpus().isEmpty() || equipped.contains(name)) {
+    if (state.gpus().isEmpty()
+        || state.startedAt().plus(RunSettings.EQUIPPED_LIMIT).isBefore(clock.instant())
+        || equipped.contains(name)) {
       return Optional.empty();
     }
     Optional<String> why;
@@ -487,6 +502,7 @@ final class ContainerSteps {
     }
     if (state.goneAt().isPresent()) {
       equipped.remove(new ContainerName(job.id(), state.attempt()));
+      unjudged.remove(new ContainerName(job.id(), state.attempt()));
       intruders.forget(new ContainerName(job.id(), state.attempt()));
       signals.forget(new ContainerName(job.id(), state.attempt()));
       failures.forget(containerOf(job, state));
@@ -598,9 +614,7 @@ final class ContainerSteps {
             stillBusy,
             failedBefore(job, state, retry),
             state.startedAt().isPresent()
-                ? ports.meter().useOf(job.id(), state.attempt()).stream()
-                    .map(GpuUse::ended)
-                    .toList()
+                ? ports.meter().useOf(job).stream().map(GpuUse::ended).toList()
                 : List.of()));
   }
 

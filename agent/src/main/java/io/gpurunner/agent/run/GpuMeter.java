@@ -18,7 +18,7 @@ import java.io.UncheckedIOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Comparator;
+import java.time.temporal.ChronoUnit;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -27,6 +27,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -110,7 +112,13 @@ public final class GpuMeter implements AutoCloseable {
   }
 
   /** A GPU that a run holds. */
-  record Held(JobId job, int run, GpuUuid gpu) {}
+  record Held(JobId job, int run, GpuUuid gpu) {
+    static Optional<Held> of(Job job, GpuUuid gpu) {
+      return job.state() instanceof JobState.Placed placed
+          ? Optional.of(new Held(job.id(), placed.attempt(), gpu))
+          : Optional.empty();
+    }
+  }
 
   private final JobLedger ledger;
   private final GpuInventory gpus;
@@ -118,6 +126,10 @@ public final class GpuMeter implements AutoCloseable {
   private final Store store;
   private final Clock clock;
   private final Rounds rounds = new Rounds("gpu-meter", this::round);
+
+  /** Held while something is saved. A disk may hang for long. */
+  private final ReentrantLock saving = new ReentrantLock();
+
   private final Map<GpuUuid, Times> spent = new TreeMap<>(); // guarded by this
   private final Map<Held, RunMeter> runs = new HashMap<>(); // guarded by this
   private Instant last; // guarded by this
@@ -129,19 +141,28 @@ public final class GpuMeter implements AutoCloseable {
     this.gate = gate;
     this.store = store;
     this.clock = clock;
-    this.last = clock.instant();
+    this.last = now();
     this.saved = last;
-    store
-        .load()
-        .ifPresent(
-            before -> {
-              last = before.at().isBefore(last) ? before.at() : last;
-              spent.putAll(before.spent());
-              before
-                  .runs()
-                  .forEach(
-                      run -> runs.put(new Held(run.job(), run.run(), run.gpu()), RunMeter.of(run)));
-            });
+    store.load().ifPresent(this::goOnFrom);
+  }
+
+  /** After a boot with another time, what was measured must not end in the future. */
+  private void goOnFrom(Measured before) {
+    Duration ahead = Duration.between(last, before.at());
+    Duration shift = ahead.isNegative() ? Duration.ZERO : ahead;
+    last = before.at().minus(shift);
+    before
+        .spent()
+        .forEach(
+            (gpu, times) -> spent.put(gpu, new Times(times.since().minus(shift), times.millis())));
+    before
+        .runs()
+        .forEach(run -> runs.put(new Held(run.job(), run.run(), run.gpu()), RunMeter.of(run)));
+  }
+
+  /** Times have whole milliseconds, so that nothing is lost in sums. */
+  private Instant now() {
+    return clock.instant().truncatedTo(ChronoUnit.MILLIS);
   }
 
   /** Starts the rounds. Called once. */
@@ -152,70 +173,76 @@ public final class GpuMeter implements AutoCloseable {
   /** Makes one round. Called by the loop, and by tests instead of it. */
   Duration round() {
     GpuSnapshot look = gpus.snapshot();
-    Map<GpuUuid, JobId> leases = ledger.leases();
-    Optional<Measured> due = measure(look, leases);
-    due.ifPresent(this::save);
+    Map<GpuUuid, Held> holders = new HashMap<>();
+    ledger
+        .leases()
+        .forEach(
+            (gpu, id) ->
+                ledger
+                    .findLive(id)
+                    .flatMap(job -> Held.of(job, gpu))
+                    .ifPresent(held -> holders.put(gpu, held)));
+    Map<Held, Instant> begun =
+        holders.values().stream()
+            .filter(this::isNew)
+            .collect(Collectors.toMap(held -> held, this::leasedAt));
+    Map<GpuUuid, Spent> kinds = new HashMap<>();
+    for (GpuDevice device : look.devices()) {
+      kinds.put(device.uuid(), kindOf(device, holders.containsKey(device.uuid())));
+    }
+    measure(look, kinds, holders, begun).ifPresent(this::save);
     return INTERVAL;
   }
 
-  private synchronized Optional<Measured> measure(GpuSnapshot look, Map<GpuUuid, JobId> leases) {
-    Instant now = clock.instant();
-    Duration step = Duration.between(last, now);
-    if (step.isNegative()) {
-      step = Duration.ZERO;
-    }
+  private synchronized boolean isNew(Held held) {
+    return !runs.containsKey(held);
+  }
+
+  /** Returns when a run got its GPUs, as its history says. */
+  private Instant leasedAt(Held held) {
+    return ledger.history(held.job()).stream()
+        .filter(line -> line.kind().equals(JobHistory.LEASED))
+        .map(JobHistory.Line::at)
+        .reduce((_, later) -> later)
+        .orElseGet(this::now);
+  }
+
+  private synchronized Optional<Measured> measure(
+      GpuSnapshot look,
+      Map<GpuUuid, Spent> kinds,
+      Map<GpuUuid, Held> holders,
+      Map<Held, Instant> begun) {
+    Instant now = now();
+    Duration between = Duration.between(last, now);
+    Duration step = between.isNegative() ? Duration.ZERO : between;
     boolean isObserved = look.fault().isEmpty() && step.compareTo(LONGEST_STEP) <= 0;
-    Map<Held, RunMeter> going = new HashMap<>();
-    Set<GpuUuid> notListed = new HashSet<>(spent.keySet());
-    for (GpuDevice device : look.devices()) {
-      Optional<Job> holder = Optional.ofNullable(leases.get(device.uuid())).flatMap(ledger::find);
-      spend(device.uuid(), isObserved ? kindOf(device, holder) : Spent.UNOBSERVED, step);
-      notListed.remove(device.uuid());
-      if (holder.isPresent() && holder.get().state() instanceof JobState.Placed placed) {
-        Held held = new Held(holder.get().id(), placed.attempt(), device.uuid());
-        RunMeter meter =
-            Optional.ofNullable(runs.get(held)).orElseGet(() -> new RunMeter(leasedAt(held, now)));
-        if (isObserved && device.presence() == Presence.READABLE) {
-          meter.add(device, now, step);
+    Set<GpuUuid> all = new HashSet<>(spent.keySet());
+    all.addAll(kinds.keySet());
+    for (GpuUuid gpu : all) {
+      Spent kind = isObserved ? kinds.getOrDefault(gpu, Spent.UNOBSERVED) : Spent.UNOBSERVED;
+      spent.put(
+          gpu,
+          Optional.ofNullable(spent.get(gpu))
+              .orElseGet(() -> new Times(last, Map.of()))
+              .plus(kind, step));
+    }
+    runs.keySet().retainAll(Set.copyOf(holders.values()));
+    begun.forEach((held, since) -> runs.putIfAbsent(held, new RunMeter(since)));
+    if (isObserved) {
+      for (GpuDevice device : look.devices()) {
+        Held held = holders.get(device.uuid());
+        RunMeter meter = held == null ? null : runs.get(held);
+        if (meter != null && device.presence() == Presence.READABLE) {
+          meter.add(device, look.at(), now, step);
         }
-        going.put(held, meter);
       }
     }
-    for (GpuUuid gpu : notListed) {
-      spend(gpu, Spent.UNOBSERVED, step);
-    }
-    // While the GPUs cannot be listed, a run keeps what was measured.
-    runs.forEach(
-        (held, meter) -> {
-          if (held.job().equals(leases.get(held.gpu()))) {
-            going.putIfAbsent(held, meter);
-          }
-        });
-    runs.clear();
-    runs.putAll(going);
     last = now;
     if (Duration.between(saved, now).compareTo(SAVE_INTERVAL) < 0) {
       return Optional.empty();
     }
     saved = now;
     return Optional.of(measured());
-  }
-
-  private void spend(GpuUuid gpu, Spent kind, Duration time) {
-    spent.put(
-        gpu,
-        Optional.ofNullable(spent.get(gpu))
-            .orElseGet(() -> new Times(last, Map.of()))
-            .plus(kind, time));
-  }
-
-  /** Returns when a run got its GPUs, as its history says. */
-  private Instant leasedAt(Held held, Instant otherwise) {
-    return ledger.history(held.job()).stream()
-        .filter(line -> line.kind().equals(JobHistory.LEASED))
-        .map(JobHistory.Line::at)
-        .reduce((_, later) -> later)
-        .orElse(otherwise);
   }
 
   private Measured measured() {
@@ -225,11 +252,11 @@ public final class GpuMeter implements AutoCloseable {
         runs.entrySet().stream().map(run -> run.getValue().saved(run.getKey())).toList());
   }
 
-  private Spent kindOf(GpuDevice device, Optional<Job> holder) {
+  private Spent kindOf(GpuDevice device, boolean isHeld) {
     if (device.presence() == Presence.LOST) {
       return Spent.UNFIT;
     }
-    if (holder.isPresent()) {
+    if (isHeld) {
       if (device.presence() == Presence.UNREADABLE) {
         return Spent.UNOBSERVED;
       }
@@ -247,22 +274,41 @@ public final class GpuMeter implements AutoCloseable {
     return DeviceFitness.whyOccupied(device).isPresent() ? Spent.FOREIGN : Spent.FREE;
   }
 
+  /** Saves what was measured, unless a save hangs. */
   private void save(Measured measured) {
+    if (!saving.tryLock()) {
+      log.warn("what was measured of the GPUs is not saved, because an earlier save hangs");
+      return;
+    }
     try {
       store.save(measured);
     } catch (UncheckedIOException e) {
       log.error("what was measured of the GPUs could not be saved; it is tried again", e);
+    } finally {
+      saving.unlock();
     }
   }
 
-  /** Returns what a run has done so far with the GPUs that it holds. */
-  synchronized List<GpuUse> useOf(JobId job, int run) {
-    Instant now = clock.instant();
-    return runs.entrySet().stream()
-        .filter(held -> held.getKey().job().equals(job) && held.getKey().run() == run)
-        .sorted(Comparator.comparing(held -> held.getKey().gpu()))
-        .map(held -> held.getValue().use(held.getKey(), now))
-        .toList();
+  /**
+   * Returns what a job's run has done so far with the GPUs that it holds. It is empty if no run
+   * holds any.
+   */
+  List<GpuUse> useOf(Job job) {
+    return job.state() instanceof JobState.Placed placed
+        ? placed.gpus().stream()
+            .sorted()
+            .map(gpu -> useOf(new Held(job.id(), placed.attempt(), gpu)))
+            .toList()
+        : List.of();
+  }
+
+  /** A run that was not looked at yet has held its GPU, too. */
+  private GpuUse useOf(Held held) {
+    return measuredUse(held).orElseGet(() -> new RunMeter(leasedAt(held)).use(held, now()));
+  }
+
+  private synchronized Optional<GpuUse> measuredUse(Held held) {
+    return Optional.ofNullable(runs.get(held)).map(meter -> meter.use(held, now()));
   }
 
   /** Returns what each GPU's time went into. */

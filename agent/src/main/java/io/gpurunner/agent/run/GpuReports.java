@@ -15,12 +15,14 @@ import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.ProcessFacts;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.function.UnaryOperator;
 
 /** Describes the GPUs for those who ask. Thread-safe. */
 final class GpuReports {
@@ -33,8 +35,18 @@ final class GpuReports {
   private final JobLedger ledger;
   private final StartGate gate;
   private final GpuMeter meter;
+  private final UnaryOperator<Instant> shown;
 
-  GpuReports(GpuInventory gpus, JobLedger ledger, StartGate gate, GpuMeter meter) {
+  /**
+   * @param shown converts a time of the steady clock to the time that users see
+   */
+  GpuReports(
+      GpuInventory gpus,
+      JobLedger ledger,
+      StartGate gate,
+      GpuMeter meter,
+      UnaryOperator<Instant> shown) {
+    this.shown = shown;
     this.meter = meter;
     this.gpus = gpus;
     this.ledger = ledger;
@@ -102,7 +114,7 @@ final class GpuReports {
             : Optional.empty(),
         holder.map(job -> new GpuReport.Lease(job.id(), job.user())),
         device.processes().stream().map(process -> of(process, holder)).toList(),
-        Optional.ofNullable(meter.spent().get(device.uuid())).map(GpuReports::time),
+        Optional.ofNullable(meter.spent().get(device.uuid())).map(this::time),
         details(device.details()));
   }
 
@@ -144,14 +156,16 @@ final class GpuReports {
         .orElse(GpuReport.Role.FOREIGN);
   }
 
-  private static GpuReport.Time time(GpuMeter.Times times) {
+  /** Rounds so that the sum of the seconds is that of the milliseconds. */
+  private GpuReport.Time time(GpuMeter.Times times) {
     Map<String, Long> seconds = new LinkedHashMap<>();
+    long millis = 0;
     for (GpuMeter.Spent kind : GpuMeter.Spent.values()) {
-      seconds.put(
-          kind.name().toLowerCase(Locale.ROOT),
-          times.millis().getOrDefault(kind, 0L) / MILLIS_PER_SECOND);
+      long before = millis / MILLIS_PER_SECOND;
+      millis += times.millis().getOrDefault(kind, 0L);
+      seconds.put(kind.name().toLowerCase(Locale.ROOT), millis / MILLIS_PER_SECOND - before);
     }
-    return new GpuReport.Time(times.since(), seconds);
+    return new GpuReport.Time(shown.apply(times.since()), seconds);
   }
 
   private static Map<String, Object> details(GpuDetails details) {

@@ -268,10 +268,7 @@ public final class JobDesk implements Jobs {
 
   /** Returns what the job's runs did with their GPUs, with the run that is under way. */
   private List<GpuUse> useOf(Job job) {
-    return job.state() instanceof JobState.Placed placed
-        ? Stream.concat(job.gpuUse().stream(), meter.useOf(job.id(), placed.attempt()).stream())
-            .toList()
-        : job.gpuUse();
+    return Stream.concat(job.gpuUse().stream(), meter.useOf(job).stream()).toList();
   }
 
   private JobDetail detailOf(Job job, List<GpuUse> gpuUse, List<JobDetail.Event> events) {

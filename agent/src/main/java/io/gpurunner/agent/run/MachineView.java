@@ -24,6 +24,7 @@ import io.gpurunner.storage.Library;
 import io.gpurunner.storage.StorageException;
 import java.net.URI;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +32,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -52,6 +54,7 @@ public final class MachineView implements MachineFacts {
   /**
    * @param volumes the volumes; a job cannot ask for more than their disk holds
    * @param artifacts the place of new artifacts
+   * @param shown converts a time of the steady clock to the time that users see
    */
   public MachineView(
       GpuInventory gpus,
@@ -63,9 +66,10 @@ public final class MachineView implements MachineFacts {
       JobVolumes volumes,
       ArtifactPlace artifacts,
       StartGate gate,
-      GpuMeter meter) {
+      GpuMeter meter,
+      UnaryOperator<Instant> shown) {
     this.gate = gate;
-    this.reports = new GpuReports(gpus, ledger, gate, meter);
+    this.reports = new GpuReports(gpus, ledger, gate, meter, shown);
     this.artifacts = artifacts;
     this.volumes = volumes;
     this.gpus = gpus;

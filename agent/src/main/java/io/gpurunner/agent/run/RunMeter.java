@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
@@ -74,8 +75,15 @@ public final class RunMeter {
         clockReasons);
   }
 
-  /** Adds a look. */
-  void add(GpuDevice device, Instant now, Duration step) {
+  /**
+   * Adds a look.
+   *
+   * @param looked when the look began; one from before the run says nothing of it
+   */
+  void add(GpuDevice device, Instant looked, Instant now, Duration step) {
+    if (looked.isBefore(since)) {
+      return;
+    }
     OptionalLong percent = device.details().get(GpuFact.UTILIZATION_PERCENT);
     if (percent.isPresent()) {
       observedMillis += step.toMillis();
@@ -85,24 +93,23 @@ public final class RunMeter {
     while (!window.isEmpty() && window.getFirst().at().isBefore(now.minus(WINDOW))) {
       window.removeFirst();
     }
-    device
-        .memory()
-        .used()
-        .ifPresent(used -> peakBytes = OptionalLong.of(Math.max(used, peakBytes.orElse(0))));
+    if (!device.memory().shared()) { // otherwise it is the host's
+      device
+          .memory()
+          .used()
+          .ifPresent(used -> peakBytes = OptionalLong.of(Math.max(used, peakBytes.orElse(0))));
+    }
     addEnergy(device.details().get(GpuFact.ENERGY_MILLIJOULES));
     clockReasons |= device.details().get(GpuFact.CLOCK_REASONS).orElse(0);
   }
 
   /** The counter begins at 0 again when the driver is loaded. What it had counted is lost. */
   private void addEnergy(OptionalLong now) {
-    if (now.isPresent()) {
-      long more =
-          counter.isPresent() && now.getAsLong() >= counter.getAsLong()
-              ? now.getAsLong() - counter.getAsLong()
-              : 0;
+    if (now.isPresent() && counter.isPresent()) {
+      long more = Math.max(0, now.getAsLong() - counter.getAsLong());
       energyMillijoules = OptionalLong.of(energyMillijoules.orElse(0) + more);
-      counter = now;
     }
+    counter = now.isPresent() ? now : counter;
   }
 
   GpuUse use(Held held, Instant now) {
@@ -113,14 +120,21 @@ public final class RunMeter {
         observedMillis == 0
             ? OptionalInt.empty()
             : OptionalInt.of(Math.toIntExact(busyMillisTimesPercent / observedMillis)),
-        window.isEmpty()
-            ? OptionalInt.empty()
-            : OptionalInt.of((int) window.stream().mapToLong(Sample::percent).average().orElse(0)),
+        recentPercent(now),
         megabytes(peakBytes),
         energyMillijoules.isPresent()
             ? OptionalLong.of(energyMillijoules.getAsLong() / 1000)
             : OptionalLong.empty(),
         ClockReasons.slowdowns(clockReasons));
+  }
+
+  private OptionalInt recentPercent(Instant now) {
+    OptionalDouble mean =
+        window.stream()
+            .filter(sample -> !sample.at().isBefore(now.minus(WINDOW)))
+            .mapToLong(Sample::percent)
+            .average();
+    return mean.isPresent() ? OptionalInt.of((int) mean.getAsDouble()) : OptionalInt.empty();
   }
 
   private static OptionalLong megabytes(OptionalLong bytes) {

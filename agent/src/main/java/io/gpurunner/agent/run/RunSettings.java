@@ -42,6 +42,12 @@ public record RunSettings(
    */
   static final Duration RELEASE_LIMIT = Duration.ofMinutes(1);
 
+  /** The engine's times and those of the agent's clock may differ by this much. */
+  static final Duration CLOCKS_APART = Duration.ofMillis(500);
+
+  /** How long after its start a container is looked at for its GPUs. */
+  static final Duration EQUIPPED_LIMIT = Duration.ofMinutes(1);
+
   /** How long the end of a failed program waits for a look at its GPUs, for the reason. */
   static final Duration LOOK_AFTER_EXIT = Duration.ofSeconds(5);
 

@@ -128,13 +128,13 @@ final class GpuMeterTest {
             GpuFact.CLOCK_REASONS, 0x40L));
     run.gpus.use(first, new GpuProcess(17, 3_000_000_000L));
     seconds(30);
-    GpuUse now = run.meter.useOf(job, 1).getFirst();
+    GpuUse now = run.meter.useOf(run.job(job)).getFirst();
     assertThat(now.heldSeconds()).isEqualTo(90);
     assertThat(now.utilizationPercent()).hasValue((20 * 60 + 80 * 30) / 90);
     assertThat(now.recentPercent().orElseThrow()).isBetween(49, 51);
     assertThat(now.peakMemoryMegabytes()).hasValue(3_000);
     assertThat(now.energyJoules()).hasValue(3_000);
-    assertThat(now.slowdowns()).containsExactly("great heat");
+    assertThat(now.slowdowns()).containsExactly("heat (by its hardware)");
 
     run.gpus.leave(first);
     run.toTheEnd(job);
@@ -147,7 +147,10 @@ final class GpuMeterTest {
     run.restart("boot-1");
     assertThat(run.job(job).gpuUse()).containsExactly(kept);
     seconds(1);
-    assertThat(run.meter.useOf(job, 1)).as("it is forgotten with the lease").isEmpty();
+    run.meter.close();
+    assertThat(run.measured.load().orElseThrow().runs())
+        .as("it is forgotten with the lease")
+        .isEmpty();
   }
 
   /** What a driver does not tell is absent, never zero. */
@@ -157,7 +160,7 @@ final class GpuMeterTest {
     run.until(job, JobState.Running.class);
     run.gpus.use(first, 17);
     seconds(5);
-    GpuUse use = run.meter.useOf(job, 1).getFirst();
+    GpuUse use = run.meter.useOf(run.job(job)).getFirst();
     assertThat(use.utilizationPercent()).isEmpty();
     assertThat(use.energyJoules()).isEmpty();
     assertThat(secondsOf(first)).containsEntry(Spent.USED, 5L);
@@ -176,7 +179,7 @@ final class GpuMeterTest {
     tells(first, Map.of(GpuFact.ENERGY_MILLIJOULES, 9_000_000L));
     seconds(10);
     assertThat(secondsOf(first)).isEqualTo(Map.of(Spent.HELD, 79L, Spent.UNOBSERVED, 301L));
-    GpuUse use = run.meter.useOf(job, 1).getFirst();
+    GpuUse use = run.meter.useOf(run.job(job)).getFirst();
     assertThat(use.energyJoules()).as("the counter went on meanwhile").hasValue(8_000);
     assertThat(use.heldSeconds()).isGreaterThan(370);
   }
@@ -197,13 +200,85 @@ final class GpuMeterTest {
     assertThat(secondsOf(second)).isEqualTo(Map.of(Spent.FREE, 4L, Spent.UNFIT, 5L));
   }
 
+  /** Rounds do not come at whole milliseconds. */
+  @Test
+  void theKindsSumToTheClockAlsoAfterManyOddSteps() {
+    for (int round = 0; round < 2_000; round++) {
+      run.clock.advance(Duration.ofNanos(1_000_700_001));
+      run.meter.round();
+    }
+    GpuMeter.Times times = Optional.ofNullable(run.meter.spent().get(first)).orElseThrow();
+    assertThat(times.millis()).containsOnlyKeys(Spent.FREE);
+    assertThat(Duration.ofMillis(times.millis().getOrDefault(Spent.FREE, 0L)))
+        .isBetween(
+            Duration.between(times.since(), run.clock.instant()).minusMillis(1),
+            Duration.between(times.since(), run.clock.instant()));
+  }
+
+  @Test
+  void aRunThatNobodyMeasuredHasHeldItsGpus() {
+    JobId job = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(100), 0));
+    run.toTheEnd(job);
+    GpuUse use = run.job(job).gpuUse().getFirst();
+    assertThat(use.gpu()).isEqualTo(first.value());
+    assertThat(use.heldSeconds()).isGreaterThanOrEqualTo(100);
+    assertThat(use.utilizationPercent()).isEmpty();
+    assertThat(use.energyJoules()).isEmpty();
+  }
+
+  @Test
+  void anEarlierRunIsForgottenWhenTheNextHasTheSameGpu() {
+    JobId job =
+        run.submit(Requests.simple().retries(2), Program.endsAfter(Duration.ofSeconds(100), 1));
+    run.until(job, JobState.Running.class);
+    seconds(3);
+    run.until(job, JobState.Stopping.class);
+    run.until(job, JobState.Running.class);
+    seconds(3);
+    run.meter.close();
+    assertThat(run.measured.load().orElseThrow().runs())
+        .extracting(RunMeter.Saved::run)
+        .containsExactly(2);
+    assertThat(run.job(job).gpuUse()).extracting(GpuUse::run).containsExactly(1);
+  }
+
+  /** The machine's clock ran ahead before the boot. */
+  @Test
+  void whatEndsInTheFutureIsShifted() {
+    seconds(10);
+    run.meter.close();
+    GpuMeter.Measured ahead = run.measured.load().orElseThrow();
+    run.measured.save(
+        new GpuMeter.Measured(
+            ahead.at().plusSeconds(3_600),
+            Map.of(
+                first,
+                new GpuMeter.Times(ahead.at().plusSeconds(3_590), Map.of(Spent.FREE, 10_000L))),
+            List.of()));
+    run.restart("boot-2");
+    seconds(5);
+    assertThat(secondsOf(first)).isEqualTo(Map.of(Spent.FREE, 15L));
+  }
+
+  /** What the device did before the run is not the run's. */
+  @Test
+  void aLookFromBeforeTheRunDoesNotCount() {
+    tells(first, Map.of(GpuFact.UTILIZATION_PERCENT, 90L));
+    run.gpus.stopLooking();
+    run.clock.advance(Duration.ofSeconds(1));
+    JobId job = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(100), 0));
+    run.settle(job);
+    run.meter.round();
+    assertThat(run.meter.useOf(run.job(job)).getFirst().utilizationPercent()).isEmpty();
+  }
+
   @Test
   void aRunHoldsItsGpusFromItsLeaseOnAlsoIfTheMeterSawItLater() {
     JobId job = run.submit(Requests.simple(), Program.endsAfter(Duration.ofHours(1), 0));
     run.until(job, JobState.Running.class);
     run.clock.advance(Duration.ofSeconds(45));
     run.meter.round();
-    assertThat(run.meter.useOf(job, 1).getFirst().heldSeconds()).isGreaterThanOrEqualTo(45);
+    assertThat(run.meter.useOf(run.job(job)).getFirst().heldSeconds()).isGreaterThanOrEqualTo(45);
   }
 
   @Test
@@ -214,6 +289,6 @@ final class GpuMeterTest {
       tells(first, Map.of(GpuFact.ENERGY_MILLIJOULES, counter));
       seconds(1);
     }
-    assertThat(run.meter.useOf(job, 1).getFirst().energyJoules()).hasValue(5);
+    assertThat(run.meter.useOf(run.job(job)).getFirst().energyJoules()).hasValue(5);
   }
 }

@@ -793,6 +793,11 @@ class JobStepsTest {
             failed ->
                 assertThat(failed.reason()).contains("started without GPU 1 (" + gpu.value()));
     assertThat(run.gate.whyClosed(gpu)).isPresent();
+
+    run.restart("boot-1"); // an agent that comes later looks at no container that runs for long
+    run.engine.loseNodes(Set.of(0, 1));
+    run.gate.note(run.engine.probe());
+    run.clock.advance(RunSettings.EQUIPPED_LIMIT.plusSeconds(1));
     assertThat(run.toTheEnd(good).state()).isInstanceOf(JobState.Succeeded.class);
   }
 
@@ -846,6 +851,21 @@ class JobStepsTest {
     assertThat(run.settle(second).state()).isInstanceOf(JobState.Running.class);
     run.clock.advance(Duration.ofSeconds(1));
     assertThat(run.settle(second).state()).isNotInstanceOf(JobState.Running.class);
+  }
+
+  /** Somebody cleans up between the end and the look that the reason waits for. */
+  @Test
+  void anEndThatWasSeenCountsAlsoIfTheContainerIsRemovedBeforeTheReasonIsKnown() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 7));
+    run.gpus.stopLooking();
+    run.clock.advance(Duration.ofMinutes(3));
+    assertThat(run.settle(id).state()).isInstanceOf(JobState.Running.class);
+    run.containers.vanish(container(id, 1));
+    run.gpus.lookAgain();
+    run.clock.advance(Duration.ofSeconds(1));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class, failed -> assertThat(failed.reason()).contains("exit code 7"));
   }
 
   @Test

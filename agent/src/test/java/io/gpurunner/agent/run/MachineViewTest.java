@@ -33,6 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,7 +73,8 @@ class MachineViewTest {
         run.volumes,
         artifacts,
         run.gate,
-        run.meter);
+        run.meter,
+        UnaryOperator.identity());
   }
 
   @Test
@@ -117,7 +119,8 @@ class MachineViewTest {
             run.volumes,
             new ArtifactPlace.Local(),
             run.gate,
-            run.meter);
+            run.meter,
+            UnaryOperator.identity());
     assertThatThrownBy(() -> view.models().first(50))
         .isInstanceOfSatisfying(
             RequestRefusedException.class,

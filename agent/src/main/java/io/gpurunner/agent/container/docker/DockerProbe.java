@@ -115,7 +115,7 @@ final class DockerProbe implements EngineProbe {
     }
     Set<Integer> missing = new TreeSet<>(minors);
     try {
-      missing.removeAll(NvidiaNodes.seenBy(pid));
+      missing.removeIf(minor -> NvidiaNodes.isSeenBy(pid, minor));
     } catch (ContainerException e) {
       log.warn("{}", e.getMessage());
       return Set.of();

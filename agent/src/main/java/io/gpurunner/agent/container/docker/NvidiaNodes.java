@@ -7,6 +7,7 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.NavigableSet;
@@ -46,6 +47,23 @@ final class NvidiaNodes {
    */
   static NavigableSet<Integer> seenBy(long pid) {
     return in(Path.of("/proc", Long.toString(pid), "root/dev"));
+  }
+
+  /**
+   * Returns whether a process sees the device node of a GPU. Looks at nothing else that is there.
+   *
+   * @throws ContainerException FAILED if the kernel does not show it
+   */
+  static boolean isSeenBy(long pid, int minor) {
+    Path node = Path.of("/proc", Long.toString(pid), "root" + path(minor));
+    try {
+      return minorOf(node).isPresent();
+    } catch (NoSuchFileException none) {
+      return false;
+    } catch (IOException e) {
+      throw new ContainerException(
+          Kind.FAILED, "the devices of a container cannot be looked at: " + e, e);
+    }
   }
 
   static NavigableSet<Integer> in(Path directory) {

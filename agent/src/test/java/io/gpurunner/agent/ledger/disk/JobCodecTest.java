@@ -2,8 +2,11 @@ package io.gpurunner.agent.ledger.disk;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.ImageReference;
+import io.gpurunner.api.JobId;
 import io.gpurunner.storage.ArtifactPlace;
 import java.io.IOException;
 import java.net.URI;
@@ -43,6 +46,16 @@ class JobCodecTest {
     assertThat(JobCodec.read(older, JobState.class))
         .isEqualTo(
             new JobState.Succeeded(T, Optional.of(T), Optional.of("model.zip"), Optional.empty()));
+  }
+
+  /** Older agents did not measure what jobs do with their GPUs. */
+  @Test
+  void anOlderJobHasNoGpuUse() throws IOException {
+    Job job = Job.created(JobId.random(), "ann", 1, T, Requests.simple().build());
+    String today = JobCodec.text(job);
+    String older = today.replace(",\"gpuUse\":[]", "");
+    assertThat(older).isNotEqualTo(today);
+    assertThat(JobCodec.read(older, Job.class)).isEqualTo(job);
   }
 
   @ParameterizedTest
