@@ -14,8 +14,10 @@ public sealed interface Observation {
    * This engine knows of no start, but another engine created the container. That engine may have
    * started it and died before it wrote that down. So the container may have run, and may still run
    * (docs/adr/010).
+   *
+   * @param hasProcesses whether something runs in it, although no start is known
    */
-  record Doubtful(String containerId) implements Observation {}
+  record Doubtful(String containerId, boolean hasProcesses) implements Observation {}
 
   /** The container was started. */
   sealed interface Ran extends Observation {

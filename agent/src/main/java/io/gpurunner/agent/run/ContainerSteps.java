@@ -510,7 +510,7 @@ final class ContainerSteps {
     }
     ContainerRef container = containerOf(job, state);
     Look look = look(job, state);
-    if (state.ending() instanceof Ending.NotStarted && mayHaveRun(state, look)) {
+    if (state.ending() instanceof Ending.NotStarted && hasRun(look)) {
       return outcomes.ended(new Ending.Broken(reason(Verdict.FAIL_DOUBTFUL), true));
     }
     if (state.containerId().isEmpty()
@@ -534,14 +534,15 @@ final class ContainerSteps {
   }
 
   /**
-   * Returns whether a container has run, or may have, whose start the engine had refused. This
-   * agent starts a container only after its id is recorded.
+   * Returns whether a container has run, whose start the engine had refused. When that was
+   * recorded, it had not run, and no call was on its way that could still start it ({@link
+   * StartFailures#mayStillStart}). So another engine, or another boot, leaves no doubt.
    */
-  private static boolean mayHaveRun(JobState.Stopping state, Look look) {
+  private static boolean hasRun(Look look) {
     return look.observation().isPresent()
         && switch (look.observation().get()) {
           case Observation.Created _ -> false;
-          case Observation.Doubtful _ -> state.containerId().isPresent();
+          case Observation.Doubtful doubtful -> doubtful.hasProcesses();
           case Observation.Running _, Observation.Exited _ -> true;
         };
   }

@@ -293,7 +293,9 @@ public final class FakeContainerRuntime implements ContainerRuntime {
 
   private Observation observe(Box box) {
     if (box.startedAt.isEmpty()) {
-      return box.madeByAnother ? new Observation.Doubtful(box.id) : new Observation.Created(box.id);
+      return box.madeByAnother
+          ? new Observation.Doubtful(box.id, false)
+          : new Observation.Created(box.id);
     }
     if (runs(box)) {
       return new Observation.Running(box.id, runOf(box), box.startedAt.get(), box.activity);

@@ -162,8 +162,8 @@ final class NextStepTest {
         List.of(RUNNING, exited("c1@2"), Seen.REPLACED),
         List.of(RUNNING, new Observation.Created("c1"), Seen.CREATED),
         List.of(MADE, new Observation.Created("c1"), Seen.CREATED),
-        List.of(RUNNING, new Observation.Doubtful("c1"), Seen.DOUBTFUL),
-        List.of(MADE, new Observation.Doubtful("c1"), Seen.DOUBTFUL),
+        List.of(RUNNING, new Observation.Doubtful("c1", false), Seen.DOUBTFUL),
+        List.of(MADE, new Observation.Doubtful("c1", false), Seen.DOUBTFUL),
         List.of(MADE, running("c1@1", Activity.ACTIVE), Seen.RUNNING));
   }
 

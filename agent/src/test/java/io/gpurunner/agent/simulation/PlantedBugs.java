@@ -305,7 +305,7 @@ enum PlantedBugs implements Plant {
           return super.inspect(container)
               .map(
                   seen ->
-                      seen instanceof Observation.Doubtful(String id)
+                      seen instanceof Observation.Doubtful(String id, boolean _)
                           ? new Observation.Created(id)
                           : seen);
         }
@@ -961,7 +961,7 @@ enum PlantedBugs implements Plant {
               seen ->
                   seen instanceof Observation.Created(String id)
                           && !events.contains("create " + container.name())
-                      ? new Observation.Doubtful(id)
+                      ? new Observation.Doubtful(id, false)
                       : seen);
     }
   }

@@ -149,7 +149,7 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
     if (box.isUnstarted()) {
       return machine.madeByThisEngine(box)
           ? new Observation.Created(box.id)
-          : new Observation.Doubtful(box.id);
+          : new Observation.Doubtful(box.id, false);
     }
     box.startTold = true;
     return switch (box.stage) {

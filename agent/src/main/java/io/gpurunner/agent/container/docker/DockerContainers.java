@@ -262,7 +262,7 @@ final class DockerContainers implements ContainerRuntime {
     }
     return !hasProcesses && isOfThisEngine(present)
         ? new Observation.Created(id)
-        : new Observation.Doubtful(id);
+        : new Observation.Doubtful(id, hasProcesses);
   }
 
   private boolean isOfThisEngine(InspectContainerResponse present) {

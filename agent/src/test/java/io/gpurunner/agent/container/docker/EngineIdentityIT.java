@@ -95,7 +95,7 @@ final class EngineIdentityIT {
 
       machine.stop();
       machine.start(List.of());
-      Observation doubtful = new Observation.Doubtful(id);
+      Observation doubtful = new Observation.Doubtful(id, false);
       assertThat(containers.inspect(unrecorded(spec.name()))).contains(doubtful);
       containers.start(recorded(spec.name(), id));
       assertThat(containers.inspect(recorded(spec.name(), id))).contains(doubtful);
