@@ -235,7 +235,10 @@ class HealthBookTest {
         .containsExactly(State.QUARANTINED);
   }
 
-  /** An administrator is told that the disk is full. The quarantine holds. */
+  /**
+   * The administrator gets an error that names the full disk, and the GPU is quarantined
+   * nevertheless.
+   */
   @Test
   void aFullDiskIsToldToAnAdministrator() {
     store.full = true;

@@ -874,7 +874,7 @@ class NvmlGpuInventoryTest {
     }
   }
 
-  /** Such a session cannot be shut down. Its library is unloaded. */
+  /** If the events cannot be freed, the library is unloaded without a shutdown of the session. */
   @Test
   void aVoidSessionWhoseEventsCannotBeFreedIsClosed() {
     try (NvmlGpuInventory inventory = open(BUSY)) {

@@ -79,6 +79,16 @@ public record Job(
   }
 
   private Job moved(JobState next, Optional<Setback> nextSetback, List<GpuUse> nextUse) {
+    return next(next, deletion, nextSetback, files, nextUse);
+  }
+
+  /** Returns the next version of this job. */
+  private Job next(
+      JobState nextState,
+      Optional<Deletion> nextDeletion,
+      Optional<Setback> nextSetback,
+      JobFiles nextFiles,
+      List<GpuUse> nextUse) {
     return new Job(
         id,
         user,
@@ -86,10 +96,10 @@ public record Job(
         version + 1,
         createdAt,
         request,
-        next,
-        deletion,
+        nextState,
+        nextDeletion,
         nextSetback,
-        files,
+        nextFiles,
         nextUse);
   }
 
@@ -119,34 +129,12 @@ public record Job(
 
   /** Returns this job with a deletion request and the next version. */
   public Job withDeletion(Deletion requested) {
-    return new Job(
-        id,
-        user,
-        sequence,
-        version + 1,
-        createdAt,
-        request,
-        state,
-        Optional.of(requested),
-        setback,
-        files,
-        gpuUse);
+    return next(state, Optional.of(requested), setback, files, gpuUse);
   }
 
   /** Returns this job with another condition of its files and the next version. */
-  public Job withFiles(JobFiles next) {
-    return new Job(
-        id,
-        user,
-        sequence,
-        version + 1,
-        createdAt,
-        request,
-        state,
-        deletion,
-        setback,
-        next,
-        gpuUse);
+  public Job withFiles(JobFiles nextFiles) {
+    return next(state, deletion, setback, nextFiles, gpuUse);
   }
 
   /** Returns when the job's run started. It is empty if the run has not started. */

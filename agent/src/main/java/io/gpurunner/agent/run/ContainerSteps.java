@@ -119,7 +119,11 @@ final class ContainerSteps {
           case JobState.Running running -> Optional.of(running.containerId());
           case JobState.Stopping stopping -> stopping.containerId();
         };
-    return new ContainerRef(new ContainerName(job.id(), state.attempt()), recordedId);
+    return new ContainerRef(nameOf(job, state), recordedId);
+  }
+
+  private static ContainerName nameOf(Job job, JobState.Placed state) {
+    return new ContainerName(job.id(), state.attempt());
   }
 
   /** Looks at the container. If the engine refuses the look, nothing is known of the container. */
@@ -298,7 +302,7 @@ final class ContainerSteps {
       case WATCH -> watch(job, state, look.seen(), asked);
       case JUDGE -> judge(job, state, look.exited());
       case FAIL_REMOVED ->
-          Optional.ofNullable(unjudged.get(new ContainerName(job.id(), state.attempt())))
+          Optional.ofNullable(unjudged.get(nameOf(job, state)))
               .map(end -> judge(job, state, end))
               .orElseGet(() -> fail(look.verdict()));
       case FAIL_LOST, FAIL_REPLACED, FAIL_RESTARTING, FAIL_REBOOTED -> fail(look.verdict());
@@ -308,7 +312,7 @@ final class ContainerSteps {
 
   private StepOutcome judge(Job job, JobState.Running state, Observation.Exited exited) {
     if (exited.exitCode() != 0 && !state.gpus().isEmpty() && !hasLookedSince(exited)) {
-      unjudged.put(new ContainerName(job.id(), state.attempt()), exited);
+      unjudged.put(nameOf(job, state), exited);
       // What the GPUs reported as the program failed belongs to its reason.
       ports.gpus().requestLook();
       return outcomes.waitFor(RunSettings.STOP_INTERVAL);
@@ -321,11 +325,8 @@ final class ContainerSteps {
   private boolean hasLookedSince(Observation.Exited exited) {
     // The time is negative if the engine's clock was ahead.
     Duration since = Duration.between(exited.finishedAt(), clock.instant()).abs();
-    return !ports
-            .gpus()
-            .snapshot()
-            .at()
-            .isBefore(exited.finishedAt().plus(RunSettings.CLOCKS_APART))
+    Instant after = exited.finishedAt().plus(RunSettings.CLOCKS_APART);
+    return !ports.gpus().snapshot().at().isBefore(after)
         || since.compareTo(RunSettings.LOOK_AFTER_EXIT) > 0;
   }
 
@@ -459,7 +460,7 @@ final class ContainerSteps {
    * it has opened.
    */
   private Optional<Ending> withoutGpus(Job job, JobState.Running state) {
-    ContainerName name = new ContainerName(job.id(), state.attempt());
+    ContainerName name = nameOf(job, state);
     if (state.gpus().isEmpty()
         || state.startedAt().plus(RunSettings.EQUIPPED_LIMIT).isBefore(clock.instant())
         || equipped.contains(name)) {
@@ -501,10 +502,11 @@ final class ContainerSteps {
       return outcomes.ended(new Ending.DeletedBy(job.deletion().get().by()));
     }
     if (state.goneAt().isPresent()) {
-      equipped.remove(new ContainerName(job.id(), state.attempt()));
-      unjudged.remove(new ContainerName(job.id(), state.attempt()));
-      intruders.forget(new ContainerName(job.id(), state.attempt()));
-      signals.forget(new ContainerName(job.id(), state.attempt()));
+      ContainerName run = nameOf(job, state);
+      equipped.remove(run);
+      unjudged.remove(run);
+      intruders.forget(run);
+      signals.forget(run);
       failures.forget(containerOf(job, state));
       return release(job, state, state.goneAt().get());
     }

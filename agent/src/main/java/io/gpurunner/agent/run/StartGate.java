@@ -198,7 +198,7 @@ public final class StartGate implements AutoCloseable {
     return whyRefused(uuid).or(() -> whyUnseen(uuid));
   }
 
-  /** The same of a GPU as it was just seen. */
+  /** Returns the same, for a GPU that the caller has just seen. */
   Optional<String> whyClosed(GpuDevice device) {
     return whyRefused(device.uuid()).or(() -> whyUnseen(device));
   }
@@ -261,10 +261,8 @@ public final class StartGate implements AutoCloseable {
         look.devices().stream()
             .filter(device -> leased.contains(device.uuid()) && device.minor().isPresent())
             .collect(Collectors.toMap(device -> device.minor().getAsInt(), device -> device));
-    List<GpuDevice> missing =
-        engine.missingNodes(containerId, byMinor.keySet()).stream()
-            .flatMap(minor -> Optional.ofNullable(byMinor.get(minor)).stream())
-            .toList();
+    byMinor.keySet().retainAll(engine.missingNodes(containerId, Set.copyOf(byMinor.keySet())));
+    List<GpuDevice> missing = List.copyOf(byMinor.values());
     if (missing.isEmpty()) {
       return Optional.empty();
     }
