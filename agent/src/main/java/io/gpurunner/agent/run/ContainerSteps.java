@@ -231,7 +231,8 @@ final class ContainerSteps {
 
   /**
    * Decides what follows after the engine did not create or start the container. If the container
-   * was started nevertheless, or may have been, the next look decides.
+   * was started nevertheless, or may have been, the next look decides. A container that is gone,
+   * although it was recorded, may have run before somebody removed it.
    */
   private StepOutcome notStarted(
       Job job, JobState.Starting state, ContainerRef container, ContainerException e) {
@@ -239,8 +240,11 @@ final class ContainerSteps {
       failures.notAnswered(container);
       return outcomes.waitForEngine(e);
     }
-    Optional<Observation> now = inspect(container);
-    if (now.isPresent() && !(now.get() instanceof Observation.Created)) {
+    boolean mayHaveRun =
+        inspect(container)
+            .map(now -> !(now instanceof Observation.Created))
+            .orElse(state.containerId().isPresent());
+    if (mayHaveRun) {
       return new Again();
     }
     if (failures.mayStillStart(container)) {

@@ -119,6 +119,7 @@ public final class FakeContainerRuntime implements ContainerRuntime {
   private final Map<Call, List<Fault>> faults = new EnumMap<>(Call.class);
   private final Set<String> missingImages = new HashSet<>();
   private final List<String> journal = new ArrayList<>();
+  private final Set<ContainerName> removedOnceStarted = new HashSet<>();
   private boolean down;
   private int made;
 
@@ -214,6 +215,11 @@ public final class FakeContainerRuntime implements ContainerRuntime {
     boxes.remove(name.toString());
   }
 
+  /** Makes somebody else remove the container right after it is started. */
+  public synchronized void vanishOnceStarted(ContainerName name) {
+    removedOnceStarted.add(name);
+  }
+
   /**
    * Switches the host off and on. Containers that ran then have exit code 0, which dockerd was seen
    * to report.
@@ -274,6 +280,9 @@ public final class FakeContainerRuntime implements ContainerRuntime {
       box.exitCode = box.program.exitCode();
       box.outOfMemory = box.program.outOfMemory();
       journal.add("start " + container.name());
+      if (removedOnceStarted.remove(container.name())) {
+        vanish(container.name());
+      }
     }
     throwAfter(fault, Call.START);
   }

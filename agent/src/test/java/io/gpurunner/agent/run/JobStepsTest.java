@@ -1198,6 +1198,21 @@ class JobStepsTest {
   }
 
   @Test
+  void aStartThatFailedAfterItsEffectIsNotPutBackIfSomebodyRemovedTheContainer() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.containers.failNext(
+        FakeContainerRuntime.Call.START,
+        ContainerException.Kind.FAILED,
+        FakeContainerRuntime.Moment.AFTER_EFFECT);
+    run.containers.vanishOnceStarted(container(id, 1));
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed -> assertThat(failed.reason()).contains("removed from outside"));
+    assertThat(run.containers.journal()).containsOnlyOnce("start " + container(id, 1));
+  }
+
+  @Test
   void jobsWaitForDevicesAndSayWhy() {
     JobId first = running(Requests.simple().gpus(2), Program.endsAfter(Duration.ofSeconds(30), 0));
     JobId second = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
