@@ -9,13 +9,14 @@ import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.container.ContainerEngine;
-import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.OutputKeeper;
+import io.gpurunner.agent.log.RunLogs;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
@@ -29,12 +30,12 @@ import io.gpurunner.agent.run.JobDesk;
 import io.gpurunner.agent.run.JobRunner;
 import io.gpurunner.agent.run.JobSteps;
 import io.gpurunner.agent.run.LocalSpecs;
+import io.gpurunner.agent.run.LogDesk;
 import io.gpurunner.agent.run.MachineView;
 import io.gpurunner.agent.run.Orphans;
 import io.gpurunner.agent.run.Readiness;
 import io.gpurunner.agent.run.Retention;
 import io.gpurunner.agent.run.RunSettings;
-import io.gpurunner.agent.run.SavedOnThreads;
 import io.gpurunner.agent.run.StartGate;
 import io.gpurunner.agent.run.StepPorts;
 import io.gpurunner.agent.run.VolumeWatch;
@@ -211,13 +212,15 @@ public final class Agent implements AutoCloseable {
                 gate,
                 clock));
     VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);
+    RunLogs runLogs = keep("run logs", new RunLogs(engine.output(), files, clock.wall()));
     JobSteps steps =
         new JobSteps(
             new StepPorts(
                 ledger,
                 containers,
                 faults.around(Images.class, engine.images()),
-                faults.around(ContainerOutput.class, new SavedOnThreads(engine.output(), files)),
+                engine.output(),
+                faults.around(OutputKeeper.class, runLogs),
                 specs,
                 volumes,
                 watch,
@@ -233,7 +236,7 @@ public final class Agent implements AutoCloseable {
     Orphans orphans = keep("orphans", new Orphans(ledger, containers, clock));
     keep("engine events", engine.events());
 
-    Jobs desk =
+    JobDesk desk =
         new JobDesk(
             ledger,
             dispatcher,
@@ -247,6 +250,7 @@ public final class Agent implements AutoCloseable {
     ApiPorts ports =
         new ApiPorts(
             faults.around(Jobs.class, desk),
+            new LogDesk(desk, ledger, volumes, runLogs),
             new MachineView(
                 gpus,
                 ledger,

@@ -81,7 +81,7 @@ final class LimitsTest {
           entry(
               "RunSettings.OUTPUT_LIMIT",
               "JobStepsTest.outputThatCannotBeKeptHoldsTheGpusForAWhileOnly"),
-          entry("ExitReasons.TAIL_BYTES", "ExitReasonsTest.onlyTheEndOfALongLineIsKept"),
+          entry("ExitReasons.TAIL_CHARACTERS", "ExitReasonsTest.onlyTheEndOfALongLineIsKept"),
           entry(
               "CommandFailure.QUOTED_CHARACTERS",
               "CommandFailureTest.aLongLineIsCutAndControlCharactersAreReplaced"),
@@ -97,7 +97,12 @@ final class LimitsTest {
           entry("GpuDetails.MOST_XIDS", "NvmlGpuInventoryTest.manyErrorsOfADeviceAreFewInMemory"),
           entry("GpuHealth.MOST_HOLDS", "GpuHealthTest.manyHoldsOfOneCauseAreOne"),
           entry("Intruders.MOST_NOTED", "JobStepsTest.manyIntrudersAreAFewLinesOfHistory"),
-          entry("LogLimits.KEPT_BYTES", "DockerOutputIT.theEndThatIsKeptHasNoGap"),
+          entry("RunLogLimits.HEAD_BYTES", "RunLogTest.ofALongLogTheBeginningAndTheEndAreKept"),
+          entry("RunLogLimits.TAIL_BYTES", "RunLogTest.ofALongLogTheBeginningAndTheEndAreKept"),
+          entry(
+              "LogRoute.MOST_STREAMS_OF_A_USER",
+              "LogRouteTest.aUserReadsSoManyLogsAtATimeAndAClosedOneCountsNoMore"),
+          entry("LogRoute.MOST_STREAMS", "LogRouteTest.soManyLogsAreReadAtATime"),
           entry(
               "HostSettings.PIDS_LIMIT",
               "DockerConfinementIT.processesAreLimitedAndDieBeforeTheHosts"),

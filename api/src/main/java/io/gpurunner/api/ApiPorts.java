@@ -5,6 +5,7 @@ package io.gpurunner.api;
  */
 public record ApiPorts(
     Jobs jobs,
+    Logs logs,
     MachineFacts facts,
     Health health,
     Gpus gpus,

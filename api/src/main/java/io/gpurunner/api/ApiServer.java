@@ -43,7 +43,8 @@ public final class ApiServer {
                 new BodyReader(vertx, waits.body()),
                 new RequestWork(vertx, waits.requests()),
                 RequestWork.forFiles(vertx, waits.connections()),
-                errors)
+                errors,
+                clock)
             .router(vertx);
     this.server = vertx.createHttpServer(options(settings));
   }

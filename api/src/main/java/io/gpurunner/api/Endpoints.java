@@ -12,6 +12,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -39,6 +40,7 @@ final class Endpoints {
   private final RequestWork work;
   private final RequestWork files;
   private final ErrorAnswers errors;
+  private final Clock clock;
   private final JobRequestParser parser = new JobRequestParser();
 
   /** Handles a caller's request with a body. May block. */
@@ -65,7 +67,9 @@ final class Endpoints {
       BodyReader bodies,
       RequestWork work,
       RequestWork files,
-      ErrorAnswers errors) {
+      ErrorAnswers errors,
+      Clock clock) {
+    this.clock = clock;
     this.files = files;
     this.ports = ports;
     this.tokens = tokens;
@@ -84,6 +88,11 @@ final class Endpoints {
     add(router, "/api/userJob/job_del", Map.of(HttpMethod.POST, this::delete));
     add(router, "/api/userJob/getGpuType", Map.of(HttpMethod.GET, this::gpuTypes));
     add(router, "/api/userJob/:id/retry-upload", Map.of(HttpMethod.POST, this::retryUpload));
+    LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock);
+    add(
+        router,
+        "/api/userJob/:id/logs",
+        Map.of(HttpMethod.GET, context -> logs(context, logs)));
     add(router, "/api/userJob/:id", Map.of(HttpMethod.GET, this::detail));
     add(
         router,
@@ -430,6 +439,19 @@ final class Endpoints {
     aboutJob(
         context,
         (caller, id) -> Answer.ok(JobJson.message(id, ports.jobs().retryUpload(caller, id))));
+  }
+
+  /** Opens a log on a thread for files, because it reads where the log begins. */
+  private void logs(RoutingContext context, LogRoute logs) {
+    HttpServerRequest request = context.request();
+    String id = Objects.requireNonNull(context.pathParam("id"));
+    verified(request)
+        .ifPresent(
+            token ->
+                files.run(
+                    () -> logs.open(request, tokens.requireNotRevoked(token), jobId(id)),
+                    opened -> logs.send(request, opened),
+                    failure -> fail(request, failure)));
   }
 
   private void aboutJob(RoutingContext context, JobWork todo) {

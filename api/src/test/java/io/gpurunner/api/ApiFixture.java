@@ -34,6 +34,7 @@ final class ApiFixture implements AutoCloseable {
           8);
 
   final FakeJobs jobs = new FakeJobs();
+  final FakeLogs logs = new FakeLogs();
   final FakeFacts facts = new FakeFacts();
   final Set<String> revoked = ConcurrentHashMap.newKeySet();
   final JwtSecret secret = randomSecret();
@@ -59,6 +60,7 @@ final class ApiFixture implements AutoCloseable {
     ApiPorts ports =
         new ApiPorts(
             jobs,
+            logs,
             facts,
             () -> health,
             new FakeGpus(),

@@ -1,34 +1,28 @@
 package io.gpurunner.agent.container;
 
 import io.gpurunner.agent.port.NoSideEffect;
-import io.gpurunner.agent.port.SideEffect;
-import java.io.OutputStream;
-import java.nio.file.Path;
 import java.util.Optional;
 
 /** Port: reads what containers print, and the files that they run. Blocking; thread-safe. */
 public interface ContainerOutput {
-  /**
-   * Writes a container's standard output and error to a file, in the order in which they came. The
-   * file is written whole or not at all: under a temporary name first, and then renamed. If the
-   * container is absent, the file keeps its content.
-   */
-  @SideEffect
-  void save(ContainerRef container, Path file);
+  /** The part of an output that is read. */
+  sealed interface Part {
+    /** All that the engine has. */
+    record All() implements Part {}
+
+    /** The last pieces. A time would be no safe place to begin at, because clocks are set back. */
+    record Last(int pieces) implements Part {}
+  }
 
   /**
-   * Copies the last lines of a container's output to a stream. With {@code follow}, it also copies
-   * what comes later, until the container ends.
+   * Opens a reading of a container's output. The pieces of both streams come in the order in which
+   * the engine logged them.
    *
-   * <p>A write or flush that fails ends the copying without an error, so the caller ends it by
-   * closing the stream. The stream is flushed about every second, even if nothing came. Writes and
-   * flushes come from two threads, but never at the same time. This method does not close the
-   * stream.
-   *
+   * @param follow whether the reading goes on with what is printed later, until the container ends
    * @throws ContainerException ABSENT if there is no such container
    */
   @NoSideEffect
-  void copy(ContainerName name, int tailLines, boolean follow, OutputStream to);
+  OutputReading read(ContainerRef container, Part part, boolean follow);
 
   /**
    * Returns the first bytes of a file in a container, whether the container runs or has ended. It

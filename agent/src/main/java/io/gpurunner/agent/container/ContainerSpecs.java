@@ -69,10 +69,12 @@ public final class ContainerSpecs {
 
   /**
    * Returns the job's own variables, and the agent's ({@link AgentVariables}), which replace the
-   * job's.
+   * job's. {@code PYTHONUNBUFFERED} is set unless the job sets it.
    */
   private static Map<String, String> environment(JobRequest request, ContainerName name) {
-    Map<String, String> environment = new TreeMap<>(request.env());
+    Map<String, String> environment = new TreeMap<>();
+    environment.put("PYTHONUNBUFFERED", "1"); // so that its output can be followed
+    environment.putAll(request.env());
     environment.keySet().removeIf(ReservedVariables::isReserved);
     environment.put("JOB_ID", name.job().value());
     environment.put("CKPT_PATH", request.ckptPath());

@@ -1,12 +1,12 @@
 package io.gpurunner.agent.faultinjection;
 
 import io.gpurunner.agent.callback.CallbackSender;
-import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.CommitWatch;
+import io.gpurunner.agent.log.OutputKeeper;
 import io.gpurunner.agent.os.OwnProcess;
 import io.gpurunner.api.Jobs;
 import io.gpurunner.storage.ArtifactStore;
@@ -45,7 +45,7 @@ public final class FaultPoints {
       Map.of(
           ContainerRuntime.class, "containers",
           Images.class, "images",
-          ContainerOutput.class, "output",
+          OutputKeeper.class, "output",
           JobVolumes.class, "volumes",
           ArtifactStore.class, "store",
           CallbackSender.class, "callbacks",

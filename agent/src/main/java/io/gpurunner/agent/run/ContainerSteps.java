@@ -27,6 +27,7 @@ import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.Xid;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,12 +39,16 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The steps of a job that has a container or will have one. Each asks {@link NextStep} what to do,
  * and does it. Thread-safe.
  */
 final class ContainerSteps {
+  private static final Logger log = LoggerFactory.getLogger(ContainerSteps.class);
+
   private final StepPorts ports;
   private final RunSettings settings;
   private final Clock clock;
@@ -124,6 +129,11 @@ final class ContainerSteps {
 
   private static ContainerName nameOf(Job job, JobState.Placed state) {
     return new ContainerName(job.id(), state.attempt());
+  }
+
+  /** Returns where the output of a job's run is kept. */
+  private Path outputOf(Job job, JobState.Placed state) {
+    return OutputDirectory.of(ports.volumes().paths(job.folder()), state.attempt());
   }
 
   /** Looks at the container. If the engine refuses the look, nothing is known of the container. */
@@ -303,7 +313,10 @@ final class ContainerSteps {
     Instant asked = clock.instant();
     Look look = look(job, state);
     return switch (look.verdict()) {
-      case WATCH -> watch(job, state, look.seen(), asked);
+      case WATCH -> {
+        ports.keeper().follow(containerOf(job, state), outputOf(job, state));
+        yield watch(job, state, look.seen(), asked);
+      }
       case JUDGE -> judge(job, state, look.exited());
       case FAIL_REMOVED ->
           Optional.ofNullable(unjudged.get(nameOf(job, state)))
@@ -512,6 +525,7 @@ final class ContainerSteps {
       intruders.forget(run);
       signals.forget(run);
       failures.forget(containerOf(job, state));
+      completeOutput(job, state);
       return release(job, state, state.goneAt().get());
     }
     ContainerRef container = containerOf(job, state);
@@ -533,7 +547,10 @@ final class ContainerSteps {
         yield new Advance(new JobEvent.ContainerGone(clock.instant()));
       }
       case REMOVE -> remove(container);
-      case SIGNAL -> signals.next(job, state, container);
+      case SIGNAL -> {
+        ports.keeper().follow(container, outputOf(job, state));
+        yield signals.next(job, state, container);
+      }
       case SAVE_AND_REMOVE -> removeWithOutput(job, state, container, look.exited());
       case Verdict other -> throw unforeseen(state, other);
     };
@@ -555,12 +572,14 @@ final class ContainerSteps {
 
   private StepOutcome removeWithOutput(
       Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
-    Optional<String> lost = saveOutput(job, state, container, exited);
+    Optional<String> lost = finishOutput(job, state, container, exited);
     StepOutcome outcome = remove(container);
     if (outcome instanceof Again) {
       lost.ifPresent(
           why ->
-              ports.ledger().note(job.id(), "output-lost", "its output could not be kept: " + why));
+              ports
+                  .ledger()
+                  .note(job.id(), "output-lost", "the end of its output could not be kept: " + why));
       signals.noteEnd(job, state, exited);
     }
     return outcome;
@@ -572,18 +591,16 @@ final class ContainerSteps {
   }
 
   /**
-   * Saves the output of an ended container. A failure throws, so that the step is made again, until
+   * Completes the copy of an ended container's output. A failure throws, so that the step is made again, until
    * {@link RunSettings#OUTPUT_LIMIT} is over. After that the GPUs matter more than the output. An
    * engine that does not answer at all already fails the look before.
    *
-   * @return why the output is lost, if it is
+   * @return why the end of the output is lost, if it is
    */
-  private Optional<String> saveOutput(
+  private Optional<String> finishOutput(
       Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
     try {
-      ports
-          .output()
-          .save(container, OutputFile.of(ports.volumes().paths(job.folder()), state.attempt()));
+      ports.keeper().finish(container, outputOf(job, state));
       return Optional.empty();
     } catch (ContainerException e) {
       Instant ended =
@@ -594,6 +611,18 @@ final class ContainerSteps {
         throw e;
       }
       return Optional.of(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** Completes the output of a run whose container is gone, if the run had begun. */
+  private void completeOutput(Job job, JobState.Stopping state) {
+    if (state.startedAt().isEmpty()) {
+      return;
+    }
+    try {
+      ports.keeper().abandon(containerOf(job, state), outputOf(job, state));
+    } catch (ContainerException e) {
+      log.warn("{} its output could not be completed: {}", job.id(), e.getMessage());
     }
   }
 

@@ -5,12 +5,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.gpurunner.agent.container.CommandFailure;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerOutput.Part;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.OutputPiece;
+import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.agent.container.ProgramFile;
-import java.io.OutputStream;
-import java.util.Arrays;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,7 +25,7 @@ final class ExitReasons {
   private static final int TAIL_LINES = 10;
 
   /** The part of these lines that is kept. */
-  static final int TAIL_BYTES = 16 << 10;
+  static final int TAIL_CHARACTERS = 16 << 10;
 
   private static final Logger log = LoggerFactory.getLogger(ExitReasons.class);
 
@@ -47,9 +48,7 @@ final class ExitReasons {
       return "";
     }
     try {
-      Tail tail = new Tail();
-      output.copy(container.name(), TAIL_LINES, false, tail);
-      return CommandFailure.of(exitCode, tail.text())
+      return CommandFailure.of(exitCode, lastLines(container))
           .map(failure -> failure.describe(failure.file().flatMap(file -> look(container, file))))
           .orElse("");
     } catch (ContainerException e) {
@@ -68,24 +67,16 @@ final class ExitReasons {
     }
   }
 
-  /** Keeps the last bytes that are written. */
-  private static final class Tail extends OutputStream {
-    private byte[] kept = {};
-
-    @Override
-    public void write(int one) {
-      write(new byte[] {(byte) one}, 0, 1);
+  private String lastLines(ContainerRef container) {
+    StringBuilder text = new StringBuilder();
+    try (OutputReading reading = output.read(container, new Part.Last(TAIL_LINES), false)) {
+      for (Optional<OutputPiece> piece = reading.next();
+          piece.isPresent();
+          piece = reading.next()) {
+        text.append(new String(piece.get().bytes(), UTF_8));
+        text.delete(0, Math.max(0, text.length() - TAIL_CHARACTERS));
+      }
     }
-
-    @Override
-    public void write(byte[] more, int from, int count) {
-      byte[] all = Arrays.copyOf(kept, kept.length + count);
-      System.arraycopy(more, from, all, kept.length, count);
-      kept = Arrays.copyOfRange(all, Math.max(0, all.length - TAIL_BYTES), all.length);
-    }
-
-    String text() {
-      return new String(kept, UTF_8);
-    }
+    return text.toString();
   }
 }

@@ -272,8 +272,7 @@ public final class JobDesk implements Jobs {
   }
 
   private JobDetail detailOf(Job job, List<GpuUse> gpuUse, List<JobDetail.Event> events) {
-    Optional<Placement.Waiting> waiting =
-        dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
+    Optional<Placement.Waiting> waiting = waiting(job);
     return new JobDetail(
         job.id(),
         job.sequence(),
@@ -281,7 +280,7 @@ public final class JobDesk implements Jobs {
         job.request(),
         statusOf(Standing.of(job)),
         job.state().label(),
-        reason(job).or(() -> waiting.map(Placement.Waiting::reason)).or(() -> missing.apply(job)),
+        explained(job, waiting),
         waiting.map(Placement.Waiting::position),
         job.state() instanceof JobState.Placed placed
             ? placed.gpus().stream().map(GpuUuid::value).toList()
@@ -296,6 +295,18 @@ public final class JobDesk implements Jobs {
             : Optional.empty(),
         gpuUse,
         events);
+  }
+
+  /** Returns the place of a queued job, and what it waits for. */
+  Optional<Placement.Waiting> waiting(Job job) {
+    return dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
+  }
+
+  /** Returns why a job failed, or what it waits for. */
+  Optional<String> explained(Job job, Optional<Placement.Waiting> waiting) {
+    return reason(job)
+        .or(() -> waiting.map(Placement.Waiting::reason))
+        .or(() -> missing.apply(job));
   }
 
   private Optional<String> reason(Job job) {
@@ -316,7 +327,12 @@ public final class JobDesk implements Jobs {
     };
   }
 
-  private Job find(Caller caller, JobId id) {
+  /**
+   * Returns a job that the caller may see.
+   *
+   * @throws RequestRefusedException NOT_FOUND if there is no such job
+   */
+  Job find(Caller caller, JobId id) {
     return ledger
         .find(id)
         .filter(job -> mayKnow(caller, job.user()))

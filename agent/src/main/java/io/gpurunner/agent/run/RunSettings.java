@@ -58,8 +58,8 @@ public record RunSettings(
   static final Duration LATE_END = Duration.ofSeconds(30);
 
   /**
-   * How long the agent tries to save the output of an ended container. Then it removes the
-   * container without the output.
+   * How long the agent tries to copy the rest of an ended container's output. Then it removes the
+   * container without that.
    */
   static final Duration OUTPUT_LIMIT = Duration.ofMinutes(2);
 

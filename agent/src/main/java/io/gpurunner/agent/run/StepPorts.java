@@ -4,6 +4,7 @@ import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.OutputKeeper;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
@@ -15,6 +16,7 @@ public record StepPorts(
     ContainerRuntime containers,
     Images images,
     ContainerOutput output,
+    OutputKeeper keeper,
     SpecSource specs,
     JobVolumes volumes,
     VolumeWatch watch,

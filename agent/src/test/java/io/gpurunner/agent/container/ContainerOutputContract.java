@@ -6,16 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerOutput.Part;
 import io.gpurunner.api.JobId;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The contract of every {@link ContainerOutput}, the fake included. */
 public abstract class ContainerOutputContract {
@@ -32,41 +28,50 @@ public abstract class ContainerOutputContract {
     return new ContainerName(JobId.random(), 1);
   }
 
+  /** Returns what a reading brings until its end. */
+  protected final List<OutputPiece> pieces(ContainerName name, Part part, boolean follow) {
+    List<OutputPiece> pieces = new ArrayList<>();
+    try (OutputReading reading = output().read(unrecorded(name), part, follow)) {
+      for (Optional<OutputPiece> piece = reading.next();
+          piece.isPresent();
+          piece = reading.next()) {
+        pieces.add(piece.get());
+      }
+      assertThat(reading.next()).isEmpty();
+    }
+    return pieces;
+  }
+
+  /** Returns the text of pieces. */
+  protected static List<String> texts(List<OutputPiece> pieces) {
+    return pieces.stream().map(piece -> new String(piece.bytes(), UTF_8)).toList();
+  }
+
   @Test
-  void whatWasPrintedIsSavedAndAgainTheSame(@TempDir Path folder) throws IOException {
+  void whatWasPrintedIsReadInOrder() {
     ContainerName name = ended(List.of("loss 0.5", "loss 0.1"));
-    Path file = folder.resolve("log");
-    output().save(unrecorded(name), file);
-    assertThat(file).hasContent("loss 0.5\nloss 0.1");
-    // After a crash it is saved again, with the same content.
-    output().save(unrecorded(name), file);
-    assertThat(file).hasContent("loss 0.5\nloss 0.1");
-    try (Stream<Path> files = Files.list(folder)) {
-      assertThat(files).containsExactly(file);
-    }
+    List<OutputPiece> all = pieces(name, new Part.All(), false);
+    assertThat(texts(all)).containsExactly("loss 0.5\n", "loss 0.1\n");
+    assertThat(all).extracting(OutputPiece::stream).containsOnly(OutputPiece.Stream.STDOUT);
+    assertThat(all.getFirst().at()).isBefore(all.getLast().at());
+    assertThat(texts(pieces(name, new Part.All(), true))).containsExactly("loss 0.5\n", "loss 0.1\n");
   }
 
   @Test
-  void anAbsentContainerLeavesTheFileAsItIs(@TempDir Path folder) throws IOException {
-    Path file = folder.resolve("log");
-    Files.writeString(file, "before");
-    output().save(unrecorded(unknown()), file);
-    output().save(unrecorded(unknown()), folder.resolve("other"));
-    try (Stream<Path> files = Files.list(folder)) {
-      assertThat(files).containsExactly(file);
-    }
-    assertThat(file).hasContent("before");
-    assertThatThrownBy(() -> output().copy(unknown(), 10, false, OutputStream.nullOutputStream()))
-        .isInstanceOfSatisfying(
-            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+  void theLastPiecesAreRead() {
+    ContainerName name = ended(List.of("997", "998", "999", "1000"));
+    assertThat(texts(pieces(name, new Part.Last(2), false))).containsExactly("999\n", "1000\n");
+    assertThat(texts(pieces(name, new Part.Last(2), true))).containsExactly("999\n", "1000\n");
+    assertThat(pieces(name, new Part.Last(10), false)).hasSize(4);
   }
 
   @Test
-  void aFolderThatIsNotThereIsNamed(@TempDir Path folder) {
-    ContainerName name = ended(List.of("x"));
-    assertThatThrownBy(() -> output().save(unrecorded(name), folder.resolve("no/log")))
-        .isInstanceOf(ContainerException.class)
-        .hasMessageContaining(folder.resolve("no").toString());
+  void anAbsentContainerHasNoOutput() {
+    for (boolean follow : new boolean[] {true, false}) {
+      assertThatThrownBy(() -> output().read(unrecorded(unknown()), new Part.All(), follow))
+          .isInstanceOfSatisfying(
+              ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+    }
   }
 
   @Test
@@ -85,13 +90,5 @@ public abstract class ContainerOutputContract {
 
   private static byte[] bytes(String text) {
     return text.getBytes(UTF_8);
-  }
-
-  @Test
-  void theTailIsCopied() {
-    ContainerName name = ended(List.of("997", "998", "999", "1000"));
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    output().copy(name, 2, false, bytes);
-    assertThat(bytes.toString(UTF_8)).isEqualTo("999\n1000\n");
   }
 }

@@ -15,6 +15,7 @@ final class FakeContainerOutputTest extends ContainerOutputContract {
   protected ContainerName ended(List<String> lines) {
     ContainerName name = new ContainerName(JobId.random(), 1);
     fake.print(name, String.join("\n", lines) + "\n");
+    fake.end(name);
     return name;
   }
 

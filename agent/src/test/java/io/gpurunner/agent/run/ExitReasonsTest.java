@@ -56,7 +56,7 @@ final class ExitReasonsTest {
 
   @Test
   void onlyTheEndOfALongLineIsKept() {
-    output.print(name, "a".repeat(100) + "b".repeat(ExitReasons.TAIL_BYTES - 1) + "\n");
+    output.print(name, "a".repeat(100) + "b".repeat(ExitReasons.TAIL_CHARACTERS - 1) + "\n");
     assertThat(reason(127, ""))
         .isEqualTo(NOT_FOUND + "; its output says: " + "b".repeat(200) + "…");
   }

@@ -78,7 +78,6 @@ class JobStepsTest {
     JobId id =
         running(Requests.simple().callback(CALLBACK), Program.endsAfter(Duration.ofMinutes(3), 0));
     run.writeModel(id, "ds_model.bin", "weights");
-    run.output.print(container(id, 1), "loss 0.1\n");
     Job job = run.toTheEnd(id);
     assertThat(job.state())
         .isInstanceOfSatisfying(
@@ -89,8 +88,11 @@ class JobStepsTest {
     assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
         .singleElement()
         .matches(callback -> callback.success());
-    assertThat(Files.readString(OutputFile.of(run.volumes.paths(job.folder()), 1)))
-        .isEqualTo("loss 0.1\n");
+    assertThat(run.keeper.journal())
+        .containsExactly(
+            "follow " + container(id, 1),
+            "finish " + container(id, 1),
+            "abandon " + container(id, 1));
   }
 
   @Test
@@ -1044,7 +1046,7 @@ class JobStepsTest {
   @Test
   void outputThatCannotBeKeptHoldsTheGpusForAWhileOnly() {
     JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
-    run.output.failAlways(ContainerException.Kind.FAILED);
+    run.keeper.failAlways(ContainerException.Kind.FAILED);
     Job done = run.toTheEnd(id);
     assertThat(done.state()).isInstanceOf(JobState.Succeeded.class);
     assertThat(run.ledger.leases()).isEmpty();
@@ -1123,7 +1125,7 @@ class JobStepsTest {
     JobId id = running(Requests.simple().gpus(1), Program.endsAfter(Duration.ofMinutes(3), 0));
     run.clock.advance(Duration.ofMinutes(5));
     assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // ended
-    run.output.failAlways(ContainerException.Kind.FAILED);
+    run.keeper.failAlways(ContainerException.Kind.FAILED);
     run.containers.reboot();
     run.clock.advance(Duration.ofDays(-1));
     run.restart("boot-2");

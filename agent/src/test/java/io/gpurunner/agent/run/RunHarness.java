@@ -13,6 +13,7 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.job.Setback;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.FakeOutputKeeper;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.SimulatedGpuInventory;
@@ -52,6 +53,7 @@ final class RunHarness implements AutoCloseable {
   final FakeEngineProbe engine = new FakeEngineProbe();
   final FakeImages images = new FakeImages();
   final FakeContainerOutput output = new FakeContainerOutput();
+  final FakeOutputKeeper keeper = new FakeOutputKeeper();
   final JobVolumes volumes;
   final FaultyStore store;
   final UsedGpus gpus = new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), clock));
@@ -100,6 +102,7 @@ final class RunHarness implements AutoCloseable {
             containers,
             images,
             output,
+            keeper,
             this::specOrFault,
             volumes,
             new VolumeWatch(volumes, Runnable::run, clock),

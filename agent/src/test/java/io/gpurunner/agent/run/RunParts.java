@@ -9,6 +9,7 @@ import io.gpurunner.agent.container.FakeImageShelf;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.OutputKeeper;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.Jobs;
 import io.gpurunner.gpu.GpuInventory;
@@ -55,6 +56,7 @@ public final class RunParts {
       ContainerRuntime containers,
       Images images,
       ContainerOutput output,
+      OutputKeeper keeper,
       SpecSource specs,
       JobVolumes volumes,
       ArtifactStore store,
@@ -112,6 +114,7 @@ public final class RunParts {
             machine.containers(),
             machine.images(),
             machine.output(),
+            machine.keeper(),
             machine.specs(),
             machine.volumes(),
             new VolumeWatch(machine.volumes(), threads.measuring(), clock),

@@ -180,6 +180,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
             new WatchedEngine(simulation.plant.engine(made, simulation), simulation, this),
             made,
             made,
+            made,
             SimulatedAgent::spec,
             simulation.plant.volumes(simulation, port),
             store,

@@ -11,13 +11,14 @@ import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.Images;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.OutputPiece;
+import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.agent.container.ProcessKey;
 import io.gpurunner.agent.container.StopRequest;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.storage.Cancellation;
-import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -33,7 +34,7 @@ import java.util.function.UnaryOperator;
  * The engine as the agent meets it: its calls fail before or after their effect, and some take
  * effect late.
  */
-final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, EngineProbe {
+final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, OutputKeeper, EngineProbe {
   /** The share of failing calls that fail because the engine goes down. */
   private static final int ENDS_PERCENT = 20;
 
@@ -331,13 +332,35 @@ final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput
   }
 
   @Override
-  public void save(ContainerRef container, Path file) {
+  public void follow(ContainerRef container, Path directory) {}
+
+  @Override
+  public void finish(ContainerRef container, Path directory) {
     ask("save output", container.name(), SAVE_OUTPUT, () -> true);
   }
 
   @Override
-  public void copy(ContainerName name, int tailLines, boolean follow, OutputStream to) {
-    ask("read output", name, SAVE_OUTPUT, () -> true);
+  public void abandon(ContainerRef container, Path directory) {}
+
+  @Override
+  public OutputReading read(ContainerRef container, Part part, boolean follow) {
+    return ask("read output", container.name(), SAVE_OUTPUT, NoOutput::new);
+  }
+
+  /** The output of a container that has printed nothing. */
+  private static final class NoOutput implements OutputReading {
+    @Override
+    public Optional<OutputPiece> next() {
+      return Optional.empty();
+    }
+
+    @Override
+    public boolean hasMore() {
+      return false;
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Override

@@ -21,8 +21,8 @@ final class CallLimits {
    */
   static final Duration REMOVE = Duration.ofMinutes(5);
 
-  /** For reading all output of a container. {@link LogLimits} bounds its size. */
-  static final Duration SAVE_OUTPUT = Duration.ofMinutes(5);
+  /** For reading all output of a container once. {@link LogLimits} bounds its size. */
+  static final Duration READ_OUTPUT = Duration.ofMinutes(5);
 
   /** For pulling an image. Images of training jobs have tens of gigabytes. */
   static final Duration PULL = Duration.ofHours(3);

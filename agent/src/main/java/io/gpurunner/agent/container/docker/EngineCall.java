@@ -7,6 +7,7 @@ import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.transport.DockerHttpClient;
 import com.github.dockerjava.transport.DockerHttpClient.Request.Method;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -77,6 +78,28 @@ final class EngineCall implements AutoCloseable {
         throw new DockerException(words, status);
       }
       return Optional.of(JSON.readTree(answer.getBody()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Returns the body of the engine's answer for a path of its API. It ends when this call is
+   * closed.
+   *
+   * @throws DockerException if the engine refuses the request
+   */
+  InputStream stream(String path) {
+    DockerHttpClient.Request request =
+        DockerHttpClient.Request.builder().method(Method.GET).path(path).build();
+    DockerHttpClient.Response answer = transport.execute(request);
+    int status = answer.getStatusCode();
+    if (status == HTTP_OK) {
+      return answer.getBody();
+    }
+    try (answer) {
+      String words = new String(answer.getBody().readAllBytes(), StandardCharsets.UTF_8);
+      throw new DockerException(words, status);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -3,28 +3,22 @@ package io.gpurunner.agent.container.docker;
 import static io.gpurunner.agent.container.ContainerRef.unrecorded;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerOutput.Part;
 import io.gpurunner.agent.container.ContainerOutputContract;
 import io.gpurunner.agent.container.ContainerSpec;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
+import io.gpurunner.agent.container.OutputPiece;
+import io.gpurunner.agent.container.OutputReading;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tests the contract, and what only a real engine shows. */
 final class DockerOutputIT extends ContainerOutputContract {
@@ -86,65 +80,48 @@ final class DockerOutputIT extends ContainerOutputContract {
   }
 
   @Test
-  void bothStreamsAreSavedAsTheyCame(@TempDir Path folder) throws IOException {
+  void bothStreamsAreReadAsTheyCame() {
     ContainerName name =
-        engine.start(
-            TestEngine.shell(
-                "for i in 1 2 3; do echo out$i; sleep 0.1; echo err$i >&2; sleep 0.1; done"));
-    engine.awaitExit(name);
-    Path file = folder.resolve("log");
-    Files.writeString(folder.resolve("log.part"), "what a kill has left of the same");
-    output.save(unrecorded(name), file);
-    assertThat(file).hasContent("out1\nerr1\nout2\nerr2\nout3\nerr3");
-    assertThat(folder)
-        .isDirectoryContaining("glob:**/log")
-        .isDirectoryNotContaining("glob:**.part");
+        ran("for i in 1 2 3; do echo out$i; sleep 0.1; echo err$i >&2; sleep 0.1; done");
+    List<OutputPiece> all = pieces(name, new Part.All(), false);
+    assertThat(texts(all))
+        .containsExactly("out1\n", "err1\n", "out2\n", "err2\n", "out3\n", "err3\n");
+    assertThat(all.stream().map(OutputPiece::stream).distinct()).hasSize(2);
   }
 
   @Test
-  void whatADiskDoesNotTakeIsNotSaved(@TempDir Path folder) throws Exception {
-    ContainerName name =
-        engine.start(
-            TestEngine.shell(
-                "line=$(head -c 12000 /dev/zero | tr '\\0' x); for i in $(seq 20); do echo $line; done"));
-    engine.awaitExit(name);
-    shell("mount -t tmpfs -o size=128k gpurunner-test " + folder);
-    try {
-      Path file = folder.resolve("log");
-      Files.writeString(file, "before");
-      assertThatThrownBy(() -> output.save(unrecorded(name), file))
-          .isInstanceOf(ContainerException.class)
-          .hasMessageContainingAll(file.toString(), "No space left on device");
-      assertThat(file).hasContent("before");
-      assertThat(folder).isDirectoryNotContaining("glob:**.part");
-
-      shell("mount -o remount,size=1m " + folder);
-      output.save(unrecorded(name), file);
-      assertThat(file).hasSize(20 * 12_001);
-    } finally {
-      shell("umount " + folder);
-    }
+  void aLineThatIsNotEndedIsReadAfterTheEnd() {
+    ContainerName name = ran("echo a; printf b");
+    assertThat(texts(pieces(name, new Part.All(), false))).containsExactly("a\n", "b");
   }
 
-  private static void shell(String script) throws Exception {
-    Process sh = new ProcessBuilder("sh", "-c", script).inheritIO().start();
-    assertThat(sh.waitFor()).as(script).isZero();
+  /** The engine cuts long lines, and gives all parts the same time. */
+  @Test
+  void aLongLineComesInPartsWithOneTime() {
+    ContainerName name = ran("head -c 100000 /dev/zero | tr '\\0' x; echo");
+    List<OutputPiece> all = pieces(name, new Part.All(), false);
+    assertThat(all).hasSize(7);
+    assertThat(all.stream().mapToInt(piece -> piece.bytes().length).sum()).isEqualTo(100_001);
+    assertThat(all.stream().map(OutputPiece::at).distinct()).hasSize(1);
+    assertThat(all.getLast().bytes()).endsWith('\n');
   }
 
   @Test
   void followingEndsWithTheContainer() {
     ContainerName name = engine.start(TestEngine.shell("echo a; sleep 1; echo b"));
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    output.copy(name, 100, true, bytes);
-    assertThat(bytes.toString(UTF_8)).isEqualTo("a\nb\n");
+    assertThat(texts(pieces(name, new Part.All(), true))).containsExactly("a\n", "b\n");
   }
 
   @Test
-  void followingASilentContainerEndsWhenTheReaderIsGone() {
+  void aReadingThatWaitsEndsWhenItIsClosed() throws Exception {
     ContainerName name = engine.start(TestEngine.shell("echo a; sleep 1000"));
-    Instant begin = Instant.now();
-    output.copy(name, 100, true, new ClosedReader());
-    assertThat(Duration.between(begin, Instant.now())).isLessThan(Duration.ofSeconds(5));
+    try (OutputReading reading = output.read(unrecorded(name), new Part.All(), true)) {
+      assertThat(reading.next()).isPresent();
+      CompletableFuture<Throwable> end =
+          CompletableFuture.supplyAsync(() -> catchThrowable(reading::next));
+      reading.close();
+      assertThat(end.get(5, TimeUnit.SECONDS)).isInstanceOf(ContainerException.class);
+    }
   }
 
   @Test
@@ -168,72 +145,16 @@ final class DockerOutputIT extends ContainerOutputContract {
             });
   }
 
-  /**
-   * Each script prints more than four files of a megabyte. The numbers are short lines, and most
-   * random bytes are no text. Both take many times their own length in the engine's files.
-   */
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "seq 1 120000",
-        "yes $(head -c 15000 /dev/zero | tr '\\0' x) | head -n 700; echo 120000",
-        "head -c 3000000 /dev/urandom; echo; echo 120000"
-      })
-  void anOutputWhoseBeginningWasDroppedSaysSoFirst(String script, @TempDir Path folder)
-      throws IOException {
-    ContainerName name = engine.runWithSmallLog(script, "1m");
-    Path file = folder.resolve("log");
-    Files.writeString(folder.resolve("log.end.part"), "what a kill has left of the same");
-    smallOutput().save(unrecorded(name), file);
-    assertThat(file).content().endsWith("\n120000\n");
-    try (Stream<String> lines = Files.lines(file)) {
-      assertThat(lines.findFirst().orElseThrow())
-          .startsWith("[gpurunner: the beginning of the output was dropped; the last ")
-          .matches(".* [0-4] MB are kept\\]");
-    }
-    assertThat(folder)
-        .isDirectoryContaining("glob:**/log")
-        .isDirectoryNotContaining("glob:**.part");
-  }
-
+  /** An engine that keeps little has the end of an output without a gap. */
   @Test
-  void theEndThatIsKeptHasNoGap(@TempDir Path folder) throws IOException {
+  void theEndThatTheEngineKeepsHasNoGap() {
     ContainerName name = engine.runWithSmallLog("seq 100001 220000", "1m");
-    Path file = folder.resolve("log");
-    smallOutput().save(unrecorded(name), file);
-    List<String> lines = Files.readAllLines(file);
-    int kept = lines.size() - 1;
-    assertThat(lines.subList(1, lines.size()))
+    List<String> lines = texts(pieces(name, new Part.All(), false));
+    assertThat(lines.size()).isLessThan(120_000);
+    assertThat(lines)
         .isEqualTo(
-            IntStream.rangeClosed(220_000 - kept + 1, 220_000)
-                .mapToObj(Integer::toString)
+            IntStream.rangeClosed(220_000 - lines.size() + 1, 220_000)
+                .mapToObj(number -> number + "\n")
                 .toList());
-    // A line of six digits takes 77 bytes.
-    assertThat(kept).isBetween(4_000_000 / 77 - 300, 4_000_000 / 77 + 1);
-  }
-
-  @Test
-  void anOutputOfWhichNothingWasDroppedIsSavedWhole(@TempDir Path folder) throws IOException {
-    ContainerName name = engine.runWithSmallLog("seq 1 50000", "1m"); // 3.8 of 4 megabytes
-    Path file = folder.resolve("log");
-    smallOutput().save(unrecorded(name), file);
-    assertThat(Files.readAllLines(file))
-        .isEqualTo(IntStream.rangeClosed(1, 50_000).mapToObj(Integer::toString).toList());
-  }
-
-  /** Returns the output of containers of which the engine keeps files of a megabyte. */
-  private ContainerOutput smallOutput() {
-    return new DockerOutput(engine.connection(), 4_000_000);
-  }
-
-  /** A connection whose other side went away. It takes writes, and a flush fails. */
-  private static final class ClosedReader extends OutputStream {
-    @Override
-    public void write(int b) {}
-
-    @Override
-    public void flush() throws IOException {
-      throw new IOException("broken pipe");
-    }
   }
 }

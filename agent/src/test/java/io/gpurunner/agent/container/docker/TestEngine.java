@@ -8,10 +8,13 @@ import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.LogConfig;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.OutputPiece;
+import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import java.io.ByteArrayOutputStream;
@@ -22,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
@@ -189,7 +193,14 @@ public final class TestEngine implements AutoCloseable {
 
   String output(ContainerName name) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    engine.output().copy(name, 10_000, false, bytes);
+    try (OutputReading reading =
+        engine.output().read(unrecorded(name), new ContainerOutput.Part.All(), false)) {
+      for (Optional<OutputPiece> piece = reading.next();
+          piece.isPresent();
+          piece = reading.next()) {
+        bytes.writeBytes(piece.get().bytes());
+      }
+    }
     return bytes.toString(StandardCharsets.UTF_8);
   }
 

@@ -1,0 +1,89 @@
+package io.gpurunner.agent.log;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A segment of a log: {@code <first number>.log} has the text as it was printed, and {@code <first
+ * number>.idx} has a {@link LogRecord} for each piece. The text is written before its records, so a
+ * record whose text is missing was not written whole. Immutable.
+ *
+ * @param first the number of its first record
+ */
+record LogSegment(Path directory, long first) {
+  private static final Pattern INDEX = Pattern.compile("([0-9]{1,18})\\.idx");
+  private static final int NUMBER_DIGITS = 12;
+
+  /** Returns the segments in a directory, in order. There are none if there is no directory. */
+  static List<LogSegment> in(Path directory) throws IOException {
+    List<Long> numbers = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*.idx")) {
+      for (Path file : files) {
+        Matcher name = INDEX.matcher(file.getFileName().toString());
+        if (name.matches()) {
+          numbers.add(Long.parseLong(name.group(1)));
+        }
+      }
+    } catch (NoSuchFileException none) {
+      return List.of();
+    }
+    return numbers.stream().sorted().map(first -> new LogSegment(directory, first)).toList();
+  }
+
+  Path text() {
+    return file(".log");
+  }
+
+  Path index() {
+    return file(".idx");
+  }
+
+  private Path file(String suffix) {
+    String number = Long.toString(first);
+    return directory.resolve(
+        "0".repeat(Math.max(0, NUMBER_DIGITS - number.length())) + number + suffix);
+  }
+
+  /**
+   * Reads records from a number on. It ends before the first record that is not there whole.
+   *
+   * @param limit the most records to read
+   */
+  List<LogRecord> records(long from, int limit) throws IOException {
+    List<LogRecord> found = new ArrayList<>();
+    try (FileChannel index = FileChannel.open(index(), StandardOpenOption.READ)) {
+      long position = (from - first) * LogRecord.BYTES;
+      long there = Math.min(Math.max(0, index.size() - position) / LogRecord.BYTES, limit);
+      ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(there * LogRecord.BYTES));
+      while (bytes.hasRemaining() && index.read(bytes, position + bytes.position()) > 0) {
+        // One read may bring a part of it.
+      }
+      bytes.flip();
+      for (long seq = from; bytes.remaining() >= LogRecord.BYTES; seq++) {
+        Optional<LogRecord> record = LogRecord.read(bytes, seq);
+        if (record.isEmpty()) {
+          break;
+        }
+        found.add(record.get());
+      }
+    }
+    return found;
+  }
+
+  /** Removes the files, the index last, so that a reader finds the segment whole or not at all. */
+  void delete() throws IOException {
+    Files.deleteIfExists(text());
+    Files.deleteIfExists(index());
+  }
+}

@@ -1,0 +1,363 @@
+package io.gpurunner.agent.log;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.gpurunner.agent.container.OutputPiece;
+import io.gpurunner.agent.log.LogRecord.Kind;
+import io.gpurunner.agent.log.LogRecord.Signature;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Writes the log of one run. After a crash it goes on behind the last record that is there whole.
+ * Of a long log, the segments between the kept beginning and the kept end are removed. After an
+ * {@link IOException} the log is broken: it has to be closed, and opened again. Thread-safe, but
+ * there is one writer of a directory at a time.
+ */
+final class RunLog implements AutoCloseable {
+  private static final int BUFFER_BYTES = 64 << 10;
+
+  private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+  private final Path directory;
+  private final RunLogLimits limits;
+  private final List<Sized> earlier = new ArrayList<>();
+  private final ByteBuffer texts = ByteBuffer.allocate(BUFFER_BYTES);
+  private final ByteBuffer records = ByteBuffer.allocate(BUFFER_BYTES);
+  private Open last;
+  private boolean unsynced;
+  private boolean sealed;
+  private boolean lineOpen;
+  private boolean broken;
+  private volatile long end;
+
+  /** A segment that is complete, and its size. */
+  private record Sized(LogSegment segment, long bytes) {}
+
+  /** The segment that is written to. */
+  private static final class Open {
+    private final LogSegment segment;
+    private final FileChannel text;
+    private final FileChannel index;
+    private int textBytes;
+    private int count;
+
+    Open(LogSegment segment) throws IOException {
+      this.segment = segment;
+      this.text = channel(segment.text());
+      try {
+        this.index = channel(segment.index());
+      } catch (IOException e) {
+        text.close();
+        throw e;
+      }
+    }
+
+    /** The index is created after the text, so a segment that is seen has both. */
+    private static FileChannel channel(Path file) throws IOException {
+      return FileChannel.open(
+          file,
+          Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
+          OWNER_ONLY);
+    }
+
+    long size() {
+      return textBytes + (long) count * LogRecord.BYTES;
+    }
+
+    long next() {
+      return segment.first() + count;
+    }
+
+    /** Forgets what a crash has left behind the last whole record. */
+    void cutTo(List<LogRecord> whole) throws IOException {
+      count = whole.size();
+      textBytes = whole.isEmpty() ? 0 : whole.getLast().offset() + whole.getLast().length();
+      index.truncate((long) count * LogRecord.BYTES);
+      text.truncate(textBytes);
+      index.position(index.size());
+      text.position(text.size());
+    }
+
+    void sync() throws IOException {
+      text.force(false);
+      index.force(false);
+    }
+
+    void close() throws IOException {
+      try (text;
+          index) {
+        // Both are closed, also if one of them fails.
+      }
+    }
+  }
+
+  private RunLog(Path directory, RunLogLimits limits) throws IOException {
+    this.directory = directory;
+    this.limits = limits;
+    this.last = recovered();
+  }
+
+  /** Opens the log in a directory. The directory is created if it is not there. */
+  static RunLog open(Path directory, RunLogLimits limits) throws IOException {
+    Files.createDirectories(
+        directory,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    return new RunLog(directory, limits);
+  }
+
+  private Open recovered() throws IOException {
+    List<LogSegment> found = new ArrayList<>(LogSegment.in(directory));
+    while (!found.isEmpty() && Files.notExists(found.getLast().text())) {
+      found.removeLast().delete(); // a power cut kept one file of two
+    }
+    if (found.isEmpty()) {
+      return new Open(new LogSegment(directory, 0));
+    }
+    for (LogSegment segment : found.subList(0, found.size() - 1)) {
+      if (Files.exists(segment.text())) {
+        earlier.add(
+            new Sized(segment, Files.size(segment.text()) + Files.size(segment.index())));
+      } else {
+        segment.delete(); // its removal had begun
+      }
+    }
+    Open open = new Open(found.getLast());
+    try {
+      List<LogRecord> whole = wholeRecords(open);
+      open.cutTo(whole);
+      end = open.next();
+      sealed = !whole.isEmpty() && whole.getLast().kind() == Kind.END;
+      lineOpen = !whole.isEmpty() && whole.getLast().partial();
+      return open;
+    } catch (IOException e) {
+      open.close();
+      throw e;
+    }
+  }
+
+  /** Returns the records of a segment whose text is there, up to the first where it is not. */
+  private static List<LogRecord> wholeRecords(Open open) throws IOException {
+    List<LogRecord> all = open.segment.records(open.segment.first(), Integer.MAX_VALUE);
+    ByteBuffer text = ByteBuffer.allocate(Math.toIntExact(open.text.size()));
+    while (text.hasRemaining() && open.text.read(text, text.position()) > 0) {
+      // One read may bring a part of it.
+    }
+    int expected = 0;
+    for (int index = 0; index < all.size(); index++) {
+      LogRecord record = all.get(index);
+      boolean whole =
+          record.offset() == expected
+              && expected + record.length() <= text.position()
+              && LogRecord.crcOf(text.array(), expected, record.length()) == record.crc();
+      if (!whole) {
+        return all.subList(0, index);
+      }
+      expected += record.length();
+    }
+    return all;
+  }
+
+  /** Adds a piece of output. It can be read after the next {@link #flush}. */
+  synchronized void append(OutputPiece piece) throws IOException {
+    byte[] bytes = piece.bytes();
+    boolean partial = bytes.length == 0 || bytes[bytes.length - 1] != '\n';
+    add(piece.at(), Kind.of(piece.stream()), bytes, partial);
+    lineOpen = partial;
+  }
+
+  /** Notes that some output is missing here, and why. */
+  synchronized void gap(Instant at, String why) throws IOException {
+    String line = (lineOpen ? "\n" : "") + "[gpurunner: " + why + "]\n";
+    add(at, Kind.GAP, line.getBytes(UTF_8), false);
+    lineOpen = false;
+  }
+
+  /** Notes that the log is complete, and syncs it. Idempotent. */
+  void seal(Instant at) throws IOException {
+    synchronized (this) {
+      if (!sealed) {
+        add(at, Kind.END, new byte[0], false);
+        sealed = true;
+      }
+    }
+    sync();
+  }
+
+  synchronized boolean isSealed() {
+    return sealed;
+  }
+
+  private void add(Instant at, Kind kind, byte[] bytes, boolean partial) throws IOException {
+    if (sealed) {
+      throw new IOException("the log is complete: " + directory);
+    }
+    if (broken) {
+      throw new IOException("the log could not be written before: " + directory);
+    }
+    broken = true; // until all is well
+    addWhole(at, kind, bytes, partial);
+    broken = false;
+  }
+
+  private void addWhole(Instant at, Kind kind, byte[] bytes, boolean partial) throws IOException {
+    if (last.size() >= limits.segmentBytes()) {
+      beginSegment();
+    }
+    if (texts.remaining() < bytes.length || records.remaining() < LogRecord.BYTES) {
+      write();
+    }
+    new LogRecord(
+            last.next(), at, kind, last.textBytes, bytes.length, LogRecord.crcOf(bytes), partial)
+        .writeTo(records);
+    if (bytes.length <= texts.remaining()) {
+      texts.put(bytes);
+    } else {
+      writeAll(last.text, ByteBuffer.wrap(bytes)); // longer than the buffer, which is empty
+    }
+    last.textBytes += bytes.length;
+    last.count++;
+  }
+
+  /** Writes what was added, so that readers find it. */
+  synchronized void flush() throws IOException {
+    if (!broken) {
+      broken = true; // until all is well
+      write();
+      broken = false;
+    }
+  }
+
+  private void write() throws IOException {
+    if (records.position() == 0) {
+      return;
+    }
+    writeAll(last.text, texts.flip());
+    texts.clear();
+    writeAll(last.index, records.flip());
+    records.clear();
+    unsynced = true;
+    end = last.next();
+  }
+
+  private static void writeAll(FileChannel channel, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      channel.write(bytes);
+    }
+  }
+
+  /** Writes what was added to disk. Others may add and read meanwhile. */
+  void sync() throws IOException {
+    Open open;
+    synchronized (this) {
+      flush();
+      if (!unsynced) {
+        return;
+      }
+      unsynced = false;
+      open = last;
+    }
+    try {
+      open.sync();
+    } catch (ClosedChannelException complete) {
+      return; // the segment was synced when it was complete
+    }
+  }
+
+  private void beginSegment() throws IOException {
+    write();
+    last.sync();
+    last.close();
+    earlier.add(new Sized(last.segment, last.size()));
+    last = new Open(new LogSegment(directory, last.next()));
+    last.cutTo(List.of()); // a crash may have left one file of two
+    unsynced = false;
+    try (FileChannel folder = FileChannel.open(directory, StandardOpenOption.READ)) {
+      folder.force(true);
+    }
+    dropMiddle();
+  }
+
+  /** Removes the oldest segments of those that belong neither to the beginning nor to the end. */
+  private void dropMiddle() throws IOException {
+    int head = 0;
+    for (long bytes = 0; head < earlier.size() && bytes < limits.headBytes(); head++) {
+      bytes += earlier.get(head).bytes();
+    }
+    long kept =
+        earlier.subList(head, earlier.size()).stream().mapToLong(Sized::bytes).sum();
+    while (head < earlier.size() && kept - earlier.get(head).bytes() >= limits.tailBytes()) {
+      Sized dropped = earlier.remove(head);
+      kept -= dropped.bytes();
+      dropped.segment().delete();
+    }
+  }
+
+  /** Returns the number after the last record that readers find. */
+  long end() {
+    return end;
+  }
+
+  /**
+   * Returns the last pieces of output, oldest first: at least so many as asked for, if there are
+   * so many since the last gap, and so many more that the first has another time than the one
+   * before it. Engines give the parts of one line the same time.
+   */
+  synchronized List<Signature> lastOutput(int atLeast) throws IOException {
+    flush();
+    Deque<Signature> found = new ArrayDeque<>();
+    List<LogSegment> segments = new ArrayList<>(earlier.stream().map(Sized::segment).toList());
+    segments.add(last.segment);
+    for (LogSegment segment : segments.reversed()) {
+      for (LogRecord record :
+          recordsOf(segment).reversed()) {
+        boolean enough =
+            found.size() >= atLeast && !record.at().equals(found.getFirst().at());
+        if (enough || (record.kind() == Kind.GAP && !found.isEmpty())) {
+          return List.copyOf(found);
+        }
+        if (record.kind().isOutput()) {
+          found.addFirst(record.signature());
+        }
+        if (found.size() >= RunLogLimits.MOST_COMPARED) {
+          return List.copyOf(found);
+        }
+      }
+    }
+    return List.copyOf(found);
+  }
+
+  private static List<LogRecord> recordsOf(LogSegment segment) throws IOException {
+    try {
+      return segment.records(segment.first(), Integer.MAX_VALUE);
+    } catch (NoSuchFileException gone) {
+      return List.of();
+    }
+  }
+
+  /** Writes what was added, and closes the files. */
+  @Override
+  public synchronized void close() throws IOException {
+    try {
+      flush();
+    } finally {
+      last.close();
+    }
+  }
+}

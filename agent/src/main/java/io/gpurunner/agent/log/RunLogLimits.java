@@ -1,0 +1,35 @@
+package io.gpurunner.agent.log;
+
+import java.time.Duration;
+
+/**
+ * Limits of the log of one run. A size counts the bytes of the output and 32 more for each piece.
+ *
+ * @param segmentBytes the size at which another segment begins
+ * @param headBytes the beginning of the log that is kept
+ * @param tailBytes the end of the log that is kept
+ */
+record RunLogLimits(long segmentBytes, long headBytes, long tailBytes) {
+  /** The beginning of a log that is kept. */
+  static final long HEAD_BYTES = 16L << 20;
+
+  /** The end of a log that is kept. */
+  static final long TAIL_BYTES = 64L << 20;
+
+  /** The size of a segment. The kept end can be one segment longer. */
+  static final long SEGMENT_BYTES = 4L << 20;
+
+  /** The most pieces that are compared to find where a reading of the engine goes on. */
+  static final int MOST_COMPARED = 8192;
+
+  /** The time between two syncs of a log that has grown. */
+  static final Duration SYNC_INTERVAL = Duration.ofSeconds(1);
+
+  /** The pause before the engine is asked again, after it failed or the disk did. */
+  static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
+
+  /** How long a reading may bring nothing until the agent checks whether it hangs. */
+  static final Duration SILENCE = Duration.ofSeconds(10);
+
+  static final RunLogLimits USUAL = new RunLogLimits(SEGMENT_BYTES, HEAD_BYTES, TAIL_BYTES);
+}

@@ -1,0 +1,139 @@
+package io.gpurunner.agent.log;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerOutput;
+import io.gpurunner.agent.container.ContainerRef;
+import io.gpurunner.storage.FileWork;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The logs of all runs on this machine. A thread of its own follows each running container. Two
+ * more sync the logs, and look whether a silent reading hangs. Thread-safe.
+ */
+public final class RunLogs implements OutputKeeper, AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(RunLogs.class);
+
+  private final ContainerOutput output;
+  private final FileWork files;
+  private final Clock clock;
+  private final RunLogLimits limits;
+  private final Map<Path, LogFollower> followers = new ConcurrentHashMap<>();
+  private final ScheduledExecutorService syncs = timer("log-sync");
+  private final ScheduledExecutorService checks = timer("log-check");
+
+  public RunLogs(ContainerOutput output, FileWork files, Clock clock) {
+    this(output, files, clock, RunLogLimits.USUAL);
+  }
+
+  RunLogs(ContainerOutput output, FileWork files, Clock clock, RunLogLimits limits) {
+    this.output = output;
+    this.files = files;
+    this.clock = clock;
+    this.limits = limits;
+    every(RunLogLimits.SYNC_INTERVAL, syncs, LogFollower::sync);
+    every(RunLogLimits.SILENCE, checks, LogFollower::reopenIfBehind);
+  }
+
+  private static ScheduledExecutorService timer(String name) {
+    return Executors.newSingleThreadScheduledExecutor(
+        Thread.ofPlatform().daemon().name(name).factory());
+  }
+
+  private interface Care {
+    void takeCareOf(LogFollower follower) throws IOException;
+  }
+
+  private void every(Duration interval, ScheduledExecutorService timer, Care care) {
+    timer.scheduleWithFixedDelay(
+        () -> followers.values().forEach(follower -> takeCare(follower, care)),
+        interval.toMillis(),
+        interval.toMillis(),
+        TimeUnit.MILLISECONDS);
+  }
+
+  /** What fails here fails again where the follower reads or writes, and is reported there. */
+  private static void takeCare(LogFollower follower, Care care) {
+    try {
+      care.takeCareOf(follower);
+    } catch (IOException | RuntimeException e) {
+      log.debug("{}: {}", follower, e.toString());
+    }
+  }
+
+  @Override
+  public void follow(ContainerRef container, Path directory) {
+    follower(container, directory).begin();
+  }
+
+  private LogFollower follower(ContainerRef container, Path directory) {
+    return followers.computeIfAbsent(
+        directory, _ -> new LogFollower(output, container, directory, limits));
+  }
+
+  @Override
+  public void finish(ContainerRef container, Path directory) {
+    end(
+        container,
+        directory,
+        runLog -> {
+          new LogIntake(output, container, runLog).catchUp();
+          runLog.seal(clock.instant());
+        });
+  }
+
+  @Override
+  public void abandon(ContainerRef container, Path directory) {
+    end(container, directory, runLog -> runLog.seal(clock.instant()));
+  }
+
+  private interface LastWork {
+    void doOn(RunLog runLog) throws IOException;
+  }
+
+  private void end(ContainerRef container, Path directory, LastWork work) {
+    files.run(FileWork.Task.SAVE, () -> endNow(container, directory, work));
+  }
+
+  private void endNow(ContainerRef container, Path directory, LastWork work) {
+    follower(container, directory).stop();
+    try (RunLog runLog = RunLog.open(directory, limits)) {
+      if (!runLog.isSealed()) {
+        work.doOn(runLog);
+      }
+    } catch (IOException e) {
+      throw new ContainerException(
+          Kind.FAILED, "keeping the output of " + container.name() + " in " + directory, e.toString(), e);
+    }
+    followers.remove(directory);
+  }
+
+  /**
+   * Returns the number after the last entry of the log in a directory. It is empty if the run is
+   * not followed now; then nothing is added.
+   */
+  public OptionalLong endOf(Path directory) {
+    LogFollower follower = followers.get(directory);
+    return follower == null ? OptionalLong.empty() : follower.end();
+  }
+
+  /** Stops to follow. What was copied stays, and the next start goes on from there. */
+  @Override
+  public void close() {
+    syncs.shutdown();
+    checks.shutdown();
+    followers.values().forEach(LogFollower::askToStop);
+    followers.values().forEach(LogFollower::stop);
+  }
+}

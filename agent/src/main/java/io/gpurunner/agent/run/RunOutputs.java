@@ -1,0 +1,54 @@
+package io.gpurunner.agent.run;
+
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.log.RunLogs;
+import io.gpurunner.storage.JobPaths;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+
+/** The outputs of a job's runs on this machine. */
+record RunOutputs(JobPaths paths, RunLogs logs) {
+  Path directory(int attempt) {
+    return OutputDirectory.of(paths, attempt);
+  }
+
+  boolean exists(int attempt) {
+    return Files.isDirectory(directory(attempt));
+  }
+
+  /** Returns the number after the last piece of a run that is followed now. Never blocks. */
+  OptionalLong end(int attempt) {
+    return logs.endOf(directory(attempt));
+  }
+
+  /** Returns the number of the last run that has begun, or of the run that begins next. */
+  int lastRun(Job job) {
+    return switch (job.state()) {
+      case JobState.Queued queued -> queued.attempt();
+      case JobState.Placed placed -> placed.attempt();
+      case JobState.Uploading _, JobState.Final _ -> lastKept();
+    };
+  }
+
+  /** Returns the number of the last run whose output is kept, or 1. */
+  int lastKept() {
+    int last = 1;
+    while (exists(last + 1)) {
+      last++;
+    }
+    return last;
+  }
+
+  /** Returns whether nothing is added any more to the output of a run. */
+  static boolean isOver(Job job, int attempt) {
+    return switch (job.state()) {
+      case JobState.Queued queued -> queued.attempt() > attempt;
+      case JobState.Stopping stopping when stopping.attempt() == attempt ->
+          stopping.goneAt().isPresent();
+      case JobState.Placed placed -> placed.attempt() > attempt;
+      case JobState.Uploading _, JobState.Final _ -> true;
+    };
+  }
+}

@@ -1,0 +1,167 @@
+package io.gpurunner.agent.log;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
+import io.gpurunner.agent.container.FakeContainerOutput;
+import io.gpurunner.api.JobId;
+import io.gpurunner.storage.FileWork;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class RunLogsTest {
+  @TempDir private Path folder;
+
+  private final FakeContainerOutput engine = new FakeContainerOutput();
+  private final ContainerRef container =
+      ContainerRef.unrecorded(new ContainerName(JobId.random(), 1));
+  private final FileWork files = new FileWork();
+  private RunLogs logs;
+
+  @BeforeEach
+  void open() {
+    logs = new RunLogs(engine, files, Clock.systemUTC());
+  }
+
+  @AfterEach
+  void close() {
+    logs.close();
+    files.close();
+  }
+
+  private Path directory() {
+    return folder.resolve("run-1");
+  }
+
+  private List<String> texts() throws IOException {
+    return Pieces.texts(directory());
+  }
+
+  private void awaitTexts(String... texts) {
+    await().untilAsserted(() -> assertThat(texts()).containsExactly(texts));
+  }
+
+  @Test
+  void whatIsPrintedIsCopiedWhileTheContainerRunsAndCompletedAfterIt() throws IOException {
+    engine.print(container.name(), "1\n");
+    logs.follow(container, directory());
+    logs.follow(container, directory());
+    awaitTexts("1\n");
+    engine.print(container.name(), "2\n");
+    awaitTexts("1\n", "2\n");
+    assertThat(logs.endOf(directory())).hasValue(2);
+    engine.print(container.name(), "the end");
+    engine.end(container.name());
+    logs.finish(container, directory());
+    logs.finish(container, directory());
+    assertThat(texts()).containsExactly("1\n", "2\n", "the end");
+    assertThat(logs.endOf(directory())).isEmpty();
+    try (RunLog log = RunLog.open(directory(), RunLogLimits.USUAL)) {
+      assertThat(log.isSealed()).isTrue();
+    }
+  }
+
+  @Test
+  void aNewAgentGoesOnWhereTheLastOneStopped() throws IOException {
+    engine.print(container.name(), "1\n");
+    logs.follow(container, directory());
+    awaitTexts("1\n");
+    logs.close();
+    engine.print(container.name(), "2\n");
+    open();
+    logs.follow(container, directory());
+    awaitTexts("1\n", "2\n");
+  }
+
+  @Test
+  void aReadingThatTheEngineEndsIsOpenedAgain() {
+    engine.print(container.name(), "1\n");
+    logs.follow(container, directory());
+    awaitTexts("1\n");
+    engine.interrupt(container.name());
+    engine.print(container.name(), "2\n");
+    awaitTexts("1\n", "2\n");
+  }
+
+  @Test
+  void anEngineThatFailsIsAskedAgain() {
+    engine.print(container.name(), "1\n");
+    engine.failAlways(Kind.UNREACHABLE);
+    logs.follow(container, directory());
+    assertThatThrownBy(() -> logs.finish(container, directory()))
+        .isInstanceOf(ContainerException.class);
+    engine.recover();
+    logs.finish(container, directory());
+    awaitTexts("1\n");
+  }
+
+  @Test
+  void aRunWithoutAFollowerIsCompletedToo() throws IOException {
+    engine.print(container.name(), "1\n");
+    engine.end(container.name());
+    logs.finish(container, directory());
+    assertThat(texts()).containsExactly("1\n");
+  }
+
+  @Test
+  void aContainerThatIsGoneLeavesWhatWasCopied() throws IOException {
+    engine.print(container.name(), "1\n");
+    logs.follow(container, directory());
+    awaitTexts("1\n");
+    engine.forget(container.name());
+    logs.abandon(container, directory());
+    logs.abandon(container, directory());
+    assertThat(texts()).containsExactly("1\n");
+    try (RunLog log = RunLog.open(directory(), RunLogLimits.USUAL)) {
+      assertThat(log.isSealed()).isTrue();
+    }
+  }
+
+  @Test
+  void aDiskThatDoesNotTakeItFailsTheCompletionAndNamesThePlace() throws IOException {
+    Files.writeString(directory(), "no directory");
+    engine.print(container.name(), "1\n");
+    logs.follow(container, directory()); // fails in silence, and goes on trying
+    assertThatThrownBy(() -> logs.finish(container, directory()))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.FAILED))
+        .hasMessageContaining(directory().toString());
+    Files.delete(directory());
+    logs.finish(container, directory());
+    assertThat(texts()).containsExactly("1\n");
+  }
+
+  @Test
+  void manyRunsAreCopiedAtATime() {
+    List<ContainerRef> many =
+        IntStream.range(0, 50)
+            .mapToObj(_ -> ContainerRef.unrecorded(new ContainerName(JobId.random(), 1)))
+            .toList();
+    for (ContainerRef each : many) {
+      engine.print(each.name(), "1\n");
+      logs.follow(each, folder.resolve(each.name().toString()));
+    }
+    many.forEach(each -> engine.print(each.name(), "2\n"));
+    await()
+        .untilAsserted(
+            () -> {
+              for (ContainerRef each : many) {
+                assertThat(Pieces.texts(folder.resolve(each.name().toString())))
+                    .containsExactly("1\n", "2\n");
+              }
+            });
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.log;
+
+import org.jspecify.annotations.NullMarked;
