@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -79,7 +78,8 @@ class EngineFaultsIT {
   @TempDir(factory = ShortTemporaryDirectory.class)
   private Path directory;
 
-  private final String bridge = "gpre" + ThreadLocalRandom.current().nextInt(1_000_000);
+  @SuppressWarnings("NullAway.Init") // created before each test
+  private TestBridge bridge;
 
   @SuppressWarnings("NullAway.Init") // started before each test
   private PrivateEngine engine;
@@ -95,11 +95,8 @@ class EngineFaultsIT {
 
   @BeforeEach
   void start() throws Exception {
-    int subnet = ThreadLocalRandom.current().nextInt(256);
-    ip("link", "add", bridge, "type", "bridge");
-    ip("addr", "add", "10.214." + subnet + ".1/24", "dev", bridge);
-    ip("link", "set", bridge, "up");
-    engine = PrivateEngine.onBridge(Files.createDirectory(directory.resolve("d")), bridge);
+    bridge = new TestBridge();
+    engine = PrivateEngine.onBridge(Files.createDirectory(directory.resolve("d")), bridge.name());
     engine.start(LIVE_RESTORE);
     engine.copyImage(
         URI.create(TestEnvironment.require("DOCKER_HOST")),
@@ -122,13 +119,7 @@ class EngineFaultsIT {
     agent.close();
     registry.close();
     engine.close();
-    ip("link", "delete", bridge);
-  }
-
-  private static void ip(String... arguments) throws Exception {
-    List<String> command = new java.util.ArrayList<>(List.of("ip"));
-    command.addAll(List.of(arguments));
-    assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+    bridge.close();
   }
 
   private void restartEngine(List<String> options) throws IOException {

@@ -270,7 +270,7 @@ class JobEndingsIT {
     assertThat(reason(id)).isEqualTo("the container ended with exit code 7");
     assertCalledBackAsFailed(id);
     assertThat(agent.jobDirectory(id).resolve("model/ds_model.bin")).hasContent("half\n");
-    assertThat(Files.readString(agent.jobDirectory(id).resolve("logs/run-1.log")))
+    assertThat(Files.readString(agent.jobDirectory(id).resolve("logs/run-1/000000000000.log")))
         .contains("the cause");
     assertNothingHeld(id);
   }

@@ -85,6 +85,7 @@ final class ContainerSpecsTest {
                 "JOB_ID", NAME.job().value(),
                 "CKPT_PATH", "/workspace/ckpt",
                 "MODEL_PATH", "/workspace/model",
+                "PYTHONUNBUFFERED", "1",
                 "CUDA_VISIBLE_DEVICES", "0,1"));
     assertThat(spec.mounts())
         .containsExactly(
@@ -144,6 +145,7 @@ final class ContainerSpecsTest {
         .isTrue(); // the engine's adapter sets it
     Set<String> set = new HashSet<>(plain.environment().keySet());
     set.remove("CUDA_VISIBLE_DEVICES"); // no job may even name it
+    set.remove("PYTHONUNBUFFERED"); // each job may set it
     assertThat(set).isEqualTo(ours);
 
     Map<String, String> env =
@@ -155,7 +157,15 @@ final class ContainerSpecsTest {
   @Test
   void aTensorflowJobNeedsNothing() {
     assertThat(build(request(1, JobType.TENSORFLOW, Optional.empty(), Map.of())).environment())
-        .containsOnlyKeys("JOB_ID", "CKPT_PATH", "MODEL_PATH", "CUDA_VISIBLE_DEVICES");
+        .containsOnlyKeys(
+            "JOB_ID", "CKPT_PATH", "MODEL_PATH", "CUDA_VISIBLE_DEVICES", "PYTHONUNBUFFERED");
+  }
+
+  @Test
+  void whetherPythonBuffersIsTheJobsChoice() {
+    Map<String, String> own = Map.of("PYTHONUNBUFFERED", "");
+    assertThat(build(request(1, JobType.GENERAL, Optional.empty(), own)).environment())
+        .containsEntry("PYTHONUNBUFFERED", "");
   }
 
   @Test

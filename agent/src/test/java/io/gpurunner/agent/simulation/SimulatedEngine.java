@@ -15,6 +15,7 @@ import io.gpurunner.agent.container.OutputPiece;
 import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.agent.container.ProcessKey;
 import io.gpurunner.agent.container.StopRequest;
+import io.gpurunner.agent.log.OutputKeeper;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.gpu.GpuUuid;
