@@ -23,6 +23,10 @@ import org.slf4j.LoggerFactory;
  * more sync the logs, and look whether a silent reading hangs. Thread-safe.
  */
 public final class RunLogs implements OutputKeeper, AutoCloseable {
+  /** The most bytes that the output of one run takes on the disk. */
+  public static final long MOST_BYTES_OF_A_RUN =
+      RunLogLimits.HEAD_BYTES + RunLogLimits.TAIL_BYTES + 2 * RunLogLimits.SEGMENT_BYTES;
+
   private static final Logger log = LoggerFactory.getLogger(RunLogs.class);
 
   private final ContainerOutput output;

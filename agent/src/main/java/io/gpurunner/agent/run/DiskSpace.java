@@ -5,12 +5,13 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.api.JobRequest;
 
 /**
- * The disk that holds the jobs' volumes, and their artifacts if the store is local.
+ * The disk that holds the jobs' volumes and outputs, and their artifacts if the store is local.
  *
  * @param freeBytes the bytes that are free now, without the agent's reserve
  * @param artifactsHere whether the artifacts of a job go to the same disk
+ * @param logBytes the most bytes that the output of a run takes
  */
-record DiskSpace(long freeBytes, boolean artifactsHere) {
+record DiskSpace(long freeBytes, boolean artifactsHere, long logBytes) {
   /**
    * Returns how many bytes a placed job may still write. Bytes that it has written are counted
    * twice, as promised and as used, so the result may be too large and is never too small.
@@ -27,7 +28,8 @@ record DiskSpace(long freeBytes, boolean artifactsHere) {
   long need(JobRequest request) {
     return RequestedVolumes.checkpointBytes(request)
         + RequestedVolumes.modelBytes(request)
-        + artifactBytes(request);
+        + artifactBytes(request)
+        + logBytes;
   }
 
   private long artifactBytes(JobRequest request) {

@@ -4,6 +4,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.RunLogs;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuInventory;
@@ -129,7 +130,8 @@ public final class Dispatcher implements AutoCloseable {
         new Placement.Machine(
             look,
             live.getOrDefault(false, List.of()),
-            new DiskSpace(volumes.freeBytes(), artifacts.isOnThisMachine()),
+            new DiskSpace(
+                volumes.freeBytes(), artifacts.isOnThisMachine(), RunLogs.MOST_BYTES_OF_A_RUN),
             Placement.Closed.of(gate, look),
             clock.instant());
     Placement.Decision decision = placement.apply(queued, machine);

@@ -153,7 +153,7 @@ class PlacementPropertiesTest {
     }
 
     DiskSpace disk() {
-      return new DiskSpace(freeBytes, true);
+      return new DiskSpace(freeBytes, true, 0);
     }
 
     Placement.Machine machine() {

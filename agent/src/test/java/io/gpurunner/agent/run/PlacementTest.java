@@ -28,7 +28,7 @@ class PlacementTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
   private static final String RTX = "NVIDIA GeForce RTX 3090";
   private static final String H200 = "NVIDIA H200";
-  private static final DiskSpace PLENTY = new DiskSpace(Long.MAX_VALUE / 4, false);
+  private static final DiskSpace PLENTY = new DiskSpace(Long.MAX_VALUE / 4, false, 0);
   private static final Optional<String> HEALTHY = Optional.empty();
 
   private long sequence;
@@ -259,7 +259,7 @@ class PlacementTest {
         new Placement.Machine(
             new GpuSnapshot(T, List.of(device(0, RTX)), Optional.of("driver not loaded")),
             List.of(),
-            new DiskSpace(2_500_000_000L, false),
+            new DiskSpace(2_500_000_000L, false, 0),
             Placement.Closed.NO,
             T);
     Placement.Decision decision = Placement.decide(List.of(job, none), machine);
@@ -274,7 +274,7 @@ class PlacementTest {
     return new Placement.Machine(
         new GpuSnapshot(T, List.of(devices), HEALTHY),
         holding,
-        new DiskSpace(freeBytes, false),
+        new DiskSpace(freeBytes, false, 0),
         Placement.Closed.NO,
         T);
   }
@@ -352,9 +352,10 @@ class PlacementTest {
   @Test
   void aLocalStoreTakesTheModelOnceMore() {
     Job job = queued(Requests.simple().gpus(0).volumes(1000));
-    assertThat(new DiskSpace(2_000_000_000L, false).everFits(job.request())).isTrue();
-    assertThat(new DiskSpace(2_000_000_000L, true).everFits(job.request())).isFalse();
-    assertThat(new DiskSpace(3_000_000_000L, true).everFits(job.request())).isTrue();
+    assertThat(new DiskSpace(2_000_000_000L, false, 0).everFits(job.request())).isTrue();
+    assertThat(new DiskSpace(2_000_000_000L, true, 0).everFits(job.request())).isFalse();
+    assertThat(new DiskSpace(3_000_000_000L, true, 0).everFits(job.request())).isTrue();
+    assertThat(new DiskSpace(3_000_000_000L, true, 1).everFits(job.request())).isFalse();
   }
 
   @Test
@@ -367,7 +368,7 @@ class PlacementTest {
     for (boolean here : List.of(true, false)) {
       Placement.Machine machine =
           new Placement.Machine(
-              none, List.of(upload), new DiskSpace(1_200_000_000L, here), Placement.Closed.NO, T);
+              none, List.of(upload), new DiskSpace(1_200_000_000L, here, 0), Placement.Closed.NO, T);
       assertThat(starts(Placement.decide(List.of(job), machine)).isEmpty()).isEqualTo(here);
     }
   }
