@@ -119,7 +119,7 @@ class EngineFaultsIT {
     agent.close();
     registry.close();
     engine.close();
-    bridge.close();
+    bridge.delete();
   }
 
   private void restartEngine(List<String> options) throws IOException {

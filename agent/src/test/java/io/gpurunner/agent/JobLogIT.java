@@ -64,7 +64,7 @@ class JobLogIT {
   void stop() throws Exception {
     agent.close();
     engine.close();
-    bridge.close();
+    bridge.delete();
   }
 
   private static JsonObject shell(String script) {
@@ -107,7 +107,8 @@ class JobLogIT {
   /** Each line is there once, though it was printed while the agent was away, or the engine. */
   @Test
   void agentsAndEnginesThatComeAndGoLoseAndRepeatNothing() throws Exception {
-    String steps = "n=1; while [ ! -e $CKPT_PATH/go ]; do echo $n; n=$((n + 1)); sleep 0.02; done; ";
+    String steps =
+        "n=1; while [ ! -e $CKPT_PATH/go ]; do echo $n; n=$((n + 1)); sleep 0.02; done; ";
     String id = agent.create(shell(steps + "echo the last was $((n - 1)); printf end"));
     awaitLog(id, "1\n");
     CompletableFuture<String> follower = CompletableFuture.supplyAsync(() -> log(id, "?follow=1"));
@@ -139,10 +140,13 @@ class JobLogIT {
     Awaitility.await().atMost(SOON).until(() -> log(id, "").contains("0 free"));
     assertThat(log(id, "")).startsWith("[gpurunner: queued, place 1: waits for 1 ");
     CompletableFuture<String> follower = CompletableFuture.supplyAsync(() -> log(id, "?follow=1"));
-    Awaitility.await().atMost(SOON).until(() -> Files.isDirectory(agent.jobDirectory(first).resolve("checkpoint")));
+    Awaitility.await()
+        .atMost(SOON)
+        .until(() -> Files.isDirectory(agent.jobDirectory(first).resolve("checkpoint")));
     go(first);
     assertThat(follower.get(SOON.toSeconds(), TimeUnit.SECONDS).lines())
-        .startsWith("[gpurunner: queued, place 1: waits for 1 × NVIDIA-GeForce-RTX-3090: 0 free, 4 held by another job]")
+        .startsWith(
+            "[gpurunner: queued, place 1: waits for 1 × NVIDIA-GeForce-RTX-3090: 0 free, 4 held by another job]")
         .containsSubsequence("hello", END);
   }
 }

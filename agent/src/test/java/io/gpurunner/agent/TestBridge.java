@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** A network bridge for an engine of a test's own. Needs root and {@code ip}. */
-final class TestBridge implements AutoCloseable {
+final class TestBridge {
   private final String name = "gpre" + ThreadLocalRandom.current().nextInt(1_000_000);
 
   TestBridge() throws Exception {
@@ -27,8 +27,7 @@ final class TestBridge implements AutoCloseable {
     assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
   }
 
-  @Override
-  public void close() throws Exception {
+  void delete() throws Exception {
     ip("link", "delete", name);
   }
 }

@@ -89,10 +89,7 @@ final class Endpoints {
     add(router, "/api/userJob/getGpuType", Map.of(HttpMethod.GET, this::gpuTypes));
     add(router, "/api/userJob/:id/retry-upload", Map.of(HttpMethod.POST, this::retryUpload));
     LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock);
-    add(
-        router,
-        "/api/userJob/:id/logs",
-        Map.of(HttpMethod.GET, context -> logs(context, logs)));
+    add(router, "/api/userJob/:id/logs", Map.of(HttpMethod.GET, context -> logs(context, logs)));
     add(router, "/api/userJob/:id", Map.of(HttpMethod.GET, this::detail));
     add(
         router,

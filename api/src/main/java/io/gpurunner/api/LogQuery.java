@@ -124,8 +124,7 @@ public record LogQuery(
                       .filter(number -> number >= least && number <= most)
                       .or(
                           () ->
-                              refused(
-                                  name, "a whole number from " + least + " to " + most, word)))
+                              refused(name, "a whole number from " + least + " to " + most, word)))
           .map(number -> OptionalInt.of(number.intValue()))
           .orElseGet(OptionalInt::empty);
     }
@@ -198,15 +197,13 @@ public record LogQuery(
               word ->
                   word.length() <= MOST_GREP_CHARACTERS
                       ? Optional.of(word)
-                      : refused(
-                          "grep", "at most " + MOST_GREP_CHARACTERS + " characters", word));
+                      : refused("grep", "at most " + MOST_GREP_CHARACTERS + " characters", word));
     }
 
     Optional<Place> place(String word) {
       Matcher parts = PLACE.matcher(word);
       return parts.matches()
-          ? Optional.of(
-              new Place(Integer.parseInt(parts.group(1)), Long.parseLong(parts.group(2))))
+          ? Optional.of(new Place(Integer.parseInt(parts.group(1)), Long.parseLong(parts.group(2))))
           : refused("Last-Event-ID", "the id of an event of this log", word);
     }
 

@@ -21,8 +21,7 @@ final class FakeLogs implements Logs {
   }
 
   synchronized void print(byte[] bytes, String stream, boolean partial) {
-    pieces.add(
-        new Piece.Printed(1, pieces.size(), ApiFixture.NOW, stream, partial, bytes));
+    pieces.add(new Piece.Printed(1, pieces.size(), ApiFixture.NOW, stream, partial, bytes));
   }
 
   synchronized void add(Piece piece) {
@@ -65,8 +64,7 @@ final class FakeLogs implements Logs {
           List<Piece> read = List.copyOf(pieces.subList(next, end));
           next = end;
           boolean isOver = next == pieces.size() && (ended || !query.follow());
-          return new Batch(
-              read, isOver ? Next.END : next < pieces.size() ? Next.READ : Next.WAIT);
+          return new Batch(read, isOver ? Next.END : next < pieces.size() ? Next.READ : Next.WAIT);
         }
       }
     };

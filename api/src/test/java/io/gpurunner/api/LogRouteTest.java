@@ -8,6 +8,7 @@ import io.vertx.core.json.JsonObject;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -17,7 +18,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -57,15 +57,15 @@ final class LogRouteTest {
     private final BufferedReader lines;
 
     Follower(String query, String... headers) throws IOException {
-      this("ann", query, headers);
+      this(query, "ann", List.of(headers));
     }
 
-    private Follower(String user, String query, String... headers) throws IOException {
-      socket = new Socket("127.0.0.1", api.port);
+    Follower(String query, String user, List<String> headers) throws IOException {
+      socket = new Socket(InetAddress.getLoopbackAddress(), api.port);
       socket.setSoTimeout(Math.toIntExact(ApiFixture.PATIENCE.toMillis()));
       StringBuilder head = new StringBuilder("GET " + PATH + query + " HTTP/1.0\r\n");
       head.append("Authorization: Bearer ").append(api.token(user)).append("\r\n");
-      Stream.of(headers).forEach(header -> head.append(header).append("\r\n"));
+      headers.forEach(header -> head.append(header).append("\r\n"));
       socket.getOutputStream().write(head.append("\r\n").toString().getBytes(UTF_8));
       lines = new BufferedReader(new InputStreamReader(socket.getInputStream(), UTF_8));
       assertThat(lines.readLine()).contains(" 200 ");
@@ -99,7 +99,8 @@ final class LogRouteTest {
     api.logs.print(new byte[] {'\r', (byte) 0xff, 0}, "stderr", true);
     HttpResponse<byte[]> answer = api.fetch(api.as("ann", PATH));
     assertThat(answer.statusCode()).isEqualTo(200);
-    assertThat(answer.body()).isEqualTo(new byte[] {'l', 'o', 's', 's', ' ', '0', '.', '5', '\n', '\r', (byte) 0xff, 0});
+    assertThat(answer.body())
+        .isEqualTo(new byte[] {'l', 'o', 's', 's', ' ', '0', '.', '5', '\n', '\r', (byte) 0xff, 0});
     assertThat(answer.headers().map())
         .containsEntry("content-type", List.of("text/plain; charset=utf-8"))
         .containsEntry("x-content-type-options", List.of("nosniff"))
@@ -163,8 +164,7 @@ final class LogRouteTest {
       assertThat(follower.event())
           .containsExactly("event: note", "data: {\"text\":\"run 2 begins\"}");
       assertThat(follower.event())
-          .containsExactly(
-              "event: end", "data: {\"state\":\"FAILED\",\"reason\":\"exit code 1\"}");
+          .containsExactly("event: end", "data: {\"state\":\"FAILED\",\"reason\":\"exit code 1\"}");
       assertThat(follower.line()).isNull();
     }
     try (Follower follower = new Follower("?follow=1", accept, "Last-Event-ID: 1:1")) {
@@ -262,7 +262,8 @@ final class LogRouteTest {
     try {
       for (int number = 0; number < LogRoute.MOST_STREAMS; number++) {
         followers.add(
-            new Follower("ann-" + number / LogRoute.MOST_STREAMS_OF_A_USER, "?follow=1"));
+            new Follower(
+                "?follow=1", "ann-" + number / LogRoute.MOST_STREAMS_OF_A_USER, List.of()));
       }
       HttpResponse<String> refused = api.get(PATH);
       assertThat(refused.statusCode()).isEqualTo(503);
@@ -297,7 +298,8 @@ final class LogRouteTest {
   void aHeadHasNoBody() throws Exception {
     api.logs.print("1");
     HttpResponse<String> answer =
-        api.send(api.as("ann", PATH).method("HEAD", java.net.http.HttpRequest.BodyPublishers.noBody()));
+        api.send(
+            api.as("ann", PATH).method("HEAD", java.net.http.HttpRequest.BodyPublishers.noBody()));
     assertThat(answer.statusCode()).isEqualTo(200);
     assertThat(answer.body()).isEmpty();
   }

@@ -79,7 +79,8 @@ final class LogAligner {
     // The engine may have forgotten the beginning. Then its first pieces are the last known ones.
     for (int from = 0; from < known.size(); from++) {
       int length = known.size() - from;
-      if (length <= first.size() && known.subList(from, known.size()).equals(first.subList(0, length))) {
+      if (length <= first.size()
+          && known.subList(from, known.size()).equals(first.subList(0, length))) {
         return new Overlap(length, Optional.of(known.getLast()), false);
       }
     }

@@ -38,14 +38,12 @@ final class LogFollower {
   private volatile long tookAtNanos = System.nanoTime();
   private String lastFailure = "";
 
-  LogFollower(
-      ContainerOutput output, ContainerRef container, Path directory, RunLogLimits limits) {
+  LogFollower(ContainerOutput output, ContainerRef container, Path directory, RunLogLimits limits) {
     this.output = output;
     this.container = container;
     this.directory = directory;
     this.limits = limits;
-    this.thread =
-        Thread.ofPlatform().daemon().name("log-" + container.name()).unstarted(this::run);
+    this.thread = Thread.ofPlatform().daemon().name("log-" + container.name()).unstarted(this::run);
   }
 
   /** Begins to copy. Idempotent. */
@@ -102,7 +100,7 @@ final class LogFollower {
     closed();
     String failure = e.toString();
     boolean usual =
-        isStopping() || e instanceof ContainerException engine && engine.kind() == Kind.ABSENT;
+        isStopping() || (e instanceof ContainerException engine && engine.kind() == Kind.ABSENT);
     if (!usual && !failure.equals(lastFailure)) {
       log.warn("{} its output cannot be copied now, trying again: {}", container.name(), failure);
     }
@@ -111,8 +109,7 @@ final class LogFollower {
 
   private void pause() {
     try {
-      boolean stopped =
-          stopping.await(RunLogLimits.RETRY_PAUSE.toMillis(), TimeUnit.MILLISECONDS);
+      boolean stopped = stopping.await(RunLogLimits.RETRY_PAUSE.toMillis(), TimeUnit.MILLISECONDS);
       log.trace("{} paused, stopped: {}", container.name(), stopped);
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a thread here", e);

@@ -107,8 +107,8 @@ final class LogIntake {
     log.flush();
   }
 
-  private void begin(
-      LogAligner.Overlap overlap, Optional<Signature> before, OutputPiece next) throws IOException {
+  private void begin(LogAligner.Overlap overlap, Optional<Signature> before, OutputPiece next)
+      throws IOException {
     if (!before.equals(overlap.last())) {
       throw new ContainerException(
           ContainerException.Kind.FAILED,

@@ -160,10 +160,10 @@ public final class LogReader {
   }
 
   private LogEntry missingUntil(long first) {
-    String why = "[gpurunner: %d pieces of output are no longer kept here]\n".formatted(first - next);
+    String why =
+        "[gpurunner: %d pieces of output are no longer kept here]\n".formatted(first - next);
     byte[] bytes = why.getBytes(UTF_8);
-    LogRecord record =
-        new LogRecord(first - 1, Instant.EPOCH, Kind.GAP, 0, bytes.length, 0, false);
+    LogRecord record = new LogRecord(first - 1, Instant.EPOCH, Kind.GAP, 0, bytes.length, 0, false);
     next = first;
     return new LogEntry(record, bytes);
   }

@@ -3,13 +3,15 @@ package io.gpurunner.agent.log;
 import io.gpurunner.agent.container.OutputPiece;
 import java.nio.ByteBuffer;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
  * One record of a log's index. On disk it has 32 bytes: the time (8, nanoseconds since 1970), where
  * its bytes begin in the segment's text (4), their length (4), their checksum (4), the kind (1),
- * whether the line goes on in the next record (1), six zeros, and the checksum of the record with its number (4). All numbers are big-endian.
+ * whether the line goes on in the next record (1), six zeros, and the checksum of the record with
+ * its number (4). All numbers are big-endian.
  *
  * @param seq the number of the record in the log of its run, from 0
  * @param crc the CRC32C of its bytes
@@ -23,18 +25,29 @@ record LogRecord(
   private static final int ZEROS = 6;
   private static final long NANOS_A_SECOND = 1_000_000_000;
 
-  /** What a record is. The order is the number on disk. */
+  /** What a record is. */
   enum Kind {
     /** A piece of standard output. */
-    STDOUT,
+    STDOUT(0),
     /** A piece of standard error. */
-    STDERR,
+    STDERR(1),
     /** Some output is missing here. The record's bytes say why. */
-    GAP,
+    GAP(2),
     /** The run is over, and all that could be had of its output comes before. */
-    END;
+    END(3);
 
-    private static final Kind[] ALL = values();
+    private final int number;
+
+    /**
+     * @param number stands for it on disk
+     */
+    Kind(int number) {
+      this.number = number;
+    }
+
+    private static Optional<Kind> of(int number) {
+      return Arrays.stream(values()).filter(kind -> kind.number == number).findFirst();
+    }
 
     static Kind of(OutputPiece.Stream stream) {
       return switch (stream) {
@@ -75,7 +88,7 @@ record LogRecord(
     int start = index.position();
     index.putLong(
         Math.addExact(Math.multiplyExact(at.getEpochSecond(), NANOS_A_SECOND), at.getNano()));
-    index.putInt(offset).putInt(length).putInt(crc).put((byte) kind.ordinal());
+    index.putInt(offset).putInt(length).putInt(crc).put((byte) kind.number);
     index.put((byte) (partial ? 1 : 0)).put(new byte[ZEROS]);
     index.putInt(check(index, start, seq));
   }
@@ -92,13 +105,12 @@ record LogRecord(
     int offset = index.getInt();
     int length = index.getInt();
     int crc = index.getInt();
-    int kind = index.get();
+    Optional<Kind> kind = Kind.of(index.get());
     boolean partial = index.get() != 0;
     index.position(start + CHECKED_BYTES);
     boolean valid =
         index.getInt() == check(index, start, seq)
-            && kind >= 0
-            && kind < Kind.ALL.length
+            && kind.isPresent()
             && offset >= 0
             && length >= 0;
     return valid
@@ -107,7 +119,7 @@ record LogRecord(
                 seq,
                 Instant.ofEpochSecond(
                     Math.floorDiv(nanos, NANOS_A_SECOND), Math.floorMod(nanos, NANOS_A_SECOND)),
-                Kind.ALL[kind],
+                kind.get(),
                 offset,
                 length,
                 crc,

@@ -132,8 +132,7 @@ final class RunLog implements AutoCloseable {
     }
     for (LogSegment segment : found.subList(0, found.size() - 1)) {
       if (Files.exists(segment.text())) {
-        earlier.add(
-            new Sized(segment, Files.size(segment.text()) + Files.size(segment.index())));
+        earlier.add(new Sized(segment, Files.size(segment.text()) + Files.size(segment.index())));
       } else {
         segment.delete(); // its removal had begun
       }
@@ -300,8 +299,7 @@ final class RunLog implements AutoCloseable {
     for (long bytes = 0; head < earlier.size() && bytes < limits.headBytes(); head++) {
       bytes += earlier.get(head).bytes();
     }
-    long kept =
-        earlier.subList(head, earlier.size()).stream().mapToLong(Sized::bytes).sum();
+    long kept = earlier.subList(head, earlier.size()).stream().mapToLong(Sized::bytes).sum();
     while (head < earlier.size() && kept - earlier.get(head).bytes() >= limits.tailBytes()) {
       Sized dropped = earlier.remove(head);
       kept -= dropped.bytes();
@@ -315,9 +313,9 @@ final class RunLog implements AutoCloseable {
   }
 
   /**
-   * Returns the last pieces of output, oldest first: at least so many as asked for, if there are
-   * so many since the last gap, and so many more that the first has another time than the one
-   * before it. Engines give the parts of one line the same time.
+   * Returns the last pieces of output, oldest first: at least so many as asked for, if there are so
+   * many since the last gap, and so many more that the first has another time than the one before
+   * it. Engines give the parts of one line the same time.
    */
   synchronized List<Signature> lastOutput(int atLeast) throws IOException {
     flush();
@@ -325,10 +323,8 @@ final class RunLog implements AutoCloseable {
     List<LogSegment> segments = new ArrayList<>(earlier.stream().map(Sized::segment).toList());
     segments.add(last.segment);
     for (LogSegment segment : segments.reversed()) {
-      for (LogRecord record :
-          recordsOf(segment).reversed()) {
-        boolean enough =
-            found.size() >= atLeast && !record.at().equals(found.getFirst().at());
+      for (LogRecord record : recordsOf(segment).reversed()) {
+        boolean enough = found.size() >= atLeast && !record.at().equals(found.getFirst().at());
         if (enough || (record.kind() == Kind.GAP && !found.isEmpty())) {
           return List.copyOf(found);
         }

@@ -14,6 +14,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,11 +61,13 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   private void every(Duration interval, ScheduledExecutorService timer, Care care) {
-    timer.scheduleWithFixedDelay(
-        () -> followers.values().forEach(follower -> takeCare(follower, care)),
-        interval.toMillis(),
-        interval.toMillis(),
-        TimeUnit.MILLISECONDS);
+    // Its result never comes, and its work catches what fails.
+    ScheduledFuture<?> _ =
+        timer.scheduleWithFixedDelay(
+            () -> followers.values().forEach(follower -> takeCare(follower, care)),
+            interval.toMillis(),
+            interval.toMillis(),
+            TimeUnit.MILLISECONDS);
   }
 
   /** What fails here fails again where the follower reads or writes, and is reported there. */
@@ -118,7 +121,10 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
       }
     } catch (IOException e) {
       throw new ContainerException(
-          Kind.FAILED, "keeping the output of " + container.name() + " in " + directory, e.toString(), e);
+          Kind.FAILED,
+          "keeping the output of " + container.name() + " in " + directory,
+          e.toString(),
+          e);
     }
     followers.remove(directory);
   }

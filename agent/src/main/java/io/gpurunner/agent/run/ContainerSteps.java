@@ -579,7 +579,8 @@ final class ContainerSteps {
           why ->
               ports
                   .ledger()
-                  .note(job.id(), "output-lost", "the end of its output could not be kept: " + why));
+                  .note(
+                      job.id(), "output-lost", "the end of its output could not be kept: " + why));
       signals.noteEnd(job, state, exited);
     }
     return outcome;
@@ -591,9 +592,9 @@ final class ContainerSteps {
   }
 
   /**
-   * Completes the copy of an ended container's output. A failure throws, so that the step is made again, until
-   * {@link RunSettings#OUTPUT_LIMIT} is over. After that the GPUs matter more than the output. An
-   * engine that does not answer at all already fails the look before.
+   * Completes the copy of an ended container's output. A failure throws, so that the step is made
+   * again, until {@link RunSettings#OUTPUT_LIMIT} is over. After that the GPUs matter more than the
+   * output. An engine that does not answer at all already fails the look before.
    *
    * @return why the end of the output is lost, if it is
    */

@@ -48,8 +48,7 @@ final class LogReading implements Reading {
   private boolean hasNews;
   private long readAtNanos;
 
-  LogReading(
-      Job job, LogQuery query, JobDesk desk, JobLedger ledger, RunOutputs outputs) {
+  LogReading(Job job, LogQuery query, JobDesk desk, JobLedger ledger, RunOutputs outputs) {
     this.id = job.id();
     this.query = query;
     this.desk = desk;
@@ -63,7 +62,8 @@ final class LogReading implements Reading {
 
   private int firstRun(Job job) {
     int last = outputs.lastRun(job);
-    int first = query.after().map(LogQuery.Place::attempt).orElseGet(() -> query.attempt().orElse(0));
+    int first =
+        query.after().map(LogQuery.Place::attempt).orElseGet(() -> query.attempt().orElse(0));
     if (first > last) {
       throw new RequestRefusedException(
           RequestRefusedException.Kind.BAD_REQUEST,
@@ -141,7 +141,8 @@ final class LogReading implements Reading {
   }
 
   private void add(LogEntry entry, List<Piece> pieces) {
-    if (linesLeft <= 0 || (!entry.isGap() && grep.filter(text -> !contains(entry, text)).isPresent())) {
+    if (linesLeft <= 0
+        || (!entry.isGap() && grep.filter(text -> !contains(entry, text)).isPresent())) {
       return;
     }
     anything = true;

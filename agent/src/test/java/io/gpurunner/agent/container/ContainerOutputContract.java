@@ -54,7 +54,8 @@ public abstract class ContainerOutputContract {
     assertThat(texts(all)).containsExactly("loss 0.5\n", "loss 0.1\n");
     assertThat(all).extracting(OutputPiece::stream).containsOnly(OutputPiece.Stream.STDOUT);
     assertThat(all.getFirst().at()).isBefore(all.getLast().at());
-    assertThat(texts(pieces(name, new Part.All(), true))).containsExactly("loss 0.5\n", "loss 0.1\n");
+    assertThat(texts(pieces(name, new Part.All(), true)))
+        .containsExactly("loss 0.5\n", "loss 0.1\n");
   }
 
   @Test

@@ -40,8 +40,10 @@ public final class FakeContainerOutput implements ContainerOutput {
 
   /** Adds text to what the container has printed on standard output. */
   public void print(ContainerName name, String text) {
-    for (String line : text.split("(?<=\n)")) {
-      print(name, OutputPiece.Stream.STDOUT, line.getBytes(UTF_8));
+    for (String line : text.split("(?<=\n)", -1)) {
+      if (!line.isEmpty()) {
+        print(name, OutputPiece.Stream.STDOUT, line.getBytes(UTF_8));
+      }
     }
   }
 

@@ -96,7 +96,7 @@ final class SideEffectsTest {
                     "containers.askToStop containers.create containers.discard containers.endProcesses",
                     "containers.kill containers.remove containers.start",
                     "images.ensurePresent",
-                    "output.save",
+                    "output.abandon output.finish output.follow",
                     "store.deleteAll store.put store.withdraw",
                     "volumes.delete volumes.prepare volumes.reveal volumes.seedCheckpoint volumes.sync")
                 .flatMap(line -> Arrays.stream(line.split(" ")))

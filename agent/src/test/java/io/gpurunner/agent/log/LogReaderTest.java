@@ -35,8 +35,7 @@ final class LogReaderTest {
 
   private List<String> read(long from, Optional<Integer> sinceMillis, Optional<Boolean> stderr)
       throws IOException {
-    return Pieces.entries(
-            LogReader.from(directory, from, sinceMillis.map(T::plusMillis), stderr))
+    return Pieces.entries(LogReader.from(directory, from, sinceMillis.map(T::plusMillis), stderr))
         .stream()
         .map(entry -> new String(entry.bytes(), UTF_8))
         .toList();

@@ -49,5 +49,4 @@ final class Pieces {
   static List<String> last(int lines, Path directory) throws IOException {
     return texts(directory, LogReader.startOfLast(lines, directory, Optional.empty()));
   }
-
 }

@@ -114,7 +114,11 @@ final class LogDeskTest {
   private static String words(Logs.Piece piece) {
     return switch (piece) {
       case Logs.Piece.Printed printed ->
-          printed.attempt() + ":" + printed.seq() + " " + new String(printed.bytes(), UTF_8).strip();
+          printed.attempt()
+              + ":"
+              + printed.seq()
+              + " "
+              + new String(printed.bytes(), UTF_8).strip();
       case Logs.Piece.Gap gap -> "gap: " + gap.text();
       case Logs.Piece.Note note -> "note: " + note.text();
       case Logs.Piece.Ended ended ->
@@ -138,7 +142,8 @@ final class LogDeskTest {
 
   @Test
   void aQueuedJobsLogSaysWhyItWaitsAndThenWhatItPrints() {
-    JobId first = run.submit(Requests.simple().gpus(2), Program.endsAfter(Duration.ofMinutes(1), 0));
+    JobId first =
+        run.submit(Requests.simple().gpus(2), Program.endsAfter(Duration.ofMinutes(1), 0));
     run.until(first, JobState.Running.class);
     JobId id = run.submit(Requests.simple().gpus(1), Program.endsAfter(Duration.ofMinutes(1), 0));
     dispatcher.round();
@@ -177,7 +182,8 @@ final class LogDeskTest {
 
   @Test
   void theRunsOfAJobAreReadOneAfterTheOther() {
-    JobId id = run.submit(Requests.simple().retries(1), Program.endsAfter(Duration.ofMinutes(1), 1));
+    JobId id =
+        run.submit(Requests.simple().retries(1), Program.endsAfter(Duration.ofMinutes(1), 1));
     run.until(id, JobState.Running.class);
     finish(id, 1, "first\n");
     run.until(id, JobState.Queued.class);
@@ -189,11 +195,19 @@ final class LogDeskTest {
         .satisfies(all -> assertThat(all.get(3)).startsWith("ended: FAILED, "))
         .endsWith("END");
     assertThat(
-            read(desk.open(ANN, id, query(false, OptionalInt.empty(), OptionalInt.of(1), Optional.empty()))))
+            read(
+                desk.open(
+                    ANN,
+                    id,
+                    query(false, OptionalInt.empty(), OptionalInt.of(1), Optional.empty()))))
         .startsWith("1:0 first")
         .doesNotContain("2:0 second");
     assertThat(
-            read(desk.open(ANN, id, query(false, OptionalInt.of(1), OptionalInt.empty(), Optional.empty()))))
+            read(
+                desk.open(
+                    ANN,
+                    id,
+                    query(false, OptionalInt.of(1), OptionalInt.empty(), Optional.empty()))))
         .startsWith("2:0 second");
     assertThat(
             read(

@@ -368,7 +368,11 @@ class PlacementTest {
     for (boolean here : List.of(true, false)) {
       Placement.Machine machine =
           new Placement.Machine(
-              none, List.of(upload), new DiskSpace(1_200_000_000L, here, 0), Placement.Closed.NO, T);
+              none,
+              List.of(upload),
+              new DiskSpace(1_200_000_000L, here, 0),
+              Placement.Closed.NO,
+              T);
       assertThat(starts(Placement.decide(List.of(job), machine)).isEmpty()).isEqualTo(here);
     }
   }

@@ -35,7 +35,8 @@ import java.util.function.UnaryOperator;
  * The engine as the agent meets it: its calls fail before or after their effect, and some take
  * effect late.
  */
-final class SimulatedEngine implements ContainerRuntime, Images, ContainerOutput, OutputKeeper, EngineProbe {
+final class SimulatedEngine
+    implements ContainerRuntime, Images, ContainerOutput, OutputKeeper, EngineProbe {
   /** The share of failing calls that fail because the engine goes down. */
   private static final int ENDS_PERCENT = 20;
 

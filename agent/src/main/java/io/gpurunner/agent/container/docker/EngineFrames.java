@@ -104,9 +104,7 @@ final class EngineFrames {
       throw new IOException("the engine's log has a frame without a time");
     }
     return new OutputPiece(
-        time(start, blank - start),
-        stream,
-        Arrays.copyOfRange(buffer, blank + 1, start + length));
+        time(start, blank - start), stream, Arrays.copyOfRange(buffer, blank + 1, start + length));
   }
 
   private Instant time(int start, int length) throws IOException {
@@ -123,8 +121,7 @@ final class EngineFrames {
       }
     }
     try {
-      Instant at =
-          OffsetDateTime.parse(new String(buffer, start, length, US_ASCII)).toInstant();
+      Instant at = OffsetDateTime.parse(new String(buffer, start, length, US_ASCII)).toInstant();
       if (length == TIME_BYTES) {
         lastSecond = Arrays.copyOfRange(buffer, start, start + second);
         lastSecondAt = Instant.ofEpochSecond(at.getEpochSecond());

@@ -115,13 +115,12 @@ final class DockerOutputIT extends ContainerOutputContract {
   @Test
   void aReadingThatWaitsEndsWhenItIsClosed() throws Exception {
     ContainerName name = engine.start(TestEngine.shell("echo a; sleep 1000"));
-    try (OutputReading reading = output.read(unrecorded(name), new Part.All(), true)) {
-      assertThat(reading.next()).isPresent();
-      CompletableFuture<Throwable> end =
-          CompletableFuture.supplyAsync(() -> catchThrowable(reading::next));
-      reading.close();
-      assertThat(end.get(5, TimeUnit.SECONDS)).isInstanceOf(ContainerException.class);
-    }
+    OutputReading reading = output.read(unrecorded(name), new Part.All(), true);
+    assertThat(reading.next()).isPresent();
+    CompletableFuture<Throwable> end =
+        CompletableFuture.supplyAsync(() -> catchThrowable(reading::next));
+    reading.close();
+    assertThat(end.get(5, TimeUnit.SECONDS)).isInstanceOf(ContainerException.class);
   }
 
   @Test
