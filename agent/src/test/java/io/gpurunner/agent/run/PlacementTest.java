@@ -179,10 +179,17 @@ class PlacementTest {
     assertThat(decision.waiting().get(large.id()))
         .isEqualTo(
             new Placement.Waiting(
-                1, "waits for 2 × NVIDIA-GeForce-RTX-3090: 1 free, 1 held by another job"));
+                1,
+                "waits for 2 × NVIDIA-GeForce-RTX-3090: 1 free, 1 held by another job",
+                WaitReason.GPUS,
+                false));
     assertThat(decision.waiting().get(small.id()))
         .isEqualTo(
-            new Placement.Waiting(2, "waits for NVIDIA-GeForce-RTX-3090 behind a job ahead of it"));
+            new Placement.Waiting(
+                2,
+                "waits for NVIDIA-GeForce-RTX-3090 behind a job ahead of it",
+                WaitReason.BEHIND,
+                true));
   }
 
   @Test
