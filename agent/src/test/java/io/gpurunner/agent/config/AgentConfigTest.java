@@ -1,6 +1,7 @@
 package io.gpurunner.agent.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.gpurunner.agent.callback.AddressPattern;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
@@ -232,6 +233,15 @@ final class AgentConfigTest {
       keys.add(String.join(".", sections));
     }
     return keys;
+  }
+
+  @Test
+  void theMetricsCannotHaveTheAddressOfTheApi() {
+    assertThatExceptionOfType(ConfigException.class)
+        .isThrownBy(() -> ConfigFile.parse("f", "metrics: { port: 8080 }"))
+        .withMessageContaining("metrics.port: is that of the API (http.port)");
+    assertThat(ConfigFile.parse("f", "metrics: { host: 10.0.0.7, port: 8080 }").metrics().port())
+        .contains(8080);
   }
 
   @Test

@@ -329,6 +329,23 @@ class PlacementTest {
             List.of(large, small),
             withDisk(2_500_000_000L, List.of(holder), device(0, RTX), device(1, RTX)));
     assertThat(starts(decision)).containsExactly(small);
+    assertThat(decision.waiting().get(large.id()))
+        .matches(waiting -> waiting.kind() == WaitReason.DISK)
+        .matches(Placement.Waiting::besideFreeGpus);
+  }
+
+  @Test
+  void aJobWithoutGpusWaitsForAPlaceAndNotBesideFreeGpus() {
+    List<Job> holders =
+        IntStream.range(0, Placement.CPU_PLACES_PER_USER)
+            .mapToObj(_ -> placed("ann", Requests.simple().gpus(0).type("")))
+            .toList();
+    Job next = queued(Requests.simple().gpus(0).type(""));
+    Placement.Decision decision =
+        Placement.decide(List.of(next), machine(holders, device(0, RTX)));
+    assertThat(decision.waiting().get(next.id()))
+        .matches(waiting -> waiting.kind() == WaitReason.PLACE)
+        .matches(waiting -> !waiting.besideFreeGpus());
   }
 
   @Test
