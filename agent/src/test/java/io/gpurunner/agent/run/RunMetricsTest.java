@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.offset;
 
 import io.gpurunner.agent.callback.CallbackResult;
-import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.JobEvent;
@@ -36,7 +35,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,11 +70,7 @@ final class RunMetricsTest {
   private GpuUuid second;
 
   @SuppressWarnings("NullAway.Init") // created before each test
-  private Watched watched;
-
-  /** The metrics of an agent, and the parts that this test drives itself. */
-  private record Watched(
-      AgentMetrics metrics, Dispatcher dispatcher, CallbackOutbox outbox, Readiness readiness) {}
+  private WatchedRun watched;
 
   @BeforeEach
   void make() {
@@ -91,30 +85,15 @@ final class RunMetricsTest {
     run.close();
   }
 
-  private Watched watch(Optional<String> dcgmHost) {
-    Dispatcher dispatcher = run.newDispatcher();
-    CallbackOutbox outbox =
-        new CallbackOutbox(
-            run.ledger,
-            _ -> answers.isEmpty() ? new CallbackResult.Delivered(200) : answers.remove(),
-            new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
-            new RetrySchedule(Duration.ofDays(3), new Random(1)),
-            run.clock);
-    Readiness readiness =
-        new Readiness(
-            "Docker", run.engine, run.store, run.gpus, run.volumes, run.ledger, run.gate);
-    AgentMetrics metrics = new AgentMetrics("1.2.3", dcgmHost, run.clock);
-    metrics.follow(
-        new AgentMetrics.Parts(
-            run.ledger,
-            dispatcher,
-            outbox,
-            run.publisher,
-            readiness,
-            run.gpus,
-            new GpuReports(run.gpus, run.ledger, run.gate, run.meter, at -> at),
-            run.meter));
-    return new Watched(metrics, dispatcher, outbox, readiness);
+  private WatchedRun watch(Optional<String> dcgmHost) {
+    return watch(new AgentMetrics("1.2.3", dcgmHost, run.clock));
+  }
+
+  private WatchedRun watch(AgentMetrics metrics) {
+    return WatchedRun.of(
+        run,
+        metrics,
+        _ -> answers.isEmpty() ? new CallbackResult.Delivered(200) : answers.remove());
   }
 
   private Exposition scrape() {
@@ -157,18 +136,7 @@ final class RunMetricsTest {
         JobLedger.open(directory.resolve("ledger"), run.clock, metrics.around(CommitWatch.NONE));
     run.ledger = ledger;
     run.meter = new GpuMeter(ledger, run.gpus, run.gate, run.measured, run.clock);
-    Watched parts = watch(Optional.empty());
-    metrics.follow(
-        new AgentMetrics.Parts(
-            ledger,
-            parts.dispatcher(),
-            parts.outbox(),
-            run.publisher,
-            parts.readiness(),
-            run.gpus,
-            new GpuReports(run.gpus, ledger, run.gate, run.meter, at -> at),
-            run.meter));
-    watched = new Watched(metrics, parts.dispatcher(), parts.outbox(), parts.readiness());
+    watched = watch(metrics);
     tells(first, FACTS, new ReportedXid(run.clock.instant(), 79));
     run.meter.round();
     watched.readiness().look();
@@ -535,8 +503,8 @@ final class RunMetricsTest {
   void aJobWhoseStartWasPreventedWaitsForItsNextTry() {
     JobId id = submit(Requests.simple(), Duration.ofSeconds(1), 0);
     run.images.failNext("busybox", ContainerException.Kind.FAILED, "no route to host");
-    run.settle(id);
-    assertThat(run.state(id)).isInstanceOf(JobState.Queued.class);
+    run.until(id, JobState.Stopping.class);
+    run.until(id, JobState.Queued.class);
     watched.dispatcher().round();
     Exposition page = scrape();
     assertThat(page.value("gpurunner_queue_jobs", "reason", "pause")).hasValue(1);
