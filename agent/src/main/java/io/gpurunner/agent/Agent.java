@@ -139,9 +139,7 @@ public final class Agent implements AutoCloseable {
 
     AgentMetrics metrics = settings.metrics(host, clock);
     JobLedger ledger =
-        keep(
-            "ledger",
-            JobLedger.open(config.ledger(), clock, metrics.around(faults.commits())));
+        keep("ledger", JobLedger.open(config.ledger(), clock, metrics.around(faults.commits())));
     HealthBook health = new HealthBook(new GpuHealthFile(config.stateDir()), bootId, clock);
     GpuInventory gpus =
         keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), health, clock));

@@ -17,9 +17,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An HTTP server of the agent: that of the API, or one for the metrics alone. Requests are parsed, verified and answered on one event loop. A
- * call of a port that may block runs on a virtual thread of its own, and files for downloads are
- * read on a few platform threads. Thread-safe; one start, one stop.
+ * An HTTP server of the agent: that of the API, or one for the metrics alone. Requests are parsed,
+ * verified and answered on one event loop. A call of a port that may block runs on a virtual thread
+ * of its own, and files for downloads are read on a few platform threads. Thread-safe; one start,
+ * one stop.
  */
 public final class ApiServer {
   private static final Logger log = LoggerFactory.getLogger(ApiServer.class);

@@ -60,7 +60,6 @@ final class MetricsRoute {
   }
 
   private static Answer answer(Metrics.Page page) {
-    return new Answer(
-        200, Map.of("Content-Type", page.contentType()), Buffer.buffer(page.text()));
+    return new Answer(200, Map.of("Content-Type", page.contentType()), Buffer.buffer(page.text()));
   }
 }

@@ -15,10 +15,10 @@ public record MetricsConfig(String host, Optional<Integer> port, boolean dcgmNam
     Optional<Integer> port = section.optional("port", ValueForms.wholeNumber(1, 65_535));
     if (host.equals(http.host()) && port.equals(Optional.of(http.port()))) {
       section.error(
-          "port", "is that of the API (http.port); give another port, or none: admins get the"
+          "port",
+          "is that of the API (http.port); give another port, or none: admins get the"
               + " metrics from the API too");
     }
-    return new MetricsConfig(
-        host, port, section.value("dcgm-names", false, ValueForms.BOOLEAN));
+    return new MetricsConfig(host, port, section.value("dcgm-names", false, ValueForms.BOOLEAN));
   }
 }

@@ -135,9 +135,7 @@ final class DcgmMetrics {
   }
 
   private static OptionalDouble divided(OptionalLong value, double by) {
-    return value.isPresent()
-        ? OptionalDouble.of(value.getAsLong() / by)
-        : OptionalDouble.empty();
+    return value.isPresent() ? OptionalDouble.of(value.getAsLong() / by) : OptionalDouble.empty();
   }
 
   private static OptionalLong usedBytes(GpuDevice device) {

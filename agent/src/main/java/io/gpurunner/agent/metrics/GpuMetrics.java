@@ -74,7 +74,9 @@ final class GpuMetrics {
     return look.fault().isEmpty() && device.presence() == Presence.READABLE;
   }
 
-  /** Returns the index of a device, as a label. It is empty for one that the driver does not list. */
+  /**
+   * Returns the index of a device, as a label. It is empty for one that the driver does not list.
+   */
   static String index(GpuDevice device) {
     return device.ordinal() == GpuDevice.NO_ORDINAL ? "" : Integer.toString(device.ordinal());
   }
@@ -96,8 +98,7 @@ final class GpuMetrics {
     void addState(GpuReport.Gpu report) {
       samples.add(Family.GPU_INFO, 1, index, uuid, report.type());
       for (GpuReport.State state : GpuReport.State.values()) {
-        samples.add(
-            Family.GPU_STATE, state == report.state() ? 1 : 0, index, uuid, state.word());
+        samples.add(Family.GPU_STATE, state == report.state() ? 1 : 0, index, uuid, state.word());
       }
       samples.add(Family.GPU_LEASED, report.lease().isPresent() ? 1 : 0, index, uuid);
     }

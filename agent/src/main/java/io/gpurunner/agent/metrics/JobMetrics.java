@@ -44,8 +44,7 @@ final class JobMetrics {
    * @param since when it came to this state; empty if that was before the agent's start
    * @param leasedAt when its run got its GPUs; empty if it has none, or got them before that
    */
-  private record Seen(
-      JobState.Live state, Optional<Instant> since, Optional<Instant> leasedAt) {}
+  private record Seen(JobState.Live state, Optional<Instant> since, Optional<Instant> leasedAt) {}
 
   JobMetrics(Instruments instruments, Clock clock) {
     this.clock = clock;

@@ -41,9 +41,7 @@ final class MachineMetrics {
       String word = reason.name().toLowerCase(Locale.ROOT);
       samples.add(Family.QUEUE_JOBS, census.jobs().getOrDefault(reason, 0), word);
       samples.add(
-          Family.QUEUE_OLDEST,
-          age(Optional.ofNullable(census.oldest().get(reason)), now),
-          word);
+          Family.QUEUE_OLDEST, age(Optional.ofNullable(census.oldest().get(reason)), now), word);
     }
     samples.add(Family.QUEUE_BESIDE_FREE_GPUS, age(census.besideFreeGpus(), now));
     OwedCallbacks callbacks = ledger.callbacks();

@@ -80,9 +80,7 @@ final class Samples {
 
   private static CounterSnapshot counter(Family family, List<Sample> samples) {
     CounterSnapshot.Builder counter =
-        CounterSnapshot.builder()
-            .name(withoutEnding(family, "_total"))
-            .help(family.help());
+        CounterSnapshot.builder().name(withoutEnding(family, "_total")).help(family.help());
     for (Sample sample : samples) {
       counter.dataPoint(
           CounterDataPointSnapshot.builder().labels(sample.labels).value(sample.value).build());

@@ -240,19 +240,18 @@ final class Placement {
                   .map(
                       setback ->
                           new Obstacle(
-                          WaitReason.PAUSE,
-                          "its next try at "
-                              + setback.notBefore().truncatedTo(ChronoUnit.SECONDS)
-                              + ": "
-                              + setback.reason())));
+                              WaitReason.PAUSE,
+                              "its next try at "
+                                  + setback.notBefore().truncatedTo(ChronoUnit.SECONDS)
+                                  + ": "
+                                  + setback.reason())));
     }
 
     /** Returns what the job waits for. It is empty if the job can start. */
     private List<Obstacle> obstacles(Job job) {
       List<Obstacle> obstacles = new ArrayList<>();
       if (needsPlace(job)) {
-        placeObstacle(job)
-            .ifPresent(words -> obstacles.add(new Obstacle(WaitReason.PLACE, words)));
+        placeObstacle(job).ifPresent(words -> obstacles.add(new Obstacle(WaitReason.PLACE, words)));
       } else {
         gpuObstacle(job).ifPresent(obstacles::add);
       }

@@ -24,8 +24,7 @@ public record QueueCensus(
     Map<WaitReason, Instant> oldest,
     Optional<Instant> besideFreeGpus) {
   /** No job waits. */
-  static final QueueCensus EMPTY =
-      new QueueCensus(Map.of(), Map.of(), Map.of(), Optional.empty());
+  static final QueueCensus EMPTY = new QueueCensus(Map.of(), Map.of(), Map.of(), Optional.empty());
 
   /** Returns the census after a decision. */
   static QueueCensus of(

@@ -106,11 +106,16 @@ final class GrafanaTest {
     rules().forEach(rule -> asked.addAll(new Query(String.valueOf(rule.get("expr"))).metrics()));
     Set<Family> shown = new HashSet<>();
     asked.forEach(metric -> shown.add(family(metric)));
-    // The first two only describe, the next is the size of a bar, the last a number that a person looks up.
+    // The first two only describe, the next is the size of a bar, the last a number that a person
+    // looks up.
     assertThat(Family.values())
         .filteredOn(family -> !shown.contains(family))
         .containsExactly(
-            Family.BUILD, Family.GPU_INFO, Family.GPU_MEMORY_TOTAL, Family.GPU_ENERGY, Family.GPU_LAST_XID);
+            Family.BUILD,
+            Family.GPU_INFO,
+            Family.GPU_MEMORY_TOTAL,
+            Family.GPU_ENERGY,
+            Family.GPU_LAST_XID);
   }
 
   @Test
@@ -119,8 +124,12 @@ final class GrafanaTest {
         .allSatisfy(
             rule -> {
               Map<?, ?> annotations = map(rule.get("annotations"));
-              assertThat(String.valueOf(annotations.get("summary"))).endsWith(".").hasSizeGreaterThan(30);
-              assertThat(String.valueOf(annotations.get("description"))).endsWith(".").hasSizeGreaterThan(30);
+              assertThat(String.valueOf(annotations.get("summary")))
+                  .endsWith(".")
+                  .hasSizeGreaterThan(30);
+              assertThat(String.valueOf(annotations.get("description")))
+                  .endsWith(".")
+                  .hasSizeGreaterThan(30);
               assertThat(map(rule.get("labels")).get("severity")).isIn("warning", "critical");
             });
   }
@@ -141,7 +150,9 @@ final class GrafanaTest {
 
   @Test
   void aMisspelledNameIsFound() {
-    assertThat(new Query("sum by (state) (rate(gpuruner_jobs{state=\"a b\"}[5m])) > 3 and up").metrics())
+    assertThat(
+            new Query("sum by (state) (rate(gpuruner_jobs{state=\"a b\"}[5m])) > 3 and up")
+                .metrics())
         .containsExactly("gpuruner_jobs", "up");
     assertThat(new Query("min_over_time(x_total{gpu=~\"0|1\", uuid!=\"b\"}[1h] offset 5m) < 1e9"))
         .satisfies(query -> assertThat(query.metrics()).containsExactly("x_total"))

@@ -29,8 +29,7 @@ final class PrometheusToolIT {
 
   @Test
   void eachAlertFiresWhenItShouldAndNotOtherwise() throws Exception {
-    assertThat(promtool("", "test", "rules", "../dev/grafana/alerts-test.yml"))
-        .contains("SUCCESS");
+    assertThat(promtool("", "test", "rules", "../dev/grafana/alerts-test.yml")).contains("SUCCESS");
   }
 
   @Test

@@ -254,12 +254,7 @@ final class RunMetricsTest {
     run.gpus.use(first, 4711);
     run.gpus.use(
         second,
-        new GpuProcess(
-            12,
-            OptionalLong.empty(),
-            GpuProcess.Kind.GRAPHICS,
-            Optional.empty(),
-            true));
+        new GpuProcess(12, OptionalLong.empty(), GpuProcess.Kind.GRAPHICS, Optional.empty(), true));
     Exposition page = scrape();
     assertThat(page.value("gpurunner_gpu_processes", "gpu", "0", "owner", "foreign")).hasValue(1);
     assertThat(page.by("owner", "gpurunner_gpu_processes"))
@@ -391,13 +386,14 @@ final class RunMetricsTest {
     JobId id = submit(Requests.simple(), Duration.ofSeconds(5), 0);
     run.until(id, JobState.Running.class);
     run.writeModel(id, "ds_model.bin", "weights");
-    run.store.failNext(Collections.nCopies(99, StorageException.Kind.UNAVAILABLE).toArray(StorageException.Kind[]::new));
+    run.store.failNext(
+        Collections.nCopies(99, StorageException.Kind.UNAVAILABLE)
+            .toArray(StorageException.Kind[]::new));
     run.toTheEnd(id);
     run.store.heal();
     run.ledger.apply(
         run.job(id),
-        new JobEvent.UploadResumed(
-            run.clock.instant(), run.clock.instant().plusSeconds(60)));
+        new JobEvent.UploadResumed(run.clock.instant(), run.clock.instant().plusSeconds(60)));
     assertThat(scrape().value("gpurunner_jobs", "state", "uploading")).hasValue(1);
     run.toTheEnd(id);
     Exposition page = scrape();
