@@ -124,7 +124,7 @@ final class DcgmMetrics {
       case DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION -> fact(device, GpuFact.ENERGY_MILLIJOULES);
       case DCGM_FI_DEV_GPU_UTIL -> fact(device, GpuFact.UTILIZATION_PERCENT);
       case DCGM_FI_DEV_MEM_COPY_UTIL -> fact(device, GpuFact.MEMORY_UTILIZATION_PERCENT);
-      case DCGM_FI_DEV_XID_ERRORS -> OptionalDouble.of(xids.last(device.uuid()).orElse(0));
+      case DCGM_FI_DEV_XID_ERRORS -> OptionalDouble.of((double) xids.last(device.uuid()).orElse(0));
       case DCGM_FI_DEV_FB_FREE -> divided(freeBytes(device), BYTES_PER_MIB);
       case DCGM_FI_DEV_FB_USED -> divided(usedBytes(device), BYTES_PER_MIB);
     };

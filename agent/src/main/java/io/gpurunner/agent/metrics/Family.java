@@ -180,13 +180,15 @@ enum Family {
   private final Kind kind;
   private final String metric;
   private final String help;
-  private final List<String> labels;
+
+  /** The names of the labels, with a comma between two. */
+  private final String labels;
 
   Family(Kind kind, String metric, String help, String... labels) {
     this.kind = kind;
     this.metric = metric;
     this.help = help;
-    this.labels = List.of(labels);
+    this.labels = String.join(",", labels);
   }
 
   Kind kind() {
@@ -203,6 +205,6 @@ enum Family {
   }
 
   List<String> labels() {
-    return labels;
+    return labels.isEmpty() ? List.of() : List.of(labels.split(",", -1));
   }
 }

@@ -104,7 +104,7 @@ final class GpuMetrics {
     }
 
     void addErrors() {
-      samples.add(Family.GPU_XIDS, xids.errors(device.uuid()), index, uuid);
+      samples.add(Family.GPU_XIDS, (double) xids.errors(device.uuid()), index, uuid);
       samples.add(Family.GPU_LAST_XID, xids.last(device.uuid()), 1, index, uuid);
     }
 

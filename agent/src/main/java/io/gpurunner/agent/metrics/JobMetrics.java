@@ -166,6 +166,6 @@ final class JobMetrics {
   }
 
   void addTo(Samples samples) {
-    states.forEach((state, jobs) -> samples.add(Family.JOBS, jobs.get(), state));
+    states.forEach((state, jobs) -> samples.add(Family.JOBS, (double) jobs.get(), state));
   }
 }

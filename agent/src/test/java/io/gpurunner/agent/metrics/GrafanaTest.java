@@ -12,8 +12,10 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
@@ -46,14 +48,14 @@ final class GrafanaTest {
     return rules;
   }
 
-  private static Map<?, ?> map(Object node) {
+  private static Map<?, ?> map(@Nullable Object node) {
     assertThat(node).isInstanceOf(Map.class);
-    return (Map<?, ?>) node;
+    return (Map<?, ?>) Objects.requireNonNull(node);
   }
 
-  private static List<?> list(Object node) {
+  private static List<?> list(@Nullable Object node) {
     assertThat(node).isInstanceOf(List.class);
-    return (List<?>) node;
+    return (List<?>) Objects.requireNonNull(node);
   }
 
   private static void assertExported(String expression) {
@@ -77,8 +79,8 @@ final class GrafanaTest {
         .filter(
             family ->
                 sample.equals(family.metric())
-                    || family.kind() == Family.Kind.HISTOGRAM
-                        && sample.startsWith(family.metric() + "_"))
+                    || (family.kind() == Family.Kind.HISTOGRAM
+                        && sample.startsWith(family.metric() + "_")))
         .findFirst()
         .orElseThrow(() -> new AssertionError("no such metric: " + sample));
   }

@@ -181,7 +181,8 @@ final class RunMetricsTest {
     assertThat(page.by("clock", "gpurunner_gpu_clock_hertz"))
         .isEqualTo(Map.of("sm", 1.98e9, "memory", 2.619e9));
     assertThat(page.value("gpurunner_gpu_memory_total_bytes", "uuid", first.value()).orElseThrow())
-        .isEqualTo(run.gpus.snapshot().devices().getFirst().memory().total().orElseThrow());
+        .isEqualTo(
+            (double) run.gpus.snapshot().devices().getFirst().memory().total().orElseThrow());
     assertThat(
             page.value(
                 "gpurunner_gpu_info", "uuid", first.value(), "type", "NVIDIA-GeForce-RTX-3090"))
