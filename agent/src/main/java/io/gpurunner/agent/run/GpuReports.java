@@ -59,6 +59,7 @@ public final class GpuReports {
     keys.put(GpuFact.MEMORY_UTILIZATION_PERCENT, "memoryUtilizationPercent");
     keys.put(GpuFact.TEMPERATURE_CELSIUS, "temperatureCelsius");
     keys.put(GpuFact.POWER_MILLIWATTS, "powerMilliwatts");
+    keys.put(GpuFact.POWER_LIMIT_MILLIWATTS, "powerLimitMilliwatts");
     keys.put(GpuFact.ENERGY_MILLIJOULES, "energyMillijoules");
     keys.put(GpuFact.SM_CLOCK_MHZ, "smClockMhz");
     keys.put(GpuFact.MEMORY_CLOCK_MHZ, "memoryClockMhz");
