@@ -56,8 +56,8 @@ public final class ApiServer {
   }
 
   /**
-   * Creates a server that has only the metrics. It speaks plain HTTP and asks for no token, so
-   * everybody who reaches its address can read them.
+   * Creates a server that has only the metrics. It speaks plain HTTP and asks for no token, so any
+   * client that reaches its address can read them.
    *
    * @param port the port to bind, or 0 for any free one
    */

@@ -23,7 +23,7 @@ final class MetricsRoute {
     this.errors = errors;
   }
 
-  /** Creates the routes of a server that has only the metrics, for everybody who reaches it. */
+  /** Creates the routes of a server that has only the metrics, and asks for no token. */
   static Router alone(Vertx vertx, Metrics metrics, ErrorAnswers errors) {
     MetricsRoute route = new MetricsRoute(vertx, metrics, errors);
     Router router = Router.router(vertx);

@@ -15,8 +15,8 @@ import java.util.OptionalLong;
 import java.util.function.Supplier;
 
 /**
- * What NVIDIA's dcgm-exporter would export of the GPUs, under its names and in its units, for
- * dashboards that were made for it. Source of names, units and help: etc/default-counters.csv of
+ * What NVIDIA's dcgm-exporter would export of the GPUs, under its names and in its units, for its
+ * dashboards. Source of names, units and help: etc/default-counters.csv of
  * github.com/NVIDIA/dcgm-exporter. Thread-safe.
  */
 final class DcgmMetrics {

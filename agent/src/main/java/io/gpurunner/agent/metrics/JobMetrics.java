@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 /**
  * Counts jobs by state, and measures how long the parts of their runs take. It follows the commits
  * of the ledger, so that a scrape looks at no job. Of a job that was on its way when the agent
- * started, only the parts are measured whose begin the record tells. Thread-safe.
+ * started, only the parts are measured whose beginning the record tells. Thread-safe.
  */
 final class JobMetrics {
   private final Clock clock;

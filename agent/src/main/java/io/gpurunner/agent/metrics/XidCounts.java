@@ -12,7 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Counts the errors of each GPU. A look shows only the newest ones, so each look is compared with
- * the one before. Thread-safe, if one thread hears of the looks.
+ * the one before. Thread-safe, if one thread reports the looks.
  */
 final class XidCounts {
   private final Map<GpuUuid, Count> counts = new ConcurrentHashMap<>();

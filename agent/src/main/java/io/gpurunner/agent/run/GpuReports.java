@@ -93,7 +93,7 @@ public final class GpuReports {
   }
 
   private GpuReport.Gpu of(GpuDevice device, GpuSnapshot look, Optional<JobId> lease) {
-    Optional<Job> holder = lease.flatMap(ledger::findLive); // whoever holds a GPU is live
+    Optional<Job> holder = lease.flatMap(ledger::findLive); // a job that holds a GPU is live
     Optional<String> unusable =
         DeviceFitness.whyUnusable(device)
             .or(look::fault)

@@ -108,8 +108,7 @@ final class GrafanaTest {
     rules().forEach(rule -> asked.addAll(new Query(String.valueOf(rule.get("expr"))).metrics()));
     Set<Family> shown = new HashSet<>();
     asked.forEach(metric -> shown.add(family(metric)));
-    // The first two only describe, the next is the size of a bar, the last a number that a person
-    // looks up.
+    // These only describe, or are looked up by a person.
     assertThat(Family.values())
         .filteredOn(family -> !shown.contains(family))
         .containsExactly(
