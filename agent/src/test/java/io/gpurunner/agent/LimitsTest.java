@@ -182,11 +182,9 @@ final class LimitsTest {
           "DockerEvents.WAITING_LIMIT",
           "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
           "DockerEvents.LONGEST_PAUSE",
-          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter"
-              + " time",
+          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter time",
           "DockerContainers.CREATE_TRIES",
-          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited"
-              + " for",
+          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited for",
           "EndedStandings.SHARED_LIMIT",
           "beyond it a value is kept twice, which changes nothing but memory",
           "ServiceNotifier.STOPPING_LIMIT",

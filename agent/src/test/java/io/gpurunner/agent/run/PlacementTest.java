@@ -203,8 +203,8 @@ class PlacementTest {
     assertThat(reason(decision, all))
         .isEqualTo(
             "waits for 4 × NVIDIA-GeForce-RTX-3090: 3 free, 1 in use by others than this agent's"
-                + " jobs (GPU 2 (GPU-2): used by process 4711 (1 MiB)); this machine has only 3"
-                + " that it can hand out, whichever jobs end, so jobs behind it go first");
+                + " jobs (GPU 2 (GPU-2): used by process 4711 (1 MiB)); this machine has only 3 that it can"
+                + " hand out, whichever jobs end, so jobs behind it go first");
   }
 
   @Test
