@@ -6,6 +6,7 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Router;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -27,7 +28,7 @@ final class MetricsRoute {
   static Router alone(Vertx vertx, Metrics metrics, ErrorAnswers errors) {
     MetricsRoute route = new MetricsRoute(vertx, metrics, errors);
     Router router = Router.router(vertx);
-    for (HttpMethod method : new HttpMethod[] {HttpMethod.GET, HttpMethod.HEAD}) {
+    for (HttpMethod method : List.of(HttpMethod.GET, HttpMethod.HEAD)) {
       router.route(method, PATH).handler(context -> route.scrape(context.request(), () -> {}));
     }
     router
