@@ -117,12 +117,12 @@ _Static_assert(sizeof(struct event_data) == 32 && offsetof(struct event_data, da
 enum facts {
   POWER, TEMPERATURE, SM_CLOCK, MEMORY_CLOCK, GPU_UTILIZATION, MEMORY_UTILIZATION, ECC, ECC_PENDING, ECC_ERRORS,
   PERSISTENCE, COMPUTE_MODE, FABRIC_STATE, FABRIC_STATUS, CLOCK_REASONS, ENERGY, REMAP_PENDING, REMAP_FAILED,
-  RETIRED_PENDING, MIG_PENDING, FACTS
+  RETIRED_PENDING, MIG_PENDING, POWER_LIMIT, FACTS
 };
 static const char *const fact_names[FACTS] = {
   "power", "temperature", "sm-clock", "memory-clock", "utilization", "memory-utilization", "ecc", "ecc-pending", "ecc-errors",
   "persistence", "compute-mode", "fabric-state", "fabric-status", "clock-reasons", "energy", "remap-pending", "remap-failed",
-  "retired-pending", "mig-pending"
+  "retired-pending", "mig-pending", "power-limit"
 };
 
 enum { MAX_FIELDS = 16, MAX_EVENTS = 512 };
@@ -658,6 +658,10 @@ int nvmlDeviceGetPciInfo_v3(void *handle, struct pci_info *info) {
 
 int nvmlDeviceGetPowerUsage(void *handle, unsigned int *milliwatts) {
   return get_int("nvmlDeviceGetPowerUsage", handle, POWER, milliwatts);
+}
+
+int nvmlDeviceGetEnforcedPowerLimit(void *handle, unsigned int *milliwatts) {
+  return get_int("nvmlDeviceGetEnforcedPowerLimit", handle, POWER_LIMIT, milliwatts);
 }
 
 int nvmlDeviceGetTemperature(void *handle, int sensor, unsigned int *celsius) {

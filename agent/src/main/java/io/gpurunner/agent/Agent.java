@@ -17,6 +17,7 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.log.OutputKeeper;
 import io.gpurunner.agent.log.RunLogs;
+import io.gpurunner.agent.metrics.AgentMetrics;
 import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.os.SteadyClock;
 import io.gpurunner.agent.run.ArtifactUrls;
@@ -25,6 +26,7 @@ import io.gpurunner.agent.run.DailyBackup;
 import io.gpurunner.agent.run.Dispatcher;
 import io.gpurunner.agent.run.GpuDesk;
 import io.gpurunner.agent.run.GpuMeter;
+import io.gpurunner.agent.run.GpuReports;
 import io.gpurunner.agent.run.ImageKeeper;
 import io.gpurunner.agent.run.JobDesk;
 import io.gpurunner.agent.run.JobRunner;
@@ -136,7 +138,9 @@ public final class Agent implements AutoCloseable {
     JwtSecret jwtSecret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     byte[] callbackKey = SecretFiles.loadOrCreate(config.callbackKeyFile());
 
-    JobLedger ledger = keep("ledger", JobLedger.open(config.ledger(), clock, faults.commits()));
+    AgentMetrics metrics = settings.metrics(host, clock);
+    JobLedger ledger =
+        keep("ledger", JobLedger.open(config.ledger(), clock, metrics.around(faults.commits())));
     HealthBook health = new HealthBook(new GpuHealthFile(config.stateDir()), bootId, clock);
     GpuInventory gpus =
         keep("gpus", GpuInventories.open(settings.gpus(), ledger.leases().keySet(), health, clock));
@@ -213,6 +217,7 @@ public final class Agent implements AutoCloseable {
                 clock));
     VolumeWatch watch = new VolumeWatch(volumes, files.executor(FileWork.Task.MEASURE), clock);
     RunLogs runLogs = keep("run logs", new RunLogs(engine.output(), files, clock.wall()));
+    ArtifactPublisher publisher = new ArtifactPublisher(store, files);
     JobSteps steps =
         new JobSteps(
             new StepPorts(
@@ -225,7 +230,7 @@ public final class Agent implements AutoCloseable {
                 volumes,
                 watch,
                 store,
-                new ArtifactPublisher(store, files),
+                publisher,
                 gpus,
                 meter,
                 gate,
@@ -266,12 +271,19 @@ public final class Agent implements AutoCloseable {
             readiness,
             new GpuDesk(gpus, health, ledger),
             new TokenRegistry(config.tokensDirectory()),
-            new LocalDownloads(localStore, clock.wall()));
+            new LocalDownloads(localStore, clock.wall()),
+            metrics);
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
+
+    GpuReports reports = new GpuReports(gpus, ledger, gate, meter, clock::toWall);
+    metrics.follow(
+        new AgentMetrics.Parts(
+            ledger, dispatcher, outbox, publisher, readiness, gpus, reports, meter));
 
     // The API starts first. If the address is taken, the start fails before any job is touched.
     await("listen on " + config.http().host() + " port " + config.http().port(), api.start());
     keep("api", () -> await("stop the API", api.stop()));
+    config.metrics().port().ifPresent(port -> serve(metrics, port, vertx, clock));
     readiness.start();
     gate.start();
     meter.start();
@@ -283,6 +295,14 @@ public final class Agent implements AutoCloseable {
     orphans.start();
     imageKeeper.start();
     backups.start();
+  }
+
+  /** Serves the metrics at an address of their own. */
+  private void serve(AgentMetrics metrics, int port, Vertx vertx, SteadyClock clock) {
+    String host = config.metrics().host();
+    ApiServer server = ApiServer.ofMetrics(vertx, host, port, metrics, clock.wall());
+    await("listen for metrics on " + host + " port " + port, server.start());
+    keep("metrics", () -> await("stop the metrics", server.stop()));
   }
 
   private static void onThreadOfItsOwn(Runnable task) {

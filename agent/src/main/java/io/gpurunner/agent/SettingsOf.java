@@ -1,5 +1,6 @@
 package io.gpurunner.agent;
 
+import io.gpurunner.agent.cli.Version;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.GpuConfig;
 import io.gpurunner.agent.config.StoreConfig;
@@ -8,6 +9,8 @@ import io.gpurunner.agent.container.docker.DockerEngine;
 import io.gpurunner.agent.container.docker.DockerSettings;
 import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.agent.container.docker.PullSettings;
+import io.gpurunner.agent.metrics.AgentMetrics;
+import io.gpurunner.agent.os.HostFacts;
 import io.gpurunner.agent.state.InstanceId;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
@@ -21,6 +24,7 @@ import io.gpurunner.storage.S3Settings;
 import io.gpurunner.storage.ServerTrust;
 import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -114,6 +118,14 @@ final class SettingsOf {
   /** Returns the judge of the certificates of all servers that the agent calls. */
   ServerTrust trust() {
     return trust;
+  }
+
+  /** Creates the metrics. Nothing is read from any part yet. */
+  AgentMetrics metrics(HostFacts host, Clock clock) {
+    return new AgentMetrics(
+        Version.number(),
+        config.metrics().dcgmNames() ? Optional.of(host.hostName()) : Optional.empty(),
+        clock);
   }
 
   ApiSettings api(JwtSecret secret) {

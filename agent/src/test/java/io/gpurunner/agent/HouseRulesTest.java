@@ -124,11 +124,42 @@ final class HouseRulesTest {
           .resideInAPackage("software.amazon..");
 
   @ArchTest
+  static final ArchRule PROMETHEUS_IS_KNOWN_TO_THE_METRICS_ONLY =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.gpurunner.agent.metrics..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.prometheus..");
+
+  @ArchTest
+  static final ArchRule METRICS_ARE_READ_FROM_MEMORY =
+      noClasses()
+          .that()
+          .resideInAPackage("io.gpurunner.agent.metrics..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "io.gpurunner.agent.container..",
+              "io.gpurunner.agent.ledger.disk..",
+              "java.nio.file..")
+          .orShould()
+          .dependOnClassesThat()
+          .haveSimpleNameStartingWith("Nvml")
+          .orShould()
+          .dependOnClassesThat()
+          .haveNameMatching(".*\\.(JobVolumes|ArtifactStore|EngineProbe)")
+          .because("a scrape waits for nothing");
+
+  @ArchTest
   static final ArchRule THE_LIFE_OF_A_JOB_TAKES_TIME_FROM_ITS_CLOCK =
       noClasses()
           .that()
           .resideInAnyPackage(
-              "io.gpurunner.agent.job..", "io.gpurunner.agent.ledger..", "io.gpurunner.agent.run..")
+              "io.gpurunner.agent.job..",
+              "io.gpurunner.agent.ledger..",
+              "io.gpurunner.agent.metrics..",
+              "io.gpurunner.agent.run..")
           .should()
           .callMethod(Instant.class, "now")
           .orShould()

@@ -122,6 +122,12 @@ final class LimitsTest {
               "Lookups.HANGING_LIMIT",
               "LookupsTest.answersAtOnceWhereSoManyHangAndLooksAgainOnceTheyReturn"),
           entry("Library.READ_LIMIT", "LibraryTest.readsOnlySoManyEntriesForAMessage"),
+          entry(
+              "ApiLimits.MAX_SCRAPES",
+              "MetricsRouteTest.soManyScrapesAreWorkedOnAtATimeAndTheNextIsRefusedAtOnce"),
+          entry(
+              "ApiLimits.MAX_SCRAPE_CONNECTIONS",
+              "MetricsRouteTest.anAddressOfItsOwnHasOnlySoManyConnections"),
           entry("ApiLimits.MAX_FILE_READS", "ArtifactRouteTest.clientsThatTakeNothingHoldUpNobody"),
           entry(
               "ServiceNotifier.READY_LIMIT", "ServiceNotifierTest.waitsForRoomInAQueueThatIsFull"),

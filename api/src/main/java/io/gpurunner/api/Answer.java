@@ -9,7 +9,7 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.Map;
 
-/** An answer to a request. It is always JSON. Immutable. */
+/** An answer to a request. It is JSON unless its headers say otherwise. Immutable. */
 record Answer(int status, Map<String, String> headers, Buffer body) {
   private static final CharSequence JSON = HttpHeaders.createOptimized("application/json");
   private static final CharSequence NO_STORE = HttpHeaders.createOptimized("no-store");

@@ -63,6 +63,12 @@ public final class ApiLimits {
   /** The number of pieces of files that are read at a time for downloads. Others wait. */
   static final int MAX_FILE_READS = 8;
 
+  /** The number of scrapes of the metrics that are worked on at a time, at each address. */
+  static final int MAX_SCRAPES = 4;
+
+  /** The number of connections that are open at a time to an address that has only metrics. */
+  static final int MAX_SCRAPE_CONNECTIONS = 16;
+
   /** The time that 503 tells a client to wait. */
   static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 

@@ -10,4 +10,5 @@ public record ApiPorts(
     Health health,
     Gpus gpus,
     TokenRevocations revocations,
-    ArtifactDownloads downloads) {}
+    ArtifactDownloads downloads,
+    Metrics metrics) {}

@@ -12,41 +12,78 @@ import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.ext.web.Router;
 import java.time.Clock;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP server of the agent. Requests are parsed, verified and answered on one event loop. A
- * call of a port that may block runs on a virtual thread of its own, and files for downloads are
- * read on a few platform threads. Thread-safe; one start, one stop.
+ * An HTTP server of the agent: that of the API, or one for the metrics alone. Requests are parsed,
+ * verified and answered on one event loop. A call of a port that may block runs on a virtual thread
+ * of its own, and files for downloads are read on a few platform threads. Thread-safe; one start,
+ * one stop.
  */
 public final class ApiServer {
   private static final Logger log = LoggerFactory.getLogger(ApiServer.class);
 
   private final Vertx vertx;
-  private final ApiSettings settings;
+  private final ApiSettings.Waits waits;
   private final HttpServer server;
   private final ErrorAnswers errors;
   private final Router router;
   private final Connections connections;
 
   public ApiServer(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
+    this(
+        vertx,
+        options(settings),
+        settings.waits(),
+        new ErrorAnswers(clock),
+        errors -> routes(vertx, settings, ports, clock, errors));
+  }
+
+  private ApiServer(
+      Vertx vertx,
+      HttpServerOptions options,
+      ApiSettings.Waits waits,
+      ErrorAnswers errors,
+      Function<ErrorAnswers, Router> routes) {
     this.vertx = vertx;
-    this.settings = settings;
-    this.errors = new ErrorAnswers(clock);
-    ApiSettings.Waits waits = settings.waits();
+    this.waits = waits;
+    this.errors = errors;
     this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
-    this.router =
-        new Endpoints(
-                ports,
-                new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
-                new BodyReader(vertx, waits.body()),
-                new RequestWork(vertx, waits.requests()),
-                RequestWork.forFiles(vertx, waits.connections()),
-                errors,
-                clock)
-            .router(vertx);
-    this.server = vertx.createHttpServer(options(settings));
+    this.router = routes.apply(errors);
+    this.server = vertx.createHttpServer(options);
+  }
+
+  /**
+   * Creates a server that has only the metrics. It speaks plain HTTP and asks for no token, so any
+   * client that reaches its address can read them.
+   *
+   * @param port the port to bind, or 0 for any free one
+   */
+  public static ApiServer ofMetrics(
+      Vertx vertx, String host, int port, Metrics metrics, Clock clock) {
+    ApiSettings.Waits waits = ApiSettings.Waits.OF_METRICS;
+    return new ApiServer(
+        vertx,
+        options(host, port, waits),
+        waits,
+        new ErrorAnswers(clock),
+        errors -> MetricsRoute.alone(vertx, metrics, errors));
+  }
+
+  private static Router routes(
+      Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock, ErrorAnswers errors) {
+    ApiSettings.Waits waits = settings.waits();
+    return new Endpoints(
+            ports,
+            new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
+            new BodyReader(vertx, waits.body()),
+            new RequestWork(vertx, waits.requests()),
+            RequestWork.forFiles(vertx, waits.connections()),
+            errors,
+            clock)
+        .router(vertx);
   }
 
   /**
@@ -68,21 +105,24 @@ public final class ApiServer {
   /** Takes no new requests, lets those in flight end for a while, and closes the rest. */
   public Future<Void> stop() {
     connections.stop(vertx);
-    return server.shutdown(settings.waits().stop().toMillis(), TimeUnit.MILLISECONDS);
+    return server.shutdown(waits.stop().toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private static HttpServerOptions options(String host, int port, ApiSettings.Waits waits) {
+    return new HttpServerOptions()
+        .setHost(host)
+        .setPort(port)
+        .setMaxInitialLineLength(ApiLimits.MAX_REQUEST_LINE_BYTES)
+        .setMaxHeaderSize(ApiLimits.MAX_HEADER_BYTES)
+        .setIdleTimeout((int) waits.idle().toMillis())
+        .setIdleTimeoutUnit(TimeUnit.MILLISECONDS)
+        // Only HTTP/1 is served, because the limits above are limits of HTTP/1.
+        .setHttp2ClearTextEnabled(false)
+        .setUseAlpn(false);
   }
 
   private static HttpServerOptions options(ApiSettings settings) {
-    HttpServerOptions options =
-        new HttpServerOptions()
-            .setHost(settings.host())
-            .setPort(settings.port())
-            .setMaxInitialLineLength(ApiLimits.MAX_REQUEST_LINE_BYTES)
-            .setMaxHeaderSize(ApiLimits.MAX_HEADER_BYTES)
-            .setIdleTimeout((int) settings.waits().idle().toMillis())
-            .setIdleTimeoutUnit(TimeUnit.MILLISECONDS)
-            // Only HTTP/1 is served, because the limits above are limits of HTTP/1.
-            .setHttp2ClearTextEnabled(false)
-            .setUseAlpn(false);
+    HttpServerOptions options = options(settings.host(), settings.port(), settings.waits());
     settings
         .tls()
         .ifPresent(

@@ -44,5 +44,15 @@ public record ApiSettings(
             Duration.ofSeconds(5),
             4096,
             1024);
+
+    /** The limits of a server that has only the metrics. */
+    static final Waits OF_METRICS =
+        new Waits(
+            DEFAULT.body(),
+            DEFAULT.nextRequest(),
+            DEFAULT.idle(),
+            DEFAULT.stop(),
+            ApiLimits.MAX_SCRAPE_CONNECTIONS,
+            ApiLimits.MAX_SCRAPES);
   }
 }

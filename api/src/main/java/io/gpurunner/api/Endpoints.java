@@ -126,6 +126,11 @@ final class Endpoints {
         "/api/resource/datasets",
         Map.of(HttpMethod.GET, context -> resources(context, "dataset", MachineFacts::datasets)));
     add(router, "/artifacts/:jobId/:file", Map.of(HttpMethod.GET, artifacts::handle));
+    MetricsRoute metrics = new MetricsRoute(vertx, ports.metrics(), errors);
+    add(
+        router,
+        MetricsRoute.PATH,
+        Map.of(HttpMethod.GET, context -> scrape(context.request(), metrics)));
     add(
         router,
         "/health/live",
@@ -377,13 +382,23 @@ final class Endpoints {
     withBody(
         context,
         (caller, body) -> {
-          if (!caller.admin()) {
-            throw new RequestRefusedException(
-                RequestRefusedException.Kind.FORBIDDEN,
-                "only an admin's token may do this; see: gpurunner token create --admin");
-          }
+          requireAdmin(caller);
           return Answer.ok(new JsonObject().put("message", todo.answer(caller, fields(body))));
         });
+  }
+
+  private static void requireAdmin(Caller caller) {
+    if (!caller.admin()) {
+      throw new RequestRefusedException(
+          RequestRefusedException.Kind.FORBIDDEN,
+          "only an admin's token may do this; see: gpurunner token create --admin");
+    }
+  }
+
+  private void scrape(HttpServerRequest request, MetricsRoute route) {
+    verified(request)
+        .ifPresent(
+            token -> route.scrape(request, () -> requireAdmin(tokens.requireNotRevoked(token))));
   }
 
   private String quarantine(Caller caller, Fields fields) {

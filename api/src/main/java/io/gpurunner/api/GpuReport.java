@@ -45,7 +45,8 @@ public record GpuReport(
       this.word = word;
     }
 
-    String word() {
+    /** Returns it as users see it. */
+    public String word() {
       return word;
     }
   }
@@ -134,7 +135,8 @@ public record GpuReport(
       this.word = word;
     }
 
-    String word() {
+    /** Returns it as users see it. */
+    public String word() {
       return word;
     }
   }

@@ -45,6 +45,7 @@ final class ApiFixture implements AutoCloseable {
       new Health.Report(List.of(new Health.Part("docker", true, "20.10")));
   volatile ArtifactDownloads downloads =
       (job, file, expires, signature) -> new ArtifactDownloads.Download.Missing("nothing here");
+  volatile Metrics metrics = accept -> new Metrics.Page("text/plain", "up 1\n");
   volatile Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
 
   private final Vertx vertx = Vertx.vertx();
@@ -65,7 +66,8 @@ final class ApiFixture implements AutoCloseable {
             () -> health,
             new FakeGpus(),
             this::isRevoked,
-            (job, file, expires, signature) -> downloads.find(job, file, expires, signature));
+            (job, file, expires, signature) -> downloads.find(job, file, expires, signature),
+            accept -> metrics.scrape(accept));
     server =
         new ApiServer(
             vertx, new ApiSettings("127.0.0.1", 0, tls, secret, waits), ports, new MovableClock());

@@ -35,6 +35,8 @@ public enum GpuFact {
   PERSISTENCE_MODE(Pace.EVERY_FEW_LOOKS),
   /** In milliwatts. */
   POWER_MILLIWATTS(Pace.EVERY_FEW_LOOKS),
+  /** The power that the driver lets the device draw now, in milliwatts. */
+  POWER_LIMIT_MILLIWATTS(Pace.EVERY_FEW_LOOKS),
   /** In degrees Celsius. */
   TEMPERATURE_CELSIUS(Pace.EVERY_FEW_LOOKS),
   /** The clock of the multiprocessors (SM), in MHz. */

@@ -511,6 +511,7 @@ final class NvmlLibrary implements AutoCloseable {
     void readToShow() {
       number(GpuFact.PERSISTENCE_MODE, "nvmlDeviceGetPersistenceMode");
       number(GpuFact.POWER_MILLIWATTS, "nvmlDeviceGetPowerUsage");
+      number(GpuFact.POWER_LIMIT_MILLIWATTS, "nvmlDeviceGetEnforcedPowerLimit");
       number(GpuFact.TEMPERATURE_CELSIUS, "nvmlDeviceGetTemperature", NvmlApi.TEMPERATURE_OF_GPU);
       number(GpuFact.SM_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_SM);
       number(GpuFact.MEMORY_CLOCK_MHZ, "nvmlDeviceGetClockInfo", NvmlApi.CLOCK_MEMORY);

@@ -55,6 +55,7 @@ class NvidiaLibrariesIT {
       470 535 550 nvmlDeviceGetRetiredPagesPendingStatus
       470 535 550 nvmlDeviceGetTotalEccErrors
       470 535 550 nvmlDeviceGetPowerUsage
+      470 535 550 nvmlDeviceGetEnforcedPowerLimit
       470 535 550 nvmlDeviceGetTemperature
         -   -   - nvmlDeviceGetTemperatureV
       470 535 550 nvmlDeviceGetClockInfo

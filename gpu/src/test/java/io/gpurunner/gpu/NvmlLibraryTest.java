@@ -203,6 +203,7 @@ class NvmlLibraryTest {
                         fact clock-reasons 68
                         fact persistence 1
                         fact power 250123
+                        fact power-limit 350000
                         fact temperature 71
                         fact sm-clock 1980
                         fact memory-clock 2619
@@ -229,6 +230,7 @@ class NvmlLibraryTest {
                   Map.entry(GpuFact.CLOCK_REASONS, 68L),
                   Map.entry(GpuFact.PERSISTENCE_MODE, 1L),
                   Map.entry(GpuFact.POWER_MILLIWATTS, 250_123L),
+                  Map.entry(GpuFact.POWER_LIMIT_MILLIWATTS, 350_000L),
                   Map.entry(GpuFact.TEMPERATURE_CELSIUS, 71L),
                   Map.entry(GpuFact.SM_CLOCK_MHZ, 1980L),
                   Map.entry(GpuFact.MEMORY_CLOCK_MHZ, 2619L),

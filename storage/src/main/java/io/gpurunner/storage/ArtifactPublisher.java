@@ -1,7 +1,10 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.FileWork.Task;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 
 /**
  * Uploads what a job left in its model directory to the artifact store: one regular file as it is,
@@ -23,10 +26,16 @@ public final class ArtifactPublisher {
 
   private final ArtifactStore store;
   private final FileWork files;
+  private final List<Consumer<PublishedArtifacts>> listeners = new CopyOnWriteArrayList<>();
 
   public ArtifactPublisher(ArtifactStore store, FileWork files) {
     this.store = store;
     this.files = files;
+  }
+
+  /** Calls the listener after each publication that is complete, on the caller's thread. */
+  public void listen(Consumer<PublishedArtifacts> listener) {
+    listeners.add(listener);
   }
 
   /**
@@ -42,7 +51,10 @@ public final class ArtifactPublisher {
    */
   public PublishedArtifacts publish(
       JobFolder folder, ModelSource source, long limitBytes, Cancellation cancellation) {
-    return files.call(Task.PUBLISH, () -> publishNow(folder, source, limitBytes, cancellation));
+    PublishedArtifacts published =
+        files.call(Task.PUBLISH, () -> publishNow(folder, source, limitBytes, cancellation));
+    listeners.forEach(listener -> listener.accept(published));
+    return published;
   }
 
   private PublishedArtifacts publishNow(

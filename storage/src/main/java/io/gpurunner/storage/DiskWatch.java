@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** Looks at a disk that others write to, within a limited time. Thread-safe. */
 public final class DiskWatch {
@@ -14,6 +15,7 @@ public final class DiskWatch {
   private final String remedy;
   private final long neededBytes;
   private final Lookups lookups;
+  private volatile OptionalLong freeBytes = OptionalLong.empty();
 
   /**
    * @param whatItHolds what the disk holds, for messages
@@ -32,6 +34,7 @@ public final class DiskWatch {
    * if this account may not look.
    */
   public Optional<String> whyFull(Path directory) {
+    freeBytes = OptionalLong.empty();
     try {
       return lookups.look(() -> whyFullNow(directory));
     } catch (StorageException hangs) {
@@ -41,17 +44,23 @@ public final class DiskWatch {
     }
   }
 
+  /** Returns the bytes that the last look found free. It is empty if that look failed. */
+  public OptionalLong freeBytes() {
+    return freeBytes;
+  }
+
   private Optional<String> whyFullNow(Path directory) {
     try {
-      long freeBytes = Files.getFileStore(directory).getUsableSpace();
-      return freeBytes >= neededBytes
+      long free = Files.getFileStore(directory).getUsableSpace();
+      freeBytes = OptionalLong.of(free);
+      return free >= neededBytes
           ? Optional.empty()
           : Optional.of(
               "the disk of %s (%s) is full: %d MB are free, and %d MB are needed; %s"
                   .formatted(
                       whatItHolds,
                       directory,
-                      freeBytes / BYTES_PER_MEGABYTE,
+                      free / BYTES_PER_MEGABYTE,
                       neededBytes / BYTES_PER_MEGABYTE,
                       remedy));
     } catch (IOException e) {

@@ -24,15 +24,17 @@ public record AgentConfig(
     LibraryConfig library,
     TrustConfig tls,
     StoreConfig store,
-    CallbacksConfig callbacks) {
+    CallbacksConfig callbacks,
+    MetricsConfig metrics) {
 
   /** Reads the whole file. */
   static AgentConfig read(Section root) {
     Path stateDir =
         root.value("state-dir", Path.of("/var/lib/gpurunner"), ValueForms.ABSOLUTE_PATH);
+    HttpConfig http = root.section("http", HttpConfig::read);
     return new AgentConfig(
         stateDir,
-        root.section("http", HttpConfig::read),
+        http,
         root.section("auth", auth -> AuthConfig.read(auth, stateDir)),
         root.section("gpu", GpuConfig::read),
         root.section("docker", DockerConfig::read),
@@ -42,7 +44,8 @@ public record AgentConfig(
         root.section("library", LibraryConfig::read),
         root.section("tls", TrustConfig::read),
         root.section("store", StoreConfig::read),
-        root.section("callbacks", CallbacksConfig::read));
+        root.section("callbacks", CallbacksConfig::read),
+        root.section("metrics", metrics -> MetricsConfig.read(metrics, http)));
   }
 
   /** Returns the configuration of an empty file. */

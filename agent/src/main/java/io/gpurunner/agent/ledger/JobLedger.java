@@ -390,7 +390,7 @@ public final class JobLedger implements AutoCloseable {
     }
   }
 
-  /** Returns why no job may be taken now; empty if all is well. */
+  /** Returns why no job may be taken now; empty if all is well. Never blocks. */
   public Optional<String> fault() {
     return commits.fault().or(disk::fault);
   }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.ledger;
 
+import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.disk.CallbackRecord;
 import io.gpurunner.agent.ledger.disk.JobRecord;
 import io.gpurunner.api.JobId;
@@ -27,7 +28,10 @@ public final class OwedCallbacks {
   /** How many callbacks fall due at each time. */
   private final TreeMap<Instant, Integer> times = new TreeMap<>();
 
-  private record Owed(PendingCallback callback, Instant dueAt) {
+  /** How many callbacks report an end of each time. */
+  private final TreeMap<Instant, Integer> ends = new TreeMap<>();
+
+  private record Owed(PendingCallback callback, Instant dueAt, Optional<Instant> endedAt) {
     static Owed of(JobRecord record) {
       CallbackRecord callback = record.callback().orElseThrow();
       return new Owed(
@@ -38,7 +42,10 @@ public final class OwedCallbacks {
               callback.success(),
               callback.tries(),
               callback.firstTryAt()),
-          callback.nextTryAt());
+          callback.nextTryAt(),
+          record.job().state() instanceof JobState.Final end
+              ? Optional.of(end.finishedAt())
+              : Optional.empty());
     }
   }
 
@@ -52,15 +59,28 @@ public final class OwedCallbacks {
       Owed owed = Owed.of(record);
       byJob.put(record.job().id(), owed);
       times.merge(owed.dueAt, 1, Integer::sum);
+      owed.endedAt.ifPresent(at -> ends.merge(at, 1, Integer::sum));
       byReceiver.computeIfAbsent(owed.callback.receiver(), _ -> new TreeSet<>(BY_TIME)).add(owed);
     }
   }
 
   private void remove(Owed owed) {
     times.computeIfPresent(owed.dueAt, (_, count) -> count > 1 ? count - 1 : null);
+    owed.endedAt.ifPresent(
+        at -> ends.computeIfPresent(at, (_, count) -> count > 1 ? count - 1 : null));
     byReceiver.computeIfPresent(
         owed.callback.receiver(),
         (_, others) -> others.remove(owed) && others.isEmpty() ? null : others);
+  }
+
+  /** Returns how many are owed. */
+  public synchronized int count() {
+    return byJob.size();
+  }
+
+  /** Returns the time of the earliest end that an owed callback reports. */
+  public synchronized Optional<Instant> oldestEnd() {
+    return ends.isEmpty() ? Optional.empty() : Optional.of(ends.firstKey());
   }
 
   /** Whether a callback is still as it was read: owed, and not tried since. */

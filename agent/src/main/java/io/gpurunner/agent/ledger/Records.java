@@ -26,6 +26,9 @@ final class Records {
   private final OwedCallbacks callbacks = new OwedCallbacks();
   private volatile LiveLoad total = LiveLoad.NONE;
 
+  /** Which job holds which device. A machine has few, so each change makes a copy. */
+  private volatile Map<GpuUuid, JobId> leases = Map.of();
+
   /** An idempotency key, which each user has for himself. */
   record UserKey(String user, String key) {
     static Optional<UserKey> of(JobRecord record) {
@@ -51,18 +54,35 @@ final class Records {
     UserKey.of(record).ifPresent(key -> keys.put(key, job.id()));
     switch (job.state()) {
       case JobState.Live _ -> {
-        if (live.put(job.id(), job) == null) {
+        Job before = live.put(job.id(), job);
+        if (before == null) {
           add(job);
         }
+        lease(job.id(), before == null ? List.of() : heldBy(before), heldBy(job));
       }
       case JobState.Final _ -> {
-        if (live.remove(job.id()) != null) {
+        Job before = live.remove(job.id());
+        if (before != null) {
           subtract(job);
+          lease(job.id(), heldBy(before), List.of());
         }
       }
     }
     // This comes last: a thread that sees the callback must also see that the job has ended.
     callbacks.put(record);
+  }
+
+  private static List<GpuUuid> heldBy(Job job) {
+    return job.state() instanceof JobState.Placed placed ? placed.gpus() : List.of();
+  }
+
+  private void lease(JobId job, List<GpuUuid> before, List<GpuUuid> now) {
+    if (!before.equals(now)) {
+      Map<GpuUuid, JobId> next = new HashMap<>(leases);
+      before.forEach(gpu -> next.remove(gpu, job));
+      now.forEach(gpu -> next.put(gpu, job));
+      leases = Map.copyOf(next);
+    }
   }
 
   private void add(Job job) {
@@ -124,12 +144,6 @@ final class Records {
 
   /** Returns which job holds which device. */
   Map<GpuUuid, JobId> leases() {
-    Map<GpuUuid, JobId> leases = new HashMap<>();
-    for (Job job : live()) {
-      if (job.state() instanceof JobState.Placed placed) {
-        placed.gpus().forEach(gpu -> leases.put(gpu, job.id()));
-      }
-    }
     return leases;
   }
 }

@@ -34,6 +34,11 @@ public final class HostFacts {
     return read("sys/kernel/random/boot_id").strip();
   }
 
+  /** Returns the name of this host. */
+  public String hostName() {
+    return read("sys/kernel/hostname").strip();
+  }
+
   /** Returns the time since this boot, to a hundredth of a second. */
   public Duration uptime() {
     String seconds = read("uptime").split(" ", 2)[0];

@@ -15,10 +15,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -55,6 +57,7 @@ public final class CallbackOutbox implements AutoCloseable {
   private final Executor senders;
   private final Consumer<Duration> pause;
   private final Rounds rounds = new Rounds("callbacks", this::round);
+  private final List<Consumer<CallbackResult>> listeners = new CopyOnWriteArrayList<>();
 
   /** Whether the waits of an earlier boot were limited. Only rounds use it. */
   private boolean waitsLimited;
@@ -103,6 +106,11 @@ public final class CallbackOutbox implements AutoCloseable {
   public void start() {
     ledger.listen(this::heardOf);
     rounds.start();
+  }
+
+  /** Calls the listener after every try, on the thread of the try. */
+  public void listen(Consumer<CallbackResult> listener) {
+    listeners.add(listener);
   }
 
   private void heardOf(Job job) {
@@ -189,7 +197,10 @@ public final class CallbackOutbox implements AutoCloseable {
   void send(PendingCallback callback) {
     Optional<URI> url = ledger.standing(callback.job()).flatMap(urls::urlFor);
     String body = CallbackBody.of(callback.job().value(), callback.success(), url);
-    switch (sender.send(new CallbackDelivery(callback.deliveryId(), callback.url(), body))) {
+    CallbackResult result =
+        sender.send(new CallbackDelivery(callback.deliveryId(), callback.url(), body));
+    listeners.forEach(listener -> listener.accept(result));
+    switch (result) {
       case CallbackResult.Delivered delivered -> {
         log.info(
             "{} callback delivered to {} (HTTP {})",

@@ -46,6 +46,7 @@ public final class Dispatcher implements AutoCloseable {
   private final BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement;
   private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
+  private volatile QueueCensus census = QueueCensus.EMPTY;
   private volatile Duration decided = Duration.ZERO;
 
   /**
@@ -100,6 +101,11 @@ public final class Dispatcher implements AutoCloseable {
     return Optional.ofNullable(waiting.get(id));
   }
 
+  /** Returns how many jobs waited in the last round, and since when. Never blocks. */
+  public QueueCensus census() {
+    return census;
+  }
+
   /** Makes one round. Called by the loop, and by tests instead of it. */
   Duration round() {
     long beganNanos = System.nanoTime();
@@ -121,6 +127,7 @@ public final class Dispatcher implements AutoCloseable {
     List<Job> queued = live.getOrDefault(true, List.of());
     if (queued.isEmpty()) {
       waiting = Map.of();
+      census = QueueCensus.EMPTY;
       return List.of();
     }
     // The devices are looked at after the jobs are read. A lease ends only after a look saw its
@@ -136,6 +143,7 @@ public final class Dispatcher implements AutoCloseable {
             clock.instant());
     Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();
+    census = QueueCensus.of(census, queued, decision.waiting(), machine.now());
     return decision.starts();
   }
 

@@ -27,7 +27,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -126,6 +128,7 @@ public final class GpuMeter implements AutoCloseable {
   private final Store store;
   private final Clock clock;
   private final Rounds rounds = new Rounds("gpu-meter", this::round);
+  private final List<Consumer<GpuSnapshot>> listeners = new CopyOnWriteArrayList<>();
 
   /** Held while something is saved. A disk may hang for long. */
   private final ReentrantLock saving = new ReentrantLock();
@@ -165,6 +168,11 @@ public final class GpuMeter implements AutoCloseable {
     return clock.instant().truncatedTo(ChronoUnit.MILLIS);
   }
 
+  /** Calls the listener with the newest look of each round, about once a second. */
+  public void listen(Consumer<GpuSnapshot> listener) {
+    listeners.add(listener);
+  }
+
   /** Starts the rounds. Called once. */
   public void start() {
     rounds.start();
@@ -173,6 +181,7 @@ public final class GpuMeter implements AutoCloseable {
   /** Makes one round. Called by the loop, and by tests instead of it. */
   Duration round() {
     GpuSnapshot look = gpus.snapshot();
+    listeners.forEach(listener -> listener.accept(look));
     Map<GpuUuid, Held> holders = new HashMap<>();
     ledger
         .leases()
@@ -312,7 +321,7 @@ public final class GpuMeter implements AutoCloseable {
   }
 
   /** Returns what each GPU's time went into. */
-  synchronized Map<GpuUuid, Times> spent() {
+  public synchronized Map<GpuUuid, Times> spent() {
     return Map.copyOf(spent);
   }
 

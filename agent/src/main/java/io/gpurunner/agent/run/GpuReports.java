@@ -24,8 +24,8 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 
-/** Describes the GPUs for those who ask. Thread-safe. */
-final class GpuReports {
+/** Describes the GPUs for those who ask. Never blocks. Thread-safe. */
+public final class GpuReports {
   /** The key of each fact in an answer. The others appear only in a reason. */
   private static final Map<GpuFact, String> KEYS = keys();
 
@@ -40,7 +40,7 @@ final class GpuReports {
   /**
    * @param shown converts a time of the steady clock to the time that users see
    */
-  GpuReports(
+  public GpuReports(
       GpuInventory gpus,
       JobLedger ledger,
       StartGate gate,
@@ -59,6 +59,7 @@ final class GpuReports {
     keys.put(GpuFact.MEMORY_UTILIZATION_PERCENT, "memoryUtilizationPercent");
     keys.put(GpuFact.TEMPERATURE_CELSIUS, "temperatureCelsius");
     keys.put(GpuFact.POWER_MILLIWATTS, "powerMilliwatts");
+    keys.put(GpuFact.POWER_LIMIT_MILLIWATTS, "powerLimitMilliwatts");
     keys.put(GpuFact.ENERGY_MILLIJOULES, "energyMillijoules");
     keys.put(GpuFact.SM_CLOCK_MHZ, "smClockMhz");
     keys.put(GpuFact.MEMORY_CLOCK_MHZ, "memoryClockMhz");
@@ -78,7 +79,8 @@ final class GpuReports {
     return keys;
   }
 
-  GpuReport of(GpuSnapshot look) {
+  /** Returns what is known of the GPUs of a look. */
+  public GpuReport of(GpuSnapshot look) {
     Map<GpuUuid, JobId> leases = ledger.leases();
     return new GpuReport(
         gpus.description(),
@@ -91,7 +93,7 @@ final class GpuReports {
   }
 
   private GpuReport.Gpu of(GpuDevice device, GpuSnapshot look, Optional<JobId> lease) {
-    Optional<Job> holder = lease.flatMap(ledger::find);
+    Optional<Job> holder = lease.flatMap(ledger::findLive); // a job that holds a GPU is live
     Optional<String> unusable =
         DeviceFitness.whyUnusable(device)
             .or(look::fault)

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Decides which queued jobs start now, and why the others wait. A pure function. The order is
@@ -105,8 +106,17 @@ final class Placement {
   /** A job to start, and the devices it gets. */
   record Start(Job job, List<GpuUuid> gpus) {}
 
-  /** Why a job waits, and its place in the queue, counted from 1. */
-  record Waiting(int position, String reason) {}
+  /**
+   * Why a job waits.
+   *
+   * @param position its place in the queue, counted from 1
+   * @param kind the kind of the first thing that it waits for
+   * @param besideFreeGpus whether enough GPUs of its type are free, but it waits for something else
+   */
+  record Waiting(int position, String reason, WaitReason kind, boolean besideFreeGpus) {}
+
+  /** A thing that a job waits for. */
+  private record Obstacle(WaitReason kind, String words) {}
 
   /** The decision. */
   record Decision(List<Start> starts, Map<JobId, Waiting> waiting) {}
@@ -174,13 +184,13 @@ final class Placement {
       Map<JobId, Waiting> waiting = new LinkedHashMap<>();
       for (Job job : ordered) {
         passHoldersAheadOf(job);
-        List<String> obstacles = obstacles(job);
-        Optional<String> prevented = prevented(job);
+        List<Obstacle> obstacles = obstacles(job);
+        Optional<Obstacle> prevented = prevented(job);
         prevented.ifPresent(obstacles::addFirst);
         if (obstacles.isEmpty()) {
           starts.add(new Start(job, take(job)));
         } else {
-          waiting.put(job.id(), new Waiting(waiting.size() + 1, "waits for " + and(obstacles)));
+          waiting.put(job.id(), waiting(waiting.size() + 1, job, obstacles));
           if (prevented.isEmpty()) {
             holdBack(job);
           }
@@ -189,8 +199,14 @@ final class Placement {
       return new Decision(List.copyOf(starts), Collections.unmodifiableMap(waiting));
     }
 
-    private static String and(List<String> obstacles) {
-      return String.join("; and for ", obstacles);
+    private Waiting waiting(int position, Job job, List<Obstacle> obstacles) {
+      return new Waiting(
+          position,
+          obstacles.stream()
+              .map(Obstacle::words)
+              .collect(Collectors.joining("; and for ", "waits for ", "")),
+          obstacles.getFirst().kind(),
+          !needsPlace(job) && job.request().gpuNumber() <= free.size() && areFree(job));
     }
 
     private void passHoldersAheadOf(Job job) {
@@ -207,33 +223,39 @@ final class Placement {
     /**
      * Returns why the job could not start now whatever came free. So it holds back no other job.
      */
-    private Optional<String> prevented(Job job) {
-      Optional<String> closed =
+    private Optional<Obstacle> prevented(Job job) {
+      Optional<Obstacle> closed =
           machine
               .closed()
               .why(job)
-              .map(why -> "this machine, which can start no container for it now: " + why);
+              .map(
+                  why ->
+                      new Obstacle(
+                          WaitReason.MACHINE,
+                          "this machine, which can start no container for it now: " + why));
       return closed.or(
           () ->
               job.setback()
                   .filter(setback -> setback.holdsBack(machine.now()))
                   .map(
                       setback ->
-                          "its next try at "
-                              + setback.notBefore().truncatedTo(ChronoUnit.SECONDS)
-                              + ": "
-                              + setback.reason()));
+                          new Obstacle(
+                              WaitReason.PAUSE,
+                              "its next try at "
+                                  + setback.notBefore().truncatedTo(ChronoUnit.SECONDS)
+                                  + ": "
+                                  + setback.reason())));
     }
 
     /** Returns what the job waits for. It is empty if the job can start. */
-    private List<String> obstacles(Job job) {
-      List<String> obstacles = new ArrayList<>();
+    private List<Obstacle> obstacles(Job job) {
+      List<Obstacle> obstacles = new ArrayList<>();
       if (needsPlace(job)) {
-        placeObstacle(job).ifPresent(obstacles::add);
+        placeObstacle(job).ifPresent(words -> obstacles.add(new Obstacle(WaitReason.PLACE, words)));
       } else {
         gpuObstacle(job).ifPresent(obstacles::add);
       }
-      diskObstacle(job).ifPresent(obstacles::add);
+      diskObstacle(job).ifPresent(words -> obstacles.add(new Obstacle(WaitReason.DISK, words)));
       return obstacles;
     }
 
@@ -351,21 +373,27 @@ final class Placement {
       return DeviceChoice.choose(free, typeOf(job), job.request().gpuNumber()).isPresent();
     }
 
-    private Optional<String> gpuObstacle(Job job) {
+    private Optional<Obstacle> gpuObstacle(Job job) {
       if (machine.gpus().fault().isPresent()) {
-        return Optional.of("the GPUs to be readable: " + machine.gpus().fault().get());
+        return obstacle(
+            WaitReason.MACHINE, "the GPUs to be readable: " + machine.gpus().fault().get());
       }
       if (!isObtainable(job)) {
-        return Optional.of(
+        return obstacle(
+            WaitReason.UNFIT,
             lacking(job)
                 + "; this machine has only "
                 + wanted(job).obtainable()
                 + " that it can hand out, whichever jobs end, so jobs behind it go first");
       }
       if (heldBackTypes.contains(wanted(job).normalised())) {
-        return Optional.of(typeOf(job).label() + " behind a job ahead of it");
+        return obstacle(WaitReason.BEHIND, typeOf(job).label() + " behind a job ahead of it");
       }
-      return areFree(job) ? Optional.empty() : Optional.of(lacking(job));
+      return areFree(job) ? Optional.empty() : obstacle(WaitReason.GPUS, lacking(job));
+    }
+
+    private static Optional<Obstacle> obstacle(WaitReason kind, String words) {
+      return Optional.of(new Obstacle(kind, words));
     }
 
     private String lacking(Job job) {

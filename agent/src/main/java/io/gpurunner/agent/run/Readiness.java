@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,6 +53,7 @@ public final class Readiness implements Health, AutoCloseable {
   private int looksSinceStore;
   private Optional<String> gpuAdvice = Optional.empty();
   private final Rounds rounds = new Rounds("readiness", this::look);
+  private volatile OptionalLong jobsDiskFree = OptionalLong.empty();
   private volatile Part enginePart;
   private volatile Part diskPart =
       new Part("disk", false, "the disk was not looked at yet; try again in some seconds");
@@ -94,6 +96,18 @@ public final class Readiness implements Health, AutoCloseable {
   public Report report() {
     return new Report(
         List.of(unlessClosed(enginePart), storePart, diskPart, ledgerPart(), gpuPart()));
+  }
+
+  /**
+   * Returns the bytes that the last looks found free on each disk: {@code jobs}, which is that of
+   * the jobs' directories without the agent's reserve, and {@code engine}, which is that of images
+   * and containers. A disk that could not be looked at is absent. Never blocks.
+   */
+  public Map<String, Long> freeBytes() {
+    Map<String, Long> free = new LinkedHashMap<>();
+    jobsDiskFree.ifPresent(bytes -> free.put("jobs", bytes));
+    engineDisk.freeBytes().ifPresent(bytes -> free.put("engine", bytes));
+    return free;
   }
 
   /** Returns the part as not ready if no container can be started. */
@@ -194,6 +208,7 @@ public final class Readiness implements Health, AutoCloseable {
   private Part lookAtDisk() {
     try {
       long free = volumes.freeBytes();
+      jobsDiskFree = OptionalLong.of(free);
       return free > 0
           ? new Part("disk", true, "there is room for jobs' directories")
           : new Part(
@@ -202,6 +217,7 @@ public final class Readiness implements Health, AutoCloseable {
               "the disk of jobs' directories is full, except for the agent's reserve: remove files"
                   + " from the file system of state-dir");
     } catch (StorageException e) {
+      jobsDiskFree = OptionalLong.empty();
       return new Part("disk", false, String.valueOf(e.getMessage()));
     }
   }

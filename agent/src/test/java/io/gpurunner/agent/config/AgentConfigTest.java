@@ -1,6 +1,7 @@
 package io.gpurunner.agent.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.gpurunner.agent.callback.AddressPattern;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
@@ -62,7 +63,8 @@ final class AgentConfigTest {
                   Optional.empty(),
                   Checksums.AUTO,
                   Optional.empty())),
-          new CallbacksConfig(Duration.ofDays(3), List.of(), List.of(), Optional.empty()));
+          new CallbacksConfig(Duration.ofDays(3), List.of(), List.of(), Optional.empty()),
+          new MetricsConfig("127.0.0.1", Optional.empty(), false));
 
   @Test
   void everyDefault() {
@@ -143,6 +145,7 @@ final class AgentConfigTest {
           allow: [127.0.0.1, "::1", localhost]
           deny: [10.0.0.0/8, "fd00::/8"]
           proxy: http://proxy.example.org:3129
+        metrics: { host: 10.0.0.7, port: 9400, dcgm-names: true }
         """
             .formatted(certificate, key, certificate, accessKey, secretKey);
     AgentConfig expected =
@@ -191,7 +194,8 @@ final class AgentConfigTest {
                     AddressPattern.parse("::1"),
                     AddressPattern.parse("localhost")),
                 List.of(AddressPattern.parse("10.0.0.0/8"), AddressPattern.parse("fd00::/8")),
-                Optional.of(URI.create("http://proxy.example.org:3129"))));
+                Optional.of(URI.create("http://proxy.example.org:3129"))),
+            new MetricsConfig("10.0.0.7", Optional.of(9400), true));
 
     ConfigFile.Effective read = ConfigFile.read("full", yaml);
 
@@ -229,6 +233,15 @@ final class AgentConfigTest {
       keys.add(String.join(".", sections));
     }
     return keys;
+  }
+
+  @Test
+  void theMetricsCannotHaveTheAddressOfTheApi() {
+    assertThatExceptionOfType(ConfigException.class)
+        .isThrownBy(() -> ConfigFile.parse("f", "metrics: { port: 8080 }"))
+        .withMessageContaining("metrics.port: is that of the API (http.port)");
+    assertThat(ConfigFile.parse("f", "metrics: { host: 10.0.0.7, port: 8080 }").metrics().port())
+        .contains(8080);
   }
 
   @Test

@@ -18,6 +18,7 @@ final class HostFactsTest {
   void thisHost() {
     HostFacts facts = new HostFacts();
     assertThat(UUID.fromString(facts.bootId())).hasToString(facts.bootId());
+    assertThat(facts.hostName()).isNotBlank().doesNotContain("\n");
     assertThat(facts.totalMemoryBytes()).isGreaterThan(100_000_000);
   }
 

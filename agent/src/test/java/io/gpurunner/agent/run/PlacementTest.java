@@ -179,10 +179,17 @@ class PlacementTest {
     assertThat(decision.waiting().get(large.id()))
         .isEqualTo(
             new Placement.Waiting(
-                1, "waits for 2 × NVIDIA-GeForce-RTX-3090: 1 free, 1 held by another job"));
+                1,
+                "waits for 2 × NVIDIA-GeForce-RTX-3090: 1 free, 1 held by another job",
+                WaitReason.GPUS,
+                false));
     assertThat(decision.waiting().get(small.id()))
         .isEqualTo(
-            new Placement.Waiting(2, "waits for NVIDIA-GeForce-RTX-3090 behind a job ahead of it"));
+            new Placement.Waiting(
+                2,
+                "waits for NVIDIA-GeForce-RTX-3090 behind a job ahead of it",
+                WaitReason.BEHIND,
+                true));
   }
 
   @Test
@@ -322,6 +329,22 @@ class PlacementTest {
             List.of(large, small),
             withDisk(2_500_000_000L, List.of(holder), device(0, RTX), device(1, RTX)));
     assertThat(starts(decision)).containsExactly(small);
+    assertThat(decision.waiting().get(large.id()))
+        .matches(waiting -> waiting.kind() == WaitReason.DISK)
+        .matches(Placement.Waiting::besideFreeGpus);
+  }
+
+  @Test
+  void aJobWithoutGpusWaitsForAPlaceAndNotBesideFreeGpus() {
+    List<Job> holders =
+        IntStream.range(0, Placement.CPU_PLACES_PER_USER)
+            .mapToObj(_ -> placed("ann", Requests.simple().gpus(0).type("")))
+            .toList();
+    Job next = queued(Requests.simple().gpus(0).type(""));
+    Placement.Decision decision = Placement.decide(List.of(next), machine(holders, device(0, RTX)));
+    assertThat(decision.waiting().get(next.id()))
+        .matches(waiting -> waiting.kind() == WaitReason.PLACE)
+        .matches(waiting -> !waiting.besideFreeGpus());
   }
 
   @Test

@@ -58,6 +58,7 @@ final class RunHarness implements AutoCloseable {
   final FaultyStore store;
   final UsedGpus gpus = new UsedGpus(new SimulatedGpuInventory(List.of(RTX, RTX), clock));
   StartGate gate = new StartGate(engine, gpus, Runnable::run);
+  final ArtifactPublisher publisher;
   final ForgetfulMeterStore measured = new ForgetfulMeterStore();
   GpuMeter meter;
   private final Path directory;
@@ -81,6 +82,7 @@ final class RunHarness implements AutoCloseable {
         new FaultyStore(
             new LocalArtifactStore(
                 directory.resolve("artifacts"), URI.create("http://localhost"), new byte[64]));
+    this.publisher = new ArtifactPublisher(store, new FileWork());
     this.ledger = JobLedger.open(directory.resolve("ledger"), clock);
     this.meter = newMeter();
     this.steps = newSteps();
@@ -107,7 +109,7 @@ final class RunHarness implements AutoCloseable {
             volumes,
             new VolumeWatch(volumes, Runnable::run, clock),
             store,
-            new ArtifactPublisher(store, new FileWork()),
+            publisher,
             gpus,
             meter,
             gate,

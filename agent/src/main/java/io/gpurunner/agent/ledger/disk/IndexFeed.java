@@ -58,7 +58,7 @@ final class IndexFeed implements AutoCloseable {
   /** Somebody waits for the index, or has. */
   private boolean asked;
 
-  private Optional<String> fault = Optional.empty();
+  private volatile Optional<String> fault = Optional.empty();
 
   /** When it is tried again after a fault, in {@link System#nanoTime}. */
   private long retryAt;
@@ -249,8 +249,8 @@ final class IndexFeed implements AutoCloseable {
     }
   }
 
-  /** Why the index cannot be asked; empty where it can. */
-  synchronized Optional<String> fault() {
+  /** Why the index cannot be asked; empty where it can. Never blocks, even if the disk hangs. */
+  Optional<String> fault() {
     return fault;
   }
 

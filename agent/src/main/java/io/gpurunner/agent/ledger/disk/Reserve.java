@@ -24,7 +24,9 @@ final class Reserve {
 
   private final LedgerPlace place;
   private final int bytes;
-  private boolean held;
+
+  /** Changed under the lock, which is held over work on the disk. */
+  private volatile boolean held;
 
   /**
    * @param bytes its length; the index is written in pieces of this size at most
@@ -77,8 +79,8 @@ final class Reserve {
     }
   }
 
-  /** Why no job can be taken; empty where it is there. */
-  synchronized Optional<String> fault() {
+  /** Why no job can be taken; empty where it is there. Never blocks, even if the disk hangs. */
+  Optional<String> fault() {
     return held
         ? Optional.empty()
         : Optional.of(

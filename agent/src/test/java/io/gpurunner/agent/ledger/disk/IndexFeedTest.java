@@ -38,6 +38,25 @@ class IndexFeedTest {
     return LongStream.rangeClosed(from, to).mapToObj(IndexFeedTest::created).toList();
   }
 
+  /** The locks are held over work on the disk. Readiness and metrics must not wait for it. */
+  @Test
+  void faultsAreToldWhileTheDiskHangs() throws Exception {
+    LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));
+    place.make();
+    Snapshots.makeFirst(place, "name");
+    Reserve reserve = new Reserve(place, 1 << 20);
+    try (IndexFeed feed = new IndexFeed(place, "name", 0, reserve, _ -> {})) {
+      synchronized (reserve) {
+        synchronized (feed) {
+          assertThat(CompletableFuture.supplyAsync(reserve::fault).get(60, TimeUnit.SECONDS))
+              .isPresent();
+          assertThat(CompletableFuture.supplyAsync(feed::fault).get(60, TimeUnit.SECONDS))
+              .isEmpty();
+        }
+      }
+    }
+  }
+
   @Test
   void recordingWaitsWhileTooManyJobsWaitForIt() throws Exception {
     LedgerPlace place = LedgerPlace.onDisk(directory.resolve("ledger"));

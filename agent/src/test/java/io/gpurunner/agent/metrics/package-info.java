@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.metrics;
+
+import org.jspecify.annotations.NullMarked;
