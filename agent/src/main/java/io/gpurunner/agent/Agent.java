@@ -145,8 +145,8 @@ public final class Agent implements AutoCloseable {
     JobVolumes volumes =
         faults.around(JobVolumes.class, files.around(keep("volumes", settings.openVolumes())));
     LocalArtifactStore localStore = settings.localStore(signingKey);
-    EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localStore));
     ArtifactStore localOnThreads = files.around(localStore);
+    EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localOnThreads));
     ArtifactStore store =
         faults.around(ArtifactStore.class, keep("store", settings.openStore(localOnThreads)));
     Library datasets = new Library("library.datasets", config.library().datasets());
