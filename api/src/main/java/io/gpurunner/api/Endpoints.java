@@ -12,7 +12,6 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -91,6 +90,7 @@ final class Endpoints {
         Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::trainings));
     add(router, "/api/job/gpu/status", Map.of(HttpMethod.GET, this::trainingStatus));
     add(router, "/api/job/gpu/stop", Map.of(HttpMethod.POST, this::stopTraining));
+    add(router, "/api/whoami", Map.of(HttpMethod.GET, this::whoami));
     add(router, "/api/gpus", Map.of(HttpMethod.GET, this::gpus));
     add(
         router,
@@ -296,20 +296,15 @@ final class Endpoints {
     authenticated(
         request,
         caller -> {
-          List<FieldError> wrong = new ArrayList<>();
-          int page = PageQuery.number(request.params(), "current", 1, ApiLimits.MAX_PAGE, wrong);
-          int size =
-              PageQuery.atMost(
-                  request.params(),
-                  "size",
-                  ApiLimits.DEFAULT_PAGE_SIZE,
-                  ApiLimits.MAX_PAGE_SIZE,
-                  wrong);
-          if (!wrong.isEmpty()) {
-            throw badRequest(new JobRequestParser.Result.Rejected(wrong).message());
-          }
-          return Answer.ok(JobJson.page(ports.jobs().list(caller, page, size), row));
+          ListQuery query = ListQuery.of(request.params());
+          return Answer.ok(
+              JobJson.page(
+                  ports.jobs().list(caller, query.filter(), query.page(), query.size()), row));
         });
+  }
+
+  private void whoami(RoutingContext context) {
+    authenticated(context.request(), caller -> Answer.ok(JobJson.caller(caller)));
   }
 
   private void trainingStatus(RoutingContext context) {

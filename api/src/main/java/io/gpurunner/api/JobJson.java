@@ -15,6 +15,10 @@ import java.util.function.Function;
 final class JobJson {
   private JobJson() {}
 
+  static JsonObject caller(Caller caller) {
+    return new JsonObject().put("user", caller.user()).put("admin", caller.admin());
+  }
+
   static JsonObject created(JobId id) {
     return new JsonObject().put("job_id", id.value());
   }

@@ -25,6 +25,7 @@ final class FakeJobs implements Jobs {
 
   volatile int lastPage;
   volatile int lastSize;
+  volatile JobFilter lastFilter = JobFilter.ALL;
 
   @Override
   public JobId create(
@@ -66,8 +67,9 @@ final class FakeJobs implements Jobs {
   }
 
   @Override
-  public JobPage list(Caller caller, int page, int size) {
+  public JobPage list(Caller caller, JobFilter filter, int page, int size) {
     begin();
+    lastFilter = filter;
     lastPage = page;
     lastSize = size;
     List<JobDetail> mine =

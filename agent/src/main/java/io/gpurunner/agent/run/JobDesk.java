@@ -3,6 +3,7 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Listed;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
@@ -13,6 +14,7 @@ import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
+import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobPage;
 import io.gpurunner.api.JobRequest;
@@ -220,7 +222,7 @@ public final class JobDesk implements Jobs {
   }
 
   @Override
-  public JobPage list(Caller caller, int page, int size) {
+  public JobPage list(Caller caller, JobFilter filter, int page, int size) {
     if (!listing.add(caller.user())) {
       throw new RequestRefusedException(
           Kind.TOO_MANY,
@@ -237,7 +239,7 @@ public final class JobDesk implements Jobs {
             LIST_RETRY_AFTER);
       }
       try {
-        return listNow(caller, page, size);
+        return listNow(caller, filter, page, size);
       } finally {
         listedRows.release(size);
       }
@@ -246,13 +248,18 @@ public final class JobDesk implements Jobs {
     }
   }
 
-  private JobPage listNow(Caller caller, int page, int size) {
-    Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
-    List<JobDetail> content =
-        ledger.page(user, page, size, job -> job.withRequest(job.request().inLists())).stream()
-            .map(job -> detailOf(job, List.of(), List.of()))
-            .toList();
-    return new JobPage(content, onLedger(() -> ledger.count(user)));
+  private JobPage listNow(Caller caller, JobFilter filter, int page, int size) {
+    if (filter.user().filter(user -> !mayKnow(caller, user)).isPresent()) {
+      return new JobPage(List.of(), 0);
+    }
+    JobFilter allowed = caller.admin() ? filter : filter.ofUser(caller.user());
+    Listed<Job> listed =
+        onLedger(
+            () ->
+                ledger.list(allowed, page, size, job -> job.withRequest(job.request().inLists())));
+    return new JobPage(
+        listed.rows().stream().map(job -> detailOf(job, List.of(), List.of())).toList(),
+        listed.total());
   }
 
   @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Listed;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
@@ -100,6 +101,22 @@ class IndexViewTest {
       }
     }
     all.forEach(record -> assertThat(view.find(record.job().id())).contains(record));
+    List<Optional<String>> prefixes =
+        Stream.concat(
+                all.stream().limit(3).map(record -> record.job().id().value()),
+                Stream.of("ai0", "ai1", "aif", "ai-"))
+            .map(Optional::of)
+            .toList();
+    for (String owner : OWNERS) {
+      for (Optional<String> prefix : prefixes) {
+        listsAre(view, new Selection(Optional.of(owner), random.nextBoolean(), prefix), all);
+      }
+      listsAre(view, new Selection(Optional.of(owner), true, Optional.empty()), all);
+    }
+    for (Optional<String> prefix : prefixes) {
+      listsAre(view, new Selection(Optional.empty(), random.nextBoolean(), prefix), all);
+    }
+    listsAre(view, new Selection(Optional.empty(), true, Optional.empty()), all);
     assertThat(view.find(JobId.random())).isEmpty();
     for (Instant before : TIMES) {
       sweepableAre(view, before);
@@ -111,6 +128,24 @@ class IndexViewTest {
           .isEqualTo(old.size() < 4 ? ids(any, 4) : ids(old, 7));
     }
     return true;
+  }
+
+  private void listsAre(IndexView view, Selection which, List<JobRecord> oldestFirst) {
+    List<Job> expected =
+        oldestFirst.reversed().stream()
+            .filter(record -> !(which.endedOnly() && record.isLive()))
+            .map(JobRecord::job)
+            .filter(job -> which.owner().filter(name -> !name.equals(job.user())).isEmpty())
+            .filter(
+                job -> which.idPrefix().filter(id -> !job.id().value().startsWith(id)).isEmpty())
+            .toList();
+    int size = 1 + random.nextInt(7);
+    for (int page = 1; page <= expected.size() / size + 2; page++) {
+      int from = Math.min(expected.size(), (page - 1) * size);
+      int to = Math.min(expected.size(), page * size);
+      assertThat(view.list(which, page, size, job -> job))
+          .isEqualTo(new Listed<>(expected.subList(from, to), expected.size()));
+    }
   }
 
   private void pagesAre(IndexView view, Optional<String> owner, List<JobRecord> oldestFirst) {
