@@ -22,6 +22,7 @@ import io.gpurunner.agent.run.ArtifactUrls;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.DailyBackup;
 import io.gpurunner.agent.run.Dispatcher;
+import io.gpurunner.agent.run.EventFeed;
 import io.gpurunner.agent.run.GpuDesk;
 import io.gpurunner.agent.run.GpuMeter;
 import io.gpurunner.agent.run.ImageKeeper;
@@ -244,25 +245,29 @@ public final class Agent implements AutoCloseable {
             runSettings,
             clock,
             clock::toWall);
+    MachineView machine =
+        new MachineView(
+            gpus,
+            ledger,
+            datasets,
+            models,
+            callbackPolicy,
+            config.jobs().maxVolumeMegabytes(),
+            volumes,
+            store.place(),
+            gate,
+            meter,
+            clock::toWall);
+    EventFeed feed = keep("events", new EventFeed(ledger, machine::gpus, clock, clock::toWall));
     ApiPorts ports =
         new ApiPorts(
             faults.around(Jobs.class, desk),
-            new MachineView(
-                gpus,
-                ledger,
-                datasets,
-                models,
-                callbackPolicy,
-                config.jobs().maxVolumeMegabytes(),
-                volumes,
-                store.place(),
-                gate,
-                meter,
-                clock::toWall),
+            machine,
             readiness,
             new GpuDesk(gpus, health, ledger),
             new TokenRegistry(config.tokensDirectory()),
-            new LocalDownloads(localStore, clock.wall()));
+            new LocalDownloads(localStore, clock.wall()),
+            feed);
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     // The API starts first. If the address is taken, the start fails before any job is touched.
@@ -279,6 +284,7 @@ public final class Agent implements AutoCloseable {
     orphans.start();
     imageKeeper.start();
     backups.start();
+    feed.start();
   }
 
   private static void onThreadOfItsOwn(Runnable task) {

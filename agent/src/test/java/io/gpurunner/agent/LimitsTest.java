@@ -117,6 +117,25 @@ final class LimitsTest {
               "Lookups.HANGING_LIMIT",
               "LookupsTest.answersAtOnceWhereSoManyHangAndLooksAgainOnceTheyReturn"),
           entry("Library.READ_LIMIT", "LibraryTest.readsOnlySoManyEntriesForAMessage"),
+          entry(
+              "ApiLimits.MAX_ARTIFACT_LISTS",
+              "ArtifactListsTest.onlySoManyAreInMemoryAtATimeAndOneOfAUser"),
+          entry(
+              "PublishedFiles.MANIFEST_LIMIT_BYTES",
+              "PublishedFilesTest.aLongManifestIsLeftOutWithAWord"),
+          entry(
+              "ApiLimits.MAX_EVENT_STREAMS",
+              "EventsRouteTest.moreStreamsThanTheMachineHasPlacesForAreRefused"),
+          entry(
+              "ApiLimits.MAX_EVENT_STREAMS_OF_A_USER",
+              "EventsRouteTest.streamsOfAUserAndOfAllAreLimited"),
+          entry(
+              "ApiLimits.MAX_HELD_EVENT_BYTES",
+              "EventsRouteTest.aClientThatDoesNotReadIsToldThatItMissesEvents"),
+          entry(
+              "ApiLimits.MAX_EVENTS_ON_THEIR_WAY",
+              "EventsRouteTest.whereTooManyEventsAreOnTheirWayTheStreamsSaySo"),
+          entry("ApiLimits.EVENT_HEARTBEAT", "EventStreamsTest.aCommentComesNowAndThen"),
           entry("ApiLimits.MAX_FILE_READS", "ArtifactRouteTest.clientsThatTakeNothingHoldUpNobody"),
           entry(
               "ServiceNotifier.READY_LIMIT", "ServiceNotifierTest.waitsForRoomInAQueueThatIsFull"),
@@ -181,6 +200,8 @@ final class LimitsTest {
           "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited for",
           "EndedStandings.SHARED_LIMIT",
           "beyond it a value is kept twice, which changes nothing but memory",
+          "EventFeed.TOLD_LIMIT",
+          "beyond it an event is sent twice, which changes nothing",
           "ServiceNotifier.STOPPING_LIMIT",
           "the same wait as that of READY_LIMIT, and nobody can see its end");
 

@@ -9,4 +9,5 @@ public record ApiPorts(
     Health health,
     Gpus gpus,
     TokenRevocations revocations,
-    ArtifactDownloads downloads) {}
+    ArtifactDownloads downloads,
+    Events events) {}

@@ -29,6 +29,7 @@ public final class ApiServer {
   private final ErrorAnswers errors;
   private final Router router;
   private final Connections connections;
+  private final EventStreams streams;
 
   public ApiServer(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
     this.vertx = vertx;
@@ -36,6 +37,7 @@ public final class ApiServer {
     this.errors = new ErrorAnswers(clock);
     ApiSettings.Waits waits = settings.waits();
     this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
+    this.streams = new EventStreams(vertx);
     this.router =
         new Endpoints(
                 ports,
@@ -43,6 +45,7 @@ public final class ApiServer {
                 new BodyReader(vertx, waits.body()),
                 new RequestWork(vertx, waits.requests()),
                 RequestWork.forFiles(vertx, waits.connections()),
+                streams,
                 errors)
             .router(vertx);
     this.server = vertx.createHttpServer(options(settings));
@@ -67,7 +70,9 @@ public final class ApiServer {
   /** Takes no new requests, lets those in flight end for a while, and closes the rest. */
   public Future<Void> stop() {
     connections.stop(vertx);
-    return server.shutdown(settings.waits().stop().toMillis(), TimeUnit.MILLISECONDS);
+    return streams
+        .stop()
+        .compose(_ -> server.shutdown(settings.waits().stop().toMillis(), TimeUnit.MILLISECONDS));
   }
 
   private static HttpServerOptions options(ApiSettings settings) {

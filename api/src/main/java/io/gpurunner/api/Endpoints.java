@@ -37,6 +37,7 @@ final class Endpoints {
   private final BodyReader bodies;
   private final RequestWork work;
   private final RequestWork files;
+  private final EventStreams streams;
   private final ErrorAnswers errors;
   private final JobRequestParser parser = new JobRequestParser();
 
@@ -64,7 +65,9 @@ final class Endpoints {
       BodyReader bodies,
       RequestWork work,
       RequestWork files,
+      EventStreams streams,
       ErrorAnswers errors) {
+    this.streams = streams;
     this.files = files;
     this.ports = ports;
     this.tokens = tokens;
@@ -83,6 +86,11 @@ final class Endpoints {
     add(router, "/api/userJob/job_del", Map.of(HttpMethod.POST, this::delete));
     add(router, "/api/userJob/getGpuType", Map.of(HttpMethod.GET, this::gpuTypes));
     add(router, "/api/userJob/:id/retry-upload", Map.of(HttpMethod.POST, this::retryUpload));
+    ArtifactLists artifactLists = new ArtifactLists(ports.jobs());
+    add(
+        router,
+        "/api/userJob/:id/artifacts",
+        Map.of(HttpMethod.GET, context -> aboutJob(context, artifactLists::answer)));
     add(router, "/api/userJob/:id", Map.of(HttpMethod.GET, this::detail));
     add(
         router,
@@ -90,6 +98,8 @@ final class Endpoints {
         Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::trainings));
     add(router, "/api/job/gpu/status", Map.of(HttpMethod.GET, this::trainingStatus));
     add(router, "/api/job/gpu/stop", Map.of(HttpMethod.POST, this::stopTraining));
+    EventsRoute events = new EventsRoute(vertx, ports.events(), streams, tokens, work, errors);
+    add(router, "/api/events", Map.of(HttpMethod.GET, events::handle));
     add(router, "/api/whoami", Map.of(HttpMethod.GET, this::whoami));
     add(router, "/api/gpus", Map.of(HttpMethod.GET, this::gpus));
     add(

@@ -68,6 +68,15 @@ public interface Jobs {
   JobPage list(Caller caller, JobFilter filter, int page, int size);
 
   /**
+   * Returns what a job has published, with newly signed URLs and the content of the manifest. It
+   * asks the store, for a limited time.
+   *
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's job; UNAVAILABLE if
+   *     the store does not answer
+   */
+  JobArtifacts artifacts(Caller caller, JobId id);
+
+  /**
    * Returns everything that is known about one job.
    *
    * @throws RequestRefusedException NOT_FOUND for no such job or another user's job

@@ -37,6 +37,7 @@ final class ApiFixture implements AutoCloseable {
   final FakeFacts facts = new FakeFacts();
   final Set<String> revoked = ConcurrentHashMap.newKeySet();
   final JwtSecret secret = randomSecret();
+  final FakeEvents events = new FakeEvents();
   final int port;
 
   volatile Optional<RequestRefusedException> registerFault = Optional.empty();
@@ -63,7 +64,8 @@ final class ApiFixture implements AutoCloseable {
             () -> health,
             new FakeGpus(),
             this::isRevoked,
-            (job, file, expires, signature) -> downloads.find(job, file, expires, signature));
+            (job, file, expires, signature) -> downloads.find(job, file, expires, signature),
+            events);
     server =
         new ApiServer(
             vertx, new ApiSettings("127.0.0.1", 0, tls, secret, waits), ports, new MovableClock());

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Jobs in memory. Their states never change. Thread-safe. */
@@ -22,6 +23,9 @@ final class FakeJobs implements Jobs {
 
   /** Runs at the start of every call, on its virtual thread. */
   volatile Runnable before = () -> {};
+
+  volatile Function<JobId, JobArtifacts> artifacts =
+      id -> JobArtifacts.none(id, "RUNNING", "the job has not ended");
 
   volatile int lastPage;
   volatile int lastSize;
@@ -78,6 +82,13 @@ final class FakeJobs implements Jobs {
             .map(entry -> detail(entry.getKey(), entry.getValue(), List.of()))
             .toList();
     return new JobPage(mine, mine.size());
+  }
+
+  @Override
+  public JobArtifacts artifacts(Caller caller, JobId id) {
+    begin();
+    owned(caller, id);
+    return artifacts.apply(id);
   }
 
   @Override

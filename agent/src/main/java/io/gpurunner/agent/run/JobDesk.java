@@ -13,6 +13,7 @@ import io.gpurunner.api.ApiLimits;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.Health;
+import io.gpurunner.api.JobArtifacts;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
@@ -26,7 +27,6 @@ import io.gpurunner.gpu.GpuUuid;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -75,6 +75,7 @@ public final class JobDesk implements Jobs {
   private final GpuMeter meter;
   private final Function<Job, Optional<String>> missing;
   private final ArtifactUrls urls;
+  private final PublishedFiles published;
   private final Health health;
   private final RunSettings settings;
   private final Clock clock;
@@ -101,6 +102,7 @@ public final class JobDesk implements Jobs {
     this.dispatcher = dispatcher;
     this.missing = missing;
     this.urls = urls;
+    this.published = new PublishedFiles(urls);
     this.health = health;
     this.settings = settings;
     this.clock = clock;
@@ -263,6 +265,11 @@ public final class JobDesk implements Jobs {
   }
 
   @Override
+  public JobArtifacts artifacts(Caller caller, JobId id) {
+    return published.of(find(caller, id));
+  }
+
+  @Override
   public JobDetail detail(Caller caller, JobId id) {
     Job job = find(caller, id);
     return detailOf(
@@ -306,21 +313,7 @@ public final class JobDesk implements Jobs {
   }
 
   private Optional<String> reason(Job job) {
-    return switch (job.state()) {
-      case JobState.Failed failed -> Optional.of(failed.reason());
-      case JobState.Deleted deleted -> Optional.of("deleted by " + deleted.by());
-      case JobState.Succeeded _ -> urls.whyOutOfReach(Standing.of(job));
-      case JobState.Uploading uploading ->
-          uploading
-              .lastFailure()
-              .map(
-                  why ->
-                      "%s; it is tried again, not before %s"
-                          .formatted(
-                              why,
-                              shown.apply(uploading.notBefore()).truncatedTo(ChronoUnit.SECONDS)));
-      case JobState.Live _ -> Optional.empty();
-    };
+    return JobReasons.of(job, shown).or(() -> urls.whyOutOfReach(Standing.of(job)));
   }
 
   private Job find(Caller caller, JobId id) {

@@ -23,6 +23,7 @@ import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobArtifacts;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
@@ -830,6 +831,11 @@ enum PlantedBugs implements Plant {
     @Override
     public JobPage list(Caller caller, JobFilter filter, int page, int size) {
       return real.list(caller, filter, page, size);
+    }
+
+    @Override
+    public JobArtifacts artifacts(Caller caller, JobId id) {
+      return real.artifacts(caller, id);
     }
 
     @Override
