@@ -115,6 +115,14 @@ final class FakeJobs implements Jobs {
         Optional.empty(),
         Optional.empty(),
         List.of(),
+        events.isEmpty()
+            ? List.of()
+            : List.of(
+                new JobDetail.Attempt(
+                    1,
+                    Optional.of(Instant.EPOCH),
+                    Optional.of(Instant.EPOCH),
+                    Optional.of("exit code 1"))),
         events);
   }
 

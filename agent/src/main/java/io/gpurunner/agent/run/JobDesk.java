@@ -2,6 +2,7 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Listed;
 import io.gpurunner.agent.ledger.Creation;
@@ -260,7 +261,7 @@ public final class JobDesk implements Jobs {
             () ->
                 ledger.list(allowed, page, size, job -> job.withRequest(job.request().inLists())));
     return new JobPage(
-        listed.rows().stream().map(job -> detailOf(job, List.of(), List.of())).toList(),
+        listed.rows().stream().map(job -> detailOf(job, List.of(), List.of(), List.of())).toList(),
         listed.total());
   }
 
@@ -272,10 +273,12 @@ public final class JobDesk implements Jobs {
   @Override
   public JobDetail detail(Caller caller, JobId id) {
     Job job = find(caller, id);
+    List<JobHistory.Line> history = ledger.history(id);
     return detailOf(
         job,
         useOf(job),
-        ledger.history(id, HISTORY_LIMIT).stream()
+        Attempts.of(history, shown),
+        history.subList(Math.max(0, history.size() - HISTORY_LIMIT), history.size()).stream()
             .map(line -> new JobDetail.Event(shown.apply(line.at()), line.kind(), line.message()))
             .toList());
   }
@@ -285,7 +288,11 @@ public final class JobDesk implements Jobs {
     return Stream.concat(job.gpuUse().stream(), meter.useOf(job).stream()).toList();
   }
 
-  private JobDetail detailOf(Job job, List<GpuUse> gpuUse, List<JobDetail.Event> events) {
+  private JobDetail detailOf(
+      Job job,
+      List<GpuUse> gpuUse,
+      List<JobDetail.Attempt> attempts,
+      List<JobDetail.Event> events) {
     Optional<Placement.Waiting> waiting =
         dispatcher.whyWaiting(job.id()).filter(_ -> job.state() instanceof JobState.Queued);
     return new JobDetail(
@@ -309,6 +316,7 @@ public final class JobDesk implements Jobs {
             ? Optional.of(shown.apply(ended.finishedAt()))
             : Optional.empty(),
         gpuUse,
+        attempts,
         events);
   }
 
