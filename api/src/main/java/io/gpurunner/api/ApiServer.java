@@ -11,6 +11,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.ext.web.Router;
 import java.time.Clock;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,6 +28,7 @@ public final class ApiServer {
   private final ApiSettings settings;
   private final HttpServer server;
   private final ErrorAnswers errors;
+  private final Endpoints endpoints;
   private final Router router;
   private final Connections connections;
   private final EventStreams streams;
@@ -38,16 +40,16 @@ public final class ApiServer {
     ApiSettings.Waits waits = settings.waits();
     this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
     this.streams = new EventStreams(vertx);
-    this.router =
+    this.endpoints =
         new Endpoints(
-                ports,
-                new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
-                new BodyReader(vertx, waits.body()),
-                new RequestWork(vertx, waits.requests()),
-                RequestWork.forFiles(vertx, waits.connections()),
-                streams,
-                errors)
-            .router(vertx);
+            ports,
+            new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
+            new BodyReader(vertx, waits.body()),
+            new RequestWork(vertx, waits.requests()),
+            RequestWork.forFiles(vertx, waits.connections()),
+            streams,
+            errors);
+    this.router = endpoints.router(vertx);
     this.server = vertx.createHttpServer(options(settings));
   }
 
@@ -73,6 +75,11 @@ public final class ApiServer {
     return streams
         .stop()
         .compose(_ -> server.shutdown(settings.waits().stop().toMillis(), TimeUnit.MILLISECONDS));
+  }
+
+  /** Returns the routes, for the test that compares them with the document. */
+  List<String> routes() {
+    return endpoints.routes();
   }
 
   private static HttpServerOptions options(ApiSettings settings) {

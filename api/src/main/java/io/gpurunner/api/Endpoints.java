@@ -12,6 +12,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,7 @@ final class Endpoints {
   private final EventStreams streams;
   private final ErrorAnswers errors;
   private final JobRequestParser parser = new JobRequestParser();
+  private final List<String> routes = new ArrayList<>();
 
   /** Handles a caller's request with a body. May block. */
   @FunctionalInterface
@@ -98,6 +100,11 @@ final class Endpoints {
         Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::trainings));
     add(router, "/api/job/gpu/status", Map.of(HttpMethod.GET, this::trainingStatus));
     add(router, "/api/job/gpu/stop", Map.of(HttpMethod.POST, this::stopTraining));
+    Answer document = OpenApiDocument.read();
+    add(
+        router,
+        "/api/openapi.json",
+        Map.of(HttpMethod.GET, context -> authenticated(context.request(), _ -> document)));
     EventsRoute events = new EventsRoute(vertx, ports.events(), streams, tokens, work, errors);
     add(router, "/api/events", Map.of(HttpMethod.GET, events::handle));
     add(router, "/api/whoami", Map.of(HttpMethod.GET, this::whoami));
@@ -170,7 +177,15 @@ final class Endpoints {
         RequestRefusedException.Kind.NOT_FOUND, "there is nothing at this path");
   }
 
+  /** Returns the routes that were created: {@code GET /api/userJob/{id}}. HEAD is not named. */
+  List<String> routes() {
+    return List.copyOf(routes);
+  }
+
   private void add(Router router, String path, Map<HttpMethod, Handler<RoutingContext>> methods) {
+    methods
+        .keySet()
+        .forEach(method -> routes.add(method + " " + path.replaceAll(":(\\w+)", "{$1}")));
     Map<HttpMethod, Handler<RoutingContext>> handlers = new HashMap<>(methods);
     // What answers GET answers HEAD, and sends no body then.
     Optional.ofNullable(methods.get(HttpMethod.GET))

@@ -1,6 +1,7 @@
 package io.gpurunner.api;
 
 import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.URI;
@@ -48,6 +49,7 @@ final class ApiFixture implements AutoCloseable {
   volatile Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
 
   private final Vertx vertx = Vertx.vertx();
+  private volatile DocumentedExchanges exchanges = DocumentedExchanges.ofTheDocument();
   private final ApiServer server;
   private final HttpClient client =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
@@ -76,6 +78,20 @@ final class ApiFixture implements AutoCloseable {
             .toCompletableFuture()
             .orTimeout(20, TimeUnit.SECONDS)
             .join();
+  }
+
+  /** The test sends paths that there are not. */
+  void sendsWrongPaths() {
+    exchanges = DocumentedExchanges.withWrongPaths();
+  }
+
+  /** The fakes of the test give answers that the agent never gives. */
+  void givesMadeUpAnswers() {
+    exchanges = DocumentedExchanges.withMadeUpAnswers();
+  }
+
+  List<String> routes() {
+    return server.routes();
   }
 
   private boolean isRevoked(String tokenId) {
@@ -131,11 +147,17 @@ final class ApiFixture implements AutoCloseable {
   }
 
   HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
-    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    HttpRequest sent = request.build();
+    HttpResponse<String> answer = client.send(sent, HttpResponse.BodyHandlers.ofString());
+    exchanges.check(sent, answer, Buffer.buffer(answer.body()));
+    return answer;
   }
 
   HttpResponse<byte[]> fetch(HttpRequest.Builder request) throws IOException, InterruptedException {
-    return client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+    HttpRequest sent = request.build();
+    HttpResponse<byte[]> answer = client.send(sent, HttpResponse.BodyHandlers.ofByteArray());
+    exchanges.check(sent, answer, Buffer.buffer(answer.body()));
+    return answer;
   }
 
   HttpResponse<String> post(String path, String body) throws IOException, InterruptedException {

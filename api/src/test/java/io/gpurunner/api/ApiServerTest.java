@@ -252,6 +252,7 @@ final class ApiServerTest {
     "UNAVAILABLE,503"
   })
   void givesEveryRefusalItsStatus(RequestRefusedException.Kind kind, int status) throws Exception {
+    api.givesMadeUpAnswers();
     api.jobs.failure.set(new RequestRefusedException(kind, "because"));
 
     HttpResponse<String> response = api.post("/api/userJob", GuideBodies.CREATE);
@@ -566,12 +567,14 @@ final class ApiServerTest {
         "/api/%75serJob"
       })
   void toleratesHowClientsJoinPaths(String path) throws Exception {
+    api.sendsWrongPaths();
     assertThat(api.post(path, GuideBodies.CREATE).statusCode()).isEqualTo(200);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"/api/userJob/job_status/", "/api/userJob/job_del/"})
   void toleratesTrailingSlashes(String path) throws Exception {
+    api.sendsWrongPaths();
     assertThat(api.post(path, GuideBodies.jobId(api.create().value())).statusCode()).isEqualTo(200);
   }
 
@@ -587,6 +590,7 @@ final class ApiServerTest {
         "/api/userJob/a%2Fb/c"
       })
   void answers404InTheErrorBody(String path) throws Exception {
+    api.sendsWrongPaths();
     ErrorBody.message(api.get(path), 404);
   }
 
@@ -609,6 +613,7 @@ final class ApiServerTest {
     "BREW, /api/userJob/x"
   })
   void aStrangerIsNotToldWhichPathsAndMethodsThereAre(String method, String path) throws Exception {
+    api.sendsWrongPaths();
     HttpResponse<String> response =
         api.send(api.request(path).method(method, HttpRequest.BodyPublishers.noBody()));
 

@@ -2,6 +2,7 @@ package io.gpurunner.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -110,6 +111,39 @@ final class EventsRouteTest {
             "{\"uuid\":\"GPU-a\",\"index\":1,\"state\":\"quarantined\",\"reason\":\"reset"
                 + " it\",\"suspect\":\"it is hot\",\"at\":\"2026-03-01T12:00:00Z\"}");
     assertThat(admin.next("data: ")).contains("\"state\":\"gone\"").doesNotContain("index");
+  }
+
+  @Test
+  void theEventsAreAsTheDocumentSays() throws Exception {
+    ApiDocument document = new ApiDocument();
+    EventClient admin = opened(api.adminToken());
+    api.events.happens(
+        new MachineEvent.JobChanged(JobId.random(), "ann", "FAILED", Optional.of("why"), AT));
+    for (GpuReport.State state : GpuReport.State.values()) {
+      api.events.happens(
+          new MachineEvent.GpuChanged(
+              "GPU-a",
+              OptionalInt.of(0),
+              Optional.of(state),
+              Optional.of("why"),
+              Optional.of("a sign"),
+              AT));
+    }
+    assertThat(document.faults(schema("JobChanged"), data(admin))).isEmpty();
+    for (GpuReport.State _ : GpuReport.State.values()) {
+      assertThat(document.faults(schema("GpuChanged"), data(admin))).isEmpty();
+    }
+    api.close();
+    assertThat(document.faults(schema("StreamEnd"), data(admin))).isEmpty();
+    api = new ApiFixture(ApiFixture.SHORT, Optional.empty());
+  }
+
+  private static JsonObject schema(String name) {
+    return new JsonObject().put("$ref", "#/components/schemas/" + name);
+  }
+
+  private static JsonObject data(EventClient client) throws IOException {
+    return new JsonObject(client.next("data: "));
   }
 
   @Test
