@@ -13,10 +13,14 @@ import java.util.Optional;
 final class StoreOnThreads implements ArtifactStore {
   private final ArtifactStore real;
   private final FileWork files;
-  private final Lookups lookups =
-      new Lookups("artifacts.read", "the store of artifacts on this machine");
+  private final Lookups lookups;
 
   StoreOnThreads(ArtifactStore real, FileWork files) {
+    this(real, files, new Lookups("artifacts-look", "the store of artifacts on this machine"));
+  }
+
+  StoreOnThreads(ArtifactStore real, FileWork files, Lookups lookups) {
+    this.lookups = lookups;
     this.real = real;
     this.files = files;
   }

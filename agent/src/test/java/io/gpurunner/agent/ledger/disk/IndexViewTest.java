@@ -28,6 +28,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
+import org.h2.mvstore.type.StringDataType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -275,6 +276,23 @@ class IndexViewTest {
         }
       }
       writer.end();
+    }
+  }
+
+  /** An index of form 1 lacks the keys of live jobs. */
+  @Test
+  void anIndexOfAnOlderFormIsBuiltAgain() throws IOException {
+    LedgerPlace place = newLedger();
+    Index.build(place, "name", 0).closeWell();
+    StringDataType texts = StringDataType.INSTANCE;
+    try (MVStore file = new MVStore.Builder().fileName(place.file("index.mv").toString()).open()) {
+      file.openMap("about", new MVMap.Builder<String, String>().keyType(texts).valueType(texts))
+          .put("form", "1");
+    }
+    assertThatThrownBy(() -> Index.open(place, "name"))
+        .hasMessage("it has form 1, and this version's is 2");
+    try (Index opened = new IndexOpener(place, "name", new Reserve(place, 1 << 20)).open(0)) {
+      assertThat(opened.applied()).isZero();
     }
   }
 
