@@ -98,7 +98,7 @@ final class AgentUnderTest implements AutoCloseable {
 
   static String simulatedGpus() {
     return "{ simulated: [\"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA"
-               + " GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
+        + " GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
   }
 
   /**

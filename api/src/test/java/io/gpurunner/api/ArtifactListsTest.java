@@ -32,9 +32,9 @@ final class ArtifactListsTest {
       assertThat(answer.body())
           .isEqualTo(
               ("{\"job_id\":\"%s\",\"state\":\"SUCCEEDED\",\"url\":\"https://s/data.zip\",\"files\":["
-                   + "{\"name\":\"data.zip\",\"bytes\":5000000000,\"url\":\"https://s/data.zip\"},"
-                   + "{\"name\":\"manifest.json\",\"url\":\"https://s/manifest.json\"}],"
-                   + "\"manifest\":{\"files\":[{\"path\":\"模型\"}]}}")
+                      + "{\"name\":\"data.zip\",\"bytes\":5000000000,\"url\":\"https://s/data.zip\"},"
+                      + "{\"name\":\"manifest.json\",\"url\":\"https://s/manifest.json\"}],"
+                      + "\"manifest\":{\"files\":[{\"path\":\"模型\"}]}}")
                   .formatted(id));
       ErrorBody.message(api.send(api.as("bob", "/api/userJob/" + id + "/artifacts").GET()), 404);
       ErrorBody.message(api.get("/api/userJob/nonsense/artifacts"), 404);
