@@ -195,12 +195,14 @@ final class LimitsTest {
           "DockerEvents.WAITING_LIMIT",
           "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
           "DockerEvents.LONGEST_PAUSE",
-          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter time",
+          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter"
+              + " time",
           "DockerContainers.CREATE_TRIES",
-          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited for",
+          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited"
+              + " for",
           "EndedStandings.SHARED_LIMIT",
           "beyond it a value is kept twice, which changes nothing but memory",
-          "EventFeed.TOLD_LIMIT",
+          "EventFeed.REPORTED_LIMIT",
           "beyond it an event is sent twice, which changes nothing",
           "ServiceNotifier.STOPPING_LIMIT",
           "the same wait as that of READY_LIMIT, and nobody can see its end");

@@ -63,7 +63,9 @@ public final class ApiLimits {
   /** The number of pieces of files that are read at a time for downloads. Others wait. */
   static final int MAX_FILE_READS = 8;
 
-  /** The number of lists of a job's artifacts that are made and sent at a time; one for a user. */
+  /**
+   * The number of lists of a job's artifacts that are created and sent at a time; one for a user.
+   */
   static final int MAX_ARTIFACT_LISTS = 4;
 
   /** The number of streams of server-sent events that are open at a time. */

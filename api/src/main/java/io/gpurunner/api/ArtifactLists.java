@@ -17,8 +17,8 @@ import java.util.concurrent.Semaphore;
 
 /**
  * {@code GET /api/userJob/:id/artifacts}: the files that a job has published. An answer holds the
- * manifest, which may be long, until its client has read it. So only a few are made at a time, and
- * one for each user. Thread-safe; methods block.
+ * manifest, which may be long, until its client has read it. So only a few are created at a time,
+ * and one for each user. Thread-safe; methods block.
  */
 final class ArtifactLists {
   private static final JsonFactory JSON = new JsonFactory();
@@ -35,7 +35,7 @@ final class ArtifactLists {
   /**
    * Returns the answer about a job.
    *
-   * @throws RequestRefusedException TOO_MANY or UNAVAILABLE while others are made or sent
+   * @throws RequestRefusedException TOO_MANY or UNAVAILABLE while others are created or sent
    */
   Answer answer(Caller caller, JobId id) {
     if (!users.add(caller.user())) {
@@ -52,14 +52,14 @@ final class ArtifactLists {
               .formatted(ApiLimits.MAX_ARTIFACT_LISTS),
           ApiLimits.RETRY_AFTER);
     }
-    boolean made = false;
+    boolean created = false;
     try {
       Answer answer =
           new Answer(200, Map.of(), body(jobs.artifacts(caller, id)), () -> giveBack(caller));
-      made = true;
+      created = true;
       return answer;
     } finally {
-      if (!made) {
+      if (!created) {
         giveBack(caller);
       }
     }

@@ -16,8 +16,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * {@code GET /api/events}: tells a user of every change of his jobs, and an admin of every change
- * of all jobs and of the GPUs. A stream ends when its token does. Belongs to the server's event
+ * {@code GET /api/events}: reports every change of his jobs to a user, and every change of all jobs
+ * and of the GPUs to an admin. A stream ends when its token does. Belongs to the server's event
  * loop.
  */
 final class EventsRoute {

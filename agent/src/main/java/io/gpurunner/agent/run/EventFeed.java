@@ -20,15 +20,15 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
- * Tells what changes: jobs, as they are committed, and GPUs, which it looks at every second while
+ * Reports what changes: jobs, as they are committed, and GPUs, which it looks at every second while
  * somebody listens. Thread-safe.
  */
 public final class EventFeed implements Events, AutoCloseable {
   /** How often GPUs are looked at. The inventory itself looks no more often. */
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
 
-  /** The number of jobs of which is known what was told last. Others may be told of twice. */
-  static final int TOLD_LIMIT = 20_000;
+  /** The number of jobs whose last report is known. Others may be reported twice. */
+  static final int REPORTED_LIMIT = 20_000;
 
   /** The longest time between the end of a job and its commit. */
   private static final Duration COMMIT_LIMIT = Duration.ofMinutes(2);
@@ -46,21 +46,21 @@ public final class EventFeed implements Events, AutoCloseable {
 
   private final Rounds rounds = new Rounds("gpu-events", this::look);
 
-  /** What was told last of each job. Used by the ledger's thread alone. */
-  private final Map<JobId, Told> toldJobs =
+  /** What was last reported of each job. Used by the ledger's thread alone. */
+  private final Map<JobId, Reported> reportedJobs =
       new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
         @Override
-        protected boolean removeEldestEntry(Map.Entry<JobId, Told> eldest) {
-          return size() > TOLD_LIMIT;
+        protected boolean removeEldestEntry(Map.Entry<JobId, Reported> eldest) {
+          return size() > REPORTED_LIMIT;
         }
       };
 
   /** What each GPU was at the last look; empty if nobody listened. Used by one thread alone. */
   private Optional<Map<String, GpuReport.Gpu>> lastLook = Optional.empty();
 
-  private record Told(String state, Optional<String> reason) {}
+  private record Reported(String state, Optional<String> reason) {}
 
   /**
    * @param gpus returns every GPU with its state, and does not block
@@ -92,13 +92,14 @@ public final class EventFeed implements Events, AutoCloseable {
   /** A commit changed the job, perhaps nothing that users see. Runs on the ledger's thread. */
   private void changed(Job job) {
     if (listeners.isEmpty()) {
-      toldJobs.clear();
+      reportedJobs.clear();
       return;
     }
-    Told now = new Told(job.state().label(), JobReasons.of(job, shown));
-    Optional<Told> before = Optional.ofNullable(toldJobs.put(job.id(), now));
+    Reported now = new Reported(job.state().label(), JobReasons.of(job, shown));
+    Optional<Reported> before = Optional.ofNullable(reportedJobs.put(job.id(), now));
     if (before.isPresent() ? !before.get().equals(now) : isNew(job)) {
-      tell(new MachineEvent.JobChanged(job.id(), job.user(), now.state(), now.reason(), moment()));
+      report(
+          new MachineEvent.JobChanged(job.id(), job.user(), now.state(), now.reason(), moment()));
     }
   }
 
@@ -114,7 +115,7 @@ public final class EventFeed implements Events, AutoCloseable {
     return shown.apply(clock.instant());
   }
 
-  private void tell(MachineEvent event) {
+  private void report(MachineEvent event) {
     listeners.forEach(listener -> listener.accept(event));
   }
 
@@ -126,16 +127,17 @@ public final class EventFeed implements Events, AutoCloseable {
     }
     Map<String, GpuReport.Gpu> now = new LinkedHashMap<>();
     gpus.get().gpus().forEach(gpu -> now.put(gpu.uuid(), gpu));
-    lastLook.ifPresent(before -> tellDifferences(before, now));
+    lastLook.ifPresent(before -> reportDifferences(before, now));
     lastLook = Optional.of(now);
     return LOOK_INTERVAL;
   }
 
-  private void tellDifferences(Map<String, GpuReport.Gpu> before, Map<String, GpuReport.Gpu> now) {
+  private void reportDifferences(
+      Map<String, GpuReport.Gpu> before, Map<String, GpuReport.Gpu> now) {
     now.forEach(
         (uuid, gpu) -> {
           if (Optional.ofNullable(before.get(uuid)).filter(last -> isAlike(last, gpu)).isEmpty()) {
-            tell(
+            report(
                 new MachineEvent.GpuChanged(
                     uuid,
                     gpu.index(),
@@ -148,7 +150,7 @@ public final class EventFeed implements Events, AutoCloseable {
     before.forEach(
         (uuid, gpu) -> {
           if (!now.containsKey(uuid)) {
-            tell(
+            report(
                 new MachineEvent.GpuChanged(
                     uuid,
                     gpu.index(),
