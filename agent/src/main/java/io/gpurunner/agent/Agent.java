@@ -24,6 +24,7 @@ import io.gpurunner.agent.run.ArtifactUrls;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.DailyBackup;
 import io.gpurunner.agent.run.Dispatcher;
+import io.gpurunner.agent.run.EventFeed;
 import io.gpurunner.agent.run.GpuDesk;
 import io.gpurunner.agent.run.GpuMeter;
 import io.gpurunner.agent.run.GpuReports;
@@ -150,8 +151,8 @@ public final class Agent implements AutoCloseable {
     JobVolumes volumes =
         faults.around(JobVolumes.class, files.around(keep("volumes", settings.openVolumes())));
     LocalArtifactStore localStore = settings.localStore(signingKey);
-    EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localStore));
     ArtifactStore localOnThreads = files.around(localStore);
+    EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localOnThreads));
     ArtifactStore store =
         faults.around(ArtifactStore.class, keep("store", settings.openStore(localOnThreads)));
     Library datasets = new Library("library.datasets", config.library().datasets());
@@ -252,27 +253,31 @@ public final class Agent implements AutoCloseable {
             runSettings,
             clock,
             clock::toWall);
+    MachineView machine =
+        new MachineView(
+            gpus,
+            ledger,
+            datasets,
+            models,
+            callbackPolicy,
+            config.jobs().maxVolumeMegabytes(),
+            volumes,
+            store.place(),
+            gate,
+            meter,
+            clock::toWall);
+    EventFeed feed = keep("events", new EventFeed(ledger, machine::gpus, clock, clock::toWall));
     ApiPorts ports =
         new ApiPorts(
             faults.around(Jobs.class, desk),
             new LogDesk(desk, ledger, volumes, runLogs),
-            new MachineView(
-                gpus,
-                ledger,
-                datasets,
-                models,
-                callbackPolicy,
-                config.jobs().maxVolumeMegabytes(),
-                volumes,
-                store.place(),
-                gate,
-                meter,
-                clock::toWall),
+            machine,
             readiness,
             new GpuDesk(gpus, health, ledger),
             new TokenRegistry(config.tokensDirectory()),
             new LocalDownloads(localStore, clock.wall()),
-            metrics);
+            metrics,
+            feed);
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
 
     GpuReports reports = new GpuReports(gpus, ledger, gate, meter, clock::toWall);
@@ -295,6 +300,7 @@ public final class Agent implements AutoCloseable {
     orphans.start();
     imageKeeper.start();
     backups.start();
+    feed.start();
   }
 
   /** Serves the metrics at an address of their own. */

@@ -2,7 +2,6 @@ package io.gpurunner.agent;
 
 import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.ArtifactStore;
-import io.gpurunner.storage.LocalArtifactStore;
 import io.gpurunner.storage.S3ArtifactStore;
 import io.gpurunner.storage.S3Settings;
 import io.gpurunner.storage.StorageException;
@@ -20,7 +19,7 @@ import org.slf4j.LoggerFactory;
 final class EarlierStores implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(EarlierStores.class);
 
-  private final LocalArtifactStore local;
+  private final ArtifactStore local;
   private final Optional<Function<String, S3Settings>> s3;
 
   /** The stores by bucket. A store is opened when it is asked for. */
@@ -30,7 +29,7 @@ final class EarlierStores implements AutoCloseable {
    * @param s3 returns the settings of a bucket on the configured server; empty if no keys are
    *     configured
    */
-  EarlierStores(LocalArtifactStore local, Optional<Function<String, S3Settings>> s3) {
+  EarlierStores(ArtifactStore local, Optional<Function<String, S3Settings>> s3) {
     this.local = local;
     this.s3 = s3;
   }

@@ -95,7 +95,7 @@ final class SettingsOf {
   }
 
   /** Returns the stores that jobs may have been published to before. */
-  EarlierStores earlierStores(LocalArtifactStore local) {
+  EarlierStores earlierStores(ArtifactStore local) {
     StoreConfig.S3Config s3 = config.store().s3();
     boolean keys = s3.accessKeyFile().isPresent() && s3.secretKeyFile().isPresent();
     return new EarlierStores(local, keys ? Optional.of(this::s3) : Optional.empty());

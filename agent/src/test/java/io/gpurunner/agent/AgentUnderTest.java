@@ -6,8 +6,10 @@ import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
 import io.gpurunner.agent.faultinjection.FaultPoints;
+import io.gpurunner.api.DocumentedExchanges;
 import io.gpurunner.api.JwtSecret;
 import io.gpurunner.api.TokenIssuer;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -95,7 +97,8 @@ final class AgentUnderTest implements AutoCloseable {
   }
 
   static String simulatedGpus() {
-    return "{ simulated: [\"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
+    return "{ simulated: [\"NVIDIA GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\", \"NVIDIA"
+        + " GeForce RTX 3090\", \"NVIDIA GeForce RTX 3090\"] }";
   }
 
   /**
@@ -108,7 +111,8 @@ final class AgentUnderTest implements AutoCloseable {
   /** Returns the {@code store:} section for an S3 server, with that retry time. */
   static String s3Store(URI endpoint, String retryFor) {
     return """
-    { type: s3, retry-for: %s, s3: { endpoint: "%s", region: %s, bucket: %s, access-key-file: %s, secret-key-file: %s } }"""
+    { type: s3, retry-for: %s, s3: { endpoint: "%s", region: %s, bucket: %s, access-key-file: %s, secret-key-file: %s } }\
+    """
         .formatted(
             retryFor,
             endpoint,
@@ -188,13 +192,15 @@ final class AgentUnderTest implements AutoCloseable {
 
   /** Sends a request with Ann's token. */
   private HttpResponse<String> send(HttpRequest.Builder request) {
+    HttpRequest sent =
+        request
+            .header("Authorization", "Bearer " + token("ann"))
+            .timeout(Duration.ofSeconds(30))
+            .build();
     try {
-      return http.send(
-          request
-              .header("Authorization", "Bearer " + token("ann"))
-              .timeout(Duration.ofSeconds(30))
-              .build(),
-          HttpResponse.BodyHandlers.ofString());
+      HttpResponse<String> answer = http.send(sent, HttpResponse.BodyHandlers.ofString());
+      DocumentedExchanges.ofTheDocument().check(sent, answer, Buffer.buffer(answer.body()));
+      return answer;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {

@@ -128,6 +128,25 @@ final class LimitsTest {
           entry(
               "ApiLimits.MAX_SCRAPE_CONNECTIONS",
               "MetricsRouteTest.anAddressOfItsOwnHasOnlySoManyConnections"),
+          entry(
+              "ApiLimits.MAX_ARTIFACT_LISTS",
+              "ArtifactListsTest.onlySoManyAreInMemoryAtATimeAndOneOfAUser"),
+          entry(
+              "PublishedFiles.MANIFEST_LIMIT_BYTES",
+              "PublishedFilesTest.aLongManifestIsLeftOutWithAWord"),
+          entry(
+              "ApiLimits.MAX_EVENT_STREAMS",
+              "EventsRouteTest.moreStreamsThanTheMachineHasPlacesForAreRefused"),
+          entry(
+              "ApiLimits.MAX_EVENT_STREAMS_OF_A_USER",
+              "EventsRouteTest.streamsOfAUserAndOfAllAreLimited"),
+          entry(
+              "ApiLimits.MAX_HELD_EVENT_BYTES",
+              "EventsRouteTest.aClientThatDoesNotReadIsToldThatItMissesEvents"),
+          entry(
+              "ApiLimits.MAX_EVENTS_ON_THEIR_WAY",
+              "EventsRouteTest.whereTooManyEventsAreOnTheirWayTheStreamsSaySo"),
+          entry("ApiLimits.EVENT_HEARTBEAT", "EventStreamsTest.aCommentComesNowAndThen"),
           entry("ApiLimits.MAX_FILE_READS", "ArtifactRouteTest.clientsThatTakeNothingHoldUpNobody"),
           entry(
               "ServiceNotifier.READY_LIMIT", "ServiceNotifierTest.waitsForRoomInAQueueThatIsFull"),
@@ -187,11 +206,15 @@ final class LimitsTest {
           "DockerEvents.WAITING_LIMIT",
           "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
           "DockerEvents.LONGEST_PAUSE",
-          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter time",
+          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter"
+              + " time",
           "DockerContainers.CREATE_TRIES",
-          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited for",
+          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited"
+              + " for",
           "EndedStandings.SHARED_LIMIT",
           "beyond it a value is kept twice, which changes nothing but memory",
+          "EventFeed.REPORTED_LIMIT",
+          "beyond it an event is sent twice, which changes nothing",
           "ServiceNotifier.STOPPING_LIMIT",
           "the same wait as that of READY_LIMIT, and nobody can see its end");
 

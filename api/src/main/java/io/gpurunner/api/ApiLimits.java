@@ -69,6 +69,29 @@ public final class ApiLimits {
   /** The number of connections that are open at a time to an address that has only metrics. */
   static final int MAX_SCRAPE_CONNECTIONS = 16;
 
+  /**
+   * The number of lists of a job's artifacts that are created and sent at a time; one for a user.
+   */
+  static final int MAX_ARTIFACT_LISTS = 4;
+
+  /** The number of streams of server-sent events that are open at a time. */
+  static final int MAX_EVENT_STREAMS = 256;
+
+  /** The number of streams that a user has open at a time. */
+  static final int MAX_EVENT_STREAMS_OF_A_USER = 16;
+
+  /** The length of the events that are held back for a client that does not read. */
+  static final int MAX_HELD_EVENT_BYTES = 256 << 10;
+
+  /** The number of events that wait for the event loop. */
+  static final int MAX_EVENTS_ON_THEIR_WAY = 10_000;
+
+  /** The time between two comments on a stream on which nothing else is sent. */
+  static final Duration EVENT_HEARTBEAT = Duration.ofSeconds(15);
+
+  /** The time that a client waits who has too many streams open. */
+  static final Duration STREAM_RETRY_AFTER = Duration.ofSeconds(10);
+
   /** The time that 503 tells a client to wait. */
   static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 

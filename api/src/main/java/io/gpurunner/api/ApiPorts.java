@@ -11,4 +11,5 @@ public record ApiPorts(
     Gpus gpus,
     TokenRevocations revocations,
     ArtifactDownloads downloads,
-    Metrics metrics) {}
+    Metrics metrics,
+    Events events) {}

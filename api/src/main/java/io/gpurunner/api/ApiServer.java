@@ -11,8 +11,8 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.ext.web.Router;
 import java.time.Clock;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,30 +28,23 @@ public final class ApiServer {
   private final Vertx vertx;
   private final ApiSettings.Waits waits;
   private final HttpServer server;
-  private final ErrorAnswers errors;
-  private final Router router;
+  private final Served served;
   private final Connections connections;
 
+  /** What a server answers with. */
+  private record Served(
+      ErrorAnswers errors, Router router, EventStreams streams, List<String> routes) {}
+
   public ApiServer(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
-    this(
-        vertx,
-        options(settings),
-        settings.waits(),
-        new ErrorAnswers(clock),
-        errors -> routes(vertx, settings, ports, clock, errors));
+    this(vertx, options(settings), settings.waits(), api(vertx, settings, ports, clock));
   }
 
   private ApiServer(
-      Vertx vertx,
-      HttpServerOptions options,
-      ApiSettings.Waits waits,
-      ErrorAnswers errors,
-      Function<ErrorAnswers, Router> routes) {
+      Vertx vertx, HttpServerOptions options, ApiSettings.Waits waits, Served served) {
     this.vertx = vertx;
     this.waits = waits;
-    this.errors = errors;
+    this.served = served;
     this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
-    this.router = routes.apply(errors);
     this.server = vertx.createHttpServer(options);
   }
 
@@ -64,26 +57,27 @@ public final class ApiServer {
   public static ApiServer ofMetrics(
       Vertx vertx, String host, int port, Metrics metrics, Clock clock) {
     ApiSettings.Waits waits = ApiSettings.Waits.OF_METRICS;
-    return new ApiServer(
-        vertx,
-        options(host, port, waits),
-        waits,
-        new ErrorAnswers(clock),
-        errors -> MetricsRoute.alone(vertx, metrics, errors));
+    ErrorAnswers errors = new ErrorAnswers(clock);
+    Router router = MetricsRoute.alone(vertx, metrics, errors);
+    Served served = new Served(errors, router, new EventStreams(vertx), List.of());
+    return new ApiServer(vertx, options(host, port, waits), waits, served);
   }
 
-  private static Router routes(
-      Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock, ErrorAnswers errors) {
+  private static Served api(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
     ApiSettings.Waits waits = settings.waits();
-    return new Endpoints(
+    ErrorAnswers errors = new ErrorAnswers(clock);
+    EventStreams streams = new EventStreams(vertx);
+    Endpoints endpoints =
+        new Endpoints(
             ports,
             new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
             new BodyReader(vertx, waits.body()),
             new RequestWork(vertx, waits.requests()),
             RequestWork.forFiles(vertx, waits.connections()),
+            streams,
             errors,
-            clock)
-        .router(vertx);
+            clock);
+    return new Served(errors, endpoints.router(vertx), streams, endpoints.routes());
   }
 
   /**
@@ -105,7 +99,15 @@ public final class ApiServer {
   /** Takes no new requests, lets those in flight end for a while, and closes the rest. */
   public Future<Void> stop() {
     connections.stop(vertx);
-    return server.shutdown(waits.stop().toMillis(), TimeUnit.MILLISECONDS);
+    return served
+        .streams()
+        .stop()
+        .compose(_ -> server.shutdown(waits.stop().toMillis(), TimeUnit.MILLISECONDS));
+  }
+
+  /** Returns the routes, for the test that compares them with the document. */
+  List<String> routes() {
+    return served.routes();
   }
 
   private static HttpServerOptions options(String host, int port, ApiSettings.Waits waits) {
@@ -139,13 +141,13 @@ public final class ApiServer {
   private void handle(HttpServerRequest request) {
     track(request);
     try {
-      router.handle(request);
+      served.router().handle(request);
     } catch (IllegalArgumentException e) {
       // The router decodes the path's percent escapes before any route sees it.
       log.debug("malformed path", e);
-      errors.of(Endpoints.badPath()).send(request);
+      served.errors().of(Endpoints.badPath()).send(request);
     } catch (RuntimeException e) {
-      errors.of(e).send(request);
+      served.errors().of(e).send(request);
     }
   }
 
@@ -202,6 +204,6 @@ public final class ApiServer {
                   RequestRefusedException.Kind.BAD_REQUEST, "the request is not HTTP/1.1");
         };
     // Vert.x closes the connection itself once this answer is written.
-    errors.of(refusal).send(request);
+    served.errors().of(refusal).send(request);
   }
 }

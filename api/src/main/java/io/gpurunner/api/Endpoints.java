@@ -39,9 +39,11 @@ final class Endpoints {
   private final BodyReader bodies;
   private final RequestWork work;
   private final RequestWork files;
+  private final EventStreams streams;
   private final ErrorAnswers errors;
   private final Clock clock;
   private final JobRequestParser parser = new JobRequestParser();
+  private final List<String> routes = new ArrayList<>();
 
   /** Handles a caller's request with a body. May block. */
   @FunctionalInterface
@@ -67,9 +69,11 @@ final class Endpoints {
       BodyReader bodies,
       RequestWork work,
       RequestWork files,
+      EventStreams streams,
       ErrorAnswers errors,
       Clock clock) {
     this.clock = clock;
+    this.streams = streams;
     this.files = files;
     this.ports = ports;
     this.tokens = tokens;
@@ -90,6 +94,11 @@ final class Endpoints {
     add(router, "/api/userJob/:id/retry-upload", Map.of(HttpMethod.POST, this::retryUpload));
     LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock);
     add(router, "/api/userJob/:id/logs", Map.of(HttpMethod.GET, context -> logs(context, logs)));
+    ArtifactLists artifactLists = new ArtifactLists(ports.jobs());
+    add(
+        router,
+        "/api/userJob/:id/artifacts",
+        Map.of(HttpMethod.GET, context -> aboutJob(context, artifactLists::answer)));
     add(router, "/api/userJob/:id", Map.of(HttpMethod.GET, this::detail));
     add(
         router,
@@ -97,6 +106,14 @@ final class Endpoints {
         Map.of(HttpMethod.POST, this::create, HttpMethod.GET, this::trainings));
     add(router, "/api/job/gpu/status", Map.of(HttpMethod.GET, this::trainingStatus));
     add(router, "/api/job/gpu/stop", Map.of(HttpMethod.POST, this::stopTraining));
+    Answer document = OpenApiDocument.read();
+    add(
+        router,
+        "/api/openapi.json",
+        Map.of(HttpMethod.GET, context -> authenticated(context.request(), _ -> document)));
+    EventsRoute events = new EventsRoute(vertx, ports.events(), streams, tokens, work, errors);
+    add(router, "/api/events", Map.of(HttpMethod.GET, events::handle));
+    add(router, "/api/whoami", Map.of(HttpMethod.GET, this::whoami));
     add(router, "/api/gpus", Map.of(HttpMethod.GET, this::gpus));
     add(
         router,
@@ -171,7 +188,15 @@ final class Endpoints {
         RequestRefusedException.Kind.NOT_FOUND, "there is nothing at this path");
   }
 
+  /** Returns the routes that were created: {@code GET /api/userJob/{id}}. HEAD is not named. */
+  List<String> routes() {
+    return List.copyOf(routes);
+  }
+
   private void add(Router router, String path, Map<HttpMethod, Handler<RoutingContext>> methods) {
+    methods
+        .keySet()
+        .forEach(method -> routes.add(method + " " + path.replaceAll(":(\\w+)", "{$1}")));
     Map<HttpMethod, Handler<RoutingContext>> handlers = new HashMap<>(methods);
     // What answers GET answers HEAD, and sends no body then.
     Optional.ofNullable(methods.get(HttpMethod.GET))
@@ -307,20 +332,15 @@ final class Endpoints {
     authenticated(
         request,
         caller -> {
-          List<FieldError> wrong = new ArrayList<>();
-          int page = PageQuery.number(request.params(), "current", 1, ApiLimits.MAX_PAGE, wrong);
-          int size =
-              PageQuery.atMost(
-                  request.params(),
-                  "size",
-                  ApiLimits.DEFAULT_PAGE_SIZE,
-                  ApiLimits.MAX_PAGE_SIZE,
-                  wrong);
-          if (!wrong.isEmpty()) {
-            throw badRequest(new JobRequestParser.Result.Rejected(wrong).message());
-          }
-          return Answer.ok(JobJson.page(ports.jobs().list(caller, page, size), row));
+          ListQuery query = ListQuery.of(request.params());
+          return Answer.ok(
+              JobJson.page(
+                  ports.jobs().list(caller, query.filter(), query.page(), query.size()), row));
         });
+  }
+
+  private void whoami(RoutingContext context) {
+    authenticated(context.request(), caller -> Answer.ok(JobJson.caller(caller)));
   }
 
   private void trainingStatus(RoutingContext context) {

@@ -15,6 +15,7 @@ import java.util.Optional;
  *     is not queued
  * @param gpuUuids the GPUs that the job holds now
  * @param gpuUse what its runs did with their GPUs, in order; empty in lists
+ * @param attempts its runs in order, as far as its history says; empty in lists
  * @param events what happened to it, oldest first; empty in lists
  */
 public record JobDetail(
@@ -32,7 +33,22 @@ public record JobDetail(
     Optional<Instant> deadline,
     Optional<Instant> finishedAt,
     List<GpuUse> gpuUse,
+    List<Attempt> attempts,
     List<Event> events) {
+
+  /**
+   * One run of the job.
+   *
+   * @param number the first is 1
+   * @param startedAt when its container was seen running; empty if it was not
+   * @param endedAt when the run was seen ended; empty if it is under way
+   * @param ending how it ended
+   */
+  public record Attempt(
+      int number,
+      Optional<Instant> startedAt,
+      Optional<Instant> endedAt,
+      Optional<String> ending) {}
 
   /** One line of a job's history. */
   public record Event(Instant at, String kind, String message) {

@@ -15,6 +15,10 @@ import java.util.function.Function;
 final class JobJson {
   private JobJson() {}
 
+  static JsonObject caller(Caller caller) {
+    return new JsonObject().put("user", caller.user()).put("admin", caller.admin());
+  }
+
   static JsonObject created(JobId id) {
     return new JsonObject().put("job_id", id.value());
   }
@@ -61,7 +65,18 @@ final class JobJson {
     JsonArray use = new JsonArray();
     job.gpuUse().forEach(gpu -> use.add(gpuUse(gpu)));
     json.put("gpuUse", use);
+    JsonArray attempts = new JsonArray();
+    job.attempts().forEach(attempt -> attempts.add(attempt(attempt)));
+    json.put("attempts", attempts);
     return json.put("events", events);
+  }
+
+  private static JsonObject attempt(JobDetail.Attempt attempt) {
+    JsonObject json = new JsonObject().put("number", attempt.number());
+    attempt.startedAt().ifPresent(at -> json.put("startedAt", at.toString()));
+    attempt.endedAt().ifPresent(at -> json.put("endedAt", at.toString()));
+    attempt.ending().ifPresent(how -> json.put("ending", how));
+    return json;
   }
 
   private static JsonObject gpuUse(GpuUse use) {

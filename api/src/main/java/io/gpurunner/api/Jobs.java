@@ -60,10 +60,21 @@ public interface Jobs {
    * Returns one page of the caller's jobs, newest first. An admin gets all users' jobs. {@code
    * page} counts from 1.
    *
+   * @param filter which jobs the list has; another user's jobs are not in the list of a caller who
+   *     is no admin
    * @throws RequestRefusedException TOO_MANY while another list of this caller is prepared,
    *     UNAVAILABLE while too many lists of other callers are
    */
-  JobPage list(Caller caller, int page, int size);
+  JobPage list(Caller caller, JobFilter filter, int page, int size);
+
+  /**
+   * Returns what a job has published, with newly signed URLs and the content of the manifest. It
+   * asks the store, for a limited time.
+   *
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's job; UNAVAILABLE if
+   *     the store does not answer
+   */
+  JobArtifacts artifacts(Caller caller, JobId id);
 
   /**
    * Returns everything that is known about one job.

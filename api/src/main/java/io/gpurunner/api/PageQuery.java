@@ -2,9 +2,10 @@ package io.gpurunner.api;
 
 import io.vertx.core.MultiMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** Reads the numbers in a list's query. */
+/** Reads the parameters of a list's query. */
 final class PageQuery {
   /** A number of at most nine digits, which fits an int. */
   private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
@@ -15,6 +16,22 @@ final class PageQuery {
   private static final int MAX_NUMBER = 999_999_999;
 
   private PageQuery() {}
+
+  /**
+   * Returns the parameter's text, which is empty if it was not sent.
+   *
+   * @param accepted what it must be, for the error if it was sent more than once
+   */
+  static Optional<String> text(
+      MultiMap query, String name, String accepted, List<FieldError> wrong) {
+    List<String> values = query.getAll(name);
+    if (values.size() > 1) {
+      wrong.add(
+          new FieldError(name, "must be " + accepted + ", was sent " + values.size() + " times"));
+      return Optional.empty();
+    }
+    return values.stream().findFirst();
+  }
 
   /**
    * The same for a parameter of which a larger number counts as {@code most}: clients of the cloud

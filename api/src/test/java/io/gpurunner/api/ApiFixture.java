@@ -1,6 +1,7 @@
 package io.gpurunner.api;
 
 import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.URI;
@@ -38,6 +39,7 @@ final class ApiFixture implements AutoCloseable {
   final FakeFacts facts = new FakeFacts();
   final Set<String> revoked = ConcurrentHashMap.newKeySet();
   final JwtSecret secret = randomSecret();
+  final FakeEvents events = new FakeEvents();
   final int port;
 
   volatile Optional<RequestRefusedException> registerFault = Optional.empty();
@@ -49,6 +51,7 @@ final class ApiFixture implements AutoCloseable {
   volatile Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
 
   private final Vertx vertx = Vertx.vertx();
+  private volatile DocumentedExchanges exchanges = DocumentedExchanges.ofTheDocument();
   private final ApiServer server;
   private final HttpClient client =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
@@ -67,7 +70,8 @@ final class ApiFixture implements AutoCloseable {
             new FakeGpus(),
             this::isRevoked,
             (job, file, expires, signature) -> downloads.find(job, file, expires, signature),
-            accept -> metrics.scrape(accept));
+            accept -> metrics.scrape(accept),
+            events);
     server =
         new ApiServer(
             vertx, new ApiSettings("127.0.0.1", 0, tls, secret, waits), ports, new MovableClock());
@@ -78,6 +82,20 @@ final class ApiFixture implements AutoCloseable {
             .toCompletableFuture()
             .orTimeout(20, TimeUnit.SECONDS)
             .join();
+  }
+
+  /** The test sends paths that there are not. */
+  void sendsWrongPaths() {
+    exchanges = DocumentedExchanges.withWrongPaths();
+  }
+
+  /** The fakes of the test give answers that the agent never gives. */
+  void givesMadeUpAnswers() {
+    exchanges = DocumentedExchanges.withMadeUpAnswers();
+  }
+
+  List<String> routes() {
+    return server.routes();
   }
 
   private boolean isRevoked(String tokenId) {
@@ -133,11 +151,17 @@ final class ApiFixture implements AutoCloseable {
   }
 
   HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
-    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    HttpRequest sent = request.build();
+    HttpResponse<String> answer = client.send(sent, HttpResponse.BodyHandlers.ofString());
+    exchanges.check(sent, answer, Buffer.buffer(answer.body()));
+    return answer;
   }
 
   HttpResponse<byte[]> fetch(HttpRequest.Builder request) throws IOException, InterruptedException {
-    return client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+    HttpRequest sent = request.build();
+    HttpResponse<byte[]> answer = client.send(sent, HttpResponse.BodyHandlers.ofByteArray());
+    exchanges.check(sent, answer, Buffer.buffer(answer.body()));
+    return answer;
   }
 
   HttpResponse<String> post(String path, String body) throws IOException, InterruptedException {

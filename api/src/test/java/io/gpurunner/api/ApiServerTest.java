@@ -252,6 +252,7 @@ final class ApiServerTest {
     "UNAVAILABLE,503"
   })
   void givesEveryRefusalItsStatus(RequestRefusedException.Kind kind, int status) throws Exception {
+    api.givesMadeUpAnswers();
     api.jobs.failure.set(new RequestRefusedException(kind, "because"));
 
     HttpResponse<String> response = api.post("/api/userJob", GuideBodies.CREATE);
@@ -358,8 +359,9 @@ final class ApiServerTest {
             + "\"processes\":[]}]}";
     assertThat(api.send(api.as("bob", "/api/gpus").GET()).body())
         .isEqualTo(
-            "{\"source\":\"NVML 12.535.54, driver 535.54.03\",\"simulated\":false,"
-                + "\"fault\":\"the driver hangs\",\"lookMilliseconds\":12,\"gpus\":[{\"index\":0,\"uuid\":\"GPU-a\","
+            "{\"source\":\"NVML 12.535.54, driver 535.54.03\",\"simulated\":false,\"fault\":\"the"
+                + " driver"
+                + " hangs\",\"lookMilliseconds\":12,\"gpus\":[{\"index\":0,\"uuid\":\"GPU-a\","
                 + "\"gpuProd\":\"NVIDIA-L40S\","
                 + others);
     assertThat(api.send(api.as("ann", "/api/gpus").GET()).body())
@@ -457,6 +459,56 @@ final class ApiServerTest {
     assertThat(api.jobs.lastSize).isEqualTo(10);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"/api/userJob", "/api/job/training"})
+  void handsOnTheFilterOfAList(String path) throws Exception {
+    api.get(path + "?state=ended&user=bob&id=ai0f-3&size=7");
+    assertThat(api.jobs.lastFilter)
+        .isEqualTo(
+            new JobFilter(
+                Optional.of(JobFilter.State.ENDED), Optional.of("bob"), Optional.of("ai0f-3")));
+    assertThat(api.jobs.lastSize).isEqualTo(7);
+    api.get(path + "?state=live&other=x");
+    assertThat(api.jobs.lastFilter)
+        .isEqualTo(
+            new JobFilter(Optional.of(JobFilter.State.LIVE), Optional.empty(), Optional.empty()));
+    api.get(path);
+    assertThat(api.jobs.lastFilter).isEqualTo(JobFilter.ALL);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "state=LIVE|state: must be live or ended, was \"LIVE\"",
+        "state=|state: must be live or ended, was \"\"",
+        "state=live&state=live|state: must be live or ended, was sent 2 times",
+        "user=|user: must be the name of one user, was \"\"",
+        "user=a&user=b|user: must be the name of one user, was sent 2 times",
+        "user=a%0Ab|user: must be the name of one user, was \"a\\u000ab\"",
+        "id=ai|id: must be the beginning of a job id: ai and at least one character after it, was"
+            + " \"ai\"",
+        "id=aiX|id: must be the beginning of a job id: ai and at least one character after it, was"
+            + " \"aiX\"",
+        "id=0f|id: must be the beginning of a job id: ai and at least one character after it, was"
+            + " \"0f\"",
+        "id=ai0&id=ai0|id: must be the beginning of a job id: ai and at least one character after"
+            + " it, was sent 2 times",
+        "size=0&id=x&state=y|size: must be one whole number from 1 to 999999999, was \"0\"; state:"
+            + " must be live or ended, was \"y\"; id: must be the beginning of a job id: ai and at"
+            + " least one character after it, was \"x\""
+      })
+  void namesEveryWrongPartOfAFilter(String query, String message) throws Exception {
+    assertThat(ErrorBody.message(api.get("/api/userJob?" + query), 400)).isEqualTo(message);
+  }
+
+  @Test
+  void tellsWhoTheTokenIsOf() throws Exception {
+    assertThat(api.get("/api/whoami").body()).isEqualTo("{\"user\":\"ann\",\"admin\":false}");
+    assertThat(api.send(api.asAdmin("/api/whoami").GET()).body())
+        .isEqualTo("{\"user\":\"root\",\"admin\":true}");
+  }
+
   @Test
   void boundsPages() throws Exception {
     assertThat(ErrorBody.message(api.get("/api/userJob?current=0&size=0"), 400))
@@ -515,12 +567,14 @@ final class ApiServerTest {
         "/api/%75serJob"
       })
   void toleratesHowClientsJoinPaths(String path) throws Exception {
+    api.sendsWrongPaths();
     assertThat(api.post(path, GuideBodies.CREATE).statusCode()).isEqualTo(200);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"/api/userJob/job_status/", "/api/userJob/job_del/"})
   void toleratesTrailingSlashes(String path) throws Exception {
+    api.sendsWrongPaths();
     assertThat(api.post(path, GuideBodies.jobId(api.create().value())).statusCode()).isEqualTo(200);
   }
 
@@ -536,6 +590,7 @@ final class ApiServerTest {
         "/api/userJob/a%2Fb/c"
       })
   void answers404InTheErrorBody(String path) throws Exception {
+    api.sendsWrongPaths();
     ErrorBody.message(api.get(path), 404);
   }
 
@@ -558,6 +613,7 @@ final class ApiServerTest {
     "BREW, /api/userJob/x"
   })
   void aStrangerIsNotToldWhichPathsAndMethodsThereAre(String method, String path) throws Exception {
+    api.sendsWrongPaths();
     HttpResponse<String> response =
         api.send(api.request(path).method(method, HttpRequest.BodyPublishers.noBody()));
 

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Jobs in memory. Their states never change. Thread-safe. */
@@ -23,8 +24,12 @@ final class FakeJobs implements Jobs {
   /** Runs at the start of every call, on its virtual thread. */
   volatile Runnable before = () -> {};
 
+  volatile Function<JobId, JobArtifacts> artifacts =
+      id -> JobArtifacts.none(id, "RUNNING", "the job has not ended");
+
   volatile int lastPage;
   volatile int lastSize;
+  volatile JobFilter lastFilter = JobFilter.ALL;
 
   @Override
   public JobId create(
@@ -66,8 +71,9 @@ final class FakeJobs implements Jobs {
   }
 
   @Override
-  public JobPage list(Caller caller, int page, int size) {
+  public JobPage list(Caller caller, JobFilter filter, int page, int size) {
     begin();
+    lastFilter = filter;
     lastPage = page;
     lastSize = size;
     List<JobDetail> mine =
@@ -76,6 +82,13 @@ final class FakeJobs implements Jobs {
             .map(entry -> detail(entry.getKey(), entry.getValue(), List.of()))
             .toList();
     return new JobPage(mine, mine.size());
+  }
+
+  @Override
+  public JobArtifacts artifacts(Caller caller, JobId id) {
+    begin();
+    owned(caller, id);
+    return artifacts.apply(id);
   }
 
   @Override
@@ -102,6 +115,14 @@ final class FakeJobs implements Jobs {
         Optional.empty(),
         Optional.empty(),
         List.of(),
+        events.isEmpty()
+            ? List.of()
+            : List.of(
+                new JobDetail.Attempt(
+                    1,
+                    Optional.of(Instant.EPOCH),
+                    Optional.of(Instant.EPOCH),
+                    Optional.of("exit code 1"))),
         events);
   }
 

@@ -3,6 +3,7 @@ package io.gpurunner.storage;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 
 /**
  * A store for the artifacts of finished jobs: a directory of this machine, or an S3 bucket.
@@ -32,6 +33,17 @@ public interface ArtifactStore extends AutoCloseable {
    * @throws StorageException also if the content is not what was announced
    */
   void put(ObjectKey key, ArtifactContent content, Cancellation cancellation);
+
+  /**
+   * Looks at an object, and reads it if it is short. Answers within seconds, also if the store does
+   * not.
+   *
+   * @param maxBytes the longest content that is read; with 0, only the size is looked up
+   * @return empty if there is no such object
+   * @throws StorageException UNAVAILABLE if the store does not answer in time; REFUSED if the agent
+   *     may not read there
+   */
+  Optional<StoredObject> read(ObjectKey key, int maxBytes);
 
   /**
    * Returns a URL that fetches the object by plain GET, with byte ranges, until it expires. Signs

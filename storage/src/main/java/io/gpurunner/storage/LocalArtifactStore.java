@@ -26,6 +26,7 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.regex.Pattern;
@@ -195,6 +196,28 @@ public final class LocalArtifactStore implements ArtifactStore {
       return Math.max(0, Files.getFileStore(root).getUsableSpace() - reserveBytes);
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot find out the free space of", root, failure);
+    }
+  }
+
+  @Override
+  public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+    try {
+      if (!isObject(key)) {
+        return Optional.empty();
+      }
+      try (FileChannel channel =
+              FileChannel.open(path(key), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+          InputStream in = Channels.newInputStream(channel)) {
+        long bytes = channel.size(); // an object is replaced whole, so this file never grows
+        return Optional.of(
+            bytes > maxBytes || maxBytes == 0
+                ? StoredObject.ofSize(bytes)
+                : StoredObject.ofContent(in.readNBytes(maxBytes)));
+      }
+    } catch (NoSuchFileException removed) {
+      return Optional.empty();
+    } catch (IOException failure) {
+      throw DiskErrors.explain("%s: cannot read %s".formatted(description(), key.path()), failure);
     }
   }
 

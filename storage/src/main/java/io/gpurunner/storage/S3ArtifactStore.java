@@ -37,6 +37,7 @@ import software.amazon.awssdk.services.s3.S3ClientBuilder;
 import software.amazon.awssdk.services.s3.S3Configuration;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Response;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
+import software.amazon.awssdk.services.s3.model.NoSuchBucketException;
 import software.amazon.awssdk.services.s3.model.NoSuchUploadException;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
@@ -231,6 +232,54 @@ public final class S3ArtifactStore implements ArtifactStore {
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
     upload(key.path(), content, cancellation);
+  }
+
+  /**
+   * Looks at an object. An absent one is 404, and 403 if the key may not list the bucket. So an
+   * object that is refused may also be absent.
+   */
+  @Override
+  public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+    try {
+      return Optional.of(
+          calls.call(
+              "read " + key.path(),
+              () -> maxBytes == 0 ? sizeOf(key.path()) : content(key.path(), maxBytes)));
+    } catch (StorageException failure) {
+      if (S3Errors.cause(failure, AwsServiceException.class)
+          .filter(answer -> answer.statusCode() == 404)
+          .filter(answer -> !(answer instanceof NoSuchBucketException))
+          .isPresent()) {
+        return Optional.empty();
+      }
+      throw failure;
+    }
+  }
+
+  private StoredObject sizeOf(String key) {
+    return StoredObject.ofSize(
+        client
+            .headObject(
+                request ->
+                    request
+                        .bucket(settings.bucket())
+                        .key(key)
+                        .overrideConfiguration(S3Calls.lookLimits()))
+            .contentLength());
+  }
+
+  private StoredObject content(String key, int maxBytes) {
+    return client.getObject(
+        request ->
+            request.bucket(settings.bucket()).key(key).overrideConfiguration(S3Calls.lookLimits()),
+        (response, in) -> {
+          long bytes = response.contentLength();
+          if (bytes > maxBytes) {
+            in.abort(); // the rest is not read
+            return StoredObject.ofSize(bytes);
+          }
+          return StoredObject.ofContent(in.readNBytes(maxBytes));
+        });
   }
 
   @Override

@@ -20,6 +20,9 @@ final class S3Calls {
   static final Duration CALL_LIMIT = Duration.ofSeconds(30);
   static final int ATTEMPTS = 3;
 
+  /** The time limit of a look that a client waits for, with all its attempts. */
+  static final Duration LOOK_LIMIT = Duration.ofSeconds(15);
+
   /** The slowest speed of a part. A slower one has failed. */
   private static final long SLOWEST_BYTES_PER_SECOND = 64 << 10;
 
@@ -33,7 +36,8 @@ final class S3Calls {
 
   /** Names the right to list and abort leftovers, for {@link #whereAllowed}. */
   static final String LEFTOVERS =
-      "list and abort unfinished uploads, so they stay; let a lifecycle rule of the bucket remove them";
+      "list and abort unfinished uploads, so they stay; let a lifecycle rule of the bucket remove"
+          + " them";
 
   private final String store;
   private final Duration callLimit;
@@ -118,6 +122,11 @@ final class S3Calls {
       // it is, or wrapped.
       throw S3Errors.explain(store, action, failure);
     }
+  }
+
+  /** Returns the limits of a look that a client waits for. */
+  static AwsRequestOverrideConfiguration lookLimits() {
+    return AwsRequestOverrideConfiguration.builder().apiCallTimeout(LOOK_LIMIT).build();
   }
 
   /** Returns the limits of a call that carries this many bytes. */

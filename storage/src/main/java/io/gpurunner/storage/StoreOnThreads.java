@@ -4,16 +4,23 @@ import io.gpurunner.storage.FileWork.Task;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 
 /**
  * A store in a directory of this machine that does its file work on the threads of {@link
- * FileWork}. Thread-safe.
+ * FileWork}. What clients wait for is looked at for a limited time. Thread-safe.
  */
 final class StoreOnThreads implements ArtifactStore {
   private final ArtifactStore real;
   private final FileWork files;
+  private final Lookups lookups;
 
   StoreOnThreads(ArtifactStore real, FileWork files) {
+    this(real, files, new Lookups("artifacts-look", "the store of artifacts on this machine"));
+  }
+
+  StoreOnThreads(ArtifactStore real, FileWork files, Lookups lookups) {
+    this.lookups = lookups;
     this.real = real;
     this.files = files;
   }
@@ -36,6 +43,11 @@ final class StoreOnThreads implements ArtifactStore {
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
     files.run(Task.PUBLISH, () -> real.put(key, content, cancellation));
+  }
+
+  @Override
+  public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+    return lookups.look(() -> real.read(key, maxBytes));
   }
 
   @Override

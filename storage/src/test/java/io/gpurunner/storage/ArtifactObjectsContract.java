@@ -107,6 +107,23 @@ public abstract class ArtifactObjectsContract {
   }
 
   @Test
+  void readsAShortObjectAndOnlyTheSizeOfALongerOne() {
+    assertThat(store().read(key("a"), 10)).isEmpty();
+    store().put(key("a"), content(HELLO), Cancellation.NEVER);
+    store().put(key("empty"), content(new byte[0]), Cancellation.NEVER);
+    store().put(key("large"), content(randomBytes(1 << 20)), Cancellation.NEVER);
+
+    assertThat(store().read(key("a"), HELLO.length)).contains(StoredObject.ofContent(HELLO));
+    assertThat(store().read(key("a"), HELLO.length - 1)).contains(StoredObject.ofSize(5));
+    assertThat(store().read(key("a"), 0)).contains(StoredObject.ofSize(5));
+    assertThat(store().read(key("empty"), 1)).contains(StoredObject.ofContent(new byte[0]));
+    assertThat(store().read(key("empty"), 0)).contains(StoredObject.ofSize(0));
+    assertThat(store().read(key("large"), 1000)).contains(StoredObject.ofSize(1 << 20));
+    assertThat(store().read(key("b"), 0)).isEmpty();
+    assertThat(store().read(new ObjectKey(new JobFolder("none"), "a"), 10)).isEmpty();
+  }
+
+  @Test
   void removesAFolderAndNoOther() throws Exception {
     JobFolder neighbour = new JobFolder(folder.name() + "x");
     store().put(key("a"), content(HELLO), Cancellation.NEVER);

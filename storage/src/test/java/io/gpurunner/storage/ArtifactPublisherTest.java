@@ -137,7 +137,8 @@ class ArtifactPublisherTest {
                 List.of(
                     "python3",
                     "-c",
-                    "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(len(z.namelist()))",
+                    "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is"
+                        + " None; print(len(z.namelist()))",
                     published("data.zip").toString())))
         .isEqualToIgnoringNewLines("3");
     assertThat(manifest().path("files")).hasSize(3);
@@ -165,7 +166,8 @@ class ArtifactPublisherTest {
                 0,
                 0,
                 List.of(
-                    "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds no file either")));
+                    "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds"
+                        + " no file either")));
 
     assertThat(publishedFiles()).containsExactly("manifest.json");
     assertThat(manifest().has("artifact")).isFalse();
@@ -343,8 +345,8 @@ class ArtifactPublisherTest {
   void doesNotPublishWhatWasMadeToMountSomethingOnIt() throws Exception {
     HostileTree.shell(
         model(),
-        "printf x > a; touch own corpus.txt; mkdir -p in/deep/set logs; touch in/step;"
-            + " ln -s corpus.txt to-file; ln -s in/deep/set to-set; ln -s /data2/in/deep/set/x to-x");
+        "printf x > a; touch own corpus.txt; mkdir -p in/deep/set logs; touch in/step; ln -s"
+            + " corpus.txt to-file; ln -s in/deep/set to-set; ln -s /data2/in/deep/set/x to-x");
     ModelSource source =
         new ModelSource(
             model(),
@@ -369,7 +371,8 @@ class ArtifactPublisherTest {
     Files.writeString(checkpoint().resolve("steps/model.pt"), "weights");
     assertThat(publish().warnings())
         .containsExactly(
-            "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds one file: steps/model.pt");
+            "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds one"
+                + " file: steps/model.pt");
 
     Files.writeString(checkpoint().resolve("steps/second.pt"), "weights");
     assertThat(publish().warnings()).singleElement().asString().contains("2 files, such as steps/");
@@ -665,6 +668,11 @@ class ArtifactPublisherTest {
     }
 
     @Override
+    public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+      return Optional.empty();
+    }
+
+    @Override
     public URI signedUrl(ObjectKey key, Instant now, Duration expiry) {
       return URI.create("slow:" + key.path());
     }
@@ -727,6 +735,11 @@ class ArtifactPublisherTest {
     @Override
     public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
       steps.add("put " + key.path());
+    }
+
+    @Override
+    public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+      return Optional.empty();
     }
 
     @Override

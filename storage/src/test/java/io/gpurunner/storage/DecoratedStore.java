@@ -3,6 +3,7 @@ package io.gpurunner.storage;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 
 /** A store that passes all calls to another one, except those that a test overrides. */
 public abstract class DecoratedStore implements ArtifactStore {
@@ -30,6 +31,11 @@ public abstract class DecoratedStore implements ArtifactStore {
   @Override
   public void put(ObjectKey key, ArtifactContent content, Cancellation cancellation) {
     real.put(key, content, cancellation);
+  }
+
+  @Override
+  public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+    return real.read(key, maxBytes);
   }
 
   @Override

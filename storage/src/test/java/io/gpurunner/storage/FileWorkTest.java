@@ -7,6 +7,7 @@ import io.gpurunner.storage.FileWork.Task;
 import io.gpurunner.storage.StorageException.Kind;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
@@ -56,6 +58,31 @@ class FileWorkTest {
         Task.SYNC, 1,
         Task.PREPARE, 16,
         Task.SAVE, 16);
+  }
+
+  @Test
+  void aStoreOnThisMachineThatHangsIsNotWaitedForByClients() {
+    CountDownLatch mayEnd = new CountDownLatch(1);
+    ArtifactStore hanging =
+        new DecoratedStore(
+            new LocalArtifactStore(directory, URI.create("http://localhost"), new byte[64])) {
+          @Override
+          public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+            awaitUninterrupted(mayEnd);
+            return super.read(key, maxBytes);
+          }
+        };
+    ArtifactStore store =
+        new StoreOnThreads(hanging, files, new Lookups("look", "the store", Duration.ofMillis(50)));
+    ObjectKey key = new ObjectKey(new JobFolder("job"), "manifest.json");
+
+    assertThatThrownBy(() -> store.read(key, 1))
+        .isInstanceOfSatisfying(
+            StorageException.class,
+            failure -> assertThat(failure.kind()).isEqualTo(Kind.UNAVAILABLE))
+        .hasMessageContaining("the store does not answer");
+    mayEnd.countDown();
+    assertThat(store.read(key, 1)).isEmpty();
   }
 
   @ParameterizedTest

@@ -29,8 +29,9 @@ final class SideEffects {
   /** The methods without a side effect, of the same ports. */
   static final Map<Class<?>, Set<String>> LISTED_WITHOUT =
       Map.of(
-          Jobs.class, Set.of("createdBefore", "status", "list", "detail"),
-          ArtifactStore.class, Set.of("description", "place", "probe", "signedUrl", "close"),
+          Jobs.class, Set.of("createdBefore", "status", "list", "detail", "artifacts"),
+          ArtifactStore.class,
+              Set.of("description", "place", "probe", "read", "signedUrl", "close"),
           JobVolumes.class,
               Set.of(
                   "paths",

@@ -13,6 +13,12 @@ public final class JobHistory {
   /** The kind of the line that says which GPUs a run got. */
   public static final String LEASED = "leased";
 
+  /** The kind of the line that says that a run's container started. */
+  public static final String STARTED = "started";
+
+  /** The kind of the line that says that older lines were removed. */
+  public static final String TRIMMED = "trimmed";
+
   /** The kind of the line that says how a run ends. */
   public static final String ENDING = "ending";
 
@@ -62,7 +68,7 @@ public final class JobHistory {
       case JobEvent.Started started ->
           new Line(
               at,
-              "started",
+              STARTED,
               "the container started at "
                   + seconds(started.startedAt())
                   + started

@@ -3,6 +3,7 @@ package io.gpurunner.agent.ledger;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobHistory;
+import io.gpurunner.agent.job.Listed;
 import io.gpurunner.agent.ledger.commit.CommitThread;
 import io.gpurunner.agent.ledger.commit.Commits;
 import io.gpurunner.agent.ledger.commit.GroupCommit;
@@ -18,7 +19,9 @@ import io.gpurunner.agent.ledger.disk.LedgerInUse;
 import io.gpurunner.agent.ledger.disk.LedgerPlace;
 import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.ledger.disk.Needed;
+import io.gpurunner.agent.ledger.disk.Selection;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuUuid;
@@ -344,6 +347,24 @@ public final class JobLedger implements AutoCloseable {
    */
   public <T> List<T> page(Optional<String> user, int page, int size, Function<Job, T> each) {
     return read(view -> view.page(user, page, size, each));
+  }
+
+  /**
+   * One page of a list, newest first, and how many jobs the whole list has. Jobs that have not
+   * ended are in memory; the others are asked of the index.
+   *
+   * @param page counts from 1
+   * @param each returns what is wanted of a job
+   */
+  public <T> Listed<T> list(JobFilter filter, int page, int size, Function<Job, T> each) {
+    boolean live = filter.state().filter(state -> state == JobFilter.State.LIVE).isPresent();
+    return live
+        ? records.list(filter, (long) (page - 1) * size, size, each)
+        : read(view -> view.list(selection(filter), page, size, each));
+  }
+
+  private static Selection selection(JobFilter filter) {
+    return new Selection(filter.user(), filter.state().isPresent(), filter.idPrefix());
   }
 
   /** How many jobs there are; of one user, or of all. */

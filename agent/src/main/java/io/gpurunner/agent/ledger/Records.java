@@ -2,16 +2,20 @@ package io.gpurunner.agent.ledger;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Listed;
 import io.gpurunner.agent.ledger.disk.Change;
 import io.gpurunner.agent.ledger.disk.JobRecord;
+import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 
 /**
  * The jobs in memory, as last recorded: live jobs, jobs whose callback is owed, and jobs whose last
@@ -130,6 +134,22 @@ final class Records {
 
   Collection<Job> live() {
     return live.values().stream().toList();
+  }
+
+  /**
+   * Returns a page of the live jobs that pass the filter, newest first, and how many pass it.
+   *
+   * @param skipped how many jobs are on the pages before
+   */
+  <T> Listed<T> list(JobFilter filter, long skipped, int size, Function<Job, T> each) {
+    List<Job> found =
+        live.values().stream()
+            .filter(job -> filter.user().filter(user -> !user.equals(job.user())).isEmpty())
+            .filter(
+                job -> filter.idPrefix().filter(id -> !job.id().value().startsWith(id)).isEmpty())
+            .sorted(Comparator.comparingLong(Job::sequence).reversed())
+            .toList();
+    return new Listed<>(found.stream().skip(skipped).limit(size).map(each).toList(), found.size());
   }
 
   /** Returns what a user's live jobs take. */

@@ -44,16 +44,29 @@ public final class ArtifactUrls {
    */
   Optional<URI> urlFor(Standing job) {
     return job.artifact()
-        .filter(artifact -> !isRemoved(artifact))
         .flatMap(
             artifact ->
-                storeOf(placeOf(artifact))
+                storeFor(job)
                     .map(
                         store ->
-                            store.signedUrl(
-                                new ObjectKey(new JobFolder(job.id().value()), artifact.file()),
-                                clock.instant(),
-                                expiry)));
+                            sign(
+                                store,
+                                new ObjectKey(new JobFolder(job.id().value()), artifact.file()))));
+  }
+
+  /**
+   * Returns the store that the job's artifact is in. It is empty if the job published nothing, if
+   * retention has removed the artifact from this machine, or if the store cannot be reached.
+   */
+  Optional<ArtifactStore> storeFor(Standing job) {
+    return job.artifact()
+        .filter(artifact -> !isRemoved(artifact))
+        .flatMap(artifact -> storeOf(placeOf(artifact)));
+  }
+
+  /** Returns a new URL of an object. */
+  URI sign(ArtifactStore store, ObjectKey key) {
+    return store.signedUrl(key, clock.instant(), expiry);
   }
 
   /** Returns why an artifact has no URL, if it lies in a store that is no longer configured. */
@@ -67,8 +80,8 @@ public final class ArtifactUrls {
             bucket ->
                 "the artifacts are in "
                     + bucket.description()
-                    + ", for which this agent has no keys: configure store.s3 with that server and with keys"
-                    + " that may read the bucket");
+                    + ", for which this agent has no keys: configure store.s3 with that server and"
+                    + " with keys that may read the bucket");
   }
 
   private ArtifactPlace placeOf(Standing.Published artifact) {

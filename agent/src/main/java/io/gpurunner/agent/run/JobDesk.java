@@ -2,7 +2,9 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Listed;
 import io.gpurunner.agent.ledger.Creation;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
@@ -12,7 +14,9 @@ import io.gpurunner.api.ApiLimits;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.Health;
+import io.gpurunner.api.JobArtifacts;
 import io.gpurunner.api.JobDetail;
+import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobPage;
 import io.gpurunner.api.JobRequest;
@@ -24,7 +28,6 @@ import io.gpurunner.gpu.GpuUuid;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -73,6 +76,7 @@ public final class JobDesk implements Jobs {
   private final GpuMeter meter;
   private final Function<Job, Optional<String>> missing;
   private final ArtifactUrls urls;
+  private final PublishedFiles published;
   private final Health health;
   private final RunSettings settings;
   private final Clock clock;
@@ -99,6 +103,7 @@ public final class JobDesk implements Jobs {
     this.dispatcher = dispatcher;
     this.missing = missing;
     this.urls = urls;
+    this.published = new PublishedFiles(urls);
     this.health = health;
     this.settings = settings;
     this.clock = clock;
@@ -220,7 +225,7 @@ public final class JobDesk implements Jobs {
   }
 
   @Override
-  public JobPage list(Caller caller, int page, int size) {
+  public JobPage list(Caller caller, JobFilter filter, int page, int size) {
     if (!listing.add(caller.user())) {
       throw new RequestRefusedException(
           Kind.TOO_MANY,
@@ -237,7 +242,7 @@ public final class JobDesk implements Jobs {
             LIST_RETRY_AFTER);
       }
       try {
-        return listNow(caller, page, size);
+        return listNow(caller, filter, page, size);
       } finally {
         listedRows.release(size);
       }
@@ -246,22 +251,34 @@ public final class JobDesk implements Jobs {
     }
   }
 
-  private JobPage listNow(Caller caller, int page, int size) {
-    Optional<String> user = caller.admin() ? Optional.empty() : Optional.of(caller.user());
-    List<JobDetail> content =
-        ledger.page(user, page, size, job -> job.withRequest(job.request().inLists())).stream()
-            .map(job -> detailOf(job, List.of(), List.of()))
-            .toList();
-    return new JobPage(content, onLedger(() -> ledger.count(user)));
+  private JobPage listNow(Caller caller, JobFilter filter, int page, int size) {
+    if (filter.user().filter(user -> !mayKnow(caller, user)).isPresent()) {
+      return new JobPage(List.of(), 0);
+    }
+    JobFilter allowed = caller.admin() ? filter : filter.ofUser(caller.user());
+    Listed<Job> listed =
+        onLedger(
+            () ->
+                ledger.list(allowed, page, size, job -> job.withRequest(job.request().inLists())));
+    return new JobPage(
+        listed.rows().stream().map(job -> detailOf(job, List.of(), List.of(), List.of())).toList(),
+        listed.total());
+  }
+
+  @Override
+  public JobArtifacts artifacts(Caller caller, JobId id) {
+    return published.of(find(caller, id));
   }
 
   @Override
   public JobDetail detail(Caller caller, JobId id) {
     Job job = find(caller, id);
+    List<JobHistory.Line> history = ledger.history(id);
     return detailOf(
         job,
         useOf(job),
-        ledger.history(id, HISTORY_LIMIT).stream()
+        Attempts.of(history, shown),
+        history.subList(Math.max(0, history.size() - HISTORY_LIMIT), history.size()).stream()
             .map(line -> new JobDetail.Event(shown.apply(line.at()), line.kind(), line.message()))
             .toList());
   }
@@ -271,7 +288,11 @@ public final class JobDesk implements Jobs {
     return Stream.concat(job.gpuUse().stream(), meter.useOf(job).stream()).toList();
   }
 
-  private JobDetail detailOf(Job job, List<GpuUse> gpuUse, List<JobDetail.Event> events) {
+  private JobDetail detailOf(
+      Job job,
+      List<GpuUse> gpuUse,
+      List<JobDetail.Attempt> attempts,
+      List<JobDetail.Event> events) {
     Optional<Placement.Waiting> waiting = waiting(job);
     return new JobDetail(
         job.id(),
@@ -294,6 +315,7 @@ public final class JobDesk implements Jobs {
             ? Optional.of(shown.apply(ended.finishedAt()))
             : Optional.empty(),
         gpuUse,
+        attempts,
         events);
   }
 
@@ -310,21 +332,7 @@ public final class JobDesk implements Jobs {
   }
 
   private Optional<String> reason(Job job) {
-    return switch (job.state()) {
-      case JobState.Failed failed -> Optional.of(failed.reason());
-      case JobState.Deleted deleted -> Optional.of("deleted by " + deleted.by());
-      case JobState.Succeeded _ -> urls.whyOutOfReach(Standing.of(job));
-      case JobState.Uploading uploading ->
-          uploading
-              .lastFailure()
-              .map(
-                  why ->
-                      "%s; it is tried again, not before %s"
-                          .formatted(
-                              why,
-                              shown.apply(uploading.notBefore()).truncatedTo(ChronoUnit.SECONDS)));
-      case JobState.Live _ -> Optional.empty();
-    };
+    return JobReasons.of(job, shown).or(() -> urls.whyOutOfReach(Standing.of(job)));
   }
 
   /**

@@ -6,14 +6,17 @@ import io.gpurunner.storage.Cancellation;
 import io.gpurunner.storage.DecoratedStore;
 import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.StorageException;
+import io.gpurunner.storage.StoredObject;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 
 /** A real store that fails when a test asks for it. Faults are for one thread at a time. */
 final class FaultyStore extends DecoratedStore {
   private final Deque<StorageException.Kind> faults = new ArrayDeque<>();
+  private Optional<StorageException.Kind> readFault = Optional.empty();
   private Runnable during = () -> {};
   private volatile CountDownLatch held = new CountDownLatch(0);
 
@@ -26,8 +29,23 @@ final class FaultyStore extends DecoratedStore {
     faults.addAll(List.of(kinds));
   }
 
-  /** Lets all writes succeed again. */
+  /** Makes all reads fail with this kind. */
+  void failReads(StorageException.Kind kind) {
+    readFault = Optional.of(kind);
+  }
+
+  @Override
+  public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+    readFault.ifPresent(
+        kind -> {
+          throw new StorageException(kind, "the store was made to fail");
+        });
+    return super.read(key, maxBytes);
+  }
+
+  /** Lets all calls succeed again. */
   void heal() {
+    readFault = Optional.empty();
     faults.clear();
   }
 

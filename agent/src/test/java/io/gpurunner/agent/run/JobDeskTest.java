@@ -10,6 +10,7 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobDetail;
+import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobPage;
 import io.gpurunner.api.JobRequest;
@@ -93,8 +94,10 @@ class JobDeskTest {
     assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.delete(BOB, id));
     assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.detail(BOB, id));
     assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.retryUpload(BOB, id));
-    assertThat(desk.list(BOB, 1, 10).totalElements()).isZero();
-    assertThat(desk.list(ROOT, 1, 10).content()).extracting(JobDetail::id).containsExactly(id);
+    assertThat(desk.list(BOB, JobFilter.ALL, 1, 10).totalElements()).isZero();
+    assertThat(desk.list(ROOT, JobFilter.ALL, 1, 10).content())
+        .extracting(JobDetail::id)
+        .containsExactly(id);
   }
 
   @Test
@@ -171,25 +174,84 @@ class JobDeskTest {
           return Optional.empty();
         };
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      Future<JobPage> first = threads.submit(() -> desk.list(ANN, 1, 1000));
+      Future<JobPage> first = threads.submit(() -> desk.list(ANN, JobFilter.ALL, 1, 1000));
       assertThat(begun.await(20, TimeUnit.SECONDS)).isTrue();
-      assertRefused(Kind.TOO_MANY, "another list for ann", () -> desk.list(ANN, 1, 1));
+      assertRefused(
+          Kind.TOO_MANY, "another list for ann", () -> desk.list(ANN, JobFilter.ALL, 1, 1));
       // 1,000 of 2,000 rows are taken: there is room for another 1,000, and not for one more.
-      assertThat(desk.list(BOB, 1, 1000).totalElements()).isZero();
-      assertRefused(Kind.UNAVAILABLE, "lists of 2000 jobs", () -> desk.list(BOB, 1, 1001));
+      assertThat(desk.list(BOB, JobFilter.ALL, 1, 1000).totalElements()).isZero();
+      assertRefused(
+          Kind.UNAVAILABLE, "lists of 2000 jobs", () -> desk.list(BOB, JobFilter.ALL, 1, 1001));
       goOn.countDown();
       assertThat(first.get(20, TimeUnit.SECONDS).content())
           .extracting(JobDetail::id)
           .containsExactly(id);
     }
-    assertThat(desk.list(ANN, 1, 2000).totalElements()).isEqualTo(1);
-    assertThat(desk.list(BOB, 1, 2000).totalElements()).isZero();
+    assertThat(desk.list(ANN, JobFilter.ALL, 1, 2000).totalElements()).isEqualTo(1);
+    assertThat(desk.list(BOB, JobFilter.ALL, 1, 2000).totalElements()).isZero();
+  }
+
+  @Test
+  void aListCanBeOfLiveOrEndedJobsOfAUserOrOfIdsThatBeginSo() {
+    JobId live = desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+    JobId ended = desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+    desk.delete(ANN, ended);
+    JobId bobs = desk.create(BOB, Requests.simple().build(), BODY, Optional.empty());
+    JobFilter onlyLive = filter(JobFilter.State.LIVE);
+    JobFilter onlyEnded = filter(JobFilter.State.ENDED);
+
+    assertThat(ids(ANN, JobFilter.ALL)).containsExactly(ended, live);
+    assertThat(ids(ANN, onlyLive)).containsExactly(live);
+    assertThat(ids(ANN, onlyEnded)).containsExactly(ended);
+    assertThat(ids(ROOT, onlyLive)).containsExactly(bobs, live);
+    assertThat(ids(ROOT, onlyEnded)).containsExactly(ended);
+    assertThat(ids(ROOT, onlyLive.ofUser("bob"))).containsExactly(bobs);
+    assertThat(ids(ROOT, JobFilter.ALL.ofUser("ann"))).containsExactly(ended, live);
+    for (JobId id : List.of(live, ended)) {
+      for (Optional<JobFilter.State> state :
+          List.of(Optional.<JobFilter.State>empty(), stateOf(id, live))) {
+        JobFilter byId =
+            new JobFilter(state, Optional.empty(), Optional.of(id.value().substring(0, 20)));
+        assertThat(ids(ANN, byId)).containsExactly(id);
+        assertThat(ids(ROOT, byId)).containsExactly(id);
+        assertThat(ids(BOB, byId)).isEmpty();
+      }
+    }
+  }
+
+  private static Optional<JobFilter.State> stateOf(JobId id, JobId live) {
+    return Optional.of(id.equals(live) ? JobFilter.State.LIVE : JobFilter.State.ENDED);
+  }
+
+  private static JobFilter filter(JobFilter.State state) {
+    return new JobFilter(Optional.of(state), Optional.empty(), Optional.empty());
+  }
+
+  /** Returns the ids of a list, which also says how many there are. */
+  private List<JobId> ids(Caller caller, JobFilter filter) {
+    JobPage page = desk.list(caller, filter, 1, 10);
+    assertThat(page.totalElements()).isEqualTo(page.content().size());
+    if (!page.content().isEmpty()) {
+      JobPage last = desk.list(caller, filter, page.content().size(), 1);
+      assertThat(last.content().getFirst().id()).isEqualTo(page.content().getLast().id());
+      assertThat(last.totalElements()).isEqualTo(page.totalElements());
+    }
+    return page.content().stream().map(JobDetail::id).toList();
+  }
+
+  @Test
+  void aUserWhoNamesAnotherGetsAnEmptyList() {
+    desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+    assertThat(ids(BOB, JobFilter.ALL.ofUser("ann"))).isEmpty();
+    assertThat(ids(BOB, filter(JobFilter.State.LIVE).ofUser("ann"))).isEmpty();
+    assertThat(ids(ANN, JobFilter.ALL.ofUser("ann"))).hasSize(1);
+    assertThat(ids(ROOT, JobFilter.ALL.ofUser("nobody"))).isEmpty();
   }
 
   @Test
   void aListHasNoLongPartsOfRequests() {
     desk.create(ANN, Requests.simple().environmentOf(1000).build(), BODY, Optional.empty());
-    JobRequest listed = desk.list(ANN, 1, 1).content().getFirst().request();
+    JobRequest listed = desk.list(ANN, JobFilter.ALL, 1, 1).content().getFirst().request();
     assertThat(listed.env()).isEmpty();
     assertThat(listed.labels()).isEmpty();
     assertThat(listed.notes()).isEmpty();

@@ -23,7 +23,9 @@ import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobArtifacts;
 import io.gpurunner.api.JobDetail;
+import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobPage;
 import io.gpurunner.api.JobRequest;
@@ -827,8 +829,13 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
-    public JobPage list(Caller caller, int page, int size) {
-      return real.list(caller, page, size);
+    public JobPage list(Caller caller, JobFilter filter, int page, int size) {
+      return real.list(caller, filter, page, size);
+    }
+
+    @Override
+    public JobArtifacts artifacts(Caller caller, JobId id) {
+      return real.artifacts(caller, id);
     }
 
     @Override

@@ -12,9 +12,11 @@ import io.gpurunner.storage.JobFolder;
 import io.gpurunner.storage.ObjectKey;
 import io.gpurunner.storage.StorageException;
 import io.gpurunner.storage.StorageException.Kind;
+import io.gpurunner.storage.StoredObject;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -96,6 +98,22 @@ final class SimulatedStore implements ArtifactStore {
       throw new StorageException(Kind.REFUSED, "the content cannot be read", e);
     }
     return bytes.toString(ISO_8859_1); // a character a byte
+  }
+
+  @Override
+  public Optional<StoredObject> read(ObjectKey key, int maxBytes) {
+    port.between("read " + key.file());
+    requireUp();
+    return Optional.ofNullable(
+            simulation.objects.getOrDefault(key.folder().name(), Map.of()).get(key.file()))
+        .map(text -> text.getBytes(ISO_8859_1))
+        .map(
+            bytes ->
+                new StoredObject(
+                    bytes.length,
+                    bytes.length > maxBytes || maxBytes == 0
+                        ? Optional.empty()
+                        : Optional.of(ByteBuffer.wrap(bytes))));
   }
 
   @Override

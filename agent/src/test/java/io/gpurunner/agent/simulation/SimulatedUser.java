@@ -4,6 +4,7 @@ import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.JobFilter;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.api.Jobs;
@@ -205,7 +206,7 @@ final class SimulatedUser {
 
   private void list(Jobs desk) {
     List<Job> before = jobs.stream().flatMap(id -> simulation.ledger.find(id).stream()).toList();
-    simulation.invariants.listed(before, desk.list(caller, 1, LISTED));
+    simulation.invariants.listed(before, desk.list(caller, JobFilter.ALL, 1, LISTED));
   }
 
   private void delete(Jobs desk, JobId id) {

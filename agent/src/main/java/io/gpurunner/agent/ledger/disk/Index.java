@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * time; reading is thread-safe.
  */
 final class Index implements AutoCloseable {
-  private static final String FORM = "1";
+  private static final String FORM = "2";
   private static final String NAME = "index";
   private static final String FILE = NAME + ".mv";
   private static final String MARK = "index-open";

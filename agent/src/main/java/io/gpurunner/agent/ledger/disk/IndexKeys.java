@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The texts under which the index finds a job. All are in one sorted map, and their first letter
@@ -17,6 +18,8 @@ import java.util.List;
  * i ID                        the job of that id
  * k LENGTH : OWNER KEY        the job that an idempotency key created
  * o LENGTH : OWNER SEQUENCE   the jobs of a user, oldest first
+ * l SEQUENCE                  the jobs that have not ended, oldest first
+ * m LENGTH : OWNER SEQUENCE   the jobs of a user that have not ended, oldest first
  * e FILES ENDED SEQUENCE      ended jobs whose files are in that condition, the oldest end first
  * </pre>
  *
@@ -31,6 +34,9 @@ final class IndexKeys {
   /** Added to a text, makes the one that comes next: before all longer ones that begin with it. */
   static final String NEXT = "\0";
 
+  /** How many digits a number has. */
+  private static final int NUMBER_DIGITS = 16;
+
   private IndexKeys() {}
 
   /** All keys of a job. */
@@ -40,14 +46,28 @@ final class IndexKeys {
     keys.add(ofId(job.id()));
     keys.add(ofOwner(job.user()) + number(job.sequence()));
     record.key().ifPresent(key -> keys.add(ofKey(job.user(), key.key())));
-    if (job.state() instanceof JobState.Final) {
-      keys.add(ofEnded(job));
+    switch (job.state()) {
+      case JobState.Final _ -> keys.add(ofEnded(job));
+      case JobState.Live _ -> {
+        keys.add(ofLive(Optional.empty()) + number(job.sequence()));
+        keys.add(ofLive(Optional.of(job.user())) + number(job.sequence()));
+      }
     }
     return keys;
   }
 
   static String ofId(JobId id) {
-    return "i" + id.value();
+    return ofIdPrefix(id.value());
+  }
+
+  /** The beginning of the keys of all jobs whose id begins so. */
+  static String ofIdPrefix(String prefix) {
+    return "i" + prefix;
+  }
+
+  /** The beginning of the keys of all jobs that have not ended; of one user, or of all. */
+  static String ofLive(Optional<String> owner) {
+    return owner.map(name -> "m" + name.length() + ":" + name).orElse("l");
   }
 
   static String ofKey(String owner, String key) {
@@ -74,7 +94,12 @@ final class IndexKeys {
     return "e" + files.name() + number(endedAt.toEpochMilli() ^ Long.MIN_VALUE);
   }
 
-  private static String number(long number) {
+  /** The sequence at the end of a key. */
+  static long sequenceIn(String key) {
+    return HexFormat.fromHexDigitsToLong(key, key.length() - NUMBER_DIGITS, key.length());
+  }
+
+  static String number(long number) {
     return HexFormat.of().toHexDigits(number);
   }
 }

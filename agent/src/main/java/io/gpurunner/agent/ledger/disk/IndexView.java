@@ -2,13 +2,13 @@ package io.gpurunner.agent.ledger.disk;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
+import io.gpurunner.agent.job.Listed;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -26,6 +26,7 @@ public final class IndexView {
 
   private final MVMap<Long, byte[]> jobs;
   private final MVMap<String, Long> keys;
+  private final IndexLists lists;
 
   /**
    * @param jobs each job's record, as a frame, by its sequence
@@ -34,6 +35,7 @@ public final class IndexView {
   IndexView(MVMap<Long, byte[]> jobs, MVMap<String, Long> keys) {
     this.jobs = jobs;
     this.keys = keys;
+    this.lists = new IndexLists(jobs, keys);
   }
 
   /** All that is kept of a job. */
@@ -83,44 +85,25 @@ public final class IndexView {
    * @param each returns what is wanted of a job; only one whole job is in memory at a time
    */
   public <T> List<T> page(Optional<String> owner, int page, int size, Function<Job, T> each) {
-    long skipped = (long) (page - 1) * size;
-    List<Long> sequences =
-        owner
-            .map(IndexKeys::ofOwner)
-            .map(all -> last(keys, rank(all), rankAfter(all) - skipped, size))
-            .map(found -> found.stream().map(keys::get).toList())
-            .orElseGet(() -> last(jobs, 0, jobs.sizeAsLong() - skipped, size));
-    return sequences.stream().map(this::record).map(JobRecord::job).map(each).toList();
-  }
-
-  /** The last keys of those between two ranks, the last first. */
-  private static <K> List<K> last(MVMap<K, ?> map, long from, long to, int limit) {
-    List<K> found = new ArrayList<>();
-    if (to > from) {
-      Iterator<K> backwards = map.keyIteratorReverse(map.getKey(to - 1));
-      for (long left = Math.min(limit, to - from); left > 0; left--) {
-        found.add(backwards.next());
-      }
-    }
-    return found;
-  }
-
-  /** How many keys come before this one. */
-  private long rank(String key) {
-    long found = keys.getKeyIndex(key);
-    return found < 0 ? -found - 1 : found;
-  }
-
-  private long rankAfter(String beginning) {
-    return rank(beginning + IndexKeys.LAST);
+    return list(new Selection(owner, false, Optional.empty()), page, size, each).rows();
   }
 
   /** How many jobs there are; of one user, or of all. */
   public long count(Optional<String> owner) {
-    return owner
-        .map(IndexKeys::ofOwner)
-        .map(all -> rankAfter(all) - rank(all))
-        .orElseGet(jobs::sizeAsLong);
+    return lists.count(owner);
+  }
+
+  /**
+   * One page of a list, newest first, and how many jobs the whole list has.
+   *
+   * @param page counts from 1
+   * @param each returns what is wanted of a job; only one whole job is in memory at a time
+   */
+  public <T> Listed<T> list(Selection which, int page, int size, Function<Job, T> each) {
+    IndexLists.Found found = lists.find(which, (long) (page - 1) * size, size);
+    return new Listed<>(
+        found.sequences().stream().map(this::record).map(JobRecord::job).map(each).toList(),
+        found.total());
   }
 
   /**

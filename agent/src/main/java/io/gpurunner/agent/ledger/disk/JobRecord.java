@@ -120,7 +120,7 @@ public record JobRecord(
   static JobHistory.Line trimmed(int removed, Instant at) {
     return new JobHistory.Line(
         at,
-        "trimmed",
+        JobHistory.TRIMMED,
         removed + " older lines were removed: a job keeps at most " + LINE_LIMIT + " lines");
   }
 }

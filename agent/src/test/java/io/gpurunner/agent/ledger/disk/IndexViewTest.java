@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Listed;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
@@ -27,6 +28,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
+import org.h2.mvstore.type.StringDataType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -100,6 +102,22 @@ class IndexViewTest {
       }
     }
     all.forEach(record -> assertThat(view.find(record.job().id())).contains(record));
+    List<Optional<String>> prefixes =
+        Stream.concat(
+                all.stream().limit(3).map(record -> record.job().id().value()),
+                Stream.of("ai0", "ai1", "aif", "ai-"))
+            .map(Optional::of)
+            .toList();
+    for (String owner : OWNERS) {
+      for (Optional<String> prefix : prefixes) {
+        listsAre(view, new Selection(Optional.of(owner), random.nextBoolean(), prefix), all);
+      }
+      listsAre(view, new Selection(Optional.of(owner), true, Optional.empty()), all);
+    }
+    for (Optional<String> prefix : prefixes) {
+      listsAre(view, new Selection(Optional.empty(), random.nextBoolean(), prefix), all);
+    }
+    listsAre(view, new Selection(Optional.empty(), true, Optional.empty()), all);
     assertThat(view.find(JobId.random())).isEmpty();
     for (Instant before : TIMES) {
       sweepableAre(view, before);
@@ -111,6 +129,24 @@ class IndexViewTest {
           .isEqualTo(old.size() < 4 ? ids(any, 4) : ids(old, 7));
     }
     return true;
+  }
+
+  private void listsAre(IndexView view, Selection which, List<JobRecord> oldestFirst) {
+    List<Job> expected =
+        oldestFirst.reversed().stream()
+            .filter(record -> !(which.endedOnly() && record.isLive()))
+            .map(JobRecord::job)
+            .filter(job -> which.owner().filter(name -> !name.equals(job.user())).isEmpty())
+            .filter(
+                job -> which.idPrefix().filter(id -> !job.id().value().startsWith(id)).isEmpty())
+            .toList();
+    int size = 1 + random.nextInt(7);
+    for (int page = 1; page <= expected.size() / size + 2; page++) {
+      int from = Math.min(expected.size(), (page - 1) * size);
+      int to = Math.min(expected.size(), page * size);
+      assertThat(view.list(which, page, size, job -> job))
+          .isEqualTo(new Listed<>(expected.subList(from, to), expected.size()));
+    }
   }
 
   private void pagesAre(IndexView view, Optional<String> owner, List<JobRecord> oldestFirst) {
@@ -240,6 +276,23 @@ class IndexViewTest {
         }
       }
       writer.end();
+    }
+  }
+
+  /** An index of form 1 lacks the keys of live jobs. */
+  @Test
+  void anIndexOfAnOlderFormIsBuiltAgain() throws IOException {
+    LedgerPlace place = newLedger();
+    Index.build(place, "name", 0).closeWell();
+    StringDataType texts = StringDataType.INSTANCE;
+    try (MVStore file = new MVStore.Builder().fileName(place.file("index.mv").toString()).open()) {
+      file.openMap("about", new MVMap.Builder<String, String>().keyType(texts).valueType(texts))
+          .put("form", "1");
+    }
+    assertThatThrownBy(() -> Index.open(place, "name"))
+        .hasMessage("it has form 1, and this version's is 2");
+    try (Index opened = new IndexOpener(place, "name", new Reserve(place, 1 << 20)).open(0)) {
+      assertThat(opened.applied()).isZero();
     }
   }
 
