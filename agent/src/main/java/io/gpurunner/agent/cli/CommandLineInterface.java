@@ -76,6 +76,7 @@ public final class CommandLineInterface {
         .setOut(out)
         .setErr(err)
         .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExpandAtFiles(false) // a word of a job's command may begin with @
         .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
         .setParameterExceptionHandler((wrong, given) -> usage(wrong))
         .setExecutionExceptionHandler((failure, command, parsed) -> failed(failure, err));

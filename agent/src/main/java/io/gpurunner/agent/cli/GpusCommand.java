@@ -77,7 +77,7 @@ final class GpusCommand implements Callable<Integer> {
             "POWER",
             "PROCESSES");
     for (JsonNode gpu : gpus) {
-      table.row(
+      table.add(
           List.of(
               Cell.of(index(gpu)),
               Cell.of(Json.text(gpu, "uuid").orElse("-")),

@@ -15,7 +15,7 @@ public final class AgentOption {
   @Option(
       names = "--context",
       paramLabel = "NAME",
-      description = "The agent of that name in ~/.config/gpurunner/config.yaml.")
+      description = "An agent by its name in the file of contexts (see the README).")
   private Optional<String> context = Optional.empty();
 
   @Option(

@@ -152,9 +152,9 @@ final class JobSummary {
   }
 
   private TextTable history(List<JsonNode> events) {
-    TextTable table = new TextTable("TIME", "EVENT", "").wrappingLast();
+    TextTable table = new TextTable("TIME", "EVENT", "WHAT").wrappingLast();
     for (JsonNode event : events) {
-      table.row(
+      table.add(
           List.of(
               Cell.of(Json.time(event, "at").map(this::local).orElse("-")),
               Cell.of(Json.text(event, "kind").orElse("-")),

@@ -97,6 +97,6 @@ record JobView(JsonNode json) {
 
   /** Returns the number of GPUs and the end of their type, which tells it apart. */
   String shortGpus() {
-    return gpus().replaceFirst("NVIDIA-(GeForce-)?", "");
+    return gpus().replaceFirst(" × (NVIDIA-(GeForce-)?)?", "×");
   }
 }

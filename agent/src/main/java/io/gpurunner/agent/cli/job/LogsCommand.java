@@ -39,7 +39,7 @@ final class LogsCommand implements Callable<Integer> {
   @Option(
       names = "--since",
       paramLabel = "TIME",
-      description = "Only what is newer: 10m, or a time like 2026-01-31T08:00:00Z.")
+      description = "Only what is newer: 10m, or a time as RFC 3339 writes it.")
   private Optional<String> since = Optional.empty();
 
   @Option(

@@ -14,6 +14,7 @@ import io.gpurunner.api.ApiLimits;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -111,20 +112,29 @@ final class LsCommand implements Callable<Integer> {
     }
   }
 
+  /** On a terminal, what fills the width without telling the jobs apart is left out. */
   private TextTable table(List<JobView> jobs) {
     boolean full = !around.console().outIsTerminal();
+    boolean users = full || jobs.stream().map(JobView::user).distinct().count() > 1;
     Instant now = around.clock().instant();
-    TextTable table = new TextTable("JOB", "NAME", "USER", "STATE", "GPUS", "SINCE", "NOTE");
+    TextTable table =
+        new TextTable(
+            users
+                ? List.of("JOB", "NAME", "USER", "STATE", "GPUS", "SINCE", "NOTE")
+                : List.of("JOB", "NAME", "STATE", "GPUS", "SINCE", "NOTE"));
     for (JobView job : jobs) {
-      table.row(
-          List.of(
-              Cell.of(full ? job.id() : job.shortId()),
-              Cell.of(job.name().orElse("-")),
-              Cell.of(job.user().orElse("-")),
-              new Cell(job.stateWord(), job.colour()),
-              Cell.of(full ? job.gpus() : job.shortGpus()),
-              Cell.of(job.since().map(time -> Ages.ago(Duration.between(time, now))).orElse("-")),
-              Cell.of(note(job, now))));
+      List<Cell> cells = new ArrayList<>();
+      cells.add(Cell.of(full ? job.id() : job.shortId()));
+      cells.add(Cell.of(job.name().orElse("-")));
+      if (users) {
+        cells.add(Cell.of(job.user().orElse("-")));
+      }
+      cells.add(new Cell(job.stateWord(), job.colour()));
+      cells.add(Cell.of(full ? job.gpus() : job.shortGpus()));
+      cells.add(
+          Cell.of(job.since().map(time -> Ages.ago(Duration.between(time, now))).orElse("-")));
+      cells.add(Cell.of(note(job, now)));
+      table.add(cells);
     }
     return table;
   }

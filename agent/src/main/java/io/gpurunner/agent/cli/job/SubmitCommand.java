@@ -32,7 +32,8 @@ import picocli.CommandLine.Spec;
       "Create a job, and print its id.",
       "Example: gpurunner submit --gpus 1 --image registry.example/train:1 -- python train.py"
     },
-    mixinStandardHelpOptions = true)
+    mixinStandardHelpOptions = true,
+    showEndOfOptionsDelimiterInUsageHelp = true)
 final class SubmitCommand implements Callable<Integer> {
   @Mixin private AgentOption agentOption;
   @Mixin private JobFlags flags;

@@ -36,16 +36,20 @@ public final class TextTable {
   }
 
   public TextTable(String... headings) {
-    row(headings);
+    this(List.of(headings));
+  }
+
+  public TextTable(List<String> headings) {
+    add(headings.stream().map(Cell::of).toList());
   }
 
   /** Adds a row without colours. */
   public void row(String... cells) {
-    rows.add(List.of(cells).stream().map(Cell::of).toList());
+    add(List.of(cells).stream().map(Cell::of).toList());
   }
 
   /** Adds a row. */
-  public void row(List<Cell> cells) {
+  public void add(List<Cell> cells) {
     rows.add(List.copyOf(cells));
   }
 
