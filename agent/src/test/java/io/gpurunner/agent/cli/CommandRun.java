@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Runs commands as a user would, with a clock that moves only in pauses. */
-final class CommandRun {
+public final class CommandRun {
   static final Instant BEGIN = Instant.parse("2026-03-01T12:00:00Z");
 
   private final Path home;
@@ -33,40 +33,45 @@ final class CommandRun {
   private Instant now = BEGIN;
 
   /** The exit status and the outputs of a command. */
-  record Outcome(int status, String out, String err) {}
+  public record Outcome(int status, String out, String err) {}
 
   CommandRun(Path home) {
     this.home = home;
   }
 
   /** Returns a run of a user who reaches this agent. */
-  static CommandRun at(FakeAgent agent) {
+  public static CommandRun at(FakeAgent agent) {
     return new CommandRun(Path.of("/nonexistent"))
         .with("GPURUNNER_URL", agent.url())
         .with("GPURUNNER_TOKEN", "token");
   }
 
-  CommandRun with(String variable, String value) {
+  public CommandRun with(String variable, String value) {
     environment.put(variable, value);
     return this;
   }
 
   /** Lets both outputs be a terminal. */
-  CommandRun onTerminal(int columns) {
+  public CommandRun onTerminal(int columns) {
     screen = new Screen.Fixed(true, true, columns);
     return this;
   }
 
-  CommandRun reading(String text) {
+  public CommandRun reading(String text) {
     in = text;
     return this;
   }
 
-  List<Duration> pauses() {
+  public List<Duration> pauses() {
     return pauses;
   }
 
-  Surroundings surroundings() {
+  /** Returns what came to standard error until now. */
+  public String err() {
+    return err.toString(UTF_8);
+  }
+
+  public Surroundings surroundings() {
     return new Surroundings(
         new Console(new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8), screen),
         new ByteArrayInputStream(in.getBytes(UTF_8)),
@@ -94,7 +99,7 @@ final class CommandRun {
         });
   }
 
-  Outcome run(String... args) {
+  public Outcome run(String... args) {
     int status =
         CommandLineInterface.run(
             args,

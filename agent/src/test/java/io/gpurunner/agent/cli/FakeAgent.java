@@ -17,14 +17,14 @@ import java.util.Map;
 import java.util.Optional;
 
 /** Answers like an agent what a test tells it to. The last answer of a path is given again. */
-final class FakeAgent implements AutoCloseable {
+public final class FakeAgent implements AutoCloseable {
   private final HttpServer server;
   private final Map<String, Deque<Reply>> replies = new HashMap<>();
   private final List<Request> requests = new ArrayList<>();
 
   /** What came. */
-  record Request(String line, Map<String, String> headers, String body) {
-    String header(String name) {
+  public record Request(String line, Map<String, String> headers, String body) {
+    public String header(String name) {
       return headers.getOrDefault(name, "");
     }
   }
@@ -36,7 +36,7 @@ final class FakeAgent implements AutoCloseable {
    */
   private record Reply(int status, String type, String body, boolean broken) {}
 
-  FakeAgent() throws IOException {
+  public FakeAgent() throws IOException {
     this(0);
   }
 
@@ -46,7 +46,7 @@ final class FakeAgent implements AutoCloseable {
     server.start();
   }
 
-  String url() {
+  public String url() {
     return "http://127.0.0.1:" + server.getAddress().getPort();
   }
 
@@ -55,21 +55,21 @@ final class FakeAgent implements AutoCloseable {
    *
    * @param request the method and the path; with the query, if only that request is meant
    */
-  FakeAgent answers(String request, String json) {
+  public FakeAgent answers(String request, String json) {
     return answers(request, 200, json);
   }
 
-  FakeAgent answers(String request, int status, String json) {
+  public FakeAgent answers(String request, int status, String json) {
     return add(request, new Reply(status, "application/json", json, false));
   }
 
   /** Adds a stream of events, which then ends. */
-  FakeAgent streams(String request, String events) {
+  public FakeAgent streams(String request, String events) {
     return add(request, new Reply(200, "text/event-stream", events, false));
   }
 
   /** Adds a connection that breaks before any answer. */
-  FakeAgent breaks(String request) {
+  public FakeAgent breaks(String request) {
     return add(request, new Reply(0, "", "", true));
   }
 
@@ -78,12 +78,12 @@ final class FakeAgent implements AutoCloseable {
     return this;
   }
 
-  synchronized List<Request> requests() {
+  public synchronized List<Request> requests() {
     return List.copyOf(requests);
   }
 
   /** Returns the first lines of the requests. */
-  List<String> lines() {
+  public List<String> lines() {
     return requests().stream().map(Request::line).toList();
   }
 

@@ -120,10 +120,10 @@ final class LogFollower {
         Optional<EventStream.Event> event = events.next();
         if (event.isEmpty()) {
           flush();
-          return follow ? broken(any) : Outcome.COMPLETE;
+          return follow && isRead() ? broken(any) : Outcome.COMPLETE;
         }
         any = true;
-        if (isLast(event.get()) || around.console().rawOut().checkError()) {
+        if (isLast(event.get()) || !isRead()) {
           flush();
           return Outcome.COMPLETE;
         }
@@ -135,6 +135,11 @@ final class LogFollower {
       flush();
       return broken(any);
     }
+  }
+
+  /** Returns whether somebody reads what is printed. */
+  private boolean isRead() {
+    return !around.console().rawOut().checkError();
   }
 
   private static Outcome broken(boolean any) {
