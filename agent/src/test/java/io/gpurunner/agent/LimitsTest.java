@@ -41,6 +41,9 @@ final class LimitsTest {
   private static final String SNAPSHOTS =
       "LedgerDiskTest.aSnapshotComesAfterTwoSegmentsAndAfterMoreWhereItIsLong";
 
+  private static final String LOGS =
+      "LogsCommandTest.pausesGrowToALimitAndAnAgentThatIsAwayForTooLongEndsTheCommand";
+
   /** The test, in any module, that fails if the limit is not kept. */
   private static final Map<String, String> KEPT_BY =
       Map.ofEntries(
@@ -165,6 +168,15 @@ final class LimitsTest {
               "Retention.RECORD_KEPT_FOR",
               "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
           entry("jobs.retention", "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
+          entry("ApiClient.ANSWER_LIMIT_BYTES", "JobCommandsTest.anAnswerThatIsTooLargeIsRefused"),
+          entry(
+              "ApiClient.CREATE_TRIES", "SubmitCommandTest.aConnectionThatKeepsBreakingIsGivenUp"),
+          entry("JobWatch.AWAY_LIMIT", "WaitTest.anAgentThatIsAwayForTooLongEndsTheWait"),
+          entry("LogFollower.AWAY_LIMIT", LOGS),
+          entry("LogFollower.LONGEST_PAUSE", LOGS),
+          entry("EventStream.DATA_LIMIT", "EventStreamTest.anEventThatIsTooLongIsRefused"),
+          entry("Contexts.MAX_BYTES", "ConnectionTest.aFileOfContextsThatIsTooLargeIsRefused"),
+          entry("JobNames.LISTED", "JobCommandsTest.aBeginningThatSeveralJobsHaveListsThem"),
           entry("KeyFile.MAX_BYTES", "KeyFileTest.aFileLongerThanAKeyIsRefused"),
           entry("VolumeSettings.DEFAULT_RESERVE_BYTES", "JobVolumesContract.keepsTheReserveFree"));
 
@@ -176,9 +188,11 @@ final class LimitsTest {
           "DockerEvents.WAITING_LIMIT",
           "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
           "DockerEvents.LONGEST_PAUSE",
-          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter time",
+          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter"
+              + " time",
           "DockerContainers.CREATE_TRIES",
-          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited for",
+          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited"
+              + " for",
           "EndedStandings.SHARED_LIMIT",
           "beyond it a value is kept twice, which changes nothing but memory",
           "ServiceNotifier.STOPPING_LIMIT",

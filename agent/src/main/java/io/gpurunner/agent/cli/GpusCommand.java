@@ -12,6 +12,7 @@ import io.gpurunner.agent.cli.terminal.Plain;
 import io.gpurunner.agent.cli.terminal.TextTable;
 import io.gpurunner.agent.cli.terminal.TextTable.Cell;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -28,7 +29,13 @@ import picocli.CommandLine.Mixin;
     description = "List the GPUs: what each can be used for, and why not.",
     mixinStandardHelpOptions = true)
 final class GpusCommand implements Callable<Integer> {
+  private static final List<String> HEADINGS =
+      List.of("GPU", "TYPE", "STATE", "JOB OF", "MEMORY", "USE", "TEMP", "POWER", "PROCESSES");
+
   private static final int SHORT_ID_LENGTH = 10;
+
+  /** On a narrower terminal, the UUIDs would take the room of all other columns. */
+  private static final int COLUMNS_WITH_UUID = 140;
 
   @Mixin private AgentOption agentOption;
   @Mixin private OutputOption output;
@@ -63,34 +70,36 @@ final class GpusCommand implements Callable<Integer> {
     return ExitStatus.DONE;
   }
 
-  private static TextTable table(List<JsonNode> gpus) {
-    TextTable table =
-        new TextTable(
-            "GPU",
-            "UUID",
-            "TYPE",
-            "STATE",
-            "JOB OF",
-            "MEMORY",
-            "USE",
-            "TEMP",
-            "POWER",
-            "PROCESSES");
+  private TextTable table(List<JsonNode> gpus) {
+    boolean uuids =
+        around.console().tableColumns().filter(most -> most < COLUMNS_WITH_UUID).isEmpty();
+    List<String> headings = new ArrayList<>(HEADINGS);
+    if (uuids) {
+      headings.add(1, "UUID");
+    }
+    TextTable table = new TextTable(headings);
     for (JsonNode gpu : gpus) {
-      table.add(
-          List.of(
-              Cell.of(index(gpu)),
-              Cell.of(Json.text(gpu, "uuid").orElse("-")),
-              Cell.of(Json.text(gpu, "gpuProd").orElse("-")),
-              state(gpu),
-              Cell.of(Json.text(gpu, "user").map(user -> user + job(gpu)).orElse("-")),
-              Cell.of(memory(gpu)),
-              Cell.of(number(gpu, "utilizationPercent", 1, " %")),
-              Cell.of(number(gpu, "temperatureCelsius", 1, " °C")),
-              Cell.of(number(gpu, "powerMilliwatts", 1000, " W")),
-              Cell.of(processes(gpu))));
+      List<Cell> cells = cells(gpu);
+      if (uuids) {
+        cells.add(1, Cell.of(Json.text(gpu, "uuid").orElse("-")));
+      }
+      table.add(cells);
     }
     return table;
+  }
+
+  private static List<Cell> cells(JsonNode gpu) {
+    List<Cell> cells = new ArrayList<>();
+    cells.add(Cell.of(index(gpu)));
+    cells.add(Cell.of(Json.text(gpu, "gpuProd").orElse("-")));
+    cells.add(state(gpu));
+    cells.add(Cell.of(Json.text(gpu, "user").map(user -> user + job(gpu)).orElse("-")));
+    cells.add(Cell.of(memory(gpu)));
+    cells.add(Cell.of(number(gpu, "utilizationPercent", 1, " %")));
+    cells.add(Cell.of(number(gpu, "temperatureCelsius", 1, " °C")));
+    cells.add(Cell.of(number(gpu, "powerMilliwatts", 1000, " W")));
+    cells.add(Cell.of(processes(gpu)));
+    return cells;
   }
 
   private static Cell state(JsonNode gpu) {

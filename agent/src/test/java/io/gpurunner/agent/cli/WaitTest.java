@@ -46,7 +46,7 @@ final class WaitTest {
             STATUS,
             state(
                 "RUNNING",
-                ",\"startedAt\":\"2026-03-01T12:00:00Z\",\"deadline\":\"2026-03-01T13:00:10Z\","
+                ",\"startedAt\":\"2026-03-01T12:00:00Z\",\"deadline\":\"2026-03-01T13:00:08Z\","
                     + "\"gpuUse\":[{\"recentPercent\":97},{\"recentPercent\":5},{\"run\":1}]"))
         .answers(STATUS, state("STOPPING", ""))
         .answers(STATUS, state("UPLOADING", ""))
@@ -66,13 +66,13 @@ final class WaitTest {
             "queued, place 3: it waits for 2 GPUs",
             "queued, place 1: it waits for 2 GPUs",
             "pulling: 43 % of 2.1 GB",
-            "running for 10 s, GPU use 97 %, 5 %, stops in 1 h",
+            "running for 8 s, GPU use 97 %, 5 %, stops in 1 h",
             "stopping",
             "uploading",
             "succeeded after 3 m 12 s: http://x/data.zip",
             "warning: a link");
     assertThat(outcome.out()).startsWith("job        x");
-    assertThat(command.pauses()).hasSize(8).containsOnly(Duration.ofSeconds(2));
+    assertThat(command.pauses()).hasSize(7).containsOnly(Duration.ofSeconds(2));
   }
 
   @Test
@@ -118,7 +118,9 @@ final class WaitTest {
   void theWaitGoesOnWhileTheAgentIsAway() {
     agent
         .answers(STATUS, state("RUNNING", ""))
+        .answers(STATUS, state("RUNNING", ""))
         .breaks(STATUS)
+        .breaks(STATUS) // HttpURLConnection itself sends a GET again
         .answers(STATUS, 503, "{\"message\":\"draining\"}")
         .answers(STATUS, DONE);
 
@@ -130,7 +132,10 @@ final class WaitTest {
 
   @Test
   void anAgentThatIsAwayForTooLongEndsTheWait() {
-    agent.answers(STATUS, 503, "{\"message\":\"draining\"}");
+    agent
+        .answers(STATUS, state("RUNNING", ""))
+        .answers(STATUS, state("RUNNING", ""))
+        .answers(STATUS, 503, "{\"message\":\"draining\"}");
     CommandRun command = CommandRun.at(agent);
 
     Outcome outcome = command.run("status", JOB, "--wait");

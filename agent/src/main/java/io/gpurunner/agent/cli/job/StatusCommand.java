@@ -37,8 +37,12 @@ final class StatusCommand implements Callable<Integer> {
     wait.requireMeaning(spec);
     ApiClient agent = agentOption.connect(around);
     String id = JobNames.find(agent, name);
-    int status = wait.asked() ? wait.await(agent, id, around) : ExitStatus.DONE;
     ApiClient.Answer answer = agent.get("/api/userJob/" + id);
+    int status = ExitStatus.DONE;
+    if (wait.asked()) {
+      status = wait.await(agent, id, around);
+      answer = agent.get("/api/userJob/" + id);
+    }
     around
         .console()
         .out()
