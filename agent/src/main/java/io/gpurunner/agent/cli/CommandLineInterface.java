@@ -4,6 +4,7 @@ import io.gpurunner.agent.auth.AuthException;
 import io.gpurunner.agent.cli.client.CommandFailedException;
 import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.cli.client.Surroundings;
+import io.gpurunner.agent.cli.docs.GenerateDocsCommand;
 import io.gpurunner.agent.cli.job.JobCommands;
 import io.gpurunner.agent.config.ConfigException;
 import io.gpurunner.agent.config.ConfigFile;
@@ -72,6 +73,9 @@ public final class CommandLineInterface {
             .map(one -> Map.of(args[0], one))
             .orElse(all);
     wanted.values().forEach(command -> commands.addSubcommand(command.get()));
+    if (wanted.size() == all.size()) {
+      commands.addSubcommand(new GenerateDocsCommand());
+    }
     commands
         .setOut(out)
         .setErr(err)
