@@ -121,7 +121,7 @@ final class ConnectionTest {
   }
 
   @Test
-  void whoMayReadTheAgentsSecretIsAnAdminUnderItsOwnName() throws IOException {
+  void aUserWhoMayReadTheAgentsSecretIsAnAdmin() throws IOException {
     Outcome outcome = new CommandRun(home).run("whoami", "--config", machine().toString());
 
     assertThat(outcome.out())
@@ -139,7 +139,7 @@ final class ConnectionTest {
   }
 
   @Test
-  void whoMayNotReadItIsToldWhatToDo() throws IOException {
+  void aUserWhoMayNotIsToldWhatToDo() throws IOException {
     Path config = machine();
     Path secret = home.resolve("state/secrets/jwt.key");
     new CommandRun(home).run("whoami", "--config", config.toString());

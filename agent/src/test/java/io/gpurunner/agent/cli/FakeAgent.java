@@ -37,11 +37,7 @@ public final class FakeAgent implements AutoCloseable {
   private record Reply(int status, String type, String body, boolean broken) {}
 
   public FakeAgent() throws IOException {
-    this(0);
-  }
-
-  FakeAgent(int port) throws IOException {
-    server = HttpServer.create(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port), 0);
+    server = HttpServer.create(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0), 0);
     server.createContext("/", this::handle);
     server.start();
   }

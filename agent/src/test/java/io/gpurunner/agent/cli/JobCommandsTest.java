@@ -324,6 +324,7 @@ final class JobCommandsTest {
     "status",
     "cancel",
     "artifacts",
+    "artifacts aia1 --get x --json",
     "logs aia1 --stream out",
     "logs aia1 --tail -1",
     "logs aia1 --attempt 0",
@@ -342,8 +343,8 @@ final class JobCommandsTest {
 
   @Test
   void anAnswerThatIsTooLargeIsRefused() {
-    agent.answers("GET /api/userJob", "[" + " ".repeat(32 << 20) + "]");
+    agent.answers("GET /api/userJob", "[" + " ".repeat(8 << 20) + "]");
 
-    assertThat(run("ls").err()).contains("larger than 32 MiB").contains("--limit");
+    assertThat(run("ls").err()).contains("larger than 8 MiB").contains("--limit");
   }
 }

@@ -125,7 +125,7 @@ final class LogsCommandTest {
   }
 
   @Test
-  void whoeverReadsNoMoreEndsItQuietly() {
+  void aReaderThatIsGoneEndsItQuietly() {
     agent.streams(LOGS, line(1, "one").repeat(10_000));
     CommandRun command = CommandRun.at(agent);
     Surroundings usual = command.surroundings();

@@ -241,7 +241,9 @@ final class SubmitCommandTest {
     Outcome outcome = submit("--gpus", "0", "--image", "i");
 
     assertThat(outcome.status()).isEqualTo(3);
-    assertThat(outcome.err()).contains("the connection to " + agent.url() + " broke");
+    assertThat(outcome.err())
+        .contains("the connection to " + agent.url() + " broke")
+        .contains("it is not known whether the job was created, see: gpurunner ls");
     assertThat(agent.requests()).hasSize(4);
   }
 

@@ -25,7 +25,7 @@ import javax.net.ssl.SSLException;
  */
 public final class ApiClient {
   /** The longest answer that is read, except for logs and artifacts. */
-  static final int ANSWER_LIMIT_BYTES = 32 << 20;
+  static final int ANSWER_LIMIT_BYTES = 8 << 20;
 
   /** How often a create is sent, if the connection breaks before its answer. */
   static final int CREATE_TRIES = 4;
@@ -126,8 +126,15 @@ public final class ApiClient {
         connection.setRequestProperty("Idempotency-Key", key);
         return sent(connection, body);
       } catch (IOException broken) {
-        if (attempt == CREATE_TRIES || isAbsent(broken)) {
+        if (attempt == 1 && isAbsent(broken)) {
           throw unreachable(broken);
+        }
+        if (attempt == CREATE_TRIES) {
+          throw unreachable(
+              broken,
+              address.url(),
+              "it is not known whether the job was created, see: gpurunner ls; and "
+                  + address.checks());
         }
         around.pause().accept(CREATE_PAUSE);
       }

@@ -19,8 +19,11 @@ import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code gpurunner artifacts}. */
 @Command(
@@ -30,6 +33,7 @@ import picocli.CommandLine.Parameters;
 final class ArtifactsCommand implements Callable<Integer> {
   @Mixin private AgentOption agentOption;
   @Mixin private OutputOption output;
+  @Spec private CommandSpec spec;
 
   @Option(
       names = "--get",
@@ -48,6 +52,9 @@ final class ArtifactsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (directory.isPresent() && output.json()) {
+      throw new ParameterException(spec.commandLine(), "--json: does not go with --get");
+    }
     ApiClient agent = agentOption.connect(around);
     ApiClient.Answer answer =
         agent.get("/api/userJob/" + JobNames.find(agent, name) + "/artifacts");
@@ -56,13 +63,12 @@ final class ArtifactsCommand implements Callable<Integer> {
     if (directory.isPresent()) {
       requireAny(files, json);
       new Download(agent, around, directory.get()).fetch(files);
-    } else if (!output.json() && files.isEmpty()) {
-      around.console().say(nothing(json));
-    } else if (!output.json()) {
-      output.print(table(files), around);
-    }
-    if (output.json()) {
+    } else if (output.json()) {
       around.console().out().println(answer.printable());
+    } else if (files.isEmpty()) {
+      around.console().say(nothing(json));
+    } else {
+      output.print(table(files), around);
     }
     return ExitStatus.DONE;
   }

@@ -82,6 +82,7 @@ final class Download {
 
   private void fetch(Artifact file) throws IOException {
     Path draft = directory.resolve("." + UUID.randomUUID() + ".part");
+    draft.toFile().deleteOnExit(); // Ctrl-C leaves nothing behind
     LivingLine line = new LivingLine(around.console());
     try (InputStream in = agent.download(file.url())) {
       MessageDigest digest = sha256();
