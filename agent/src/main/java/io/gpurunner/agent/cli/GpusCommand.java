@@ -8,6 +8,7 @@ import io.gpurunner.agent.cli.client.Json;
 import io.gpurunner.agent.cli.client.OutputOption;
 import io.gpurunner.agent.cli.client.Surroundings;
 import io.gpurunner.agent.cli.terminal.Colour;
+import io.gpurunner.agent.cli.terminal.GpuTypes;
 import io.gpurunner.agent.cli.terminal.Plain;
 import io.gpurunner.agent.cli.terminal.TextTable;
 import io.gpurunner.agent.cli.terminal.TextTable.Cell;
@@ -34,8 +35,8 @@ final class GpusCommand implements Callable<Integer> {
 
   private static final int SHORT_ID_LENGTH = 10;
 
-  /** On a narrower terminal, the UUIDs would take the room of all other columns. */
-  private static final int COLUMNS_WITH_UUID = 140;
+  /** On a narrower terminal, UUIDs and ids would take the room of everything else. */
+  private static final int WHOLE_TABLE_COLUMNS = 140;
 
   @Mixin private AgentOption agentOption;
   @Mixin private OutputOption output;
@@ -71,16 +72,16 @@ final class GpusCommand implements Callable<Integer> {
   }
 
   private TextTable table(List<JsonNode> gpus) {
-    boolean uuids =
-        around.console().tableColumns().filter(most -> most < COLUMNS_WITH_UUID).isEmpty();
+    boolean whole =
+        around.console().tableColumns().filter(most -> most < WHOLE_TABLE_COLUMNS).isEmpty();
     List<String> headings = new ArrayList<>(HEADINGS);
-    if (uuids) {
+    if (whole) {
       headings.add(1, "UUID");
     }
     TextTable table = new TextTable(headings);
     for (JsonNode gpu : gpus) {
-      List<Cell> cells = cells(gpu);
-      if (uuids) {
+      List<Cell> cells = cells(gpu, whole);
+      if (whole) {
         cells.add(1, Cell.of(Json.text(gpu, "uuid").orElse("-")));
       }
       table.add(cells);
@@ -88,13 +89,18 @@ final class GpusCommand implements Callable<Integer> {
     return table;
   }
 
-  private static List<Cell> cells(JsonNode gpu) {
+  /**
+   * @param whole whether there is room for everything
+   */
+  private static List<Cell> cells(JsonNode gpu, boolean whole) {
+    String type = Json.text(gpu, "gpuProd").orElse("-");
     List<Cell> cells = new ArrayList<>();
     cells.add(Cell.of(index(gpu)));
-    cells.add(Cell.of(Json.text(gpu, "gpuProd").orElse("-")));
+    cells.add(Cell.of(whole ? type : GpuTypes.brief(type)));
     cells.add(state(gpu));
-    cells.add(Cell.of(Json.text(gpu, "user").map(user -> user + job(gpu)).orElse("-")));
-    cells.add(Cell.of(memory(gpu)));
+    cells.add(
+        Cell.of(Json.text(gpu, "user").map(user -> whole ? user + job(gpu) : user).orElse("-")));
+    cells.add(Cell.of(whole ? memory(gpu, 1, " MB") : memory(gpu, 1000, " GB")));
     cells.add(Cell.of(number(gpu, "utilizationPercent", 1, " %")));
     cells.add(Cell.of(number(gpu, "temperatureCelsius", 1, " °C")));
     cells.add(Cell.of(number(gpu, "powerMilliwatts", 1000, " W")));
@@ -125,11 +131,10 @@ final class GpusCommand implements Callable<Integer> {
         .orElse("");
   }
 
-  private static String memory(JsonNode gpu) {
-    OptionalLong size = Json.number(gpu, "memoryMegabytes");
-    OptionalLong used = Json.number(gpu, "memoryUsedMegabytes");
-    String part = used.isPresent() ? Long.toString(used.getAsLong()) : "?";
-    return size.isPresent() ? part + "/" + size.getAsLong() + " MB" : "-";
+  private static String memory(JsonNode gpu, long divisor, String unit) {
+    String size = number(gpu, "memoryMegabytes", divisor, unit);
+    String used = number(gpu, "memoryUsedMegabytes", divisor, "");
+    return size.equals("-") ? size : (used.equals("-") ? "?" : used) + "/" + size;
   }
 
   /** What the driver does not tell is a dash, and never 0. */

@@ -277,6 +277,32 @@ final class JobCommandsTest {
   }
 
   @Test
+  void gpusFitATerminal() {
+    agent.answers(
+        "GET /api/gpus",
+        """
+        {"source":"NVML 12.535.54","gpus":[
+          {"index":0,"uuid":"GPU-a","gpuProd":"NVIDIA-GeForce-RTX-3090","state":"leased",
+           "user":"ann","job_id":"ai12345678-1234","memoryMegabytes":24576,
+           "memoryUsedMegabytes":21400,"utilizationPercent":97,"temperatureCelsius":92,
+           "powerMilliwatts":398500,"processes":[{"pid":17,"command":"python3","role":"job"},
+                                                 {"pid":18,"command":"miner","role":"intruder"}]},
+          {"index":1,"uuid":"GPU-b","gpuProd":"NVIDIA-GeForce-RTX-3090","state":"free",
+           "memoryMegabytes":24576,"processes":[]}]}
+        """);
+
+    assertThat(CommandRun.at(agent).onTerminal(80).run("gpus").out().lines())
+        .containsExactly(
+            "NVML 12.535.54",
+            "GPU  TYPE      STATE   JOB OF  MEMORY    USE   TEMP   POWER  PROCESSES",
+            "0    RTX-3090  \u001b[36mleased\u001b[0m  ann     21/24 GB  97 %  92 °C  398 W  17"
+                + " python3, 18 min…",
+            "1    RTX-3090  \u001b[32mfree\u001b[0m    -       ?/24 GB   -     -      -      -");
+    assertThat(run("gpus").out()).contains("GPU-a", "ann (ai12345678…)", "21400/24576 MB");
+    assertThat(run("gpus", "--json").out()).startsWith("{\"source\":");
+  }
+
+  @Test
   void whoamiSaysWhereTheUrlAndTheTokenCameFrom() {
     agent.answers("GET /api/whoami", "{\"user\":\"alice\",\"admin\":false}");
 

@@ -33,7 +33,7 @@ public record AgentAddress(
     try {
       URI parsed = new URI(url);
       boolean known = "http".equals(parsed.getScheme()) || "https".equals(parsed.getScheme());
-      if (known && parsed.getHost() != null && parsed.getRawQuery() == null) {
+      if (known && parsed.getRawAuthority() != null && parsed.getRawQuery() == null) {
         return url.replaceAll("/+$", "");
       }
     } catch (URISyntaxException noUrl) {

@@ -34,6 +34,10 @@ public final class AgentOption {
   }
 
   private AgentAddress address(Surroundings around) {
+    if (context.isPresent() && config.isPresent()) {
+      throw new CommandFailedException(
+          ExitStatus.USAGE, "--context and --config: name different agents; give one of them");
+    }
     if (context.isPresent()) {
       return named(context.get(), around);
     }

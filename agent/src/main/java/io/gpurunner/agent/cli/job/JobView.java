@@ -3,6 +3,7 @@ package io.gpurunner.agent.cli.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gpurunner.agent.cli.client.Json;
 import io.gpurunner.agent.cli.terminal.Colour;
+import io.gpurunner.agent.cli.terminal.GpuTypes;
 import java.time.Instant;
 import java.util.Locale;
 import java.util.Optional;
@@ -91,12 +92,20 @@ record JobView(JsonNode json) {
 
   /** Returns the number of GPUs and their type. */
   String gpus() {
+    return gpus(" × ", type());
+  }
+
+  private String gpus(String times, String type) {
     long number = Json.number(json, "gpuNumber").orElse(0);
-    return number == 0 ? "-" : number + " × " + Json.text(json, "gpuType").orElse("?");
+    return number == 0 ? "-" : number + times + type;
+  }
+
+  private String type() {
+    return Json.text(json, "gpuType").orElse("?");
   }
 
   /** Returns the number of GPUs and the end of their type, which tells it apart. */
   String shortGpus() {
-    return gpus().replaceFirst(" × (NVIDIA-(GeForce-)?)?", "×");
+    return gpus("×", GpuTypes.brief(type()));
   }
 }
