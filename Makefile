@@ -88,6 +88,7 @@ $(DIST)/bin/gpurunner: $(SOURCES)
 	install -D -m 644 systemd/gpurunner.yaml $(DIST)/share/gpurunner/gpurunner.yaml
 	install -D -m 644 LICENSE $(DIST)/share/gpurunner/LICENSE
 	install -D -m 755 agent/src/main/dist/bin/gpurunner $@
+	$@ generate-docs $(DIST)/share
 	-$@ prepare-start
 
 format: ## rewrite the sources as the checks want them
@@ -104,6 +105,8 @@ install: $(TREE)/bin/gpurunner ## install to DESTDIR and PREFIX (/usr/local), wi
 	ln -sfn ../lib/gpurunner/bin/gpurunner $(DESTDIR)$(PREFIX)/bin/gpurunner
 	install -D -m 644 systemd/gpurunner.yaml $(DESTDIR)$(SHARE)/gpurunner.yaml
 	install -D -m 644 LICENSE $(DESTDIR)$(SHARE)/LICENSE
+	@for file in $$(cd $(TREE) && find share/bash-completion share/zsh share/fish share/man -type f 2>/dev/null); do \
+	  install -D -m 644 $(TREE)/$$file $(DESTDIR)$(PREFIX)/$$file || exit 1; done
 	install -D -m 644 systemd/gpurunner.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gpurunner.conf
 	install -D -m 644 systemd/gpurunner.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gpurunner.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -123,6 +126,8 @@ uninstall: ## remove what install installed; a changed configuration and all sta
 	@if [ -e $(DESTDIR)$(CONFIG) ]; then echo 'kept, since it was changed: $(DESTDIR)$(CONFIG)'; fi
 	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SHARE)
 	rm -f $(DESTDIR)$(PREFIX)/bin/gpurunner
+	cd $(DESTDIR)$(PREFIX)/share 2>/dev/null && rm -f bash-completion/completions/gpurunner zsh/site-functions/_gpurunner \
+	  fish/vendor_completions.d/gpurunner.fish man/man1/gpurunner.1 man/man1/gpurunner-*.1 || true
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/gpurunner.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gpurunner.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner.service $(DESTDIR)$(PREFIX)/lib/systemd/system/gpurunner-gpu-nodes.service
 	@rmdir $(DESTDIR)$(SYSCONFDIR)/gpurunner 2>/dev/null || true

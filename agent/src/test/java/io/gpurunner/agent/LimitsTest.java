@@ -41,6 +41,9 @@ final class LimitsTest {
   private static final String SNAPSHOTS =
       "LedgerDiskTest.aSnapshotComesAfterTwoSegmentsAndAfterMoreWhereItIsLong";
 
+  private static final String LOGS =
+      "LogsCommandTest.pausesGrowToALimitAndAnAgentThatIsAwayForTooLongEndsTheCommand";
+
   /** The test, in any module, that fails if the limit is not kept. */
   private static final Map<String, String> KEPT_BY =
       Map.ofEntries(
@@ -195,6 +198,15 @@ final class LimitsTest {
               "Retention.RECORD_KEPT_FOR",
               "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
           entry("jobs.retention", "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
+          entry("ApiClient.ANSWER_LIMIT_BYTES", "JobCommandsTest.anAnswerThatIsTooLargeIsRefused"),
+          entry(
+              "ApiClient.CREATE_TRIES", "SubmitCommandTest.aConnectionThatKeepsBreakingIsGivenUp"),
+          entry("JobWatch.AWAY_LIMIT", "WaitTest.anAgentThatIsAwayForTooLongEndsTheWait"),
+          entry("LogFollower.AWAY_LIMIT", LOGS),
+          entry("LogFollower.LONGEST_PAUSE", LOGS),
+          entry("EventStream.DATA_LIMIT", "EventStreamTest.anEventThatIsTooLongIsRefused"),
+          entry("Contexts.MAX_BYTES", "ConnectionTest.aFileOfContextsThatIsTooLargeIsRefused"),
+          entry("JobNames.LISTED", "JobCommandsTest.aBeginningThatSeveralJobsHaveListsThem"),
           entry("KeyFile.MAX_BYTES", "KeyFileTest.aFileLongerThanAKeyIsRefused"),
           entry("VolumeSettings.DEFAULT_RESERVE_BYTES", "JobVolumesContract.keepsTheReserveFree"));
 

@@ -1,20 +1,27 @@
 package io.gpurunner.api;
 
-import io.vertx.core.json.JsonObject;
-import io.vertx.ext.auth.JWTOptions;
-import io.vertx.ext.auth.jwt.JWTAuth;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Base64;
 import java.util.Optional;
 
 /**
- * Issues the tokens that the API accepts. The command line's {@code token create} calls it. Needs
- * no running Vert.x. Thread-safe.
+ * Issues the tokens that the API accepts (RFC 7519, in the compact form of RFC 7515). The command
+ * line calls it, also for its own calls. It does without Vert.x, whose classes would double the
+ * time of a short command. Thread-safe.
  */
 public final class TokenIssuer {
-  private final JWTAuth provider;
+  private static final String HEADER = "{\"typ\":\"JWT\",\"alg\":\"" + JwtSecret.ALGORITHM + "\"}";
+
+  private final JwtSecret secret;
 
   public TokenIssuer(JwtSecret secret) {
-    this.provider = secret.provider();
+    this.secret = secret;
   }
 
   /**
@@ -33,17 +40,37 @@ public final class TokenIssuer {
       String user, boolean admin, String tokenId, Instant issuedAt, Optional<Instant> expires) {
     requireClaim("user", user, ApiLimits.MAX_USER_CHARACTERS);
     requireClaim("token id", tokenId, ApiLimits.MAX_TOKEN_ID_CHARACTERS);
-    JsonObject claims =
-        new JsonObject()
-            .put("jti", tokenId)
-            .put("user", user)
-            .put("sub", user)
-            .put("iat", issuedAt.getEpochSecond());
-    if (admin) {
-      claims.put("role", "admin");
+    String signed =
+        encoded(HEADER.getBytes(StandardCharsets.UTF_8))
+            + "."
+            + encoded(claims(user, admin, tokenId, issuedAt, expires));
+    return signed + "." + encoded(secret.signature(signed.getBytes(StandardCharsets.US_ASCII)));
+  }
+
+  private static byte[] claims(
+      String user, boolean admin, String tokenId, Instant issuedAt, Optional<Instant> expires) {
+    ByteArrayOutputStream claims = new ByteArrayOutputStream();
+    try (JsonGenerator json = new JsonFactory().createGenerator(claims)) {
+      json.writeStartObject();
+      json.writeStringField("jti", tokenId);
+      json.writeStringField("user", user);
+      json.writeStringField("sub", user);
+      json.writeNumberField("iat", issuedAt.getEpochSecond());
+      if (admin) {
+        json.writeStringField("role", "admin");
+      }
+      if (expires.isPresent()) {
+        json.writeNumberField("exp", expires.get().getEpochSecond());
+      }
+      json.writeEndObject();
+    } catch (IOException impossible) {
+      throw new UncheckedIOException(impossible); // memory is no file
     }
-    expires.ifPresent(at -> claims.put("exp", at.getEpochSecond()));
-    return provider.generateToken(claims, new JWTOptions().setAlgorithm(JwtSecret.ALGORITHM));
+    return claims.toByteArray();
+  }
+
+  private static String encoded(byte[] part) {
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(part);
   }
 
   private static void requireClaim(String what, String text, int maxCharacters) {

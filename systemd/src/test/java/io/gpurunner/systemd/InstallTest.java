@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -24,6 +25,16 @@ final class InstallTest {
   private static final int HIGHEST_EXPOSURE_TENTHS = 35;
 
   private static final String UNIT = "usr/local/lib/systemd/system/gpurunner.service";
+
+  /** What `gpurunner generate-docs` writes, below the tree and below the prefix. */
+  private static final List<String> DOCS =
+      List.of(
+          "share/bash-completion/completions/gpurunner",
+          "share/zsh/site-functions/_gpurunner",
+          "share/fish/vendor_completions.d/gpurunner.fish",
+          "share/man/man1/gpurunner.1",
+          "share/man/man1/gpurunner-submit.1");
+
   private static final String CONFIGURATION = "etc/gpurunner/gpurunner.yaml";
 
   @TempDir private Path directory;
@@ -40,6 +51,13 @@ final class InstallTest {
     Files.writeString(launcher, "#!/bin/sh\necho launched\n");
     assertThat(launcher.toFile().setExecutable(true)).isTrue();
     Files.writeString(tree.resolve("lib/agent.jar"), "");
+    for (String file : DOCS) {
+      Files.createDirectories(tree.resolve(file).getParent());
+      Files.writeString(tree.resolve(file), "");
+      // The launcher, which writes them, gives them to their owner only.
+      Files.setPosixFilePermissions(
+          tree.resolve(file), PosixFilePermissions.fromString("rw-------"));
+    }
   }
 
   @Test
@@ -57,9 +75,29 @@ final class InstallTest {
             "usr/local/lib/sysusers.d/gpurunner.conf",
             "usr/local/lib/tmpfiles.d/gpurunner.conf",
             "usr/local/share/gpurunner/LICENSE",
-            "usr/local/share/gpurunner/gpurunner.yaml");
+            "usr/local/share/gpurunner/gpurunner.yaml",
+            "usr/local/share/bash-completion/completions/gpurunner",
+            "usr/local/share/zsh/site-functions/_gpurunner",
+            "usr/local/share/fish/vendor_completions.d/gpurunner.fish",
+            "usr/local/share/man/man1/gpurunner.1",
+            "usr/local/share/man/man1/gpurunner-submit.1");
+    for (String file : DOCS) {
+      assertThat(Files.getPosixFilePermissions(destination.resolve("usr/local").resolve(file)))
+          .isEqualTo(PosixFilePermissions.fromString("rw-r--r--"));
+    }
     assertThat(Shell.run(destination.resolve("usr/local/bin/gpurunner").toString()).output())
         .isEqualTo("launched\n");
+  }
+
+  @Test
+  void aTreeWithoutPagesIsInstalledToo() throws Exception {
+    for (String file : DOCS) {
+      Files.delete(tree.resolve(file));
+    }
+    make("install");
+
+    assertThat(destination.resolve("usr/local/share/gpurunner/LICENSE")).exists();
+    assertThat(destination.resolve("usr/local/share/man/man1/gpurunner.1")).doesNotExist();
   }
 
   @Test

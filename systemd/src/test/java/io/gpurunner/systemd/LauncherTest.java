@@ -104,6 +104,19 @@ final class LauncherTest {
   }
 
   @Test
+  void keepsWhatTheAgentWritesFromOthersAndNotWhatUsersFetch() throws Exception {
+    Path telling = fakeJava("java-26", "26", "umask\n");
+    for (String command : new String[] {"serve", "token", "artifacts"}) {
+      String line = "umask 027; exec \"$0\" " + command;
+      assertThat(
+              Shell.run(directory, javaHome(telling), "/bin/sh", "-c", line, launcher.toString())
+                  .succeeded()
+                  .output())
+          .isEqualTo(command.equals("artifacts") ? "0027\n" : "0077\n");
+    }
+  }
+
+  @Test
   void passesAnOlderJavaBy() throws Exception {
     Path older = fakeJava("java-21", "21.0.9");
     String path = java + "/bin:" + System.getenv("PATH");

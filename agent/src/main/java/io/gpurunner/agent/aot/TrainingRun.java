@@ -4,7 +4,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.gpurunner.agent.Agent;
 import io.gpurunner.agent.cli.CommandLineInterface;
-import io.gpurunner.agent.cli.ConsoleLogging;
+import io.gpurunner.agent.cli.LoggingChoice;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
 import java.io.ByteArrayOutputStream;
@@ -74,7 +74,7 @@ final class TrainingRun {
    * or with 1 and a stack trace.
    */
   public static void main(String[] arguments) {
-    ConsoleLogging.use();
+    LoggingChoice.use();
     try {
       train(Path.of(arguments[0]));
       System.exit(0);
@@ -135,6 +135,7 @@ final class TrainingRun {
         looks++;
       }
       submitJobs(token);
+      command("ls", "--all");
     }
     // The second start finds jobs in the ledger.
     try (Agent _ = Agent.start(effective)) {

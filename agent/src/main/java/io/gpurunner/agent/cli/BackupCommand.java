@@ -1,5 +1,7 @@
 package io.gpurunner.agent.cli;
 
+import io.gpurunner.agent.cli.client.CommandFailedException;
+import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.ledger.disk.Backups;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -38,7 +40,7 @@ final class BackupCommand implements Callable<Integer> {
           .printf(
               "%s: %d jobs, %d of them not ended, %d bytes%n",
               file, copied.jobs(), copied.liveJobs(), copied.bytes());
-      return CommandLineInterface.DONE;
+      return ExitStatus.DONE;
     } catch (IOException e) {
       throw new CommandFailedException(String.valueOf(e.getMessage()), e);
     }

@@ -1,24 +1,28 @@
 package io.gpurunner.agent.cli;
 
 import io.gpurunner.agent.auth.AuthException;
+import io.gpurunner.agent.cli.client.CommandFailedException;
+import io.gpurunner.agent.cli.client.ExitStatus;
+import io.gpurunner.agent.cli.client.Surroundings;
+import io.gpurunner.agent.cli.docs.GenerateDocsCommand;
+import io.gpurunner.agent.cli.job.JobCommands;
 import io.gpurunner.agent.config.ConfigException;
 import io.gpurunner.agent.config.ConfigFile;
 import java.io.PrintStream;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
 /**
- * The command {@code gpurunner}. Exit status 0: done, 1: failed, 2: usage. Results go to standard
+ * The command {@code gpurunner}. {@link ExitStatus} has the exit status. Results go to standard
  * output, everything else to standard error.
  */
 public final class CommandLineInterface {
-  static final int DONE = 0;
-  static final int FAILED = 1;
-  static final int USAGE = 2;
-
   private CommandLineInterface() {}
 
   /**
@@ -28,10 +32,13 @@ public final class CommandLineInterface {
    * @return the exit status
    */
   public static int run(String[] args, PrintStream out, PrintStream err, ServeAction serve) {
-    PrintWriter errWriter = new PrintWriter(err, true, StandardCharsets.UTF_8);
+    return run(args, Surroundings.ofProcess(out, err), serve);
+  }
+
+  static int run(String[] args, Surroundings around, ServeAction serve) {
     return isStartOfTheService(args)
-        ? serve(Path.of(args[2]), serve, errWriter)
-        : execute(args, new PrintWriter(out, true, StandardCharsets.UTF_8), errWriter, serve);
+        ? serve(Path.of(args[2]), serve, around.console().err())
+        : execute(args, around, serve);
   }
 
   /**
@@ -54,36 +61,63 @@ public final class CommandLineInterface {
     }
   }
 
-  private static int execute(
-      String[] args, PrintWriter outWriter, PrintWriter errWriter, ServeAction serve) {
-    CommandLine commands =
-        new CommandLine(new GpurunnerCommand())
-            .addSubcommand(new ServeCommand(serve))
-            .addSubcommand(
-                new CommandLine(new TokenCommand())
-                    .addSubcommand(new TokenCreateCommand())
-                    .addSubcommand(new TokenListCommand())
-                    .addSubcommand(new TokenRevokeCommand()))
-            .addSubcommand(
-                new CommandLine(new ConfigCommand()).addSubcommand(new ConfigCheckCommand()))
-            .addSubcommand(
-                new CommandLine(new GpusCommand())
-                    .addSubcommand(new GpusQuarantineCommand())
-                    .addSubcommand(new GpusReleaseCommand())
-                    .addSubcommand(new GpusReleaseDriverCommand())
-                    .addSubcommand(new GpusTakeCommand()))
-            .addSubcommand(new RetryUploadCommand())
-            .addSubcommand(new BackupCommand())
-            .addSubcommand(new RestoreCommand())
-            .setOut(outWriter)
-            .setErr(errWriter)
-            .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
-            .setParameterExceptionHandler((wrong, given) -> usage(wrong))
-            .setExecutionExceptionHandler((failure, command, parsed) -> failed(failure, errWriter));
+  private static int execute(String[] args, Surroundings around, ServeAction serve) {
+    PrintWriter out = around.console().out();
+    PrintWriter err = around.console().err();
+    CommandLine commands = new CommandLine(new GpurunnerCommand());
+    Map<String, Supplier<Object>> all = all(around, serve);
+    // To read the annotations of one command takes milliseconds, so only the one that is called is
+    // created. For the help and for suggestions, all are.
+    Map<String, Supplier<Object>> wanted =
+        Optional.ofNullable(args.length == 0 ? null : all.get(args[0]))
+            .map(one -> Map.of(args[0], one))
+            .orElse(all);
+    wanted.values().forEach(command -> commands.addSubcommand(command.get()));
+    if (wanted.size() == all.size()) {
+      commands.addSubcommand(new GenerateDocsCommand());
+    }
+    commands
+        .setOut(out)
+        .setErr(err)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExpandAtFiles(false) // a word of a job's command may begin with @
+        .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
+        .setParameterExceptionHandler((wrong, given) -> usage(wrong))
+        .setExecutionExceptionHandler((failure, command, parsed) -> failed(failure, err));
     int status = commands.execute(args);
-    outWriter.flush();
-    errWriter.flush();
+    out.flush();
+    err.flush();
     return status;
+  }
+
+  /** Returns what creates each command, in the order in which the help lists them. */
+  private static Map<String, Supplier<Object>> all(Surroundings around, ServeAction serve) {
+    Map<String, Supplier<Object>> all = new LinkedHashMap<>(JobCommands.all(around));
+    all.put("gpus", () -> gpus(around));
+    all.put("retry-upload", () -> new RetryUploadCommand(around));
+    all.put("serve", () -> new ServeCommand(serve));
+    all.put("token", CommandLineInterface::token);
+    all.put(
+        "config",
+        () -> new CommandLine(new ConfigCommand()).addSubcommand(new ConfigCheckCommand()));
+    all.put("backup", BackupCommand::new);
+    all.put("restore", RestoreCommand::new);
+    return all;
+  }
+
+  private static CommandLine token() {
+    return new CommandLine(new TokenCommand())
+        .addSubcommand(new TokenCreateCommand())
+        .addSubcommand(new TokenListCommand())
+        .addSubcommand(new TokenRevokeCommand());
+  }
+
+  private static CommandLine gpus(Surroundings around) {
+    return new CommandLine(new GpusCommand(around))
+        .addSubcommand(new GpusQuarantineCommand(around))
+        .addSubcommand(new GpusReleaseCommand(around))
+        .addSubcommand(new GpusReleaseDriverCommand(around))
+        .addSubcommand(new GpusTakeCommand(around));
   }
 
   private static int usage(ParameterException wrong) {
@@ -92,7 +126,7 @@ public final class CommandLineInterface {
     err.println("gpurunner: " + wrong.getMessage());
     CommandLine.UnmatchedArgumentException.printSuggestions(wrong, err);
     err.println("Try: " + command.getCommandSpec().qualifiedName() + " --help");
-    return USAGE;
+    return ExitStatus.USAGE;
   }
 
   private static int failed(Exception failure, PrintWriter err) {
@@ -101,12 +135,15 @@ public final class CommandLineInterface {
       case UnusableFilesException unusable ->
           unusable.faults().forEach(fault -> err.println("gpurunner: " + fault));
       case AuthException expected -> err.println("gpurunner: " + expected.getMessage());
-      case CommandFailedException expected -> err.println("gpurunner: " + expected.getMessage());
+      case CommandFailedException expected -> {
+        err.println("gpurunner: " + expected.getMessage());
+        return expected.status();
+      }
       default -> {
         err.println("gpurunner: internal error, please report it:");
         failure.printStackTrace(err);
       }
     }
-    return FAILED;
+    return ExitStatus.FAILED;
   }
 }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.cli;
 
+import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.config.ConfigFile;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -35,6 +36,6 @@ final class ConfigCheckCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     out.println("# " + source);
     out.print(effective.text());
-    return CommandLineInterface.DONE;
+    return ExitStatus.DONE;
   }
 }

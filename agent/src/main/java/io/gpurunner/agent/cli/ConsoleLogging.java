@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.slf4j.ILoggerFactory;
 import org.slf4j.IMarkerFactory;
-import org.slf4j.LoggerFactory;
 import org.slf4j.helpers.BasicMarkerFactory;
 import org.slf4j.spi.MDCAdapter;
 import org.slf4j.spi.SLF4JServiceProvider;
@@ -19,7 +18,8 @@ import org.slf4j.spi.SLF4JServiceProvider;
 /**
  * Logging to standard error, one line an event; standard output is for commands' results. Set up
  * here and not by Logback's files, because to find these Logback opens all libraries and an XML
- * parser, which takes a tenth of the time of a start. SLF4J makes the one instance. Thread-safe.
+ * parser, which takes a tenth of the time of a start. SLF4J makes the one instance, if {@link
+ * LoggingChoice} was called before the first logger was made. Thread-safe.
  */
 public final class ConsoleLogging implements SLF4JServiceProvider {
   private static final String API_VERSION = "2.0.99"; // as Logback's own provider asks for
@@ -43,12 +43,6 @@ public final class ConsoleLogging implements SLF4JServiceProvider {
   private final LoggerContext context = new LoggerContext();
   private final IMarkerFactory markers = new BasicMarkerFactory();
   private final LogbackMDCAdapter mdc = new LogbackMDCAdapter();
-
-  /** Makes SLF4J take this provider. Called before the first logger is made. */
-  public static void use() {
-    System.setProperty(LoggerFactory.PROVIDER_PROPERTY_KEY, ConsoleLogging.class.getName());
-    System.setProperty("slf4j.internal.verbosity", "WARN"); // or it says so
-  }
 
   @Override
   public void initialize() {

@@ -1,13 +1,14 @@
 package io.gpurunner.agent.cli;
 
-import io.vertx.core.json.JsonObject;
+import io.gpurunner.agent.cli.client.AgentOption;
+import io.gpurunner.agent.cli.client.ExitStatus;
+import io.gpurunner.agent.cli.client.Json;
+import io.gpurunner.agent.cli.client.Surroundings;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code gpurunner gpus quarantine}. */
 @Command(
@@ -15,8 +16,7 @@ import picocli.CommandLine.Spec;
     description = "Keep a GPU from jobs until it is released. A job that holds it keeps it.",
     mixinStandardHelpOptions = true)
 final class GpusQuarantineCommand implements Callable<Integer> {
-  @Mixin private ConfigOption config;
-  @Spec private CommandSpec spec;
+  @Mixin private AgentOption agentOption;
 
   @Parameters(paramLabel = "GPU", description = "The GPU's UUID or index, see: gpurunner gpus")
   private String gpu = "";
@@ -28,12 +28,19 @@ final class GpusQuarantineCommand implements Callable<Integer> {
       description = "Why; it is shown to those whose jobs wait.")
   private String reason = "";
 
+  private final Surroundings around;
+
+  GpusQuarantineCommand(Surroundings around) {
+    this.around = around;
+  }
+
   @Override
   public Integer call() {
-    return LocalAgent.order(
-        config,
-        spec,
-        "/api/gpus/quarantine",
-        new JsonObject().put("gpu", gpu).put("reason", reason));
+    String done =
+        agentOption
+            .connect(around)
+            .order("/api/gpus/quarantine", Json.object().put("gpu", gpu).put("reason", reason));
+    around.console().out().println(done);
+    return ExitStatus.DONE;
   }
 }

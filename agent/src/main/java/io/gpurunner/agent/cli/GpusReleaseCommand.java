@@ -1,13 +1,14 @@
 package io.gpurunner.agent.cli;
 
-import io.vertx.core.json.JsonObject;
+import io.gpurunner.agent.cli.client.AgentOption;
+import io.gpurunner.agent.cli.client.ExitStatus;
+import io.gpurunner.agent.cli.client.Json;
+import io.gpurunner.agent.cli.client.Surroundings;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code gpurunner gpus release}. */
 @Command(
@@ -15,8 +16,7 @@ import picocli.CommandLine.Spec;
     description = "Hand a GPU out again that an error or an administrator keeps from jobs.",
     mixinStandardHelpOptions = true)
 final class GpusReleaseCommand implements Callable<Integer> {
-  @Mixin private ConfigOption config;
-  @Spec private CommandSpec spec;
+  @Mixin private AgentOption agentOption;
 
   @Parameters(paramLabel = "GPU", description = "The GPU's UUID or index, see: gpurunner gpus")
   private String gpu = "";
@@ -28,9 +28,19 @@ final class GpusReleaseCommand implements Callable<Integer> {
       description = "Why; it is written to the log.")
   private String reason = "";
 
+  private final Surroundings around;
+
+  GpusReleaseCommand(Surroundings around) {
+    this.around = around;
+  }
+
   @Override
   public Integer call() {
-    return LocalAgent.order(
-        config, spec, "/api/gpus/release", new JsonObject().put("gpu", gpu).put("reason", reason));
+    String done =
+        agentOption
+            .connect(around)
+            .order("/api/gpus/release", Json.object().put("gpu", gpu).put("reason", reason));
+    around.console().out().println(done);
+    return ExitStatus.DONE;
   }
 }

@@ -1,11 +1,12 @@
 package io.gpurunner.agent.cli;
 
-import io.vertx.core.json.JsonObject;
+import io.gpurunner.agent.cli.client.AgentOption;
+import io.gpurunner.agent.cli.client.ExitStatus;
+import io.gpurunner.agent.cli.client.Json;
+import io.gpurunner.agent.cli.client.Surroundings;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 
 /** {@code gpurunner gpus take}. */
 @Command(
@@ -13,11 +14,18 @@ import picocli.CommandLine.Spec;
     description = "Use again what was let go of with release-driver.",
     mixinStandardHelpOptions = true)
 final class GpusTakeCommand implements Callable<Integer> {
-  @Mixin private ConfigOption config;
-  @Spec private CommandSpec spec;
+  @Mixin private AgentOption agentOption;
+
+  private final Surroundings around;
+
+  GpusTakeCommand(Surroundings around) {
+    this.around = around;
+  }
 
   @Override
   public Integer call() {
-    return LocalAgent.order(config, spec, "/api/gpus/driver/take", new JsonObject());
+    String done = agentOption.connect(around).order("/api/gpus/driver/take", Json.object());
+    around.console().out().println(done);
+    return ExitStatus.DONE;
   }
 }

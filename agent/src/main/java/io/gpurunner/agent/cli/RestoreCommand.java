@@ -1,5 +1,7 @@
 package io.gpurunner.agent.cli;
 
+import io.gpurunner.agent.cli.client.CommandFailedException;
+import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.ledger.disk.Backups;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -16,8 +18,10 @@ import picocli.CommandLine.Spec;
     name = "restore",
     description = {
       "Put a copy that backup made in the place of the record of jobs. Stop the agent first.",
-      "The copy is checked first, and stays. The files that it replaces are kept beside the record.",
-      "Jobs that were accepted after the copy was made are lost. Jobs that had not ended by then go",
+      "The copy is checked first, and stays. The files that it replaces are kept beside the"
+          + " record.",
+      "Jobs that were accepted after the copy was made are lost. Jobs that had not ended by then"
+          + " go",
       "on from the state they had: a job that has ended since runs again, unless it is deleted",
       "before GPUs are free for it."
     },
@@ -38,7 +42,7 @@ final class RestoreCommand implements Callable<Integer> {
           .printf(
               "restored %s: %d jobs, %d of them not ended; start the agent%n",
               file, restored.jobs(), restored.liveJobs());
-      return CommandLineInterface.DONE;
+      return ExitStatus.DONE;
     } catch (IOException e) {
       throw new CommandFailedException(String.valueOf(e.getMessage()), e);
     }

@@ -1,7 +1,10 @@
 package io.gpurunner.agent.cli;
 
+import io.gpurunner.agent.cli.client.AgentOption;
+import io.gpurunner.agent.cli.client.ExitStatus;
+import io.gpurunner.agent.cli.client.Json;
+import io.gpurunner.agent.cli.client.Surroundings;
 import io.gpurunner.api.JobId;
-import io.vertx.core.json.JsonObject;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,11 +19,17 @@ import picocli.CommandLine.Spec;
     description = "Upload a finished job's artifacts that could not be uploaded before.",
     mixinStandardHelpOptions = true)
 final class RetryUploadCommand implements Callable<Integer> {
-  @Mixin private ConfigOption config;
+  @Mixin private AgentOption agentOption;
   @Spec private CommandSpec spec;
 
   @Parameters(paramLabel = "JOB", description = "The job's id, from the answer to its submission.")
   private String job = "";
+
+  private final Surroundings around;
+
+  RetryUploadCommand(Surroundings around) {
+    this.around = around;
+  }
 
   @Override
   public Integer call() {
@@ -31,6 +40,9 @@ final class RetryUploadCommand implements Callable<Integer> {
                     new ParameterException(
                         spec.commandLine(),
                         "JOB: not a job's id; accepted: ai followed by a UUID"));
-    return LocalAgent.order(config, spec, "/api/userJob/" + id + "/retry-upload", new JsonObject());
+    String done =
+        agentOption.connect(around).order("/api/userJob/" + id + "/retry-upload", Json.object());
+    around.console().out().println(done);
+    return ExitStatus.DONE;
   }
 }

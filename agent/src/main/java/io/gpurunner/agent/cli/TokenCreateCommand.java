@@ -5,6 +5,7 @@ import io.gpurunner.agent.auth.SecretFiles;
 import io.gpurunner.agent.auth.TokenId;
 import io.gpurunner.agent.auth.TokenRegistry;
 import io.gpurunner.agent.auth.UserName;
+import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.api.JwtSecret;
 import java.time.Duration;
@@ -56,7 +57,7 @@ final class TokenCreateCommand implements Callable<Integer> {
     String text = token.signedWith(secret);
     new TokenRegistry(effective.tokensDirectory()).record(token);
     spec.commandLine().getOut().println(text);
-    return CommandLineInterface.DONE;
+    return ExitStatus.DONE;
   }
 
   private UserName userName() {

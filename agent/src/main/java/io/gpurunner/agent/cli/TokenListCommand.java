@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpurunner.agent.auth.IssuedToken;
 import io.gpurunner.agent.auth.TokenRegistry;
+import io.gpurunner.agent.cli.client.ExitStatus;
+import io.gpurunner.agent.cli.terminal.TextTable;
 import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -31,7 +33,7 @@ final class TokenListCommand implements Callable<Integer> {
     Instant now = Instant.now();
     List<TokenRegistry.Entry> entries = new TokenRegistry(config.load().tokensDirectory()).list();
     spec.commandLine().getOut().println(json ? json(entries, now) : table(entries, now));
-    return CommandLineInterface.DONE;
+    return ExitStatus.DONE;
   }
 
   private static String table(List<TokenRegistry.Entry> entries, Instant now) {

@@ -2,6 +2,8 @@ package io.gpurunner.agent.cli;
 
 import io.gpurunner.agent.auth.TokenId;
 import io.gpurunner.agent.auth.TokenRegistry;
+import io.gpurunner.agent.cli.client.CommandFailedException;
+import io.gpurunner.agent.cli.client.ExitStatus;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,6 +42,6 @@ final class TokenRevokeCommand implements Callable<Integer> {
                   "no token " + id + " is on record; see them with: gpurunner token list");
         };
     spec.commandLine().getOut().println(done);
-    return CommandLineInterface.DONE;
+    return ExitStatus.DONE;
   }
 }

@@ -180,6 +180,8 @@ final class CommandLineInterfaceTest {
         "gpus release --reason x",
         "gpus release-driver",
         "gpus reset",
+        "gpus --color blue",
+        "submti",
       })
   void wrongUsage(String line) {
     Outcome outcome = run(line.isEmpty() ? new String[0] : line.split(" ", -1));
@@ -283,10 +285,7 @@ final class CommandLineInterfaceTest {
             List.of("config", "check"),
             List.of("serve"),
             List.of("token", "list"),
-            List.of("token", "create", "--user", "u"),
-            List.of("retry-upload", JOB),
-            List.of("gpus"),
-            List.of("gpus", "take"))) {
+            List.of("token", "create", "--user", "u"))) {
       List<String> all = new ArrayList<>(command);
       all.addAll(List.of("--config", config.toString()));
       Outcome outcome = run(all.toArray(String[]::new));
@@ -329,6 +328,27 @@ final class CommandLineInterfaceTest {
     assertThat(outcome.err()).contains("internal error").contains("IllegalStateException: broken");
   }
 
+  @Test
+  void theHelpListsAllCommandsAndASuggestionIsMade() {
+    assertThat(run("--help").out())
+        .contains(
+            "submit",
+            "status",
+            "logs",
+            "ls",
+            "cancel",
+            "artifacts",
+            "whoami",
+            "gpus",
+            "retry-upload",
+            "serve",
+            "token",
+            "config",
+            "backup",
+            "restore");
+    assertThat(run("submti").err()).contains("Unmatched argument at index 0: 'submti'");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -336,7 +356,9 @@ final class CommandLineInterfaceTest {
         "token --help",
         "token create --help",
         "config check --help",
-        "serve --help"
+        "serve --help",
+        "submit --help",
+        "gpus --help"
       })
   void help(String line) {
     Outcome outcome = run(line.split(" ", -1));
@@ -450,7 +472,7 @@ final class CommandLineInterfaceTest {
       assertThat(run("retry-upload", JOB, "--config", config.toString()))
           .isEqualTo(
               new Outcome(
-                  1,
+                  4,
                   "",
                   "gpurunner: the agent answered 409: there is nothing to upload"
                       + System.lineSeparator()));
@@ -462,9 +484,9 @@ final class CommandLineInterfaceTest {
   @Test
   void noAgentAnswers() {
     Outcome outcome = run("retry-upload", JOB, "--config", config.toString());
-    assertThat(outcome.status()).isEqualTo(1);
+    assertThat(outcome.status()).isEqualTo(3);
     assertThat(outcome.err())
-        .startsWith("gpurunner: no agent answers at 127.0.0.1:" + port + "; start it with: ")
+        .startsWith("gpurunner: no agent answers at http://127.0.0.1:" + port + "; start it with: ")
         .hasLineCount(1);
   }
 

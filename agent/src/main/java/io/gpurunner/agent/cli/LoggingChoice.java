@@ -1,0 +1,17 @@
+package io.gpurunner.agent.cli;
+
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes SLF4J take {@link ConsoleLogging}. It is a class of its own, so that a command that logs
+ * nothing does not load Logback.
+ */
+public final class LoggingChoice {
+  private LoggingChoice() {}
+
+  /** Is called before the first logger is made. */
+  public static void use() {
+    System.setProperty(LoggerFactory.PROVIDER_PROPERTY_KEY, ConsoleLogging.class.getName());
+    System.setProperty("slf4j.internal.verbosity", "WARN"); // or it says so
+  }
+}

@@ -1,0 +1,44 @@
+package io.gpurunner.agent.cli.client;
+
+import io.gpurunner.agent.cli.terminal.TextTable;
+import picocli.CommandLine.Option;
+
+/** The options of commands that print a table. */
+public final class OutputOption {
+  @Option(
+      names = "--json",
+      description = "Print the agent's JSON, with exact times, instead of a table.")
+  private boolean json;
+
+  @Option(
+      names = "--color",
+      paramLabel = "WHEN",
+      description = "auto, always or never. auto: on a terminal, if NO_COLOR is not set.")
+  private When colour = When.AUTO;
+
+  /** When there are colours. */
+  private enum When {
+    AUTO,
+    ALWAYS,
+    NEVER
+  }
+
+  /** Returns whether JSON was asked for. */
+  public boolean json() {
+    return json;
+  }
+
+  /** Returns whether to print colours. */
+  public boolean coloured(Surroundings around) {
+    return switch (colour) {
+      case AUTO -> around.console().wantsColour(around.environment());
+      case ALWAYS -> true;
+      case NEVER -> false;
+    };
+  }
+
+  /** Prints a table, on a terminal no wider than that. */
+  public void print(TextTable table, Surroundings around) {
+    around.console().out().println(table.text(around.console().tableColumns(), coloured(around)));
+  }
+}

@@ -1,0 +1,111 @@
+package io.gpurunner.agent.cli.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.gpurunner.agent.cli.client.Json;
+import io.gpurunner.agent.cli.terminal.Colour;
+import io.gpurunner.agent.cli.terminal.GpuTypes;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * A job as the agent shows it, in a list or alone.
+ *
+ * @param json what the agent answered
+ */
+record JobView(JsonNode json) {
+  private static final int SHORT_ID_LENGTH = 10;
+  private static final Set<String> ENDED = Set.of("SUCCEEDED", "FAILED", "DELETED");
+
+  String id() {
+    return Json.text(json, "job_id").orElse("?");
+  }
+
+  /** Returns the beginning of the id, which tells the jobs of a machine apart. */
+  String shortId() {
+    return id().substring(0, Math.min(SHORT_ID_LENGTH, id().length()));
+  }
+
+  String state() {
+    return Json.text(json, "state").orElse("?");
+  }
+
+  /** Returns the state in lower case, as it is printed. */
+  String stateWord() {
+    return state().toLowerCase(Locale.ROOT);
+  }
+
+  boolean isIn(String state) {
+    return state().equals(state);
+  }
+
+  boolean hasEnded() {
+    return ENDED.contains(state());
+  }
+
+  boolean hasSucceeded() {
+    return isIn("SUCCEEDED");
+  }
+
+  Optional<Colour> colour() {
+    return switch (state()) {
+      case "RUNNING", "SUCCEEDED" -> Optional.of(Colour.GREEN);
+      case "QUEUED" -> Optional.of(Colour.YELLOW);
+      case "FAILED" -> Optional.of(Colour.RED);
+      case "PREPARING", "PULLING", "STARTING", "STOPPING", "UPLOADING" -> Optional.of(Colour.CYAN);
+      default -> Optional.empty();
+    };
+  }
+
+  Optional<String> name() {
+    return Json.text(json, "name");
+  }
+
+  Optional<String> user() {
+    return Json.text(json, "user");
+  }
+
+  Optional<String> reason() {
+    return Json.text(json, "reason").filter(text -> !text.isBlank());
+  }
+
+  Optional<String> url() {
+    return Json.text(json, "url");
+  }
+
+  Optional<Instant> time(String key) {
+    return Json.time(json, key);
+  }
+
+  /** Returns when the job came into the part of its life in which it is. */
+  Optional<Instant> since() {
+    return time("finishedAt").or(() -> time("startedAt")).or(() -> time("createdAt"));
+  }
+
+  /** Returns the place in the queue, in words. */
+  Optional<String> place() {
+    return Json.number(json, "queuePosition").stream()
+        .mapToObj(position -> "place " + position)
+        .findFirst();
+  }
+
+  /** Returns the number of GPUs and their type. */
+  String gpus() {
+    return gpus(" × ", type());
+  }
+
+  private String gpus(String times, String type) {
+    long number = Json.number(json, "gpuNumber").orElse(0);
+    return number == 0 ? "-" : number + times + type;
+  }
+
+  private String type() {
+    return Json.text(json, "gpuType").orElse("?");
+  }
+
+  /** Returns the number of GPUs and the end of their type, which tells it apart. */
+  String shortGpus() {
+    return gpus("×", GpuTypes.brief(type()));
+  }
+}

@@ -1,0 +1,150 @@
+package io.gpurunner.agent.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.cli.CommandRun.Outcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@Timeout(60)
+final class ArtifactsCommandTest {
+  private static final String JOB = "aia1905cd8-650a-4cd9-b005-677ec3376db0";
+  private static final String ARTIFACTS = "GET /api/userJob/" + JOB + "/artifacts";
+  private static final String DATA = "GET /artifacts/x/data.zip";
+
+  private final FakeAgent agent;
+  @TempDir private Path directory;
+
+  ArtifactsCommandTest() throws IOException {
+    agent = new FakeAgent();
+  }
+
+  @AfterEach
+  void stop() {
+    agent.close();
+  }
+
+  private static String files(String... files) {
+    return "{\"job_id\":\"%s\",\"state\":\"SUCCEEDED\",\"files\":[%s]}"
+        .formatted(JOB, String.join(",", files));
+  }
+
+  private String file(String name, long bytes, String sha256) {
+    return "{\"name\":\"%s\",\"bytes\":%d,\"sha256\":\"%s\",\"url\":\"%s/artifacts/x/data.zip?signature=s\"}"
+        .formatted(name, bytes, sha256, agent.url());
+  }
+
+  private static String sha256(String content) throws NoSuchAlgorithmException {
+    return HexFormat.of()
+        .formatHex(MessageDigest.getInstance("SHA-256").digest(content.getBytes(UTF_8)));
+  }
+
+  private Outcome get() {
+    return CommandRun.at(agent).run("artifacts", JOB, "--get", directory.resolve("new").toString());
+  }
+
+  @Test
+  void filesAreListed() {
+    agent.answers(
+        ARTIFACTS,
+        files(file("data.zip", 123_456_789, "ab12"), "{\"name\":\"x\\u001b\",\"url\":\"/x\"}"));
+
+    assertThat(CommandRun.at(agent).run("artifacts", JOB).out().lines())
+        .containsExactly(
+            "NAME      SIZE      SHA-256", "data.zip  123.5 MB  ab12", "x?        -         -");
+    assertThat(CommandRun.at(agent).run("artifacts", JOB, "--json").out())
+        .startsWith("{\"job_id\":");
+  }
+
+  @Test
+  void aJobWithoutArtifactsSaysWhy() {
+    agent
+        .answers(ARTIFACTS, "{\"state\":\"RUNNING\",\"files\":[]}")
+        .answers(ARTIFACTS, "{\"state\":\"RUNNING\",\"files\":[]}")
+        .answers(ARTIFACTS, "{\"state\":\"SUCCEEDED\",\"files\":[]}");
+
+    Outcome listed = CommandRun.at(agent).run("artifacts", JOB);
+    assertThat(listed.status()).isZero();
+    assertThat(listed.err()).startsWith("The job is running, and has published nothing");
+    assertThat(get().status()).isEqualTo(1);
+    assertThat(get().err()).contains("left no files in its model directory");
+  }
+
+  @Test
+  void filesAreFetchedAndChecked() throws Exception {
+    agent
+        .answers(ARTIFACTS, files(file("data.zip", 7, sha256("content"))))
+        .answers(DATA, "content");
+
+    Outcome outcome = get();
+
+    Path fetched = directory.resolve("new/data.zip");
+    assertThat(outcome).isEqualTo(new Outcome(0, fetched + System.lineSeparator(), ""));
+    assertThat(fetched).hasContent("content");
+    assertThat(agent.requests().getLast().header("Authorization")).isEmpty();
+    assertThat(get().status()).as("it is there").isEqualTo(2);
+    assertThat(get().err()).contains("is there already");
+  }
+
+  @Test
+  void whatIsNotWhatTheAgentSaysIsNotKept() throws Exception {
+    agent
+        .answers(ARTIFACTS, files(file("data.zip", 8, sha256("content"))))
+        .answers(ARTIFACTS, files(file("data.zip", 7, sha256("Content"))))
+        .answers(DATA, "content");
+
+    Outcome size = get();
+    Outcome sum = get();
+
+    assertThat(size.status()).isEqualTo(1);
+    assertThat(size.err()).contains("data.zip: has 8 bytes, and 7 came");
+    assertThat(sum.status()).isEqualTo(1);
+    assertThat(sum.err()).contains("data.zip: its SHA-256 is " + sha256("Content"));
+    try (var left = Files.list(directory.resolve("new"))) {
+      assertThat(left).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"../data.zip", "a/b", "..", ".", "", "a\\nb"})
+  void aNameThatLeadsElsewhereIsRefused(String name) {
+    agent.answers(ARTIFACTS, files(file("good", 7, "x"), file(name, 7, "x")));
+
+    assertThat(get().status()).isEqualTo(1);
+    assertThat(get().err()).contains("no name for a file here");
+    assertThat(directory.resolve("new")).doesNotExist();
+  }
+
+  @Test
+  void aUrlThatIsRefusedIsTold() {
+    agent
+        .answers(ARTIFACTS, files(file("data.zip", 7, "x")))
+        .answers(DATA, 403, "{\"message\":\"the link has expired\"}");
+
+    assertThat(get().status()).isEqualTo(4);
+    assertThat(get().err()).contains("403: the link has expired");
+  }
+
+  @Test
+  void aStoreThatIsAwayIsNamed() {
+    agent.answers(
+        ARTIFACTS,
+        files("{\"name\":\"data.zip\",\"url\":\"http://127.0.0.1:9/data.zip?signature=s\"}"));
+
+    Outcome outcome = get();
+
+    assertThat(outcome.status()).isEqualTo(3);
+    assertThat(outcome.err()).contains("http://127.0.0.1:9;").doesNotContain("signature");
+  }
+}

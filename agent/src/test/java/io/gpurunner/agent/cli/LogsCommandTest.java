@@ -1,0 +1,161 @@
+package io.gpurunner.agent.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.cli.CommandRun.Outcome;
+import io.gpurunner.agent.cli.client.Surroundings;
+import io.gpurunner.agent.cli.terminal.Console;
+import io.gpurunner.agent.cli.terminal.Screen;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+final class LogsCommandTest {
+  private static final String JOB = "aia1905cd8-650a-4cd9-b005-677ec3376db0";
+  private static final String LOGS = "GET /api/userJob/" + JOB + "/logs";
+  private static final String END = "event: end\ndata: {\"state\":\"SUCCEEDED\"}\n\n";
+
+  private final FakeAgent agent;
+
+  LogsCommandTest() throws IOException {
+    agent = new FakeAgent();
+  }
+
+  @AfterEach
+  void stop() {
+    agent.close();
+  }
+
+  private static String line(int seq, String text) {
+    return "id: 1:%d\nevent: log\ndata: {\"attempt\":1,\"seq\":%d,\"stream\":\"stdout\",\"text\":\"%s\"}\n\n"
+        .formatted(seq, seq, text);
+  }
+
+  private static String note(String text) {
+    return "event: note\ndata: {\"text\":\"" + text + "\"}\n\n";
+  }
+
+  @Test
+  void outputGoesToStandardOutputAsItIsAndNotesAndGapsDoNot() {
+    agent.streams(
+        LOGS,
+        note("queued: place 3")
+            + line(1, "\\u001b[32mgreen\\u001b[0m 用")
+            + "id: 1:2\nevent: log\ndata: {\"seq\":2,\"text\":\"50 %\\r\",\"partial\":true}\n\n"
+            + "id: 1:3\nevent: gap\ndata: {\"text\":\"8 lines\\u001b were dropped\"}\n\n"
+            + ": still here\n\nevent: newer\ndata: {}\n\n"
+            + line(4, "")
+            + END);
+
+    Outcome outcome = CommandRun.at(agent).run("logs", JOB);
+
+    assertThat(outcome.status()).isZero();
+    assertThat(outcome.out()).isEqualTo("\u001b[32mgreen\u001b[0m 用\n50 %\r\n");
+    assertThat(outcome.err().lines())
+        .containsExactly("-- queued: place 3", "-- 8 lines? were dropped");
+    assertThat(agent.lines()).containsExactly(LOGS + "?follow=0");
+    assertThat(agent.requests().getFirst().header("Accept")).isEqualTo("text/event-stream");
+  }
+
+  @Test
+  void optionsAreParameters() {
+    agent.streams(LOGS, END);
+
+    CommandRun.at(agent)
+        .run("logs", "-n", "5", "--since", "10m", "--attempt", "2", "--stream", "stderr", JOB);
+
+    assertThat(agent.lines())
+        .containsExactly(LOGS + "?follow=0&since=10m&attempt=2&stream=stderr&tail=5");
+  }
+
+  @Test
+  void aBrokenConnectionGoesOnAfterTheLastLine() {
+    agent
+        .streams(LOGS, note("running") + line(1, "one") + line(2, "two"))
+        .breaks(LOGS)
+        .breaks(LOGS) // HttpURLConnection itself sends a GET again
+        .answers(LOGS, 503, "{\"message\":\"draining\"}")
+        .streams(LOGS, note("running") + line(3, "three") + END);
+    CommandRun command = CommandRun.at(agent);
+
+    Outcome outcome = command.run("logs", "-f", "--tail", "2", "--grep", "a&b +", JOB);
+
+    assertThat(outcome.status()).isZero();
+    assertThat(outcome.out()).isEqualTo("one\ntwo\nthree\n");
+    assertThat(outcome.err().lines())
+        .containsExactly("-- running", "-- the connection broke; connecting again", "-- running");
+    assertThat(agent.lines().getFirst()).isEqualTo(LOGS + "?follow=1&grep=a%26b%20%2B&tail=2");
+    assertThat(agent.lines().getLast()).isEqualTo(LOGS + "?follow=1&grep=a%26b%20%2B");
+    assertThat(agent.requests().getFirst().header("Last-event-id")).isEmpty();
+    assertThat(agent.requests().getLast().header("Last-event-id")).isEqualTo("1:2");
+    assertThat(command.pauses())
+        .containsExactly(Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(4));
+  }
+
+  @Test
+  void pausesGrowToALimitAndAnAgentThatIsAwayForTooLongEndsTheCommand() {
+    agent.streams(LOGS, line(1, "one")).answers(LOGS, 503, "{\"message\":\"draining\"}");
+    CommandRun command = CommandRun.at(agent);
+
+    Outcome outcome = command.run("logs", "-f", JOB);
+
+    assertThat(outcome.status()).isEqualTo(4);
+    assertThat(outcome.err()).contains("the agent answered 503: draining");
+    assertThat(command.pauses())
+        .contains(Duration.ofSeconds(8))
+        .last()
+        .isEqualTo(Duration.ofSeconds(10));
+    assertThat(command.pauses().stream().reduce(Duration.ZERO, Duration::plus))
+        .isBetween(Duration.ofMinutes(10), Duration.ofMinutes(11));
+  }
+
+  @Test
+  void whatIsRefusedAtFirstIsNotTriedAgain() {
+    agent.answers(LOGS, 503, "{\"message\":\"draining\"}");
+
+    assertThat(CommandRun.at(agent).run("logs", "-f", JOB).status()).isEqualTo(4);
+    assertThat(agent.requests()).hasSize(1);
+  }
+
+  @Test
+  void aReaderThatIsGoneEndsItQuietly() {
+    agent.streams(LOGS, line(1, "one").repeat(10_000));
+    CommandRun command = CommandRun.at(agent);
+    Surroundings usual = command.surroundings();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    Console console =
+        new Console(
+            new PrintStream(new ClosedPipe()), new PrintStream(err, true, UTF_8), Screen.none());
+
+    int status =
+        CommandLineInterface.run(
+            new String[] {"logs", "-f", JOB},
+            new Surroundings(
+                console,
+                usual.in(),
+                usual.environment(),
+                usual.home(),
+                usual.clock(),
+                usual.pause()),
+            _ -> 1);
+
+    assertThat(status).isZero();
+    assertThat(err.toString(UTF_8)).isEmpty();
+    assertThat(agent.requests()).hasSize(1);
+  }
+
+  /** The pipe to a program that has ended. */
+  private static final class ClosedPipe extends OutputStream {
+    @Override
+    public void write(int b) throws IOException {
+      throw new IOException("Broken pipe");
+    }
+  }
+}

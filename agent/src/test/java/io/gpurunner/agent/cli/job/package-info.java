@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.cli.job;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.cli.terminal;
+
+import org.jspecify.annotations.NullMarked;
