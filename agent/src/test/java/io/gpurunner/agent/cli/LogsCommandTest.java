@@ -11,7 +11,11 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -114,6 +118,48 @@ final class LogsCommandTest {
         .isEqualTo(Duration.ofSeconds(10));
     assertThat(command.pauses().stream().reduce(Duration.ZERO, Duration::plus))
         .isBetween(Duration.ofMinutes(10), Duration.ofMinutes(11));
+  }
+
+  @Test
+  void aJobThatPrintsNothingForHoursIsFollowedAllTheSame() {
+    agent.streams(LOGS, line(1, "one"));
+    for (int hour = 0; hour < 3; hour++) {
+      agent.streams(LOGS, "");
+    }
+    agent.streams(LOGS, line(2, "two") + END);
+    CommandRun command = CommandRun.at(agent);
+    Surroundings usual = command.surroundings();
+    // Each connection lasts for 5 minutes: the clock goes on whenever it is looked at.
+    Clock hours =
+        new Clock() {
+          private Instant now = CommandRun.BEGIN;
+
+          @Override
+          public ZoneId getZone() {
+            return ZoneOffset.UTC;
+          }
+
+          @Override
+          public Clock withZone(ZoneId zone) {
+            throw new UnsupportedOperationException();
+          }
+
+          @Override
+          public Instant instant() {
+            now = now.plus(Duration.ofMinutes(5));
+            return now;
+          }
+        };
+
+    int status =
+        CommandLineInterface.run(
+            new String[] {"logs", "-f", JOB},
+            new Surroundings(
+                usual.console(), usual.in(), usual.environment(), usual.home(), hours, _ -> {}),
+            _ -> 1);
+
+    assertThat(status).isZero();
+    assertThat(agent.requests()).hasSize(5);
   }
 
   @Test

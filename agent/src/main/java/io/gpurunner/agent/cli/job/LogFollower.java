@@ -74,13 +74,17 @@ final class LogFollower {
     Duration pause = FIRST_PAUSE;
     boolean first = true;
     while (true) {
+      Instant opened = around.clock().instant();
       try {
         Outcome outcome = connection();
         if (outcome == Outcome.COMPLETE) {
           return ExitStatus.DONE;
         }
-        if (outcome == Outcome.BROKEN) {
-          seen = around.clock().instant();
+        Instant now = around.clock().instant();
+        // A job may print nothing for hours, and the agent is there all the same.
+        boolean lasted = Duration.between(opened, now).compareTo(LONGEST_PAUSE) >= 0;
+        if (outcome == Outcome.BROKEN || lasted) {
+          seen = now;
           pause = FIRST_PAUSE;
         }
         requireTime(seen, new CommandFailedException(ExitStatus.UNREACHABLE, brokenWords()));
