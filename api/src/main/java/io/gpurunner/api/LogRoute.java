@@ -79,7 +79,7 @@ final class LogRoute {
   }
 
   private void refuse(HttpServerRequest request, RequestRefusedException.Kind kind, String why) {
-    errors.of(new RequestRefusedException(kind, why)).send(request);
+    errors.of(new RequestRefusedException(kind, why, ApiLimits.STREAM_RETRY_AFTER)).send(request);
   }
 
   private void begin(HttpServerRequest request, Opened opened) {

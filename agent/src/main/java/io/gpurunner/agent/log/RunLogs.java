@@ -34,7 +34,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   private final FileWork files;
   private final Clock clock;
   private final RunLogLimits limits;
-  private final Map<Path, LogFollower> followers = new ConcurrentHashMap<>();
+  private final Map<Path, RunFollower> followers = new ConcurrentHashMap<>();
   private final ScheduledExecutorService syncs = timer("log-sync");
   private final ScheduledExecutorService checks = timer("log-check");
 
@@ -47,8 +47,8 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
     this.files = files;
     this.clock = clock;
     this.limits = limits;
-    every(RunLogLimits.SYNC_INTERVAL, syncs, LogFollower::sync);
-    every(RunLogLimits.SILENCE, checks, LogFollower::reopenIfBehind);
+    every(RunLogLimits.SYNC_INTERVAL, syncs, RunFollower::sync);
+    every(RunLogLimits.SILENCE, checks, RunFollower::reopenIfBehind);
   }
 
   private static ScheduledExecutorService timer(String name) {
@@ -57,7 +57,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   private interface Care {
-    void takeCareOf(LogFollower follower) throws IOException;
+    void takeCareOf(RunFollower follower) throws IOException;
   }
 
   private void every(Duration interval, ScheduledExecutorService timer, Care care) {
@@ -71,7 +71,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   /** What fails here fails again where the follower reads or writes, and is reported there. */
-  private static void takeCare(LogFollower follower, Care care) {
+  private static void takeCare(RunFollower follower, Care care) {
     try {
       care.takeCareOf(follower);
     } catch (IOException | RuntimeException e) {
@@ -84,9 +84,9 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
     follower(container, directory).begin();
   }
 
-  private LogFollower follower(ContainerRef container, Path directory) {
+  private RunFollower follower(ContainerRef container, Path directory) {
     return followers.computeIfAbsent(
-        directory, _ -> new LogFollower(output, container, directory, limits));
+        directory, _ -> new RunFollower(output, container, directory, limits));
   }
 
   @Override
@@ -134,7 +134,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
    * not followed now; then nothing is added.
    */
   public OptionalLong endOf(Path directory) {
-    LogFollower follower = followers.get(directory);
+    RunFollower follower = followers.get(directory);
     return follower == null ? OptionalLong.empty() : follower.end();
   }
 
@@ -143,7 +143,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   public void close() {
     syncs.shutdown();
     checks.shutdown();
-    followers.values().forEach(LogFollower::askToStop);
-    followers.values().forEach(LogFollower::stop);
+    followers.values().forEach(RunFollower::askToStop);
+    followers.values().forEach(RunFollower::stop);
   }
 }

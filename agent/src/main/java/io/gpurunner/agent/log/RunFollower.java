@@ -20,11 +20,11 @@ import org.slf4j.LoggerFactory;
  * Copies what one container prints to the log of its run, on a thread of its own, until it is
  * stopped. Whatever fails is tried again: the engine keeps what is not copied yet. Thread-safe.
  */
-final class LogFollower {
+final class RunFollower {
   /** How long a stop waits for the thread. */
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
 
-  private static final Logger log = LoggerFactory.getLogger(LogFollower.class);
+  private static final Logger log = LoggerFactory.getLogger(RunFollower.class);
 
   private final ContainerOutput output;
   private final ContainerRef container;
@@ -38,7 +38,7 @@ final class LogFollower {
   private volatile long tookAtNanos = System.nanoTime();
   private String lastFailure = "";
 
-  LogFollower(ContainerOutput output, ContainerRef container, Path directory, RunLogLimits limits) {
+  RunFollower(ContainerOutput output, ContainerRef container, Path directory, RunLogLimits limits) {
     this.output = output;
     this.container = container;
     this.directory = directory;
