@@ -67,7 +67,7 @@ final class LookEnergy {
     long end = System.nanoTime() + millis * 1_000_000;
     while (System.nanoTime() < end && !child.hasAnswered()) {
       long began = System.nanoTime();
-      Map<GpuFact, Long> facts = gpu.device().facts(EnumSet.allOf(GpuFact.Pace.class));
+      Map<GpuFact, Long> facts = gpu.device().facts(EnumSet.allOf(GpuFact.Pace.class), Map.of());
       Sample sample = new Sample((began - beganNanos) / 1_000_000, facts);
       samples.add(sample);
       List<Object> row = new ArrayList<>(List.of(phase, sample.millis()));
