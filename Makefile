@@ -88,7 +88,8 @@ $(DIST)/bin/gpurunner: $(SOURCES)
 	install -D -m 644 systemd/gpurunner.yaml $(DIST)/share/gpurunner/gpurunner.yaml
 	install -D -m 644 LICENSE $(DIST)/share/gpurunner/LICENSE
 	install -D -m 755 agent/src/main/dist/bin/gpurunner $@
-	$@ generate-docs $(DIST)/share
+	JAVA_HOME=$$(dev/find-jdk) $@ generate-docs $(DIST)/share
+	chmod -R a+rX $(DIST)/share
 	-$@ prepare-start
 
 format: ## rewrite the sources as the checks want them

@@ -208,7 +208,7 @@ class Check:
             self.wrong("logs", job.id, f"answered with {status} {text}")
             return
         printed = collections.defaultdict(list)
-        for section in re.split(r"\[gpurunner: run \d+ begins\]\n", text):
+        for section in re.split(r"\[gpurunner: run \d+ is over; what follows is of run \d+\]\n", text):
             host = re.search(r"^host (\w+)$", section, re.MULTILINE)
             printed[host.group(1) if host else None].append(section)
         for run in runs:
@@ -228,7 +228,7 @@ class Check:
         """Checks that each line is there once and in order. An engine that was killed may have lost some."""
         self.counts["logs compared"] += 1
         lines = text.split("\n")
-        gaps = [line for line in lines if line.startswith("[gpurunner: some output is missing")]
+        gaps = [line for line in lines if line.startswith("[gpurunner: ") and "missing" in line]
         numbers = [int(line) for line in lines if line.isdigit()]
         self.counts["log lines compared"] += len(numbers)
         # Each number is printed on both outputs, whose order is not known.

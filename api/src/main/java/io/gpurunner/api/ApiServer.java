@@ -118,6 +118,7 @@ public final class ApiServer {
         .setMaxHeaderSize(ApiLimits.MAX_HEADER_BYTES)
         .setIdleTimeout((int) waits.idle().toMillis())
         .setIdleTimeoutUnit(TimeUnit.MILLISECONDS)
+        .setTcpKeepAlive(true) // a client that vanished while its log was silent is noticed
         // Only HTTP/1 is served, because the limits above are limits of HTTP/1.
         .setHttp2ClearTextEnabled(false)
         .setUseAlpn(false);

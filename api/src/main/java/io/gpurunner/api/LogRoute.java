@@ -38,7 +38,7 @@ final class LogRoute {
     this.logs = logs;
     this.files = files;
     this.errors = errors;
-    vertx.setPeriodic(LOOK_MILLIS, _ -> List.copyOf(open).forEach(LogStream::look));
+    vertx.setPeriodic(LOOK_MILLIS, _ -> List.copyOf(open).forEach(LogStream::lookSafely));
   }
 
   /** Returns whether a client asks for server-sent events. */
@@ -66,13 +66,14 @@ final class LogRoute {
       refuse(
           request,
           RequestRefusedException.Kind.TOO_MANY,
-          "%s reads %d logs already, the most at a time; end one of them"
+          "%s already reads %d logs; more are not allowed at the same time, so close one of them"
               .formatted(caller.user(), own));
     } else if (open.size() >= MOST_STREAMS) {
       refuse(
           request,
           RequestRefusedException.Kind.UNAVAILABLE,
-          "%d logs are read already, the most at a time; try again".formatted(MOST_STREAMS));
+          "%d logs are read already; more are not allowed at the same time, so try again"
+              .formatted(MOST_STREAMS));
     } else if (!request.response().closed()) {
       begin(request, opened);
     }
@@ -92,7 +93,8 @@ final class LogRoute {
         .putHeader(HttpHeaders.CACHE_CONTROL, "no-store")
         // A job wrote it, so a browser must not show it as a page of this server.
         .putHeader("X-Content-Type-Options", "nosniff")
-        .putHeader("X-Accel-Buffering", "no"); // or nginx waits for more
+        .putHeader("X-Accel-Buffering", "no") // or nginx waits for more
+        .putHeader(HttpHeaders.CONNECTION, "close"); // its time limit was taken from it
     if (request.method().equals(HttpMethod.HEAD)) {
       request.response().end();
       return;

@@ -78,8 +78,17 @@ final class LogStream {
     }
   }
 
+  /** Looks, and ends this stream alone if that fails. */
+  void lookSafely() {
+    try {
+      look();
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+  }
+
   /** Looks whether there is something to do. It is called every few milliseconds. */
-  void look() {
+  private void look() {
     switch (doing) {
       case WAITING -> {
         if (reading.isReady()) {
@@ -117,7 +126,8 @@ final class LogStream {
     batch.pieces().forEach(piece -> form.append(piece, bytes));
     switch (batch.next()) {
       case END -> {
-        response.end(bytes);
+        // Its time limit was taken from the connection, so no other request may use it.
+        response.end(bytes).onComplete(_ -> request.connection().close());
         over();
       }
       case READ -> sendAndThen(bytes, this::read);

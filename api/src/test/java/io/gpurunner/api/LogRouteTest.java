@@ -242,7 +242,7 @@ final class LogRouteTest {
       }
       HttpResponse<String> refused = api.get(PATH);
       assertThat(refused.statusCode()).isEqualTo(429);
-      assertThat(refused.body()).contains("ann reads 50 logs already");
+      assertThat(refused.body()).contains("ann already reads 50 logs");
       followers.removeLast().close();
       await().until(() -> api.get(PATH).statusCode() == 200);
       api.logs.print("to all");

@@ -15,7 +15,9 @@ import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Compiles the sources of dev/gpu-look as it does: no build needs them, so nothing else notices. */
+/**
+ * Compiles the sources of dev/gpu-look as it does: no build needs them, so nothing else notices.
+ */
 final class LookCompilesTest {
   @Test
   void theLookFitsTheCode(@TempDir Path classes) throws IOException {

@@ -135,7 +135,8 @@ final class LogIntake {
 
   /**
    * Adds what the container prints from now on, until the engine ends the reading or it is closed.
-   * Nothing is added before the reading has brought what the log ends with.
+   * Nothing is added before the reading has brought what the log ends with. If so much was printed
+   * meanwhile that the reading cannot bring that any more, this ends.
    *
    * @param opened is given the reading, so that another thread can close it
    * @param took is called after each time that something was added
@@ -144,16 +145,21 @@ final class LogIntake {
     List<Signature> known = log.lastOutput(COMPARED);
     Part part = isClear(known) ? new Part.Last(known.size() + COMPARED) : new Part.All();
     LogAligner aligner = new LogAligner(known);
+    int unaligned = 0;
     try (OutputReading reading = output.read(container, part, true)) {
       opened.accept(reading);
       for (Optional<OutputPiece> piece = reading.next();
           piece.isPresent();
           piece = reading.next()) {
-        if (aligner.isAligned()) {
-          log.append(piece.get());
-        } else {
+        if (!aligner.isAligned()) {
           aligner.see(Signature.of(piece.get()));
+          unaligned++;
+          if (part instanceof Part.Last(int most) && unaligned >= most && !aligner.isAligned()) {
+            return;
+          }
+          continue;
         }
+        log.append(piece.get());
         if (!reading.hasMore()) {
           log.flush();
           took.run();

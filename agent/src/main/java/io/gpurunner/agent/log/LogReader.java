@@ -161,7 +161,8 @@ public final class LogReader {
 
   private LogEntry missingUntil(long first) {
     String why =
-        "[gpurunner: %d pieces of output are no longer kept here]\n".formatted(first - next);
+        "[gpurunner: %d lines or parts of lines were removed here, because the log had become too long]\n"
+            .formatted(first - next);
     byte[] bytes = why.getBytes(UTF_8);
     LogRecord record = new LogRecord(first - 1, Instant.EPOCH, Kind.GAP, 0, bytes.length, 0, false);
     next = first;

@@ -3,6 +3,7 @@ package io.gpurunner.agent.log;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -37,6 +38,8 @@ record LogSegment(Path directory, long first) {
       }
     } catch (NoSuchFileException none) {
       return List.of();
+    } catch (DirectoryIteratorException unreadable) {
+      throw unreadable.getCause();
     }
     return numbers.stream().sorted().map(first -> new LogSegment(directory, first)).toList();
   }
@@ -63,8 +66,11 @@ record LogSegment(Path directory, long first) {
   List<LogRecord> records(long from, int limit) throws IOException {
     List<LogRecord> found = new ArrayList<>();
     try (FileChannel index = FileChannel.open(index(), StandardOpenOption.READ)) {
+      long there = Math.min(index.size() / LogRecord.BYTES - (from - first), limit);
+      if (there <= 0) {
+        return found;
+      }
       long position = (from - first) * LogRecord.BYTES;
-      long there = Math.min(Math.max(0, index.size() - position) / LogRecord.BYTES, limit);
       ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(there * LogRecord.BYTES));
       while (bytes.hasRemaining() && index.read(bytes, position + bytes.position()) > 0) {
         // One read may bring a part of it.

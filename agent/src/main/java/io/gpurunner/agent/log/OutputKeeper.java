@@ -26,7 +26,10 @@ public interface OutputKeeper {
   @SideEffect
   void finish(ContainerRef container, Path directory);
 
-  /** Completes the copy with what it has, because the container is gone. Idempotent; blocking. */
+  /**
+   * Completes the copy with what it has, because the container is gone. If the container was never
+   * followed, there is no copy, and nothing happens. Idempotent; blocking.
+   */
   @SideEffect
   void abandon(ContainerRef container, Path directory);
 }

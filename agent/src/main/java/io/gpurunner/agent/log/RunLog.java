@@ -114,11 +114,16 @@ final class RunLog implements AutoCloseable {
     this.last = recovered();
   }
 
-  /** Opens the log in a directory. The directory is created if it is not there. */
+  /**
+   * Opens the log in a directory. The directory is created if it is not there, but not the one
+   * above: the files of a job that were removed do not come back.
+   */
   static RunLog open(Path directory, RunLogLimits limits) throws IOException {
-    Files.createDirectories(
-        directory,
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    if (!Files.isDirectory(directory)) {
+      Files.createDirectory(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
     return new RunLog(directory, limits);
   }
 

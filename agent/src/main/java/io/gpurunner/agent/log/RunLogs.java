@@ -6,6 +6,7 @@ import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.storage.FileWork;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -102,7 +103,19 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
 
   @Override
   public void abandon(ContainerRef container, Path directory) {
-    end(container, directory, runLog -> runLog.seal(clock.instant()));
+    if (!followers.containsKey(directory) && !Files.isDirectory(directory)) {
+      return; // its container never ran
+    }
+    end(
+        container,
+        directory,
+        runLog -> {
+          runLog.gap(
+              clock.instant(),
+              "the container was gone before the end of its output was copied; the last lines may be"
+                  + " missing");
+          runLog.seal(clock.instant());
+        });
   }
 
   private interface LastWork {
@@ -119,7 +132,9 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
       if (!runLog.isSealed()) {
         work.doOn(runLog);
       }
-    } catch (IOException e) {
+    } catch (ContainerException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) {
       throw new ContainerException(
           Kind.FAILED,
           "keeping the output of " + container.name() + " in " + directory,

@@ -60,6 +60,9 @@ final class ContainerSteps {
   /** The runs whose containers were looked at for their GPUs. */
   private final Set<ContainerName> equipped = ConcurrentHashMap.newKeySet();
 
+  /** The runs of which the history says that the end of their output is lost. */
+  private final Set<ContainerName> outputLost = ConcurrentHashMap.newKeySet();
+
   /** The ends that were seen, and wait for a look at the GPUs. */
   private final Map<ContainerName, Observation.Exited> unjudged = new ConcurrentHashMap<>();
 
@@ -521,6 +524,7 @@ final class ContainerSteps {
     if (state.goneAt().isPresent()) {
       ContainerName run = nameOf(job, state);
       equipped.remove(run);
+      outputLost.remove(run);
       unjudged.remove(run);
       intruders.forget(run);
       signals.forget(run);
@@ -572,15 +576,18 @@ final class ContainerSteps {
 
   private StepOutcome removeWithOutput(
       Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
-    Optional<String> lost = finishOutput(job, state, container, exited);
+    finishOutput(job, state, container, exited)
+        .filter(_ -> outputLost.add(container.name()))
+        .ifPresent(
+            why ->
+                ports
+                    .ledger()
+                    .note(
+                        job.id(),
+                        "output-lost",
+                        "the end of its output could not be kept: " + why));
     StepOutcome outcome = remove(container);
     if (outcome instanceof Again) {
-      lost.ifPresent(
-          why ->
-              ports
-                  .ledger()
-                  .note(
-                      job.id(), "output-lost", "the end of its output could not be kept: " + why));
       signals.noteEnd(job, state, exited);
     }
     return outcome;
@@ -611,18 +618,18 @@ final class ContainerSteps {
       if (since.compareTo(RunSettings.OUTPUT_LIMIT) < 0) {
         throw e;
       }
-      return Optional.of(String.valueOf(e.getMessage()));
+      return Optional.of(e.words());
     }
   }
 
   /** Completes the output of a run whose container is gone, if the run had begun. */
   private void completeOutput(Job job, JobState.Stopping state) {
-    if (state.startedAt().isEmpty()) {
-      return;
+    if (state.ending() instanceof Ending.NotStarted) {
+      return; // the same attempt begins again
     }
     try {
       ports.keeper().abandon(containerOf(job, state), outputOf(job, state));
-    } catch (ContainerException e) {
+    } catch (ContainerException | StorageException e) {
       log.warn("{} its output could not be completed: {}", job.id(), e.getMessage());
     }
   }

@@ -187,10 +187,12 @@ final class LogReading implements Reading {
   private Next afterRun(List<Piece> pieces, Job job) {
     boolean isLast = query.attempt().isPresent() || attempt >= outputs.lastRun(job);
     if (!isLast) {
+      pieces.add(
+          new Piece.Note(
+              "run %d is over; what follows is of run %d".formatted(attempt, attempt + 1)));
       attempt++;
       from = OptionalLong.empty();
       reader = Optional.empty();
-      pieces.add(new Piece.Note("run " + attempt + " begins"));
       return Next.READ;
     }
     if (job.state() instanceof JobState.Final) {

@@ -1,8 +1,10 @@
 package io.gpurunner.agent.run;
 
+import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.log.RunLogs;
+import io.gpurunner.api.JobRequestLimits;
 import io.gpurunner.storage.JobPaths;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +12,8 @@ import java.util.OptionalLong;
 
 /** The outputs of a job's runs on this machine. */
 record RunOutputs(JobPaths paths, RunLogs logs) {
+  private static final int MOST_RUNS = 1 + JobRequestLimits.MAX_RETRIES;
+
   Path directory(int attempt) {
     return OutputDirectory.of(paths, attempt);
   }
@@ -34,11 +38,13 @@ record RunOutputs(JobPaths paths, RunLogs logs) {
 
   /** Returns the number of the last run whose output is kept, or 1. */
   int lastKept() {
-    int last = 1;
-    while (exists(last + 1)) {
-      last++;
+    // A run that never started has left none, and later ones may have.
+    for (int attempt = MOST_RUNS; attempt > 1; attempt--) {
+      if (exists(attempt)) {
+        return attempt;
+      }
     }
-    return last;
+    return 1;
   }
 
   /** Returns whether nothing is added any more to the output of a run. */
@@ -46,7 +52,7 @@ record RunOutputs(JobPaths paths, RunLogs logs) {
     return switch (job.state()) {
       case JobState.Queued queued -> queued.attempt() > attempt;
       case JobState.Stopping stopping when stopping.attempt() == attempt ->
-          stopping.goneAt().isPresent();
+          stopping.goneAt().isPresent() && !(stopping.ending() instanceof Ending.NotStarted);
       case JobState.Placed placed -> placed.attempt() > attempt;
       case JobState.Uploading _, JobState.Final _ -> true;
     };

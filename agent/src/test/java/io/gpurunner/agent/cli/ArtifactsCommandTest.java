@@ -36,13 +36,25 @@ final class ArtifactsCommandTest {
   }
 
   private static String files(String... files) {
-    return "{\"job_id\":\"%s\",\"state\":\"SUCCEEDED\",\"files\":[%s]}"
-        .formatted(JOB, String.join(",", files));
+    return answer("", files);
   }
 
-  private String file(String name, long bytes, String sha256) {
-    return "{\"name\":\"%s\",\"bytes\":%d,\"sha256\":\"%s\",\"url\":\"%s/artifacts/x/data.zip?signature=s\"}"
-        .formatted(name, bytes, sha256, agent.url());
+  private static String answer(String more, String... files) {
+    return "{\"job_id\":\"%s\",\"state\":\"SUCCEEDED\",\"files\":[%s]%s}"
+        .formatted(JOB, String.join(",", files), more);
+  }
+
+  private String file(String name, long bytes) {
+    return "{\"name\":\"%s\",\"bytes\":%d,\"url\":\"%s/artifacts/x/data.zip?signature=s\"}"
+        .formatted(name, bytes, agent.url());
+  }
+
+  /** Returns an answer about a file that was published as it is, with its manifest. */
+  private String single(String name, long bytes, String sha256) {
+    return answer(
+        ",\"manifest\":{\"files\":[{\"path\":\"%s\",\"bytes\":%d,\"sha256\":\"%s\"}]}"
+            .formatted(name, bytes, sha256),
+        file(name, bytes));
   }
 
   private static String sha256(String content) throws NoSuchAlgorithmException {
@@ -57,12 +69,11 @@ final class ArtifactsCommandTest {
   @Test
   void filesAreListed() {
     agent.answers(
-        ARTIFACTS,
-        files(file("data.zip", 123_456_789, "ab12"), "{\"name\":\"x\\u001b\",\"url\":\"/x\"}"));
+        ARTIFACTS, files(file("data.zip", 123_456_789), "{\"name\":\"x\\u001b\",\"url\":\"/x\"}"));
 
     assertThat(CommandRun.at(agent).run("artifacts", JOB).out().lines())
         .containsExactly(
-            "NAME      SIZE      SHA-256", "data.zip  123.5 MB  ab12", "x?        -         -");
+            "NAME      SIZE      SHA-256", "data.zip  123.5 MB  -", "x?        -         -");
     assertThat(CommandRun.at(agent).run("artifacts", JOB, "--json").out())
         .startsWith("{\"job_id\":");
   }
@@ -82,14 +93,19 @@ final class ArtifactsCommandTest {
   }
 
   @Test
+  void theAgentsOwnReasonComesFirst() {
+    agent.answers(
+        ARTIFACTS, "{\"state\":\"SUCCEEDED\",\"files\":[],\"reason\":\"somebody removed them\"}");
+    assertThat(get().err()).startsWith("gpurunner: somebody removed them");
+  }
+
+  @Test
   void filesAreFetchedAndChecked() throws Exception {
-    agent
-        .answers(ARTIFACTS, files(file("data.zip", 7, sha256("content"))))
-        .answers(DATA, "content");
+    agent.answers(ARTIFACTS, single("ds_model.bin", 7, sha256("content"))).answers(DATA, "content");
 
     Outcome outcome = get();
 
-    Path fetched = directory.resolve("new/data.zip");
+    Path fetched = directory.resolve("new/ds_model.bin");
     assertThat(outcome).isEqualTo(new Outcome(0, fetched + System.lineSeparator(), ""));
     assertThat(fetched).hasContent("content");
     assertThat(agent.requests().getLast().header("Authorization")).isEmpty();
@@ -100,17 +116,17 @@ final class ArtifactsCommandTest {
   @Test
   void whatIsNotWhatTheAgentSaysIsNotKept() throws Exception {
     agent
-        .answers(ARTIFACTS, files(file("data.zip", 8, sha256("content"))))
-        .answers(ARTIFACTS, files(file("data.zip", 7, sha256("Content"))))
+        .answers(ARTIFACTS, single("ds_model.bin", 8, sha256("content")))
+        .answers(ARTIFACTS, single("ds_model.bin", 7, sha256("Content")))
         .answers(DATA, "content");
 
     Outcome size = get();
     Outcome sum = get();
 
     assertThat(size.status()).isEqualTo(1);
-    assertThat(size.err()).contains("data.zip: has 8 bytes, and 7 came");
+    assertThat(size.err()).contains("ds_model.bin: has 8 bytes, and 7 came");
     assertThat(sum.status()).isEqualTo(1);
-    assertThat(sum.err()).contains("data.zip: its SHA-256 is " + sha256("Content"));
+    assertThat(sum.err()).contains("ds_model.bin: its SHA-256 is " + sha256("Content"));
     try (var left = Files.list(directory.resolve("new"))) {
       assertThat(left).isEmpty();
     }
@@ -119,7 +135,7 @@ final class ArtifactsCommandTest {
   @ParameterizedTest
   @ValueSource(strings = {"../data.zip", "a/b", "..", ".", "", "a\\nb"})
   void aNameThatLeadsElsewhereIsRefused(String name) {
-    agent.answers(ARTIFACTS, files(file("good", 7, "x"), file(name, 7, "x")));
+    agent.answers(ARTIFACTS, files(file("good", 7), file(name, 7)));
 
     assertThat(get().status()).isEqualTo(1);
     assertThat(get().err()).contains("no name for a file here");
@@ -129,7 +145,7 @@ final class ArtifactsCommandTest {
   @Test
   void aUrlThatIsRefusedIsTold() {
     agent
-        .answers(ARTIFACTS, files(file("data.zip", 7, "x")))
+        .answers(ARTIFACTS, files(file("data.zip", 7)))
         .answers(DATA, 403, "{\"message\":\"the link has expired\"}");
 
     assertThat(get().status()).isEqualTo(4);

@@ -369,8 +369,8 @@ final class JobCommandsTest {
 
   @Test
   void anAnswerThatIsTooLargeIsRefused() {
-    agent.answers("GET /api/userJob", "[" + " ".repeat(8 << 20) + "]");
+    agent.answers("GET /api/userJob", "[" + " ".repeat(16 << 20) + "]");
 
-    assertThat(run("ls").err()).contains("larger than 8 MiB").contains("--limit");
+    assertThat(run("ls").err()).contains("larger than 16 MiB").contains("--limit");
   }
 }

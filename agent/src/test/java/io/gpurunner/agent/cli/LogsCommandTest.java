@@ -192,7 +192,7 @@ final class LogsCommandTest {
                 usual.pause()),
             _ -> 1);
 
-    assertThat(status).isZero();
+    assertThat(status).isEqualTo(1);
     assertThat(err.toString(UTF_8)).isEmpty();
     assertThat(agent.requests()).hasSize(1);
   }

@@ -127,7 +127,7 @@ final class WaitTest {
     Outcome outcome = CommandRun.at(agent).run("status", JOB, "--wait");
 
     assertThat(outcome.status()).isZero();
-    assertThat(outcome.err()).contains("the agent does not answer for");
+    assertThat(outcome.err()).contains("no answer for");
   }
 
   @Test

@@ -172,6 +172,24 @@ final class LogIntakeTest {
     assertThat(intake().isUpToDate()).isFalse();
   }
 
+  /**
+   * So much is printed between the two that a part of the output does not reach back far enough.
+   */
+  @Test
+  void followingAfterABurstEndsAndTakesNothing() throws IOException {
+    print(0, 10);
+    intake().catchUp();
+    print(10, 10 + 3 * LogIntake.COMPARED);
+    List<String> took = new ArrayList<>();
+    intake().follow(_ -> {}, () -> took.add("took"));
+    assertThat(took).isEmpty();
+    assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 10));
+    intake().catchUp();
+    engine.end(name);
+    intake().follow(_ -> {}, () -> {});
+    assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 10 + 3 * LogIntake.COMPARED));
+  }
+
   @Test
   void anEngineThatHasMoreIsNoticed() throws IOException {
     print(0, 3);

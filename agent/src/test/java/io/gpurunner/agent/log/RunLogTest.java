@@ -150,7 +150,8 @@ final class RunLogTest {
     List<String> kept = texts(directory());
     int gap = IntStream.range(0, kept.size()).filter(at -> kept.get(at).contains("[")).sum();
     assertThat(kept.get(gap))
-        .matches("\\[gpurunner: \\d+ pieces of output are no longer kept here\\]\n");
+        .matches(
+            "\\[gpurunner: \\d+ lines or parts of lines were removed here, because the log had become too long\\]\n");
     assertThat(kept.subList(0, gap)).isEqualTo(lines(100, 100 + gap));
     assertThat(kept.subList(gap + 1, kept.size()))
         .isEqualTo(lines(400 - (kept.size() - gap - 1), 400));

@@ -124,7 +124,11 @@ final class RunLogsTest {
     engine.forget(container.name());
     logs.abandon(container, directory());
     logs.abandon(container, directory());
-    assertThat(texts()).containsExactly("1\n");
+    assertThat(texts())
+        .containsExactly(
+            "1\n",
+            "[gpurunner: the container was gone before the end of its output was copied; the last"
+                + " lines may be missing]\n");
     try (RunLog log = RunLog.open(directory(), RunLogLimits.USUAL)) {
       assertThat(log.isSealed()).isTrue();
     }
@@ -142,6 +146,23 @@ final class RunLogsTest {
     Files.delete(directory());
     logs.finish(container, directory());
     assertThat(texts()).containsExactly("1\n");
+  }
+
+  @Test
+  void aContainerThatNeverRanLeavesNothing() {
+    logs.abandon(container, directory());
+    assertThat(directory()).doesNotExist();
+  }
+
+  /** Retention may have removed the files of the job meanwhile. */
+  @Test
+  void aDirectoryThatWasRemovedDoesNotComeBack() {
+    Path removed = folder.resolve("removed/logs/run-1");
+    engine.print(container.name(), "1\n");
+    logs.follow(container, removed);
+    assertThatThrownBy(() -> logs.finish(container, removed))
+        .isInstanceOf(ContainerException.class);
+    assertThat(folder.resolve("removed")).doesNotExist();
   }
 
   @Test

@@ -191,7 +191,7 @@ final class LogDeskTest {
     finish(id, 2, "second\n");
     run.toTheEnd(id);
     assertThat(read(desk.open(ANN, id, ALL)))
-        .startsWith("1:0 first", "note: run 2 begins", "2:0 second")
+        .startsWith("1:0 first", "note: run 1 is over; what follows is of run 2", "2:0 second")
         .satisfies(all -> assertThat(all.get(3)).startsWith("ended: FAILED, "))
         .endsWith("END");
     assertThat(
@@ -219,7 +219,7 @@ final class LogDeskTest {
                         OptionalInt.empty(),
                         OptionalInt.empty(),
                         Optional.of(new LogQuery.Place(1, 0))))))
-        .startsWith("note: run 2 begins", "2:0 second");
+        .startsWith("note: run 1 is over; what follows is of run 2", "2:0 second");
     assertThatThrownBy(
             () ->
                 desk.open(

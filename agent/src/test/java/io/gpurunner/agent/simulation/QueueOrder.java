@@ -3,6 +3,7 @@ package io.gpurunner.agent.simulation;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.RunLogs;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuDevice;
@@ -113,7 +114,8 @@ final class QueueOrder {
 
   private long need(JobRequest request) {
     return (request.ckptVolumeMegabytes() + request.modelVolumeMegabytes()) * Machine.MEGABYTE
-        + artifacts(request);
+        + artifacts(request)
+        + RunLogs.MOST_BYTES_OF_A_RUN;
   }
 
   private long artifacts(JobRequest request) {

@@ -22,6 +22,14 @@ public final class AgentRefusedException extends CommandFailedException {
     return reason;
   }
 
+  /**
+   * Returns whether the answer leaves open what became of the call: an internal error, or a proxy
+   * that lost the agent.
+   */
+  boolean leavesOpen() {
+    return httpStatus == 501 || httpStatus == 502 || httpStatus == 504;
+  }
+
   /** Returns whether the same call may succeed later: 429, 503, and what a proxy answers. */
   public boolean mayPass() {
     return httpStatus == 429 || httpStatus >= 500;

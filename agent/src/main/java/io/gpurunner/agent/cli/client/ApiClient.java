@@ -14,6 +14,7 @@ import java.net.URLEncoder;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import javax.net.ssl.HttpsURLConnection;
@@ -25,7 +26,7 @@ import javax.net.ssl.SSLException;
  */
 public final class ApiClient {
   /** The longest answer that is read, except for logs and artifacts. */
-  static final int ANSWER_LIMIT_BYTES = 8 << 20;
+  static final int ANSWER_LIMIT_BYTES = 16 << 20;
 
   /** How often a create is sent, if the connection breaks before its answer. */
   static final int CREATE_TRIES = 4;
@@ -38,6 +39,9 @@ public final class ApiClient {
 
   private static final Duration CREATE_PAUSE = Duration.ofSeconds(1);
   private static final int MAX_MESSAGE_LENGTH = 4096;
+
+  private static final String NOT_KNOWN =
+      "it is not known whether the job was created, see: gpurunner ls";
 
   static {
     // HttpURLConnection would send a POST again without saying so.
@@ -56,11 +60,12 @@ public final class ApiClient {
     /**
      * Returns the JSON.
      *
-     * @throws CommandFailedException if it is none
+     * @throws UnreachableException if it is none, as from a proxy
      */
     public JsonNode json() {
       return Json.parse(text)
-          .orElseThrow(() -> new CommandFailedException("the agent's answer is no JSON"));
+          .orElseThrow(
+              () -> new UnreachableException("what answered is no agent: it sent no JSON"));
     }
 
     /** Returns the JSON as it is printed for programs. */
@@ -125,16 +130,20 @@ public final class ApiClient {
         HttpURLConnection connection = open("POST", "/api/userJob");
         connection.setRequestProperty("Idempotency-Key", key);
         return sent(connection, body);
+      } catch (AgentRefusedException refused) {
+        if (!refused.leavesOpen() && (attempt == 1 || !refused.mayPass())) {
+          throw refused;
+        }
+        if (attempt == CREATE_TRIES) {
+          throw new UnreachableException(refused.getMessage() + "; " + NOT_KNOWN, refused);
+        }
+        around.pause().accept(CREATE_PAUSE);
       } catch (IOException broken) {
         if (attempt == 1 && isAbsent(broken)) {
           throw unreachable(broken);
         }
         if (attempt == CREATE_TRIES) {
-          throw unreachable(
-              broken,
-              address.url(),
-              "it is not known whether the job was created, see: gpurunner ls; and "
-                  + address.checks());
+          throw unreachable(broken, address.url(), NOT_KNOWN + "; and " + address.checks());
         }
         around.pause().accept(CREATE_PAUSE);
       }
@@ -174,7 +183,7 @@ public final class ApiClient {
       throw new CommandFailedException("not a URL: " + Plain.line(url), noUrl);
     }
     try {
-      HttpURLConnection connection = connected(target);
+      HttpURLConnection connection = connected(target, isAgent(target));
       connection.setInstanceFollowRedirects(true);
       requireOk(connection);
       return connection.getInputStream();
@@ -199,16 +208,26 @@ public final class ApiClient {
   }
 
   private HttpURLConnection open(String method, String path) throws IOException {
-    HttpURLConnection connection = connected(URI.create(address.url() + path));
+    HttpURLConnection connection = connected(URI.create(address.url() + path), true);
     connection.setRequestMethod(method);
     connection.setInstanceFollowRedirects(false);
     connection.setRequestProperty("Authorization", "Bearer " + address.token().get());
     return connection;
   }
 
-  private HttpURLConnection connected(URI target) throws IOException {
+  /** Returns whether a URL leads to the agent itself. The store may be another server. */
+  private boolean isAgent(URI target) {
+    URI agent = URI.create(address.url());
+    return Objects.equals(agent.getScheme(), target.getScheme())
+        && Objects.equals(agent.getRawAuthority(), target.getRawAuthority());
+  }
+
+  /**
+   * @param own whether it is the agent, to which the trust in its certificate is limited
+   */
+  private HttpURLConnection connected(URI target, boolean own) throws IOException {
     HttpURLConnection connection = (HttpURLConnection) target.toURL().openConnection();
-    if (connection instanceof HttpsURLConnection secure) {
+    if (own && connection instanceof HttpsURLConnection secure) {
       address.trust().ifPresent(trust -> trust.apply(secure));
     }
     connection.setConnectTimeout(Math.toIntExact(CONNECT_LIMIT.toMillis()));
@@ -229,7 +248,7 @@ public final class ApiClient {
     try (InputStream in = connection.getInputStream()) {
       byte[] bytes = in.readNBytes(ANSWER_LIMIT_BYTES + 1);
       if (bytes.length > ANSWER_LIMIT_BYTES) {
-        throw new CommandFailedException(
+        throw new UnreachableException(
             "the agent's answer is larger than "
                 + (ANSWER_LIMIT_BYTES >> 20)
                 + " MiB; ask for less, for example with --limit");

@@ -39,6 +39,9 @@ public record Trust(Path certificates, boolean anyHost) {
           CertificateFactory.getInstance("X.509")
               .generateCertificates(new ByteArrayInputStream(pem))) {
         trusted.setCertificateEntry("certificate-" + number++, certificate);
+        if (anyHost) {
+          break; // the others sign certificates of other hosts, too
+        }
       }
       TrustManagerFactory managers =
           TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());

@@ -4,6 +4,10 @@ package io.gpurunner.agent.cli.client;
 public final class UnreachableException extends CommandFailedException {
   private static final long serialVersionUID = 1L;
 
+  UnreachableException(String message) {
+    super(ExitStatus.UNREACHABLE, message);
+  }
+
   UnreachableException(String message, Throwable cause) {
     super(ExitStatus.UNREACHABLE, message, cause);
   }

@@ -38,7 +38,9 @@ final class ArtifactsCommand implements Callable<Integer> {
   @Option(
       names = "--get",
       paramLabel = "DIR",
-      description = "Fetch all files into this directory, and check their sizes and SHA-256.")
+      description =
+          "Fetch all files into this directory. Sizes are checked, and of a file that is published"
+              + " as it is also the SHA-256.")
   private Optional<Path> directory = Optional.empty();
 
   @Parameters(paramLabel = "JOB", description = JobNames.DESCRIPTION)
@@ -59,7 +61,8 @@ final class ArtifactsCommand implements Callable<Integer> {
     ApiClient.Answer answer =
         agent.get("/api/userJob/" + JobNames.find(agent, name) + "/artifacts");
     JsonNode json = answer.json();
-    List<Artifact> files = Json.items(json, "files").stream().map(Artifact::of).toList();
+    List<Artifact> files =
+        Json.items(json, "files").stream().map(file -> Artifact.of(file, json)).toList();
     if (directory.isPresent()) {
       requireAny(files, json);
       new Download(agent, around, directory.get()).fetch(files);
@@ -80,6 +83,10 @@ final class ArtifactsCommand implements Callable<Integer> {
   }
 
   private static String nothing(JsonNode json) {
+    return Json.text(json, "reason").map(Plain::line).orElseGet(() -> byState(json));
+  }
+
+  private static String byState(JsonNode json) {
     String state = Json.text(json, "state").orElse("?").toLowerCase(Locale.ROOT);
     return state.equals("succeeded")
         ? "The job has succeeded, and left no files in its model directory."

@@ -56,7 +56,7 @@ final class JobFlags {
       names = "--time",
       paramLabel = "TIME",
       description =
-          "Stop the job so long after its start, for example 2h. That counts as a success.")
+          "Stop the job this long after its start, for example 2h. That counts as a success.")
   private Optional<String> time = Optional.empty();
 
   @Option(
@@ -95,7 +95,7 @@ final class JobFlags {
   @Option(
       names = "--retries",
       paramLabel = "N",
-      description = "Run it again so often if it fails, 0 to 10.")
+      description = "If it fails, run it again up to N times, 0 to 10.")
   private Optional<Integer> retries = Optional.empty();
 
   /** Returns whether one of the options was given. */

@@ -37,7 +37,7 @@ final class JobNames {
           ExitStatus.USAGE,
           "JOB: not the beginning of a job's id: "
               + Plain.line(named)
-              + "; accepted: ai and some characters more; see: gpurunner ls");
+              + "; accepted: ai and at least one more character; see: gpurunner ls");
     }
     JsonNode page =
         agent

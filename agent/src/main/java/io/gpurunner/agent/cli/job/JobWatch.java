@@ -77,7 +77,7 @@ final class JobWatch {
       line.end();
       throw failure;
     }
-    line.show("the agent does not answer for " + Ages.words(away) + " now; asking again", "away");
+    line.show("no answer for " + Ages.words(away) + "; asking again", "away");
   }
 
   private void show(JobView job, Instant now) {

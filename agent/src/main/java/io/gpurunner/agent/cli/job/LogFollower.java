@@ -55,8 +55,10 @@ final class LogFollower {
 
   /** What became of one connection. */
   private enum Outcome {
-    /** The agent has sent everything, or nobody reads it any more. */
+    /** The agent has sent everything. */
     COMPLETE,
+    /** Nothing more can be printed: nobody reads it, or the disk is full. */
+    UNREAD,
     /** The connection broke after some events. */
     BROKEN,
     /** The connection broke before any event. */
@@ -77,8 +79,8 @@ final class LogFollower {
       Instant opened = around.clock().instant();
       try {
         Outcome outcome = connection();
-        if (outcome == Outcome.COMPLETE) {
-          return ExitStatus.DONE;
+        if (outcome == Outcome.COMPLETE || outcome == Outcome.UNREAD) {
+          return outcome == Outcome.COMPLETE ? ExitStatus.DONE : ExitStatus.FAILED;
         }
         Instant now = around.clock().instant();
         // A job may print nothing for hours, and the agent is there all the same.
@@ -124,12 +126,13 @@ final class LogFollower {
         Optional<EventStream.Event> event = events.next();
         if (event.isEmpty()) {
           flush();
-          return follow && isRead() ? broken(any) : Outcome.COMPLETE;
+          return !isRead() ? Outcome.UNREAD : follow ? broken(any) : Outcome.COMPLETE;
         }
         any = true;
-        if (isLast(event.get()) || !isRead()) {
+        boolean last = isLast(event.get());
+        if (last || !isRead()) {
           flush();
-          return Outcome.COMPLETE;
+          return isRead() ? Outcome.COMPLETE : Outcome.UNREAD;
         }
         if (events.mayWait()) {
           flush();

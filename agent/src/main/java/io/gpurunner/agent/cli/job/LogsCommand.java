@@ -45,7 +45,7 @@ final class LogsCommand implements Callable<Integer> {
   @Option(
       names = "--attempt",
       paramLabel = "N",
-      description = "Only of this run, from 1; of the last run if not given.")
+      description = "Only of this run, from 1; of all runs if not given.")
   private Optional<Integer> attempt = Optional.empty();
 
   @Option(names = "--stream", paramLabel = "STREAM", description = "Only stdout, or only stderr.")

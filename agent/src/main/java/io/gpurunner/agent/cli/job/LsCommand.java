@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
     name = "ls",
     description = {
       "List jobs, the newest first: those that have not ended.",
-      "If all have ended, those that ended last."
+      "If all have ended, the newest of those."
     },
     mixinStandardHelpOptions = true)
 final class LsCommand implements Callable<Integer> {
@@ -56,7 +56,7 @@ final class LsCommand implements Callable<Integer> {
   @Option(
       names = "--limit",
       paramLabel = "N",
-      description = "At most so many jobs; " + USUAL_LIMIT + " if not given.")
+      description = "List at most N jobs; " + USUAL_LIMIT + " if not given.")
   private int limit = USUAL_LIMIT;
 
   private final Surroundings around;

@@ -35,6 +35,8 @@ final class EngineFrames {
   /** The largest length of a time with an offset. */
   private static final int MOST_TIME_BYTES = 40;
 
+  private static final Instant MOST_TIME = Instant.parse("2200-01-01T00:00:00Z");
+
   private final InputStream in;
   private byte[] buffer = new byte[BUFFER_BYTES];
   private int from;
@@ -122,6 +124,9 @@ final class EngineFrames {
     }
     try {
       Instant at = OffsetDateTime.parse(new String(buffer, start, length, US_ASCII)).toInstant();
+      if (at.isBefore(Instant.EPOCH) || at.isAfter(MOST_TIME)) {
+        throw new DateTimeException("no time of an engine: " + at);
+      }
       if (length == TIME_BYTES) {
         lastSecond = Arrays.copyOfRange(buffer, start, start + second);
         lastSecondAt = Instant.ofEpochSecond(at.getEpochSecond());
