@@ -81,7 +81,7 @@ sealed interface LogForm {
                   .put("seq", printed.seq())
                   .put("time", printed.at().toString())
                   .put("stream", printed.stream())
-                  .put("text", new String(printed.bytes(), StandardCharsets.UTF_8));
+                  .put("text", lineOf(printed));
           if (printed.partial()) {
             data.put("partial", true);
           }
@@ -105,6 +105,12 @@ sealed interface LogForm {
           event("end", data, to);
         }
       }
+    }
+
+    /** Returns the text without the newline that ends it, unless its line goes on. */
+    private static String lineOf(Logs.Piece.Printed printed) {
+      int end = printed.bytes().length - (printed.partial() ? 0 : 1);
+      return new String(printed.bytes(), 0, end, StandardCharsets.UTF_8);
     }
 
     private static void id(int attempt, long seq, Buffer to) {

@@ -155,7 +155,7 @@ final class LogRouteTest {
                       .put("seq", 0)
                       .put("time", ApiFixture.NOW.toString())
                       .put("stream", "stdout")
-                      .put("text", "a\"b\n")
+                      .put("text", "a\"b")
                       .encode());
       assertThat(follower.event().getLast()).contains("\"stderr\"", "\"partial\":true");
       assertThat(follower.event())
