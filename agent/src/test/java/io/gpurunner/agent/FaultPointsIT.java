@@ -63,7 +63,12 @@ class FaultPointsIT {
     static Scenario past(String point) {
       String place = point.substring(0, point.lastIndexOf('.'));
       return switch (place) {
-        case "api.delete", "containers.askToStop", "containers.kill", "ledger.DELETED" -> DELETION;
+        case "api.delete",
+            "containers.askToStop",
+            "containers.kill",
+            "ledger.DELETED",
+            "output.follow" ->
+            DELETION;
         case "api.retryUpload" -> SECOND_UPLOAD;
         case "volumes.seedCheckpoint" -> RESUMPTION;
         case "volumes.delete", "store.deleteAll" -> RETENTION;
