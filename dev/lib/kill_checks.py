@@ -202,50 +202,46 @@ class Check:
     # -- the log of each run
 
     def logs(self, job, runs):
-        """Compares what the agent has of each run's output with what the run printed."""
-        status, text = self.lane.ask_until_answered("GET", f"/api/userJob/{job.id}/logs")
-        if status != 200:
-            self.wrong("logs", job.id, f"answered with {status} {text}")
-            return
-        printed = collections.defaultdict(list)
-        for section in re.split(r"\[gpurunner: run \d+ is over; what follows is of run \d+\]\n", text):
-            host = re.search(r"^host (\w+)$", section, re.MULTILINE)
-            printed[host.group(1) if host else None].append(section)
-        for run in runs:
-            sections = printed.pop(run["host"], [])
-            if len(sections) > 1:
-                self.wrong("logs", job.id, f"two logs of the run in {run['host']}")
-            excused = self.lane.engine.killed_between(run["from"] - SLACK_SECONDS, run["until"] + SLACK_SECONDS)
-            if sections:
-                self.log(job, run, sections[0], excused)
-            elif run["code"] is not None and not excused:
-                self.wrong("logs", job.id, f"the run in {run['host']} ended, and has no log")
-        unknown = [section for sections in printed.values() for section in sections if re.search(r"^\d+$", section, re.MULTILINE)]
-        if unknown:
-            self.wrong("logs", job.id, f"lines of no run: {unknown[0][:200]!r}")
+        """Compares what the agent has of each run's outputs with what the run printed, each stream by itself."""
+        for stream in ("stdout", "stderr"):
+            status, text = self.lane.ask_until_answered("GET", f"/api/userJob/{job.id}/logs?stream={stream}")
+            if status != 200:
+                self.wrong("logs", job.id, f"{stream} is answered with {status} {text}")
+                return
+            sections = re.split(r"\[gpurunner: run \d+ is over; what follows is of run \d+\]\n", text)
+            printed = collections.defaultdict(list)
+            for section in sections:
+                host = re.search(r"^host (\w+)$", section, re.MULTILINE)
+                printed[host.group(1) if host else None].append(section)
+            for run in runs:
+                own = printed.pop(run["host"], [])
+                if len(own) > 1:
+                    self.wrong("logs", job.id, f"two logs of the run in {run['host']}")
+                excused = self.lane.engine.killed_between(run["from"] - SLACK_SECONDS, run["until"] + SLACK_SECONDS)
+                if own:
+                    self.log(job, run, stream, own[0], excused)
+                elif run["code"] is not None and not excused:
+                    self.wrong("logs", job.id, f"the run in {run['host']} ended, and has no {stream}")
+            unknown = [one for left in printed.values() for one in left if re.search(r"^\d+$", one, re.MULTILINE)]
+            if unknown:
+                self.wrong("logs", job.id, f"lines of no run: {unknown[0][:200]!r}")
 
-    def log(self, job, run, text, excused):
+    def log(self, job, run, stream, text, excused):
         """Checks that each line is there once and in order. An engine that was killed may have lost some."""
         self.counts["logs compared"] += 1
         lines = text.split("\n")
-        gaps = [line for line in lines if line.startswith("[gpurunner: ") and "missing" in line]
         numbers = [int(line) for line in lines if line.isdigit()]
         self.counts["log lines compared"] += len(numbers)
-        # Each number is printed on both outputs, whose order is not known.
-        counted = collections.Counter(numbers)
-        wrong = [number for number, count in counted.items() if count > 2]
-        if wrong:
-            self.wrong("logs", job.id, f"{len(wrong)} lines are there twice, such as {wrong[0]}")
+        if any(later <= one for one, later in itertools.pairwise(numbers)):
+            self.wrong("logs", job.id, f"lines of {stream} are there twice, or in another order: {numbers[:50]}")
         if excused:
             self.counts["logs of runs that an engine was killed under"] += 1
             return
-        most = max(numbers, default=0)
-        missing = [number for number in range(1, most) if counted[number] < 2]
-        if run["code"] is None:
-            missing = [number for number in missing if counted[number] < 1]  # it was killed while it printed
+        gaps = [line for line in lines if line.startswith("[gpurunner: ") and "missing" in line]
+        missing = sorted(set(range(1, max(numbers, default=0))) - set(numbers))
         if gaps or missing:
-            self.wrong("logs", job.id, f"{len(gaps)} gaps, {len(missing)} lines are missing, such as {missing[:3]}")
-        if run["code"] is not None:
+            self.wrong("logs", job.id, f"{stream}: {gaps[:1]}, {len(missing)} lines are missing, such as {missing[:3]}")
+        if run["code"] is not None and stream == "stdout":
             bars = [line for line in lines if line == "a bar\r" + "x" * job.long_line]
             if len(bars) != 1 or "last" not in lines:
                 self.wrong("logs", job.id, f"the log of {run['host']} is not whole: {text[-200:]!r}")
