@@ -20,7 +20,8 @@ sealed interface LogForm {
     private boolean lineOpen;
 
     /**
-     * @param follow whether the reader waits for the end of the job, and so is told of it
+     * @param follow whether the reader waits for the end of the job; then the text says how it
+     *     ended
      */
     Text(boolean follow) {
       this.follow = follow;

@@ -61,7 +61,7 @@ class EventFeedTest {
   void eachStateOfAJobIsToldOnceAndTheReasonWithIt() {
     Runnable end = feed.listen(events::add);
     JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 3));
-    run.ledger.note(id, "note", "nothing that is told");
+    run.ledger.note(id, "note", "a line that is not reported");
     run.toTheEnd(id);
 
     assertThat(states())
@@ -105,7 +105,7 @@ class EventFeedTest {
     run.ledger.requestDeletion(id, "ann");
     run.toTheEnd(id);
 
-    // The request is the first change that is seen, so its state is told.
+    // The deletion request is the first change that the feed sees, so it reports the state.
     assertThat(states()).containsExactly("RUNNING", "STOPPING", "DELETED");
   }
 

@@ -128,7 +128,7 @@ final class RunMetricsTest {
     assertThat(page.value("gpurunner_build_info", "version", "1.2.3")).hasValue(1);
   }
 
-  /** Follows a ledger that is watched, and a GPU of which everything is told. */
+  /** The metrics follow the commits of a ledger, and a GPU whose driver reports every fact. */
   private void watchAll() {
     run.ledger.close();
     AgentMetrics metrics = new AgentMetrics("1.2.3", Optional.of("host-1"), run.clock);
