@@ -80,7 +80,7 @@ public final class LogReader {
     int found = 0;
     boolean first = true;
     for (LogSegment segment : LogSegment.in(directory).reversed()) {
-      for (LogRecord record : recordsOf(segment).reversed()) {
+      for (LogRecord record : segment.records().reversed()) {
         if (!counted.test(record)) {
           continue;
         }
@@ -102,15 +102,7 @@ public final class LogReader {
     List<LogSegment> segments = LogSegment.in(directory);
     return segments.isEmpty()
         ? 0
-        : segments.getLast().first() + recordsOf(segments.getLast()).size();
-  }
-
-  private static List<LogRecord> recordsOf(LogSegment segment) throws IOException {
-    try {
-      return segment.records(segment.first(), Integer.MAX_VALUE);
-    } catch (NoSuchFileException dropped) {
-      return List.of();
-    }
+        : segments.getLast().first() + segments.getLast().records().size();
   }
 
   /** Returns whether the end of the log was read. Nothing follows then. */

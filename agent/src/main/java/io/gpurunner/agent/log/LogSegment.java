@@ -58,6 +58,15 @@ record LogSegment(Path directory, long first) {
         "0".repeat(Math.max(0, NUMBER_DIGITS - number.length())) + number + suffix);
   }
 
+  /** Reads all records. There are none if the segment was removed meanwhile. */
+  List<LogRecord> records() throws IOException {
+    try {
+      return records(first, Integer.MAX_VALUE);
+    } catch (NoSuchFileException removed) {
+      return List.of();
+    }
+  }
+
   /**
    * Reads records from a number on. It ends before the first record that is not there whole.
    *

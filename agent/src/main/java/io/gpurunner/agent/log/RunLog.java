@@ -10,7 +10,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
@@ -328,7 +327,7 @@ final class RunLog implements AutoCloseable {
     List<LogSegment> segments = new ArrayList<>(earlier.stream().map(Sized::segment).toList());
     segments.add(last.segment);
     for (LogSegment segment : segments.reversed()) {
-      for (LogRecord record : recordsOf(segment).reversed()) {
+      for (LogRecord record : segment.records().reversed()) {
         boolean enough = found.size() >= atLeast && !record.at().equals(found.getFirst().at());
         if (enough || (record.kind() == Kind.GAP && !found.isEmpty())) {
           return List.copyOf(found);
@@ -342,14 +341,6 @@ final class RunLog implements AutoCloseable {
       }
     }
     return List.copyOf(found);
-  }
-
-  private static List<LogRecord> recordsOf(LogSegment segment) throws IOException {
-    try {
-      return segment.records(segment.first(), Integer.MAX_VALUE);
-    } catch (NoSuchFileException gone) {
-      return List.of();
-    }
   }
 
   /** Writes what was added, and closes the files. */
