@@ -25,6 +25,9 @@ public final class ExitCodes {
    */
   public static final int LOST_BY_ENGINE = 255;
 
+  /** The exit code of a process that SIGKILL ended. */
+  public static final int KILLED = SIGNAL_BASE + 9;
+
   /** The signal numbers of Linux on x86 and Arm (signal(7)). */
   private static final Map<Integer, String> SIGNALS =
       Map.ofEntries(

@@ -54,6 +54,11 @@ public sealed interface Observation {
       return new Exited(
           containerId, run, ExitCodes.LOST_BY_ENGINE, outOfMemory, startedAt, startedAt, error);
     }
+
+    /** Returns this end with its cause: memory ran out. */
+    public Exited byLackOfMemory() {
+      return new Exited(containerId, run, exitCode, true, startedAt, finishedAt, error);
+    }
   }
 
   /**

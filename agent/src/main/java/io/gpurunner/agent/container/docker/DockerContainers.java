@@ -59,6 +59,7 @@ final class DockerContainers implements ContainerRuntime {
   private final EngineIdentity identity;
   private final OurLabels labels;
   private final ObservedState observed;
+  private final MemoryEvents memory;
 
   DockerContainers(
       EngineConnection connection,
@@ -72,6 +73,7 @@ final class DockerContainers implements ContainerRuntime {
     this.identity = identity;
     this.labels = labels;
     this.observed = observed;
+    this.memory = new MemoryEvents(connection);
   }
 
   @Override
@@ -229,18 +231,23 @@ final class DockerContainers implements ContainerRuntime {
 
   private Observation observeRan(InspectContainerResponse present) {
     Observation seen = observed.of(present);
-    return seen instanceof Observation.Exited exited
-            && MADE_UP_CODES.contains(exited.exitCode())
-            && !isVouchedFor(present)
-        ? exited.lostByEngine()
-        : seen;
+    if (!(seen instanceof Observation.Exited exited)) {
+      return seen;
+    }
+    if (MADE_UP_CODES.contains(exited.exitCode()) && !isVouchedFor(present)) {
+      return exited.lostByEngine();
+    }
+    return exited.exitCode() == ExitCodes.KILLED
+            && !exited.outOfMemory()
+            && memory.tellOfKill(present.getId(), ObservedState.end(present))
+        ? exited.byLackOfMemory()
+        : exited;
   }
 
   /** Returns whether the engine's report of the container's end can be believed. */
   private boolean isVouchedFor(InspectContainerResponse present) {
     Instant started = ObservedState.startedAt(present).orElseThrow();
-    Instant finished = ObservedState.finishedAt(present).orElse(started);
-    return isOfThisEngine(present) || identity.heardOfEnd(started, finished);
+    return isOfThisEngine(present) || identity.heardOfEnd(started, ObservedState.end(present));
   }
 
   /**

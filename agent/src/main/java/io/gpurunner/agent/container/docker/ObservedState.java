@@ -79,9 +79,12 @@ final class ObservedState {
     return time(answer.getState().getStartedAt());
   }
 
-  /** Returns when the container ended, by the engine's clock. */
-  static Optional<Instant> finishedAt(InspectContainerResponse answer) {
-    return time(answer.getState().getFinishedAt());
+  /**
+   * Returns when a container that ran ended, by the engine's clock. If the engine does not say, it
+   * is the start.
+   */
+  static Instant end(InspectContainerResponse answer) {
+    return time(answer.getState().getFinishedAt()).or(() -> startedAt(answer)).orElseThrow();
   }
 
   /**

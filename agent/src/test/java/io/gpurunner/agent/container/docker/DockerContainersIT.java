@@ -20,6 +20,7 @@ import io.gpurunner.agent.container.StopRequest;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -237,8 +238,19 @@ final class DockerContainersIT extends ContainerRuntimeContract {
     }
   }
 
+  /** Many at once: on a busy machine the engine's own answer lacks the cause in one of nine. */
   @Test
   void memoryRunningOutIsSeen() {
+    List<ContainerName> names =
+        IntStream.range(0, 24).parallel().mapToObj(n -> startWithoutMemory()).toList();
+    for (ContainerName name : names) {
+      Observation.Exited exited = engine.awaitExit(name);
+      assertThat(exited.exitCode()).isEqualTo(137);
+      assertThat(exited.outOfMemory()).as(name.toString()).isTrue();
+    }
+  }
+
+  private ContainerName startWithoutMemory() {
     ContainerSpec spec = TestEngine.shell("tail /dev/zero");
     runtime().create(spec);
     engine
@@ -253,9 +265,17 @@ final class DockerContainersIT extends ContainerRuntimeContract {
                     .withMemorySwap(32L << 20)
                     .exec());
     runtime().start(unrecorded(spec.name()));
-    Observation.Exited exited = engine.awaitExit(spec.name());
+    return spec.name();
+  }
+
+  @Test
+  void aKillIsNoLackOfMemory() {
+    ContainerName name = engine.start(spec(Program.untilSignalled()));
+    engine.awaitOutput(name, "ready");
+    runtime().kill(unrecorded(name));
+    Observation.Exited exited = engine.awaitExit(name);
     assertThat(exited.exitCode()).isEqualTo(137);
-    assertThat(exited.outOfMemory()).isTrue();
+    assertThat(exited.outOfMemory()).isFalse();
   }
 
   @Test
