@@ -4,6 +4,7 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.log.RunLogs;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
@@ -116,7 +117,7 @@ final class Machine {
           new Device(
               "GPU-0000000" + i, i, other ? SimulatedGpus.OTHER_PRODUCT : SimulatedGpus.PRODUCT));
     }
-    this.diskBytes = dice.percent(30) ? dice.between(450, 1_500) * MEGABYTE : LARGE_DISK;
+    this.diskBytes = dice.percent(30) ? smallDisk() : LARGE_DISK;
   }
 
   /**
@@ -151,6 +152,11 @@ final class Machine {
   /** Converts a time of the agent's clock under this boot to microseconds of the timeline. */
   long microsAt(Instant agentTime) {
     return clockBeganAt + ChronoUnit.MICROS.between(clockBegan, agentTime);
+  }
+
+  /** Any one job fits on it, with its log, also when the files of all others are still there. */
+  private long smallDisk() {
+    return dice.between(450, 1_500) * MEGABYTE + RunLogs.MOST_BYTES_OF_A_RUN;
   }
 
   /** Returns the bytes that are left for jobs and their artifacts. */
