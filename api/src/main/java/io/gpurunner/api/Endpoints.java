@@ -13,6 +13,7 @@ import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -42,6 +43,7 @@ final class Endpoints {
   private final EventStreams streams;
   private final ErrorAnswers errors;
   private final Clock clock;
+  private final Duration unreadLimit;
   private final JobRequestParser parser = new JobRequestParser();
   private final List<String> routes = new ArrayList<>();
 
@@ -71,8 +73,10 @@ final class Endpoints {
       RequestWork files,
       EventStreams streams,
       ErrorAnswers errors,
-      Clock clock) {
+      Clock clock,
+      Duration unreadLimit) {
     this.clock = clock;
+    this.unreadLimit = unreadLimit;
     this.streams = streams;
     this.files = files;
     this.ports = ports;
@@ -92,7 +96,7 @@ final class Endpoints {
     add(router, "/api/userJob/job_del", Map.of(HttpMethod.POST, this::delete));
     add(router, "/api/userJob/getGpuType", Map.of(HttpMethod.GET, this::gpuTypes));
     add(router, "/api/userJob/:id/retry-upload", Map.of(HttpMethod.POST, this::retryUpload));
-    LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock);
+    LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock, unreadLimit);
     add(router, "/api/userJob/:id/logs", Map.of(HttpMethod.GET, context -> logs(context, logs)));
     ArtifactLists artifactLists = new ArtifactLists(ports.jobs());
     add(
