@@ -27,7 +27,6 @@ import io.gpurunner.gpu.GpuUuid;
 import io.gpurunner.gpu.Xid;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -39,16 +38,12 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The steps of a job that has a container or will have one. Each asks {@link NextStep} what to do,
  * and does it. Thread-safe.
  */
 final class ContainerSteps {
-  private static final Logger log = LoggerFactory.getLogger(ContainerSteps.class);
-
   private final StepPorts ports;
   private final RunSettings settings;
   private final Clock clock;
@@ -60,9 +55,6 @@ final class ContainerSteps {
   /** The runs whose containers were looked at for their GPUs. */
   private final Set<ContainerName> equipped = ConcurrentHashMap.newKeySet();
 
-  /** The runs of which the history says that the end of their output is lost. */
-  private final Set<ContainerName> outputLost = ConcurrentHashMap.newKeySet();
-
   /** The ends that were seen, and wait for a look at the GPUs. */
   private final Map<ContainerName, Observation.Exited> unjudged = new ConcurrentHashMap<>();
 
@@ -70,6 +62,7 @@ final class ContainerSteps {
   private final Intruders intruders;
   private final ExitReasons reasons;
   private final StartFailures failures;
+  private final OutputCopies copies;
 
   ContainerSteps(
       StepPorts ports,
@@ -85,6 +78,7 @@ final class ContainerSteps {
     this.signals = new StopSignals(ports, settings, clock, outcomes);
     this.reasons = new ExitReasons(ports.output());
     this.intruders = new Intruders(ports.ledger());
+    this.copies = new OutputCopies(ports.keeper(), ports.volumes(), ports.ledger(), clock);
   }
 
   /** What the step does, and what the engine says of the container now. */
@@ -132,11 +126,6 @@ final class ContainerSteps {
 
   private static ContainerName nameOf(Job job, JobState.Placed state) {
     return new ContainerName(job.id(), state.attempt());
-  }
-
-  /** Returns where the output of a job's run is kept. */
-  private Path outputOf(Job job, JobState.Placed state) {
-    return OutputDirectory.of(ports.volumes().paths(job.folder()), state.attempt());
   }
 
   /** Looks at the container. If the engine refuses the look, nothing is known of the container. */
@@ -317,7 +306,7 @@ final class ContainerSteps {
     Look look = look(job, state);
     return switch (look.verdict()) {
       case WATCH -> {
-        ports.keeper().follow(containerOf(job, state), outputOf(job, state));
+        copies.follow(job, state, containerOf(job, state));
         yield watch(job, state, look.seen(), asked);
       }
       case JUDGE -> judge(job, state, look.exited());
@@ -524,12 +513,11 @@ final class ContainerSteps {
     if (state.goneAt().isPresent()) {
       ContainerName run = nameOf(job, state);
       equipped.remove(run);
-      outputLost.remove(run);
       unjudged.remove(run);
       intruders.forget(run);
       signals.forget(run);
       failures.forget(containerOf(job, state));
-      completeOutput(job, state);
+      copies.abandon(job, state, containerOf(job, state));
       return release(job, state, state.goneAt().get());
     }
     ContainerRef container = containerOf(job, state);
@@ -552,7 +540,7 @@ final class ContainerSteps {
       }
       case REMOVE -> remove(container);
       case SIGNAL -> {
-        ports.keeper().follow(container, outputOf(job, state));
+        copies.follow(job, state, container);
         yield signals.next(job, state, container);
       }
       case SAVE_AND_REMOVE -> removeWithOutput(job, state, container, look.exited());
@@ -576,16 +564,7 @@ final class ContainerSteps {
 
   private StepOutcome removeWithOutput(
       Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
-    finishOutput(job, state, container, exited)
-        .filter(_ -> outputLost.add(container.name()))
-        .ifPresent(
-            why ->
-                ports
-                    .ledger()
-                    .note(
-                        job.id(),
-                        "output-lost",
-                        "the end of its output could not be kept: " + why));
+    copies.finish(job, state, container);
     StepOutcome outcome = remove(container);
     if (outcome instanceof Again) {
       signals.noteEnd(job, state, exited);
@@ -596,42 +575,6 @@ final class ContainerSteps {
   private StepOutcome remove(ContainerRef container) {
     ports.containers().remove(container);
     return inspect(container).isEmpty() ? new Again() : outcomes.waitFor(RunSettings.STOP_INTERVAL);
-  }
-
-  /**
-   * Completes the copy of an ended container's output. A failure throws, so that the step is made
-   * again, until {@link RunSettings#OUTPUT_LIMIT} is over. After that the GPUs matter more than the
-   * output. An engine that does not answer at all already fails the look before.
-   *
-   * @return why the end of the output is lost, if it is
-   */
-  private Optional<String> finishOutput(
-      Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
-    try {
-      ports.keeper().finish(container, outputOf(job, state));
-      return Optional.empty();
-    } catch (ContainerException e) {
-      Instant ended =
-          exited.finishedAt().isAfter(state.since()) ? exited.finishedAt() : state.since();
-      // The end is far in the future if the machine was booted since and its clock was set back.
-      Duration since = Duration.between(ended, clock.instant()).abs();
-      if (since.compareTo(RunSettings.OUTPUT_LIMIT) < 0) {
-        throw e;
-      }
-      return Optional.of(e.words());
-    }
-  }
-
-  /** Completes the output of a run whose container is gone, if the run had begun. */
-  private void completeOutput(Job job, JobState.Stopping state) {
-    if (state.ending() instanceof Ending.NotStarted) {
-      return; // the same attempt begins again
-    }
-    try {
-      ports.keeper().abandon(containerOf(job, state), outputOf(job, state));
-    } catch (ContainerException | StorageException e) {
-      log.warn("{} its output could not be completed: {}", job.id(), e.getMessage());
-    }
   }
 
   private StepOutcome release(Job job, JobState.Stopping state, Instant goneAt) {
