@@ -1,6 +1,7 @@
 package io.gpurunner.api;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.vertx.core.buffer.Buffer;
@@ -128,7 +129,8 @@ final class LogStream {
   /** Ends the connection at once. What the client has not taken is dropped. */
   private void cut() {
     if (request.connection() instanceof HttpServerConnection connection) {
-      connection.channelHandlerContext().channel().close();
+      // Vert.x would first wait for the client to take what was sent.
+      ChannelFuture _ = connection.channelHandlerContext().channel().close();
     } else {
       request.connection().close();
     }
