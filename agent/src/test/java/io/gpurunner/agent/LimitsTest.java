@@ -107,6 +107,8 @@ final class LimitsTest {
               "LogRouteTest.aUserReadsSoManyLogsAtATimeAndAClosedOneCountsNoMore"),
           entry("LogRoute.MOST_STREAMS", "LogRouteTest.soManyLogsAreReadAtATime"),
           entry(
+              "ApiLimits.UNREAD_LOG_LIMIT", "LogRouteTest.aClientThatTakesNothingForTooLongIsCut"),
+          entry(
               "HostSettings.PIDS_LIMIT",
               "DockerConfinementIT.processesAreLimitedAndDieBeforeTheHosts"),
           entry(

@@ -86,6 +86,9 @@ public final class ApiLimits {
   /** The number of events that wait for the event loop. */
   static final int MAX_EVENTS_ON_THEIR_WAY = 10_000;
 
+  /** How long a client may take nothing of a log that is sent to it. */
+  static final Duration UNREAD_LOG_LIMIT = Duration.ofMinutes(5);
+
   /** The time between two comments on a stream on which nothing else is sent. */
   static final Duration EVENT_HEARTBEAT = Duration.ofSeconds(15);
 

@@ -76,7 +76,8 @@ public final class ApiServer {
             RequestWork.forFiles(vertx, waits.connections()),
             streams,
             errors,
-            clock);
+            clock,
+            waits.unread());
     return new Served(errors, endpoints.router(vertx), streams, endpoints.routes());
   }
 

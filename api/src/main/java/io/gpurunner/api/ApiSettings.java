@@ -24,6 +24,8 @@ public record ApiSettings(
    * @param nextRequest the time until the head of a connection's next request has arrived, from the
    *     start of the connection or the last answer; a slower connection is closed
    * @param idle the time without a byte in either direction after which a connection is closed
+   * @param unread how long a client may take nothing of a log that is sent to it; then its
+   *     connection is closed
    * @param stop the time that requests in flight have when the server stops
    * @param connections the number of connections open at a time; a further one is closed at once
    * @param requests the number of requests that are worked on at a time; a further one gets 503
@@ -32,6 +34,7 @@ public record ApiSettings(
       Duration body,
       Duration nextRequest,
       Duration idle,
+      Duration unread,
       Duration stop,
       int connections,
       int requests) {
@@ -41,6 +44,7 @@ public record ApiSettings(
             Duration.ofSeconds(30),
             Duration.ofSeconds(60),
             Duration.ofSeconds(60),
+            ApiLimits.UNREAD_LOG_LIMIT,
             Duration.ofSeconds(5),
             4096,
             1024);
@@ -51,6 +55,7 @@ public record ApiSettings(
             DEFAULT.body(),
             DEFAULT.nextRequest(),
             DEFAULT.idle(),
+            DEFAULT.unread(),
             DEFAULT.stop(),
             ApiLimits.MAX_SCRAPE_CONNECTIONS,
             ApiLimits.MAX_SCRAPES);

@@ -5,6 +5,7 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -30,11 +31,22 @@ final class LogRoute {
   private final RequestWork files;
   private final ErrorAnswers errors;
   private final Clock clock;
+  private final Duration unreadLimit;
   private final Set<LogStream> open = new LinkedHashSet<>();
   private final Map<String, Integer> ofUser = new HashMap<>();
 
-  LogRoute(Vertx vertx, Logs logs, RequestWork files, ErrorAnswers errors, Clock clock) {
+  /**
+   * @param unreadLimit how long a client may take nothing of what was sent
+   */
+  LogRoute(
+      Vertx vertx,
+      Logs logs,
+      RequestWork files,
+      ErrorAnswers errors,
+      Clock clock,
+      Duration unreadLimit) {
     this.clock = clock;
+    this.unreadLimit = unreadLimit;
     this.logs = logs;
     this.files = files;
     this.errors = errors;
@@ -101,7 +113,8 @@ final class LogRoute {
     }
     request.response().setChunked(true);
     LogStream stream =
-        new LogStream(request, files, opened.reading(), form, ended -> end(ended, user));
+        new LogStream(
+            request, files, opened.reading(), form, unreadLimit, ended -> end(ended, user));
     open.add(stream);
     ofUser.merge(user, 1, Integer::sum);
     stream.start();

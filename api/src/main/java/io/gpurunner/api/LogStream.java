@@ -1,6 +1,8 @@
 package io.gpurunner.api;
 
-import io.netty.channel.ChannelPipeline;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelOption;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
@@ -19,8 +21,17 @@ final class LogStream {
   /** The time without output after which events have a comment, so that proxies see life. */
   private static final Duration SIGN_AFTER = Duration.ofSeconds(15);
 
-  /** How long a client may take nothing of what was sent. */
-  private static final Duration STUCK_AFTER = Duration.ofMinutes(1);
+  /**
+   * The size of one write. Each write that the client has taken shows that it reads, so a slow
+   * client is told from one that has stopped.
+   */
+  private static final int WRITE_BYTES = 16 << 10;
+
+  /**
+   * What the kernel holds for a client. It would take megabytes else, and a slow client would be
+   * seen to take nothing for a long time.
+   */
+  private static final int SEND_BUFFER_BYTES = 64 << 10;
 
   private static final Logger log = LoggerFactory.getLogger(LogStream.class);
 
@@ -29,9 +40,12 @@ final class LogStream {
   private final RequestWork files;
   private final Logs.Reading reading;
   private final LogForm form;
+  private final Duration unreadLimit;
   private final Consumer<LogStream> ended;
   private Doing doing = Doing.WAITING;
-  private long sinceNanos = System.nanoTime();
+  private long saidNanos = System.nanoTime();
+  private long takenNanos = System.nanoTime();
+  private int writes;
 
   /** What the stream does now. */
   private enum Doing {
@@ -42,23 +56,29 @@ final class LogStream {
     OVER
   }
 
+  /**
+   * @param unreadLimit how long the client may take nothing of what was sent
+   * @param ended is told when nothing more is sent
+   */
   LogStream(
       HttpServerRequest request,
       RequestWork files,
       Logs.Reading reading,
       LogForm form,
+      Duration unreadLimit,
       Consumer<LogStream> ended) {
     this.request = request;
     this.response = request.response();
     this.files = files;
     this.reading = reading;
     this.form = form;
+    this.unreadLimit = unreadLimit;
     this.ended = ended;
   }
 
   /** Begins to send. The response's head is complete and not yet sent. */
   void start() {
-    mayBeSilent();
+    prepareConnection();
     response.closeHandler(_ -> over());
     response.exceptionHandler(_ -> over());
     response.write(Buffer.buffer()); // sends the head, also to a client of HTTP/1.0
@@ -66,14 +86,15 @@ final class LogStream {
   }
 
   /**
-   * Takes the time limit from a connection on which nothing is sent: a job may be silent for hours,
-   * and text has no sign of life. {@link #look} limits a client that takes nothing.
+   * Takes the time limit from the connection: a job may be silent for hours, and text has no sign
+   * of life. {@link #look} limits a client that takes nothing.
    */
-  private void mayBeSilent() {
+  private void prepareConnection() {
     if (request.connection() instanceof HttpServerConnection connection) {
-      ChannelPipeline pipeline = connection.channelHandlerContext().pipeline();
-      if (pipeline.get(IdleStateHandler.class) != null) {
-        pipeline.remove(IdleStateHandler.class);
+      Channel channel = connection.channelHandlerContext().channel();
+      channel.config().setOption(ChannelOption.SO_SNDBUF, SEND_BUFFER_BYTES);
+      if (channel.pipeline().get(IdleStateHandler.class) != null) {
+        channel.pipeline().remove(IdleStateHandler.class);
       }
     }
   }
@@ -89,28 +110,31 @@ final class LogStream {
 
   /** Looks whether there is something to do. It is called every few milliseconds. */
   private void look() {
-    switch (doing) {
-      case WAITING -> {
-        if (reading.isReady()) {
-          read();
-        } else if (isOlderThan(SIGN_AFTER)) {
-          sinceNanos = System.nanoTime();
-          send(form.sign());
-        }
-      }
-      case SENDING -> {
-        if (isOlderThan(STUCK_AFTER)) {
-          request.connection().close();
-        }
-      }
-      case READING, OVER -> {
-        // Its end is heard of.
+    if (writes > 0 && isOver(unreadLimit, takenNanos)) {
+      cut();
+    } else if (doing == Doing.WAITING) {
+      if (reading.isReady()) {
+        read();
+      } else if (isOver(SIGN_AFTER, saidNanos)) {
+        saidNanos = System.nanoTime();
+        write(form.sign());
       }
     }
   }
 
-  private boolean isOlderThan(Duration limit) {
+  private static boolean isOver(Duration limit, long sinceNanos) {
     return System.nanoTime() - sinceNanos > limit.toNanos();
+  }
+
+  /** Ends the connection at once. What the client has not taken is dropped. */
+  private void cut() {
+    if (request.connection() instanceof HttpServerConnection connection) {
+      // Vert.x would first wait for the client to take what was sent.
+      ChannelFuture _ = connection.channelHandlerContext().channel().close();
+    } else {
+      request.connection().close();
+    }
+    over();
   }
 
   private void read() {
@@ -125,21 +149,14 @@ final class LogStream {
     Buffer bytes = Buffer.buffer();
     batch.pieces().forEach(piece -> form.append(piece, bytes));
     switch (batch.next()) {
-      case END -> {
-        // Its time limit was taken from the connection, so no other request may use it.
-        response.end(bytes).onComplete(_ -> request.connection().close());
-        over();
-      }
+      case END -> sendAndThen(bytes, this::end);
       case READ -> sendAndThen(bytes, this::read);
       case WAIT -> sendAndThen(bytes, () -> doing = Doing.WAITING);
     }
   }
 
   private void sendAndThen(Buffer bytes, Runnable next) {
-    if (bytes.length() > 0) {
-      sinceNanos = System.nanoTime();
-    }
-    send(bytes);
+    write(bytes);
     if (response.writeQueueFull()) {
       doing = Doing.SENDING;
       response.drainHandler(
@@ -153,17 +170,45 @@ final class LogStream {
     }
   }
 
-  private void send(Buffer bytes) {
-    if (bytes.length() > 0) {
-      response.write(bytes);
+  private void write(Buffer bytes) {
+    for (int from = 0; from < bytes.length(); from += WRITE_BYTES) {
+      began();
+      response
+          .write(bytes.slice(from, Math.min(bytes.length(), from + WRITE_BYTES)))
+          .onSuccess(_ -> taken());
     }
+  }
+
+  private void began() {
+    saidNanos = System.nanoTime();
+    if (writes == 0) {
+      takenNanos = saidNanos;
+    }
+    writes++;
+  }
+
+  private void taken() {
+    takenNanos = System.nanoTime();
+    writes--;
+  }
+
+  private void end() {
+    doing = Doing.SENDING;
+    began();
+    response
+        .end()
+        .onComplete(
+            _ -> {
+              // Its time limit was taken from the connection, so no other request may use it.
+              request.connection().close();
+              over();
+            });
   }
 
   /** Ends the connection after a failure, because the head was sent already. */
   private void fail(Throwable failure) {
     log.warn("a log could not be read to its end", failure);
-    request.connection().close();
-    over();
+    cut();
   }
 
   private void over() {

@@ -2,13 +2,16 @@ package io.gpurunner.api;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.vertx.core.json.JsonObject;
 import java.io.BufferedReader;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -28,15 +31,19 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class LogRouteTest {
   private static final String PATH = "/api/userJob/" + JobId.random() + "/logs";
 
-  /** A server that closes a connection on which nothing is sent for a second. */
+  /** A server that closes a connection on which nothing is sent, or taken, for a second. */
   private static final ApiSettings.Waits IMPATIENT =
       new ApiSettings.Waits(
           Duration.ofSeconds(1),
           Duration.ofSeconds(1),
           Duration.ofSeconds(1),
           Duration.ofSeconds(1),
+          Duration.ofSeconds(1),
           1000,
           8);
+
+  /** What the kernel holds for a client, so that a test sees soon who reads. */
+  private static final int RECEIVE_BYTES = 16 << 10;
 
   private ApiFixture api;
 
@@ -61,7 +68,9 @@ final class LogRouteTest {
     }
 
     Follower(String query, String user, List<String> headers) throws IOException {
-      socket = new Socket(InetAddress.getLoopbackAddress(), api.port);
+      socket = new Socket();
+      socket.setReceiveBufferSize(RECEIVE_BYTES);
+      socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), api.port));
       socket.setSoTimeout(Math.toIntExact(ApiFixture.PATIENCE.toMillis()));
       StringBuilder head = new StringBuilder("GET " + PATH + query + " HTTP/1.0\r\n");
       head.append("Authorization: Bearer ").append(api.token(user)).append("\r\n");
@@ -204,7 +213,8 @@ final class LogRouteTest {
         "attempt=x|attempt: must be a whole number from 1 to 1000000, was \"x\"",
         "stream=both|stream: must be stdout or stderr, was \"both\"",
         "from=1.5|from: must be the number of a piece, was \"1.5\"",
-        "since=soon|since: must be a time such as 2026-01-31T12:00:00Z, or how long ago: 30s, 10m, 2h, 1d, was \"soon\"",
+        "since=soon|since: must be a time such as 2026-01-31T12:00:00Z, or how long ago: 30s, 10m,"
+            + " 2h, 1d, was \"soon\"",
         "tail=1&tail=2|tail: must be sent once",
         "tail=x&since=y|tail: must be a whole number",
         "tail=x&since=y|since: must be a time",
@@ -291,6 +301,45 @@ final class LogRouteTest {
       for (int number = 0; number < 3000; number++) {
         assertThat(slow.line()).isEqualTo(line);
       }
+    }
+  }
+
+  /** It takes all that is read for it in several times the limit, and some of it in each. */
+  @Test
+  void aClientThatReadsSlowlyIsNotCut() throws Exception {
+    String line = "x".repeat(9_999);
+    int count = 100;
+    for (int number = 0; number < count; number++) {
+      api.logs.print(line);
+    }
+    api.logs.end();
+    Duration pause = IMPATIENT.unread().dividedBy(20);
+    try (Follower slow = new Follower("?follow=1")) {
+      for (int number = 0; number < count; number++) {
+        await().pollDelay(pause).until(() -> true);
+        assertThat(slow.line()).isEqualTo(line);
+      }
+      assertThat(slow.line()).startsWith("[gpurunner: the job has ended");
+    }
+  }
+
+  @Test
+  void aClientThatTakesNothingForTooLongIsCut() throws Exception {
+    String line = "x".repeat(9_999);
+    for (int number = 0; number < 1000; number++) {
+      api.logs.print(line);
+    }
+    api.logs.end();
+    try (Follower stuck = new Follower("?follow=1")) {
+      await().pollDelay(IMPATIENT.unread().multipliedBy(2)).until(() -> true);
+      assertThatThrownBy(
+              () -> {
+                for (String read = stuck.line(); read != null; read = stuck.line()) {
+                  assertThat(read).doesNotStartWith("[gpurunner: the job has ended");
+                }
+                throw new EOFException("the server closed the connection");
+              })
+          .isInstanceOf(IOException.class);
     }
   }
 

@@ -280,7 +280,13 @@ final class RawHttpTest {
     ApiSettings.Waits usual = ApiSettings.Waits.DEFAULT;
     ApiSettings.Waits few =
         new ApiSettings.Waits(
-            usual.body(), usual.nextRequest(), usual.idle(), usual.stop(), limit, usual.requests());
+            usual.body(),
+            usual.nextRequest(),
+            usual.idle(),
+            usual.unread(),
+            usual.stop(),
+            limit,
+            usual.requests());
     List<Socket> sockets = new ArrayList<>();
     try (ApiFixture bounded = new ApiFixture(few, Optional.empty())) {
       for (int number = 0; number <= limit; number++) {

@@ -16,10 +16,10 @@ public interface ContainerOutput {
 
   /**
    * Opens a reading of a container's output. The pieces of both streams come in the order in which
-   * the engine logged them.
+   * the engine logged them. The engine is asked by the first call of {@link OutputReading#next}, so
+   * this never blocks.
    *
    * @param follow whether the reading goes on with what is printed later, until the container ends
-   * @throws ContainerException ABSENT if there is no such container
    */
   @NoSideEffect
   OutputReading read(ContainerRef container, Part part, boolean follow);

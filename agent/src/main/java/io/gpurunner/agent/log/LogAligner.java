@@ -49,6 +49,11 @@ final class LogAligner {
     return matched == known.size();
   }
 
+  /** Returns the number of pieces that were taken. */
+  long seen() {
+    return seen;
+  }
+
   /** Takes the next piece of the reading. */
   void see(Signature piece) {
     seen++;

@@ -10,7 +10,6 @@ import io.gpurunner.agent.log.LogRecord.Signature;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Consumer;
 
 /**
  * Copies a container's output from the engine to a log: every piece that the engine keeps, once and
@@ -29,11 +28,23 @@ final class LogIntake {
   private final ContainerOutput output;
   private final ContainerRef container;
   private final RunLog log;
+  private final OpenReading open;
 
-  LogIntake(ContainerOutput output, ContainerRef container, RunLog log) {
+  /**
+   * @param open is given each reading before the engine is asked, so that another thread can close
+   *     it
+   */
+  LogIntake(ContainerOutput output, ContainerRef container, RunLog log, OpenReading open) {
     this.output = output;
     this.container = container;
     this.log = log;
+    this.open = open;
+  }
+
+  private OutputReading read(Part part, boolean follow) {
+    OutputReading reading = output.read(container, part, follow);
+    open.set(reading);
+    return reading;
   }
 
   /**
@@ -70,16 +81,16 @@ final class LogIntake {
 
   /** Adds what comes after the known pieces. Returns whether these were found. */
   private boolean appendAfter(Part part, LogAligner aligner) throws IOException {
-    try (OutputReading reading = output.read(container, part, false)) {
-      for (Optional<OutputPiece> piece = reading.next();
-          piece.isPresent();
-          piece = reading.next()) {
-        if (aligner.isAligned()) {
-          log.append(piece.get());
-        } else {
-          aligner.see(Signature.of(piece.get()));
-        }
-      }
+    try (OutputReading reading = read(part, false)) {
+      reading.giveTo(
+          piece -> {
+            if (aligner.isAligned()) {
+              log.append(piece);
+            } else {
+              aligner.see(Signature.of(piece));
+            }
+            return true;
+          });
     }
     log.flush();
     return aligner.isAligned();
@@ -87,45 +98,55 @@ final class LogIntake {
 
   /** Adds what the engine has after the pieces that the log has. */
   private void append(LogAligner.Overlap overlap) throws IOException {
-    try (OutputReading reading = output.read(container, new Part.All(), false)) {
-      Optional<Signature> before = Optional.empty();
-      long seen = 0;
-      for (Optional<OutputPiece> piece = reading.next();
-          piece.isPresent();
-          piece = reading.next()) {
-        if (seen < overlap.skipped()) {
-          before = Optional.of(Signature.of(piece.get()));
-        } else {
-          if (seen == overlap.skipped()) {
-            begin(overlap, before, piece.get());
-          }
-          log.append(piece.get());
-        }
-        seen++;
-      }
+    try (OutputReading reading = read(new Part.All(), false)) {
+      reading.giveTo(new Rest(overlap));
     }
     log.flush();
   }
 
-  private void begin(LogAligner.Overlap overlap, Optional<Signature> before, OutputPiece next)
-      throws IOException {
-    if (!before.equals(overlap.last())) {
-      throw new ContainerException(
-          ContainerException.Kind.FAILED,
-          "reading the output of " + container.name(),
-          "the engine dropped a part of it meanwhile");
+  /** Takes the pieces of the whole output, and adds those after an overlap. */
+  private final class Rest implements OutputReading.Taker<IOException> {
+    private final LogAligner.Overlap overlap;
+    private Optional<Signature> before = Optional.empty();
+    private long seen;
+
+    Rest(LogAligner.Overlap overlap) {
+      this.overlap = overlap;
     }
-    if (overlap.gap()) {
-      log.gap(
-          next.at(),
-          "some output is missing here: the engine dropped it before the agent could copy it");
+
+    @Override
+    public boolean take(OutputPiece piece) throws IOException {
+      if (seen < overlap.skipped()) {
+        before = Optional.of(Signature.of(piece));
+      } else {
+        if (seen == overlap.skipped()) {
+          begin(piece);
+        }
+        log.append(piece);
+      }
+      seen++;
+      return true;
+    }
+
+    private void begin(OutputPiece first) throws IOException {
+      if (!before.equals(overlap.last())) {
+        throw new ContainerException(
+            ContainerException.Kind.FAILED,
+            "reading the output of " + container.name(),
+            "the engine dropped a part of it meanwhile");
+      }
+      if (overlap.gap()) {
+        log.gap(
+            first.at(),
+            "some output is missing here: the engine dropped it before the agent could copy it");
+      }
     }
   }
 
   /** Returns whether the log has the last piece that the engine has. */
   boolean isUpToDate() throws IOException {
     List<Signature> known = log.lastOutput(1);
-    try (OutputReading reading = output.read(container, new Part.Last(1), false)) {
+    try (OutputReading reading = read(new Part.Last(1), false)) {
       return reading
           .next()
           .map(piece -> !known.isEmpty() && known.getLast().equals(Signature.of(piece)))
@@ -138,33 +159,27 @@ final class LogIntake {
    * Nothing is added before the reading has brought what the log ends with. If so much was printed
    * meanwhile that the reading cannot bring that any more, this ends.
    *
-   * @param opened is given the reading, so that another thread can close it
    * @param took is called after each time that something was added
    */
-  void follow(Consumer<OutputReading> opened, Runnable took) throws IOException {
+  void follow(Runnable took) throws IOException {
     List<Signature> known = log.lastOutput(COMPARED);
-    Part part = isClear(known) ? new Part.Last(known.size() + COMPARED) : new Part.All();
+    boolean clear = isClear(known);
+    int reach = clear ? known.size() + COMPARED : Integer.MAX_VALUE;
     LogAligner aligner = new LogAligner(known);
-    int unaligned = 0;
-    try (OutputReading reading = output.read(container, part, true)) {
-      opened.accept(reading);
-      for (Optional<OutputPiece> piece = reading.next();
-          piece.isPresent();
-          piece = reading.next()) {
-        if (!aligner.isAligned()) {
-          aligner.see(Signature.of(piece.get()));
-          unaligned++;
-          if (part instanceof Part.Last(int most) && unaligned >= most && !aligner.isAligned()) {
-            return;
-          }
-          continue;
-        }
-        log.append(piece.get());
-        if (!reading.hasMore()) {
-          log.flush();
-          took.run();
-        }
-      }
+    try (OutputReading reading = read(clear ? new Part.Last(reach) : new Part.All(), true)) {
+      reading.giveTo(
+          piece -> {
+            if (!aligner.isAligned()) {
+              aligner.see(Signature.of(piece));
+              return aligner.isAligned() || aligner.seen() < reach;
+            }
+            log.append(piece);
+            if (!reading.hasMore()) {
+              log.flush();
+              took.run();
+            }
+            return true;
+          });
     } finally {
       log.flush();
     }

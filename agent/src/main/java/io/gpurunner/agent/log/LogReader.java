@@ -156,7 +156,8 @@ public final class LogReader {
         "[gpurunner: %d lines or parts of lines were removed here, because the log had become too long]\n"
             .formatted(first - next);
     byte[] bytes = why.getBytes(UTF_8);
-    LogRecord record = new LogRecord(first - 1, Instant.EPOCH, Kind.GAP, 0, bytes.length, 0, false);
+    LogRecord record =
+        new LogRecord(first - 1, Instant.EPOCH, Kind.GAP, 0, bytes.length, 0, false, 0);
     next = first;
     return new LogEntry(record, bytes);
   }

@@ -10,19 +10,27 @@ import java.util.zip.CRC32C;
 /**
  * One record of a log's index. On disk it has 32 bytes: the time (8, nanoseconds since 1970), where
  * its bytes begin in the segment's text (4), their length (4), their checksum (4), the kind (1),
- * whether the line goes on in the next record (1), six zeros, and the checksum of the record with
- * its number (4). All numbers are big-endian.
+ * whether the line goes on in the next record (1), how many equal pieces come directly before it
+ * (4), two zeros, and the checksum of the record with its number (4). All numbers are big-endian.
  *
  * @param seq the number of the record in the log of its run, from 0
  * @param crc the CRC32C of its bytes
  * @param partial whether its line goes on in the next record of the same stream
+ * @param repeats how many pieces with the same signature come directly before it
  */
 record LogRecord(
-    long seq, Instant at, Kind kind, int offset, int length, int crc, boolean partial) {
+    long seq,
+    Instant at,
+    Kind kind,
+    int offset,
+    int length,
+    int crc,
+    boolean partial,
+    int repeats) {
   static final int BYTES = 32;
 
   private static final int CHECKED_BYTES = BYTES - Integer.BYTES;
-  private static final int ZEROS = 6;
+  private static final int ZEROS = 2;
   private static final long NANOS_A_SECOND = 1_000_000_000;
 
   /** What a record is. */
@@ -89,7 +97,7 @@ record LogRecord(
     index.putLong(
         Math.addExact(Math.multiplyExact(at.getEpochSecond(), NANOS_A_SECOND), at.getNano()));
     index.putInt(offset).putInt(length).putInt(crc).put((byte) kind.number);
-    index.put((byte) (partial ? 1 : 0)).put(new byte[ZEROS]);
+    index.put((byte) (partial ? 1 : 0)).putInt(repeats).put(new byte[ZEROS]);
     index.putInt(check(index, start, seq));
   }
 
@@ -107,12 +115,14 @@ record LogRecord(
     int crc = index.getInt();
     Optional<Kind> kind = Kind.of(index.get());
     boolean partial = index.get() != 0;
+    int repeats = index.getInt();
     index.position(start + CHECKED_BYTES);
     boolean valid =
         index.getInt() == check(index, start, seq)
             && kind.isPresent()
             && offset >= 0
-            && length >= 0;
+            && length >= 0
+            && repeats >= 0;
     return valid
         ? Optional.of(
             new LogRecord(
@@ -123,7 +133,8 @@ record LogRecord(
                 offset,
                 length,
                 crc,
-                partial))
+                partial,
+                repeats))
         : Optional.empty();
   }
 

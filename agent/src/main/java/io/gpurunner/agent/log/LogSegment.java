@@ -11,7 +11,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -23,25 +26,48 @@ import java.util.regex.Pattern;
  * @param first the number of its first record
  */
 record LogSegment(Path directory, long first) {
-  private static final Pattern INDEX = Pattern.compile("([0-9]{1,18})\\.idx");
+  private static final Pattern NAME = Pattern.compile("([0-9]{1,18})\\.(idx|log)");
   private static final int NUMBER_DIGITS = 12;
 
-  /** Returns the segments in a directory, in order. There are none if there is no directory. */
+  /** The number of files of a segment. */
+  private static final int FILES = 2;
+
+  /**
+   * Returns the segments in a directory, in order. There are none if there is no directory. A crash
+   * can leave one file of a segment, which is no segment then.
+   */
   static List<LogSegment> in(Path directory) throws IOException {
-    List<Long> numbers = new ArrayList<>();
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*.idx")) {
+    return files(directory).entrySet().stream()
+        .filter(numbered -> numbered.getValue() == FILES)
+        .map(numbered -> new LogSegment(directory, numbered.getKey()))
+        .toList();
+  }
+
+  /** Removes each file whose segment has lost the other one. */
+  static void removeHalves(Path directory) throws IOException {
+    for (Map.Entry<Long, Integer> numbered : files(directory).entrySet()) {
+      if (numbered.getValue() < FILES) {
+        new LogSegment(directory, numbered.getKey()).delete();
+      }
+    }
+  }
+
+  /** Returns how many files there are of each segment, in the order of the segments. */
+  private static SortedMap<Long, Integer> files(Path directory) throws IOException {
+    SortedMap<Long, Integer> found = new TreeMap<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
       for (Path file : files) {
-        Matcher name = INDEX.matcher(file.getFileName().toString());
+        Matcher name = NAME.matcher(file.getFileName().toString());
         if (name.matches()) {
-          numbers.add(Long.parseLong(name.group(1)));
+          found.merge(Long.parseLong(name.group(1)), 1, Integer::sum);
         }
       }
     } catch (NoSuchFileException none) {
-      return List.of();
+      return new TreeMap<>();
     } catch (DirectoryIteratorException unreadable) {
       throw unreadable.getCause();
     }
-    return numbers.stream().sorted().map(first -> new LogSegment(directory, first)).toList();
+    return found;
   }
 
   Path text() {
@@ -96,9 +122,9 @@ record LogSegment(Path directory, long first) {
     return found;
   }
 
-  /** Removes the files, the index last, so that a reader finds the segment whole or not at all. */
+  /** Removes the files. A reader that meets one of them looks again, and finds no segment. */
   void delete() throws IOException {
-    Files.deleteIfExists(text());
     Files.deleteIfExists(index());
+    Files.deleteIfExists(text());
   }
 }

@@ -4,6 +4,7 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.port.SideEffect;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /**
  * Port: keeps what the containers of jobs print, each run's output in a directory of its own.
@@ -21,10 +22,11 @@ public interface OutputKeeper {
    * Copies the rest of the output of a container that has ended, and completes the copy. What was
    * copied before is kept if this fails. Idempotent; blocking.
    *
-   * @throws ContainerException if the engine fails, or the disk does
+   * @param limit how long the engine is read
+   * @throws ContainerException if the engine fails or takes longer, or the disk fails
    */
   @SideEffect
-  void finish(ContainerRef container, Path directory);
+  void finish(ContainerRef container, Path directory, Duration limit);
 
   /**
    * Completes the copy with what it has, because the container is gone. If the container was never

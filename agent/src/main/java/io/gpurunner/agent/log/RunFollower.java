@@ -4,7 +4,6 @@ import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRef;
-import io.gpurunner.agent.container.OutputReading;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -12,7 +11,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,7 +31,8 @@ final class RunFollower {
   private final CountDownLatch stopping = new CountDownLatch(1);
   private final Thread thread;
   private boolean begun;
-  private @Nullable OutputReading reading;
+  private final OpenReading catchingUp = new OpenReading();
+  private final OpenReading following = new OpenReading();
   private volatile Optional<RunLog> open = Optional.empty();
   private volatile long tookAtNanos = System.nanoTime();
   private String lastFailure = "";
@@ -74,30 +73,20 @@ final class RunFollower {
   }
 
   private void copy(RunLog runLog) throws IOException {
-    LogIntake intake = new LogIntake(output, container, runLog);
+    LogIntake past = new LogIntake(output, container, runLog, catchingUp);
+    LogIntake now = new LogIntake(output, container, runLog, following);
     while (!isStopping()) {
-      intake.catchUp();
+      past.catchUp();
+      now.follow(() -> tookAtNanos = System.nanoTime());
       lastFailure = "";
-      intake.follow(this::opened, () -> tookAtNanos = System.nanoTime());
-      closed();
+      // Often the container has ended now, and a follower misses a last line without a newline.
+      past.catchUp();
       pause();
     }
   }
 
-  private synchronized void opened(OutputReading now) {
-    reading = now;
-    if (isStopping()) {
-      now.close();
-    }
-  }
-
-  private synchronized void closed() {
-    reading = null;
-  }
-
   /** Reports each failure once. The engine may be away for hours. */
   private void report(Exception e) {
-    closed();
     String failure = e.toString();
     boolean usual =
         isStopping() || (e instanceof ContainerException engine && engine.kind() == Kind.ABSENT);
@@ -131,16 +120,16 @@ final class RunFollower {
     Optional<RunLog> runLog = open;
     Duration silent = Duration.ofNanos(System.nanoTime() - tookAtNanos);
     if (runLog.isPresent()
+        && !isStopping()
         && silent.compareTo(RunLogLimits.SILENCE) > 0
-        && !new LogIntake(output, container, runLog.get()).isUpToDate()) {
-      closeReading();
+        && !new LogIntake(output, container, runLog.get(), new OpenReading()).isUpToDate()) {
+      following.close();
     }
   }
 
-  private synchronized void closeReading() {
-    if (reading != null) {
-      reading.close();
-    }
+  /** Tells who writes the log after this has stopped, for {@link #end}. */
+  void replacedBy(RunLog writer) {
+    open = Optional.of(writer);
   }
 
   /** Returns the number after the last entry that can be read. */
@@ -151,7 +140,8 @@ final class RunFollower {
   /** Asks the thread to end. Never blocks. */
   void askToStop() {
     stopping.countDown();
-    closeReading();
+    catchingUp.closeForGood();
+    following.closeForGood();
   }
 
   /**

@@ -18,8 +18,10 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -43,6 +45,7 @@ final class RunLog implements AutoCloseable {
   private boolean unsynced;
   private boolean sealed;
   private boolean lineOpen;
+  private Optional<LogRecord> newest = Optional.empty();
   private boolean broken;
   private volatile long end;
 
@@ -127,32 +130,38 @@ final class RunLog implements AutoCloseable {
   }
 
   private Open recovered() throws IOException {
-    List<LogSegment> found = new ArrayList<>(LogSegment.in(directory));
-    while (!found.isEmpty() && Files.notExists(found.getLast().text())) {
-      found.removeLast().delete(); // a power cut kept one file of two
-    }
+    LogSegment.removeHalves(directory);
+    List<LogSegment> found = LogSegment.in(directory);
     if (found.isEmpty()) {
       return new Open(new LogSegment(directory, 0));
     }
     for (LogSegment segment : found.subList(0, found.size() - 1)) {
-      if (Files.exists(segment.text())) {
-        earlier.add(new Sized(segment, Files.size(segment.text()) + Files.size(segment.index())));
-      } else {
-        segment.delete(); // its removal had begun
-      }
+      earlier.add(new Sized(segment, Files.size(segment.text()) + Files.size(segment.index())));
     }
     Open open = new Open(found.getLast());
     try {
       List<LogRecord> whole = wholeRecords(open);
       open.cutTo(whole);
       end = open.next();
-      sealed = !whole.isEmpty() && whole.getLast().kind() == Kind.END;
-      lineOpen = !whole.isEmpty() && whole.getLast().partial();
+      newest = whole.isEmpty() ? lastOfEarlier() : Optional.of(whole.getLast());
+      sealed = newest.filter(record -> record.kind() == Kind.END).isPresent();
+      lineOpen = newest.filter(LogRecord::partial).isPresent();
       return open;
     } catch (IOException e) {
       open.close();
       throw e;
     }
+  }
+
+  /** Returns the record before the last segment, if nothing was removed between. */
+  private Optional<LogRecord> lastOfEarlier() throws IOException {
+    if (earlier.isEmpty()) {
+      return Optional.empty();
+    }
+    List<LogRecord> records = earlier.getLast().segment().records();
+    return records.isEmpty() || records.getLast().seq() + 1 != end
+        ? Optional.empty()
+        : Optional.of(records.getLast());
   }
 
   /** Returns the records of a segment whose text is there, up to the first where it is not. */
@@ -226,9 +235,18 @@ final class RunLog implements AutoCloseable {
     if (texts.remaining() < bytes.length || records.remaining() < LogRecord.BYTES) {
       write();
     }
-    new LogRecord(
-            last.next(), at, kind, last.textBytes, bytes.length, LogRecord.crcOf(bytes), partial)
-        .writeTo(records);
+    LogRecord record =
+        new LogRecord(
+            last.next(),
+            at,
+            kind,
+            last.textBytes,
+            bytes.length,
+            LogRecord.crcOf(bytes),
+            partial,
+            repeatsBefore(new Signature(at, kind, bytes.length, LogRecord.crcOf(bytes))));
+    record.writeTo(records);
+    newest = Optional.of(record);
     if (bytes.length <= texts.remaining()) {
       texts.put(bytes);
     } else {
@@ -236,6 +254,13 @@ final class RunLog implements AutoCloseable {
     }
     last.textBytes += bytes.length;
     last.count++;
+  }
+
+  private int repeatsBefore(Signature piece) {
+    return newest
+        .filter(before -> before.kind().isOutput() && before.signature().equals(piece))
+        .map(before -> before.repeats() + 1)
+        .orElse(0);
   }
 
   /** Writes what was added, so that readers find it. */
@@ -319,24 +344,31 @@ final class RunLog implements AutoCloseable {
   /**
    * Returns the last pieces of output, oldest first: at least so many as asked for, if there are so
    * many since the last gap, and so many more that the first has another time than the one before
-   * it. Engines give the parts of one line the same time.
+   * it. Engines give the parts of one line the same time. Equal pieces that follow one another are
+   * all there, also those whose segments were removed. Otherwise their number would not be known.
    */
   synchronized List<Signature> lastOutput(int atLeast) throws IOException {
     flush();
     Deque<Signature> found = new ArrayDeque<>();
+    long before = Long.MAX_VALUE; // the number that the next older record must have
     List<LogSegment> segments = new ArrayList<>(earlier.stream().map(Sized::segment).toList());
     segments.add(last.segment);
     for (LogSegment segment : segments.reversed()) {
       for (LogRecord record : segment.records().reversed()) {
-        boolean enough = found.size() >= atLeast && !record.at().equals(found.getFirst().at());
-        if (enough || (record.kind() == Kind.GAP && !found.isEmpty())) {
+        if (record.seq() > before) {
+          continue; // it is one of the equal pieces
+        }
+        boolean enough =
+            found.size() >= RunLogLimits.MOST_COMPARED
+                || (found.size() >= atLeast && !record.at().equals(found.getFirst().at()));
+        boolean missing = record.seq() < before || record.kind() == Kind.GAP;
+        if (!found.isEmpty() && (enough || missing)) {
           return List.copyOf(found);
         }
+        before = record.seq() - 1;
         if (record.kind().isOutput()) {
-          found.addFirst(record.signature());
-        }
-        if (found.size() >= RunLogLimits.MOST_COMPARED) {
-          return List.copyOf(found);
+          Collections.nCopies(1 + record.repeats(), record.signature()).forEach(found::addFirst);
+          before -= record.repeats();
         }
       }
     }

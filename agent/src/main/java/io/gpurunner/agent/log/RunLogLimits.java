@@ -19,7 +19,10 @@ record RunLogLimits(long segmentBytes, long headBytes, long tailBytes) {
   /** The size of a segment. The kept end can be one segment longer. */
   static final long SEGMENT_BYTES = 4L << 20;
 
-  /** The most pieces that are compared to find where a reading of the engine goes on. */
+  /**
+   * The most pieces that are compared to find where a reading of the engine goes on. There are more
+   * only if they are equal.
+   */
   static final int MOST_COMPARED = 8192;
 
   /** The time between two syncs of a log that has grown. */

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -21,8 +22,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The logs of all runs on this machine. A thread of its own follows each running container. Two
- * more sync the logs, and look whether a silent reading hangs. Thread-safe.
+ * The logs of all runs on this machine. A thread of its own follows each running container. Three
+ * more sync the logs, look whether a silent reading hangs, and end late readings. Thread-safe.
  */
 public final class RunLogs implements OutputKeeper, AutoCloseable {
   /** The most bytes that the output of one run takes on the disk. */
@@ -38,6 +39,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   private final Map<Path, RunFollower> followers = new ConcurrentHashMap<>();
   private final ScheduledExecutorService syncs = timer("log-sync");
   private final ScheduledExecutorService checks = timer("log-check");
+  private final ScheduledExecutorService alarms = timer("log-limit");
 
   public RunLogs(ContainerOutput output, FileWork files, Clock clock) {
     this(output, files, clock, RunLogLimits.USUAL);
@@ -91,14 +93,36 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   @Override
-  public void finish(ContainerRef container, Path directory) {
-    end(
-        container,
-        directory,
-        runLog -> {
-          new LogIntake(output, container, runLog).catchUp();
-          runLog.seal(clock.instant());
-        });
+  public void finish(ContainerRef container, Path directory, Duration limit) {
+    files.run(
+        FileWork.Task.SAVE,
+        () ->
+            end(
+                container,
+                directory,
+                runLog -> {
+                  copyRest(container, runLog, limit);
+                  runLog.seal(clock.instant());
+                }));
+  }
+
+  private void copyRest(ContainerRef container, RunLog runLog, Duration limit) throws IOException {
+    OpenReading reading = new OpenReading();
+    Future<?> alarm =
+        alarms.schedule(reading::closeForGood, limit.toMillis(), TimeUnit.MILLISECONDS);
+    try {
+      new LogIntake(output, container, runLog, reading).catchUp();
+    } catch (ContainerException e) {
+      throw reading.isOver()
+          ? new ContainerException(
+              Kind.FAILED,
+              "reading the output of " + container.name(),
+              "it took longer than " + limit.toSeconds() + " s",
+              e)
+          : e;
+    } finally {
+      alarm.cancel(false);
+    }
   }
 
   @Override
@@ -106,16 +130,19 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
     if (!followers.containsKey(directory) && !Files.isDirectory(directory)) {
       return; // its container never ran
     }
-    end(
-        container,
-        directory,
-        runLog -> {
-          runLog.gap(
-              clock.instant(),
-              "the container was gone before the end of its output was copied; the last lines may be"
-                  + " missing");
-          runLog.seal(clock.instant());
-        });
+    try {
+      files.run(FileWork.Task.SAVE, () -> end(container, directory, this::sealWithoutRest));
+    } finally {
+      followers.remove(directory);
+    }
+  }
+
+  private void sealWithoutRest(RunLog runLog) throws IOException {
+    runLog.gap(
+        clock.instant(),
+        "the container was gone before the end of its output was copied; the last lines may be"
+            + " missing");
+    runLog.seal(clock.instant());
   }
 
   private interface LastWork {
@@ -123,12 +150,10 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   private void end(ContainerRef container, Path directory, LastWork work) {
-    files.run(FileWork.Task.SAVE, () -> endNow(container, directory, work));
-  }
-
-  private void endNow(ContainerRef container, Path directory, LastWork work) {
-    follower(container, directory).stop();
+    RunFollower follower = follower(container, directory);
+    follower.stop();
     try (RunLog runLog = RunLog.open(directory, limits)) {
+      follower.replacedBy(runLog);
       if (!runLog.isSealed()) {
         work.doOn(runLog);
       }
@@ -141,12 +166,11 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
           e.toString(),
           e);
     }
-    followers.remove(directory);
   }
 
   /**
-   * Returns the number after the last entry of the log in a directory. It is empty if the run is
-   * not followed now; then nothing is added.
+   * Returns the number after the last entry of the log in a directory. It is empty if the run was
+   * not followed, or its container is gone; then nothing is added.
    */
   public OptionalLong endOf(Path directory) {
     RunFollower follower = followers.get(directory);
@@ -158,6 +182,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   public void close() {
     syncs.shutdown();
     checks.shutdown();
+    alarms.shutdown();
     followers.values().forEach(RunFollower::askToStop);
     followers.values().forEach(RunFollower::stop);
   }

@@ -9,7 +9,6 @@ import io.gpurunner.agent.container.ContainerOutput.Part;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.Observation;
-import io.gpurunner.agent.container.OutputPiece;
 import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.agent.container.ProgramFile;
 import java.util.Optional;
@@ -70,12 +69,12 @@ final class ExitReasons {
   private String lastLines(ContainerRef container) {
     StringBuilder text = new StringBuilder();
     try (OutputReading reading = output.read(container, new Part.Last(TAIL_LINES), false)) {
-      for (Optional<OutputPiece> piece = reading.next();
-          piece.isPresent();
-          piece = reading.next()) {
-        text.append(new String(piece.get().bytes(), UTF_8));
-        text.delete(0, Math.max(0, text.length() - TAIL_CHARACTERS));
-      }
+      reading.giveTo(
+          piece -> {
+            text.append(new String(piece.bytes(), UTF_8));
+            text.delete(0, Math.max(0, text.length() - TAIL_CHARACTERS));
+            return true;
+          });
     }
     return text.toString();
   }

@@ -43,7 +43,7 @@ final class Intruders {
     }
     Optional<String> own =
         job.state() instanceof JobState.Placed placed
-            ? ContainerSteps.containerOf(job, placed).recordedId()
+            ? ContainerLooks.containerOf(job, placed).recordedId()
             : Optional.empty();
     return own.isPresent()
         && process

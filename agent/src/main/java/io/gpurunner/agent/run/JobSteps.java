@@ -35,7 +35,10 @@ public final class JobSteps {
   private final Clock clock;
   private final CommonOutcomes outcomes;
   private final StartFailures failures;
-  private final ContainerSteps containerSteps;
+  private final ContainerLooks looks;
+  private final StartSteps startSteps;
+  private final RunSteps runSteps;
+  private final StopSteps stopSteps;
   private final UploadSteps uploadSteps;
   private final Turns copying;
   private final Turns syncing;
@@ -47,7 +50,12 @@ public final class JobSteps {
     this.clock = clock;
     this.outcomes = new CommonOutcomes(ports.ledger(), clock);
     this.failures = new StartFailures(ports.ledger(), ports.gate(), outcomes, clock);
-    this.containerSteps = new ContainerSteps(ports, settings, clock, outcomes, failures);
+    this.looks = new ContainerLooks(ports.containers(), settings.bootId(), outcomes);
+    OutputCopies copies = new OutputCopies(ports.keeper(), ports.volumes(), ports.ledger(), clock);
+    this.startSteps = new StartSteps(ports, settings, outcomes, failures, looks);
+    this.runSteps = new RunSteps(ports, clock, outcomes, looks, copies);
+    this.stopSteps =
+        new StopSteps(ports, settings, clock, outcomes, failures, looks, copies, runSteps::forget);
     this.copying =
         new Turns(FileWork.COPYING_LIMIT, "to copy the checkpoints it resumes from", clock);
     this.syncing = new Turns(1, "to have its files written to disk", clock);
@@ -82,9 +90,9 @@ public final class JobSteps {
         case JobState.Queued _, JobState.Final _ -> new Idle();
         case JobState.Preparing preparing -> prepare(job, preparing);
         case JobState.Pulling pulling -> pull(job, pulling);
-        case JobState.Starting starting -> containerSteps.start(job, starting);
-        case JobState.Running running -> containerSteps.run(job, running);
-        case JobState.Stopping stopping -> containerSteps.stop(job, stopping);
+        case JobState.Starting starting -> startSteps.start(job, starting);
+        case JobState.Running running -> runSteps.run(job, running);
+        case JobState.Stopping stopping -> stopSteps.stop(job, stopping);
         case JobState.Uploading uploading -> uploadSteps.upload(job, uploading);
       };
     } catch (ContainerException e) {
@@ -99,7 +107,7 @@ public final class JobSteps {
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    Optional<StepOutcome> foreign = containerSteps.requireNone(job, state);
+    Optional<StepOutcome> foreign = looks.requireNone(job, state);
     if (foreign.isPresent()) {
       return foreign.get();
     }
@@ -146,7 +154,7 @@ public final class JobSteps {
     if (deleted.isPresent()) {
       return deleted.get();
     }
-    Optional<StepOutcome> foreign = containerSteps.requireNone(job, state);
+    Optional<StepOutcome> foreign = looks.requireNone(job, state);
     if (foreign.isPresent()) {
       return foreign.get();
     }
@@ -172,7 +180,7 @@ public final class JobSteps {
   /** Does what an event that could not be committed calls for, if it cannot wait. */
   void enforceUnrecorded(Job job, JobEvent event) {
     try {
-      containerSteps.enforceUnrecorded(job, event);
+      stopSteps.enforceUnrecorded(job, event);
     } catch (ContainerException e) {
       log.warn("{} could not be stopped, trying again: {}", job.id(), e.getMessage());
     }

@@ -105,7 +105,7 @@ public final class Orphans implements AutoCloseable {
   private List<ContainerRef> wanted() {
     return ledger.live().stream()
         .filter(job -> NextStep.of(Phase.of(job.state()), Seen.RUNNING, Boot.SAME) != Verdict.REAP)
-        .flatMap(job -> ContainerSteps.containerOf(job).stream())
+        .flatMap(job -> ContainerLooks.containerOf(job).stream())
         .toList();
   }
 

@@ -59,7 +59,7 @@ public record RunSettings(
 
   /**
    * How long the agent tries to copy the rest of an ended container's output. Then it removes the
-   * container without that.
+   * container without that. An agent that was started again has all of this time.
    */
   static final Duration OUTPUT_LIMIT = Duration.ofMinutes(2);
 

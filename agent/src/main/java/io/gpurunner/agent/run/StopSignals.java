@@ -165,7 +165,7 @@ final class StopSignals {
   void enforceUnrecorded(Job job, JobEvent event) {
     if (isStop(job, event)) {
       JobState.Placed state = (JobState.Placed) job.state();
-      ContainerRef container = ContainerSteps.containerOf(job, state);
+      ContainerRef container = ContainerLooks.containerOf(job, state);
       boolean graceIsOver =
           killAt(job, state, container.name())
               .filter(at -> !clock.instant().isBefore(at))

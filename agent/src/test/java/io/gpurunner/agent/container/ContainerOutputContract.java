@@ -10,7 +10,6 @@ import io.gpurunner.agent.container.ContainerOutput.Part;
 import io.gpurunner.api.JobId;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** The contract of every {@link ContainerOutput}, the fake included. */
@@ -32,11 +31,7 @@ public abstract class ContainerOutputContract {
   protected final List<OutputPiece> pieces(ContainerName name, Part part, boolean follow) {
     List<OutputPiece> pieces = new ArrayList<>();
     try (OutputReading reading = output().read(unrecorded(name), part, follow)) {
-      for (Optional<OutputPiece> piece = reading.next();
-          piece.isPresent();
-          piece = reading.next()) {
-        pieces.add(piece.get());
-      }
+      reading.giveTo(pieces::add);
       assertThat(reading.next()).isEmpty();
     }
     return pieces;
@@ -69,9 +64,21 @@ public abstract class ContainerOutputContract {
   @Test
   void anAbsentContainerHasNoOutput() {
     for (boolean follow : new boolean[] {true, false}) {
-      assertThatThrownBy(() -> output().read(unrecorded(unknown()), new Part.All(), follow))
+      assertThatThrownBy(() -> pieces(unknown(), new Part.All(), follow))
           .isInstanceOfSatisfying(
               ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.ABSENT));
+    }
+  }
+
+  /** Another thread can close a reading before the engine has answered anything. */
+  @Test
+  void aReadingThatWasClosedBringsNothing() {
+    ContainerName name = ended(List.of("loss 0.5"));
+    for (boolean follow : new boolean[] {true, false}) {
+      OutputReading reading = output().read(unrecorded(name), new Part.All(), follow);
+      assertThat(reading.hasMore()).isFalse();
+      reading.close();
+      assertThatThrownBy(reading::next).isInstanceOf(ContainerException.class);
     }
   }
 

@@ -24,6 +24,9 @@ public final class FakeContainerOutput implements ContainerOutput {
   private Instant next = Instant.parse("2026-01-01T00:00:00Z");
   private Optional<Kind> failure = Optional.empty();
   private boolean failsAlways;
+  private boolean holdsHeads;
+  private int waiting;
+  private final List<Boolean> asked = new ArrayList<>();
 
   /** What a container has printed. */
   private static final class Printed {
@@ -32,6 +35,9 @@ public final class FakeContainerOutput implements ContainerOutput {
     int dropped;
     int interruptions;
     boolean ended;
+
+    /** Whether readings that follow miss the last piece. */
+    boolean lastIsMissed;
   }
 
   private Printed container(ContainerName name) {
@@ -77,6 +83,23 @@ public final class FakeContainerOutput implements ContainerOutput {
     notifyAll();
   }
 
+  /** Ends the container. Readings that follow miss its last piece, as some engines have it. */
+  public synchronized void endAfter(ContainerName name, String lastPiece) {
+    container(name).lastIsMissed = true;
+    print(name, lastPiece);
+    end(name);
+  }
+
+  /** Returns for each reading that the engine was asked for whether it followed, in order. */
+  public synchronized List<Boolean> asked() {
+    return List.copyOf(asked);
+  }
+
+  /** Returns how many readings wait for the beginning of the engine's answer. */
+  public synchronized int waiting() {
+    return waiting;
+  }
+
   /** Puts a file into the container. */
   public synchronized void place(ContainerName name, String path, String content) {
     container(name).files.put(path, content);
@@ -103,18 +126,18 @@ public final class FakeContainerOutput implements ContainerOutput {
   public synchronized void recover() {
     failure = Optional.empty();
     failsAlways = false;
+    holdsHeads = false;
+    notifyAll();
+  }
+
+  /** Makes readings that begin wait for an answer of the engine, until they are closed. */
+  public synchronized void holdHeads() {
+    holdsHeads = true;
   }
 
   @Override
-  public synchronized OutputReading read(ContainerRef container, Part part, boolean follow) {
-    throwIfToFail();
-    Printed printed = present(container);
-    int first =
-        switch (part) {
-          case Part.All() -> printed.dropped;
-          case Part.Last(int pieces) -> Math.max(printed.dropped, printed.pieces.size() - pieces);
-        };
-    return new Reading(printed, first, follow);
+  public OutputReading read(ContainerRef container, Part part, boolean follow) {
+    return new Reading(container, part, follow);
   }
 
   private Printed present(ContainerRef container) {
@@ -142,34 +165,66 @@ public final class FakeContainerOutput implements ContainerOutput {
   }
 
   private final class Reading implements OutputReading {
-    private final Printed printed;
+    private final ContainerRef container;
+    private final Part part;
     private final boolean follow;
-    private final int interruptions;
+    private @Nullable Printed begun;
+    private int interruptions;
     private int at;
     private boolean closed;
 
-    Reading(Printed printed, int at, boolean follow) {
-      this.printed = printed;
-      this.at = at;
+    Reading(ContainerRef container, Part part, boolean follow) {
+      this.container = container;
+      this.part = part;
       this.follow = follow;
-      this.interruptions = printed.interruptions;
     }
 
-    private @Nullable OutputPiece here() {
-      return at < printed.pieces.size() ? printed.pieces.get(at) : null;
+    /** Asks the engine, as late as a real one is asked. */
+    private Printed printed() {
+      if (begun != null) {
+        return begun;
+      }
+      waiting++;
+      while (holdsHeads && !closed) {
+        await();
+      }
+      waiting--;
+      throwIfClosed();
+      throwIfToFail();
+      Printed printed = present(container);
+      asked.add(follow);
+      at =
+          switch (part) {
+            case Part.All() -> printed.dropped;
+            case Part.Last(int pieces) -> Math.max(printed.dropped, printed.pieces.size() - pieces);
+          };
+      interruptions = printed.interruptions;
+      begun = printed;
+      return printed;
+    }
+
+    private void throwIfClosed() {
+      if (closed) {
+        throw new ContainerException(Kind.UNREACHABLE, "the reading was closed");
+      }
+    }
+
+    private @Nullable OutputPiece here(Printed printed) {
+      int end = printed.pieces.size() - (follow && printed.lastIsMissed ? 1 : 0);
+      return at < end ? printed.pieces.get(at) : null;
     }
 
     @Override
     public Optional<OutputPiece> next() {
       synchronized (FakeContainerOutput.this) {
-        OutputPiece piece = here();
-        while (piece == null && follow && !closed && !isOver()) {
+        throwIfClosed();
+        Printed printed = printed();
+        OutputPiece piece = here(printed);
+        while (piece == null && follow && !closed && !isOver(printed)) {
           await();
-          piece = here();
+          piece = here(printed);
         }
-        if (closed) {
-          throw new ContainerException(Kind.UNREACHABLE, "the reading was closed");
-        }
+        throwIfClosed();
         if (piece != null) {
           at++;
         }
@@ -177,7 +232,7 @@ public final class FakeContainerOutput implements ContainerOutput {
       }
     }
 
-    private boolean isOver() {
+    private boolean isOver(Printed printed) {
       return printed.ended
           || printed.interruptions > interruptions
           || !containers.containsValue(printed);
@@ -194,7 +249,7 @@ public final class FakeContainerOutput implements ContainerOutput {
     @Override
     public boolean hasMore() {
       synchronized (FakeContainerOutput.this) {
-        return here() != null;
+        return begun != null && here(begun) != null;
       }
     }
 

@@ -22,6 +22,8 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** All that the engine keeps is in the log once and in order, whatever the log had before. */
 final class LogIntakeTest {
@@ -46,7 +48,7 @@ final class LogIntakeTest {
   }
 
   private LogIntake intake() {
-    return new LogIntake(engine, ContainerRef.unrecorded(name), log);
+    return new LogIntake(engine, ContainerRef.unrecorded(name), log, new OpenReading());
   }
 
   private void print(int from, int to) {
@@ -95,6 +97,32 @@ final class LogIntakeTest {
     for (int number = 0; number < count; number++) {
       engine.printAt(name, T, OutputPiece.Stream.STDOUT, "x".getBytes(UTF_8));
     }
+  }
+
+  /** A line can have more equal parts than are compared, and more than the log keeps. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void moreEqualPartsThanAreComparedAreCounted(boolean other) throws IOException {
+    RunLogLimits small = new RunLogLimits(16 << 10, 32 << 10, 64 << 10);
+    if (other) {
+      print(0, 1);
+    }
+    log.close();
+    log = RunLog.open(directory, small);
+    part(RunLogLimits.MOST_COMPARED + 1000);
+    intake().catchUp();
+    intake().catchUp();
+    log.close();
+    log = RunLog.open(directory, small);
+    part(50);
+    intake().catchUp();
+    part(50);
+    engine.end(name);
+    intake().follow(() -> {});
+    intake().catchUp();
+    int printed = RunLogLimits.MOST_COMPARED + 1100 + (other ? 1 : 0);
+    assertThat(log.end()).isEqualTo(printed);
+    assertThat(Pieces.texts(directory)).hasSizeLessThan(printed); // its middle was dropped
   }
 
   @Test
@@ -153,7 +181,7 @@ final class LogIntakeTest {
     engine.forget(name);
     FakeContainerOutput after = new FakeContainerOutput();
     IntStream.range(0, 6).forEach(number -> after.print(name, number + "\n"));
-    new LogIntake(after, ContainerRef.unrecorded(name), log).catchUp();
+    new LogIntake(after, ContainerRef.unrecorded(name), log, new OpenReading()).catchUp();
     assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 10));
   }
 
@@ -163,11 +191,11 @@ final class LogIntakeTest {
     intake().catchUp();
     print(3, 6);
     engine.end(name);
-    intake().follow(_ -> {}, () -> {});
+    intake().follow(() -> {});
     assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 6));
     engine.drop(name, 6); // what the log ends with is gone
     print(6, 9);
-    intake().follow(_ -> {}, () -> {});
+    intake().follow(() -> {});
     assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 6));
     assertThat(intake().isUpToDate()).isFalse();
   }
@@ -181,12 +209,12 @@ final class LogIntakeTest {
     intake().catchUp();
     print(10, 10 + 3 * LogIntake.COMPARED);
     List<String> took = new ArrayList<>();
-    intake().follow(_ -> {}, () -> took.add("took"));
+    intake().follow(() -> took.add("took"));
     assertThat(took).isEmpty();
     assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 10));
     intake().catchUp();
     engine.end(name);
-    intake().follow(_ -> {}, () -> {});
+    intake().follow(() -> {});
     assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 10 + 3 * LogIntake.COMPARED));
   }
 

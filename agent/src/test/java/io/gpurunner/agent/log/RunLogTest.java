@@ -151,7 +151,8 @@ final class RunLogTest {
     int gap = IntStream.range(0, kept.size()).filter(at -> kept.get(at).contains("[")).sum();
     assertThat(kept.get(gap))
         .matches(
-            "\\[gpurunner: \\d+ lines or parts of lines were removed here, because the log had become too long\\]\n");
+            "\\[gpurunner: \\d+ lines or parts of lines were removed here, because the log had"
+                + " become too long\\]\n");
     assertThat(kept.subList(0, gap)).isEqualTo(lines(100, 100 + gap));
     assertThat(kept.subList(gap + 1, kept.size()))
         .isEqualTo(lines(400 - (kept.size() - gap - 1), 400));
@@ -197,6 +198,48 @@ final class RunLogTest {
       log.append(line(1, "more"));
     }
     assertThat(texts(directory())).endsWith("more\n");
+  }
+
+  /** A crash while a segment is removed leaves one of its files, whichever it is. */
+  @Test
+  void aSegmentOfWhichACrashLeftOneFileIsNoObstacleForReaders() throws IOException {
+    try (RunLog log = RunLog.open(directory(), SMALL)) {
+      IntStream.range(100, 130).forEach(number -> add(log, number));
+    }
+    List<LogSegment> segments = LogSegment.in(directory());
+    Files.delete(segments.get(1).text());
+    Files.delete(segments.get(3).index());
+    assertThat(texts(directory()))
+        .startsWith("line 100\n")
+        .endsWith("line 129\n")
+        .filteredOn(line -> line.startsWith("["))
+        .hasSize(2);
+    assertThat(Pieces.last(1, directory())).containsExactly("line 129\n");
+    RunLog.open(directory(), SMALL).close();
+    assertThat(segments.get(1).index()).doesNotExist();
+    assertThat(segments.get(3).text()).doesNotExist();
+  }
+
+  @Test
+  void equalPiecesAreAllAmongTheLastOnesThoughTheirSegmentsWereRemoved() throws IOException {
+    try (RunLog log = RunLog.open(directory(), SMALL)) {
+      log.append(line(1, "a"));
+      repeat(log, 300);
+    }
+    try (RunLog log = RunLog.open(directory(), SMALL)) {
+      repeat(log, 10);
+      assertThat(log.lastOutput(5)).hasSize(310);
+      log.append(line(3, "c"));
+      repeat(log, 2);
+      assertThat(log.lastOutput(1)).hasSize(2);
+      assertThat(log.lastOutput(4)).hasSize(313);
+    }
+  }
+
+  private static void repeat(RunLog log, int count) throws IOException {
+    for (int number = 0; number < count; number++) {
+      log.append(line(2, "b"));
+    }
   }
 
   @Test

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -23,6 +24,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 final class RunLogsTest {
+  private static final Duration PATIENCE = Duration.ofMinutes(1);
+
   @TempDir private Path folder;
 
   private final FakeContainerOutput engine = new FakeContainerOutput();
@@ -65,8 +68,12 @@ final class RunLogsTest {
     assertThat(logs.endOf(directory())).hasValue(2);
     engine.print(container.name(), "the end");
     engine.end(container.name());
-    logs.finish(container, directory());
-    logs.finish(container, directory());
+    logs.finish(container, directory(), PATIENCE);
+    logs.finish(container, directory(), PATIENCE);
+    assertThat(texts()).containsExactly("1\n", "2\n", "the end");
+    assertThat(logs.endOf(directory()))
+        .hasValue(4); // clients see the end before the job's next step
+    logs.abandon(container, directory());
     assertThat(texts()).containsExactly("1\n", "2\n", "the end");
     assertThat(logs.endOf(directory())).isEmpty();
     try (RunLog log = RunLog.open(directory(), RunLogLimits.USUAL)) {
@@ -96,15 +103,61 @@ final class RunLogsTest {
     awaitTexts("1\n", "2\n");
   }
 
+  /** What a follower missed is read at once, and not after the pause before the next follower. */
+  @Test
+  void aLastPieceThatTheFollowerMissedComesAsSoonAsItHasEnded() {
+    engine.print(container.name(), "1\n");
+    logs.follow(container, directory());
+    awaitTexts("1\n");
+    engine.endAfter(container.name(), "the end");
+    awaitTexts("1\n", "the end");
+    assertThat(engine.asked()).startsWith(false, true, false);
+    await().until(() -> engine.asked().stream().filter(follows -> follows).count() > 1);
+    assertThat(engine.asked()).startsWith(false, true, false, false, true);
+  }
+
+  /** The engine's answer does not even begin. */
+  @Test
+  void aReadingThatIsNotAnsweredHoldsUpNoStop() {
+    engine.print(container.name(), "1\n");
+    engine.holdHeads();
+    logs.follow(container, directory());
+    await().until(() -> Files.isDirectory(directory()));
+    logs.close();
+    open();
+    engine.recover();
+    logs.follow(container, directory());
+    awaitTexts("1\n");
+    engine.holdHeads();
+    engine.interrupt(container.name());
+    await().until(() -> engine.waiting() > 0);
+    logs.close();
+    open();
+  }
+
+  @Test
+  void theRestIsReadForALimitedTimeAndInFullLater() throws IOException {
+    engine.print(container.name(), "1\n");
+    engine.end(container.name());
+    engine.holdHeads();
+    assertThatThrownBy(() -> logs.finish(container, directory(), Duration.ofMillis(100)))
+        .isInstanceOfSatisfying(
+            ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.FAILED))
+        .hasMessageContaining("it took longer than ");
+    engine.recover();
+    logs.finish(container, directory(), PATIENCE);
+    assertThat(texts()).containsExactly("1\n");
+  }
+
   @Test
   void anEngineThatFailsIsAskedAgain() {
     engine.print(container.name(), "1\n");
     engine.failAlways(Kind.UNREACHABLE);
     logs.follow(container, directory());
-    assertThatThrownBy(() -> logs.finish(container, directory()))
+    assertThatThrownBy(() -> logs.finish(container, directory(), PATIENCE))
         .isInstanceOf(ContainerException.class);
     engine.recover();
-    logs.finish(container, directory());
+    logs.finish(container, directory(), PATIENCE);
     awaitTexts("1\n");
   }
 
@@ -112,7 +165,7 @@ final class RunLogsTest {
   void aRunWithoutAFollowerIsCompletedToo() throws IOException {
     engine.print(container.name(), "1\n");
     engine.end(container.name());
-    logs.finish(container, directory());
+    logs.finish(container, directory(), PATIENCE);
     assertThat(texts()).containsExactly("1\n");
   }
 
@@ -139,12 +192,12 @@ final class RunLogsTest {
     Files.writeString(directory(), "no directory");
     engine.print(container.name(), "1\n");
     logs.follow(container, directory()); // fails in silence, and goes on trying
-    assertThatThrownBy(() -> logs.finish(container, directory()))
+    assertThatThrownBy(() -> logs.finish(container, directory(), PATIENCE))
         .isInstanceOfSatisfying(
             ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.FAILED))
         .hasMessageContaining(directory().toString());
     Files.delete(directory());
-    logs.finish(container, directory());
+    logs.finish(container, directory(), PATIENCE);
     assertThat(texts()).containsExactly("1\n");
   }
 
@@ -160,7 +213,7 @@ final class RunLogsTest {
     Path removed = folder.resolve("removed/logs/run-1");
     engine.print(container.name(), "1\n");
     logs.follow(container, removed);
-    assertThatThrownBy(() -> logs.finish(container, removed))
+    assertThatThrownBy(() -> logs.finish(container, removed, PATIENCE))
         .isInstanceOf(ContainerException.class);
     assertThat(folder.resolve("removed")).doesNotExist();
   }

@@ -32,6 +32,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -1055,6 +1056,9 @@ class JobStepsTest {
         .containsOnlyOnce("output-lost");
     assertThat(Duration.between(done.startedAt().orElseThrow(), run.clock.instant()))
         .isLessThan(Duration.ofMinutes(4).plus(RunSettings.OUTPUT_LIMIT));
+    assertThat(run.keeper.limits())
+        .startsWith(RunSettings.OUTPUT_LIMIT)
+        .isSortedAccordingTo(Comparator.reverseOrder());
   }
 
   @Test
@@ -1132,7 +1136,28 @@ class JobStepsTest {
     Instant back = run.clock.instant();
     run.toTheEnd(id);
     assertThat(run.ledger.leases()).isEmpty();
-    assertThat(run.clock.instant()).isBefore(back.plus(RunSettings.OUTPUT_LIMIT));
+    assertThat(run.clock.instant())
+        .isBefore(back.plus(RunSettings.OUTPUT_LIMIT).plus(Duration.ofMinutes(1)));
+  }
+
+  @Test
+  void theTimeInWhichTheAgentWasDownDoesNotCountForTheOutput() {
+    JobId id = running(Requests.simple(), Program.endsAfter(Duration.ofMinutes(3), 0));
+    run.clock.advance(Duration.ofMinutes(3));
+    assertThat(run.stepOnce(id)).isInstanceOf(StepOutcome.Advance.class); // ended
+    run.keeper.failAlways(ContainerException.Kind.FAILED);
+    run.stepOnce(id);
+    run.clock.advance(RunSettings.OUTPUT_LIMIT.multipliedBy(5));
+    run.restart("boot-1");
+    run.stepOnce(id);
+    run.clock.advance(RunSettings.OUTPUT_LIMIT.dividedBy(2));
+    run.stepOnce(id);
+    run.keeper.recover();
+    run.toTheEnd(id);
+    assertThat(run.ledger.history(id, 100))
+        .extracting(JobHistory.Line::kind)
+        .doesNotContain("output-lost");
+    assertThat(run.keeper.journal()).contains("finish " + container(id, 1));
   }
 
   @Test

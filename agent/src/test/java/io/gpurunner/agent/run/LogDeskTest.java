@@ -137,7 +137,7 @@ final class LogDeskTest {
   /** Prints lines, and copies them as the container's end would. */
   private void finish(JobId id, int attempt, String text) {
     run.output.print(new ContainerName(id, attempt), text);
-    logs.finish(container(id, attempt), output(id, attempt));
+    logs.finish(container(id, attempt), output(id, attempt), Duration.ofMinutes(1));
   }
 
   @Test
@@ -178,6 +178,22 @@ final class LogDeskTest {
     run.output.print(new ContainerName(id, 1), "2\n");
     org.awaitility.Awaitility.await().until(reading::isReady);
     assertThat(read(reading)).containsExactly("1:1 2", "WAIT");
+  }
+
+  /** The copy is complete before the container is removed and the job makes its next step. */
+  @Test
+  void theLastLinesAreReadyBeforeTheJobsNextStep() {
+    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
+    run.until(id, JobState.Running.class);
+    run.output.print(new ContainerName(id, 1), "1\n");
+    logs.follow(container(id, 1), output(id, 1));
+    Logs.Reading reading = desk.open(ANN, id, following());
+    org.awaitility.Awaitility.await().until(() -> read(reading).contains("1:0 1"));
+    run.output.endAfter(new ContainerName(id, 1), "2");
+    finish(id, 1, "3\n");
+    assertThat(reading.isReady()).isTrue();
+    assertThat(read(reading)).containsExactly("1:1 2", "1:2 3", "WAIT");
+    assertThat(reading.isReady()).isFalse();
   }
 
   @Test

@@ -45,7 +45,7 @@ final class SimulatedEngine
   private static final Duration CREATE = Duration.ofMinutes(2);
   private static final Duration START = Duration.ofMinutes(3);
   private static final Duration REMOVE = Duration.ofMinutes(5);
-  private static final Duration SAVE_OUTPUT = Duration.ofMinutes(5);
+  private static final Duration READ_OUTPUT = Duration.ofMinutes(5);
   private static final Duration PULL_STALL = Duration.ofMinutes(5);
 
   private static final String DIGEST = "sha256:" + "0".repeat(64);
@@ -337,8 +337,8 @@ final class SimulatedEngine
   public void follow(ContainerRef container, Path directory) {}
 
   @Override
-  public void finish(ContainerRef container, Path directory) {
-    ask("save output", container.name(), SAVE_OUTPUT, () -> true);
+  public void finish(ContainerRef container, Path directory, Duration limit) {
+    ask("save output", container.name(), limit, () -> true);
   }
 
   @Override
@@ -346,7 +346,7 @@ final class SimulatedEngine
 
   @Override
   public OutputReading read(ContainerRef container, Part part, boolean follow) {
-    return ask("read output", container.name(), SAVE_OUTPUT, NoOutput::new);
+    return ask("read output", container.name(), READ_OUTPUT, NoOutput::new);
   }
 
   /** The output of a container that has printed nothing. */

@@ -3,7 +3,7 @@
  * job's status, and forms as bodies. Requests are parsed, and jobs are kept, as those of the first.
  *
  * <pre>
- * api.Endpoints -> TrainingWords, FormField
+ * api.JobEndpoints -> TrainingWords, FormField
  * </pre>
  */
 @NullMarked

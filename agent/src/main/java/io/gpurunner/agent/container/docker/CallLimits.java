@@ -24,6 +24,12 @@ final class CallLimits {
   /** For reading all output of a container once. {@link LogLimits} bounds its size. */
   static final Duration READ_OUTPUT = Duration.ofMinutes(5);
 
+  /**
+   * For the beginning of the engine's answer that follows an output. The engine sends it at once,
+   * or with the first line where there is one.
+   */
+  static final Duration FOLLOW_HEAD = QUICK;
+
   /** For pulling an image. Images of training jobs have tens of gigabytes. */
   static final Duration PULL = Duration.ofHours(3);
 

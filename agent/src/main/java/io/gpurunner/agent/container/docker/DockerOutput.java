@@ -1,6 +1,5 @@
 package io.gpurunner.agent.container.docker;
 
-import com.github.dockerjava.api.exception.DockerException;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerOutput;
@@ -8,31 +7,33 @@ import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.OutputPiece;
 import io.gpurunner.agent.container.OutputReading;
 import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Reads what containers of a Docker engine print. Thread-safe. */
 final class DockerOutput implements ContainerOutput {
   private final EngineConnection connection;
+  private final Duration followHead;
   private final FileHeads heads;
 
   DockerOutput(EngineConnection connection) {
+    this(connection, CallLimits.FOLLOW_HEAD);
+  }
+
+  /**
+   * @param followHead how long the beginning of an answer that follows an output may take
+   */
+  DockerOutput(EngineConnection connection, Duration followHead) {
     this.connection = connection;
+    this.followHead = followHead;
     this.heads = new FileHeads(connection);
   }
 
-  /** Asks without the library, which loses the bounds of pieces. */
   @Override
   public OutputReading read(ContainerRef container, Part part, boolean follow) {
-    String what = "reading the output of " + container.name();
-    EngineCall call = connection.open(follow ? CallLimits.FOLLOW : CallLimits.READ_OUTPUT);
-    try {
-      return new Reading(what, call, new EngineFrames(call.stream(path(container, part, follow))));
-    } catch (RuntimeException e) {
-      call.close();
-      throw e instanceof DockerException answer && answer.getHttpStatus() == 404
-          ? new ContainerException(Kind.ABSENT, what + ": there is no such container", e)
-          : connection.failure(what, call, e);
-    }
+    return new Reading(container, part, follow);
   }
 
   private static String path(ContainerRef container, Part part, boolean follow) {
@@ -50,29 +51,49 @@ final class DockerOutput implements ContainerOutput {
     return heads.read(container, path, bytesLimit);
   }
 
+  /** A reading that asks without the library, which loses the bounds of pieces. */
   private final class Reading implements OutputReading {
     private final String what;
+    private final String path;
+    private final boolean follow;
     private final EngineCall call;
-    private final EngineFrames frames;
+    private @Nullable EngineFrames frames;
 
-    Reading(String what, EngineCall call, EngineFrames frames) {
-      this.what = what;
-      this.call = call;
-      this.frames = frames;
+    Reading(ContainerRef container, Part part, boolean follow) {
+      this.what = "reading the output of " + container.name();
+      this.path = path(container, part, follow);
+      this.follow = follow;
+      this.call = connection.open(follow ? followHead : CallLimits.READ_OUTPUT);
     }
 
     @Override
     public Optional<OutputPiece> next() {
       try {
+        if (frames == null) {
+          frames = begun();
+        }
         return frames.next();
+      } catch (ContainerException e) {
+        throw e;
       } catch (IOException | RuntimeException e) {
         throw connection.failure(what, call, e);
       }
     }
 
+    private EngineFrames begun() {
+      InputStream answer =
+          call.stream(path)
+              .orElseThrow(
+                  () -> new ContainerException(Kind.ABSENT, what + ": there is no such container"));
+      if (follow) {
+        call.extendTo(CallLimits.FOLLOW);
+      }
+      return new EngineFrames(answer);
+    }
+
     @Override
     public boolean hasMore() {
-      return frames.hasMore();
+      return frames != null && frames.hasMore();
     }
 
     @Override

@@ -28,8 +28,9 @@ final class EngineCall implements AutoCloseable {
 
   private final DockerClient docker;
   private final DockerHttpClient transport;
-  private final Duration limit;
-  private final Future<?> alarm;
+  private final ScheduledExecutorService watch;
+  private volatile Duration limit;
+  private Future<?> alarm;
   private volatile boolean timedOut;
 
   EngineCall(
@@ -39,11 +40,12 @@ final class EngineCall implements AutoCloseable {
       ScheduledExecutorService watch) {
     this.docker = docker;
     this.transport = transport;
+    this.watch = watch;
     this.limit = limit;
-    this.alarm = arm(watch);
+    this.alarm = arm();
   }
 
-  private Future<?> arm(ScheduledExecutorService watch) {
+  private Future<?> arm() {
     try {
       return watch.schedule(
           () -> {
@@ -64,20 +66,16 @@ final class EngineCall implements AutoCloseable {
 
   /**
    * Returns the engine's answer for a path of its API. It is empty if the engine has no such thing.
+   *
+   * @throws DockerException if the engine refuses the request
    */
   Optional<JsonNode> inspect(String path) {
-    DockerHttpClient.Request request =
-        DockerHttpClient.Request.builder().method(Method.GET).path(path).build();
-    try (DockerHttpClient.Response answer = transport.execute(request)) {
-      int status = answer.getStatusCode();
-      if (status == HTTP_NOT_FOUND) {
-        return Optional.empty();
-      }
-      if (status != HTTP_OK) {
-        String words = new String(answer.getBody().readAllBytes(), StandardCharsets.UTF_8);
-        throw new DockerException(words, status);
-      }
-      return Optional.of(JSON.readTree(answer.getBody()));
+    Optional<DockerHttpClient.Response> answer = get(path);
+    if (answer.isEmpty()) {
+      return Optional.empty();
+    }
+    try (DockerHttpClient.Response found = answer.get()) {
+      return Optional.of(JSON.readTree(found.getBody()));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -85,23 +83,39 @@ final class EngineCall implements AutoCloseable {
 
   /**
    * Returns the body of the engine's answer for a path of its API. It ends when this call is
-   * closed.
+   * closed. It is empty if the engine has no such thing.
    *
    * @throws DockerException if the engine refuses the request
    */
-  InputStream stream(String path) {
+  Optional<InputStream> stream(String path) {
+    return get(path).map(DockerHttpClient.Response::getBody);
+  }
+
+  /** Returns the engine's answer. It is empty if the engine has no such thing. */
+  private Optional<DockerHttpClient.Response> get(String path) {
     DockerHttpClient.Request request =
         DockerHttpClient.Request.builder().method(Method.GET).path(path).build();
     DockerHttpClient.Response answer = transport.execute(request);
     int status = answer.getStatusCode();
     if (status == HTTP_OK) {
-      return answer.getBody();
+      return Optional.of(answer);
     }
     try (answer) {
+      if (status == HTTP_NOT_FOUND) {
+        return Optional.empty();
+      }
       String words = new String(answer.getBody().readAllBytes(), StandardCharsets.UTF_8);
       throw new DockerException(words, status);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Gives the call more time: its limit counts from now on. */
+  synchronized void extendTo(Duration longer) {
+    if (alarm.cancel(false)) {
+      limit = longer;
+      alarm = arm();
     }
   }
 
@@ -115,7 +129,7 @@ final class EngineCall implements AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     alarm.cancel(false);
     disconnect();
   }

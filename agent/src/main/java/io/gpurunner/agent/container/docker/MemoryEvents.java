@@ -50,7 +50,7 @@ final class MemoryEvents {
                 seconds(end.plus(AFTER_END)),
                 URLEncoder.encode(filters, UTF_8));
     try (EngineCall call = connection.open(LIMIT);
-        InputStream events = call.stream(path)) {
+        InputStream events = call.stream(path).orElseThrow()) {
       return events.read() >= 0; // the filter lets no other event through
     } catch (IOException | RuntimeException e) {
       log.warn(

@@ -13,7 +13,6 @@ import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
 import io.gpurunner.agent.container.Observation;
-import io.gpurunner.agent.container.OutputPiece;
 import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
@@ -25,7 +24,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
@@ -195,11 +193,11 @@ public final class TestEngine implements AutoCloseable {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (OutputReading reading =
         engine.output().read(unrecorded(name), new ContainerOutput.Part.All(), false)) {
-      for (Optional<OutputPiece> piece = reading.next();
-          piece.isPresent();
-          piece = reading.next()) {
-        bytes.writeBytes(piece.get().bytes());
-      }
+      reading.giveTo(
+          piece -> {
+            bytes.writeBytes(piece.bytes());
+            return true;
+          });
     }
     return bytes.toString(StandardCharsets.UTF_8);
   }

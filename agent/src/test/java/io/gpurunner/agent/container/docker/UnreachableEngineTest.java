@@ -1,12 +1,17 @@
 package io.gpurunner.agent.container.docker;
 
 import static io.gpurunner.agent.container.ContainerRef.unrecorded;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerOutput.Part;
+import io.gpurunner.agent.container.OutputPiece;
+import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.api.JobId;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -14,12 +19,18 @@ import java.net.ServerSocket;
 import java.net.StandardProtocolFamily;
 import java.net.URI;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -98,6 +109,80 @@ final class UnreachableEngineTest {
               });
       assertThat(Duration.between(begin, Instant.now())).isLessThan(Duration.ofSeconds(5));
     }
+  }
+
+  private static final Duration HEAD_LIMIT = Duration.ofSeconds(1);
+
+  private static OutputReading following(EngineConnection connection) {
+    return new DockerOutput(connection, HEAD_LIMIT)
+        .read(unrecorded(new ContainerName(JobId.random(), 1)), new Part.All(), true);
+  }
+
+  @Test
+  void aFollowerWhoseAnswerDoesNotBeginIsGivenUpInTime(@TempDir Path folder) throws IOException {
+    try (ServerSocketChannel server = listening(folder);
+        EngineConnection connection = connectionTo(folder);
+        OutputReading reading = following(connection)) {
+      assertThat(server.isOpen()).isTrue();
+      assertThatThrownBy(reading::next)
+          .isInstanceOf(ContainerException.class)
+          .hasMessageEndingWith("did not answer within 1 s");
+    }
+  }
+
+  @Test
+  void aFollowerWhoseAnswerDoesNotBeginEndsWhenItIsClosed(@TempDir Path folder) throws Exception {
+    try (ServerSocketChannel server = listening(folder);
+        EngineConnection connection = connectionTo(folder)) {
+      OutputReading reading =
+          new DockerOutput(connection, Duration.ofDays(1))
+              .read(unrecorded(new ContainerName(JobId.random(), 1)), new Part.All(), true);
+      CompletableFuture<Throwable> end =
+          CompletableFuture.supplyAsync(() -> catchThrowable(reading::next));
+      try (SocketChannel accepted = server.accept()) {
+        request(accepted);
+        reading.close();
+        assertThat(end.get(10, TimeUnit.SECONDS)).isInstanceOf(ContainerException.class);
+      }
+    }
+  }
+
+  /** The limit of the beginning is no limit of what follows. */
+  @Test
+  void aFollowerWhoseAnswerHasBegunWaitsForLonger(@TempDir Path folder) throws Exception {
+    try (ServerSocketChannel server = listening(folder);
+        EngineConnection connection = connectionTo(folder);
+        OutputReading reading = following(connection)) {
+      CompletableFuture<Optional<OutputPiece>> next = CompletableFuture.supplyAsync(reading::next);
+      try (SocketChannel accepted = server.accept()) {
+        request(accepted);
+        write(accepted, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        Awaitility.await().pollDelay(HEAD_LIMIT.multipliedBy(2)).until(() -> true);
+        String piece = "2026-01-01T00:00:00.000000000Z a\n";
+        String frame = "\1\0\0\0\0\0\0" + (char) piece.length() + piece;
+        write(accepted, Integer.toHexString(frame.length()) + "\r\n" + frame + "\r\n");
+        assertThat(next.get(10, TimeUnit.SECONDS).orElseThrow().bytes())
+            .isEqualTo("a\n".getBytes(UTF_8));
+      }
+    }
+  }
+
+  private static ServerSocketChannel listening(Path folder) throws IOException {
+    ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    return server.bind(UnixDomainSocketAddress.of(folder.resolve("s")));
+  }
+
+  private static EngineConnection connectionTo(Path folder) {
+    return new EngineConnection(URI.create("unix://" + folder.resolve("s")));
+  }
+
+  /** Reads the beginning of a request, so that it was sent. */
+  private static void request(SocketChannel accepted) throws IOException {
+    assertThat(accepted.read(ByteBuffer.allocate(100))).isPositive();
+  }
+
+  private static void write(SocketChannel accepted, String text) throws IOException {
+    accepted.write(ByteBuffer.wrap(text.getBytes(UTF_8)));
   }
 
   @ParameterizedTest
