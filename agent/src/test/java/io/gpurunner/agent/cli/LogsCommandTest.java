@@ -95,8 +95,15 @@ final class LogsCommandTest {
   void aFollowerSaysHowTheJobEnded() {
     agent.streams(
         LOGS,
-        "id: 1:1\nevent: log\ndata: {\"text\":\"half a line\",\"partial\":true}\n\n"
-            + "event: end\ndata: {\"state\":\"FAILED\",\"reason\":\"exit code 3\\u001b\"}\n\n");
+        """
+        id: 1:1
+        event: log
+        data: {"text":"half a line","partial":true}
+
+        event: end
+        data: {"state":"FAILED","reason":"exit code 3\\u001b"}
+
+        """);
 
     Outcome piped = CommandRun.at(agent).run("logs", "-f", JOB);
     Outcome shown = CommandRun.at(agent).onTerminal(80).run("logs", "-f", JOB);

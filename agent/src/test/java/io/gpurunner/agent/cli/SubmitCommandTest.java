@@ -83,8 +83,8 @@ final class SubmitCommandTest {
         submit(
             CommandRun.at(agent).with("HERE", "a b"),
             ("--gpus 0 --image i --ckpt /c:20GB --model :500mb --time 1h30m -e A=b=c --env HERE"
-                 + " --data d --pretrained m:/m --name n --priority -5 --retries 2 --job-type MPI"
-                 + " -- python -c @x --gpus 1")
+                    + " --data d --pretrained m:/m --name n --priority -5 --retries 2 --job-type MPI"
+                    + " -- python -c @x --gpus 1")
                 .split(" ", -1));
 
     assertThat(outcome.status()).as(outcome.err()).isZero();

@@ -28,7 +28,7 @@ final class LogsCommand implements Callable<Integer> {
   @Option(
       names = {"-f", "--follow"},
       description =
-          "Go on until the job has ended, and then say how. The exit status is 0 however it ended.")
+          "Go on until the job has ended. Then say how; the exit status is 0 all the same.")
   private boolean follow;
 
   @Option(
