@@ -54,13 +54,14 @@ final class JobWatch {
   int await(Optional<Duration> limit, Optional<ApiClient.Answer> known) {
     Instant begin = around.clock().instant();
     AwayTime away = new AwayTime(around.clock());
-    said = known;
-    boolean ask = known.isEmpty();
+    Optional<ApiClient.Answer> next = known;
     while (true) {
       Instant now = around.clock().instant();
       try {
-        JobView job = look(ask);
-        ask = true;
+        ApiClient.Answer answer = next.orElseGet(() -> agent.get("/api/userJob/" + id));
+        next = Optional.empty();
+        JobView job = new JobView(answer.json());
+        said = Optional.of(answer);
         away.end();
         if (job.hasEnded()) {
           return tellEnd(job);
@@ -76,14 +77,6 @@ final class JobWatch {
       }
       around.pause().accept(LOOK_PAUSE);
     }
-  }
-
-  private JobView look(boolean ask) {
-    ApiClient.Answer answer =
-        said.filter(_ -> !ask).orElseGet(() -> agent.get("/api/userJob/" + id));
-    JobView job = new JobView(answer.json());
-    said = Optional.of(answer);
-    return job;
   }
 
   /** Returns what the agent has said last about the job, if it has answered. */
