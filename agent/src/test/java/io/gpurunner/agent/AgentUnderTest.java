@@ -126,6 +126,11 @@ final class AgentUnderTest implements AutoCloseable {
     return URI.create(TestEnvironment.require("GPURUNNER_TEST_S3_ENDPOINT"));
   }
 
+  /** Returns the beginning of all its URLs. */
+  String url() {
+    return "http://127.0.0.1:" + port;
+  }
+
   AgentConfig config() {
     return config;
   }
@@ -209,7 +214,7 @@ final class AgentUnderTest implements AutoCloseable {
   }
 
   private URI uri(String path) {
-    return URI.create("http://127.0.0.1:" + port + path);
+    return URI.create(url() + path);
   }
 
   /** Creates a job and returns its id. */

@@ -203,10 +203,15 @@ final class LimitsTest {
           entry("ApiClient.ANSWER_LIMIT_BYTES", "JobCommandsTest.anAnswerThatIsTooLargeIsRefused"),
           entry(
               "ApiClient.CREATE_TRIES", "SubmitCommandTest.aConnectionThatKeepsBreakingIsGivenUp"),
+          entry("Patience.LIMIT", "JobCommandsTest.anAgentThatStaysBusyIsGivenUp"),
           entry("JobWatch.AWAY_LIMIT", "WaitTest.anAgentThatIsAwayForTooLongEndsTheWait"),
           entry("LogFollower.AWAY_LIMIT", LOGS),
+          entry("AwayTime.STEP_LIMIT", "AwayTimeTest.theSleepOfTheMachineCountsAsOneTry"),
           entry("LogFollower.LONGEST_PAUSE", LOGS),
           entry("EventStream.DATA_LIMIT", "EventStreamTest.anEventThatIsTooLongIsRefused"),
+          entry(
+              "TerminalFilter.SEQUENCE_LIMIT",
+              "TerminalFilterTest.aSequenceThatNeverEndsHoldsNothingBack"),
           entry("Contexts.MAX_BYTES", "ConnectionTest.aFileOfContextsThatIsTooLargeIsRefused"),
           entry("JobNames.LISTED", "JobCommandsTest.aBeginningThatSeveralJobsHaveListsThem"),
           entry("KeyFile.MAX_BYTES", "KeyFileTest.aFileLongerThanAKeyIsRefused"),

@@ -133,13 +133,72 @@ final class ArtifactsCommandTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"../data.zip", "a/b", "..", ".", "", "a\\nb"})
+  @ValueSource(
+      strings = {
+        "../data.zip",
+        "/etc/passwd",
+        "a/b",
+        "..",
+        ".",
+        "",
+        "a\\nb",
+        "a\\u007fb",
+        "a\\u009bb",
+        "a\\u0000b",
+        "a\\ud800b"
+      })
   void aNameThatLeadsElsewhereIsRefused(String name) {
     agent.answers(ARTIFACTS, files(file("good", 7), file(name, 7)));
 
     assertThat(get().status()).isEqualTo(1);
     assertThat(get().err()).contains("no name for a file here");
     assertThat(directory.resolve("new")).doesNotExist();
+  }
+
+  /** Shells and programs read such files by themselves, for example in a home directory. */
+  @Test
+  void aHiddenFileIsFetchedOnlyIntoAnEmptyDirectory() throws Exception {
+    agent.answers(ARTIFACTS, single(".bash_login", 7, sha256("content"))).answers(DATA, "content");
+    Path home = Files.createDirectory(directory.resolve("new"));
+    Path other = Files.createFile(home.resolve("other"));
+
+    Outcome refused = get();
+    assertThat(refused.status()).isEqualTo(2);
+    assertThat(refused.err()).contains("a file is named .bash_login").contains("a new or empty");
+    assertThat(home).isDirectoryContaining(other::equals).isDirectoryNotContaining("glob:.*");
+
+    Files.delete(other);
+    assertThat(get().status()).isZero();
+    assertThat(home.resolve(".bash_login")).hasContent("content");
+  }
+
+  @Test
+  void aNameThatIsALinkIsTaken() throws Exception {
+    agent.answers(ARTIFACTS, single("model", 7, sha256("content"))).answers(DATA, "content");
+    Path target = directory.resolve("elsewhere");
+    Files.createSymbolicLink(
+        Files.createDirectory(directory.resolve("new")).resolve("model"), target);
+
+    assertThat(get().err()).contains("is there already");
+    assertThat(target).doesNotExist();
+  }
+
+  @Test
+  void aDirectoryThatCannotBeCreatedIsNamed() throws Exception {
+    agent.answers(ARTIFACTS, files(file("data.zip", 7)));
+    Path file = Files.createFile(directory.resolve("new"));
+
+    Outcome outcome = get();
+
+    assertThat(outcome.status()).isEqualTo(1);
+    assertThat(outcome.err()).contains("--get: " + file + ": is there already and is not");
+  }
+
+  @Test
+  void aUrlThatIsNoneIsNotPrinted() {
+    agent.answers(ARTIFACTS, files("{\"name\":\"data.zip\",\"url\":\"http://x y?signature=s\"}"));
+
+    assertThat(get().err()).contains("is no URL").doesNotContain("signature");
   }
 
   @Test

@@ -198,7 +198,11 @@ final class ConnectionTest {
         "current: lab, contexts: {lab: x}|contexts.lab: must hold keys and values",
         "current: lab, contexts: {home: {}}|there is no context lab; accepted: home",
         "curent: lab|curent: unknown key; accepted: current, contexts",
-        "a: [|not valid YAML",
+        "current: lab, contexts: {lab: {url: 'https://bob:secret@x', token-file: x}}|the URL holds"
+            + " a user or a password",
+        "current: lab, contexts: {lab: {url: 'ftp://x?token=secret', token-file: x}}|not a URL of"
+            + " an agent: ftp://x?…;",
+        "url: 'http://bob:secret@x', b: [|not valid YAML",
       })
   void aWrongFileOfContexts(String yaml, String message) throws IOException {
     Path file = contexts("{" + yaml + "}");
@@ -206,7 +210,11 @@ final class ConnectionTest {
     Outcome outcome = new CommandRun(home).run("whoami");
 
     assertThat(outcome.status()).isEqualTo(2);
-    assertThat(outcome.err()).startsWith("gpurunner: ").contains(file.toString()).contains(message);
+    assertThat(outcome.err())
+        .startsWith("gpurunner: ")
+        .contains(file.toString())
+        .contains(message)
+        .doesNotContain("secret");
   }
 
   @Test
@@ -222,6 +230,25 @@ final class ConnectionTest {
 
     assertThat(outcome.status()).isEqualTo(2);
     assertThat(outcome.err()).contains("--context: there is no file " + home);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "https://bob:secret@gpu.example",
+    "https://secret@gpu.example",
+    "https://bob:sec/secret@gpu.example",
+    "bob:secret@gpu.example",
+    "https://bob:100%secret@gpu.example"
+  })
+  void aPasswordInAUrlIsRefusedAndNeverPrinted(String url) {
+    Outcome outcome =
+        new CommandRun(home).with("GPURUNNER_URL", url).with("GPURUNNER_TOKEN", "x").run("whoami");
+
+    assertThat(outcome.status()).isEqualTo(2);
+    assertThat(outcome.err())
+        .startsWith("gpurunner: GPURUNNER_URL: the URL holds a user or a password")
+        .contains("with a token in GPURUNNER_TOKEN")
+        .doesNotContain("secret", "bob");
   }
 
   @Test

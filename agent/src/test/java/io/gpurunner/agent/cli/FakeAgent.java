@@ -32,9 +32,10 @@ public final class FakeAgent implements AutoCloseable {
   /**
    * What is answered.
    *
+   * @param retryAfter the header; none if empty
    * @param broken whether the connection ends before any answer
    */
-  private record Reply(int status, String type, String body, boolean broken) {}
+  private record Reply(int status, String type, String body, String retryAfter, boolean broken) {}
 
   public FakeAgent() throws IOException {
     server = HttpServer.create(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0), 0);
@@ -56,17 +57,23 @@ public final class FakeAgent implements AutoCloseable {
   }
 
   public FakeAgent answers(String request, int status, String json) {
-    return add(request, new Reply(status, "application/json", json, false));
+    return add(request, new Reply(status, "application/json", json, "", false));
+  }
+
+  /** Adds an answer with 429. */
+  public FakeAgent isBusy(String request, String retryAfter) {
+    String json = "{\"message\":\"another list is being put together\"}";
+    return add(request, new Reply(429, "application/json", json, retryAfter, false));
   }
 
   /** Adds a stream of events, which then ends. */
   public FakeAgent streams(String request, String events) {
-    return add(request, new Reply(200, "text/event-stream", events, false));
+    return add(request, new Reply(200, "text/event-stream", events, "", false));
   }
 
   /** Adds a connection that breaks before any answer. */
   public FakeAgent breaks(String request) {
-    return add(request, new Reply(0, "", "", true));
+    return add(request, new Reply(0, "", "", "", true));
   }
 
   private synchronized FakeAgent add(String request, Reply reply) {
@@ -90,6 +97,9 @@ public final class FakeAgent implements AutoCloseable {
     }
     byte[] body = reply.body().getBytes(UTF_8);
     exchange.getResponseHeaders().set("Content-Type", reply.type());
+    if (!reply.retryAfter().isEmpty()) {
+      exchange.getResponseHeaders().set("Retry-After", reply.retryAfter());
+    }
     exchange.sendResponseHeaders(reply.status(), 0);
     try (OutputStream out = exchange.getResponseBody()) {
       out.write(body);
@@ -110,7 +120,7 @@ public final class FakeAgent implements AutoCloseable {
             .or(() -> Optional.ofNullable(replies.get(line.replaceFirst("\\?.*", ""))))
             .orElseGet(ArrayDeque::new);
     return switch (left.size()) {
-      case 0 -> new Reply(404, "application/json", "{\"message\":\"no " + line + "\"}", false);
+      case 0 -> new Reply(404, "application/json", "{\"message\":\"no " + line + "\"}", "", false);
       case 1 -> left.getFirst();
       default -> left.removeFirst();
     };

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.cli.CommandRun.Outcome;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -112,14 +113,71 @@ final class JobCommandsTest {
         .answers("GET /api/userJob?current=1&size=5&state=live&user=a%20b", NOTHING)
         .answers("GET /api/userJob?current=1&size=5&state=ended&user=a%20b", page(133, RUNNING));
 
-    Outcome outcome = run("ls", "-q", "--limit", "5", "--user", "a b");
+    Outcome outcome = run("ls", "--limit", "5", "--user", "a b");
 
-    assertThat(outcome)
-        .isEqualTo(
-            new Outcome(
-                0,
-                JOB + System.lineSeparator(),
-                "1 of 133 jobs are listed; see more with --limit N" + System.lineSeparator()));
+    assertThat(outcome.status()).isZero();
+    assertThat(outcome.out()).contains(JOB);
+    assertThat(outcome.err())
+        .isEqualTo("1 of 133 jobs are listed; see more with --limit N" + System.lineSeparator());
+  }
+
+  @Test
+  void lsOfIdsListsOnlyLiveJobsUnlessAllAreAskedFor() {
+    agent
+        .answers("GET /api/userJob?current=1&size=20&state=live", NOTHING)
+        .answers("GET /api/userJob?current=1&size=20", page(1, RUNNING));
+
+    assertThat(run("ls", "-q")).isEqualTo(new Outcome(0, "", ""));
+    assertThat(run("ls", "-q", "-a")).isEqualTo(new Outcome(0, JOB + System.lineSeparator(), ""));
+    assertThat(agent.requests()).hasSize(2);
+  }
+
+  @Test
+  void aBusyAgentIsAskedAgainAndALongWaitIsTold() {
+    agent
+        .isBusy("GET /api/userJob", "1")
+        .isBusy("GET /api/userJob", "2")
+        .isBusy("GET /api/userJob", "soon")
+        .answers("GET /api/userJob", NOTHING);
+    CommandRun command = CommandRun.at(agent);
+
+    Outcome outcome = command.run("ls", "-a");
+
+    assertThat(outcome.status()).isZero();
+    assertThat(outcome.err().lines())
+        .containsExactly(
+            "the agent answered 429: another list is being put together; asking again",
+            "There are no jobs.");
+    assertThat(command.pauses())
+        .containsExactly(Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(1));
+  }
+
+  @Test
+  void aShortWaitIsNotTold() {
+    agent.isBusy("GET /api/userJob", "1").answers("GET /api/userJob", NOTHING);
+
+    assertThat(run("ls", "-q", "-a")).isEqualTo(new Outcome(0, "", ""));
+  }
+
+  @Test
+  void anAgentThatStaysBusyIsGivenUp() {
+    agent.isBusy("GET /api/userJob", "4");
+    CommandRun command = CommandRun.at(agent);
+
+    Outcome outcome = command.run("ls");
+
+    assertThat(outcome.status()).isEqualTo(4);
+    assertThat(outcome.err()).endsWith("429: another list is being put together%n".formatted());
+    assertThat(command.pauses()).containsExactly(Duration.ofSeconds(4), Duration.ofSeconds(4));
+  }
+
+  @Test
+  void aLongerWaitThanAUsersIsNotBegun() {
+    agent.isBusy("GET /api/userJob", "11");
+    CommandRun command = CommandRun.at(agent);
+
+    assertThat(command.run("ls").status()).isEqualTo(4);
+    assertThat(command.pauses()).isEmpty();
   }
 
   @Test

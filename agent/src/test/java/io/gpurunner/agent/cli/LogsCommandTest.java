@@ -68,6 +68,60 @@ final class LogsCommandTest {
     assertThat(agent.requests().getFirst().header("Accept")).isEqualTo("text/event-stream");
   }
 
+  /** A piece that ends within a sequence is followed by one that goes on with it. */
+  private static final String ACTING =
+      "id: 1:1\nevent: log\ndata: {\"text\":\"\\u001b[32mgreen\\u001b[\",\"partial\":true}\n\n"
+          + line(2, "2J\\u001b]0;title\\u0007");
+
+  @Test
+  void aTerminalGetsColoursAndNothingThatActsOnIt() {
+    agent.streams(LOGS, ACTING + END);
+
+    Outcome outcome = CommandRun.at(agent).onTerminal(80).run("logs", JOB);
+
+    assertThat(outcome.out()).isEqualTo("\u001b[32mgreen?]0;title?\n\u001b[0m");
+  }
+
+  @Test
+  void aPipeGetsEverythingAndATerminalIfAskedFor() {
+    agent.streams(LOGS, ACTING + END);
+    String all = "\u001b[32mgreen\u001b[2J\u001b]0;title\u0007\n";
+
+    assertThat(CommandRun.at(agent).run("logs", JOB).out()).isEqualTo(all);
+    assertThat(CommandRun.at(agent).onTerminal(80).run("logs", "--raw", JOB).out()).isEqualTo(all);
+  }
+
+  @Test
+  void aFollowerSaysHowTheJobEnded() {
+    agent.streams(
+        LOGS,
+        """
+        id: 1:1
+        event: log
+        data: {"text":"half a line","partial":true}
+
+        event: end
+        data: {"state":"FAILED","reason":"exit code 3\\u001b"}
+
+        """);
+
+    Outcome piped = CommandRun.at(agent).run("logs", "-f", JOB);
+    Outcome shown = CommandRun.at(agent).onTerminal(80).run("logs", "-f", JOB);
+
+    String end = "-- job %s failed: exit code 3?%n".formatted(JOB);
+    assertThat(piped).isEqualTo(new Outcome(0, "half a line", end));
+    assertThat(shown.err()).as("in a line of its own").isEqualTo("\n" + end);
+  }
+
+  @Test
+  void theOutputOfOneRunMayEndBeforeTheJob() {
+    agent.streams(LOGS, line(1, "one"));
+
+    assertThat(CommandRun.at(agent).run("logs", "-f", "--attempt", "1", JOB))
+        .isEqualTo(new Outcome(0, "one\n", ""));
+    assertThat(agent.requests()).hasSize(1);
+  }
+
   @Test
   void optionsAreParameters() {
     agent.streams(LOGS, END);
@@ -94,7 +148,12 @@ final class LogsCommandTest {
     assertThat(outcome.status()).isZero();
     assertThat(outcome.out()).isEqualTo("one\ntwo\nthree\n");
     assertThat(outcome.err().lines())
-        .containsExactly("-- running", "-- the connection broke; connecting again", "-- running");
+        .containsExactly(
+            "-- running",
+            "-- the connection broke; connecting again",
+            "-- running",
+            "-- job %s succeeded; see what it has published with: gpurunner artifacts %s"
+                .formatted(JOB, JOB));
     assertThat(agent.lines().getFirst()).isEqualTo(LOGS + "?follow=1&grep=a%26b%20%2B&tail=2");
     assertThat(agent.lines().getLast()).isEqualTo(LOGS + "?follow=1&grep=a%26b%20%2B");
     assertThat(agent.requests().getFirst().header("Last-event-id")).isEmpty();

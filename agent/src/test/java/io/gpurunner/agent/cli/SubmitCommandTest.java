@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.cli.CommandRun.Outcome;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -245,6 +248,62 @@ final class SubmitCommandTest {
         .contains("the connection to " + agent.url() + " broke")
         .contains("it is not known whether the job was created, see: gpurunner ls");
     assertThat(agent.requests()).hasSize(4);
+  }
+
+  @Test
+  void anAgentThatIsNotThereGotNothing() throws IOException {
+    CommandRun command = CommandRun.at(agent);
+    agent.close();
+
+    Outcome outcome = submit(command, "--gpus", "0", "--image", "i");
+
+    assertThat(outcome.status()).isEqualTo(3);
+    assertThat(outcome.err())
+        .contains("no agent answers at " + agent.url() + "; nothing was sent; check GPURUNNER_URL");
+    assertThat(command.pauses()).isEmpty();
+  }
+
+  /** The kernel takes no more connections than the server's queue has room for. */
+  @Test
+  void anAgentThatTakesNoConnectionGotNothing() throws IOException {
+    InetAddress loopback = InetAddress.ofLiteral("127.0.0.1");
+    List<SocketChannel> waiting = new ArrayList<>();
+    try (ServerSocket full = new ServerSocket(0, 1, loopback)) {
+      for (int connection = 0; connection < 4; connection++) {
+        SocketChannel client = SocketChannel.open();
+        client.configureBlocking(false);
+        client.connect(full.getLocalSocketAddress());
+        waiting.add(client);
+      }
+      CommandRun command =
+          CommandRun.at(agent).with("GPURUNNER_URL", "http://127.0.0.1:" + full.getLocalPort());
+
+      Outcome outcome = submit(command, "--gpus", "0", "--image", "i");
+
+      assertThat(outcome.status()).isEqualTo(3);
+      assertThat(outcome.err())
+          .contains("within 5 s; nothing was sent;")
+          .doesNotContain("whether the job was created");
+      assertThat(command.pauses()).isEmpty();
+    } finally {
+      for (SocketChannel client : waiting) {
+        client.close();
+      }
+    }
+  }
+
+  @Test
+  void aBusyAgentIsAskedAgainWithTheSameKey() {
+    agent.isBusy(CREATE, "1").isBusy(CREATE, "1").answers(CREATE, CREATED);
+    CommandRun command = CommandRun.at(agent);
+
+    Outcome outcome = submit(command, "--gpus", "0", "--image", "i");
+
+    assertThat(outcome).isEqualTo(new Outcome(0, JOB + System.lineSeparator(), ""));
+    assertThat(agent.requests().stream().map(request -> request.header("Idempotency-key")))
+        .hasSize(3)
+        .containsOnly(agent.requests().getFirst().header("Idempotency-key"));
+    assertThat(command.pauses()).containsExactly(Duration.ofSeconds(1), Duration.ofSeconds(1));
   }
 
   @Test

@@ -46,7 +46,7 @@ final class WaitTest {
             STATUS,
             state(
                 "RUNNING",
-                ",\"startedAt\":\"2026-03-01T12:00:00Z\",\"deadline\":\"2026-03-01T13:00:08Z\","
+                ",\"startedAt\":\"2026-03-01T12:00:00Z\",\"deadline\":\"2026-03-01T13:00:10Z\","
                     + "\"gpuUse\":[{\"recentPercent\":97},{\"recentPercent\":5},{\"run\":1}]"))
         .answers(STATUS, state("STOPPING", ""))
         .answers(STATUS, state("UPLOADING", ""))
@@ -66,13 +66,13 @@ final class WaitTest {
             "queued, place 3: it waits for 2 GPUs",
             "queued, place 1: it waits for 2 GPUs",
             "pulling: 43 % of 2.1 GB",
-            "running for 8 s, GPU use 97 %, 5 %, stops in 1 h",
+            "running for 10 s, GPU use 97 %, 5 %, stops in 1 h",
             "stopping",
             "uploading",
             "succeeded after 3 m 12 s: http://x/data.zip",
             "warning: a link");
     assertThat(outcome.out()).startsWith("job        x");
-    assertThat(command.pauses()).hasSize(7).containsOnly(Duration.ofSeconds(2));
+    assertThat(command.pauses()).hasSize(8).containsOnly(Duration.ofSeconds(2));
   }
 
   @Test
@@ -87,6 +87,20 @@ final class WaitTest {
         .endsWith(
             "\r\u001b[Kuploading\r\r\u001b[Ksucceeded after 3 m 12 s: http://x/data.zip%nwarning: a link%n"
                 .formatted());
+  }
+
+  @Test
+  void whatIsKnownIsNotAskedAgain() {
+    agent
+        .answers(STATUS, state("RUNNING", ""))
+        .answers(STATUS, DONE)
+        .answers(STATUS, 404, "{\"message\":\"there is no such job\"}");
+
+    Outcome outcome = CommandRun.at(agent).run("status", JOB, "--wait", "--json");
+
+    assertThat(outcome.status()).isZero();
+    assertThat(outcome.out()).contains("\"state\":\"SUCCEEDED\"");
+    assertThat(agent.requests()).hasSize(2);
   }
 
   @Test
@@ -132,10 +146,7 @@ final class WaitTest {
 
   @Test
   void anAgentThatIsAwayForTooLongEndsTheWait() {
-    agent
-        .answers(STATUS, state("RUNNING", ""))
-        .answers(STATUS, state("RUNNING", ""))
-        .answers(STATUS, 503, "{\"message\":\"draining\"}");
+    agent.answers(STATUS, state("RUNNING", "")).answers(STATUS, 503, "{\"message\":\"draining\"}");
     CommandRun command = CommandRun.at(agent);
 
     Outcome outcome = command.run("status", JOB, "--wait");

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.cli.client;
 
+import io.gpurunner.agent.cli.terminal.Plain;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Optional;
@@ -22,14 +23,23 @@ public record AgentAddress(
     String tokenSource,
     Optional<Trust> trust,
     String checks) {
+  private static final String ACCEPTED = "http://HOST:PORT or https://HOST";
 
   /**
    * Returns a URL without a slash at its end.
    *
    * @param source is named by the message
-   * @throws CommandFailedException if it is no http URL
+   * @throws CommandFailedException if it is no http URL, or holds a password
    */
   static String checked(String url, String source) {
+    if (url.contains("@")) {
+      // Not printed, because what is before the sign is a secret.
+      throw wrong(
+          source,
+          "the URL holds a user or a password (what is before the @); accepted: "
+              + ACCEPTED
+              + ", with a token in GPURUNNER_TOKEN or in the token-file of a context");
+    }
     try {
       URI parsed = new URI(url);
       boolean known = "http".equals(parsed.getScheme()) || "https".equals(parsed.getScheme());
@@ -39,11 +49,12 @@ public record AgentAddress(
     } catch (URISyntaxException noUrl) {
       // refused below, like a URL of another kind
     }
-    throw new CommandFailedException(
-        ExitStatus.USAGE,
-        source
-            + ": not a URL of an agent: "
-            + url
-            + "; accepted: http://HOST:PORT or https://HOST");
+    // A query may hold a secret, too.
+    String shown = Plain.line(url.replaceFirst("(?s)[?#].*", "?…"));
+    throw wrong(source, "not a URL of an agent: " + shown + "; accepted: " + ACCEPTED);
+  }
+
+  private static CommandFailedException wrong(String source, String what) {
+    return new CommandFailedException(ExitStatus.USAGE, source + ": " + what);
   }
 }

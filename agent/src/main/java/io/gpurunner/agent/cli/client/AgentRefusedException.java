@@ -1,16 +1,31 @@
 package io.gpurunner.agent.cli.client;
 
+import java.time.Duration;
+import java.util.Optional;
+
 /** The agent refused a call. */
 public final class AgentRefusedException extends CommandFailedException {
   private static final long serialVersionUID = 1L;
 
+  /** The pause before the same call, if the agent does not say how long it should be. */
+  private static final Duration USUAL_PAUSE = Duration.ofSeconds(1);
+
   private final int httpStatus;
   private final String reason;
+  private final Duration pause;
 
-  AgentRefusedException(int httpStatus, String reason, String hint) {
+  /**
+   * @param retryAfter the header of the answer: a number of seconds, or what means nothing here
+   */
+  AgentRefusedException(int httpStatus, String reason, String hint, Optional<String> retryAfter) {
     super(ExitStatus.REFUSED, "the agent answered " + httpStatus + ": " + reason + hint);
     this.httpStatus = httpStatus;
     this.reason = reason;
+    this.pause =
+        retryAfter
+            .filter(text -> text.matches("[1-9][0-9]{0,8}"))
+            .map(seconds -> Duration.ofSeconds(Long.parseLong(seconds)))
+            .orElse(USUAL_PAUSE);
   }
 
   public int httpStatus() {
@@ -20,6 +35,11 @@ public final class AgentRefusedException extends CommandFailedException {
   /** Returns the agent's own words. */
   public String reason() {
     return reason;
+  }
+
+  /** Returns how long the agent asks to wait before the same call. */
+  Duration pause() {
+    return pause;
   }
 
   /**

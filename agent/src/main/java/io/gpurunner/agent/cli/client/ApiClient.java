@@ -96,7 +96,7 @@ public final class ApiClient {
    * @throws UnreachableException if no agent answers
    */
   public Answer get(String path) {
-    return calling(() -> answer(open("GET", path)));
+    return calling(() -> connectedAnswer(open("GET", path)));
   }
 
   /**
@@ -125,11 +125,10 @@ public final class ApiClient {
    */
   public Answer create(String body) {
     String key = UUID.randomUUID().toString();
+    Patience patience = new Patience(around);
     for (int attempt = 1; ; attempt++) {
       try {
-        HttpURLConnection connection = open("POST", "/api/userJob");
-        connection.setRequestProperty("Idempotency-Key", key);
-        return sent(connection, body);
+        return patience.make(() -> sent(opened(key), body));
       } catch (AgentRefusedException refused) {
         if (!refused.leavesOpen() && (attempt == 1 || !refused.mayPass())) {
           throw refused;
@@ -139,8 +138,8 @@ public final class ApiClient {
         }
         around.pause().accept(CREATE_PAUSE);
       } catch (IOException broken) {
-        if (attempt == 1 && isAbsent(broken)) {
-          throw unreachable(broken);
+        if (attempt == 1 && broken instanceof NotConnectedException) {
+          throw unreachable(broken, address.url(), "nothing was sent; " + address.checks());
         }
         if (attempt == CREATE_TRIES) {
           throw unreachable(broken, address.url(), NOT_KNOWN + "; and " + address.checks());
@@ -148,6 +147,12 @@ public final class ApiClient {
         around.pause().accept(CREATE_PAUSE);
       }
     }
+  }
+
+  private HttpURLConnection opened(String key) throws IOException {
+    HttpURLConnection connection = open("POST", "/api/userJob");
+    connection.setRequestProperty("Idempotency-Key", key);
+    return connection;
   }
 
   /**
@@ -164,6 +169,7 @@ public final class ApiClient {
           connection.setRequestProperty("Accept", "text/event-stream");
           connection.setReadTimeout(Math.toIntExact(SILENCE_LIMIT.toMillis()));
           lastEventId.ifPresent(id -> connection.setRequestProperty("Last-Event-ID", id));
+          connect(connection);
           requireOk(connection);
           return new EventStream(connection.getInputStream());
         });
@@ -180,35 +186,39 @@ public final class ApiClient {
     try {
       target = URI.create(address.url() + "/").resolve(url);
     } catch (IllegalArgumentException noUrl) {
-      throw new CommandFailedException("not a URL: " + Plain.line(url), noUrl);
+      // The signature of a URL opens the file, so no message has it.
+      throw new CommandFailedException("what the agent sent for the file is no URL", noUrl);
     }
     try {
-      HttpURLConnection connection = connected(target, isAgent(target));
-      connection.setInstanceFollowRedirects(true);
-      requireOk(connection);
-      return connection.getInputStream();
+      return new Patience(around).make(() -> opened(target));
     } catch (IOException failure) {
-      throw unreachable(
-          failure, target.getScheme() + "://" + target.getRawAuthority(), "try again");
+      throw unreachable(failure, target.getScheme() + "://" + server(target), "try again");
     }
   }
 
-  /** One call. */
-  @FunctionalInterface
-  private interface Call<T> {
-    T make() throws IOException;
+  private InputStream opened(URI target) throws IOException {
+    HttpURLConnection connection = prepared(target, isAgent(target));
+    connection.setInstanceFollowRedirects(true);
+    connect(connection);
+    requireOk(connection);
+    return connection.getInputStream();
   }
 
-  private <T> T calling(Call<T> call) {
+  /** Returns the host and the port, without a name and a password before them. */
+  private static String server(URI target) {
+    return String.valueOf(target.getRawAuthority()).replaceFirst(".*@", "");
+  }
+
+  private <T> T calling(Patience.Call<T> call) {
     try {
-      return call.make();
+      return new Patience(around).make(call);
     } catch (IOException failure) {
       throw unreachable(failure);
     }
   }
 
   private HttpURLConnection open(String method, String path) throws IOException {
-    HttpURLConnection connection = connected(URI.create(address.url() + path), true);
+    HttpURLConnection connection = prepared(URI.create(address.url() + path), true);
     connection.setRequestMethod(method);
     connection.setInstanceFollowRedirects(false);
     connection.setRequestProperty("Authorization", "Bearer " + address.token().get());
@@ -225,7 +235,7 @@ public final class ApiClient {
   /**
    * @param own whether it is the agent, to which the trust in its certificate is limited
    */
-  private HttpURLConnection connected(URI target, boolean own) throws IOException {
+  private HttpURLConnection prepared(URI target, boolean own) throws IOException {
     HttpURLConnection connection = (HttpURLConnection) target.toURL().openConnection();
     if (own && connection instanceof HttpsURLConnection secure) {
       address.trust().ifPresent(trust -> trust.apply(secure));
@@ -235,11 +245,30 @@ public final class ApiClient {
     return connection;
   }
 
+  /**
+   * Opens the connection, up to its encryption.
+   *
+   * @throws NotConnectedException if that fails; nothing was sent then
+   */
+  private static void connect(HttpURLConnection connection) throws NotConnectedException {
+    try {
+      connection.connect();
+    } catch (IOException failure) {
+      throw new NotConnectedException(failure);
+    }
+  }
+
   private Answer sent(HttpURLConnection connection, String body) throws IOException {
     byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
     connection.setDoOutput(true);
     connection.setRequestProperty("Content-Type", "application/json");
+    connect(connection);
     connection.getOutputStream().write(bytes);
+    return answer(connection);
+  }
+
+  private Answer connectedAnswer(HttpURLConnection connection) throws IOException {
+    connect(connection);
     return answer(connection);
   }
 
@@ -264,7 +293,11 @@ public final class ApiClient {
           status == HttpURLConnection.HTTP_UNAUTHORIZED
               ? " (the token came from " + address.tokenSource() + ")"
               : "";
-      throw new AgentRefusedException(status, message(connection), hint);
+      throw new AgentRefusedException(
+          status,
+          message(connection),
+          hint,
+          Optional.ofNullable(connection.getHeaderField("Retry-After")));
     }
   }
 
@@ -277,14 +310,6 @@ public final class ApiClient {
     }
   }
 
-  /** Returns whether the failure shows that nothing was sent. */
-  private static boolean isAbsent(IOException failure) {
-    return failure instanceof ConnectException
-        || failure instanceof UnknownHostException
-        || failure instanceof NoRouteToHostException
-        || failure instanceof SSLException;
-  }
-
   private UnreachableException unreachable(IOException failure) {
     return unreachable(failure, address.url(), address.checks());
   }
@@ -292,22 +317,28 @@ public final class ApiClient {
   private static UnreachableException unreachable(IOException failure, String url, String checks) {
     String why =
         switch (failure) {
-          case ConnectException absent -> "no agent answers at " + url;
-          case NoRouteToHostException absent -> "no agent answers at " + url;
-          case UnknownHostException unknown ->
-              "nothing answers at " + url + ", because no host has this name";
+          case NotConnectedException absent -> notConnected(absent.why(), url);
+          case ConnectException gone -> "no agent answers at " + url;
           case SocketTimeoutException late -> "the agent at " + url + " did not answer in time";
-          case SSLException refused ->
-              "no safe connection to "
-                  + url
-                  + ": "
-                  + Plain.line(String.valueOf(refused.getMessage()));
-          default ->
-              "the connection to "
-                  + url
-                  + " broke: "
-                  + Plain.line(String.valueOf(failure.getMessage()));
+          default -> "the connection to " + url + " broke: " + words(failure);
         };
     return new UnreachableException(why + "; " + checks, failure);
+  }
+
+  private static String notConnected(IOException failure, String url) {
+    return switch (failure) {
+      case ConnectException absent -> "no agent answers at " + url;
+      case NoRouteToHostException absent -> "no agent answers at " + url;
+      case SocketTimeoutException silent ->
+          "no agent answers at " + url + " within " + CONNECT_LIMIT.toSeconds() + " s";
+      case UnknownHostException unknown ->
+          "nothing answers at " + url + ", because no host has this name";
+      case SSLException refused -> "no safe connection to " + url + ": " + words(refused);
+      default -> "no connection to " + url + ": " + words(failure);
+    };
+  }
+
+  private static String words(IOException failure) {
+    return Plain.line(String.valueOf(failure.getMessage()));
   }
 }

@@ -1,5 +1,6 @@
 package io.gpurunner.agent.cli.client;
 
+import io.gpurunner.agent.cli.terminal.Plain;
 import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,6 +15,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 
 /**
@@ -75,7 +77,7 @@ final class Contexts {
     } catch (IOException unreadable) {
       throw wrong(file, "cannot be read: " + FileFault.words(unreadable, file));
     } catch (YamlEngineException malformed) {
-      throw wrong(file, "not valid YAML: " + malformed.getMessage());
+      throw wrong(file, "not valid YAML: " + words(malformed));
     }
   }
 
@@ -149,6 +151,16 @@ final class Contexts {
               throw wrong(
                   file, place + key + ": unknown key; accepted: " + String.join(", ", known));
             });
+  }
+
+  /** Returns what is wrong and where, without the text of the file, which may hold a secret. */
+  private static String words(YamlEngineException malformed) {
+    if (malformed instanceof MarkedYamlEngineException marked) {
+      String line =
+          marked.getProblemMark().map(mark -> " in line " + (mark.getLine() + 1)).orElse("");
+      return Plain.line(marked.getProblem()) + line;
+    }
+    return Plain.line(String.valueOf(malformed.getMessage()));
   }
 
   private static CommandFailedException wrong(Path file, String what) {

@@ -35,11 +35,17 @@ record Artifact(String name, OptionalLong bytes, Optional<String> sha256, String
         : Json.text(listed.getFirst(), "sha256");
   }
 
-  /** Returns whether the name is that of a file in the directory itself. */
+  /** Returns whether the name is that of a file in the directory itself, and can be shown. */
   boolean hasSafeName() {
     return !name.isEmpty()
         && !name.equals(".")
         && !name.equals("..")
-        && name.chars().noneMatch(character -> character == '/' || character < ' ');
+        && name.codePoints().noneMatch(Artifact::isUnsafe);
+  }
+
+  private static boolean isUnsafe(int character) {
+    return character == '/'
+        || Character.isISOControl(character)
+        || Character.getType(character) == Character.SURROGATE;
   }
 }

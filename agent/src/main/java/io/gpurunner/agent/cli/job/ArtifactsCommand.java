@@ -39,8 +39,10 @@ final class ArtifactsCommand implements Callable<Integer> {
       names = "--get",
       paramLabel = "DIR",
       description =
-          "Fetch all files into this directory. Sizes are checked, and of a file that is published"
-              + " as it is also the SHA-256.")
+          "Fetch all files into this directory, which is created if need be. Sizes are checked, and"
+              + " of a file that is published as it is also the SHA-256. Nothing is written outside"
+              + " the directory, and no file in it is replaced. A file whose name begins with a dot"
+              + " is fetched only into a new or empty directory.")
   private Optional<Path> directory = Optional.empty();
 
   @Parameters(paramLabel = "JOB", description = JobNames.DESCRIPTION)

@@ -10,17 +10,16 @@ import io.gpurunner.agent.cli.terminal.Sizes;
 import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
+import java.util.stream.Stream;
 
 /**
  * Fetches files into a directory. A file gets its name after its size and its SHA-256 were checked,
@@ -47,28 +46,43 @@ final class Download {
    *     before it are there
    */
   void fetch(List<Artifact> files) {
-    files.forEach(this::requireRoom);
+    boolean empty = isEmpty();
+    files.forEach(file -> requireRoom(file, empty));
     try {
       Files.createDirectories(directory);
-      for (Artifact file : files) {
-        fetch(file);
-      }
-    } catch (FileSystemException failure) {
+    } catch (IOException failure) {
       throw new CommandFailedException(
           "--get: " + directory + ": " + FileFault.words(failure, directory), failure);
-    } catch (IOException broken) {
-      throw new CommandFailedException(
-          ExitStatus.UNREACHABLE, "the download broke; try again: " + broken.getMessage(), broken);
+    }
+    files.forEach(this::fetch);
+  }
+
+  /** Returns whether the directory is empty, or will be created. */
+  private boolean isEmpty() {
+    try (Stream<Path> entries = Files.list(directory)) {
+      return entries.findAny().isEmpty();
+    } catch (NoSuchFileException absent) {
+      return true;
+    } catch (IOException unreadable) {
+      return false; // what is wrong with it is told when it is written to
     }
   }
 
-  /** Refuses a name that leads elsewhere, and one that is taken. */
-  private void requireRoom(Artifact file) {
+  /** Refuses a name that leads elsewhere or that programs read by themselves, and one taken. */
+  private void requireRoom(Artifact file, boolean empty) {
     if (!file.hasSafeName()) {
       throw new CommandFailedException(
           "--get: a file is named "
               + Plain.line(file.name())
               + ", which is no name for a file here");
+    }
+    if (file.name().startsWith(".") && !empty) {
+      throw new CommandFailedException(
+          ExitStatus.USAGE,
+          "--get: a file is named "
+              + Plain.line(file.name())
+              + ", and programs may read such files by themselves; accepted for it: a new or empty"
+              + " directory");
     }
     Path target = directory.resolve(file.name());
     if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
@@ -80,39 +94,40 @@ final class Download {
     }
   }
 
-  private void fetch(Artifact file) throws IOException {
-    Path draft = directory.resolve("." + UUID.randomUUID() + ".part");
-    draft.toFile().deleteOnExit(); // Ctrl-C leaves nothing behind
+  private void fetch(Artifact file) {
     LivingLine line = new LivingLine(around.console());
-    try (InputStream in = agent.download(file.url())) {
+    try (InputStream in = agent.download(file.url());
+        DraftFile draft = DraftFile.in(directory)) {
       MessageDigest digest = sha256();
       long bytes = copy(in, draft, digest, file, line);
       line.end();
       check(file, bytes, HexFormat.of().formatHex(digest.digest()));
       Path target = directory.resolve(file.name());
-      Files.move(draft, target);
+      draft.keepAs(target);
       around.console().out().println(Plain.line(target.toString()));
+    } catch (IOException broken) {
+      throw new CommandFailedException(
+          ExitStatus.UNREACHABLE,
+          "the download broke; try again: " + Plain.line(String.valueOf(broken.getMessage())),
+          broken);
     } finally {
       line.end();
-      Files.deleteIfExists(draft);
     }
   }
 
   private static long copy(
-      InputStream in, Path draft, MessageDigest digest, Artifact file, LivingLine line)
+      InputStream in, DraftFile draft, MessageDigest digest, Artifact file, LivingLine line)
       throws IOException {
     long done = 0;
     long shown = 0;
     byte[] buffer = new byte[BUFFER_BYTES];
-    try (OutputStream out = Files.newOutputStream(draft)) {
-      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-        out.write(buffer, 0, read);
-        digest.update(buffer, 0, read);
-        done += read;
-        if (done - shown >= SHOWN_STEP_BYTES) {
-          shown = done;
-          line.show(progress(file, done), file.name());
-        }
+    for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+      draft.write(buffer, read);
+      digest.update(buffer, 0, read);
+      done += read;
+      if (done - shown >= SHOWN_STEP_BYTES) {
+        shown = done;
+        line.show(progress(file, done), file.name());
       }
     }
     return done;

@@ -33,6 +33,9 @@ final class JobWatch {
   private final LivingLine line;
   private final AtomicBoolean ended = new AtomicBoolean();
 
+  /** What the agent has said last. */
+  private Optional<ApiClient.Answer> said = Optional.empty();
+
   JobWatch(ApiClient agent, String id, Surroundings around) {
     this.agent = agent;
     this.id = id;
@@ -44,23 +47,28 @@ final class JobWatch {
    * Waits.
    *
    * @param limit how long to wait at most; for ever if empty
+   * @param known what the agent has said just now, if it was asked
    * @return the exit status: how the job ended, or that the time is over
    * @throws CommandFailedException if the agent refuses, or is away for too long
    */
-  int await(Optional<Duration> limit) {
+  int await(Optional<Duration> limit, Optional<ApiClient.Answer> known) {
     Instant begin = around.clock().instant();
-    Instant seen = begin;
+    AwayTime away = new AwayTime(around.clock());
+    Optional<ApiClient.Answer> next = known;
     while (true) {
       Instant now = around.clock().instant();
       try {
-        JobView job = new JobView(agent.get("/api/userJob/" + id).json());
-        seen = now;
+        ApiClient.Answer answer = next.orElseGet(() -> agent.get("/api/userJob/" + id));
+        next = Optional.empty();
+        JobView job = new JobView(answer.json());
+        said = Optional.of(answer);
+        away.end();
         if (job.hasEnded()) {
           return tellEnd(job);
         }
         show(job, now);
       } catch (UnreachableException | AgentRefusedException failure) {
-        requirePassing(failure, Duration.between(seen, now));
+        requirePassing(failure, away.passed());
       }
       if (limit.filter(most -> !now.isBefore(begin.plus(most))).isPresent()) {
         line.end();
@@ -69,6 +77,11 @@ final class JobWatch {
       }
       around.pause().accept(LOOK_PAUSE);
     }
+  }
+
+  /** Returns what the agent has said last about the job, if it has answered. */
+  Optional<ApiClient.Answer> said() {
+    return said;
   }
 
   private void requirePassing(CommandFailedException failure, Duration away) {

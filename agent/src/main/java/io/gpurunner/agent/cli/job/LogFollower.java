@@ -9,9 +9,7 @@ import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.cli.client.Json;
 import io.gpurunner.agent.cli.client.Surroundings;
 import io.gpurunner.agent.cli.client.UnreachableException;
-import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -28,29 +26,20 @@ final class LogFollower {
   static final Duration AWAY_LIMIT = Duration.ofMinutes(10);
 
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
-  private static final int BUFFER_BYTES = 64 << 10;
 
   private final ApiClient agent;
   private final Surroundings around;
-  private final String path;
-  private final String tail;
-  private final boolean follow;
-  private final BufferedOutputStream out;
+  private final LogSelection selection;
+  private final LogPrinter out;
 
   private Optional<String> lastId = Optional.empty();
   private String lastNote = "";
 
-  /**
-   * @param tail the parameter that limits what comes at first; it must not limit what comes after a
-   *     broken connection
-   */
-  LogFollower(ApiClient agent, Surroundings around, String path, String tail, boolean follow) {
+  LogFollower(ApiClient agent, Surroundings around, LogSelection selection) {
     this.agent = agent;
     this.around = around;
-    this.path = path;
-    this.tail = tail;
-    this.follow = follow;
-    this.out = new BufferedOutputStream(around.console().rawOut(), BUFFER_BYTES);
+    this.selection = selection;
+    this.out = new LogPrinter(around.console(), selection.raw());
   }
 
   /** What became of one connection. */
@@ -72,7 +61,15 @@ final class LogFollower {
    * @throws CommandFailedException if the agent refuses, or is away for too long
    */
   int run() {
-    Instant seen = around.clock().instant();
+    try {
+      return goOn();
+    } finally {
+      out.finish();
+    }
+  }
+
+  private int goOn() {
+    AwayTime away = new AwayTime(around.clock());
     Duration pause = FIRST_PAUSE;
     boolean first = true;
     while (true) {
@@ -82,20 +79,19 @@ final class LogFollower {
         if (outcome == Outcome.COMPLETE || outcome == Outcome.UNREAD) {
           return outcome == Outcome.COMPLETE ? ExitStatus.DONE : ExitStatus.FAILED;
         }
-        Instant now = around.clock().instant();
         // A job may print nothing for hours, and the agent is there all the same.
-        boolean lasted = Duration.between(opened, now).compareTo(LONGEST_PAUSE) >= 0;
-        if (outcome == Outcome.BROKEN || lasted) {
-          seen = now;
+        Duration open = Duration.between(opened, around.clock().instant());
+        if (outcome == Outcome.BROKEN || open.compareTo(LONGEST_PAUSE) >= 0) {
+          away.end();
           pause = FIRST_PAUSE;
         }
-        requireTime(seen, new CommandFailedException(ExitStatus.UNREACHABLE, brokenWords()));
+        requireTime(away, new CommandFailedException(ExitStatus.UNREACHABLE, brokenWords()));
       } catch (UnreachableException | AgentRefusedException failure) {
         boolean passes = !(failure instanceof AgentRefusedException refused) || refused.mayPass();
         if (first || !passes) {
           throw failure;
         }
-        requireTime(seen, failure);
+        requireTime(away, failure);
       }
       first = false;
       around.pause().accept(pause);
@@ -110,43 +106,42 @@ final class LogFollower {
     return "the connection to " + agent.address().url() + " broke; " + agent.address().checks();
   }
 
-  private void requireTime(Instant seen, CommandFailedException failure) {
-    Duration away = Duration.between(seen, around.clock().instant());
-    if (away.compareTo(AWAY_LIMIT) >= 0) {
+  private void requireTime(AwayTime away, CommandFailedException failure) {
+    if (away.passed().compareTo(AWAY_LIMIT) >= 0) {
       throw failure;
     }
     note("the connection broke; connecting again");
   }
 
   private Outcome connection() {
-    String from = lastId.isPresent() ? path : path + tail;
+    String from = selection.path() + (lastId.isPresent() ? "" : selection.tail());
     boolean any = false;
     try (EventStream events = agent.events(from, lastId)) {
       while (true) {
         Optional<EventStream.Event> event = events.next();
         if (event.isEmpty()) {
-          flush();
-          return !isRead() ? Outcome.UNREAD : follow ? broken(any) : Outcome.COMPLETE;
+          out.flush();
+          return !out.isRead() ? Outcome.UNREAD : endsHere() ? Outcome.COMPLETE : broken(any);
         }
         any = true;
         boolean last = isLast(event.get());
-        if (last || !isRead()) {
-          flush();
-          return isRead() ? Outcome.COMPLETE : Outcome.UNREAD;
+        if (last || !out.isRead()) {
+          out.flush();
+          return out.isRead() ? Outcome.COMPLETE : Outcome.UNREAD;
         }
         if (events.mayWait()) {
-          flush();
+          out.flush();
         }
       }
     } catch (IOException gone) {
-      flush();
+      out.flush();
       return broken(any);
     }
   }
 
-  /** Returns whether somebody reads what is printed. */
-  private boolean isRead() {
-    return !around.console().rawOut().checkError();
+  /** Returns whether the agent may end the stream without saying how the job ended. */
+  private boolean endsHere() {
+    return !selection.follow() || selection.oneRun();
   }
 
   private static Outcome broken(boolean any) {
@@ -154,19 +149,20 @@ final class LogFollower {
   }
 
   /** Prints an event, and returns whether it is the last one. */
-  private boolean isLast(EventStream.Event event) throws IOException {
+  private boolean isLast(EventStream.Event event) {
     JsonNode data = Json.parse(event.data()).orElseGet(Json::object);
     String text = Json.text(data, "text").orElse("");
     switch (event.kind()) {
       case "log" -> {
         lastNote = "";
-        out.write(text.getBytes(StandardCharsets.UTF_8));
-        if (!Json.isTrue(data, "partial")) {
-          out.write('\n');
-        }
+        out.print(Json.isTrue(data, "partial") ? text : text + '\n');
       }
       case "gap", "note" -> note(text);
       case "end" -> {
+        out.finish();
+        if (selection.follow()) {
+          note(end(data));
+        }
         return true;
       }
       default -> {
@@ -179,20 +175,23 @@ final class LogFollower {
     return false;
   }
 
+  /** Says how the job ended. Its files are published before the agent says so. */
+  private String end(JsonNode data) {
+    JobView job = new JobView(data);
+    String ended = "job " + selection.job() + " " + job.stateWord();
+    return job.hasSucceeded()
+        ? ended + "; see what it has published with: gpurunner artifacts " + selection.job()
+        : ended + job.reason().map(why -> ": " + why).orElse("");
+  }
+
   /** Prints what is not output. The same note again, as after a broken connection, says nothing. */
   private void note(String text) {
     if (!text.equals(lastNote)) {
-      flush();
+      out.flush();
+      String apart = out.isInLine() && around.console().errIsTerminal() ? "\n" : "";
+      around.console().err().print(apart);
       around.console().say("-- " + text);
       lastNote = text;
-    }
-  }
-
-  private void flush() {
-    try {
-      out.flush();
-    } catch (IOException impossible) {
-      throw new CommandFailedException("standard output: " + impossible.getMessage(), impossible);
     }
   }
 }

@@ -27,7 +27,8 @@ final class LogsCommand implements Callable<Integer> {
 
   @Option(
       names = {"-f", "--follow"},
-      description = "Go on until the job has ended.")
+      description =
+          "Go on until the job has ended. Then say how; the exit status is 0 all the same.")
   private boolean follow;
 
   @Option(
@@ -54,6 +55,14 @@ final class LogsCommand implements Callable<Integer> {
   @Option(names = "--grep", paramLabel = "TEXT", description = "Only lines that contain this text.")
   private Optional<String> grep = Optional.empty();
 
+  @Option(
+      names = "--raw",
+      description =
+          "Pass on to a terminal all that the job printed. Without it, a terminal gets colours and"
+              + " no other control sequences, because these could act on it. In a pipe or a file,"
+              + " everything is always as the job printed it.")
+  private boolean raw;
+
   @Parameters(paramLabel = "JOB", description = JobNames.DESCRIPTION)
   private String name = "";
 
@@ -73,13 +82,17 @@ final class LogsCommand implements Callable<Integer> {
         stream,
         "stdout, stderr");
     ApiClient agent = agentOption.connect(around);
-    String path = "/api/userJob/" + JobNames.find(agent, name) + "/logs?follow=" + (follow ? 1 : 0);
+    String job = JobNames.find(agent, name);
+    String path = "/api/userJob/" + job + "/logs?follow=" + (follow ? 1 : 0);
     String filters =
         parameter("since", since)
             + parameter("attempt", attempt)
             + parameter("stream", stream)
             + parameter("grep", grep);
-    return new LogFollower(agent, around, path + filters, parameter("tail", tail), follow).run();
+    LogSelection selection =
+        new LogSelection(
+            job, path + filters, parameter("tail", tail), follow, attempt.isPresent(), raw);
+    return new LogFollower(agent, around, selection).run();
   }
 
   private void refuseUnless(boolean valid, String option, Optional<?> was, String accepted) {

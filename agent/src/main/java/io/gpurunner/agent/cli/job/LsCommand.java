@@ -50,7 +50,7 @@ final class LsCommand implements Callable<Integer> {
 
   @Option(
       names = {"-q", "--quiet"},
-      description = "Only the ids.")
+      description = "Only the ids, and without -a only those of jobs that have not ended.")
   private boolean quiet;
 
   @Option(
@@ -74,7 +74,8 @@ final class LsCommand implements Callable<Integer> {
     }
     ApiClient agent = agentOption.connect(around);
     ApiClient.Answer answer = agent.get(path(all ? "" : "&state=live"));
-    if (!all && jobs(answer).isEmpty()) {
+    // A script that ends what is listed must not get jobs that have ended.
+    if (!all && !quiet && jobs(answer).isEmpty()) {
       answer = agent.get(path("&state=ended"));
     }
     print(answer);

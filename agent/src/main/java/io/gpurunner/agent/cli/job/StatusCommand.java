@@ -5,6 +5,7 @@ import io.gpurunner.agent.cli.client.ApiClient;
 import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.cli.client.OutputOption;
 import io.gpurunner.agent.cli.client.Surroundings;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,8 +41,9 @@ final class StatusCommand implements Callable<Integer> {
     ApiClient.Answer answer = agent.get("/api/userJob/" + id);
     int status = ExitStatus.DONE;
     if (wait.asked()) {
-      status = wait.await(agent, id, around);
-      answer = agent.get("/api/userJob/" + id);
+      WaitOption.Waited waited = wait.await(agent, id, around, Optional.of(answer));
+      status = waited.status();
+      answer = waited.said().orElse(answer);
     }
     around
         .console()

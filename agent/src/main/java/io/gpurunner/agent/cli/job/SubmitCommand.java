@@ -76,7 +76,7 @@ final class SubmitCommand implements Callable<Integer> {
             .orElseThrow(() -> new CommandFailedException("the agent's answer has no job_id"));
     around.console().out().println(json ? answer.printable() : id);
     if (wait.asked()) {
-      return wait.await(agent, id, around);
+      return wait.await(agent, id, around, Optional.empty()).status();
     }
     if (around.console().errIsTerminal()) {
       around.console().say("Follow it with: gpurunner logs -f " + id);

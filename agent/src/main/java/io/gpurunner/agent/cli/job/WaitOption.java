@@ -40,13 +40,26 @@ final class WaitOption {
     return timeout.flatMap(Spans::parse);
   }
 
-  /** Waits, and returns the exit status. */
-  int await(ApiClient agent, String id, Surroundings around) {
+  /**
+   * What a wait came to.
+   *
+   * @param status the exit status
+   * @param said what the agent has said last about the job, if it has answered
+   */
+  record Waited(int status, Optional<ApiClient.Answer> said) {}
+
+  /**
+   * Waits.
+   *
+   * @param known what the agent has said just now about the job, if it was asked
+   */
+  Waited await(ApiClient agent, String id, Surroundings around, Optional<ApiClient.Answer> known) {
     JobWatch watch = new JobWatch(agent, id, around);
     Thread hook = new Thread(watch::detach, "detach");
     Runtime.getRuntime().addShutdownHook(hook);
     try {
-      return watch.await(limit());
+      int status = watch.await(limit(), known);
+      return new Waited(status, watch.said());
     } finally {
       watch.end();
     }

@@ -25,7 +25,7 @@ final class JobWatchTest {
       command = CommandRun.at(agent).onTerminal(80);
       Surroundings around = command.surroundings();
       watch = new JobWatch(new AgentOption().connect(around), JOB, around);
-      assertThat(watch.await(Optional.empty())).isEqualTo(1);
+      assertThat(watch.await(Optional.empty(), Optional.empty())).isEqualTo(1);
     }
   }
 

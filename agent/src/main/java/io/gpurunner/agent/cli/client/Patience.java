@@ -1,0 +1,73 @@
+package io.gpurunner.agent.cli.client;
+
+import io.gpurunner.agent.cli.terminal.LivingLine;
+import java.io.IOException;
+import java.time.Duration;
+
+/**
+ * Makes a call again while the agent answers 429: this user has other calls under way, as commands
+ * in parallel have. Such an answer comes before any effect, so each call may be made again. One
+ * call uses it, on one thread.
+ */
+final class Patience {
+  /** How long one call waits in all while the agent answers 429. */
+  static final Duration LIMIT = Duration.ofSeconds(10);
+
+  /** A wait that is longer is told to the user. */
+  private static final Duration UNTOLD = Duration.ofSeconds(2);
+
+  private static final int TOO_MANY = 429;
+
+  private final Surroundings around;
+  private Duration waited = Duration.ZERO;
+
+  Patience(Surroundings around) {
+    this.around = around;
+  }
+
+  /** One call. */
+  @FunctionalInterface
+  interface Call<T> {
+    T make() throws IOException;
+  }
+
+  /**
+   * Makes a call.
+   *
+   * @throws AgentRefusedException with the agent's words; with 429, if the time is over, or the
+   *     agent asks for more of it
+   */
+  <T> T make(Call<T> call) throws IOException {
+    try {
+      return call.make();
+    } catch (AgentRefusedException refused) {
+      return again(call, refused);
+    }
+  }
+
+  private <T> T again(Call<T> call, AgentRefusedException first) throws IOException {
+    AgentRefusedException refused = first;
+    LivingLine line = new LivingLine(around.console());
+    try {
+      while (refused.httpStatus() == TOO_MANY && fits(refused.pause())) {
+        waited = waited.plus(refused.pause());
+        if (waited.compareTo(UNTOLD) > 0) {
+          line.show(refused.getMessage() + "; asking again", "busy");
+        }
+        around.pause().accept(refused.pause());
+        try {
+          return call.make();
+        } catch (AgentRefusedException next) {
+          refused = next;
+        }
+      }
+    } finally {
+      line.end();
+    }
+    throw refused;
+  }
+
+  private boolean fits(Duration pause) {
+    return waited.plus(pause).compareTo(LIMIT) <= 0;
+  }
+}
