@@ -12,7 +12,6 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
-import java.time.Clock;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -41,7 +40,7 @@ final class Endpoints {
   private final RequestWork files;
   private final EventStreams streams;
   private final ErrorAnswers errors;
-  private final Clock clock;
+  private final LogRoute logs;
   private final JobRequestParser parser = new JobRequestParser();
   private final List<String> routes = new ArrayList<>();
 
@@ -70,9 +69,9 @@ final class Endpoints {
       RequestWork work,
       RequestWork files,
       EventStreams streams,
-      ErrorAnswers errors,
-      Clock clock) {
-    this.clock = clock;
+      LogRoute logs,
+      ErrorAnswers errors) {
+    this.logs = logs;
     this.streams = streams;
     this.files = files;
     this.ports = ports;
@@ -92,8 +91,7 @@ final class Endpoints {
     add(router, "/api/userJob/job_del", Map.of(HttpMethod.POST, this::delete));
     add(router, "/api/userJob/getGpuType", Map.of(HttpMethod.GET, this::gpuTypes));
     add(router, "/api/userJob/:id/retry-upload", Map.of(HttpMethod.POST, this::retryUpload));
-    LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock);
-    add(router, "/api/userJob/:id/logs", Map.of(HttpMethod.GET, context -> logs(context, logs)));
+    add(router, "/api/userJob/:id/logs", Map.of(HttpMethod.GET, this::logs));
     ArtifactLists artifactLists = new ArtifactLists(ports.jobs());
     add(
         router,
@@ -474,7 +472,7 @@ final class Endpoints {
   }
 
   /** Opens a log on a thread for files, because it reads where the log begins. */
-  private void logs(RoutingContext context, LogRoute logs) {
+  private void logs(RoutingContext context) {
     HttpServerRequest request = context.request();
     String id = Objects.requireNonNull(context.pathParam("id"));
     verified(request)

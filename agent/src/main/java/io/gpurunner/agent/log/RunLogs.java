@@ -35,6 +35,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   private final FileWork files;
   private final Clock clock;
   private final RunLogLimits limits;
+  private final LogTally tally = new LogTally();
   private final Map<Path, RunFollower> followers = new ConcurrentHashMap<>();
   private final ScheduledExecutorService syncs = timer("log-sync");
   private final ScheduledExecutorService checks = timer("log-check");
@@ -44,7 +45,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   RunLogs(ContainerOutput output, FileWork files, Clock clock, RunLogLimits limits) {
-    this.output = output;
+    this.output = new CountedOutput(output, tally);
     this.files = files;
     this.clock = clock;
     this.limits = limits;
@@ -87,7 +88,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
 
   private RunFollower follower(ContainerRef container, Path directory) {
     return followers.computeIfAbsent(
-        directory, _ -> new RunFollower(output, container, directory, limits));
+        directory, _ -> new RunFollower(output, container, directory, limits, tally));
   }
 
   @Override
@@ -110,10 +111,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
         container,
         directory,
         runLog -> {
-          runLog.gap(
-              clock.instant(),
-              "the container was gone before the end of its output was copied; the last lines may be"
-                  + " missing");
+          runLog.gap(clock.instant(), LogGap.CONTAINER);
           runLog.seal(clock.instant());
         });
   }
@@ -128,7 +126,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
 
   private void endNow(ContainerRef container, Path directory, LastWork work) {
     follower(container, directory).stop();
-    try (RunLog runLog = RunLog.open(directory, limits)) {
+    try (RunLog runLog = RunLog.open(directory, limits, tally)) {
       if (!runLog.isSealed()) {
         work.doOn(runLog);
       }
@@ -151,6 +149,11 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   public OptionalLong endOf(Path directory) {
     RunFollower follower = followers.get(directory);
     return follower == null ? OptionalLong.empty() : follower.end();
+  }
+
+  /** Returns what all logs took and lost since this was created. */
+  public LogTally tally() {
+    return tally;
   }
 
   /** Stops to follow. What was copied stays, and the next start goes on from there. */
