@@ -18,7 +18,7 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota test-unit simulate soak file-work stop-torch kill-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
+.PHONY: help build test test-quota test-unit simulate soak file-work stop-torch kill-campaign log-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -59,6 +59,9 @@ stop-torch: ## stop trainers of PyTorch, torchrun and mpirun in an image of Debi
 
 kill-campaign: $(DIST)/bin/gpurunner ## kill real agents N=1000 times while jobs flow, and the engine now and then; half an hour
 	dev/as-root dev/with-s3 dev/kill-campaign --kills=$(or $(N),1000)
+
+log-campaign: $(DIST)/bin/gpurunner ## kill an agent N=200 times, and the engine now and then, while ten jobs print; compare their logs with the engine's
+	dev/as-root dev/kill-campaign --logs --kills=$(or $(N),200)
 
 cut-ledger: ## cut the power under the ledger N times (100000); not part of `make test`
 	dev/prepare

@@ -283,7 +283,16 @@ public final class Agent implements AutoCloseable {
     GpuReports reports = new GpuReports(gpus, ledger, gate, meter, clock::toWall);
     metrics.follow(
         new AgentMetrics.Parts(
-            ledger, dispatcher, outbox, publisher, readiness, gpus, reports, meter));
+            ledger,
+            dispatcher,
+            outbox,
+            publisher,
+            readiness,
+            gpus,
+            reports,
+            meter,
+            runLogs.tally(),
+            api::logFollowers));
 
     // The API starts first. If the address is taken, the start fails before any job is touched.
     await("listen on " + config.http().host() + " port " + config.http().port(), api.start());

@@ -24,6 +24,7 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 
 /** An agent in this process, with real parts. Tests use it over HTTP, as clients do. */
@@ -165,9 +166,13 @@ final class AgentUnderTest implements AutoCloseable {
   }
 
   String token(String user) {
+    return token(user, false);
+  }
+
+  private String token(String user, boolean admin) {
     JwtSecret secret = new JwtSecret(SecretFiles.loadOrCreate(config.auth().secretFile()));
     return new TokenIssuer(secret)
-        .issue(user, false, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
+        .issue(user, admin, UUID.randomUUID().toString(), Instant.now(), Optional.empty());
   }
 
   /** Returns the guide's example body, with the image of the test run and this command. */
@@ -206,6 +211,23 @@ final class AgentUnderTest implements AutoCloseable {
       HttpResponse<String> answer = http.send(sent, HttpResponse.BodyHandlers.ofString());
       DocumentedExchanges.ofTheDocument().check(sent, answer, Buffer.buffer(answer.body()));
       return answer;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a test thread", e);
+    }
+  }
+
+  /** Returns the lines of the events that an admin gets, from now on. The caller closes them. */
+  Stream<String> eventsOfAnAdmin() {
+    HttpRequest request =
+        HttpRequest.newBuilder(uri("/api/events"))
+            .header("Authorization", "Bearer " + token("root", true))
+            .build();
+    try {
+      HttpResponse<Stream<String>> answer = http.send(request, HttpResponse.BodyHandlers.ofLines());
+      assertThat(answer.statusCode()).isEqualTo(200);
+      return answer.body();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {

@@ -11,7 +11,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -137,6 +141,31 @@ class GpuFaultsIT {
     agent.awaitEnd(job, SOON);
     assertThat(agent.detail(job).getJsonArray("events").encode())
         .contains("\"intruder\"", "which is not of this job");
+  }
+
+  @Test
+  void anAdminHearsOfAGpuWhoseStateChangesAndOfTheJobsOfAll() throws Exception {
+    try (Stream<String> events = agent.eventsOfAnAdmin()) {
+      CompletableFuture<List<String>> heard =
+          CompletableFuture.supplyAsync(() -> untilBothAreThere(events.iterator()));
+      gpus("", "xid 1 48\n");
+      awaitGpu(1, "quarantined");
+      String job = create(1, "true");
+      agent.awaitEnd(job, SOON);
+      assertThat(heard.get(SOON.toSeconds(), TimeUnit.SECONDS))
+          .anyMatch(line -> line.contains(B) && line.contains("\"state\":\"quarantined\""))
+          .anyMatch(line -> line.contains(job) && line.contains("\"user\":\"ann\""));
+    }
+  }
+
+  /** Returns the lines until a GPU was quarantined and a job has succeeded. */
+  private static List<String> untilBothAreThere(Iterator<String> lines) {
+    List<String> read = new ArrayList<>();
+    while (read.stream().noneMatch(line -> line.contains("quarantined"))
+        || read.stream().noneMatch(line -> line.contains("SUCCEEDED"))) {
+      read.add(lines.next());
+    }
+    return read;
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.gpurunner.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.agent.container.docker.TinyRegistry;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -125,6 +126,13 @@ class JobEndingsIT {
             "modelPath /data2 holds no file, so nothing is published; ckptPath /data holds no file"
                 + " either");
     assertThat(agent.detail(id).getString("imageDigest")).startsWith("sha256:");
+    JsonArray attempts = agent.detail(id).getJsonArray("attempts");
+    assertThat(attempts).hasSize(1);
+    JsonObject attempt = attempts.getJsonObject(0);
+    assertThat(attempt.getInteger("number")).isEqualTo(1);
+    assertThat(attempt.getString("ending")).isEqualTo("the container ended with exit code 0");
+    assertThat(Instant.parse(attempt.getString("endedAt")))
+        .isAfter(Instant.parse(attempt.getString("startedAt")));
   }
 
   @Test

@@ -13,6 +13,7 @@ import io.vertx.ext.web.Router;
 import java.time.Clock;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,7 +34,11 @@ public final class ApiServer {
 
   /** What a server answers with. */
   private record Served(
-      ErrorAnswers errors, Router router, EventStreams streams, List<String> routes) {}
+      ErrorAnswers errors,
+      Router router,
+      EventStreams streams,
+      IntSupplier logFollowers,
+      List<String> routes) {}
 
   public ApiServer(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
     this(vertx, options(settings), settings.waits(), api(vertx, settings, ports, clock));
@@ -59,7 +64,7 @@ public final class ApiServer {
     ApiSettings.Waits waits = ApiSettings.Waits.OF_METRICS;
     ErrorAnswers errors = new ErrorAnswers(clock);
     Router router = MetricsRoute.alone(vertx, metrics, errors);
-    Served served = new Served(errors, router, new EventStreams(vertx), List.of());
+    Served served = new Served(errors, router, new EventStreams(vertx), () -> 0, List.of());
     return new ApiServer(vertx, options(host, port, waits), waits, served);
   }
 
@@ -67,18 +72,20 @@ public final class ApiServer {
     ApiSettings.Waits waits = settings.waits();
     ErrorAnswers errors = new ErrorAnswers(clock);
     EventStreams streams = new EventStreams(vertx);
+    RequestWork files = RequestWork.forFiles(vertx, waits.connections());
+    LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock, waits.unread());
     Endpoints endpoints =
         new Endpoints(
             ports,
             new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
             new BodyReader(vertx, waits.body()),
             new RequestWork(vertx, waits.requests()),
-            RequestWork.forFiles(vertx, waits.connections()),
+            files,
             streams,
-            errors,
-            clock,
-            waits.unread());
-    return new Served(errors, endpoints.router(vertx), streams, endpoints.routes());
+            logs,
+            errors);
+    return new Served(
+        errors, endpoints.router(vertx), streams, logs::followers, endpoints.routes());
   }
 
   /**
@@ -104,6 +111,11 @@ public final class ApiServer {
         .streams()
         .stop()
         .compose(_ -> server.shutdown(waits.stop().toMillis(), TimeUnit.MILLISECONDS));
+  }
+
+  /** Returns how many clients follow what a job prints. */
+  public int logFollowers() {
+    return served.logFollowers().getAsInt();
   }
 
   /** Returns the routes, for the test that compares them with the document. */

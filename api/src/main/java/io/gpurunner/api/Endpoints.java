@@ -5,8 +5,6 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
-import java.time.Clock;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -27,8 +25,7 @@ final class Endpoints {
   private final RequestWork files;
   private final EventStreams streams;
   private final ErrorAnswers errors;
-  private final Clock clock;
-  private final Duration unreadLimit;
+  private final LogRoute logs;
   private final List<String> routes = new ArrayList<>();
 
   Endpoints(
@@ -38,11 +35,9 @@ final class Endpoints {
       RequestWork work,
       RequestWork files,
       EventStreams streams,
-      ErrorAnswers errors,
-      Clock clock,
-      Duration unreadLimit) {
-    this.clock = clock;
-    this.unreadLimit = unreadLimit;
+      LogRoute logs,
+      ErrorAnswers errors) {
+    this.logs = logs;
     this.streams = streams;
     this.files = files;
     this.ports = ports;
@@ -56,7 +51,6 @@ final class Endpoints {
   Router router(Vertx vertx) {
     Router router = Router.router(vertx);
     HealthRoute health = new HealthRoute(ports.health(), errors);
-    LogRoute logs = new LogRoute(vertx, ports.logs(), files, errors, clock, unreadLimit);
     JobEndpoints jobs = new JobEndpoints(ports, requests, files, logs);
     GpuEndpoints gpus = new GpuEndpoints(ports, requests);
     ArtifactRoute artifacts = new ArtifactRoute(ports.downloads(), files, errors);

@@ -12,10 +12,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * {@code GET /api/userJob/:id/logs}: sends what a job printed, as plain text or as server-sent
- * events, and goes on while the job prints. Not thread-safe: belongs to the server's event loop.
+ * events, and goes on while the job prints. Belongs to the server's event loop, except for {@link
+ * #followers}.
  */
 final class LogRoute {
   /** The largest number of logs that one user reads at a time. */
@@ -34,6 +36,7 @@ final class LogRoute {
   private final Duration unreadLimit;
   private final Set<LogStream> open = new LinkedHashSet<>();
   private final Map<String, Integer> ofUser = new HashMap<>();
+  private final AtomicInteger followers = new AtomicInteger();
 
   /**
    * @param unreadLimit how long a client may take nothing of what was sent
@@ -61,7 +64,11 @@ final class LogRoute {
   }
 
   /** A reading that is ready to be sent. */
-  record Opened(Caller caller, LogQuery query, Logs.Reading reading) {}
+  record Opened(Caller caller, LogQuery query, Logs.Reading reading) {
+    private int followers() {
+      return query.follow() ? 1 : 0;
+    }
+  }
 
   /** Opens a reading. May block. */
   Opened open(HttpServerRequest request, Caller caller, JobId id) {
@@ -98,7 +105,6 @@ final class LogRoute {
   private void begin(HttpServerRequest request, Opened opened) {
     LogForm form =
         wantsEvents(request) ? new LogForm.Events() : new LogForm.Text(opened.query().follow());
-    String user = opened.caller().user();
     request
         .response()
         .putHeader(HttpHeaders.CONTENT_TYPE, form.contentType())
@@ -114,15 +120,22 @@ final class LogRoute {
     request.response().setChunked(true);
     LogStream stream =
         new LogStream(
-            request, files, opened.reading(), form, unreadLimit, ended -> end(ended, user));
+            request, files, opened.reading(), form, unreadLimit, ended -> end(ended, opened));
     open.add(stream);
-    ofUser.merge(user, 1, Integer::sum);
+    ofUser.merge(opened.caller().user(), 1, Integer::sum);
+    followers.addAndGet(opened.followers());
     stream.start();
   }
 
-  private void end(LogStream stream, String user) {
+  private void end(LogStream stream, Opened opened) {
     if (open.remove(stream)) {
-      ofUser.computeIfPresent(user, (_, count) -> count == 1 ? null : count - 1);
+      ofUser.computeIfPresent(opened.caller().user(), (_, count) -> count == 1 ? null : count - 1);
+      followers.addAndGet(-opened.followers());
     }
+  }
+
+  /** Returns how many clients follow a log now. Any thread may call this. */
+  int followers() {
+    return followers.get();
   }
 }

@@ -95,6 +95,10 @@ final class ApiFixture implements AutoCloseable {
     exchanges = DocumentedExchanges.withMadeUpAnswers();
   }
 
+  int logFollowers() {
+    return server.logFollowers();
+  }
+
   List<String> routes() {
     return server.routes();
   }

@@ -267,6 +267,21 @@ final class LogRouteTest {
   }
 
   @Test
+  void whoFollowsALogIsCountedUntilItsConnectionEnds() throws Exception {
+    assertThat(api.logFollowers()).isZero();
+    try (Follower first = new Follower("?follow=1");
+        Follower second = new Follower("?follow=1")) {
+      api.logs.print("to all");
+      assertThat(first.line()).isEqualTo("to all");
+      assertThat(second.line()).isEqualTo("to all");
+      assertThat(api.logFollowers()).isEqualTo(2);
+      assertThat(api.get(PATH).statusCode()).isEqualTo(200);
+      assertThat(api.logFollowers()).isEqualTo(2);
+    }
+    await().until(() -> api.logFollowers() == 0);
+  }
+
+  @Test
   void soManyLogsAreReadAtATime() throws Exception {
     List<Follower> followers = new ArrayList<>();
     try {

@@ -14,8 +14,14 @@ public final class DiskWatch {
   private final String whatItHolds;
   private final String remedy;
   private final long neededBytes;
+  private final FreeSpace space;
   private final Lookups lookups;
   private volatile OptionalLong freeBytes = OptionalLong.empty();
+
+  /** Tells how many bytes are free on the disk of a directory. */
+  interface FreeSpace {
+    long below(Path directory) throws IOException;
+  }
 
   /**
    * @param whatItHolds what the disk holds, for messages
@@ -23,6 +29,15 @@ public final class DiskWatch {
    * @param neededBytes the bytes that must be free
    */
   public DiskWatch(String whatItHolds, String remedy, long neededBytes) {
+    this(
+        whatItHolds,
+        remedy,
+        neededBytes,
+        directory -> Files.getFileStore(directory).getUsableSpace());
+  }
+
+  DiskWatch(String whatItHolds, String remedy, long neededBytes, FreeSpace space) {
+    this.space = space;
     this.whatItHolds = whatItHolds;
     this.remedy = remedy;
     this.neededBytes = neededBytes;
@@ -34,24 +49,28 @@ public final class DiskWatch {
    * if this account may not look.
    */
   public Optional<String> whyFull(Path directory) {
-    freeBytes = OptionalLong.empty();
     try {
       return lookups.look(() -> whyFullNow(directory));
     } catch (StorageException hangs) {
+      freeBytes = OptionalLong.empty();
       return Optional.of(String.valueOf(hangs.getMessage()));
     } catch (UncheckedIOException notAllowed) {
+      freeBytes = OptionalLong.empty();
       return Optional.empty();
     }
   }
 
-  /** Returns the bytes that the last look found free. It is empty if that look failed. */
+  /**
+   * Returns the bytes that the last look found free. While a look goes on, these are those of the
+   * look before. It is empty if the last look failed.
+   */
   public OptionalLong freeBytes() {
     return freeBytes;
   }
 
   private Optional<String> whyFullNow(Path directory) {
     try {
-      long free = Files.getFileStore(directory).getUsableSpace();
+      long free = space.below(directory);
       freeBytes = OptionalLong.of(free);
       return free >= neededBytes
           ? Optional.empty()

@@ -136,9 +136,7 @@ final class LogIntake {
             "the engine dropped a part of it meanwhile");
       }
       if (overlap.gap()) {
-        log.gap(
-            first.at(),
-            "some output is missing here: the engine dropped it before the agent could copy it");
+        log.gap(first.at(), LogGap.ENGINE);
       }
     }
   }

@@ -152,9 +152,7 @@ public final class LogReader {
   }
 
   private LogEntry missingUntil(long first) {
-    String why =
-        "[gpurunner: %d lines or parts of lines were removed here, because the log had become too long]\n"
-            .formatted(first - next);
+    String why = LogGap.LENGTH.line().formatted(first - next);
     byte[] bytes = why.getBytes(UTF_8);
     LogRecord record =
         new LogRecord(first - 1, Instant.EPOCH, Kind.GAP, 0, bytes.length, 0, false, 0);

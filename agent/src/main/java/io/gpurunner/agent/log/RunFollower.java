@@ -28,6 +28,7 @@ final class RunFollower {
   private final ContainerRef container;
   private final Path directory;
   private final RunLogLimits limits;
+  private final LogTally tally;
   private final CountDownLatch stopping = new CountDownLatch(1);
   private final Thread thread;
   private boolean begun;
@@ -37,7 +38,13 @@ final class RunFollower {
   private volatile long tookAtNanos = System.nanoTime();
   private String lastFailure = "";
 
-  RunFollower(ContainerOutput output, ContainerRef container, Path directory, RunLogLimits limits) {
+  RunFollower(
+      ContainerOutput output,
+      ContainerRef container,
+      Path directory,
+      RunLogLimits limits,
+      LogTally tally) {
+    this.tally = tally;
     this.output = output;
     this.container = container;
     this.directory = directory;
@@ -59,7 +66,7 @@ final class RunFollower {
 
   private void run() {
     while (!isStopping()) {
-      try (RunLog runLog = RunLog.open(directory, limits)) {
+      try (RunLog runLog = RunLog.open(directory, limits, tally)) {
         open = Optional.of(runLog);
         if (runLog.isSealed()) {
           return;

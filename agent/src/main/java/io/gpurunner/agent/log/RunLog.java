@@ -38,6 +38,7 @@ final class RunLog implements AutoCloseable {
 
   private final Path directory;
   private final RunLogLimits limits;
+  private final LogTally tally;
   private final List<Sized> earlier = new ArrayList<>();
   private final ByteBuffer texts = ByteBuffer.allocate(BUFFER_BYTES);
   private final ByteBuffer records = ByteBuffer.allocate(BUFFER_BYTES);
@@ -49,8 +50,24 @@ final class RunLog implements AutoCloseable {
   private boolean broken;
   private volatile long end;
 
-  /** A segment that is complete, and its size. */
-  private record Sized(LogSegment segment, long bytes) {}
+  /**
+   * A segment that is complete, and its size.
+   *
+   * @param end the number after its last record
+   */
+  private record Sized(LogSegment segment, long bytes, long end) {
+    static Sized of(LogSegment segment) throws IOException {
+      long indexBytes = Files.size(segment.index());
+      return new Sized(
+          segment,
+          Files.size(segment.text()) + indexBytes,
+          segment.first() + indexBytes / LogRecord.BYTES);
+    }
+
+    long textBytes() {
+      return bytes - (end - segment.first()) * LogRecord.BYTES;
+    }
+  }
 
   /** The segment that is written to. */
   private static final class Open {
@@ -110,23 +127,31 @@ final class RunLog implements AutoCloseable {
     }
   }
 
-  private RunLog(Path directory, RunLogLimits limits) throws IOException {
+  private RunLog(Path directory, RunLogLimits limits, LogTally tally) throws IOException {
     this.directory = directory;
     this.limits = limits;
+    this.tally = tally;
     this.last = recovered();
   }
 
   /**
    * Opens the log in a directory. The directory is created if it is not there, but not the one
    * above: the files of a job that were removed do not come back.
+   *
+   * @param tally counts what the log takes and loses
    */
-  static RunLog open(Path directory, RunLogLimits limits) throws IOException {
+  static RunLog open(Path directory, RunLogLimits limits, LogTally tally) throws IOException {
     if (!Files.isDirectory(directory)) {
       Files.createDirectory(
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
-    return new RunLog(directory, limits);
+    return new RunLog(directory, limits, tally);
+  }
+
+  /** Opens a log whose counts nobody asks for. */
+  static RunLog open(Path directory, RunLogLimits limits) throws IOException {
+    return open(directory, limits, new LogTally());
   }
 
   private Open recovered() throws IOException {
@@ -136,7 +161,7 @@ final class RunLog implements AutoCloseable {
       return new Open(new LogSegment(directory, 0));
     }
     for (LogSegment segment : found.subList(0, found.size() - 1)) {
-      earlier.add(new Sized(segment, Files.size(segment.text()) + Files.size(segment.index())));
+      earlier.add(Sized.of(segment));
     }
     Open open = new Open(found.getLast());
     try {
@@ -192,13 +217,15 @@ final class RunLog implements AutoCloseable {
     boolean partial = bytes.length == 0 || bytes[bytes.length - 1] != '\n';
     add(piece.at(), Kind.of(piece.stream()), bytes, partial);
     lineOpen = partial;
+    tally.written(bytes.length);
   }
 
   /** Notes that some output is missing here, and why. */
-  synchronized void gap(Instant at, String why) throws IOException {
-    String line = (lineOpen ? "\n" : "") + "[gpurunner: " + why + "]\n";
+  synchronized void gap(Instant at, LogGap why) throws IOException {
+    String line = (lineOpen ? "\n" : "") + why.line();
     add(at, Kind.GAP, line.getBytes(UTF_8), false);
     lineOpen = false;
+    tally.gap(why);
   }
 
   /** Notes that the log is complete, and syncs it. Idempotent. */
@@ -312,7 +339,7 @@ final class RunLog implements AutoCloseable {
     write();
     last.sync();
     last.close();
-    earlier.add(new Sized(last.segment, last.size()));
+    earlier.add(new Sized(last.segment, last.size(), last.next()));
     last = new Open(new LogSegment(directory, last.next()));
     last.cutTo(List.of()); // a crash may have left one file of two
     unsynced = false;
@@ -333,6 +360,10 @@ final class RunLog implements AutoCloseable {
       Sized dropped = earlier.remove(head);
       kept -= dropped.bytes();
       dropped.segment().delete();
+      tally.dropped(dropped.textBytes());
+      if (earlier.get(head - 1).end() == dropped.segment().first()) {
+        tally.gap(LogGap.LENGTH); // the first that goes; all that go later widen this gap
+      }
     }
   }
 

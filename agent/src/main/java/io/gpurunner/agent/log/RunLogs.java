@@ -36,6 +36,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   private final FileWork files;
   private final Clock clock;
   private final RunLogLimits limits;
+  private final LogTally tally = new LogTally();
   private final Map<Path, RunFollower> followers = new ConcurrentHashMap<>();
   private final ScheduledExecutorService syncs = timer("log-sync");
   private final ScheduledExecutorService checks = timer("log-check");
@@ -46,7 +47,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   RunLogs(ContainerOutput output, FileWork files, Clock clock, RunLogLimits limits) {
-    this.output = output;
+    this.output = new CountedOutput(output, tally);
     this.files = files;
     this.clock = clock;
     this.limits = limits;
@@ -89,7 +90,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
 
   private RunFollower follower(ContainerRef container, Path directory) {
     return followers.computeIfAbsent(
-        directory, _ -> new RunFollower(output, container, directory, limits));
+        directory, _ -> new RunFollower(output, container, directory, limits, tally));
   }
 
   @Override
@@ -138,10 +139,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   }
 
   private void sealWithoutRest(RunLog runLog) throws IOException {
-    runLog.gap(
-        clock.instant(),
-        "the container was gone before the end of its output was copied; the last lines may be"
-            + " missing");
+    runLog.gap(clock.instant(), LogGap.CONTAINER);
     runLog.seal(clock.instant());
   }
 
@@ -152,7 +150,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   private void end(ContainerRef container, Path directory, LastWork work) {
     RunFollower follower = follower(container, directory);
     follower.stop();
-    try (RunLog runLog = RunLog.open(directory, limits)) {
+    try (RunLog runLog = RunLog.open(directory, limits, tally)) {
       follower.replacedBy(runLog);
       if (!runLog.isSealed()) {
         work.doOn(runLog);
@@ -175,6 +173,11 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   public OptionalLong endOf(Path directory) {
     RunFollower follower = followers.get(directory);
     return follower == null ? OptionalLong.empty() : follower.end();
+  }
+
+  /** Returns what all logs took and lost since this was created. */
+  public LogTally tally() {
+    return tally;
   }
 
   /** Stops to follow. What was copied stays, and the next start goes on from there. */

@@ -3,6 +3,7 @@ package io.gpurunner.agent.metrics;
 import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.ledger.CommitWatch;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.LogTally;
 import io.gpurunner.agent.run.CallbackOutbox;
 import io.gpurunner.agent.run.Dispatcher;
 import io.gpurunner.agent.run.GpuMeter;
@@ -24,6 +25,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.Optional;
+import java.util.function.IntSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -46,6 +48,7 @@ public final class AgentMetrics implements Metrics {
    * The parts that are read.
    *
    * @param reports describes the GPUs
+   * @param logFollowers returns how many clients follow what a job prints
    */
   public record Parts(
       JobLedger ledger,
@@ -55,7 +58,9 @@ public final class AgentMetrics implements Metrics {
       Readiness readiness,
       GpuInventory gpus,
       GpuReports reports,
-      GpuMeter meter) {}
+      GpuMeter meter,
+      LogTally logs,
+      IntSupplier logFollowers) {}
 
   /**
    * @param version the agent's version
@@ -92,6 +97,7 @@ public final class AgentMetrics implements Metrics {
             parts.readiness(),
             parts.readiness()::freeBytes,
             clock);
+    LogMetrics logs = new LogMetrics(parts.logs(), parts.logFollowers());
     Optional<DcgmMetrics> dcgm =
         dcgmHostName.map(host -> new DcgmMetrics(parts.gpus()::snapshot, xids, host));
     MultiCollector read =
@@ -100,6 +106,7 @@ public final class AgentMetrics implements Metrics {
           samples.add(Family.BUILD, 1, version);
           jobs.addTo(samples);
           machine.addTo(samples);
+          logs.addTo(samples);
           gpus.addTo(samples);
           dcgm.ifPresent(names -> names.addTo(samples));
           return samples.snapshots();

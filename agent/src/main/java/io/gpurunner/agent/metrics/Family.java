@@ -139,6 +139,23 @@ enum Family {
   UPLOAD_BYTES(
       Kind.COUNTER, "gpurunner_upload_bytes_total", "Bytes of files whose upload was complete."),
 
+  LOG_FOLLOWERS(Kind.GAUGE, "gpurunner_log_followers", "Clients that follow what a job prints."),
+  LOG_RECEIVED(
+      Kind.COUNTER,
+      "gpurunner_log_received_bytes_total",
+      "Output that the engine sent; after a break it sends some of it again."),
+  LOG_WRITTEN(Kind.COUNTER, "gpurunner_log_written_bytes_total", "Output that was added to logs."),
+  LOG_DROPPED(
+      Kind.COUNTER,
+      "gpurunner_log_dropped_bytes_total",
+      "Output that was removed from the middle of logs, because they had become too long."),
+  LOG_GAPS(
+      Kind.COUNTER,
+      "gpurunner_log_gaps_total",
+      "Places in logs where output is missing: the engine dropped it, the container was gone, or"
+          + " the log's length.",
+      "why"),
+
   CALLBACKS_OWED(
       Kind.GAUGE, "gpurunner_callbacks_owed", "Callbacks that are neither delivered nor given up."),
   CALLBACKS_OLDEST(

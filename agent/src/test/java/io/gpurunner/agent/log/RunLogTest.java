@@ -61,14 +61,12 @@ final class RunLogTest {
     try (RunLog log = open()) {
       log.append(line(1, "loss 0.5"));
       log.append(new OutputPiece(T, OutputPiece.Stream.STDERR, bytes("half")));
-      log.gap(T, "some output is missing");
+      log.gap(T, LogGap.ENGINE);
       log.append(line(2, "loss 0.1"));
       log.seal(T);
     }
     Path text = directory().resolve("000000000000.log");
-    assertThat(text)
-        .content()
-        .isEqualTo("loss 0.5\nhalf\n[gpurunner: some output is missing]\nloss 0.1\n");
+    assertThat(text).content().isEqualTo("loss 0.5\nhalf\n" + LogGap.ENGINE.line() + "loss 0.1\n");
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(text)))
         .isEqualTo("rw-------");
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory())))
@@ -162,6 +160,33 @@ final class RunLogTest {
     }
   }
 
+  /** A hole that grows is one gap, also for the next agent. */
+  @Test
+  void whatALogTakesAndLosesIsCounted() throws IOException {
+    LogTally tally = new LogTally();
+    for (int life = 0; life < 30; life++) {
+      try (RunLog log = RunLog.open(directory(), SMALL, tally)) {
+        int begin = 100 + 10 * life;
+        IntStream.range(begin, begin + 10).forEach(number -> add(log, number));
+      }
+    }
+    try (RunLog log = RunLog.open(directory(), SMALL, tally)) {
+      log.gap(T, LogGap.ENGINE);
+      log.gap(T, LogGap.ENGINE);
+    }
+    long lines = 300L * "line 100\n".length();
+    assertThat(tally.writtenBytes()).isEqualTo(lines);
+    assertThat(tally.gaps(LogGap.LENGTH)).isEqualTo(1);
+    assertThat(tally.gaps(LogGap.ENGINE)).isEqualTo(2);
+    assertThat(tally.gaps(LogGap.CONTAINER)).isZero();
+    long kept =
+        texts(directory()).stream()
+            .filter(text -> !text.startsWith("["))
+            .mapToLong(String::length)
+            .sum();
+    assertThat(tally.droppedBytes()).isPositive().isEqualTo(lines - kept);
+  }
+
   private static long size(Path file) {
     try {
       return Files.size(file);
@@ -253,7 +278,7 @@ final class RunLogTest {
       assertThat(log.lastOutput(1)).hasSize(1);
       assertThat(log.lastOutput(2)).hasSize(4);
       assertThat(log.lastOutput(100)).hasSize(5);
-      log.gap(T, "something is missing");
+      log.gap(T, LogGap.ENGINE);
       assertThat(log.lastOutput(1)).hasSize(1); // all that it has is from before the gap
       log.append(line(4, "d"));
       assertThat(log.lastOutput(100)).hasSize(1);

@@ -94,6 +94,18 @@ final class RunLogsTest {
   }
 
   @Test
+  void whatTheEngineSendsAndWhatIsAddedIsCounted() {
+    engine.print(container.name(), "1\n");
+    engine.print(container.name(), "2\n");
+    engine.end(container.name());
+    logs.finish(container, directory());
+    assertThat(logs.tally().writtenBytes()).isEqualTo(4);
+    assertThat(logs.tally().receivedBytes()).isEqualTo(4);
+    logs.finish(container, directory());
+    assertThat(logs.tally().writtenBytes()).isEqualTo(4);
+  }
+
+  @Test
   void aReadingThatTheEngineEndsIsOpenedAgain() {
     engine.print(container.name(), "1\n");
     logs.follow(container, directory());
@@ -177,6 +189,7 @@ final class RunLogsTest {
     engine.forget(container.name());
     logs.abandon(container, directory());
     logs.abandon(container, directory());
+    assertThat(logs.tally().gaps(LogGap.CONTAINER)).isEqualTo(1);
     assertThat(texts())
         .containsExactly(
             "1\n",

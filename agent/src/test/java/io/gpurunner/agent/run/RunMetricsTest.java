@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.offset;
 
 import io.gpurunner.agent.callback.CallbackResult;
 import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.job.JobEvent;
 import io.gpurunner.agent.job.JobState;
@@ -12,6 +14,7 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.agent.ledger.CommitWatch;
 import io.gpurunner.agent.ledger.DueCallbacks;
 import io.gpurunner.agent.ledger.JobLedger;
+import io.gpurunner.agent.log.RunLogs;
 import io.gpurunner.agent.metrics.AgentMetrics;
 import io.gpurunner.agent.metrics.Exposition;
 import io.gpurunner.agent.metrics.MetricNames;
@@ -23,6 +26,7 @@ import io.gpurunner.gpu.GpuDevice.Presence;
 import io.gpurunner.gpu.GpuFact;
 import io.gpurunner.gpu.GpuProcess;
 import io.gpurunner.gpu.GpuUuid;
+import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.StorageException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -508,7 +512,36 @@ final class RunMetricsTest {
     assertThat(page.value("gpurunner_job_pull_seconds_count")).as("it failed").hasValue(0);
   }
 
-  // ---- callbacks, disks, readiness, ledger
+  // ---- logs, callbacks, disks, readiness, ledger
+
+  @Test
+  void whatJobsPrintAndWhoFollowsItIsCounted() {
+    ContainerRef copied = ContainerRef.unrecorded(new ContainerName(JobId.random(), 1));
+    ContainerRef gone = ContainerRef.unrecorded(new ContainerName(JobId.random(), 1));
+    run.output.print(copied.name(), "loss 0.5\n");
+    try (FileWork files = new FileWork();
+        RunLogs logs = new RunLogs(run.output, files, run.clock)) {
+      logs.finish(copied, directory.resolve("run-1"));
+      logs.follow(gone, directory.resolve("run-2"));
+      logs.abandon(gone, directory.resolve("run-2"));
+      watched =
+          WatchedRun.of(
+              run,
+              new AgentMetrics("1.2.3", Optional.empty(), run.clock),
+              _ -> new CallbackResult.Delivered(200),
+              logs.tally(),
+              3);
+
+      Exposition page = scrape();
+
+      assertThat(page.value("gpurunner_log_followers")).hasValue(3);
+      assertThat(page.value("gpurunner_log_received_bytes_total")).hasValue(9);
+      assertThat(page.value("gpurunner_log_written_bytes_total")).hasValue(9);
+      assertThat(page.value("gpurunner_log_dropped_bytes_total")).hasValue(0);
+      assertThat(page.by("why", "gpurunner_log_gaps_total"))
+          .isEqualTo(Map.of("engine", 0.0, "container", 1.0, "length", 0.0));
+    }
+  }
 
   @Test
   void callbacksThatAreOwedAndTheirTriesAreCounted() {

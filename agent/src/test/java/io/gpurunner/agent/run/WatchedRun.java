@@ -2,6 +2,7 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
+import io.gpurunner.agent.log.LogTally;
 import io.gpurunner.agent.metrics.AgentMetrics;
 import java.time.Duration;
 import java.util.Optional;
@@ -12,6 +13,16 @@ record WatchedRun(
     AgentMetrics metrics, Dispatcher dispatcher, CallbackOutbox outbox, Readiness readiness) {
   /** Begins to follow the harness as it is now. */
   static WatchedRun of(RunHarness run, AgentMetrics metrics, CallbackSender sender) {
+    return of(run, metrics, sender, new LogTally(), 0);
+  }
+
+  /**
+   * Begins to follow the harness, and logs that it does not have.
+   *
+   * @param followers how many clients follow the logs
+   */
+  static WatchedRun of(
+      RunHarness run, AgentMetrics metrics, CallbackSender sender, LogTally logs, int followers) {
     WatchedRun watched =
         new WatchedRun(
             metrics,
@@ -33,7 +44,9 @@ record WatchedRun(
             watched.readiness,
             run.gpus,
             new GpuReports(run.gpus, run.ledger, run.gate, run.meter, at -> at),
-            run.meter));
+            run.meter,
+            logs,
+            () -> followers));
     return watched;
   }
 }
