@@ -1,0 +1,57 @@
+package io.gpurunner.agent.cli.top;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.gpurunner.agent.cli.client.Json;
+import io.gpurunner.agent.cli.job.JobView;
+import java.time.Instant;
+import java.util.Comparator;
+
+/** The order in which jobs are listed. */
+enum Order {
+  /** Placed jobs, then waiting ones by their place. */
+  QUEUE("queue", Comparator.comparingLong(Order::position).thenComparing(Order::created)),
+  AGE("age", Comparator.comparing(Order::created)),
+  USER(
+      "user",
+      Comparator.comparing((JobView job) -> job.user().orElse(""))
+          .thenComparingLong(Order::position)
+          .thenComparing(Order::created)),
+  GPUS("gpus", Comparator.comparingLong((JobView job) -> -gpus(job)).thenComparing(Order::created));
+
+  private final String word;
+  private final Comparator<JobView> comparator;
+
+  Order(String word, Comparator<JobView> comparator) {
+    this.word = word;
+    this.comparator = comparator;
+  }
+
+  String word() {
+    return word;
+  }
+
+  Comparator<JobView> comparator() {
+    return comparator;
+  }
+
+  Order next() {
+    return values()[(ordinal() + 1) % values().length];
+  }
+
+  /** A job that was queued just now has no place yet. */
+  private static long position(JobView job) {
+    return number(job.json(), "queuePosition", job.isIn("QUEUED") ? Long.MAX_VALUE : 0);
+  }
+
+  private static long gpus(JobView job) {
+    return number(job.json(), "gpuNumber", 0);
+  }
+
+  private static long number(JsonNode json, String key, long otherwise) {
+    return Json.number(json, key).orElse(otherwise);
+  }
+
+  private static Instant created(JobView job) {
+    return job.time("createdAt").orElse(Instant.MAX);
+  }
+}
