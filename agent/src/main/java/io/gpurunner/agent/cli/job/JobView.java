@@ -98,11 +98,19 @@ public record JobView(JsonNode json) {
         time("deadline")
             .filter(_ -> isIn("RUNNING"))
             .map(at -> "stops in " + Ages.words(Duration.between(now, at)));
+    Optional<String> where =
+        place().map(place -> place + latestStart(now).map(start -> ", " + start).orElse(""));
     return reason()
-        .map(why -> place().map(where -> where + ": " + why).orElse(why))
-        .or(this::place)
+        .map(why -> where.map(place -> place + ": " + why).orElse(why))
+        .or(() -> where)
         .or(() -> end)
         .orElse("");
+  }
+
+  /** Returns in words when a waiting job starts at the latest. It is empty if that is not known. */
+  Optional<String> latestStart(Instant now) {
+    return time("latestStartAt")
+        .map(at -> "starts within " + Ages.words(Duration.between(now, at)));
   }
 
   /** Returns the number of GPUs and their type. */

@@ -25,7 +25,7 @@ final class Feeder {
   static final int LOG_LINES = 500;
 
   /** Orders beyond so many are dropped, which a user cannot give while one call takes place. */
-  private static final int MOST_ORDERS = 16;
+  static final int MOST_ORDERS = 16;
 
   private final ApiClient agent;
   private final Clock clock;
@@ -107,7 +107,8 @@ final class Feeder {
       case Action.ReadLog log -> read = Optional.of(log.job());
       case Action.StopReading _ -> read = Optional.empty();
       case Action.Cancel cancel -> heard.accept(new Event.Said(cancelled(cancel.job())));
-      case Action.Quit _, Action.Redraw _ -> throw new IllegalArgumentException("no order: " + order);
+      case Action.Quit _, Action.Redraw _ ->
+          throw new IllegalArgumentException("no order: " + order);
     }
   }
 

@@ -26,8 +26,7 @@ enum Figure {
       }
       String size = "/" + whole.getAsLong() / 1000 + " GB";
       return used.isPresent()
-          ? new Reading(
-              share(used.getAsLong(), whole.getAsLong()), used.getAsLong() / 1000 + size)
+          ? new Reading(share(used.getAsLong(), whole.getAsLong()), used.getAsLong() / 1000 + size)
           : new Reading(Optional.empty(), "?" + size);
     }
   },
@@ -95,8 +94,6 @@ enum Figure {
   }
 
   private static Optional<Double> share(long part, long whole) {
-    return whole <= 0
-        ? Optional.empty()
-        : Optional.of(Math.clamp((double) part / whole, 0.0, 1.0));
+    return whole <= 0 ? Optional.empty() : Optional.of(Math.clamp((double) part / whole, 0.0, 1.0));
   }
 }

@@ -106,7 +106,8 @@ final class Frame {
     String age = Ages.words(Duration.between(picture.at(), now.toInstant()));
     String right = state.failure().map(_ -> "OLD: of " + time + ", " + age + " ago").orElse(time);
     Ink ink = state.failure().isPresent() ? Ink.RED : Ink.PLAIN;
-    Line left = new Line.Builder().add("gpurunner top", Ink.HEADING).add("  " + state.url()).build();
+    Line left =
+        new Line.Builder().add("gpurunner top", Ink.HEADING).add("  " + state.url()).build();
     Line.Builder title = new Line.Builder();
     left.cut(Math.max(0, columns - right.length() - 2))
         .parts()
@@ -129,16 +130,16 @@ final class Frame {
             ? picture.jobs().size() + " of " + picture.allJobs() + " jobs"
             : count(picture.jobs().size(), "job");
     String filter =
-        state.view().filter().isEmpty() ? "" : "   filter: " + state.view().filter();
+        state.view().filter().isEmpty() ? "" : "filter: " + state.view().filter() + "   ";
     return Line.of(
-        count(picture.gpus().size(), "GPU")
+        filter
+            + count(picture.gpus().size(), "GPU")
             + census(picture.gpus().stream().map(Gpu::state))
             + "   "
             + all
             + " by "
             + state.view().order().word()
-            + census(picture.jobs().stream().map(JobView::stateWord))
-            + filter,
+            + census(picture.jobs().stream().map(JobView::stateWord)),
         Ink.PLAIN);
   }
 
@@ -169,7 +170,8 @@ final class Frame {
       case Mode.Asking asking ->
           Line.of("cancel " + asking.words() + "? y: yes, any other key: no", Ink.YELLOW);
       case Mode.Filtering _ ->
-          Line.of("filter: " + state.view().filter() + "_   Enter: keep it, Esc: all jobs", Ink.YELLOW);
+          Line.of(
+              "filter: " + state.view().filter() + "_   Enter: keep it, Esc: all jobs", Ink.YELLOW);
       case Mode.Helping _ -> Line.of("any key goes back", Ink.PLAIN);
       case Mode.Reading reading -> troubleOr(state, reading(reading));
       case Mode.Listing _ ->
@@ -180,7 +182,7 @@ final class Frame {
   private static String reading(Mode.Reading reading) {
     return reading.back() == 0
         ? "q back  ↑↓ scroll  at the end; new lines are shown"
-        : "q back  ↑↓ scroll  " + reading.back() + " lines above the end; G goes there";
+        : "q back  ↑↓ scroll  " + count(reading.back(), "line") + " above the end; G goes there";
   }
 
   private static Line troubleOr(State state, String keys) {

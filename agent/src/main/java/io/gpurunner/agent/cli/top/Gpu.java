@@ -51,7 +51,8 @@ record Gpu(
         json.has("suspect"),
         Json.text(json, "reason"),
         Json.text(json, "user"),
-        Json.text(json, "job_id").map(id -> id.substring(0, Math.min(SHORT_ID_LENGTH, id.length()))),
+        Json.text(json, "job_id")
+            .map(id -> id.substring(0, Math.min(SHORT_ID_LENGTH, id.length()))),
         readings);
   }
 

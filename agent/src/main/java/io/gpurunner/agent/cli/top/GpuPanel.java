@@ -51,10 +51,7 @@ final class GpuPanel {
 
   private int widest(Function<Gpu, String> cell, String heading) {
     int widest =
-        gpus.stream()
-            .mapToInt(gpu -> Line.of(cell.apply(gpu), Ink.PLAIN).width())
-            .max()
-            .orElse(0);
+        gpus.stream().mapToInt(gpu -> Line.of(cell.apply(gpu), Ink.PLAIN).width()).max().orElse(0);
     return Math.clamp(widest, heading.length(), LONGEST_NAME);
   }
 

@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The figures of the last minutes, which the sparklines show. Only GPUs of the newest picture are in
- * it. Immutable.
+ * The figures of the last minutes, which the sparklines show. Only GPUs of the newest picture are
+ * in it. Immutable.
  */
 final class History {
   /** How many pictures are remembered. */

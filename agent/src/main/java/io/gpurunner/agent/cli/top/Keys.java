@@ -111,7 +111,9 @@ final class Keys {
       case BACKSPACE ->
           filtered(
               view,
-              filter.isEmpty() ? "" : filter.substring(0, filter.offsetByCodePoints(filter.length(), -1)),
+              filter.isEmpty()
+                  ? ""
+                  : filter.substring(0, filter.offsetByCodePoints(filter.length(), -1)),
               jobs);
       case CHARACTER ->
           filter.length() < MOST_FILTER_CHARACTERS

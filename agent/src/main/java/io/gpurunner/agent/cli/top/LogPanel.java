@@ -17,7 +17,8 @@ final class LogPanel {
 
   static List<Line> lines(Mode.Reading reading, int rows) {
     int room = page(rows);
-    int end = Math.max(Math.min(room, reading.lines().size()), reading.lines().size() - reading.back());
+    int end =
+        Math.max(Math.min(room, reading.lines().size()), reading.lines().size() - reading.back());
     List<String> seen = reading.lines().subList(Math.max(0, end - room), end);
     List<Line> lines = new ArrayList<>();
     lines.add(Line.of("output of " + reading.job(), Ink.HEADING));

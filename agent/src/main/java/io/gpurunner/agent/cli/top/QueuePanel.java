@@ -61,10 +61,7 @@ final class QueuePanel {
 
   private Column column(String heading, Function<JobView, String> cell) {
     int widest =
-        jobs.stream()
-            .mapToInt(job -> Line.of(cell.apply(job), Ink.PLAIN).width())
-            .max()
-            .orElse(0);
+        jobs.stream().mapToInt(job -> Line.of(cell.apply(job), Ink.PLAIN).width()).max().orElse(0);
     return new Column(heading, Math.clamp(widest, heading.length(), LONGEST_CELL), cell);
   }
 
@@ -91,7 +88,7 @@ final class QueuePanel {
     int first = Math.clamp(view.row() - room / 2, 0, Math.max(0, jobs.size() - room));
     for (int at = first; at < Math.min(jobs.size(), first + room); at++) {
       boolean chosen = marked && at == view.row();
-      Line line = row(jobs.get(at), marked ? chosen ? CHOSEN : "  " : "").cut(columns);
+      Line line = row(jobs.get(at), marked ? chosen ? CHOSEN : "  " : "");
       lines.add(chosen ? line.all(Ink.CHOSEN, columns) : line);
     }
     return lines;
@@ -119,12 +116,12 @@ final class QueuePanel {
   /** Returns the chosen job in whole sentences, in so many lines. */
   List<Line> details(int lines) {
     String text = chosen().map(this::sentence).orElse("");
-    List<Line> wrapped =
-        new ArrayList<>(
-            CellWidth.wrap(text, columns).stream()
-                .limit(lines)
-                .map(part -> Line.of(part, Ink.PLAIN))
-                .toList());
+    List<String> parts = CellWidth.wrap(text, columns);
+    List<Line> wrapped = new ArrayList<>();
+    for (String part : parts.subList(0, Math.min(lines, parts.size()))) {
+      boolean isCut = wrapped.size() == lines - 1 && parts.size() > lines;
+      wrapped.add(Line.of(isCut ? CellWidth.cut(part, columns - 2) + " …" : part, Ink.PLAIN));
+    }
     while (wrapped.size() < lines) {
       wrapped.add(Line.EMPTY);
     }

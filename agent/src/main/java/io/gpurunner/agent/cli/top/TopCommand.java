@@ -53,7 +53,9 @@ public final class TopCommand implements Callable<Integer> {
     return ExitStatus.DONE;
   }
 
-  /** Ctrl-C, SIGTERM and a terminal that is closed end Java, and the hook gives the terminal back. */
+  /**
+   * Ctrl-C, SIGTERM and a terminal that is closed end Java, and the hook gives the terminal back.
+   */
   private void show(ApiClient agent, Terminal terminal) {
     try (terminal) {
       Runtime.getRuntime().addShutdownHook(new Thread(terminal::close, "terminal"));

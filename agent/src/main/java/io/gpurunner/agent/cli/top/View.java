@@ -32,7 +32,9 @@ record View(Mode mode, int row, Optional<String> chosen, Order order, String fil
         .anyMatch(text -> text.toLowerCase(Locale.ROOT).contains(wanted));
   }
 
-  /** Returns the view with a choice that the list has. If the job is gone, the next one is chosen. */
+  /**
+   * Returns the view with a choice that the list has. If the job is gone, the next one is chosen.
+   */
   View settled(List<JobView> listed) {
     for (int at = 0; at < listed.size(); at++) {
       if (Optional.of(listed.get(at).id()).equals(chosen)) {
