@@ -35,7 +35,12 @@ enum Order {
   }
 
   Order next() {
-    return values()[(ordinal() + 1) % values().length];
+    return switch (this) {
+      case QUEUE -> AGE;
+      case AGE -> USER;
+      case USER -> GPUS;
+      case GPUS -> QUEUE;
+    };
   }
 
   /** A job that was queued just now has no place yet. */
