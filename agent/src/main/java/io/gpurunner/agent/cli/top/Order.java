@@ -9,21 +9,19 @@ import java.util.Comparator;
 /** The order in which jobs are listed. */
 enum Order {
   /** Placed jobs, then waiting ones by their place. */
-  QUEUE("queue", Comparator.comparingLong(Order::position).thenComparing(Order::created)),
-  AGE("age", Comparator.comparing(Order::created)),
-  USER(
-      "user",
-      Comparator.comparing((JobView job) -> job.user().orElse(""))
-          .thenComparingLong(Order::position)
-          .thenComparing(Order::created)),
-  GPUS("gpus", Comparator.comparingLong((JobView job) -> -gpus(job)).thenComparing(Order::created));
+  QUEUE("queue"),
+  AGE("age"),
+  USER("user"),
+  GPUS("gpus");
+
+  private static final Comparator<JobView> BY_AGE = Comparator.comparing(Order::created);
+  private static final Comparator<JobView> BY_PLACE =
+      Comparator.comparingLong(Order::position).thenComparing(BY_AGE);
 
   private final String word;
-  private final Comparator<JobView> comparator;
 
-  Order(String word, Comparator<JobView> comparator) {
+  Order(String word) {
     this.word = word;
-    this.comparator = comparator;
   }
 
   String word() {
@@ -31,7 +29,13 @@ enum Order {
   }
 
   Comparator<JobView> comparator() {
-    return comparator;
+    return switch (this) {
+      case QUEUE -> BY_PLACE;
+      case AGE -> BY_AGE;
+      case USER ->
+          Comparator.comparing((JobView job) -> job.user().orElse("")).thenComparing(BY_PLACE);
+      case GPUS -> Comparator.comparingLong((JobView job) -> -gpus(job)).thenComparing(BY_AGE);
+    };
   }
 
   Order next() {
