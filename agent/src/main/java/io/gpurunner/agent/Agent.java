@@ -192,7 +192,10 @@ public final class Agent implements AutoCloseable {
             "readiness",
             new Readiness(engine.name(), engine.probe(), store, gpus, volumes, ledger, gate));
     Dispatcher dispatcher =
-        keep("dispatcher", new Dispatcher(ledger, gpus, volumes, store.place(), gate, clock));
+        keep(
+            "dispatcher",
+            new Dispatcher(
+                ledger, gpus, volumes, store.place(), gate, clock, config.jobs().gracePeriod()));
     Retention retention =
         keep(
             "retention",

@@ -138,6 +138,7 @@ final class JobJson {
     request.name().ifPresent(name -> json.put("name", name));
     job.reason().ifPresent(reason -> json.put("reason", reason));
     job.queuePosition().ifPresent(position -> json.put("queuePosition", position));
+    job.latestStart().ifPresent(at -> json.put("latestStartAt", at.toString()));
     job.startedAt().ifPresent(at -> json.put("startedAt", at.toString()));
     job.deadline().ifPresent(at -> json.put("deadline", at.toString()));
     job.finishedAt().ifPresent(at -> json.put("finishedAt", at.toString()));

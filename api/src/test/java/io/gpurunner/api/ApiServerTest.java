@@ -540,6 +540,7 @@ final class ApiServerTest {
     assertThat(job.getString("state")).isEqualTo("QUEUED");
     assertThat(job.getString("reason")).isEqualTo("waits for 1 GPU");
     assertThat(job.getInteger("queuePosition")).isEqualTo(1);
+    assertThat(job.getString("latestStartAt")).isEqualTo("1970-01-01T00:01:00Z");
     assertThat(job.getJsonArray("events").getJsonObject(0).getString("at"))
         .isEqualTo("1970-01-01T00:00:00Z");
     ErrorBody.message(api.get("/api/userJob/nonsense"), 404);

@@ -109,6 +109,7 @@ final class FakeJobs implements Jobs {
         state.get(),
         Optional.of("waits for 1 GPU"),
         Optional.of(1),
+        Optional.of(Instant.EPOCH.plusSeconds(60)),
         List.of(),
         Instant.EPOCH,
         Optional.empty(),

@@ -6,6 +6,7 @@ import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.cli.client.Surroundings;
 import io.gpurunner.agent.cli.docs.GenerateDocsCommand;
 import io.gpurunner.agent.cli.job.JobCommands;
+import io.gpurunner.agent.cli.top.TopCommand;
 import io.gpurunner.agent.config.ConfigException;
 import io.gpurunner.agent.config.ConfigFile;
 import java.io.PrintStream;
@@ -93,6 +94,7 @@ public final class CommandLineInterface {
   /** Returns what creates each command, in the order in which the help lists them. */
   private static Map<String, Supplier<Object>> all(Surroundings around, ServeAction serve) {
     Map<String, Supplier<Object>> all = new LinkedHashMap<>(JobCommands.all(around));
+    all.put("top", () -> new TopCommand(around));
     all.put("gpus", () -> gpus(around));
     all.put("retry-upload", () -> new RetryUploadCommand(around));
     all.put("serve", () -> new ServeCommand(serve));

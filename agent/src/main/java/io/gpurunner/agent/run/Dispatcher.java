@@ -13,6 +13,7 @@ import io.gpurunner.storage.ArtifactPlace;
 import io.gpurunner.storage.JobVolumes;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,14 +44,17 @@ public final class Dispatcher implements AutoCloseable {
   private final ArtifactPlace artifacts;
   private final StartGate gate;
   private final Clock clock;
+  private final Duration gracePeriod;
   private final BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement;
   private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
+  private volatile Map<JobId, Instant> latestStarts = Map.of();
   private volatile QueueCensus census = QueueCensus.EMPTY;
   private volatile Duration decided = Duration.ZERO;
 
   /**
    * @param artifacts the place of new artifacts
+   * @param gracePeriod the grace period of a job that names none
    */
   public Dispatcher(
       JobLedger ledger,
@@ -58,8 +62,9 @@ public final class Dispatcher implements AutoCloseable {
       JobVolumes volumes,
       ArtifactPlace artifacts,
       StartGate gate,
-      Clock clock) {
-    this(ledger, gpus, volumes, artifacts, gate, clock, Placement::decide);
+      Clock clock,
+      Duration gracePeriod) {
+    this(ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, Placement::decide);
   }
 
   /**
@@ -72,9 +77,11 @@ public final class Dispatcher implements AutoCloseable {
       ArtifactPlace artifacts,
       StartGate gate,
       Clock clock,
+      Duration gracePeriod,
       BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
     this.gate = gate;
     this.clock = clock;
+    this.gracePeriod = gracePeriod;
     this.placement = placement;
     this.artifacts = artifacts;
     this.ledger = ledger;
@@ -99,6 +106,11 @@ public final class Dispatcher implements AutoCloseable {
   /** Returns why a queued job waited in the last round. */
   Optional<Placement.Waiting> whyWaiting(JobId id) {
     return Optional.ofNullable(waiting.get(id));
+  }
+
+  /** Returns when a job that waited in the last round starts at the latest, if that is known. */
+  Optional<Instant> latestStart(JobId id) {
+    return Optional.ofNullable(latestStarts.get(id));
   }
 
   /** Returns how many jobs waited in the last round, and since when. Never blocks. */
@@ -127,6 +139,7 @@ public final class Dispatcher implements AutoCloseable {
     List<Job> queued = live.getOrDefault(true, List.of());
     if (queued.isEmpty()) {
       waiting = Map.of();
+      latestStarts = Map.of();
       census = QueueCensus.EMPTY;
       return List.of();
     }
@@ -143,6 +156,7 @@ public final class Dispatcher implements AutoCloseable {
             clock.instant());
     Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();
+    latestStarts = LatestStarts.of(queued, machine, decision.waiting(), gracePeriod);
     census = QueueCensus.of(census, queued, decision.waiting(), machine.now());
     return decision.starts();
   }

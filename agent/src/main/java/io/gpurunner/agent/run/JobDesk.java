@@ -303,6 +303,7 @@ public final class JobDesk implements Jobs {
         job.state().label(),
         explained(job, waiting),
         waiting.map(Placement.Waiting::position),
+        waiting.flatMap(_ -> dispatcher.latestStart(job.id())).map(shown),
         job.state() instanceof JobState.Placed placed
             ? placed.gpus().stream().map(GpuUuid::value).toList()
             : List.of(),

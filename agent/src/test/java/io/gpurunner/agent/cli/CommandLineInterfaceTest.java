@@ -339,6 +339,7 @@ final class CommandLineInterfaceTest {
             "cancel",
             "artifacts",
             "whoami",
+            "top",
             "gpus",
             "retry-upload",
             "serve",
@@ -358,7 +359,8 @@ final class CommandLineInterfaceTest {
         "config check --help",
         "serve --help",
         "submit --help",
-        "gpus --help"
+        "gpus --help",
+        "top --help"
       })
   void help(String line) {
     Outcome outcome = run(line.split(" ", -1));

@@ -208,6 +208,18 @@ final class JobCommandsTest {
   }
 
   @Test
+  void statusAndLsShowWhenAWaitingJobStartsAtTheLatest() {
+    String waiting =
+        QUEUED.replace("\"reason\"", "\"latestStartAt\":\"2026-03-01T14:05:00Z\",\"reason\"");
+    agent.answers("GET /api/userJob/" + OTHER, waiting);
+    agent.answers("GET /api/userJob", page(1, waiting));
+
+    assertThat(run("status", OTHER).out().lines())
+        .contains("starts     at the latest about 2026-03-01 22:05:00 (in 2 h 5 m)");
+    assertThat(run("ls").out()).contains("place 3, starts within 2 h 5 m: it waits for 4 GPUs");
+  }
+
+  @Test
   void statusShowsEverything() {
     agent.answers(
         "GET /api/userJob/" + JOB,

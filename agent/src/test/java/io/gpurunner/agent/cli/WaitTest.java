@@ -39,7 +39,12 @@ final class WaitTest {
     return agent
         .answers(STATUS, state("QUEUED", ",\"queuePosition\":3,\"reason\":\"it waits for 2 GPUs\""))
         .answers(STATUS, state("QUEUED", ",\"queuePosition\":3,\"reason\":\"it waits for 2 GPUs\""))
-        .answers(STATUS, state("QUEUED", ",\"queuePosition\":1,\"reason\":\"it waits for 2 GPUs\""))
+        .answers(
+            STATUS,
+            state(
+                "QUEUED",
+                ",\"queuePosition\":1,\"reason\":\"it waits for 2 GPUs\","
+                    + "\"latestStartAt\":\"2026-03-01T12:30:02Z\""))
         .answers(STATUS, state("PULLING", ",\"reason\":\"43 % of 2.1 GB\""))
         .answers(STATUS, state("PULLING", ",\"reason\":\"99 % of 2.1 GB\""))
         .answers(
@@ -64,7 +69,7 @@ final class WaitTest {
     assertThat(outcome.err().lines())
         .containsExactly(
             "queued, place 3: it waits for 2 GPUs",
-            "queued, place 1: it waits for 2 GPUs",
+            "queued, place 1, starts within 30 m: it waits for 2 GPUs",
             "pulling: 43 % of 2.1 GB",
             "running for 10 s, GPU use 97 %, 5 %, stops in 1 h",
             "stopping",

@@ -54,15 +54,18 @@ class JobDeskTest {
   private RunHarness run;
 
   @SuppressWarnings("NullAway.Init") // created before each test
+  private Dispatcher dispatcher;
+
   private JobDesk desk;
 
   @BeforeEach
   void make() {
     run = new RunHarness(directory);
+    dispatcher = run.newDispatcher();
     desk =
         new JobDesk(
             run.ledger,
-            run.newDispatcher(),
+            dispatcher,
             run.meter,
             job -> whatIsMissing.apply(job.id()),
             new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
@@ -83,6 +86,22 @@ class JobDeskTest {
         .isInstanceOfSatisfying(
             RequestRefusedException.class, refused -> assertThat(refused.kind()).isEqualTo(kind))
         .hasMessageContaining(words);
+  }
+
+  @Test
+  void theViewOfAWaitingJobHasItsLatestStart() {
+    Requests both = Requests.simple().gpus(2).stopAfter(Duration.ofHours(1));
+    JobId first = desk.create(ANN, both.build(), BODY, Optional.empty());
+    JobId second = desk.create(ANN, both.build(), BODY, Optional.empty());
+    dispatcher.round();
+
+    assertThat(desk.detail(ANN, second).latestStart())
+        .contains(run.clock.instant().plus(Duration.ofHours(1)).plusSeconds(30));
+    assertThat(desk.list(ANN, JobFilter.ALL, 1, 10).content())
+        .extracting(job -> job.latestStart().isPresent())
+        .containsExactly(true, false);
+    desk.delete(ANN, second);
+    assertThat(desk.detail(ANN, first).latestStart()).isEmpty();
   }
 
   @Test

@@ -94,7 +94,8 @@ final class RunHarness implements AutoCloseable {
   }
 
   Dispatcher newDispatcher() {
-    return new Dispatcher(ledger, gpus, volumes, new ArtifactPlace.Local(), gate, clock);
+    return new Dispatcher(
+        ledger, gpus, volumes, new ArtifactPlace.Local(), gate, clock, gracePeriod);
   }
 
   private JobSteps newSteps() {

@@ -143,6 +143,7 @@ public final class RunParts {
             machine.store().place(),
             gate,
             clock,
+            settings.run().gracePeriod(),
             (queued, now) -> Placement.decide(decisions.queue().apply(queued), now));
     this.outbox =
         new CallbackOutbox(

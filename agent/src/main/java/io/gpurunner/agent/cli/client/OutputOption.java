@@ -1,6 +1,7 @@
 package io.gpurunner.agent.cli.client;
 
 import io.gpurunner.agent.cli.terminal.TextTable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of commands that print a table. */
@@ -10,18 +11,7 @@ public final class OutputOption {
       description = "Print the agent's JSON, with exact times, instead of a table.")
   private boolean json;
 
-  @Option(
-      names = "--color",
-      paramLabel = "WHEN",
-      description = "auto, always or never. auto: on a terminal, if NO_COLOR is not set.")
-  private When colour = When.AUTO;
-
-  /** When there are colours. */
-  private enum When {
-    AUTO,
-    ALWAYS,
-    NEVER
-  }
+  @Mixin private ColourOption colour = new ColourOption();
 
   /** Returns whether JSON was asked for. */
   public boolean json() {
@@ -30,11 +20,7 @@ public final class OutputOption {
 
   /** Returns whether to print colours. */
   public boolean coloured(Surroundings around) {
-    return switch (colour) {
-      case AUTO -> around.console().wantsColour(around.environment());
-      case ALWAYS -> true;
-      case NEVER -> false;
-    };
+    return colour.coloured(around);
   }
 
   /** Prints a table, on a terminal no wider than that. */

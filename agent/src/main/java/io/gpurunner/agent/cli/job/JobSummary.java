@@ -106,21 +106,19 @@ final class JobSummary {
 
   private void times() {
     field("created", job.time("createdAt").map(this::past));
+    field("starts", job.time("latestStartAt").map(time -> "at the latest about " + future(time)));
     field("started", job.time("startedAt").map(this::past));
-    field(
-        "stops",
-        job.time("deadline")
-            .filter(_ -> !job.hasEnded())
-            .map(
-                time ->
-                    "%s (in %s)"
-                        .formatted(
-                            local(time), Ages.words(Duration.between(clock.instant(), time)))));
+    field("stops", job.time("deadline").filter(_ -> !job.hasEnded()).map(this::future));
     field("ended", job.time("finishedAt").map(this::past));
   }
 
   private String past(Instant time) {
     return local(time) + " (" + Ages.ago(Duration.between(time, clock.instant())) + ")";
+  }
+
+  private String future(Instant time) {
+    String away = Ages.words(Duration.between(clock.instant(), time));
+    return local(time) + " (in " + away + ")";
   }
 
   private String local(Instant time) {

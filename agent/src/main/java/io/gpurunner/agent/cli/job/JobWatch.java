@@ -96,7 +96,7 @@ final class JobWatch {
   private void show(JobView job, Instant now) {
     String details =
         switch (job.state()) {
-          case "QUEUED" -> job.place().map(place -> ", " + place).orElse("") + reason(job);
+          case "QUEUED" -> queued(job, now) + reason(job);
           case "RUNNING" -> running(job, now) + reason(job);
           default -> reason(job);
         };
@@ -107,6 +107,11 @@ final class JobWatch {
 
   private static String reason(JobView job) {
     return job.reason().map(why -> ": " + why).orElse("");
+  }
+
+  private static String queued(JobView job, Instant now) {
+    return job.place().map(place -> ", " + place).orElse("")
+        + job.latestStart(now).map(start -> ", " + start).orElse("");
   }
 
   private static String running(JobView job, Instant now) {

@@ -134,22 +134,9 @@ final class LsCommand implements Callable<Integer> {
       cells.add(Cell.of(full ? job.gpus() : job.shortGpus()));
       cells.add(
           Cell.of(job.since().map(time -> Ages.ago(Duration.between(time, now))).orElse("-")));
-      cells.add(Cell.of(note(job, now)));
+      cells.add(Cell.of(job.note(now)));
       table.add(cells);
     }
     return table;
-  }
-
-  private static String note(JobView job, Instant now) {
-    Optional<String> end =
-        job.time("deadline")
-            .filter(_ -> job.isIn("RUNNING"))
-            .map(time -> "stops in " + Ages.words(Duration.between(now, time)));
-    Optional<String> place = job.place();
-    return job.reason()
-        .map(why -> place.map(where -> where + ": " + why).orElse(why))
-        .or(() -> place)
-        .or(() -> end)
-        .orElse("");
   }
 }

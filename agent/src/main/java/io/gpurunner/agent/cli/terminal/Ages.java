@@ -22,14 +22,19 @@ public final class Ages {
 
   /** Returns how long ago it was, by one unit: {@code 3 m ago}. */
   public static String ago(Duration time) {
+    return brief(time) + " ago";
+  }
+
+  /** Returns a length of time by one unit: {@code 3 m}. */
+  public static String brief(Duration time) {
     long seconds = Math.max(0, time.toSeconds());
     if (seconds < 60) {
-      return seconds + " s ago";
+      return seconds + " s";
     }
     if (seconds < 3600) {
-      return seconds / 60 + " m ago";
+      return seconds / 60 + " m";
     }
-    return seconds < 86_400 ? seconds / 3600 + " h ago" : seconds / 86_400 + " d ago";
+    return seconds < 86_400 ? seconds / 3600 + " h" : seconds / 86_400 + " d";
   }
 
   private static String two(long many, String large, long few, String small) {

@@ -4,25 +4,30 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Says how many columns of a terminal a text takes. Chinese characters take two. Stateless. */
-final class CellWidth {
+public final class CellWidth {
   private static final String CUT = "…";
 
   private CellWidth() {}
 
-  static int of(String text) {
+  /** Returns how many columns a text takes. */
+  public static int of(String text) {
     return text.codePoints().map(CellWidth::of).sum();
   }
 
   /** Returns the text, cut to so many columns. A text that was cut ends with {@code …}. */
-  static String cut(String text, int columns) {
+  public static String cut(String text, int columns) {
     if (of(text) <= columns) {
       return text;
     }
-    return text.substring(0, fitting(text, columns - of(CUT))) + CUT;
+    if (columns <= of(CUT)) {
+      return columns < of(CUT) ? "" : CUT;
+    }
+    String beginning = text.substring(0, fitting(text, columns - of(CUT)));
+    return of(beginning) < columns ? beginning + CUT : CUT;
   }
 
   /** Returns the text in lines of at most so many columns, broken at blanks where there are any. */
-  static List<String> wrap(String text, int columns) {
+  public static List<String> wrap(String text, int columns) {
     List<String> lines = new ArrayList<>();
     String left = text;
     while (of(left) > columns) {

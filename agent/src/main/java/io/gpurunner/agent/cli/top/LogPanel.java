@@ -1,0 +1,28 @@
+package io.gpurunner.agent.cli.top;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Draws the output of a job. Stateless. */
+final class LogPanel {
+  /** The lines of a frame that show no output. */
+  private static final int OTHER_LINES = 2;
+
+  private LogPanel() {}
+
+  /** Returns how many lines of output a terminal with so many rows shows. */
+  static int page(int rows) {
+    return Math.max(1, rows - OTHER_LINES);
+  }
+
+  static List<Line> lines(Mode.Reading reading, int rows) {
+    int room = page(rows);
+    int end =
+        Math.max(Math.min(room, reading.lines().size()), reading.lines().size() - reading.back());
+    List<String> seen = reading.lines().subList(Math.max(0, end - room), end);
+    List<Line> lines = new ArrayList<>();
+    lines.add(Line.of("output of " + reading.job(), Ink.HEADING));
+    seen.forEach(text -> lines.add(Line.of(text, Ink.PLAIN)));
+    return lines;
+  }
+}

@@ -1,0 +1,28 @@
+package io.gpurunner.agent.cli.top;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class TerminalTest {
+  @Test
+  void onlyLinesThatHaveChangedAreWritten() {
+    assertThat(Terminal.change(List.of("a", "b", "c"), List.of("a", "x", "c")))
+        .isEqualTo("\u001b[2;1H\u001b[Kx");
+    assertThat(Terminal.change(List.of("a"), List.of("a"))).isEmpty();
+  }
+
+  @Test
+  void aFrameOfAnotherSizeIsWrittenAsAWhole() {
+    assertThat(Terminal.change(List.of(), List.of("a", "b")))
+        .isEqualTo("\u001b[2J\u001b[1;1H\u001b[Ka\u001b[2;1H\u001b[Kb");
+  }
+
+  @Test
+  void aSizeIsReadAsSttyPrintsIt() {
+    assertThat(Terminal.parsed("24 80")).contains(new Size(24, 80));
+    assertThat(Terminal.parsed("0 0")).isEmpty();
+    assertThat(Terminal.parsed("stty: no terminal")).isEmpty();
+  }
+}

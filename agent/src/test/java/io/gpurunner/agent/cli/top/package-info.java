@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.cli.top;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,248 @@
+package io.gpurunner.agent.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpurunner.agent.job.Ending;
+import io.gpurunner.agent.job.Job;
+import io.gpurunner.agent.job.JobFiles;
+import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.job.Requests;
+import io.gpurunner.api.JobId;
+import io.gpurunner.gpu.GpuDevice;
+import io.gpurunner.gpu.GpuSnapshot;
+import io.gpurunner.gpu.GpuUuid;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+final class LatestStartsTest {
+  private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
+  private static final Duration GRACE = Duration.ofMinutes(1);
+  private static final String RTX = "NVIDIA GeForce RTX 3090";
+  private static final DiskSpace PLENTY = new DiskSpace(Long.MAX_VALUE / 4, false, 0);
+
+  private final GpuDevice first = device(0, RTX);
+  private final GpuDevice second = device(1, RTX);
+  private final List<Job> queued = new ArrayList<>();
+  private final List<Job> holding = new ArrayList<>();
+  private DiskSpace disk = PLENTY;
+  private Placement.Closed closed = Placement.Closed.NO;
+  private long sequence;
+
+  private static GpuDevice device(int ordinal, String name) {
+    return GpuDevice.free(new GpuUuid("GPU-" + ordinal), ordinal, name, 24L << 30);
+  }
+
+  private static Requests hours(int hours) {
+    return Requests.simple().stopAfter(Duration.ofHours(hours));
+  }
+
+  private Job waits(Requests request) {
+    Job job = job(request, new JobState.Queued(1));
+    queued.add(job);
+    return job;
+  }
+
+  /** Adds a running job that stops after so many minutes from now. */
+  private void runs(int minutes, GpuDevice... devices) {
+    runs(Optional.of(T.plus(Duration.ofMinutes(minutes))), devices);
+  }
+
+  private void runs(Optional<Instant> deadline, GpuDevice... devices) {
+    JobState running =
+        new JobState.Running(1, uuids(devices), "boot", "container", "run", T, deadline);
+    holding.add(job(Requests.simple().gpus(devices.length), running));
+  }
+
+  private static List<GpuUuid> uuids(GpuDevice... devices) {
+    return Stream.of(devices).map(GpuDevice::uuid).toList();
+  }
+
+  private Job job(Requests request, JobState state) {
+    sequence++;
+    return new Job(
+        JobId.random(),
+        "ann",
+        sequence,
+        1,
+        T,
+        request.build(),
+        state,
+        Optional.empty(),
+        Optional.empty(),
+        JobFiles.KEPT,
+        List.of());
+  }
+
+  private Map<JobId, Instant> starts(GpuDevice... devices) {
+    Placement.Machine machine =
+        new Placement.Machine(
+            new GpuSnapshot(T, List.of(devices), Optional.empty()), holding, disk, closed, T);
+    return LatestStarts.of(queued, machine, Placement.decide(queued, machine).waiting(), GRACE);
+  }
+
+  private static Instant at(int hours, int minutes) {
+    return T.plus(Duration.ofHours(hours)).plus(Duration.ofMinutes(minutes));
+  }
+
+  @Test
+  void aJobStartsAtTheLatestWhenTheRunningOneHasHadItsStopTimeAndItsGracePeriod() {
+    runs(30, first);
+    Job job = waits(hours(1));
+
+    assertThat(starts(first)).containsExactly(Map.entry(job.id(), at(0, 31)));
+  }
+
+  @Test
+  void eachJobBeforeItTakesItsWholeTimeInTheOrderOfTheQueue() {
+    runs(30, first);
+    Job later = waits(hours(1));
+    Job sooner = waits(hours(2).priority(1).gracePeriod(Duration.ofMinutes(5)));
+
+    assertThat(starts(first))
+        .containsOnly(Map.entry(sooner.id(), at(0, 31)), Map.entry(later.id(), at(2, 36)));
+  }
+
+  @Test
+  void aJobGetsTheGpusThatAreFreeFirstAndOneBehindItStartsNoEarlier() {
+    runs(30, first);
+    runs(90, second);
+    Job both = waits(hours(1).gpus(2));
+    Job one = waits(hours(1));
+
+    assertThat(starts(first, second))
+        .containsOnly(Map.entry(both.id(), at(1, 31)), Map.entry(one.id(), at(2, 32)));
+  }
+
+  @Test
+  void aJobThatStartsNowHoldsItsGpuForItsWholeTime() {
+    waits(hours(3));
+    Job behind = waits(hours(1));
+
+    assertThat(starts(first)).containsExactly(Map.entry(behind.id(), at(3, 1)));
+  }
+
+  @Test
+  void aJobWithoutAStopTimeLeavesUnknownWhenThoseBehindItStart() {
+    runs(30, first);
+    Job endless = waits(Requests.simple());
+    waits(hours(1));
+
+    assertThat(starts(first)).containsExactly(Map.entry(endless.id(), at(0, 31)));
+  }
+
+  @Test
+  void aRunningJobWithoutAStopTimeMattersOnlyToThoseThatNeedItsGpu() {
+    runs(Optional.empty(), first);
+    runs(30, second);
+    Job one = waits(Requests.simple().stopAfter(Duration.ofHours(1)));
+    waits(hours(1).gpus(2));
+    waits(hours(1));
+
+    assertThat(starts(first, second)).containsExactly(Map.entry(one.id(), at(0, 31)));
+  }
+
+  @Test
+  void aJobThatIsBeingStoppedHoldsItsGpuUntilItIsKilled() {
+    holding.add(job(Requests.simple(), stopping(Optional.of(T.plusSeconds(20)))));
+    Job job = waits(hours(1));
+
+    assertThat(starts(first)).containsExactly(Map.entry(job.id(), T.plusSeconds(20)));
+  }
+
+  /** Its GPU comes free any moment. A time that has passed would be no answer. */
+  @Test
+  void whatShouldHaveEndedIsExpectedToEndNow() {
+    holding.add(job(Requests.simple(), stopping(Optional.of(T.minusSeconds(20)))));
+    Job job = waits(hours(1));
+
+    assertThat(starts(first)).containsExactly(Map.entry(job.id(), T));
+  }
+
+  private JobState stopping(Optional<Instant> killAt) {
+    return new JobState.Stopping(
+        1,
+        uuids(first),
+        Optional.of("container"),
+        Optional.of("boot"),
+        new Ending.TimeUp(),
+        T.minusSeconds(60),
+        Optional.of(T.minusSeconds(90)),
+        killAt,
+        Optional.empty());
+  }
+
+  @Test
+  void aJobThatIsBeingPreparedHoldsItsGpuForItsWholeTime() {
+    holding.add(job(hours(1), new JobState.Pulling(1, uuids(first))));
+    Job job = waits(hours(1));
+
+    assertThat(starts(first)).containsExactly(Map.entry(job.id(), at(1, 1)));
+  }
+
+  @Test
+  void jobsOfOtherTypesDoNotMatter() {
+    GpuDevice other = device(2, "NVIDIA H200");
+    runs(30, first);
+    runs(Optional.empty(), other);
+    waits(hours(1).type("NVIDIA-H200"));
+    Job job = waits(hours(1));
+
+    assertThat(starts(first, other)).containsExactly(Map.entry(job.id(), at(0, 31)));
+  }
+
+  @Test
+  void whoWaitsForMoreGpusThanAreInServiceLeavesAllBehindItUnknown() {
+    runs(30, first);
+    waits(hours(1).gpus(2));
+    waits(hours(1));
+
+    assertThat(starts(first, second.withFault(GpuDevice.Presence.READABLE, "broken"))).isEmpty();
+  }
+
+  @Test
+  void aHeldGpuThatIsOutOfServiceIsNotWaitedFor() {
+    GpuDevice broken = second.withFault(GpuDevice.Presence.READABLE, "broken");
+    runs(30, first);
+    runs(10, broken);
+    Job job = waits(hours(1));
+
+    assertThat(starts(first, broken)).containsExactly(Map.entry(job.id(), at(0, 31)));
+  }
+
+  @Test
+  void aMachineThatStartsNoContainerLeavesAllUnknown() {
+    runs(30, first);
+    waits(hours(1));
+    closed =
+        new Placement.Closed(
+            Optional.of("Docker is not there"), Optional.empty(), Map.of(), Map.of());
+
+    assertThat(starts(first)).isEmpty();
+  }
+
+  @Test
+  void aJobForWhichTheDiskMayBeTooSmallByThenLeavesItAndThoseBehindItUnknown() {
+    runs(30, first);
+    Job fits = waits(hours(1).volumes(100));
+    waits(hours(1).volumes(100));
+    waits(hours(1).volumes(1));
+    disk = new DiskSpace(500_000_000, false, 0); // the running job has 200 MB of them
+
+    assertThat(starts(first)).containsExactly(Map.entry(fits.id(), at(0, 31)));
+  }
+
+  @Test
+  void aJobWithoutGpusHasNoSuchTime() {
+    for (int place = 0; place < Placement.CPU_PLACES_PER_USER + 1; place++) {
+      waits(hours(1).gpus(0));
+    }
+
+    assertThat(starts()).isEmpty();
+  }
+}
