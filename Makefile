@@ -88,6 +88,7 @@ $(DIST)/bin/gpurunner: $(SOURCES)
 	install -D -m 644 systemd/gpurunner.yaml $(DIST)/share/gpurunner/gpurunner.yaml
 	install -D -m 644 LICENSE $(DIST)/share/gpurunner/LICENSE
 	install -D -m 755 agent/src/main/dist/bin/gpurunner $@
+	$$(dev/find-jdk)/bin/java -cp '$(DIST)/lib/*' io.gpurunner.agent.aot.NewerClasses $(DIST)/lib/picocli-*.jar
 	JAVA_HOME=$$(dev/find-jdk) $@ generate-docs $(DIST)/share
 	chmod -R a+rX $(DIST)/share
 	-$@ prepare-start
