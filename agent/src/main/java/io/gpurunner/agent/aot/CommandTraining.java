@@ -12,6 +12,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -88,9 +89,12 @@ final class CommandTraining {
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     agent.createContext("/", CommandTraining::answer);
     agent.start();
-    writeContext(home, agent.getAddress().getPort());
+    int port = agent.getAddress().getPort();
+    writeContext(home, port);
     System.setProperty("user.home", home.toString());
-    for (String command : COMMANDS) {
+    List<String> commands = new ArrayList<>(COMMANDS);
+    commands.add("ls --config " + writeConfig(home, port));
+    for (String command : commands) {
       String[] words = command.strip().split(" ");
       int status = CommandLineInterface.run(words, System.out, System.err, _ -> 0);
       if (status != 0) {
@@ -113,6 +117,13 @@ final class CommandTraining {
           training: { url: "http://127.0.0.1:%d", token-file: training.token }
         """
             .formatted(port));
+  }
+
+  /** Writes the configuration of an agent on this machine, as which the fake one passes. */
+  private static Path writeConfig(Path home, int port) throws IOException {
+    return Files.writeString(
+        home.resolve("gpurunner.yaml"),
+        "state-dir: %s/state\nhttp: { port: %d }\n".formatted(home, port));
   }
 
   private static void answer(HttpExchange exchange) throws IOException {
