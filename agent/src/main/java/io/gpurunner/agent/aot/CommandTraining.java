@@ -148,7 +148,7 @@ final class CommandTraining {
               : "{\"totalElements\": 1, \"content\": [" + JOB + "]}";
       case "/api/userJob/" + JOB_ID -> JOB;
       case "/api/userJob/" + JOB_ID + "/artifacts" ->
-          "{\"state\": \"SUCCEEDED\", \"files\": [{\"name\": \"a\", \"bytes\": 1, \"url\": \"/a\"}]}";
+          "{\"state\": \"SUCCEEDED\", \"files\": [{\"name\": \"a\", \"url\": \"/a\"}]}";
       case "/api/userJob/getGpuType" -> "[{\"gpuProd\": \"GPU\", \"amount\": 1}]";
       case "/api/gpus" -> "{\"gpus\": [{\"index\": 0, \"gpuProd\": \"GPU\", \"state\": \"free\"}]}";
       default -> "{\"user\": \"alice\", \"admin\": false, \"message\": \"done\"}";
