@@ -18,7 +18,8 @@ SOURCES := $(shell find pom.xml */pom.xml */src/main systemd -type f -not -path 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build test test-quota test-unit simulate soak file-work stop-torch kill-campaign log-campaign cut-ledger kill-ledger mutate demo bench dist format install uninstall clean
+.PHONY: help build test test-quota test-unit simulate soak file-work stop-torch kill-campaign log-campaign cut-ledger kill-ledger mutate demo bench \
+  bench-logs dist format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -78,9 +79,13 @@ mutate: ## make small changes to the code, and list those that no test notices; 
 demo: $(DIST)/bin/gpurunner ## run a real training job end to end and check every step; STORE=s3, IMAGE=torch
 	dev/as-root dev/demo --store=$(STORE) --image=$(IMAGE)
 
-bench: $(DIST)/bin/gpurunner ## measure submissions (beside Slurm's sbatch), status queries and starts; figures in target/bench.json
+bench: $(DIST)/bin/gpurunner ## measure submissions (beside Slurm's sbatch), status queries, starts, logs and commands; figures in target/bench.json
 	dev/prepare bench
 	dev/as-root dev/with-docker dev/bench
+
+bench-logs: $(DIST)/bin/gpurunner ## measure logs (beside docker logs -f) and commands (beside java -version) alone
+	dev/prepare
+	dev/as-root dev/with-docker env BENCH='logs commands' dev/bench
 
 dist: $(DIST)/bin/gpurunner ## leave a runnable tree in target/dist/gpurunner
 
@@ -91,6 +96,7 @@ $(DIST)/bin/gpurunner: $(SOURCES)
 	install -D -m 644 systemd/gpurunner.yaml $(DIST)/share/gpurunner/gpurunner.yaml
 	install -D -m 644 LICENSE $(DIST)/share/gpurunner/LICENSE
 	install -D -m 755 agent/src/main/dist/bin/gpurunner $@
+	$$(dev/find-jdk)/bin/java -cp '$(DIST)/lib/*' io.gpurunner.agent.aot.NewerClasses $(DIST)/lib/picocli-*.jar
 	JAVA_HOME=$$(dev/find-jdk) $@ generate-docs $(DIST)/share
 	chmod -R a+rX $(DIST)/share
 	-$@ prepare-start

@@ -72,6 +72,20 @@ final class LauncherTest {
   }
 
   @Test
+  void startsCommandsForUsersFromACacheOfTheirOwn() throws Exception {
+    Files.createFile(tree.resolve("start.aot"));
+    assertThat(launch(launcher, Map.of(), "ls")).noneMatch(word -> word.contains("AOT"));
+
+    Files.createFile(tree.resolve("commands.aot"));
+
+    assertThat(launch(launcher, Map.of(), "ls", "-a"))
+        .contains("-XX:AOTCache=" + tree + "/commands.aot", "-Xlog:aot=off", "-Xlog:cds=off")
+        .endsWith("io.gpurunner.agent.Main", "ls", "-a");
+    assertThat(launch(launcher, Map.of(), "token", "list"))
+        .contains("-XX:AOTCache=" + tree + "/start.aot");
+  }
+
+  @Test
   void preparesAStart() throws Exception {
     Path rehearsing =
         fakeJava(
@@ -86,7 +100,8 @@ final class LauncherTest {
     Shell.run(directory, javaHome(rehearsing), launcher.toString(), "prepare-start").succeeded();
 
     assertThat(tree.resolve("start.aot")).content().startsWith("prepared by");
-    assertThat(tree.toFile().list()).containsExactlyInAnyOrder("bin", "start.aot");
+    assertThat(tree.resolve("commands.aot")).content().startsWith("prepared by");
+    assertThat(tree.toFile().list()).containsExactlyInAnyOrder("bin", "start.aot", "commands.aot");
   }
 
   @Test

@@ -135,7 +135,6 @@ final class TrainingRun {
         looks++;
       }
       submitJobs(token);
-      command("ls", "--all");
     }
     // The second start finds jobs in the ledger.
     try (Agent _ = Agent.start(effective)) {

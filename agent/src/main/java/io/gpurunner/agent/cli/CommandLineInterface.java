@@ -43,9 +43,9 @@ public final class CommandLineInterface {
   }
 
   /**
-   * Returns whether these are the arguments of the systemd unit. Such a start does without picocli:
-   * its classes are too old for Java's ahead-of-time cache (their version is Java 5's), and loading
-   * and verifying them takes a fourth of the time of a start.
+   * Returns whether these are the arguments of the systemd unit. Such a start does without picocli,
+   * which reads the annotations of the command first. As they are published, its classes are also
+   * too old for Java's ahead-of-time cache, and to load them takes a fourth of the time of a start.
    */
   private static boolean isStartOfTheService(String[] args) {
     return args.length == 3

@@ -1,0 +1,4 @@
+@NullMarked
+package io.gpurunner.agent.aot;
+
+import org.jspecify.annotations.NullMarked;
