@@ -8,17 +8,22 @@ import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.StopRule;
 import io.gpurunner.gpu.GpuDevice;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.gpu.GpuUuid;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class LatestStartsTest {
   private static final Instant T = Instant.parse("2026-01-01T00:00:00Z");
@@ -244,5 +249,71 @@ final class LatestStartsTest {
     }
 
     assertThat(starts()).isEmpty();
+  }
+
+  /**
+   * Lets the queue run as {@link Placement} decides, with jobs that end whenever they like before
+   * their time is over. No job may start later than was ever said.
+   */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})
+  void noJobStartsLaterThanWasSaid(long seed) {
+    Random random = new Random(seed);
+    List<GpuDevice> devices = new ArrayList<>();
+    for (int ordinal = 0; ordinal < 6; ordinal++) {
+      devices.add(device(ordinal, ordinal % 2 == 0 ? RTX : "NVIDIA H200"));
+    }
+    for (int count = 0; count < 40; count++) {
+      Requests request = random.nextInt(12) == 0 ? Requests.simple() : hours(1 + random.nextInt(5));
+      waits(
+          request
+              .gpus(1 + random.nextInt(3))
+              .priority(random.nextInt(2))
+              .type(random.nextBoolean() ? RTX : "NVIDIA H200"));
+    }
+    Map<JobId, Instant> said = new HashMap<>();
+    Map<JobId, Instant> ends = new HashMap<>();
+    Instant now = T;
+    while (!queued.isEmpty()) {
+      Placement.Machine machine =
+          new Placement.Machine(
+              new GpuSnapshot(now, devices, Optional.empty()), holding, disk, closed, now);
+      Placement.Decision decision = Placement.decide(queued, machine);
+      LatestStarts.of(queued, machine, decision.waiting(), GRACE)
+          .forEach(
+              (id, at) -> said.merge(id, at, (one, other) -> one.isBefore(other) ? one : other));
+      for (Placement.Start start : decision.starts()) {
+        Job job = start.job();
+        assertThat(said.getOrDefault(job.id(), Instant.MAX)).isAfterOrEqualTo(now);
+        queued.remove(job);
+        Optional<Duration> limit =
+            job.request().stopRule() instanceof StopRule.After after
+                ? Optional.of(after.limit())
+                : Optional.empty();
+        holding.add(running(job, start.gpus(), now, limit.map(now::plus)));
+        long most = limit.orElse(Duration.ofHours(9)).plus(GRACE).toMinutes();
+        ends.put(job.id(), now.plus(Duration.ofMinutes(1 + random.nextLong(most))));
+      }
+      Instant next = ends.values().stream().min(Instant::compareTo).orElseThrow();
+      ends.values().removeIf(next::equals);
+      holding.removeIf(job -> !ends.containsKey(job.id()));
+      now = next;
+    }
+    assertThat(said).isNotEmpty();
+  }
+
+  private static Job running(Job job, List<GpuUuid> gpus, Instant now, Optional<Instant> deadline) {
+    return new Job(
+        job.id(),
+        job.user(),
+        job.sequence(),
+        2,
+        T,
+        job.request(),
+        new JobState.Running(1, gpus, "boot", "container", "run", now, deadline),
+        Optional.empty(),
+        Optional.empty(),
+        JobFiles.KEPT,
+        List.of());
   }
 }

@@ -40,17 +40,27 @@ final class Terminal implements AutoCloseable {
     this.settings = settings;
   }
 
-  /** Takes the terminal over. It is empty if this process has none. */
+  /**
+   * Takes the terminal over. It is empty if this process has none. Ctrl-C, SIGTERM and a window
+   * that is closed end Java, and its hook gives the terminal back.
+   */
   static Optional<Terminal> open(Console console) {
     Optional<String> settings = stty("-g");
     if (settings.isEmpty()) {
       return Optional.empty();
     }
     Terminal terminal = new Terminal(console, settings.get());
-    // Ctrl-C still ends the process. Ctrl-Z and Ctrl-\ would leave or garble the screen.
-    stty("-icanon", "-echo", "-ixon", "min", "1", "time", "0", "susp", "undef", "quit", "undef");
-    terminal.write(ENTER);
+    Runtime.getRuntime().addShutdownHook(new Thread(terminal::close, "terminal"));
+    terminal.enter();
     return Optional.of(terminal);
+  }
+
+  private synchronized void enter() {
+    if (!closed) {
+      // Ctrl-C still ends the process. Ctrl-Z and Ctrl-\ would leave or garble the screen.
+      stty("-icanon", "-echo", "-ixon", "min", "1", "time", "0", "susp", "undef", "quit", "undef");
+      write(ENTER);
+    }
   }
 
   /** Returns the keys as bytes. */

@@ -42,7 +42,7 @@ public final class TopCommand implements Callable<Integer> {
   public Integer call() {
     ApiClient agent = agentOption.connect(around);
     Optional<Terminal> terminal =
-        once || !around.console().outIsTerminal()
+        once || !around.console().outIsTerminal() || isDumb()
             ? Optional.empty()
             : Terminal.open(around.console());
     if (terminal.isPresent()) {
@@ -53,12 +53,13 @@ public final class TopCommand implements Callable<Integer> {
     return ExitStatus.DONE;
   }
 
-  /**
-   * Ctrl-C, SIGTERM and a terminal that is closed end Java, and the hook gives the terminal back.
-   */
+  /** Returns whether the terminal says that it can do nothing but print. */
+  private boolean isDumb() {
+    return around.variable("TERM").filter(kind -> !kind.equals("dumb")).isEmpty();
+  }
+
   private void show(ApiClient agent, Terminal terminal) {
     try (terminal) {
-      Runtime.getRuntime().addShutdownHook(new Thread(terminal::close, "terminal"));
       new TopLoop(agent, terminal, around, colour.coloured(around)).run();
     }
   }
