@@ -14,7 +14,6 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -109,7 +108,8 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
 
   private void copyRest(ContainerRef container, RunLog runLog, Duration limit) throws IOException {
     OpenReading reading = new OpenReading();
-    Future<?> alarm =
+    // It also rings after the last reading was closed, and then changes nothing.
+    ScheduledFuture<?> _ =
         alarms.schedule(reading::closeForGood, limit.toMillis(), TimeUnit.MILLISECONDS);
     try {
       new LogIntake(output, container, runLog, reading).catchUp();
@@ -121,8 +121,6 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
               "it took longer than " + limit.toSeconds() + " s",
               e)
           : e;
-    } finally {
-      alarm.cancel(false);
     }
   }
 
