@@ -151,7 +151,6 @@ class Follower:
         while not self.ended:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self.read()
-            self.breaks += not self.ended
             time.sleep(0.1)
 
     def read(self):
@@ -161,6 +160,7 @@ class Follower:
         with contextlib.closing(connection):
             connection.request("GET", f"/api/userJob/{self.job.id}/logs?follow=1", headers=headers)
             answer = connection.getresponse()
+            self.breaks += bool(self.last) and answer.status == 200  # it goes on where an earlier connection broke
             event = {}
             while answer.status == 200 and (line := answer.readline()):
                 field, _, value = line.decode().rstrip("\n").partition(": ")
