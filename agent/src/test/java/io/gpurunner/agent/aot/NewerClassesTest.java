@@ -70,7 +70,8 @@ final class NewerClassesTest {
         String name = entry.getName();
         if (name.startsWith("picocli/")) {
           String binaryName = name.substring(0, name.length() - ".class".length());
-          assertThat(Class.forName(binaryName.replace('/', '.'), true, loader)).isNotNull();
+          assertThat(Class.forName(binaryName.replace('/', '.'), true, loader).getClassLoader())
+              .isSameAs(loader);
         }
       }
       Class<?> help = Class.forName("picocli.CommandLine$HelpCommand", true, loader);

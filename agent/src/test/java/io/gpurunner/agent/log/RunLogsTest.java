@@ -98,10 +98,10 @@ final class RunLogsTest {
     engine.print(container.name(), "1\n");
     engine.print(container.name(), "2\n");
     engine.end(container.name());
-    logs.finish(container, directory());
+    logs.finish(container, directory(), PATIENCE);
     assertThat(logs.tally().writtenBytes()).isEqualTo(4);
     assertThat(logs.tally().receivedBytes()).isEqualTo(4);
-    logs.finish(container, directory());
+    logs.finish(container, directory(), PATIENCE);
     assertThat(logs.tally().writtenBytes()).isEqualTo(4);
   }
 

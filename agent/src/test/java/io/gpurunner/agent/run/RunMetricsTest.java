@@ -521,7 +521,7 @@ final class RunMetricsTest {
     run.output.print(copied.name(), "loss 0.5\n");
     try (FileWork files = new FileWork();
         RunLogs logs = new RunLogs(run.output, files, run.clock)) {
-      logs.finish(copied, directory.resolve("run-1"));
+      logs.finish(copied, directory.resolve("run-1"), Duration.ofSeconds(10));
       logs.follow(gone, directory.resolve("run-2"));
       logs.abandon(gone, directory.resolve("run-2"));
       watched =
