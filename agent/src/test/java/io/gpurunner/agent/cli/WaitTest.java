@@ -44,7 +44,7 @@ final class WaitTest {
             state(
                 "QUEUED",
                 ",\"queuePosition\":1,\"reason\":\"it waits for 2 GPUs\","
-                    + "\"latestStartAt\":\"2026-03-01T12:30:02Z\""))
+                    + "\"latestStartAt\":\"2026-03-01T12:30:04Z\""))
         .answers(STATUS, state("PULLING", ",\"reason\":\"43 % of 2.1 GB\""))
         .answers(STATUS, state("PULLING", ",\"reason\":\"99 % of 2.1 GB\""))
         .answers(
