@@ -103,7 +103,10 @@ class CommandsIT {
         .doesNotContain("\u001b");
     assertThat(ann.run("artifacts", id).err()).startsWith("the job has not ended");
     CompletableFuture<Outcome> follower =
-        CompletableFuture.supplyAsync(() -> ann.run("logs", "-f", beginning));
+        CompletableFuture.supplyAsync(
+            () -> ann.run("logs", "-f", beginning),
+            // The pool for all has one thread here, and ends of processes are reported by it.
+            task -> Thread.ofPlatform().name("follower").daemon().start(task));
     go(id);
     Outcome followed = follower.get(SOON.toSeconds(), TimeUnit.SECONDS);
 
