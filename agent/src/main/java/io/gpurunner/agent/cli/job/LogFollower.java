@@ -79,7 +79,7 @@ final class LogFollower {
         if (outcome == Outcome.COMPLETE || outcome == Outcome.UNREAD) {
           return outcome == Outcome.COMPLETE ? ExitStatus.DONE : ExitStatus.FAILED;
         }
-        // A job may print nothing for hours, and the agent is there all the same.
+        // A job may print nothing for hours. That does not mean that the agent is away.
         Duration open = Duration.between(opened, around.clock().instant());
         if (outcome == Outcome.BROKEN || open.compareTo(LONGEST_PAUSE) >= 0) {
           away.end();

@@ -28,7 +28,7 @@ final class LogsCommand implements Callable<Integer> {
   @Option(
       names = {"-f", "--follow"},
       description =
-          "Go on until the job has ended. Then say how; the exit status is 0 all the same.")
+          "Go on until the job has ended. Then say how. The exit status is 0, also if the job has failed.")
   private boolean follow;
 
   @Option(
