@@ -138,6 +138,9 @@ final class LogIntake {
    * Nothing is added before the reading has brought what the log ends with. If so much was printed
    * meanwhile that the reading cannot bring that any more, this ends.
    *
+   * <p>The caller flushes the log now and then: of lines that come fast, the last ones wait for
+   * that.
+   *
    * @param opened is given the reading, so that another thread can close it
    * @param took is called after each time that something was added
    */
@@ -161,7 +164,7 @@ final class LogIntake {
         }
         log.append(piece.get());
         if (!reading.hasMore()) {
-          log.flush();
+          log.flushUnlessJustDone();
           took.run();
         }
       }

@@ -44,6 +44,7 @@ final class RunLog implements AutoCloseable {
   private boolean sealed;
   private boolean lineOpen;
   private boolean broken;
+  private long flushedAtNanos = System.nanoTime() - RunLogLimits.FLUSH_INTERVAL.toNanos();
   private volatile long end;
 
   /** A segment that is complete, and its size. */
@@ -247,7 +248,19 @@ final class RunLog implements AutoCloseable {
     }
   }
 
+  /**
+   * Writes what was added, unless that was done just now. Engines send each line by itself, and to
+   * write thousands of lines one by one takes more time than to read them. Somebody calls {@link
+   * #flush} soon.
+   */
+  synchronized void flushUnlessJustDone() throws IOException {
+    if (System.nanoTime() - flushedAtNanos >= RunLogLimits.FLUSH_INTERVAL.toNanos()) {
+      flush();
+    }
+  }
+
   private void write() throws IOException {
+    flushedAtNanos = System.nanoTime();
     if (records.position() == 0) {
       return;
     }

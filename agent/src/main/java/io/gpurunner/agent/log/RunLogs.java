@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The logs of all runs on this machine. A thread of its own follows each running container. Two
- * more sync the logs, and look whether a silent reading hangs. Thread-safe.
+ * The logs of all runs on this machine. A thread of its own follows each running container. Three
+ * more write what was added, sync the logs, and look whether a silent reading hangs. Thread-safe.
  */
 public final class RunLogs implements OutputKeeper, AutoCloseable {
   /** The most bytes that the output of one run takes on the disk. */
@@ -36,6 +36,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   private final Clock clock;
   private final RunLogLimits limits;
   private final Map<Path, RunFollower> followers = new ConcurrentHashMap<>();
+  private final ScheduledExecutorService flushes = timer("log-flush");
   private final ScheduledExecutorService syncs = timer("log-sync");
   private final ScheduledExecutorService checks = timer("log-check");
 
@@ -48,6 +49,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
     this.files = files;
     this.clock = clock;
     this.limits = limits;
+    every(RunLogLimits.FLUSH_INTERVAL, flushes, RunFollower::flush);
     every(RunLogLimits.SYNC_INTERVAL, syncs, RunFollower::sync);
     every(RunLogLimits.SILENCE, checks, RunFollower::reopenIfBehind);
   }
@@ -156,6 +158,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   /** Stops to follow. What was copied stays, and the next start goes on from there. */
   @Override
   public void close() {
+    flushes.shutdown();
     syncs.shutdown();
     checks.shutdown();
     followers.values().forEach(RunFollower::askToStop);
