@@ -157,6 +157,9 @@ final class LogIntake {
    * Nothing is added before the reading has brought what the log ends with. If so much was printed
    * meanwhile that the reading cannot bring that any more, this ends.
    *
+   * <p>The caller flushes the log now and then: of lines that come fast, the last ones wait for
+   * that.
+   *
    * @param took is called after each time that something was added
    */
   void follow(Runnable took) throws IOException {
@@ -173,7 +176,7 @@ final class LogIntake {
             }
             log.append(piece);
             if (!reading.hasMore()) {
-              log.flush();
+              log.flushUnlessJustDone();
               took.run();
             }
             return true;

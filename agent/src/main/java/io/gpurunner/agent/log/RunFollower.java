@@ -112,6 +112,13 @@ final class RunFollower {
     }
   }
 
+  void flush() throws IOException {
+    Optional<RunLog> runLog = open;
+    if (runLog.isPresent()) {
+      runLog.get().flush();
+    }
+  }
+
   void sync() throws IOException {
     Optional<RunLog> runLog = open;
     if (runLog.isPresent()) {

@@ -48,6 +48,7 @@ final class RunLog implements AutoCloseable {
   private boolean lineOpen;
   private Optional<LogRecord> newest = Optional.empty();
   private boolean broken;
+  private long flushedAtNanos = System.nanoTime() - RunLogLimits.FLUSH_INTERVAL.toNanos();
   private volatile long end;
 
   /**
@@ -299,7 +300,19 @@ final class RunLog implements AutoCloseable {
     }
   }
 
+  /**
+   * Writes what was added, unless that was done just now. Engines send each line by itself, and to
+   * write thousands of lines one by one takes more time than to read them. Somebody calls {@link
+   * #flush} soon.
+   */
+  synchronized void flushUnlessJustDone() throws IOException {
+    if (System.nanoTime() - flushedAtNanos >= RunLogLimits.FLUSH_INTERVAL.toNanos()) {
+      flush();
+    }
+  }
+
   private void write() throws IOException {
+    flushedAtNanos = System.nanoTime();
     if (records.position() == 0) {
       return;
     }

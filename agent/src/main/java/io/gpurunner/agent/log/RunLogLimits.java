@@ -25,6 +25,9 @@ record RunLogLimits(long segmentBytes, long headBytes, long tailBytes) {
    */
   static final int MOST_COMPARED = 8192;
 
+  /** The time within which what was added can be read. A line that comes alone can be at once. */
+  static final Duration FLUSH_INTERVAL = Duration.ofMillis(20);
+
   /** The time between two syncs of a log that has grown. */
   static final Duration SYNC_INTERVAL = Duration.ofSeconds(1);
 

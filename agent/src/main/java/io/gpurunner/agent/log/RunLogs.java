@@ -21,8 +21,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The logs of all runs on this machine. A thread of its own follows each running container. Three
- * more sync the logs, look whether a silent reading hangs, and end late readings. Thread-safe.
+ * The logs of all runs on this machine. A thread of its own follows each running container. Four
+ * more write what was added, sync the logs, look whether a silent reading hangs, and end late
+ * readings. Thread-safe.
  */
 public final class RunLogs implements OutputKeeper, AutoCloseable {
   /** The most bytes that the output of one run takes on the disk. */
@@ -37,6 +38,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   private final RunLogLimits limits;
   private final LogTally tally = new LogTally();
   private final Map<Path, RunFollower> followers = new ConcurrentHashMap<>();
+  private final ScheduledExecutorService flushes = timer("log-flush");
   private final ScheduledExecutorService syncs = timer("log-sync");
   private final ScheduledExecutorService checks = timer("log-check");
   private final ScheduledExecutorService alarms = timer("log-limit");
@@ -50,6 +52,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
     this.files = files;
     this.clock = clock;
     this.limits = limits;
+    every(RunLogLimits.FLUSH_INTERVAL, flushes, RunFollower::flush);
     every(RunLogLimits.SYNC_INTERVAL, syncs, RunFollower::sync);
     every(RunLogLimits.SILENCE, checks, RunFollower::reopenIfBehind);
   }
@@ -181,6 +184,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
   /** Stops to follow. What was copied stays, and the next start goes on from there. */
   @Override
   public void close() {
+    flushes.shutdown();
     syncs.shutdown();
     checks.shutdown();
     alarms.shutdown();
