@@ -263,6 +263,7 @@ final class RunLog implements AutoCloseable {
     if (texts.remaining() < bytes.length || records.remaining() < LogRecord.BYTES) {
       write();
     }
+    Signature signature = new Signature(at, kind, bytes.length, LogRecord.crcOf(bytes));
     LogRecord record =
         new LogRecord(
             last.next(),
@@ -270,9 +271,9 @@ final class RunLog implements AutoCloseable {
             kind,
             last.textBytes,
             bytes.length,
-            LogRecord.crcOf(bytes),
+            signature.crc(),
             partial,
-            repeatsBefore(new Signature(at, kind, bytes.length, LogRecord.crcOf(bytes))));
+            repeatsBefore(signature));
     record.writeTo(records);
     newest = Optional.of(record);
     if (bytes.length <= texts.remaining()) {
