@@ -112,10 +112,11 @@ final class RunFollower {
     }
   }
 
+  /** Writes what was added. Never waits for a thread that is busy with the log. */
   void flush() throws IOException {
     Optional<RunLog> runLog = open;
     if (runLog.isPresent()) {
-      runLog.get().flush();
+      runLog.get().flushIfFree();
     }
   }
 
@@ -139,6 +140,11 @@ final class RunFollower {
         && !new LogIntake(output, container, runLog.get(), new OpenReading()).isUpToDate()) {
       following.close();
     }
+  }
+
+  /** Returns whether the thread has ended, or never began. */
+  boolean isOver() {
+    return !thread.isAlive();
   }
 
   /** Tells who writes the log after this has stopped, for {@link #end}. */

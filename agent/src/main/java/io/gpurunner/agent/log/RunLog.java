@@ -23,6 +23,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Writes the log of one run. After a crash it goes on behind the last record that is there whole.
@@ -39,6 +40,7 @@ final class RunLog implements AutoCloseable {
   private final Path directory;
   private final RunLogLimits limits;
   private final LogTally tally;
+  private final ReentrantLock lock = new ReentrantLock();
   private final List<Sized> earlier = new ArrayList<>();
   private final ByteBuffer texts = ByteBuffer.allocate(BUFFER_BYTES);
   private final ByteBuffer records = ByteBuffer.allocate(BUFFER_BYTES);
@@ -48,7 +50,7 @@ final class RunLog implements AutoCloseable {
   private boolean lineOpen;
   private Optional<LogRecord> newest = Optional.empty();
   private boolean broken;
-  private long flushedAtNanos = System.nanoTime() - RunLogLimits.FLUSH_INTERVAL.toNanos();
+  private long writtenAtNanos = System.nanoTime() - RunLogLimits.FLUSH_INTERVAL.toNanos();
   private volatile long end;
 
   /**
@@ -213,35 +215,53 @@ final class RunLog implements AutoCloseable {
   }
 
   /** Adds a piece of output. It can be read after the next {@link #flush}. */
-  synchronized void append(OutputPiece piece) throws IOException {
+  void append(OutputPiece piece) throws IOException {
     byte[] bytes = piece.bytes();
     boolean partial = bytes.length == 0 || bytes[bytes.length - 1] != '\n';
-    add(piece.at(), Kind.of(piece.stream()), bytes, partial);
-    lineOpen = partial;
+    lock.lock();
+    try {
+      add(piece.at(), Kind.of(piece.stream()), bytes, partial);
+      lineOpen = partial;
+    } finally {
+      lock.unlock();
+    }
     tally.written(bytes.length);
   }
 
   /** Notes that some output is missing here, and why. */
-  synchronized void gap(Instant at, LogGap why) throws IOException {
-    String line = (lineOpen ? "\n" : "") + why.line();
-    add(at, Kind.GAP, line.getBytes(UTF_8), false);
-    lineOpen = false;
+  void gap(Instant at, LogGap why) throws IOException {
+    lock.lock();
+    try {
+      String line = (lineOpen ? "\n" : "") + why.line();
+      add(at, Kind.GAP, line.getBytes(UTF_8), false);
+      lineOpen = false;
+    } finally {
+      lock.unlock();
+    }
     tally.gap(why);
   }
 
   /** Notes that the log is complete, and syncs it. Idempotent. */
   void seal(Instant at) throws IOException {
-    synchronized (this) {
+    lock.lock();
+    try {
       if (!sealed) {
         add(at, Kind.END, new byte[0], false);
         sealed = true;
       }
+    } finally {
+      lock.unlock();
     }
     sync();
   }
 
-  synchronized boolean isSealed() {
-    return sealed;
+  boolean isSealed() {
+    lock.lock();
+    try {
+      return sealed;
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void add(Instant at, Kind kind, byte[] bytes, boolean partial) throws IOException {
@@ -293,30 +313,51 @@ final class RunLog implements AutoCloseable {
   }
 
   /** Writes what was added, so that readers find it. */
-  synchronized void flush() throws IOException {
-    if (!broken) {
-      broken = true; // until all is well
-      write();
-      broken = false;
+  void flush() throws IOException {
+    lock.lock();
+    try {
+      if (!broken) {
+        broken = true; // until all is well
+        write();
+        broken = false;
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Writes what was added, unless another thread is busy with this log. */
+  void flushIfFree() throws IOException {
+    if (lock.tryLock()) {
+      try {
+        flush();
+      } finally {
+        lock.unlock();
+      }
     }
   }
 
   /**
-   * Writes what was added, unless that was done just now. Engines send each line by itself, and to
-   * write thousands of lines one by one takes more time than to read them. Somebody calls {@link
-   * #flush} soon.
+   * Writes what was added, unless something was written just now. Engines send each line by itself,
+   * and to write thousands of lines one by one takes more time than to read them. Somebody calls
+   * {@link #flushIfFree} soon.
    */
-  synchronized void flushUnlessJustDone() throws IOException {
-    if (System.nanoTime() - flushedAtNanos >= RunLogLimits.FLUSH_INTERVAL.toNanos()) {
-      flush();
+  void flushUnlessJustDone() throws IOException {
+    lock.lock();
+    try {
+      if (System.nanoTime() - writtenAtNanos >= RunLogLimits.FLUSH_INTERVAL.toNanos()) {
+        flush();
+      }
+    } finally {
+      lock.unlock();
     }
   }
 
   private void write() throws IOException {
-    flushedAtNanos = System.nanoTime();
     if (records.position() == 0) {
       return;
     }
+    writtenAtNanos = System.nanoTime();
     writeAll(last.text, texts.flip());
     texts.clear();
     writeAll(last.index, records.flip());
@@ -334,13 +375,16 @@ final class RunLog implements AutoCloseable {
   /** Writes what was added to disk. Others may add and read meanwhile. */
   void sync() throws IOException {
     Open open;
-    synchronized (this) {
+    lock.lock();
+    try {
       flush();
       if (!unsynced) {
         return;
       }
       unsynced = false;
       open = last;
+    } finally {
+      lock.unlock();
     }
     try {
       open.sync();
@@ -391,9 +435,19 @@ final class RunLog implements AutoCloseable {
    * many since the last gap, and so many more that the first has another time than the one before
    * it. Engines give the parts of one line the same time. Equal pieces that follow one another are
    * all there, also those whose segments were removed. Otherwise their number would not be known.
+   * More than {@link RunLogLimits#MOST_EQUAL} are not counted: no engine has kept so many.
    */
-  synchronized List<Signature> lastOutput(int atLeast) throws IOException {
-    flush();
+  List<Signature> lastOutput(int atLeast) throws IOException {
+    lock.lock();
+    try {
+      flush();
+      return lastWritten(atLeast);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private List<Signature> lastWritten(int atLeast) throws IOException {
     Deque<Signature> found = new ArrayDeque<>();
     long before = Long.MAX_VALUE; // the number that the next older record must have
     List<LogSegment> segments = new ArrayList<>(earlier.stream().map(Sized::segment).toList());
@@ -412,7 +466,8 @@ final class RunLog implements AutoCloseable {
         }
         before = record.seq() - 1;
         if (record.kind().isOutput()) {
-          Collections.nCopies(1 + record.repeats(), record.signature()).forEach(found::addFirst);
+          int equal = Math.min(1 + record.repeats(), RunLogLimits.MOST_EQUAL);
+          Collections.nCopies(equal, record.signature()).forEach(found::addFirst);
           before -= record.repeats();
         }
       }
@@ -422,11 +477,16 @@ final class RunLog implements AutoCloseable {
 
   /** Writes what was added, and closes the files. */
   @Override
-  public synchronized void close() throws IOException {
+  public void close() throws IOException {
+    lock.lock();
     try {
       flush();
     } finally {
-      last.close();
+      try {
+        last.close();
+      } finally {
+        lock.unlock();
+      }
     }
   }
 }

@@ -25,6 +25,12 @@ record RunLogLimits(long segmentBytes, long headBytes, long tailBytes) {
    */
   static final int MOST_COMPARED = 8192;
 
+  /**
+   * The most equal pieces in a row that are compared. They are parts of one line, of 16 KiB each,
+   * and an engine keeps 320 MB, so it has about 20,000 of them.
+   */
+  static final int MOST_EQUAL = 1 << 16;
+
   /** The time within which what was added can be read. A line that comes alone can be at once. */
   static final Duration FLUSH_INTERVAL = Duration.ofMillis(20);
 

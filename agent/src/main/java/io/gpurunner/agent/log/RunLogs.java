@@ -135,7 +135,8 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
     try {
       files.run(FileWork.Task.SAVE, () -> end(container, directory, this::sealWithoutRest));
     } finally {
-      followers.remove(directory);
+      // A thread that hangs still has the log open. Nobody else may write it then.
+      followers.computeIfPresent(directory, (_, known) -> known.isOver() ? null : known);
     }
   }
 

@@ -26,8 +26,9 @@ import java.util.Set;
  *
  * <p>Jobs of one GPU type start in the order of the queue (docs/adr/014). So it is enough to let
  * each job before a job run for its whole stop time and grace period: if one ends earlier, those
- * behind it start earlier or at the same time. The times that a pull of an image and the start of a
- * container take are not known, and are not counted.
+ * behind it start earlier or at the same time. What is not known is not counted: the time that a
+ * pull of an image, and the start and the removal of a container take, and the disk that jobs which
+ * are behind it, or still to come, take meanwhile.
  *
  * <p>A job has no such time if one of the jobs that it needs to end may run for ever, if it or a
  * job before it waits for something else than GPUs, or if GPUs that a job before it needs are out

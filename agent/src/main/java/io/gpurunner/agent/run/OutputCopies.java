@@ -25,8 +25,11 @@ import org.slf4j.LoggerFactory;
  * Thread-safe.
  */
 final class OutputCopies {
-  /** How long the engine is read at least, also if the time for the whole copy is nearly over. */
-  private static final Duration LEAST_READING = Duration.ofSeconds(1);
+  /**
+   * How long the engine is read at least, also if the time for the whole copy is over: the engine
+   * may have been away for all of it.
+   */
+  private static final Duration LEAST_READING = Duration.ofSeconds(15);
 
   private static final Logger log = LoggerFactory.getLogger(OutputCopies.class);
 

@@ -261,6 +261,25 @@ final class RunLogTest {
     }
   }
 
+  /** A job can print one line without end. */
+  @Test
+  void equalPiecesWithoutEndTakeBoundedMemory() throws IOException {
+    try (RunLog log = RunLog.open(directory(), new RunLogLimits(100_000, 200_000, 400_000))) {
+      repeat(log, RunLogLimits.MOST_EQUAL + 5);
+      assertThat(log.lastOutput(5)).hasSize(RunLogLimits.MOST_EQUAL);
+    }
+  }
+
+  @Test
+  void aLineThatComesAloneIsWrittenAtOnce() throws IOException {
+    try (RunLog log = open()) {
+      log.flushIfFree(); // writes nothing
+      log.append(line(1, "a"));
+      log.flushUnlessJustDone();
+      assertThat(log.end()).isEqualTo(1);
+    }
+  }
+
   private static void repeat(RunLog log, int count) throws IOException {
     for (int number = 0; number < count; number++) {
       log.append(line(2, "b"));

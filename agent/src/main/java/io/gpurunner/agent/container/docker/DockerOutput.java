@@ -63,7 +63,7 @@ final class DockerOutput implements ContainerOutput {
       this.what = "reading the output of " + container.name();
       this.path = path(container, part, follow);
       this.follow = follow;
-      this.call = connection.open(follow ? followHead : CallLimits.READ_OUTPUT);
+      this.call = connection.open(follow ? followHead : limit(part));
     }
 
     @Override
@@ -78,6 +78,13 @@ final class DockerOutput implements ContainerOutput {
       } catch (IOException | RuntimeException e) {
         throw connection.failure(what, call, e);
       }
+    }
+
+    private static Duration limit(Part part) {
+      return switch (part) {
+        case Part.All() -> CallLimits.READ_OUTPUT;
+        case Part.Last _ -> CallLimits.QUICK;
+      };
     }
 
     private EngineFrames begun() {
