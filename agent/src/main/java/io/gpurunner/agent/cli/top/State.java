@@ -61,7 +61,7 @@ record State(
           Step.to(new State(url, picture, failure, history, view, Optional.of(words.text())));
       case Event.LogCame log -> Step.to(with(log));
       case Event.Pressed pressed -> {
-        Keys.Step step = Keys.pressed(pressed.key(), view, jobs(), rows);
+        Keys.Step step = Keys.pressed(pressed, view, jobs(), rows);
         yield new Step(
             new State(url, picture, failure, history, step.view(), Optional.empty()),
             step.action());

@@ -137,7 +137,7 @@ final class FrameTest {
   }
 
   private State reading(List<String> lines) {
-    State read = state.heard(new Event.Pressed(Key.of(Key.Kind.ENTER)), 24).state();
+    State read = state.heard(new Event.Pressed(Key.of(Key.Kind.ENTER), true), 24).state();
     String job = state.view().chosen().orElseThrow();
     return read.heard(new Event.LogCame(job, lines), 24).state();
   }
@@ -179,7 +179,7 @@ final class FrameTest {
     assertThat(text(reading, 4, 80))
         .startsWith("output of ai22222222-2222\nthree\nfour\n")
         .endsWith("new lines are shown\n");
-    State above = reading.heard(new Event.Pressed(Key.of("k")), 4).state();
+    State above = reading.heard(new Event.Pressed(Key.of("k"), true), 4).state();
     assertThat(text(above, 4, 80)).contains("two\nthree\n").contains("1 line above the end");
   }
 

@@ -20,11 +20,11 @@ final class StateTest {
   private final State state = seen(Pictures.picture(), 1);
 
   private static State.Step press(State state, Key.Kind kind) {
-    return state.heard(new Event.Pressed(Key.of(kind)), ROWS);
+    return state.heard(new Event.Pressed(Key.of(kind), true), ROWS);
   }
 
   private static State.Step press(State state, String letter) {
-    return state.heard(new Event.Pressed(Key.of(letter)), ROWS);
+    return state.heard(new Event.Pressed(Key.of(letter), true), ROWS);
   }
 
   private static List<String> ids(State state) {
@@ -134,6 +134,16 @@ final class StateTest {
     assertThat(press(asking, "n").action()).isEmpty();
     assertThat(press(asking, Key.Kind.ENTER).action()).isEmpty();
     assertThat(press(asking, "n").state().view().mode()).isEqualTo(new Mode.Listing());
+  }
+
+  /** A terminal that marks no paste sends "agency" at once: g, c and y are keys. */
+  @Test
+  void aYesThatCameTogetherWithOtherKeysCancelsNothing() {
+    State asking = pressed(state, "g", "c");
+    State.Step step = asking.heard(new Event.Pressed(Key.of("y"), false), ROWS);
+
+    assertThat(step.action()).isEmpty();
+    assertThat(step.state().view().mode()).isEqualTo(new Mode.Listing());
   }
 
   @Test
