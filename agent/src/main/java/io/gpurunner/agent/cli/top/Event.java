@@ -20,6 +20,9 @@ sealed interface Event {
     }
   }
 
+  /** A job's output could not be read. What has come of it stays. */
+  record LogFailed(String job, String why) implements Event {}
+
   /**
    * The user pressed a key.
    *

@@ -86,7 +86,11 @@ final class Keys {
 
   private static Step read(View view) {
     return view.chosen()
-        .map(id -> Step.to(view.in(new Mode.Reading(id, List.of(), 0)), new Action.ReadLog(id)))
+        .map(
+            id ->
+                Step.to(
+                    view.in(new Mode.Reading(id, List.of(), 0, Optional.empty())),
+                    new Action.ReadLog(id)))
         .orElse(Step.to(view));
   }
 

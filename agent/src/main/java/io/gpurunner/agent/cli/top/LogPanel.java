@@ -21,7 +21,9 @@ final class LogPanel {
         Math.max(Math.min(room, reading.lines().size()), reading.lines().size() - reading.back());
     List<String> seen = reading.lines().subList(Math.max(0, end - room), end);
     List<Line> lines = new ArrayList<>();
-    lines.add(Line.of("output of " + reading.job(), Ink.HEADING));
+    Line.Builder title = new Line.Builder().add("output of " + reading.job(), Ink.HEADING);
+    reading.failure().ifPresent(why -> title.add("  cannot be read now: " + why, Ink.RED));
+    lines.add(title.build());
     seen.forEach(text -> lines.add(Line.of(text, Ink.PLAIN)));
     return lines;
   }

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 
 final class FeederTest {
   private static final String JOB = "ai11111111-1111";
+  private static final String LOGS = "GET /api/userJob/" + JOB + "/logs";
 
   private final FakeAgent agent;
   private final List<Event> heard = new ArrayList<>();
@@ -57,20 +58,80 @@ final class FeederTest {
     assertThat(((Event.Failed) heard.getLast()).why()).contains("no agent answers", agent.url());
   }
 
+  private static String line(int seq, String text) {
+    return piece(seq, text, "");
+  }
+
+  private static String piece(int seq, String text, String more) {
+    return "id: 1:%d\nevent: log\ndata: {\"text\":\"%s\"%s}\n\n".formatted(seq, text, more);
+  }
+
+  private static String note(String text) {
+    return "event: note\ndata: {\"text\":\"" + text + "\"}\n\n";
+  }
+
   @Test
-  void readsTheEndOfAnOutputUntilItIsLeft() {
+  void readsTheEndOfAnOutputAndThenOnlyWhatIsNew() {
     answer();
-    agent.answers(
-        "GET /api/userJob/" + JOB + "/logs?follow=0&tail=500", "one\n 10 %\r 20 %\r\n\nlast");
+    agent
+        .streams(LOGS, line(7, "one") + piece(8, " 10 %\\r 20 %\\r", ",\"partial\":true"))
+        .streams(LOGS, line(9, " 30 %\\r") + line(10, "") + line(11, "last"));
     feeder.carryOut(new Action.ReadLog(JOB));
+    feeder.look();
+    assertThat(heard.getLast()).isEqualTo(new Event.LogCame(JOB, List.of("one", " 20 %")));
     feeder.look();
 
     assertThat(heard.getLast())
-        .isEqualTo(new Event.LogCame(JOB, List.of("one", " 20 %", "", "last")));
+        .isEqualTo(new Event.LogCame(JOB, List.of("one", " 30 %", "", "last")));
+    List<FakeAgent.Request> asked =
+        agent.requests().stream().filter(request -> request.line().startsWith(LOGS)).toList();
+    assertThat(asked)
+        .extracting(FakeAgent.Request::line)
+        .containsExactly(LOGS + "?follow=0&tail=200", LOGS + "?follow=0");
+    assertThat(asked)
+        .extracting(request -> request.header("Last-event-id"))
+        .containsExactly("", "1:8");
+
     heard.clear();
     feeder.carryOut(new Action.StopReading());
     feeder.look();
     assertThat(heard).hasSize(1);
+  }
+
+  @Test
+  void whereAJobStandsIsShownOnce() {
+    answer();
+    agent
+        .streams(LOGS, note("run 1 is over") + note("queued, place 2"))
+        .streams(LOGS, note("run 1 is over") + note("queued, place 2"))
+        .streams(LOGS, note("run 1 is over") + note("queued, place 1"));
+    feeder.carryOut(new Action.ReadLog(JOB));
+    feeder.look();
+    feeder.look();
+    feeder.look();
+
+    assertThat(heard.getLast())
+        .isEqualTo(
+            new Event.LogCame(
+                JOB,
+                List.of(
+                    "[gpurunner: run 1 is over]",
+                    "[gpurunner: queued, place 2]",
+                    "[gpurunner: queued, place 1]")));
+  }
+
+  @Test
+  void anOutputThatIsRefusedLeavesThePictureAsItIs() {
+    answer();
+    agent.answers(LOGS, 400, "{\"message\":\"no such run\"}");
+    feeder.carryOut(new Action.ReadLog(JOB));
+    feeder.look();
+
+    assertThat(heard).first().isInstanceOf(Event.Came.class);
+    assertThat(heard)
+        .last()
+        .isEqualTo(new Event.LogFailed(JOB, "the agent answered 400: no such run"));
+    assertThat(heard).hasSize(2);
   }
 
   @Test

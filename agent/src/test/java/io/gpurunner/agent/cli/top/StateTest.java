@@ -175,6 +175,21 @@ final class StateTest {
     assertThat(left.heard(new Event.LogCame(RUNNING, lines), ROWS).state()).isEqualTo(left);
   }
 
+  @Test
+  void anOutputThatCannotBeReadSaysSoUntilItCan() {
+    State reading =
+        pressed(state, "l").heard(new Event.LogCame(RUNNING, List.of("one")), ROWS).state();
+    State failed = reading.heard(new Event.LogFailed(RUNNING, "no such run"), ROWS).state();
+
+    assertThat(failed.failure()).isEmpty();
+    assertThat(failed.view().mode())
+        .isEqualTo(new Mode.Reading(RUNNING, List.of("one"), 0, Optional.of("no such run")));
+    assertThat(failed.heard(new Event.LogCame(RUNNING, List.of("one")), ROWS).state())
+        .isEqualTo(reading);
+    assertThat(state.heard(new Event.LogFailed(RUNNING, "no such run"), ROWS).state())
+        .isEqualTo(state);
+  }
+
   private static int back(State state) {
     return state.view().mode() instanceof Mode.Reading reading ? reading.back() : -1;
   }
