@@ -10,7 +10,7 @@ import java.time.Duration;
  * call uses it, on one thread.
  */
 final class Patience {
-  /** How long one call waits in all while the agent answers 429. */
+  /** How long one call of a command waits in all while the agent answers 429. */
   static final Duration LIMIT = Duration.ofSeconds(10);
 
   /** A wait that is longer is told to the user. */
@@ -19,10 +19,15 @@ final class Patience {
   private static final int TOO_MANY = 429;
 
   private final Surroundings around;
+  private final Duration limit;
   private Duration waited = Duration.ZERO;
 
-  Patience(Surroundings around) {
+  /**
+   * @param limit how long the call waits in all
+   */
+  Patience(Surroundings around, Duration limit) {
     this.around = around;
+    this.limit = limit;
   }
 
   /** One call. */
@@ -68,6 +73,6 @@ final class Patience {
   }
 
   private boolean fits(Duration pause) {
-    return waited.plus(pause).compareTo(LIMIT) <= 0;
+    return waited.plus(pause).compareTo(limit) <= 0;
   }
 }

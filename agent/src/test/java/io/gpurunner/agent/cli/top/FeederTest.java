@@ -58,6 +58,22 @@ final class FeederTest {
     assertThat(((Event.Failed) heard.getLast()).why()).contains("no agent answers", agent.url());
   }
 
+  /** The user sees each refusal in the frame, and is not kept waiting for the next look. */
+  @Test
+  void aBusyAgentIsNotWaitedForAndNothingIsPrintedIntoTheFrame() {
+    agent.isBusy("GET /api/gpus", "3");
+    CommandRun command = CommandRun.at(agent);
+    Surroundings around = command.surroundings();
+    new Feeder(new AgentOption().connect(around).withoutPatience(), around.clock(), heard::add)
+        .look();
+
+    assertThat(heard)
+        .containsExactly(
+            new Event.Failed("the agent answered 429: another list is being put together"));
+    assertThat(command.pauses()).isEmpty();
+    assertThat(command.err()).isEmpty();
+  }
+
   private static String line(int seq, String text) {
     return piece(seq, text, "");
   }

@@ -153,6 +153,16 @@ final class FrameTest {
   }
 
   @Test
+  void aPictureIsOldWhileTheAgentIsSilent() {
+    ZonedDateTime last = Pictures.T.plus(Frame.FRESH_FOR).atZone(ZoneOffset.UTC);
+    Size size = new Size(24, 80);
+
+    assertThat(Frame.of(state, size, last).getFirst().text()).endsWith("  12:00:00");
+    assertThat(Frame.of(state, size, last.plusSeconds(1)).getFirst().text())
+        .endsWith("OLD: of 12:00:00, 11 s ago");
+  }
+
+  @Test
   void anOldPictureSaysThatItIsOldAndWhy() {
     String text = text(failed(state), 24, 80);
 
