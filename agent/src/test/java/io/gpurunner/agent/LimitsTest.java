@@ -212,6 +212,7 @@ final class LimitsTest {
           entry("AwayTime.STEP_LIMIT", "AwayTimeTest.theSleepOfTheMachineCountsAsOneTry"),
           entry("LogFollower.LONGEST_PAUSE", LOGS),
           entry("EventStream.DATA_LIMIT", "EventStreamTest.anEventThatIsTooLongIsRefused"),
+          entry("Feeder.MOST_JOBS", "FeederTest.asksForGpusAndLiveJobs"),
           entry("JobOutput.FIRST_LINES", "FeederTest.readsTheEndOfAnOutputAndThenOnlyWhatIsNew"),
           entry("JobOutput.MOST_LINES", "JobOutputTest.onlyTheNewestLinesAreKept"),
           entry("JobOutput.MOST_LINE_CHARACTERS", BAR),

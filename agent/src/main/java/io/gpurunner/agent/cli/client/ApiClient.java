@@ -110,7 +110,7 @@ public final class ApiClient {
    * @throws UnreachableException if no agent answers
    */
   public Answer get(String path) {
-    return calling(() -> connectedAnswer(open("GET", path)));
+    return reading(() -> connectedAnswer(open("GET", path)));
   }
 
   /**
@@ -177,7 +177,7 @@ public final class ApiClient {
    * @throws UnreachableException if no agent answers
    */
   public EventStream events(String path, Optional<String> lastEventId) {
-    return calling(
+    return reading(
         () -> {
           HttpURLConnection connection = open("GET", path);
           connection.setRequestProperty("Accept", "text/event-stream");
@@ -204,7 +204,7 @@ public final class ApiClient {
       throw new CommandFailedException("what the agent sent for the file is no URL", noUrl);
     }
     try {
-      return waiting().make(() -> opened(target));
+      return waiting().read(() -> opened(target));
     } catch (IOException failure) {
       throw unreachable(failure, target.getScheme() + "://" + server(target), "try again");
     }
@@ -221,6 +221,20 @@ public final class ApiClient {
   /** Returns the host and the port, without a name and a password before them. */
   private static String server(URI target) {
     return String.valueOf(target.getRawAuthority()).replaceFirst(".*@", "");
+  }
+
+  /** Makes a call that changes nothing. A proxy that lost the agent counts as no agent. */
+  private <T> T reading(Patience.Call<T> call) {
+    try {
+      return waiting().read(call);
+    } catch (AgentRefusedException refused) {
+      if (refused.lostAgent()) {
+        throw new UnreachableException(refused.getMessage() + "; " + address.checks(), refused);
+      }
+      throw refused;
+    } catch (IOException failure) {
+      throw unreachable(failure);
+    }
   }
 
   private <T> T calling(Patience.Call<T> call) {

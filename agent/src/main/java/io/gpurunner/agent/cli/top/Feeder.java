@@ -3,7 +3,6 @@ package io.gpurunner.agent.cli.top;
 import io.gpurunner.agent.cli.client.ApiClient;
 import io.gpurunner.agent.cli.client.CommandFailedException;
 import io.gpurunner.agent.cli.client.Json;
-import io.gpurunner.api.ApiLimits;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
@@ -19,6 +18,9 @@ import java.util.function.Consumer;
  */
 final class Feeder {
   static final Duration LOOK_PAUSE = Duration.ofSeconds(2);
+
+  /** How many jobs are asked for. The agent reads a limited number for all users at a time. */
+  static final int MOST_JOBS = 200;
 
   /** Orders beyond so many are dropped, which a user cannot give while one call takes place. */
   static final int MOST_ORDERS = 16;
@@ -95,8 +97,7 @@ final class Feeder {
    */
   Picture picture() {
     ApiClient.Answer gpus = agent.get("/api/gpus");
-    ApiClient.Answer jobs =
-        agent.get("/api/userJob?current=1&size=" + ApiLimits.MAX_PAGE_SIZE + "&state=live");
+    ApiClient.Answer jobs = agent.get("/api/userJob?current=1&size=" + MOST_JOBS + "&state=live");
     return Picture.of(gpus.json(), jobs.json(), clock.instant());
   }
 

@@ -44,7 +44,7 @@ final class FeederTest {
     assertThat(((Event.Came) heard.getFirst()).picture().gpus()).hasSize(3);
     assertThat(((Event.Came) heard.getFirst()).picture().jobs()).hasSize(3);
     assertThat(agent.lines())
-        .containsExactly("GET /api/gpus", "GET /api/userJob?current=1&size=1000&state=live");
+        .containsExactly("GET /api/gpus", "GET /api/userJob?current=1&size=200&state=live");
   }
 
   @Test
