@@ -1,5 +1,6 @@
 package io.gpurunner.agent.cli.top;
 
+import io.gpurunner.agent.cli.client.AgentRefusedException;
 import io.gpurunner.agent.cli.client.ApiClient;
 import io.gpurunner.agent.cli.client.CommandFailedException;
 import io.gpurunner.agent.cli.client.Json;
@@ -37,11 +38,9 @@ final class Feeder {
     this.heard = heard;
   }
 
-  /** Gives an order. Returns at once. */
-  void order(Action action) {
-    if (!orders.offer(action)) {
-      heard.accept(new Event.Said("the agent is still busy with your last orders; try again"));
-    }
+  /** Gives an order. Returns at once; false if too many orders wait. */
+  boolean order(Action action) {
+    return orders.offer(action);
   }
 
   /** Runs for ever. */
@@ -75,6 +74,9 @@ final class Feeder {
       heard.accept(new Event.Came(picture()));
     } catch (CommandFailedException failure) {
       heard.accept(new Event.Failed(String.valueOf(failure.getMessage())));
+    } catch (Error broken) {
+      // Out of memory, for example. The picture is old then, and the next look may succeed.
+      heard.accept(new Event.Failed("an error in this command: " + broken));
     }
     output.ifPresent(this::look);
   }
@@ -87,6 +89,8 @@ final class Feeder {
       heard.accept(new Event.LogFailed(read.job(), String.valueOf(failure.getMessage())));
     } catch (IOException broken) {
       heard.accept(new Event.LogFailed(read.job(), "the connection broke: " + broken.getMessage()));
+    } catch (Error broken) {
+      heard.accept(new Event.LogFailed(read.job(), "an error in this command: " + broken));
     }
   }
 
@@ -115,8 +119,19 @@ final class Feeder {
   private String cancelled(String job) {
     try {
       return job + ": " + agent.order("/api/userJob/job_del", Json.object().put("job_id", job));
+    } catch (AgentRefusedException refused) {
+      return refused.leavesOpen()
+          ? notKnown(job, String.valueOf(refused.getMessage()))
+          : job + " was not cancelled: " + refused.getMessage();
     } catch (CommandFailedException failure) {
-      return job + " was not cancelled: " + failure.getMessage();
+      return notKnown(job, String.valueOf(failure.getMessage()));
+    } catch (Error broken) {
+      return notKnown(job, "an error in this command: " + broken);
     }
+  }
+
+  /** The order may have reached the agent before the connection broke. */
+  private static String notKnown(String job, String why) {
+    return "it is not known whether " + job + " is cancelled: " + why;
   }
 }

@@ -73,11 +73,19 @@ final class TopLoop {
           terminal.forget();
         }
       }
-      case Action.Cancel order -> feeder.order(order);
-      case Action.ReadLog order -> feeder.order(order);
-      case Action.StopReading order -> feeder.order(order);
+      case Action.Cancel order -> order(order, size);
+      case Action.ReadLog order -> order(order, size);
+      case Action.StopReading order -> order(order, size);
     }
     return around.console().rawOut().checkError();
+  }
+
+  /** Only this thread takes events, so it must not wait until there is room for its own. */
+  private void order(Action action, Size size) {
+    if (!feeder.order(action)) {
+      Event busy = new Event.Said("the agent is still busy with your last orders; try again");
+      state = state.heard(busy, size.rows()).state();
+    }
   }
 
   private Optional<Event> next() {

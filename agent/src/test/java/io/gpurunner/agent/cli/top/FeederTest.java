@@ -7,6 +7,7 @@ import io.gpurunner.agent.cli.FakeAgent;
 import io.gpurunner.agent.cli.client.AgentOption;
 import io.gpurunner.agent.cli.client.Surroundings;
 import java.io.IOException;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -152,24 +153,55 @@ final class FeederTest {
 
   @Test
   void cancelsAJobAndSaysWhatCameOfIt() {
-    agent.answers("POST /api/userJob/job_del", "{\"message\":\"the job is deleted\"}");
-    feeder.carryOut(new Action.Cancel(JOB));
-    agent.close();
-    feeder.carryOut(new Action.Cancel(JOB));
+    agent
+        .answers("POST /api/userJob/job_del", "{\"message\":\"the job is deleted\"}")
+        .answers("POST /api/userJob/job_del", 404, "{\"message\":\"there is no such job\"}")
+        .answers("POST /api/userJob/job_del", 504, "")
+        .breaks("POST /api/userJob/job_del");
+    for (int time = 0; time < 4; time++) {
+      feeder.carryOut(new Action.Cancel(JOB));
+    }
 
-    assertThat(heard).first().isEqualTo(new Event.Said(JOB + ": the job is deleted"));
-    assertThat(((Event.Said) heard.getLast()).text())
-        .startsWith(JOB + " was not cancelled: no agent answers");
+    String notKnown = "it is not known whether " + JOB + " is cancelled: ";
+    assertThat(heard)
+        .extracting(event -> ((Event.Said) event).text())
+        .satisfiesExactly(
+            text -> assertThat(text).isEqualTo(JOB + ": the job is deleted"),
+            text ->
+                assertThat(text)
+                    .startsWith(JOB + " was not cancelled: the agent answered 404: there is no"),
+            text -> assertThat(text).startsWith(notKnown + "the agent answered 504"),
+            text -> assertThat(text).startsWith(notKnown + "the connection to"));
   }
 
   @Test
   void ordersThatNobodyCarriesOutAreLimited() {
-    for (int order = 0; order <= Feeder.MOST_ORDERS; order++) {
-      feeder.order(new Action.StopReading());
+    for (int order = 0; order < Feeder.MOST_ORDERS; order++) {
+      assertThat(feeder.order(new Action.StopReading())).isTrue();
     }
+
+    assertThat(feeder.order(new Action.StopReading())).isFalse();
+    assertThat(heard).isEmpty();
+  }
+
+  @Test
+  void anErrorOfThisCommandMakesThePictureOld() {
+    answer();
+    Feeder broken =
+        new Feeder(
+            new AgentOption().connect(CommandRun.at(agent).surroundings()),
+            Clock.systemUTC(),
+            event -> {
+              if (event instanceof Event.Came) {
+                throw new OutOfMemoryError("as the test wants it");
+              }
+              heard.add(event);
+            });
+    broken.look();
 
     assertThat(heard)
         .containsExactly(
-            new Event.Said("the agent is still busy with your last orders; try again"));
+            new Event.Failed(
+                "an error in this command: java.lang.OutOfMemoryError: as the test wants it"));
   }
 }
