@@ -44,6 +44,9 @@ final class LimitsTest {
   private static final String LOGS =
       "LogsCommandTest.pausesGrowToALimitAndAnAgentThatIsAwayForTooLongEndsTheCommand";
 
+  private static final String BAR =
+      "JobOutputTest.ofAProgressBarOnlyItsLastStateIsKeptAndALookReadsALimitedPart";
+
   /** The test, in any module, that fails if the limit is not kept. */
   private static final Map<String, String> KEPT_BY =
       Map.ofEntries(
@@ -209,6 +212,11 @@ final class LimitsTest {
           entry("AwayTime.STEP_LIMIT", "AwayTimeTest.theSleepOfTheMachineCountsAsOneTry"),
           entry("LogFollower.LONGEST_PAUSE", LOGS),
           entry("EventStream.DATA_LIMIT", "EventStreamTest.anEventThatIsTooLongIsRefused"),
+          entry("Feeder.MOST_JOBS", "FeederTest.asksForGpusAndLiveJobs"),
+          entry("JobOutput.FIRST_LINES", "FeederTest.readsTheEndOfAnOutputAndThenOnlyWhatIsNew"),
+          entry("JobOutput.MOST_LINES", "JobOutputTest.onlyTheNewestLinesAreKept"),
+          entry("JobOutput.MOST_LINE_CHARACTERS", BAR),
+          entry("JobOutput.LOOK_CHARACTERS", BAR),
           entry(
               "TerminalFilter.SEQUENCE_LIMIT",
               "TerminalFilterTest.aSequenceThatNeverEndsHoldsNothingBack"),

@@ -66,6 +66,12 @@ public final class FakeAgent implements AutoCloseable {
     return add(request, new Reply(429, "application/json", json, retryAfter, false));
   }
 
+  /** Adds an answer with 503 that says how many seconds to wait. */
+  public FakeAgent isUnavailable(String request, String retryAfter) {
+    String json = "{\"message\":\"the index is being built\"}";
+    return add(request, new Reply(503, "application/json", json, retryAfter, false));
+  }
+
   /** Adds a stream of events, which then ends. */
   public FakeAgent streams(String request, String events) {
     return add(request, new Reply(200, "text/event-stream", events, "", false));

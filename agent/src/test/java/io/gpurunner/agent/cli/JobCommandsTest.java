@@ -160,6 +160,30 @@ final class JobCommandsTest {
   }
 
   @Test
+  void anAgentThatSaysWhenItIsReadyIsAskedAgainForWhatChangesNothing() {
+    agent
+        .isUnavailable("GET /api/userJob", "2")
+        .answers("GET /api/userJob", NOTHING)
+        .isUnavailable("POST /api/userJob/job_del", "2");
+    CommandRun command = CommandRun.at(agent);
+
+    assertThat(command.run("ls", "-q", "-a")).isEqualTo(new Outcome(0, "", ""));
+    assertThat(command.pauses()).containsExactly(Duration.ofSeconds(2));
+    assertThat(command.run("cancel", JOB).status()).isEqualTo(4);
+    assertThat(command.pauses()).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {502, 504})
+  void aProxyThatLostTheAgentIsNoAgent(int status) {
+    agent.answers("GET /api/userJob", status, "<html>Bad Gateway</html>");
+    Outcome outcome = run("ls");
+
+    assertThat(outcome.status()).isEqualTo(3);
+    assertThat(outcome.err()).contains("the agent answered " + status, "check GPURUNNER_URL");
+  }
+
+  @Test
   void anAgentThatStaysBusyIsGivenUp() {
     agent.isBusy("GET /api/userJob", "4");
     CommandRun command = CommandRun.at(agent);

@@ -13,6 +13,7 @@ public final class AgentRefusedException extends CommandFailedException {
   private final int httpStatus;
   private final String reason;
   private final Duration pause;
+  private final boolean asksToWait;
 
   /**
    * @param retryAfter the header of the answer: a number of seconds, or what means nothing here
@@ -21,11 +22,12 @@ public final class AgentRefusedException extends CommandFailedException {
     super(ExitStatus.REFUSED, "the agent answered " + httpStatus + ": " + reason + hint);
     this.httpStatus = httpStatus;
     this.reason = reason;
-    this.pause =
+    Optional<Duration> asked =
         retryAfter
             .filter(text -> text.matches("[1-9][0-9]{0,8}"))
-            .map(seconds -> Duration.ofSeconds(Long.parseLong(seconds)))
-            .orElse(USUAL_PAUSE);
+            .map(seconds -> Duration.ofSeconds(Long.parseLong(seconds)));
+    this.pause = asked.orElse(USUAL_PAUSE);
+    this.asksToWait = httpStatus == 503 && asked.isPresent();
   }
 
   public int httpStatus() {
@@ -46,8 +48,23 @@ public final class AgentRefusedException extends CommandFailedException {
    * Returns whether the answer leaves open what became of the call: an internal error, or a proxy
    * that lost the agent.
    */
-  boolean leavesOpen() {
-    return httpStatus == 501 || httpStatus == 502 || httpStatus == 504;
+  public boolean leavesOpen() {
+    return httpStatus == 501 || lostAgent();
+  }
+
+  /** Returns whether a proxy answered, because it did not reach the agent. */
+  boolean lostAgent() {
+    return httpStatus == 502 || httpStatus == 504;
+  }
+
+  /** Returns whether this user has too many other calls under way. It comes before any effect. */
+  boolean isBusy() {
+    return httpStatus == 429;
+  }
+
+  /** Returns whether the answer is 503 and says how long to wait. */
+  boolean asksToWait() {
+    return asksToWait;
   }
 
   /** Returns whether the same call may succeed later: 429, 503, and what a proxy answers. */

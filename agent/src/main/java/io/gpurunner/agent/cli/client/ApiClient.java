@@ -50,6 +50,7 @@ public final class ApiClient {
 
   private final AgentAddress address;
   private final Surroundings around;
+  private final Duration patience;
 
   /**
    * An answer.
@@ -75,8 +76,21 @@ public final class ApiClient {
   }
 
   ApiClient(AgentAddress address, Surroundings around) {
+    this(address, around, Patience.LIMIT);
+  }
+
+  private ApiClient(AgentAddress address, Surroundings around, Duration patience) {
     this.address = address;
     this.around = around;
+    this.patience = patience;
+  }
+
+  /**
+   * Returns a client that waits for no busy agent, and prints nothing. Its caller shows each
+   * refusal, and calls again.
+   */
+  public ApiClient withoutPatience() {
+    return new ApiClient(address, around, Duration.ZERO);
   }
 
   public AgentAddress address() {
@@ -96,7 +110,7 @@ public final class ApiClient {
    * @throws UnreachableException if no agent answers
    */
   public Answer get(String path) {
-    return calling(() -> connectedAnswer(open("GET", path)));
+    return reading(() -> connectedAnswer(open("GET", path)));
   }
 
   /**
@@ -125,10 +139,10 @@ public final class ApiClient {
    */
   public Answer create(String body) {
     String key = UUID.randomUUID().toString();
-    Patience patience = new Patience(around);
+    Patience waiting = waiting();
     for (int attempt = 1; ; attempt++) {
       try {
-        return patience.make(() -> sent(opened(key), body));
+        return waiting.make(() -> sent(opened(key), body));
       } catch (AgentRefusedException refused) {
         if (!refused.leavesOpen() && (attempt == 1 || !refused.mayPass())) {
           throw refused;
@@ -163,7 +177,7 @@ public final class ApiClient {
    * @throws UnreachableException if no agent answers
    */
   public EventStream events(String path, Optional<String> lastEventId) {
-    return calling(
+    return reading(
         () -> {
           HttpURLConnection connection = open("GET", path);
           connection.setRequestProperty("Accept", "text/event-stream");
@@ -190,7 +204,7 @@ public final class ApiClient {
       throw new CommandFailedException("what the agent sent for the file is no URL", noUrl);
     }
     try {
-      return new Patience(around).make(() -> opened(target));
+      return waiting().read(() -> opened(target));
     } catch (IOException failure) {
       throw unreachable(failure, target.getScheme() + "://" + server(target), "try again");
     }
@@ -209,12 +223,30 @@ public final class ApiClient {
     return String.valueOf(target.getRawAuthority()).replaceFirst(".*@", "");
   }
 
-  private <T> T calling(Patience.Call<T> call) {
+  /** Makes a call that changes nothing. A proxy that lost the agent counts as no agent. */
+  private <T> T reading(Patience.Call<T> call) {
     try {
-      return new Patience(around).make(call);
+      return waiting().read(call);
+    } catch (AgentRefusedException refused) {
+      if (refused.lostAgent()) {
+        throw new UnreachableException(refused.getMessage() + "; " + address.checks(), refused);
+      }
+      throw refused;
     } catch (IOException failure) {
       throw unreachable(failure);
     }
+  }
+
+  private <T> T calling(Patience.Call<T> call) {
+    try {
+      return waiting().make(call);
+    } catch (IOException failure) {
+      throw unreachable(failure);
+    }
+  }
+
+  private Patience waiting() {
+    return new Patience(around, patience);
   }
 
   private HttpURLConnection open(String method, String path) throws IOException {

@@ -3,7 +3,10 @@ package io.gpurunner.agent.cli.terminal;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Says how many columns of a terminal a text takes. Chinese characters take two. Stateless. */
+/**
+ * Says how many columns of a terminal a text takes. Chinese characters and emoji take two.
+ * Stateless.
+ */
 public final class CellWidth {
   private static final String CUT = "…";
 
@@ -63,15 +66,23 @@ public final class CellWidth {
     };
   }
 
-  /** Returns whether it is in a block whose characters are wide or emoji (Unicode's UAX #11). */
+  /**
+   * Returns whether it is in a block whose characters are wide, or is shown as an emoji, which is
+   * wide too (Unicode's UAX #11). The halves of a flag are the exception.
+   */
   private static boolean isWide(int character) {
-    return between(character, 0x1100, 0x115f)
+    return (Character.isEmojiPresentation(character) && !between(character, 0x1f1e6, 0x1f1ff))
+        || between(character, 0x1100, 0x115f)
+        || between(character, 0x2329, 0x232a)
         || between(character, 0x2e80, 0xa4cf)
+        || between(character, 0xa960, 0xa97c)
         || between(character, 0xac00, 0xd7a3)
         || between(character, 0xf900, 0xfaff)
         || between(character, 0xfe30, 0xfe6f)
         || between(character, 0xff00, 0xff60)
         || between(character, 0xffe0, 0xffe6)
+        || between(character, 0x16fe0, 0x1b2fb)
+        || between(character, 0x1f200, 0x1f265)
         || between(character, 0x1f300, 0x1faff)
         || between(character, 0x20000, 0x3fffd);
   }

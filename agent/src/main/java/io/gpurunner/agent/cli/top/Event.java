@@ -20,8 +20,15 @@ sealed interface Event {
     }
   }
 
-  /** The user pressed a key. */
-  record Pressed(Key key) implements Event {}
+  /** A job's output could not be read. What has come of it stays. */
+  record LogFailed(String job, String why) implements Event {}
+
+  /**
+   * The user pressed a key.
+   *
+   * @param alone whether the terminal sent nothing else at the same time, as it does for a paste
+   */
+  record Pressed(Key key, boolean alone) implements Event {}
 
   /** No key can be read any more, because the terminal is gone. */
   record Ended() implements Event {}

@@ -18,6 +18,9 @@ final class Frame {
   /** With fewer rows, the chosen job gets no lines of its own, and nothing is left blank. */
   static final int ROOMY_ROWS = 18;
 
+  /** An older picture is marked, also while the agent has not yet failed to answer. */
+  static final Duration FRESH_FOR = Duration.ofSeconds(10);
+
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss");
   private static final int DETAIL_LINES = 2;
 
@@ -103,9 +106,10 @@ final class Frame {
 
   private static List<Line> head(State state, Picture picture, int columns, ZonedDateTime now) {
     String time = at(picture, now.getZone());
-    String age = Ages.words(Duration.between(picture.at(), now.toInstant()));
-    String right = state.failure().map(_ -> "OLD: of " + time + ", " + age + " ago").orElse(time);
-    Ink ink = state.failure().isPresent() ? Ink.RED : Ink.PLAIN;
+    Duration age = Duration.between(picture.at(), now.toInstant());
+    boolean isOld = state.failure().isPresent() || age.compareTo(FRESH_FOR) > 0;
+    String right = isOld ? "OLD: of " + time + ", " + Ages.words(age) + " ago" : time;
+    Ink ink = isOld ? Ink.RED : Ink.PLAIN;
     Line left =
         new Line.Builder().add("gpurunner top", Ink.HEADING).add("  " + state.url()).build();
     Line.Builder title = new Line.Builder();

@@ -1,6 +1,5 @@
 package io.gpurunner.agent.cli.top;
 
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +15,9 @@ import java.util.regex.Pattern;
 record Key(Kind kind, String text) {
   /** What is sent by keys that write nothing: ECMA-48's sequences, as xterm uses them. */
   private static final Pattern SEQUENCE = Pattern.compile("\u001b(?:\\[[0-9;?]*[ -/]*[@-~]|O.)");
+
+  /** The beginning of a sequence, at the end of what was read. A longer one is no sequence. */
+  private static final Pattern UNFINISHED = Pattern.compile("\u001b(?:\\[[0-9;?]{0,16}[ -/]?|O)?$");
 
   private static final Map<String, Kind> SEQUENCES =
       Map.ofEntries(
@@ -53,10 +55,15 @@ record Key(Kind kind, String text) {
     return new Key(Kind.CHARACTER, text);
   }
 
-  /** Returns the keys that were pressed, from what came from the terminal at once. */
-  static List<Key> decode(byte[] bytes) {
+  /** Returns the beginning of a sequence with which the text ends; empty if there is none. */
+  static String unfinished(String text) {
+    Matcher end = UNFINISHED.matcher(text);
+    return end.find() ? end.group() : "";
+  }
+
+  /** Returns the keys that were pressed, from what the terminal sent. */
+  static List<Key> decode(String text) {
     List<Key> keys = new ArrayList<>();
-    String text = new String(bytes, StandardCharsets.UTF_8);
     Matcher sequence = SEQUENCE.matcher(text);
     int at = 0;
     while (at < text.length()) {

@@ -30,7 +30,8 @@ final class Keys {
    * @param jobs all jobs
    * @param rows how many rows the terminal has
    */
-  static Step pressed(Key key, View view, List<JobView> jobs, int rows) {
+  static Step pressed(Event.Pressed pressed, View view, List<JobView> jobs, int rows) {
+    Key key = pressed.key();
     if (key.kind() == Key.Kind.REDRAW) {
       return Step.to(view, new Action.Redraw());
     }
@@ -38,7 +39,8 @@ final class Keys {
       case Mode.Listing _ -> listing(key, view, jobs, Math.max(1, rows / 3));
       case Mode.Filtering _ -> filtering(key, view, jobs);
       case Mode.Asking asking ->
-          key.text().equals("y") || key.text().equals("Y")
+          // A terminal that does not mark a paste sends its letters together.
+          pressed.alone() && key.text().equalsIgnoreCase("y")
               ? Step.to(view.in(LISTING), new Action.Cancel(asking.job()))
               : Step.to(view.in(LISTING));
       case Mode.Helping _ -> Step.to(view.in(LISTING));
@@ -84,7 +86,11 @@ final class Keys {
 
   private static Step read(View view) {
     return view.chosen()
-        .map(id -> Step.to(view.in(new Mode.Reading(id, List.of(), 0)), new Action.ReadLog(id)))
+        .map(
+            id ->
+                Step.to(
+                    view.in(new Mode.Reading(id, List.of(), 0, Optional.empty())),
+                    new Action.ReadLog(id)))
         .orElse(Step.to(view));
   }
 

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.cli.top;
 
 import java.util.List;
+import java.util.Optional;
 
 /** What the keys are for, and what is drawn. */
 sealed interface Mode {
@@ -25,8 +26,10 @@ sealed interface Mode {
    *
    * @param lines what has come; empty if nothing has
    * @param back how many lines the user is above the end
+   * @param failure why nothing newer has come; empty if it has
    */
-  record Reading(String job, List<String> lines, int back) implements Mode {
+  record Reading(String job, List<String> lines, int back, Optional<String> failure)
+      implements Mode {
     public Reading {
       lines = List.copyOf(lines);
     }
@@ -37,12 +40,18 @@ sealed interface Mode {
      * @param page how many lines are seen at a time
      */
     Reading moved(long by, int page) {
-      return new Reading(job, lines, Math.clamp(back + by, 0, Math.max(0, lines.size() - page)));
+      int most = Math.max(0, lines.size() - page);
+      return new Reading(job, lines, Math.clamp(back + by, 0, most), failure);
     }
 
     /** Returns the output with what has come now. */
     Reading with(List<String> newer) {
-      return new Reading(job, newer, back);
+      return new Reading(job, newer, back, Optional.empty());
+    }
+
+    /** Returns the output after it could not be read. */
+    Reading failed(String why) {
+      return new Reading(job, lines, back, Optional.of(why));
     }
   }
 }

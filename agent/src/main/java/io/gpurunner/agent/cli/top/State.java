@@ -3,6 +3,7 @@ package io.gpurunner.agent.cli.top;
 import io.gpurunner.agent.cli.job.JobView;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * What the command knows, and what the user has chosen.
@@ -59,9 +60,10 @@ record State(
           Step.to(new State(url, picture, Optional.of(failed.why()), history, view, said));
       case Event.Said words ->
           Step.to(new State(url, picture, failure, history, view, Optional.of(words.text())));
-      case Event.LogCame log -> Step.to(with(log));
+      case Event.LogCame log -> Step.to(reading(log.job(), read -> read.with(log.lines())));
+      case Event.LogFailed log -> Step.to(reading(log.job(), read -> read.failed(log.why())));
       case Event.Pressed pressed -> {
-        Keys.Step step = Keys.pressed(pressed.key(), view, jobs(), rows);
+        Keys.Step step = Keys.pressed(pressed, view, jobs(), rows);
         yield new Step(
             new State(url, picture, failure, history, step.view(), Optional.empty()),
             step.action());
@@ -71,10 +73,10 @@ record State(
     };
   }
 
-  private State with(Event.LogCame log) {
+  private State reading(String job, UnaryOperator<Mode.Reading> change) {
     // The user may have left this output, or read another one.
-    return view.mode() instanceof Mode.Reading reading && reading.job().equals(log.job())
-        ? new State(url, picture, failure, history, view.in(reading.with(log.lines())), said)
+    return view.mode() instanceof Mode.Reading reading && reading.job().equals(job)
+        ? new State(url, picture, failure, history, view.in(change.apply(reading)), said)
         : this;
   }
 }

@@ -21,10 +21,13 @@ final class Terminal implements AutoCloseable {
   private static final File FILE = new File("/dev/tty");
   private static final Pattern SIZE = Pattern.compile("([1-9]\\d{0,4}) ([1-9]\\d{0,4})");
 
-  /** The alternate screen, and no cursor: xterm's private modes 1049 and 25. */
-  private static final String ENTER = "\u001b[?1049h\u001b[?25l\u001b[2J";
+  /**
+   * The alternate screen, no cursor, marks around a paste: xterm's modes 1049, 25 and 2004. Without
+   * mode 7, a line that the terminal finds longer than {@link Line} does spoils no other line.
+   */
+  static final String ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[?2004h\u001b[2J";
 
-  private static final String LEAVE = "\u001b[0m\u001b[?25h\u001b[?1049l";
+  static final String LEAVE = "\u001b[0m\u001b[?2004l\u001b[?7h\u001b[?25h\u001b[?1049l";
 
   /** Erases what is right of the cursor. */
   private static final String ERASE = "\u001b[K";

@@ -60,7 +60,7 @@ public final class TopCommand implements Callable<Integer> {
 
   private void show(ApiClient agent, Terminal terminal) {
     try (terminal) {
-      new TopLoop(agent, terminal, around, colour.coloured(around)).run();
+      new TopLoop(agent.withoutPatience(), terminal, around, colour.coloured(around)).run();
     }
   }
 

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -21,6 +22,9 @@ final class TopLoop {
 
   private static final int MOST_EVENTS = 256;
   private static final int KEY_BYTES = 256;
+
+  /** The rest of a key's sequence comes within so long. */
+  private static final Duration REST_OF_KEY = Duration.ofMillis(25);
 
   private final Terminal terminal;
   private final Surroundings around;
@@ -69,11 +73,19 @@ final class TopLoop {
           terminal.forget();
         }
       }
-      case Action.Cancel order -> feeder.order(order);
-      case Action.ReadLog order -> feeder.order(order);
-      case Action.StopReading order -> feeder.order(order);
+      case Action.Cancel order -> order(order, size);
+      case Action.ReadLog order -> order(order, size);
+      case Action.StopReading order -> order(order, size);
     }
     return around.console().rawOut().checkError();
+  }
+
+  /** Only this thread takes events, so it must not wait until there is room for its own. */
+  private void order(Action action, Size size) {
+    if (!feeder.order(action)) {
+      Event busy = new Event.Said("the agent is still busy with your last orders; try again");
+      state = state.heard(busy, size.rows()).state();
+    }
   }
 
   private Optional<Event> next() {
@@ -93,12 +105,23 @@ final class TopLoop {
     }
   }
 
+  private void hear(List<Key> together) {
+    together.forEach(key -> hear(new Event.Pressed(key, together.size() == 1)));
+  }
+
   private void readKeys() {
     try (InputStream keys = Terminal.keys()) {
+      KeyReader reader = new KeyReader();
       byte[] bytes = new byte[KEY_BYTES];
       int length = keys.read(bytes);
       while (length > 0) {
-        Key.decode(Arrays.copyOf(bytes, length)).forEach(key -> hear(new Event.Pressed(key)));
+        hear(reader.read(Arrays.copyOf(bytes, length)));
+        if (reader.isWaiting()) {
+          around.pause().accept(REST_OF_KEY);
+          if (keys.available() == 0) {
+            hear(reader.give());
+          }
+        }
         length = keys.read(bytes);
       }
       hear(new Event.Ended());

@@ -137,7 +137,7 @@ final class FrameTest {
   }
 
   private State reading(List<String> lines) {
-    State read = state.heard(new Event.Pressed(Key.of(Key.Kind.ENTER)), 24).state();
+    State read = state.heard(new Event.Pressed(Key.of(Key.Kind.ENTER), true), 24).state();
     String job = state.view().chosen().orElseThrow();
     return read.heard(new Event.LogCame(job, lines), 24).state();
   }
@@ -150,6 +150,16 @@ final class FrameTest {
     assertThat(text(pressed(crowded, "j"), 24, 80))
         .contains("400 of 5000 jobs", "> ai00000001")
         .doesNotContain("ai00000399");
+  }
+
+  @Test
+  void aPictureIsOldWhileTheAgentIsSilent() {
+    ZonedDateTime last = Pictures.T.plus(Frame.FRESH_FOR).atZone(ZoneOffset.UTC);
+    Size size = new Size(24, 80);
+
+    assertThat(Frame.of(state, size, last).getFirst().text()).endsWith("  12:00:00");
+    assertThat(Frame.of(state, size, last.plusSeconds(1)).getFirst().text())
+        .endsWith("OLD: of 12:00:00, 11 s ago");
   }
 
   @Test
@@ -179,7 +189,7 @@ final class FrameTest {
     assertThat(text(reading, 4, 80))
         .startsWith("output of ai22222222-2222\nthree\nfour\n")
         .endsWith("new lines are shown\n");
-    State above = reading.heard(new Event.Pressed(Key.of("k")), 4).state();
+    State above = reading.heard(new Event.Pressed(Key.of("k"), true), 4).state();
     assertThat(text(above, 4, 80)).contains("two\nthree\n").contains("1 line above the end");
   }
 

@@ -1,6 +1,5 @@
 package io.gpurunner.agent.cli.top;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
@@ -8,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 final class KeyTest {
   private static List<Key> decode(String text) {
-    return Key.decode(text.getBytes(UTF_8));
+    return Key.decode(text);
   }
 
   @Test
@@ -50,6 +49,6 @@ final class KeyTest {
   @Test
   void whatIsNotKnownIsNoKey() {
     assertThat(decode("\u001b[15~\u001b[1;5C\u0001\u0000")).isEmpty();
-    assertThat(Key.decode(new byte[] {(byte) 0xff, 'q'})).containsExactly(Key.of("q"));
+    assertThat(new KeyReader().read(new byte[] {(byte) 0xff, 'q'})).containsExactly(Key.of("q"));
   }
 }

@@ -80,7 +80,7 @@ final class Pictures {
   static State pressed(State state, String... keys) {
     State now = state;
     for (String key : keys) {
-      now = now.heard(new Event.Pressed(Key.of(key)), 24).state();
+      now = now.heard(new Event.Pressed(Key.of(key), true), 24).state();
     }
     return now;
   }

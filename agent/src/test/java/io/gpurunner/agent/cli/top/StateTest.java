@@ -20,11 +20,11 @@ final class StateTest {
   private final State state = seen(Pictures.picture(), 1);
 
   private static State.Step press(State state, Key.Kind kind) {
-    return state.heard(new Event.Pressed(Key.of(kind)), ROWS);
+    return state.heard(new Event.Pressed(Key.of(kind), true), ROWS);
   }
 
   private static State.Step press(State state, String letter) {
-    return state.heard(new Event.Pressed(Key.of(letter)), ROWS);
+    return state.heard(new Event.Pressed(Key.of(letter), true), ROWS);
   }
 
   private static List<String> ids(State state) {
@@ -136,6 +136,16 @@ final class StateTest {
     assertThat(press(asking, "n").state().view().mode()).isEqualTo(new Mode.Listing());
   }
 
+  /** A terminal that marks no paste sends "agency" at once: g, c and y are keys. */
+  @Test
+  void aYesThatCameTogetherWithOtherKeysCancelsNothing() {
+    State asking = pressed(state, "g", "c");
+    State.Step step = asking.heard(new Event.Pressed(Key.of("y"), false), ROWS);
+
+    assertThat(step.action()).isEmpty();
+    assertThat(step.state().view().mode()).isEqualTo(new Mode.Listing());
+  }
+
   @Test
   void whatCameOfAnOrderIsSaidUntilTheNextKey() {
     State said = state.heard(new Event.Said("it is being stopped"), ROWS).state();
@@ -163,6 +173,21 @@ final class StateTest {
     assertThat(press(reading, "q").state().view().mode()).isEqualTo(new Mode.Listing());
     State left = press(reading, Key.Kind.ESCAPE).state();
     assertThat(left.heard(new Event.LogCame(RUNNING, lines), ROWS).state()).isEqualTo(left);
+  }
+
+  @Test
+  void anOutputThatCannotBeReadSaysSoUntilItCan() {
+    State reading =
+        pressed(state, "l").heard(new Event.LogCame(RUNNING, List.of("one")), ROWS).state();
+    State failed = reading.heard(new Event.LogFailed(RUNNING, "no such run"), ROWS).state();
+
+    assertThat(failed.failure()).isEmpty();
+    assertThat(failed.view().mode())
+        .isEqualTo(new Mode.Reading(RUNNING, List.of("one"), 0, Optional.of("no such run")));
+    assertThat(failed.heard(new Event.LogCame(RUNNING, List.of("one")), ROWS).state())
+        .isEqualTo(reading);
+    assertThat(state.heard(new Event.LogFailed(RUNNING, "no such run"), ROWS).state())
+        .isEqualTo(state);
   }
 
   private static int back(State state) {

@@ -3,6 +3,8 @@ package io.gpurunner.agent.cli.top;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 final class TerminalTest {
@@ -17,6 +19,24 @@ final class TerminalTest {
   void aFrameOfAnotherSizeIsWrittenAsAWhole() {
     assertThat(Terminal.change(List.of(), List.of("a", "b")))
         .isEqualTo("\u001b[2J\u001b[1;1H\u001b[Ka\u001b[2;1H\u001b[Kb");
+  }
+
+  @Test
+  void eachModeThatIsSwitchedIsSwitchedBack() {
+    List<String> switched = modes(Terminal.ENTER);
+
+    assertThat(switched).contains("?2004h", "?7l");
+    assertThat(modes(Terminal.LEAVE))
+        .containsExactlyInAnyOrderElementsOf(switched.stream().map(TerminalTest::back).toList());
+  }
+
+  private static List<String> modes(String text) {
+    return Pattern.compile("\\?\\d+[hl]").matcher(text).results().map(MatchResult::group).toList();
+  }
+
+  private static String back(String mode) {
+    String number = mode.substring(0, mode.length() - 1);
+    return number + (mode.endsWith("h") ? "l" : "h");
   }
 
   @Test
