@@ -19,6 +19,8 @@ import java.time.ZoneOffset;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @Timeout(60)
 final class LogsCommandTest {
@@ -130,7 +132,7 @@ final class LogsCommandTest {
         .run("logs", "-n", "5", "--since", "10m", "--attempt", "2", "--stream", "stderr", JOB);
 
     assertThat(agent.lines())
-        .containsExactly(LOGS + "?follow=0&since=10m&attempt=2&stream=stderr&tail=5");
+        .containsExactly(LOGS + "?follow=0&attempt=2&stream=stderr&since=10m&tail=5");
   }
 
   @Test
@@ -160,6 +162,39 @@ final class LogsCommandTest {
     assertThat(agent.requests().getLast().header("Last-event-id")).isEqualTo("1:2");
     assertThat(command.pauses())
         .containsExactly(Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(4));
+  }
+
+  /** The first connection brings a line, and the second one, after a pause of a second, another. */
+  @Test
+  void afterALineThatCameItsPlaceCountsAndNoTime() {
+    agent.streams(LOGS, line(1, "one")).streams(LOGS, line(2, "two") + END);
+
+    CommandRun.at(agent).run("logs", "-f", "--since", "10m", JOB);
+
+    assertThat(agent.lines()).containsExactly(LOGS + "?follow=1&since=10m", LOGS + "?follow=1");
+  }
+
+  /** A pause of a second has passed, and another second is added for the way of the request. */
+  @ParameterizedTest
+  @CsvSource({
+    "--since, 10m, since=10m, since=602s",
+    "--since, 0s, since=0s, since=2s",
+    "--since, 2h, since=2h, since=7202s",
+    "--since, 1d, since=1d, since=86402s",
+    "--since, 999999999d, since=999999999d, since=999999999s",
+    "--since, 2026-01-31T12:00:00Z, since=2026-01-31T12%3A00%3A00Z, since=2026-01-31T12%3A00%3A00Z",
+    "--tail, 0, tail=0, since=2s",
+    "--tail, 5, tail=5, since=2s",
+  })
+  void whatIsPrintedWhileASilentConnectionIsBrokenIsAskedFor(
+      String option, String value, String first, String second) {
+    agent.streams(LOGS, note("running")).streams(LOGS, line(1, "one") + END);
+
+    Outcome outcome = CommandRun.at(agent).run("logs", "-f", option, value, JOB);
+
+    assertThat(outcome.out()).isEqualTo("one\n");
+    assertThat(agent.lines())
+        .containsExactly(LOGS + "?follow=1&" + first, LOGS + "?follow=1&" + second);
   }
 
   @Test

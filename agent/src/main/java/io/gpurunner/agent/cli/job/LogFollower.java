@@ -32,6 +32,7 @@ final class LogFollower {
   private final LogSelection selection;
   private final LogPrinter out;
 
+  private Optional<Instant> begun = Optional.empty();
   private Optional<String> lastId = Optional.empty();
   private String lastNote = "";
 
@@ -114,9 +115,8 @@ final class LogFollower {
   }
 
   private Outcome connection() {
-    String from = selection.path() + (lastId.isPresent() ? "" : selection.tail());
     boolean any = false;
-    try (EventStream events = agent.events(from, lastId)) {
+    try (EventStream events = agent.events(path(), lastId)) {
       while (true) {
         Optional<EventStream.Event> event = events.next();
         if (event.isEmpty()) {
@@ -137,6 +137,19 @@ final class LogFollower {
       out.flush();
       return broken(any);
     }
+  }
+
+  /** Returns the path of the next request. If a first one fails, there is no second one. */
+  private String path() {
+    if (lastId.isPresent()) {
+      return selection.path();
+    }
+    Instant now = around.clock().instant();
+    if (begun.isPresent()) {
+      return selection.again(Duration.between(begun.get(), now));
+    }
+    begun = Optional.of(now);
+    return selection.first();
   }
 
   /** Returns whether the agent may end the stream without saying how the job ended. */
