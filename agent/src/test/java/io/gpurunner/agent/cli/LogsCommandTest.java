@@ -11,11 +11,14 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.charset.Charset;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.Arrays;
+import java.util.Base64;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -113,6 +116,52 @@ final class LogsCommandTest {
     String end = "-- job %s failed: exit code 3?%n".formatted(JOB);
     assertThat(piped).isEqualTo(new Outcome(0, "half a line", end));
     assertThat(shown.err()).as("in a line of its own").isEqualTo("\n" + end);
+  }
+
+  private static String bytes(byte[] printed, boolean partial) {
+    return "event: log\ndata: {\"text\":\"?\",\"bytes\":\"%s\",\"partial\":%s}\n\n"
+        .formatted(Base64.getEncoder().encodeToString(printed), partial);
+  }
+
+  @Test
+  void aPipeGetsEachByteThatTheJobPrinted() {
+    byte[] all = new byte[256];
+    for (int value = 0; value < all.length; value++) {
+      all[value] = (byte) value;
+    }
+    byte[] character = "用".getBytes(UTF_8);
+    byte[] gbk = "训练".getBytes(Charset.forName("GBK"));
+    agent.streams(
+        LOGS,
+        bytes(Arrays.copyOf(character, 2), true)
+            + bytes(Arrays.copyOfRange(character, 2, 3), false)
+            + bytes(gbk, false)
+            + bytes(all, true)
+            + "event: log\ndata: {\"text\":\"text\",\"bytes\":\"no base64\"}\n\n"
+            + END);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    runInto(out, new ByteArrayOutputStream(), "logs", JOB);
+
+    ByteArrayOutputStream expected = new ByteArrayOutputStream();
+    expected.writeBytes("用\n".getBytes(UTF_8));
+    expected.writeBytes(gbk);
+    expected.write('\n');
+    expected.writeBytes(all);
+    expected.writeBytes("text\n".getBytes(UTF_8));
+    assertThat(out.toByteArray()).isEqualTo(expected.toByteArray());
+  }
+
+  @Test
+  void aTerminalGetsACharacterThatWasCut() {
+    byte[] character = "用".getBytes(UTF_8);
+    agent.streams(
+        LOGS,
+        bytes(Arrays.copyOf(character, 1), true)
+            + bytes(Arrays.copyOfRange(character, 1, 3), false)
+            + END);
+
+    assertThat(CommandRun.at(agent).onTerminal(80).run("logs", JOB).out()).isEqualTo("用\n");
   }
 
   @Test
@@ -267,28 +316,27 @@ final class LogsCommandTest {
   @Test
   void aReaderThatIsGoneEndsItQuietly() {
     agent.streams(LOGS, line(1, "one").repeat(10_000));
-    CommandRun command = CommandRun.at(agent);
-    Surroundings usual = command.surroundings();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    Console console =
-        new Console(
-            new PrintStream(new ClosedPipe()), new PrintStream(err, true, UTF_8), Screen.none());
 
-    int status =
-        CommandLineInterface.run(
-            new String[] {"logs", "-f", JOB},
-            new Surroundings(
-                console,
-                usual.in(),
-                usual.environment(),
-                usual.home(),
-                usual.clock(),
-                usual.pause()),
-            _ -> 1);
+    int status = runInto(new ClosedPipe(), err, "logs", "-f", JOB);
 
     assertThat(status).isEqualTo(1);
     assertThat(err.toString(UTF_8)).isEmpty();
     assertThat(agent.requests()).hasSize(1);
+  }
+
+  private int runInto(OutputStream out, OutputStream err, String... args) {
+    Surroundings usual = CommandRun.at(agent).surroundings();
+    return CommandLineInterface.run(
+        args,
+        new Surroundings(
+            new Console(new PrintStream(out), new PrintStream(err, true, UTF_8), Screen.none()),
+            usual.in(),
+            usual.environment(),
+            usual.home(),
+            usual.clock(),
+            usual.pause()),
+        _ -> 1);
   }
 
   /** The pipe to a program that has ended. */

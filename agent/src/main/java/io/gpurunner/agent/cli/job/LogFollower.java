@@ -10,8 +10,10 @@ import io.gpurunner.agent.cli.client.Json;
 import io.gpurunner.agent.cli.client.Surroundings;
 import io.gpurunner.agent.cli.client.UnreachableException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Base64;
 import java.util.Optional;
 
 /**
@@ -168,7 +170,7 @@ final class LogFollower {
     switch (event.kind()) {
       case "log" -> {
         lastNote = "";
-        out.print(Json.isTrue(data, "partial") ? text : text + '\n');
+        out.print(printed(data, text), !Json.isTrue(data, "partial"));
       }
       case "gap", "note" -> note(text);
       case "end" -> {
@@ -186,6 +188,17 @@ final class LogFollower {
       lastId = event.id();
     }
     return false;
+  }
+
+  /** Returns the output of an event. Its text is not all of it where it is no UTF-8. */
+  private static byte[] printed(JsonNode data, String text) {
+    try {
+      return Json.text(data, "bytes")
+          .map(Base64.getDecoder()::decode)
+          .orElseGet(() -> text.getBytes(StandardCharsets.UTF_8));
+    } catch (IllegalArgumentException notBase64) {
+      return text.getBytes(StandardCharsets.UTF_8);
+    }
   }
 
   /** Says how the job ended. Its files are published before the agent says so. */

@@ -7,7 +7,6 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /**
@@ -35,10 +34,18 @@ final class LogPrinter {
     this.out = filter.<OutputStream>map(it -> it).orElse(buffered);
   }
 
-  void print(String text) {
-    inLine = text.isEmpty() ? inLine : !text.endsWith("\n");
+  /**
+   * Prints a piece of output.
+   *
+   * @param isLine whether the end of a line follows the piece
+   */
+  void print(byte[] piece, boolean isLine) {
+    inLine = !isLine && (piece.length == 0 ? inLine : piece[piece.length - 1] != '\n');
     try {
-      out.write(text.getBytes(StandardCharsets.UTF_8));
+      out.write(piece);
+      if (isLine) {
+        out.write('\n');
+      }
     } catch (IOException impossible) {
       throw failed(impossible);
     }
