@@ -64,6 +64,7 @@ final class LogFollower {
    * @throws CommandFailedException if the agent refuses, or is away for too long
    */
   int run() {
+    out.finishAtExit();
     try {
       return goOn();
     } finally {
