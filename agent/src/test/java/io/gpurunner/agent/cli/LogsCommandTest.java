@@ -246,6 +246,18 @@ final class LogsCommandTest {
         .containsExactly(LOGS + "?follow=1&" + first, LOGS + "?follow=1&" + second);
   }
 
+  /** The agent had no time to send the last lines, so they are asked for again. */
+  @ParameterizedTest
+  @CsvSource({"5, tail=5", "0, since=2s"})
+  void aConnectionThatBreaksAtOnceLosesNoLastLines(String lines, String second) {
+    agent.streams(LOGS, "").streams(LOGS, line(1, "one") + END);
+
+    CommandRun.at(agent).run("logs", "-f", "--tail", lines, JOB);
+
+    assertThat(agent.lines())
+        .containsExactly(LOGS + "?follow=1&tail=" + lines, LOGS + "?follow=1&" + second);
+  }
+
   @Test
   void pausesGrowToALimitAndAnAgentThatIsAwayForTooLongEndsTheCommand() {
     agent.streams(LOGS, line(1, "one")).answers(LOGS, 503, "{\"message\":\"draining\"}");

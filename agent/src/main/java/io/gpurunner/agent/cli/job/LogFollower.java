@@ -34,7 +34,8 @@ final class LogFollower {
   private final LogSelection selection;
   private final LogPrinter out;
 
-  private Optional<Instant> begun = Optional.empty();
+  private Optional<Instant> firstAsked = Optional.empty();
+  private boolean begun;
   private Optional<String> lastId = Optional.empty();
   private String lastNote = "";
 
@@ -83,8 +84,9 @@ final class LogFollower {
         if (outcome == Outcome.COMPLETE || outcome == Outcome.UNREAD) {
           return outcome == Outcome.COMPLETE ? ExitStatus.DONE : ExitStatus.FAILED;
         }
-        // A job may print nothing for hours. That does not mean that the agent is away.
         Duration open = Duration.between(opened, around.clock().instant());
+        begun |= outcome == Outcome.BROKEN || open.compareTo(FIRST_PAUSE) >= 0;
+        // A job may print nothing for hours. That does not mean that the agent is away.
         if (outcome == Outcome.BROKEN || open.compareTo(LONGEST_PAUSE) >= 0) {
           away.end();
           pause = FIRST_PAUSE;
@@ -148,10 +150,10 @@ final class LogFollower {
       return selection.path();
     }
     Instant now = around.clock().instant();
-    if (begun.isPresent()) {
-      return selection.again(Duration.between(begun.get(), now));
+    if (firstAsked.isPresent()) {
+      return selection.again(Duration.between(firstAsked.get(), now), begun);
     }
-    begun = Optional.of(now);
+    firstAsked = Optional.of(now);
     return selection.first();
   }
 

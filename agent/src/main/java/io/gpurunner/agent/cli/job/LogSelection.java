@@ -39,9 +39,10 @@ record LogSelection(
    * meantime is asked for, too.
    *
    * @param passed the time since the first request
+   * @param begun whether the agent had the time to send the last lines that there were
    */
-  String again(Duration passed) {
-    if (!follow) {
+  String again(Duration passed, boolean begun) {
+    if (!follow || (!begun && tail.orElse(0L) > 0)) {
       return first();
     }
     // The last lines were none, and what has been printed since then is wanted as a whole.
