@@ -211,6 +211,9 @@ final class LimitsTest {
           entry("LogFollower.AWAY_LIMIT", LOGS),
           entry("AwayTime.STEP_LIMIT", "AwayTimeTest.theSleepOfTheMachineCountsAsOneTry"),
           entry("LogFollower.LONGEST_PAUSE", LOGS),
+          entry(
+              "LogPrinter.FINISH_LIMIT",
+              "LogPrinterTest.aTerminalThatTakesNothingDoesNotHoldUpTheEnd"),
           entry("EventStream.DATA_LIMIT", "EventStreamTest.anEventThatIsTooLongIsRefused"),
           entry("Feeder.MOST_JOBS", "FeederTest.asksForGpusAndLiveJobs"),
           entry("JobOutput.FIRST_LINES", "FeederTest.readsTheEndOfAnOutputAndThenOnlyWhatIsNew"),

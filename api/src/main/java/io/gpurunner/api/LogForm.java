@@ -3,6 +3,8 @@ package io.gpurunner.api;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Base64;
 
 /** The form in which a log is sent. Not thread-safe: one for each stream. */
 sealed interface LogForm {
@@ -67,6 +69,9 @@ sealed interface LogForm {
 
   /** Server-sent events (WHATWG HTML, section 9.2). */
   final class Events implements LogForm {
+    /** The character that a decoder puts in the place of what is no UTF-8. */
+    private static final char REPLACEMENT = '\ufffd';
+
     @Override
     public String contentType() {
       return "text/event-stream";
@@ -76,13 +81,18 @@ sealed interface LogForm {
     public void append(Logs.Piece piece, Buffer to) {
       switch (piece) {
         case Logs.Piece.Printed printed -> {
+          byte[] line = lineOf(printed);
+          String text = new String(line, StandardCharsets.UTF_8);
           JsonObject data =
               new JsonObject()
                   .put("attempt", printed.attempt())
                   .put("seq", printed.seq())
                   .put("time", printed.at().toString())
                   .put("stream", printed.stream())
-                  .put("text", lineOf(printed));
+                  .put("text", text);
+          if (hasLost(text, line)) {
+            data.put("bytes", Base64.getEncoder().encodeToString(line));
+          }
           if (printed.partial()) {
             data.put("partial", true);
           }
@@ -108,10 +118,16 @@ sealed interface LogForm {
       }
     }
 
-    /** Returns the text without the newline that ends it, unless its line goes on. */
-    private static String lineOf(Logs.Piece.Printed printed) {
-      int end = printed.bytes().length - (printed.partial() ? 0 : 1);
-      return new String(printed.bytes(), 0, end, StandardCharsets.UTF_8);
+    /** Returns the bytes without the newline that ends them, unless their line goes on. */
+    private static byte[] lineOf(Logs.Piece.Printed printed) {
+      byte[] bytes = printed.bytes();
+      return printed.partial() ? bytes : Arrays.copyOf(bytes, bytes.length - 1);
+    }
+
+    /** Returns whether the bytes are no UTF-8, for example because a character is cut in two. */
+    private static boolean hasLost(String text, byte[] bytes) {
+      return text.indexOf(REPLACEMENT) >= 0
+          && !Arrays.equals(text.getBytes(StandardCharsets.UTF_8), bytes);
     }
 
     private static void id(int attempt, long seq, Buffer to) {

@@ -14,9 +14,12 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.http.HttpResponse;
+import java.nio.charset.Charset;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -179,6 +182,43 @@ final class LogRouteTest {
     try (Follower follower = new Follower("?follow=1", accept, "Last-Event-ID: 1:1")) {
       assertThat(follower.event().getFirst()).isEqualTo("id: 1:2");
     }
+  }
+
+  @Test
+  void anEventLosesNoByte() throws Exception {
+    byte[] all = new byte[256];
+    for (int value = 0; value < all.length; value++) {
+      all[value] = (byte) value;
+    }
+    byte[] character = "用".getBytes(UTF_8);
+    List<byte[]> pieces =
+        List.of(
+            Arrays.copyOf(character, 2),
+            Arrays.copyOfRange(character, 2, 3),
+            "训练".getBytes(Charset.forName("GBK")),
+            all);
+    for (byte[] piece : pieces) {
+      api.logs.print(piece, "stdout", true);
+    }
+    api.logs.print(new byte[] {(byte) 0xff, '\n'}, "stdout", false);
+    api.logs.print("用 \ufffd \u0000");
+    api.logs.end();
+
+    try (Follower follower = new Follower("?follow=1", "Accept: text/event-stream")) {
+      for (byte[] piece : pieces) {
+        JsonObject data = data(follower);
+        assertThat(Base64.getDecoder().decode(data.getString("bytes"))).isEqualTo(piece);
+        assertThat(data.getString("text")).isEqualTo(new String(piece, UTF_8));
+      }
+      assertThat(data(follower).getString("bytes")).as("without the newline").isEqualTo("/w==");
+      assertThat(data(follower).fieldNames())
+          .as("text that is whole")
+          .containsExactly("attempt", "seq", "time", "stream", "text");
+    }
+  }
+
+  private static JsonObject data(Follower follower) throws IOException {
+    return new JsonObject(follower.event().getLast().substring("data: ".length()));
   }
 
   @Test

@@ -14,6 +14,14 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Runs {@code bin/gpurunner} with a fake Java that prints how it was called. */
 final class LauncherTest {
+  /** Writes the cache, as Java does after a training run. */
+  private static final String REHEARSING =
+      """
+      for word; do
+        case $word in -XX:AOTCacheOutput=*) echo "prepared by $1" >"${word#*=}" ;; esac
+      done
+      """;
+
   @TempDir private Path directory;
   private Path tree;
   private Path launcher;
@@ -87,15 +95,7 @@ final class LauncherTest {
 
   @Test
   void preparesAStart() throws Exception {
-    Path rehearsing =
-        fakeJava(
-            "java-26",
-            "26",
-            """
-            for word; do
-              case $word in -XX:AOTCacheOutput=*) echo "prepared by $1" >"${word#*=}" ;; esac
-            done
-            """);
+    Path rehearsing = fakeJava("java-26", "26", REHEARSING);
 
     Shell.run(directory, javaHome(rehearsing), launcher.toString(), "prepare-start").succeeded();
 
@@ -116,6 +116,44 @@ final class LauncherTest {
     assertThat(result.output()).contains("no memory").contains("gpurunner works without");
     assertThat(tree.resolve("start.aot")).hasContent("as before");
     assertThat(tree.toFile().list()).containsExactlyInAnyOrder("bin", "start.aot");
+  }
+
+  /** Java would write to the current directory, and even the user's file of contexts. */
+  @Test
+  void preparesNothingWithoutADirectoryForIt() throws Exception {
+    for (String mktemp : List.of("exit 1", "exit 0")) {
+      Path programs = program("mktemp", mktemp);
+
+      Shell.Outcome result = prepareWith(programs, fakeJava("java-26", "26", "touch started\n"));
+
+      assertThat(result.status()).as(mktemp).isNotZero();
+      assertThat(directory.resolve("started")).doesNotExist();
+      assertThat(tree.toFile().list()).containsExactly("bin");
+    }
+  }
+
+  @Test
+  void saysThatACacheCouldNotBePutInItsPlace() throws Exception {
+    Path programs = program("mv", "exit 1");
+
+    Shell.Outcome result = prepareWith(programs, fakeJava("java-26", "26", REHEARSING));
+
+    assertThat(result.status()).isEqualTo(1);
+    assertThat(tree.toFile().list()).containsExactly("bin");
+  }
+
+  private Shell.Outcome prepareWith(Path programs, Path java) throws Exception {
+    Map<String, String> environment =
+        Map.of("JAVA_HOME", java.toString(), "PATH", programs + ":" + System.getenv("PATH"));
+    return Shell.run(directory, environment, launcher.toString(), "prepare-start");
+  }
+
+  /** Returns a directory with a program of this name, which goes before the real one. */
+  private Path program(String name, String script) throws IOException {
+    Path programs = Files.createDirectories(directory.resolve("programs"));
+    Path program = Files.writeString(programs.resolve(name), "#!/bin/sh\n" + script + "\n");
+    assertThat(program.toFile().setExecutable(true)).isTrue();
+    return programs;
   }
 
   @Test

@@ -24,14 +24,8 @@ import java.util.List;
 final class CommandTraining {
   private static final String JOB_ID = "ai00000000-0000-4000-8000-000000000000";
 
-  private static final String JOB =
-      """
-      {"job_id": "%s", "name": "training", "user": "alice", "state": "RUNNING", "gpuNumber": 1,
-       "gpuType": "GPU", "createdAt": "2026-01-01T00:00:00Z", "startedAt": "2026-01-01T00:01:00Z",
-       "deadline": "2026-01-01T01:00:00Z", "reason": "", "queuePosition": 1, "imagePath": "training",
-       "runCommand": "true", "history": [{"at": "2026-01-01T00:00:00Z", "what": "created"}]}
-      """
-          .formatted(JOB_ID);
+  /** A job that has ended, so that nothing waits for it. */
+  private static final String ENDED_ID = "ai00000000-0000-4000-8000-000000000001";
 
   private static final String LOG =
       """
@@ -40,9 +34,11 @@ final class CommandTraining {
       data: {"text": "a line", "stream": "stdout", "time": "2026-01-01T00:00:00Z"}
 
       event: end
-      data: {"text": "end"}
+      data: {"state": "SUCCEEDED"}
 
       """;
+
+  private static final String ARTIFACT = "content";
 
   /** Names the fake agent, whatever the variables of the process say. */
   private static final String HERE = " --context training ";
@@ -56,8 +52,12 @@ final class CommandTraining {
           "status" + HERE + JOB_ID,
           "logs" + HERE + "-f " + JOB_ID,
           "submit" + HERE + "--image training --name training -- true",
+          "submit" + HERE + "--wait --image training --name training -- true",
+          "status" + HERE + "--wait " + ENDED_ID,
           "cancel" + HERE + JOB_ID,
           "artifacts" + HERE + JOB_ID,
+          "retry-upload" + HERE + JOB_ID,
+          "top" + HERE + "--once",
           "gpus" + HERE,
           "ls --help",
           "--help");
@@ -94,6 +94,7 @@ final class CommandTraining {
     System.setProperty("user.home", home.toString());
     List<String> commands = new ArrayList<>(COMMANDS);
     commands.add("ls --config " + writeConfig(home, port));
+    commands.add("artifacts" + HERE + JOB_ID + " --get " + home.resolve("fetched"));
     for (String command : commands) {
       String[] words = command.strip().split(" ");
       int status = CommandLineInterface.run(words, System.out, System.err, _ -> 0);
@@ -130,28 +131,43 @@ final class CommandTraining {
     exchange.getRequestBody().readAllBytes();
     String path = exchange.getRequestURI().getPath();
     boolean isLog = path.endsWith("/logs");
-    byte[] body = (isLog ? LOG : json(path, exchange.getRequestMethod())).getBytes(UTF_8);
+    String body = isLog ? LOG : answer(path, exchange.getRequestMethod());
+    byte[] bytes = body.getBytes(UTF_8);
     exchange
         .getResponseHeaders()
         .set("Content-Type", isLog ? "text/event-stream" : "application/json");
-    exchange.sendResponseHeaders(200, body.length);
+    exchange.sendResponseHeaders(200, bytes.length);
     try (exchange) {
-      exchange.getResponseBody().write(body);
+      exchange.getResponseBody().write(bytes);
     }
   }
 
-  private static String json(String path, String method) {
+  private static String answer(String path, String method) {
     return switch (path) {
       case "/api/userJob" ->
           method.equals("POST")
-              ? "{\"job_id\": \"" + JOB_ID + "\"}"
-              : "{\"totalElements\": 1, \"content\": [" + JOB + "]}";
-      case "/api/userJob/" + JOB_ID -> JOB;
+              ? "{\"job_id\": \"" + ENDED_ID + "\"}"
+              : "{\"totalElements\": 1, \"content\": [" + job(JOB_ID, "RUNNING") + "]}";
+      case "/api/userJob/" + JOB_ID -> job(JOB_ID, "RUNNING");
+      case "/api/userJob/" + ENDED_ID -> job(ENDED_ID, "SUCCEEDED");
       case "/api/userJob/" + JOB_ID + "/artifacts" ->
-          "{\"state\": \"SUCCEEDED\", \"files\": [{\"name\": \"a\", \"url\": \"/a\"}]}";
+          "{\"state\": \"SUCCEEDED\", \"files\": [{\"name\": \"a\", \"bytes\": %d, \"url\": \"/a\"}]}"
+              .formatted(ARTIFACT.length());
+      case "/a" -> ARTIFACT;
       case "/api/userJob/getGpuType" -> "[{\"gpuProd\": \"GPU\", \"amount\": 1}]";
       case "/api/gpus" -> "{\"gpus\": [{\"index\": 0, \"gpuProd\": \"GPU\", \"state\": \"free\"}]}";
       default -> "{\"user\": \"alice\", \"admin\": false, \"message\": \"done\"}";
     };
+  }
+
+  private static String job(String id, String state) {
+    return """
+    {"job_id": "%s", "name": "training", "user": "alice", "state": "%s", "gpuNumber": 1,
+     "gpuType": "GPU", "createdAt": "2026-01-01T00:00:00Z",
+     "startedAt": "2026-01-01T00:01:00Z", "deadline": "2026-01-01T01:00:00Z", "reason": "",
+     "queuePosition": 1, "imagePath": "training", "runCommand": "true",
+     "events": [{"at": "2026-01-01T00:00:00Z", "kind": "created", "message": "a job's history"}]}
+    """
+        .formatted(id, state);
   }
 }

@@ -19,6 +19,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.LocalDateTime;
+import java.time.Month;
 import java.util.Collections;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
@@ -35,7 +37,10 @@ final class NewerClasses {
   private static final int VERSION = ClassFile.JAVA_6_VERSION;
 
   /** Tells readers of the jar that it was changed, as the Apache License demands. */
-  private static final ZipEntry NOTICE = new ZipEntry("META-INF/CHANGED-BY-GPURUNNER.txt");
+  private static final String NOTICE = "META-INF/CHANGED-BY-GPURUNNER.txt";
+
+  /** The time of the notice. It is always the same, so that each build has the same jar. */
+  private static final LocalDateTime NOTICE_TIME = LocalDateTime.of(2026, Month.JANUARY, 1, 0, 0);
 
   private static final String NOTICE_TEXT =
       """
@@ -79,9 +84,9 @@ final class NewerClasses {
 
   private void copy(ZipFile from, ZipOutputStream to) throws IOException {
     for (ZipEntry entry : Collections.list(from.entries())) {
-      if (!entry.getName().equals(NOTICE.getName())) {
+      if (!entry.getName().equals(NOTICE)) {
         ZipEntry copy = new ZipEntry(entry.getName());
-        copy.setTime(entry.getTime());
+        copy.setTimeLocal(entry.getTimeLocal()); // in any time zone the same bytes
         to.putNextEntry(copy);
         try (InputStream in = from.getInputStream(entry)) {
           byte[] bytes = in.readAllBytes();
@@ -89,7 +94,9 @@ final class NewerClasses {
         }
       }
     }
-    to.putNextEntry(new ZipEntry(NOTICE.getName()));
+    ZipEntry notice = new ZipEntry(NOTICE);
+    notice.setTimeLocal(NOTICE_TIME);
+    to.putNextEntry(notice);
     to.write(NOTICE_TEXT.getBytes(StandardCharsets.UTF_8));
     to.closeEntry();
   }

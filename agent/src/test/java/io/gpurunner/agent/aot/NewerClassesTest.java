@@ -86,6 +86,23 @@ final class NewerClassesTest {
   }
 
   @Test
+  void eachBuildHasTheSameJar() throws Exception {
+    Path again = Files.copy(original, directory.resolve("again.jar"));
+
+    NewerClasses.rewrite(again);
+
+    assertThat(again).hasSameBinaryContentAs(jar);
+    try (ZipFile before = new ZipFile(original.toFile());
+        ZipFile after = new ZipFile(jar.toFile())) {
+      assertThat(after.getEntry("META-INF/CHANGED-BY-GPURUNNER.txt").getTimeLocal())
+          .as("the time of no build")
+          .isEqualTo("2026-01-01T00:00");
+      assertThat(after.getEntry(MANIFEST).getTimeLocal())
+          .isEqualTo(before.getEntry(MANIFEST).getTimeLocal());
+    }
+  }
+
+  @Test
   void toRewriteAgainChangesNoClass() throws Exception {
     Path again = Files.copy(jar, directory.resolve("again.jar"));
 

@@ -109,8 +109,59 @@ final class ArtifactsCommandTest {
     assertThat(outcome).isEqualTo(new Outcome(0, fetched + System.lineSeparator(), ""));
     assertThat(fetched).hasContent("content");
     assertThat(agent.requests().getLast().header("Authorization")).isEmpty();
-    assertThat(get().status()).as("it is there").isEqualTo(2);
-    assertThat(get().err()).contains("is there already");
+  }
+
+  @Test
+  void aFileThatIsThereStaysIfItIsTheSame() throws Exception {
+    agent.answers(ARTIFACTS, single("ds_model.bin", 7, sha256("content"))).answers(DATA, "content");
+    Path file = Files.createDirectory(directory.resolve("new")).resolve("ds_model.bin");
+
+    for (String other : new String[] {"Content", "content "}) {
+      Files.writeString(file, other);
+      Outcome refused = get();
+      assertThat(refused.status()).isEqualTo(2);
+      assertThat(refused.err()).contains("ds_model.bin is there already, and is not the file");
+      assertThat(file).hasContent(other);
+    }
+
+    Files.writeString(file, "content");
+    assertThat(get()).isEqualTo(new Outcome(0, file + System.lineSeparator(), ""));
+    assertThat(agent.lines()).as("not fetched again").noneMatch(line -> line.startsWith(DATA));
+  }
+
+  /** The agent knows no SHA-256 of data.zip. */
+  @Test
+  void aFileWithoutASumIsFetchedToCompareIt() throws Exception {
+    agent.answers(ARTIFACTS, files(file("data.zip", 7))).answers(DATA, "content");
+    Path file = Files.createDirectory(directory.resolve("new")).resolve("data.zip");
+    Files.writeString(file, "Content");
+
+    assertThat(get().status()).isEqualTo(2);
+    assertThat(file).hasContent("Content");
+
+    Files.writeString(file, "content");
+    assertThat(get()).isEqualTo(new Outcome(0, file + System.lineSeparator(), ""));
+    assertThat(file).hasContent("content");
+  }
+
+  @Test
+  void aDownloadThatBrokeIsTriedAgain() throws Exception {
+    String hidden =
+        "{\"name\":\".hidden\",\"bytes\":4,\"url\":\"%s/artifacts/x/h\"}".formatted(agent.url());
+    agent
+        .answers(ARTIFACTS, files(file("data.zip", 7), hidden))
+        .answers(DATA, "content")
+        .answers("GET /artifacts/x/h", "mor")
+        .answers("GET /artifacts/x/h", "more");
+
+    Outcome broken = get();
+    Outcome again = get();
+
+    assertThat(broken.status()).isEqualTo(1);
+    Path there = directory.resolve("new");
+    assertThat(again.status()).as(again.err()).isZero();
+    assertThat(again.out().lines()).containsExactly(there + "/data.zip", there + "/.hidden");
+    assertThat(there.resolve(".hidden")).hasContent("more");
   }
 
   @Test

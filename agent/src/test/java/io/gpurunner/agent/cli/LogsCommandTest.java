@@ -11,14 +11,19 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.charset.Charset;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.Arrays;
+import java.util.Base64;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @Timeout(60)
 final class LogsCommandTest {
@@ -113,6 +118,52 @@ final class LogsCommandTest {
     assertThat(shown.err()).as("in a line of its own").isEqualTo("\n" + end);
   }
 
+  private static String bytes(byte[] printed, boolean partial) {
+    return "event: log\ndata: {\"text\":\"?\",\"bytes\":\"%s\",\"partial\":%s}\n\n"
+        .formatted(Base64.getEncoder().encodeToString(printed), partial);
+  }
+
+  @Test
+  void aPipeGetsEachByteThatTheJobPrinted() {
+    byte[] all = new byte[256];
+    for (int value = 0; value < all.length; value++) {
+      all[value] = (byte) value;
+    }
+    byte[] character = "用".getBytes(UTF_8);
+    byte[] gbk = "训练".getBytes(Charset.forName("GBK"));
+    agent.streams(
+        LOGS,
+        bytes(Arrays.copyOf(character, 2), true)
+            + bytes(Arrays.copyOfRange(character, 2, 3), false)
+            + bytes(gbk, false)
+            + bytes(all, true)
+            + "event: log\ndata: {\"text\":\"text\",\"bytes\":\"no base64\"}\n\n"
+            + END);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    runInto(out, new ByteArrayOutputStream(), "logs", JOB);
+
+    ByteArrayOutputStream expected = new ByteArrayOutputStream();
+    expected.writeBytes("用\n".getBytes(UTF_8));
+    expected.writeBytes(gbk);
+    expected.write('\n');
+    expected.writeBytes(all);
+    expected.writeBytes("text\n".getBytes(UTF_8));
+    assertThat(out.toByteArray()).isEqualTo(expected.toByteArray());
+  }
+
+  @Test
+  void aTerminalGetsACharacterThatWasCut() {
+    byte[] character = "用".getBytes(UTF_8);
+    agent.streams(
+        LOGS,
+        bytes(Arrays.copyOf(character, 1), true)
+            + bytes(Arrays.copyOfRange(character, 1, 3), false)
+            + END);
+
+    assertThat(CommandRun.at(agent).onTerminal(80).run("logs", JOB).out()).isEqualTo("用\n");
+  }
+
   @Test
   void theOutputOfOneRunMayEndBeforeTheJob() {
     agent.streams(LOGS, line(1, "one"));
@@ -130,7 +181,7 @@ final class LogsCommandTest {
         .run("logs", "-n", "5", "--since", "10m", "--attempt", "2", "--stream", "stderr", JOB);
 
     assertThat(agent.lines())
-        .containsExactly(LOGS + "?follow=0&since=10m&attempt=2&stream=stderr&tail=5");
+        .containsExactly(LOGS + "?follow=0&attempt=2&stream=stderr&since=10m&tail=5");
   }
 
   @Test
@@ -160,6 +211,51 @@ final class LogsCommandTest {
     assertThat(agent.requests().getLast().header("Last-event-id")).isEqualTo("1:2");
     assertThat(command.pauses())
         .containsExactly(Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(4));
+  }
+
+  /** The first connection brings a line, and the second one, after a pause of a second, another. */
+  @Test
+  void afterALineThatCameItsPlaceCountsAndNoTime() {
+    agent.streams(LOGS, line(1, "one")).streams(LOGS, line(2, "two") + END);
+
+    CommandRun.at(agent).run("logs", "-f", "--since", "10m", JOB);
+
+    assertThat(agent.lines()).containsExactly(LOGS + "?follow=1&since=10m", LOGS + "?follow=1");
+  }
+
+  /** A pause of a second has passed, and another second is added for the way of the request. */
+  @ParameterizedTest
+  @CsvSource({
+    "--since, 10m, since=10m, since=602s",
+    "--since, 0s, since=0s, since=2s",
+    "--since, 2h, since=2h, since=7202s",
+    "--since, 1d, since=1d, since=86402s",
+    "--since, 999999999d, since=999999999d, since=999999999s",
+    "--since, 2026-01-31T12:00:00Z, since=2026-01-31T12%3A00%3A00Z, since=2026-01-31T12%3A00%3A00Z",
+    "--tail, 0, tail=0, since=2s",
+    "--tail, 5, tail=5, since=2s",
+  })
+  void whatIsPrintedWhileASilentConnectionIsBrokenIsAskedFor(
+      String option, String value, String first, String second) {
+    agent.streams(LOGS, note("running")).streams(LOGS, line(1, "one") + END);
+
+    Outcome outcome = CommandRun.at(agent).run("logs", "-f", option, value, JOB);
+
+    assertThat(outcome.out()).isEqualTo("one\n");
+    assertThat(agent.lines())
+        .containsExactly(LOGS + "?follow=1&" + first, LOGS + "?follow=1&" + second);
+  }
+
+  /** The agent had no time to send the last lines, so they are asked for again. */
+  @ParameterizedTest
+  @CsvSource({"5, tail=5", "0, since=2s"})
+  void aConnectionThatBreaksAtOnceLosesNoLastLines(String lines, String second) {
+    agent.streams(LOGS, "").streams(LOGS, line(1, "one") + END);
+
+    CommandRun.at(agent).run("logs", "-f", "--tail", lines, JOB);
+
+    assertThat(agent.lines())
+        .containsExactly(LOGS + "?follow=1&tail=" + lines, LOGS + "?follow=1&" + second);
   }
 
   @Test
@@ -232,28 +328,27 @@ final class LogsCommandTest {
   @Test
   void aReaderThatIsGoneEndsItQuietly() {
     agent.streams(LOGS, line(1, "one").repeat(10_000));
-    CommandRun command = CommandRun.at(agent);
-    Surroundings usual = command.surroundings();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    Console console =
-        new Console(
-            new PrintStream(new ClosedPipe()), new PrintStream(err, true, UTF_8), Screen.none());
 
-    int status =
-        CommandLineInterface.run(
-            new String[] {"logs", "-f", JOB},
-            new Surroundings(
-                console,
-                usual.in(),
-                usual.environment(),
-                usual.home(),
-                usual.clock(),
-                usual.pause()),
-            _ -> 1);
+    int status = runInto(new ClosedPipe(), err, "logs", "-f", JOB);
 
     assertThat(status).isEqualTo(1);
     assertThat(err.toString(UTF_8)).isEmpty();
     assertThat(agent.requests()).hasSize(1);
+  }
+
+  private int runInto(OutputStream out, OutputStream err, String... args) {
+    Surroundings usual = CommandRun.at(agent).surroundings();
+    return CommandLineInterface.run(
+        args,
+        new Surroundings(
+            new Console(new PrintStream(out), new PrintStream(err, true, UTF_8), Screen.none()),
+            usual.in(),
+            usual.environment(),
+            usual.home(),
+            usual.clock(),
+            usual.pause()),
+        _ -> 1);
   }
 
   /** The pipe to a program that has ended. */

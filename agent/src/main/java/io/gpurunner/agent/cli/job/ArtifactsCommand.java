@@ -41,8 +41,9 @@ final class ArtifactsCommand implements Callable<Integer> {
       description =
           "Fetch all files into this directory, which is created if need be. Sizes are checked, and"
               + " of a file that is published as it is also the SHA-256. Nothing is written outside"
-              + " the directory, and no file in it is replaced. A file whose name begins with a dot"
-              + " is fetched only into a new or empty directory.")
+              + " the directory, and no file in it is replaced: one that is there already must be"
+              + " the same, as after a download that broke. A file whose name begins with a dot is"
+              + " fetched only into a new or empty directory, or one with other files of the job.")
   private Optional<Path> directory = Optional.empty();
 
   @Parameters(paramLabel = "JOB", description = JobNames.DESCRIPTION)

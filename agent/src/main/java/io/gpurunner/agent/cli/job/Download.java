@@ -10,20 +10,24 @@ import io.gpurunner.agent.cli.terminal.Sizes;
 import io.gpurunner.storage.FileFault;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Fetches files into a directory. A file gets its name after its size and its SHA-256 were checked,
- * so that a file under its name is whole.
+ * Fetches files into a directory, and replaces none. A file gets its name after its size and its
+ * SHA-256 were checked, so that a file under its name is whole.
  */
 final class Download {
   private static final int BUFFER_BYTES = 256 << 10;
@@ -40,27 +44,41 @@ final class Download {
   }
 
   /**
-   * Fetches all files, and prints the path of each.
+   * Fetches all files, and prints the path of each. A file that is there already, as after a broken
+   * download, stays if it is the same.
    *
    * @throws CommandFailedException if one cannot be fetched or is not what the agent says; those
    *     before it are there
    */
   void fetch(List<Artifact> files) {
-    boolean empty = isEmpty();
-    files.forEach(file -> requireRoom(file, empty));
+    files.forEach(Download::requireSafeName);
+    Set<Path> there =
+        files.stream().filter(this::isThere).map(this::target).collect(Collectors.toSet());
+    boolean own = hasOnly(there);
+    files.stream()
+        .filter(file -> !there.contains(target(file)) && !own)
+        .forEach(Download::requireNotHidden);
     try {
       Files.createDirectories(directory);
     } catch (IOException failure) {
-      throw new CommandFailedException(
-          "--get: " + directory + ": " + FileFault.words(failure, directory), failure);
+      throw failed(directory, failure);
     }
-    files.forEach(this::fetch);
+    for (Artifact file : files) {
+      if (!there.contains(target(file))) {
+        fetch(file);
+      }
+      around.console().out().println(Plain.line(target(file).toString()));
+    }
   }
 
-  /** Returns whether the directory is empty, or will be created. */
-  private boolean isEmpty() {
+  private Path target(Artifact file) {
+    return directory.resolve(file.name());
+  }
+
+  /** Returns whether the directory has no other files than these, or will be created. */
+  private boolean hasOnly(Set<Path> files) {
     try (Stream<Path> entries = Files.list(directory)) {
-      return entries.findAny().isEmpty();
+      return entries.allMatch(files::contains);
     } catch (NoSuchFileException absent) {
       return true;
     } catch (IOException unreadable) {
@@ -68,15 +86,17 @@ final class Download {
     }
   }
 
-  /** Refuses a name that leads elsewhere or that programs read by themselves, and one taken. */
-  private void requireRoom(Artifact file, boolean empty) {
+  private static void requireSafeName(Artifact file) {
     if (!file.hasSafeName()) {
       throw new CommandFailedException(
           "--get: a file is named "
               + Plain.line(file.name())
               + ", which is no name for a file here");
     }
-    if (file.name().startsWith(".") && !empty) {
+  }
+
+  private static void requireNotHidden(Artifact file) {
+    if (file.name().startsWith(".")) {
       throw new CommandFailedException(
           ExitStatus.USAGE,
           "--get: a file is named "
@@ -84,13 +104,58 @@ final class Download {
               + ", and programs may read such files by themselves; accepted for it: a new or empty"
               + " directory");
     }
-    Path target = directory.resolve(file.name());
-    if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+  }
+
+  /**
+   * Returns whether the file is there, as it was published.
+   *
+   * @throws CommandFailedException if something else has its name
+   */
+  private boolean isThere(Artifact file) {
+    Path target = target(file);
+    if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    if (!isSame(file, target)) {
       throw new CommandFailedException(
           ExitStatus.USAGE,
           "--get: "
               + Plain.line(target.toString())
-              + " is there already; remove it, or name another directory");
+              + " is there already, and is not the file that the job has published; remove it, or"
+              + " name another directory");
+    }
+    return true;
+  }
+
+  private boolean isSame(Artifact file, Path target) {
+    try {
+      return Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS)
+          && file.bytes().orElse(Files.size(target)) == Files.size(target)
+          && sha256(target).equalsIgnoreCase(file.sha256().orElseGet(() -> published(file)));
+    } catch (IOException failure) {
+      throw failed(target, failure);
+    }
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
+      MessageDigest digest = sha256();
+      in.transferTo(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
+      return HexFormat.of().formatHex(digest.digest());
+    }
+  }
+
+  /** Returns the SHA-256 of a file for which the agent knows none. So the file is fetched again. */
+  private String published(Artifact file) {
+    LivingLine line = new LivingLine(around.console());
+    try (InputStream in = agent.download(file.url())) {
+      MessageDigest digest = sha256();
+      copy(in, (_, _) -> {}, digest, file, line);
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (IOException broken) {
+      throw broken(broken);
+    } finally {
+      line.end();
     }
   }
 
@@ -99,30 +164,43 @@ final class Download {
     try (InputStream in = agent.download(file.url());
         DraftFile draft = DraftFile.in(directory)) {
       MessageDigest digest = sha256();
-      long bytes = copy(in, draft, digest, file, line);
+      long bytes = copy(in, draft::write, digest, file, line);
       line.end();
       check(file, bytes, HexFormat.of().formatHex(digest.digest()));
-      Path target = directory.resolve(file.name());
-      draft.keepAs(target);
-      around.console().out().println(Plain.line(target.toString()));
+      draft.keepAs(target(file));
     } catch (IOException broken) {
-      throw new CommandFailedException(
-          ExitStatus.UNREACHABLE,
-          "the download broke; try again: " + Plain.line(String.valueOf(broken.getMessage())),
-          broken);
+      throw broken(broken);
     } finally {
       line.end();
     }
   }
 
+  private static CommandFailedException broken(IOException broken) {
+    return new CommandFailedException(
+        ExitStatus.UNREACHABLE,
+        "the download broke; try again: " + Plain.line(String.valueOf(broken.getMessage())),
+        broken);
+  }
+
+  private static CommandFailedException failed(Path path, IOException failure) {
+    return new CommandFailedException(
+        "--get: " + Plain.line(path.toString()) + ": " + FileFault.words(failure, path), failure);
+  }
+
+  /** Takes what comes, in parts. */
+  private interface Sink {
+    /** Takes the first bytes of a buffer. */
+    void write(byte[] buffer, int length);
+  }
+
   private static long copy(
-      InputStream in, DraftFile draft, MessageDigest digest, Artifact file, LivingLine line)
+      InputStream in, Sink sink, MessageDigest digest, Artifact file, LivingLine line)
       throws IOException {
     long done = 0;
     long shown = 0;
     byte[] buffer = new byte[BUFFER_BYTES];
     for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-      draft.write(buffer, read);
+      sink.write(buffer, read);
       digest.update(buffer, 0, read);
       done += read;
       if (done - shown >= SHOWN_STEP_BYTES) {

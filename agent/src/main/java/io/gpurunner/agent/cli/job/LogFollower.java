@@ -10,8 +10,10 @@ import io.gpurunner.agent.cli.client.Json;
 import io.gpurunner.agent.cli.client.Surroundings;
 import io.gpurunner.agent.cli.client.UnreachableException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Base64;
 import java.util.Optional;
 
 /**
@@ -32,6 +34,8 @@ final class LogFollower {
   private final LogSelection selection;
   private final LogPrinter out;
 
+  private Optional<Instant> firstAsked = Optional.empty();
+  private boolean begun;
   private Optional<String> lastId = Optional.empty();
   private String lastNote = "";
 
@@ -61,6 +65,7 @@ final class LogFollower {
    * @throws CommandFailedException if the agent refuses, or is away for too long
    */
   int run() {
+    out.finishAtExit();
     try {
       return goOn();
     } finally {
@@ -79,8 +84,9 @@ final class LogFollower {
         if (outcome == Outcome.COMPLETE || outcome == Outcome.UNREAD) {
           return outcome == Outcome.COMPLETE ? ExitStatus.DONE : ExitStatus.FAILED;
         }
-        // A job may print nothing for hours. That does not mean that the agent is away.
         Duration open = Duration.between(opened, around.clock().instant());
+        begun |= outcome == Outcome.BROKEN || open.compareTo(FIRST_PAUSE) >= 0;
+        // A job may print nothing for hours. That does not mean that the agent is away.
         if (outcome == Outcome.BROKEN || open.compareTo(LONGEST_PAUSE) >= 0) {
           away.end();
           pause = FIRST_PAUSE;
@@ -114,9 +120,8 @@ final class LogFollower {
   }
 
   private Outcome connection() {
-    String from = selection.path() + (lastId.isPresent() ? "" : selection.tail());
     boolean any = false;
-    try (EventStream events = agent.events(from, lastId)) {
+    try (EventStream events = agent.events(path(), lastId)) {
       while (true) {
         Optional<EventStream.Event> event = events.next();
         if (event.isEmpty()) {
@@ -139,6 +144,19 @@ final class LogFollower {
     }
   }
 
+  /** Returns the path of the next request. If a first one fails, there is no second one. */
+  private String path() {
+    if (lastId.isPresent()) {
+      return selection.path();
+    }
+    Instant now = around.clock().instant();
+    if (firstAsked.isPresent()) {
+      return selection.again(Duration.between(firstAsked.get(), now), begun);
+    }
+    firstAsked = Optional.of(now);
+    return selection.first();
+  }
+
   /** Returns whether the agent may end the stream without saying how the job ended. */
   private boolean endsHere() {
     return !selection.follow() || selection.oneRun();
@@ -155,7 +173,7 @@ final class LogFollower {
     switch (event.kind()) {
       case "log" -> {
         lastNote = "";
-        out.print(Json.isTrue(data, "partial") ? text : text + '\n');
+        out.print(printed(data, text), !Json.isTrue(data, "partial"));
       }
       case "gap", "note" -> note(text);
       case "end" -> {
@@ -173,6 +191,17 @@ final class LogFollower {
       lastId = event.id();
     }
     return false;
+  }
+
+  /** Returns the output of an event. Its text is not all of it where it is no UTF-8. */
+  private static byte[] printed(JsonNode data, String text) {
+    try {
+      return Json.text(data, "bytes")
+          .map(Base64.getDecoder()::decode)
+          .orElseGet(() -> text.getBytes(StandardCharsets.UTF_8));
+    } catch (IllegalArgumentException notBase64) {
+      return text.getBytes(StandardCharsets.UTF_8);
+    }
   }
 
   /** Says how the job ended. Its files are published before the agent says so. */

@@ -7,14 +7,18 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
  * Prints a job's output to standard output: to a terminal without what could act on it, and
- * elsewhere as it is. Not thread-safe.
+ * elsewhere as it is. One thread prints; {@link #finish} and {@link #finishSoon} may be called by
+ * another one.
  */
 final class LogPrinter {
+  /** How long the end of the command waits for a terminal that takes nothing, as after Ctrl-S. */
+  static final Duration FINISH_LIMIT = Duration.ofSeconds(1);
+
   private static final int BUFFER_BYTES = 64 << 10;
 
   private final PrintStream raw;
@@ -22,6 +26,7 @@ final class LogPrinter {
   private final OutputStream out;
   private final boolean terminal;
   private boolean inLine;
+  private boolean finished;
 
   /**
    * @param asItIs whether a terminal gets everything, too
@@ -35,17 +40,28 @@ final class LogPrinter {
     this.out = filter.<OutputStream>map(it -> it).orElse(buffered);
   }
 
-  void print(String text) {
-    inLine = text.isEmpty() ? inLine : !text.endsWith("\n");
+  /**
+   * Prints a piece of output.
+   *
+   * @param isLine whether the end of a line follows the piece
+   */
+  synchronized void print(byte[] piece, boolean isLine) {
+    if (finished) {
+      return;
+    }
+    inLine = !isLine && (piece.length == 0 ? inLine : piece[piece.length - 1] != '\n');
     try {
-      out.write(text.getBytes(StandardCharsets.UTF_8));
+      out.write(piece);
+      if (isLine) {
+        out.write('\n');
+      }
     } catch (IOException impossible) {
       throw failed(impossible);
     }
   }
 
   /** Lets everything be read that was printed. */
-  void flush() {
+  synchronized void flush() {
     try {
       out.flush();
     } catch (IOException impossible) {
@@ -53,8 +69,9 @@ final class LogPrinter {
     }
   }
 
-  /** Prints what was held back. Nothing is printed after that. */
-  void finish() {
+  /** Prints what was held back, and takes colours back. Nothing is printed after that. */
+  synchronized void finish() {
+    finished = true;
     try {
       if (filter.isPresent()) {
         filter.get().finish();
@@ -65,8 +82,28 @@ final class LogPrinter {
     }
   }
 
+  /**
+   * Finishes when Java ends, which Ctrl-C brings about: a job's colours must not stay in the
+   * terminal.
+   */
+  void finishAtExit() {
+    if (filter.isPresent()) {
+      Runtime.getRuntime().addShutdownHook(new Thread(this::finishSoon, "colours"));
+    }
+  }
+
+  /** Finishes, unless the terminal takes nothing. */
+  void finishSoon() {
+    Thread finishing = Thread.ofPlatform().daemon().name("colours-finish").start(this::finish);
+    try {
+      finishing.join(FINISH_LIMIT.toMillis());
+    } catch (InterruptedException impossible) {
+      throw new IllegalStateException("nothing interrupts this thread", impossible);
+    }
+  }
+
   /** Returns whether standard output is a terminal on which the last line has no end yet. */
-  boolean isInLine() {
+  synchronized boolean isInLine() {
     return inLine && terminal;
   }
 

@@ -28,7 +28,8 @@ final class LogsCommand implements Callable<Integer> {
   @Option(
       names = {"-f", "--follow"},
       description =
-          "Go on until the job has ended. Then say how. The exit status is 0, also if the job has failed.")
+          "Go on until the job has ended. Then say how. The exit status is 0, also if the job has"
+              + " failed.")
   private boolean follow;
 
   @Option(
@@ -85,13 +86,9 @@ final class LogsCommand implements Callable<Integer> {
     String job = JobNames.find(agent, name);
     String path = "/api/userJob/" + job + "/logs?follow=" + (follow ? 1 : 0);
     String filters =
-        parameter("since", since)
-            + parameter("attempt", attempt)
-            + parameter("stream", stream)
-            + parameter("grep", grep);
+        parameter("attempt", attempt) + parameter("stream", stream) + parameter("grep", grep);
     LogSelection selection =
-        new LogSelection(
-            job, path + filters, parameter("tail", tail), follow, attempt.isPresent(), raw);
+        new LogSelection(job, path + filters, since, tail, follow, attempt.isPresent(), raw);
     return new LogFollower(agent, around, selection).run();
   }
 

@@ -23,12 +23,16 @@ final class Spans {
 
   /** Returns the length of time. It is empty if the text is none, or nothing. */
   static Optional<Duration> parse(String text) {
+    return read(text).filter(Duration::isPositive);
+  }
+
+  /** Returns the length of time, which can be zero. It is empty if the text is none. */
+  static Optional<Duration> read(String text) {
     if (!FORM.matcher(text).matches()) {
       return Optional.empty();
     }
-    Duration whole =
-        PART.matcher(text).results().map(Spans::part).reduce(Duration.ZERO, Duration::plus);
-    return Optional.of(whole).filter(Duration::isPositive);
+    return Optional.of(
+        PART.matcher(text).results().map(Spans::part).reduce(Duration.ZERO, Duration::plus));
   }
 
   private static Duration part(MatchResult part) {

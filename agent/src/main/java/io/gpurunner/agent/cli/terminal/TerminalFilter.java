@@ -8,14 +8,16 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.regex.Pattern;
 
 /**
  * Makes bytes from outside harmless for a terminal. What a job prints could set the terminal's
  * title, move its cursor, or make it answer as if its user typed. Colours and other attributes of
- * text stay, and so do ends of lines, tabs, carriage returns and backspaces. Any other complete
- * sequence that begins with {@code ESC [} is left out, as most of them move the cursor. Any other
- * control character becomes a question mark.
+ * text stay, but for the one that hides it, and so do ends of lines, tabs, carriage returns and
+ * backspaces. Any other complete sequence that begins with {@code ESC [} is left out, as most of
+ * them move the cursor. Any other control character becomes a question mark.
  *
  * <p>A sequence and a character may come in several writes. Not thread-safe.
  */
@@ -30,6 +32,9 @@ public final class TerminalFilter extends FilterOutputStream {
 
   /** What may be between the beginning and the {@code m} of a sequence that sets attributes. */
   private static final Pattern ATTRIBUTES = Pattern.compile("[0-9;:]*");
+
+  /** The attribute that hides text (ECMA-48, section 8.3.117). */
+  private static final Pattern HIDING = Pattern.compile("0*8(:.*)?");
 
   private static final int BUFFER_SIZE = 8 << 10;
 
@@ -139,11 +144,41 @@ public final class TerminalFilter extends FilterOutputStream {
 
   private void endSequence(char last) {
     if (last == 'm' && ATTRIBUTES.matcher(parameters).matches()) {
-      harmless.append(ESCAPE).append('[').append(parameters).append(last);
-      painted = !parameters.isEmpty() && !parameters.toString().equals("0");
+      List<String> visible = visible(parameters.toString());
+      if (!visible.isEmpty()) {
+        String attributes = String.join(";", visible);
+        harmless.append(ESCAPE).append('[').append(attributes).append(last);
+        painted = !attributes.isEmpty() && !attributes.equals("0");
+      }
     }
     place = Place.TEXT;
     parameters.setLength(0);
+  }
+
+  /** Returns the attributes without the one that hides text: a reader must see what he copies. */
+  private static List<String> visible(String parameters) {
+    List<String> all = List.of(parameters.split(";", -1));
+    List<String> visible = new ArrayList<>();
+    int next = 0;
+    while (next < all.size()) {
+      int end = Math.min(next + length(all, next), all.size());
+      if (!HIDING.matcher(all.get(next)).matches()) {
+        visible.addAll(all.subList(next, end));
+      }
+      next = end;
+    }
+    return visible;
+  }
+
+  /** Returns how many parameters an attribute has: a colour is 38;5;8 or 38;2;8;8;8 (T.416). */
+  private static int length(List<String> all, int first) {
+    boolean isColour = all.get(first).equals("38") || all.get(first).equals("48");
+    String kind = isColour && first + 1 < all.size() ? all.get(first + 1) : "";
+    return switch (kind) {
+      case "5" -> 3;
+      case "2" -> 5;
+      default -> 1;
+    };
   }
 
   /** Shows what began like a sequence and is none. */

@@ -53,6 +53,14 @@ final class TerminalFilterTest {
         "a\u009d0;title\u009cb|a?0;title?b",
         "a\u0000\u007fb|a??b",
         "a\\e[31|a",
+        "a\\e[8mb|ab",
+        "a\\e[08mb|ab",
+        "a\\e[8:1mb|ab",
+        "a\\e[1;8;31mb|a\\e[1;31mb",
+        "a\\e[38;5;8;8;48;2;8;8;8;8mb|a\\e[38;5;8;48;2;8;8;8mb",
+        "a\\e[38;8mb|a\\e[38mb",
+        "a\\e[38;2;8mb|a\\e[38;2;8mb",
+        "a\\e[;8;mb|a\\e[;mb",
       })
   void whatActsOnATerminalDoesNot(String printed, String expected) throws IOException {
     assertThat(shown(printed.replace("\\e", "\u001b")))
