@@ -54,7 +54,7 @@ record ListQuery(JobFilter filter, int page, int size) {
     String accepted = "the name of one user";
     Optional<String> sent = PageQuery.text(query, "user", accepted, wrong);
     boolean isName =
-        sent.filter(text -> !TokenVerifier.isClaim(text, ApiLimits.MAX_USER_CHARACTERS)).isEmpty();
+        sent.filter(text -> !TokenClaims.canBe(text, ApiLimits.MAX_USER_CHARACTERS)).isEmpty();
     if (!isName) {
       wrong.add(
           new FieldError("user", "must be " + accepted + ", was " + Shown.quoted(sent.get())));

@@ -74,7 +74,7 @@ public final class TokenIssuer {
   }
 
   private static void requireClaim(String what, String text, int maxCharacters) {
-    if (!TokenVerifier.isClaim(text, maxCharacters)) {
+    if (!TokenClaims.canBe(text, maxCharacters)) {
       throw new IllegalArgumentException(
           "the %s must be 1 to %d characters without control characters, was %s"
               .formatted(what, maxCharacters, Shown.quoted(text)));

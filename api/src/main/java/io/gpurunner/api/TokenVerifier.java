@@ -100,13 +100,6 @@ final class TokenVerifier {
     return verified.caller();
   }
 
-  /** Returns whether a text can be a user's name or a token's id. */
-  static boolean isClaim(String text, int maxCharacters) {
-    return !text.isBlank()
-        && text.length() <= maxCharacters
-        && text.chars().noneMatch(Character::isISOControl);
-  }
-
   private static String token(String header) {
     // The scheme's name is not case-sensitive (RFC 9110, section 11.1). The cloud's gateway takes
     // the token alone, too, and some of its clients send only that.
@@ -150,7 +143,7 @@ final class TokenVerifier {
   }
 
   private static String claim(JsonObject claims, String name, int maxCharacters) {
-    if (claims.getValue(name) instanceof String text && isClaim(text, maxCharacters)) {
+    if (claims.getValue(name) instanceof String text && TokenClaims.canBe(text, maxCharacters)) {
       return text;
     }
     throw refused(
