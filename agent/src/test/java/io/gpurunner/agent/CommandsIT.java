@@ -140,7 +140,12 @@ class CommandsIT {
             .getJsonObject(0)
             .getString("sha256");
     assertThat(sha256(model)).isEqualTo(known);
+    Outcome again = user.run("artifacts", "--get", results.toString(), id);
+    assertThat(again.status()).as(again.err()).isZero();
+    assertThat(again.out()).isEqualTo(fetched.out());
+    Files.writeString(model, "changed");
     assertThat(user.run("artifacts", "--get", results.toString(), id).status()).isEqualTo(2);
+    assertThat(model).hasContent("changed");
   }
 
   @Test
