@@ -23,7 +23,7 @@ final class LogStream {
 
   /**
    * The size of one write. Each write that the client has taken shows that it reads, so a slow
-   * client is told from one that has stopped.
+   * client is not taken for one that has stopped.
    */
   private static final int WRITE_BYTES = 16 << 10;
 
@@ -58,7 +58,7 @@ final class LogStream {
 
   /**
    * @param unreadLimit how long the client may take nothing of what was sent
-   * @param ended is told when nothing more is sent
+   * @param ended is called when nothing more is sent
    */
   LogStream(
       HttpServerRequest request,

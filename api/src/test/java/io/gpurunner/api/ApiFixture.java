@@ -12,6 +12,7 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
@@ -75,7 +76,10 @@ final class ApiFixture implements AutoCloseable {
             events);
     server =
         new ApiServer(
-            vertx, new ApiSettings("127.0.0.1", 0, tls, secret, waits), ports, new MovableClock());
+            vertx,
+            new ApiSettings("127.0.0.1", 0, tls, secret, waits),
+            ports,
+            ((InstantSource) () -> clock.instant()).withZone(ZoneOffset.UTC));
     port =
         server
             .start()
@@ -109,24 +113,6 @@ final class ApiFixture implements AutoCloseable {
           throw fault;
         });
     return revoked.contains(tokenId);
-  }
-
-  /** A clock that reads the clock that the fixture holds now. */
-  private final class MovableClock extends Clock {
-    @Override
-    public java.time.ZoneId getZone() {
-      return ZoneOffset.UTC;
-    }
-
-    @Override
-    public Clock withZone(java.time.ZoneId zone) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public Instant instant() {
-      return clock.instant();
-    }
   }
 
   static JwtSecret randomSecret() {

@@ -8,7 +8,7 @@ import io.vertx.ext.web.Router;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
@@ -38,7 +38,8 @@ final class EventStreamsTest {
             vertx,
             new FakeEvents(),
             new EventStreams(vertx, BEAT),
-            new TokenVerifier(secret, this::isRevoked, new MovableClock()),
+            new TokenVerifier(
+                secret, this::isRevoked, ((InstantSource) () -> now).withZone(ZoneOffset.UTC)),
             new RequestWork(vertx, 8),
             new ErrorAnswers(Clock.systemUTC()));
     Router router = Router.router(vertx);
@@ -65,23 +66,6 @@ final class EventStreamsTest {
           throw fault;
         });
     return revoked.contains(tokenId);
-  }
-
-  private final class MovableClock extends Clock {
-    @Override
-    public ZoneId getZone() {
-      return ZoneOffset.UTC;
-    }
-
-    @Override
-    public Clock withZone(ZoneId zone) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public Instant instant() {
-      return now;
-    }
   }
 
   private EventClient open(Optional<Instant> expires) throws Exception {

@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.gpurunner.agent.cli.CommandLineInterface;
-import io.gpurunner.agent.cli.LoggingChoice;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -69,14 +68,7 @@ final class CommandTraining {
    * or with 1 and a stack trace.
    */
   public static void main(String[] arguments) {
-    LoggingChoice.use();
-    try {
-      train(Path.of(arguments[0]));
-      System.exit(0);
-    } catch (Throwable e) {
-      e.printStackTrace();
-      System.exit(1);
-    }
+    Training.run(arguments, CommandTraining::train);
   }
 
   /**

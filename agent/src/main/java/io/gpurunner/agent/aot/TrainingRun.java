@@ -4,7 +4,6 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.gpurunner.agent.Agent;
 import io.gpurunner.agent.cli.CommandLineInterface;
-import io.gpurunner.agent.cli.LoggingChoice;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.ConfigFile;
 import java.io.ByteArrayOutputStream;
@@ -74,14 +73,7 @@ final class TrainingRun {
    * or with 1 and a stack trace.
    */
   public static void main(String[] arguments) {
-    LoggingChoice.use();
-    try {
-      train(Path.of(arguments[0]));
-      System.exit(0);
-    } catch (Throwable e) {
-      e.printStackTrace();
-      System.exit(1);
-    }
+    Training.run(arguments, TrainingRun::train);
   }
 
   private static void train(Path directory)

@@ -36,7 +36,7 @@ final class StopSteps {
   private final StopSignals signals;
 
   /**
-   * @param gone is told of each run whose container is gone
+   * @param gone gets each run whose container is gone
    */
   StopSteps(
       StepPorts ports,

@@ -9,10 +9,9 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -77,22 +76,7 @@ public final class CommandRun {
         new ByteArrayInputStream(in.getBytes(UTF_8)),
         environment,
         home,
-        new Clock() {
-          @Override
-          public ZoneId getZone() {
-            return ZoneOffset.ofHours(8);
-          }
-
-          @Override
-          public Clock withZone(ZoneId zone) {
-            throw new UnsupportedOperationException();
-          }
-
-          @Override
-          public Instant instant() {
-            return now;
-          }
-        },
+        ((InstantSource) () -> now).withZone(ZoneOffset.ofHours(8)),
         pause -> {
           pauses.add(pause);
           now = now.plus(pause);

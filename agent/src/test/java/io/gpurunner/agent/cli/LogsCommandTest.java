@@ -12,13 +12,13 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.Charset;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -285,32 +285,19 @@ final class LogsCommandTest {
     CommandRun command = CommandRun.at(agent);
     Surroundings usual = command.surroundings();
     // Each connection lasts for 5 minutes: the clock goes on whenever it is looked at.
-    Clock hours =
-        new Clock() {
-          private Instant now = CommandRun.BEGIN;
-
-          @Override
-          public ZoneId getZone() {
-            return ZoneOffset.UTC;
-          }
-
-          @Override
-          public Clock withZone(ZoneId zone) {
-            throw new UnsupportedOperationException();
-          }
-
-          @Override
-          public Instant instant() {
-            now = now.plus(Duration.ofMinutes(5));
-            return now;
-          }
-        };
+    AtomicReference<Instant> now = new AtomicReference<>(CommandRun.BEGIN);
+    InstantSource hours = () -> now.updateAndGet(before -> before.plus(Duration.ofMinutes(5)));
 
     int status =
         CommandLineInterface.run(
             new String[] {"logs", "-f", JOB},
             new Surroundings(
-                usual.console(), usual.in(), usual.environment(), usual.home(), hours, _ -> {}),
+                usual.console(),
+                usual.in(),
+                usual.environment(),
+                usual.home(),
+                hours.withZone(ZoneOffset.UTC),
+                _ -> {}),
             _ -> 1);
 
     assertThat(status).isZero();

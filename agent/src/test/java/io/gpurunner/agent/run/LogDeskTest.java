@@ -166,12 +166,18 @@ final class LogDeskTest {
         .containsExactly("1:0 loss 0.5", "1:1 loss 0.1", "ended: SUCCEEDED", "END");
   }
 
-  @Test
-  void aLineOfARunningJobMakesAReadingReady() {
+  /** Returns a running job that has printed one line. Its output is copied. */
+  private JobId printing() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
     run.until(id, JobState.Running.class);
     run.output.print(new ContainerName(id, 1), "1\n");
     logs.follow(container(id, 1), output(id, 1));
+    return id;
+  }
+
+  @Test
+  void aLineOfARunningJobMakesAReadingReady() {
+    JobId id = printing();
     Logs.Reading reading = desk.open(ANN, id, following());
     org.awaitility.Awaitility.await().until(() -> read(reading).contains("1:0 1"));
     assertThat(reading.isReady()).isFalse();
@@ -183,10 +189,7 @@ final class LogDeskTest {
   /** The copy is complete before the container is removed and the job makes its next step. */
   @Test
   void theLastLinesAreReadyBeforeTheJobsNextStep() {
-    JobId id = run.submit(Requests.simple(), Program.untilSignalled());
-    run.until(id, JobState.Running.class);
-    run.output.print(new ContainerName(id, 1), "1\n");
-    logs.follow(container(id, 1), output(id, 1));
+    JobId id = printing();
     Logs.Reading reading = desk.open(ANN, id, following());
     org.awaitility.Awaitility.await().until(() -> read(reading).contains("1:0 1"));
     run.output.endAfter(new ContainerName(id, 1), "2");

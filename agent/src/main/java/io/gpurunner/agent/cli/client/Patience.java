@@ -15,7 +15,7 @@ final class Patience {
   /** How long one call of a command waits in all while the agent is busy. */
   static final Duration LIMIT = Duration.ofSeconds(10);
 
-  /** A wait that is longer is told to the user. */
+  /** A shorter wait is not shown to the user. */
   private static final Duration UNTOLD = Duration.ofSeconds(2);
 
   private final Surroundings around;

@@ -82,7 +82,7 @@ final class Download {
     } catch (NoSuchFileException absent) {
       return true;
     } catch (IOException unreadable) {
-      return false; // what is wrong with it is told when it is written to
+      return false; // a write to it fails, too, and then says why
     }
   }
 

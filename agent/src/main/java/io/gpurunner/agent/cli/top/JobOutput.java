@@ -95,7 +95,7 @@ final class JobOutput {
       case "gap" -> remark(text);
       case "note" -> {
         noted.add(text);
-        // Each look is told again where the job stands.
+        // The agent sends at each look where the job stands.
         if (!notes.contains(text)) {
           remark(text);
         }

@@ -8,7 +8,7 @@ sealed interface Mode {
   /** The GPUs and the jobs. */
   record Listing() implements Mode {}
 
-  /** The same, while the user writes a filter. */
+  /** The GPUs and the jobs, while the user writes a filter. */
   record Filtering() implements Mode {}
 
   /**

@@ -2,33 +2,15 @@ package io.gpurunner.agent.cli.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import org.junit.jupiter.api.Test;
 
 final class AwayTimeTest {
   private Instant now = Instant.parse("2026-03-01T12:00:00Z");
-  private final AwayTime away = new AwayTime(new MovedClock());
-
-  private final class MovedClock extends Clock {
-    @Override
-    public ZoneId getZone() {
-      return ZoneOffset.UTC;
-    }
-
-    @Override
-    public Clock withZone(ZoneId zone) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public Instant instant() {
-      return now;
-    }
-  }
+  private final AwayTime away = new AwayTime(((InstantSource) () -> now).withZone(ZoneOffset.UTC));
 
   private Duration passedAfter(Duration step) {
     now = now.plus(step);
