@@ -22,6 +22,8 @@ from kill_checks import SLACK_SECONDS
 
 LAST = "the last line has no end"
 STREAMS = ("stdout", "stderr")
+BROKEN = "\0the engine wrote a record in part here\0"
+BROKEN_REMARK = "[gpurunner: a line or a part of one is missing here: the engine came down while it wrote it]"
 REMARK = re.compile(r"^\[gpurunner: (.*)\]$")
 LONG = 1_000_000
 DRAINED_SECONDS = 10  # after its last note, a job may wait for an engine that is busy, and the engine may have to read what it printed
@@ -91,19 +93,37 @@ class EngineLogs:
         return found
 
     def kept(self, container):
-        """Returns what the engine kept of each stream, and how many records it cannot read itself."""
+        """Returns what the engine kept of each stream, and how many records it wrote in part, so that nobody can read them.
+
+        No reading of the engine gets over such a record. What lies behind it is read from the end, so only what lies between two of
+        them is out of reach. The text of a stream has BROKEN at this place.
+        """
         text = {stream: [] for stream in STREAMS}
-        unreadable = 0
+        parts = []
         for file in self.files[container]:
-            for record in file.read_bytes().split(b"\n"):
-                try:
-                    entry = json.loads(record) if record else None
-                except ValueError:
-                    unreadable += 1
-                    continue
-                if entry:
+            for line in file.read_bytes().split(b"\n"):
+                entries = records(line)
+                if entries is None:
+                    parts.append(text)
+                    text = {stream: [] for stream in STREAMS}
+                for entry in entries or ():
                     text[entry["stream"]].append(entry["log"])
-        return {stream: "".join(pieces) for stream, pieces in text.items()}, unreadable
+        if not parts:
+            return {stream: "".join(text[stream]) for stream in STREAMS}, 0
+        place = BROKEN if any(text.values()) else ""
+        return {stream: "".join(parts[0][stream]) + place + "".join(text[stream]) for stream in STREAMS}, len(parts)
+
+
+def records(line):
+    """Returns the records of a line. An engine that is killed may leave one without its newline. Returns None if one is there in part."""
+    text, start, found = line.decode(), 0, []
+    while start < len(text):
+        try:
+            entry, start = json.JSONDecoder().raw_decode(text, start)
+        except ValueError:
+            return None
+        found.append(entry)
+    return found
 
 
 def differences(kept, copied):
@@ -211,11 +231,11 @@ class LogCheck:
         whole = {stream: "" for stream in STREAMS}
         for number, container in sorted(runs.items()):
             kept, unreadable = self.lane.engine_logs.kept(container)
-            lost_by_engine = self.printed(job, container[:12], kept)
+            self.printed(job, container[:12], kept)
             self.counts["records that the engine wrote in part"] += unreadable
             self.counts["runs compared"] += 1
             for stream in STREAMS:
-                whole[stream] += self.copied(job, number, stream, kept[stream], lost_by_engine or unreadable)
+                whole[stream] += self.copied(job, number, stream, kept[stream])
         follower = job.follower
         self.counts["breaks that followers went on after"] += follower.breaks
         self.counts["gaps that followers saw"] += len(follower.gaps)
@@ -226,13 +246,18 @@ class LogCheck:
                 found = differences(whole[stream], followed)
                 self.wrong("followers", job.id, f"{stream}: what a client followed differs from the log: {dict(found)}")
 
-    def copied(self, job, number, stream, kept, excuse):
+    def copied(self, job, number, stream, kept):
         """Compares the agent's copy of a stream with what the engine kept. Returns the copy without the agent's remarks."""
         path = f"/api/userJob/{job.id}/logs?attempt={number}&stream={stream}"
         status, text = self.lane.ask_until_answered("GET", path)
         if status != 200:
             self.wrong("missing", job.id, f"{stream} of run {number} is answered with {status} {text}")
             return ""
+        before, broken, _ = kept.partition(BROKEN)
+        if broken:
+            remark = BROKEN_REMARK + "\n"
+            text = text.replace(remark if before.endswith("\n") or not before else "\n" + remark, BROKEN, 1)
+            self.counts["gaps at records in part"] += BROKEN in text
         remarks = [line for line in text.split("\n") if REMARK.match(line)]
         for remark in remarks:
             self.counts["gaps"] += 1
@@ -250,7 +275,7 @@ class LogCheck:
             self.wrong("missing" if found["missing"] else "repeated", job.id, self.described(number, stream, kept, text, found))
         if not self.proved and kept.count("\n") > 100:
             self.prove(kept)
-        return text
+        return text.replace(BROKEN, "")
 
     def described(self, number, stream, kept, text, found):
         lines, copied = kept.split("\n"), text.split("\n")
@@ -267,7 +292,7 @@ class LogCheck:
                 self.wrong("too few", "-", f"a planted fault was not found: {kind}")
 
     def printed(self, job, host, kept):
-        """Compares what the engine kept with what the job printed. Returns whether lines are excused by a kill of the engine."""
+        """Compares what the engine kept with what the job printed. A kill of the engine excuses lines that it did not keep."""
         directory = self.lane.directory / "state/jobs" / job.id / "checkpoint"
         notes = [line.split() for line in (directory / "runs").read_text().splitlines()] if (directory / "runs").exists() else []
         times = [float(at) for _, of, at, *_ in notes if of == host]
@@ -276,7 +301,7 @@ class LogCheck:
         last = max((int(number) for number, _ in batches), default=0)
         times += [float(at) for _, at in batches]
         if not times:
-            return False
+            return
         since, until = min(times) - SLACK_SECONDS, max(times) + DRAINED_SECONDS
         killed = self.lane.engine.killed_between(since, until)
         self.counts["runs that an engine was killed under"] += bool(killed)
@@ -291,4 +316,3 @@ class LogCheck:
                 self.wrong("lost", job.id, f"{stream}: the engine did not keep the end: {kept[stream][-60:]!r}")
             if any(later <= one for one, later in itertools.pairwise(numbers)):
                 self.counts["runs whose lines the engine itself has in another order"] += 1
-        return bool(killed)

@@ -7,6 +7,9 @@ public enum LogGap {
   /** What the engine has does not begin where the log ends, so it has dropped something. */
   ENGINE("some output is missing here: the engine dropped it before the agent could copy it"),
 
+  /** The engine was killed while it wrote a record, so neither it nor the agent can read that. */
+  RECORD("a line or a part of one is missing here: the engine came down while it wrote it"),
+
   /** Nobody knows whether the log has the end of the output. */
   CONTAINER(
       "the container was gone before the end of its output was copied; the last lines may be"

@@ -55,20 +55,55 @@ final class LogIntake {
    */
   void catchUp() throws IOException {
     List<Signature> known = log.lastOutput(COMPARED);
+    if (!appendEnd(known)) {
+      LogAligner whole = new LogAligner(known);
+      if (!appendAfter(new Part.All(), whole)) {
+        append(whole.overlap());
+      }
+    }
+  }
+
+  /**
+   * Adds all that the engine has of a container that has ended and the log lacks. An engine that is
+   * killed while it writes a record leaves a part of one, and the next engine writes on behind it.
+   * Then a reading that begins before this place ends there, without a failure. The place becomes a
+   * gap of the log, and what comes behind it is read from the end of the output.
+   *
+   * @throws ContainerException if the engine fails
+   * @throws IOException if the log cannot be written
+   */
+  void complete() throws IOException {
+    if (appendEnd(log.lastOutput(COMPARED)) && isUpToDate()) {
+      return;
+    }
+    Optional<Part> behind = behindBrokenRecord();
+    List<Signature> known = log.lastOutput(COMPARED);
+    boolean goesOn = // if the agent came down while it added this part
+        behind.isPresent() && !known.isEmpty() && appendAfter(behind.get(), new LogAligner(known));
+    if (!goesOn) {
+      catchUp();
+      if (behind.isPresent()) {
+        appendBehindGap(behind.get());
+      }
+    }
+  }
+
+  /**
+   * Adds what comes after the known pieces, if these are near the end of the output. If none are
+   * known, adds all. Returns whether anything was found to go on from.
+   */
+  private boolean appendEnd(List<Signature> known) throws IOException {
     if (known.isEmpty()) {
       append(new LogAligner.Overlap(0, Optional.empty(), false));
-      return;
+      return true;
     }
     int largest = isClear(known) ? MOST_OF_A_PART : 0;
     for (int pieces = 2 * known.size(); pieces < largest; pieces *= LARGER) {
       if (appendAfter(new Part.Last(pieces), new LogAligner(known))) {
-        return;
+        return true;
       }
     }
-    LogAligner whole = new LogAligner(known);
-    if (!appendAfter(new Part.All(), whole)) {
-      append(whole.overlap());
-    }
+    return false;
   }
 
   /**
@@ -144,12 +179,84 @@ final class LogIntake {
   /** Returns whether the log has the last piece that the engine has. */
   boolean isUpToDate() throws IOException {
     List<Signature> known = log.lastOutput(1);
-    try (OutputReading reading = read(new Part.Last(1), false)) {
-      return reading
-          .next()
-          .map(piece -> !known.isEmpty() && known.getLast().equals(Signature.of(piece)))
-          .orElse(true);
+    return lastOf(new Part.Last(1))
+        .map(newest -> !known.isEmpty() && known.getLast().equals(newest))
+        .orElse(true);
+  }
+
+  private Optional<Signature> lastOf(Part part) {
+    return read(part).last();
+  }
+
+  /** The pieces of a reading: how many, and the last one. */
+  private record Extent(int pieces, Optional<Signature> last) {}
+
+  private Extent read(Part part) {
+    int pieces = 0;
+    Optional<Signature> last = Optional.empty();
+    try (OutputReading reading = read(part, false)) {
+      for (Optional<OutputPiece> piece = reading.next();
+          piece.isPresent();
+          piece = reading.next()) {
+        pieces++;
+        last = piece.map(Signature::of);
+      }
     }
+    return new Extent(pieces, last);
+  }
+
+  /**
+   * Returns the part of an ended output that a reading of all does not reach. It is empty if that
+   * reading reaches the last piece.
+   */
+  private Optional<Part> behindBrokenRecord() {
+    Optional<Signature> newest = lastOf(new Part.Last(1));
+    if (newest.isEmpty() || lastOf(new Part.All()).equals(newest)) {
+      return Optional.empty();
+    }
+    int reached = 1;
+    int tooMany = LARGER;
+    while (reaches(newest, tooMany)) {
+      reached = tooMany;
+      tooMany = Math.multiplyExact(tooMany, LARGER);
+    }
+    while (tooMany - reached > 1) {
+      int middle = reached + (tooMany - reached) / 2;
+      if (reaches(newest, middle)) {
+        reached = middle;
+      } else {
+        tooMany = middle;
+      }
+    }
+    return Optional.of(new Part.Last(reached));
+  }
+
+  /** Returns whether a reading of so many last pieces ends with the newest one. */
+  private boolean reaches(Optional<Signature> newest, int pieces) {
+    Extent extent = read(new Part.Last(pieces));
+    if (extent.last().equals(newest) && extent.pieces() < pieces) {
+      throw new ContainerException(
+          ContainerException.Kind.FAILED,
+          "reading the output of " + container.name(),
+          "the engine ended one answer early and another one not");
+    }
+    return extent.last().equals(newest);
+  }
+
+  private void appendBehindGap(Part part) throws IOException {
+    try (OutputReading reading = read(part, false)) {
+      Optional<OutputPiece> first = reading.next();
+      if (first.isPresent()) {
+        log.gap(first.get().at(), LogGap.RECORD);
+        log.append(first.get());
+        reading.giveTo(
+            piece -> {
+              log.append(piece);
+              return true;
+            });
+      }
+    }
+    log.flush();
   }
 
   /**

@@ -74,7 +74,7 @@ final class RunFollower {
         copy(runLog);
       } catch (IOException | RuntimeException e) {
         report(e);
-        pause();
+        pause(RunLogLimits.RETRY_PAUSE);
       }
     }
   }
@@ -82,14 +82,23 @@ final class RunFollower {
   private void copy(RunLog runLog) throws IOException {
     LogIntake past = new LogIntake(output, container, runLog, catchingUp);
     LogIntake now = new LogIntake(output, container, runLog, following);
+    Duration pause = RunLogLimits.RETRY_PAUSE;
     while (!isStopping()) {
+      long before = runLog.end();
       past.catchUp();
       now.follow(() -> tookAtNanos = System.nanoTime());
       lastFailure = "";
       // Often the container has ended now, and a follower misses a last line without a newline.
       past.catchUp();
-      pause();
+      pause = runLog.end() > before ? RunLogLimits.RETRY_PAUSE : longer(pause);
+      pause(pause);
     }
+  }
+
+  /** Behind a record that the engine wrote in part, no reading brings anything until the end. */
+  private static Duration longer(Duration pause) {
+    Duration twice = pause.multipliedBy(2);
+    return twice.compareTo(RunLogLimits.LONGEST_PAUSE) < 0 ? twice : RunLogLimits.LONGEST_PAUSE;
   }
 
   /** Reports each failure once. The engine may be away for hours. */
@@ -103,9 +112,9 @@ final class RunFollower {
     lastFailure = failure;
   }
 
-  private void pause() {
+  private void pause(Duration duration) {
     try {
-      boolean stopped = stopping.await(RunLogLimits.RETRY_PAUSE.toMillis(), TimeUnit.MILLISECONDS);
+      boolean stopped = stopping.await(duration.toMillis(), TimeUnit.MILLISECONDS);
       log.trace("{} paused, stopped: {}", container.name(), stopped);
     } catch (InterruptedException e) {
       throw new AssertionError("nothing interrupts a thread here", e);

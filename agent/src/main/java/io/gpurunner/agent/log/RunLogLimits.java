@@ -40,6 +40,9 @@ record RunLogLimits(long segmentBytes, long headBytes, long tailBytes) {
   /** The pause before the engine is asked again, after it failed or the disk did. */
   static final Duration RETRY_PAUSE = Duration.ofSeconds(1);
 
+  /** The longest pause before the engine is asked again after readings that brought nothing. */
+  static final Duration LONGEST_PAUSE = Duration.ofSeconds(8);
+
   /** How long a reading may bring nothing until the agent checks whether it hangs. */
   static final Duration SILENCE = Duration.ofSeconds(10);
 

@@ -115,7 +115,7 @@ public final class RunLogs implements OutputKeeper, AutoCloseable {
     ScheduledFuture<?> _ =
         alarms.schedule(reading::closeForGood, limit.toMillis(), TimeUnit.MILLISECONDS);
     try {
-      new LogIntake(output, container, runLog, reading).catchUp();
+      new LogIntake(output, container, runLog, reading).complete();
     } catch (ContainerException e) {
       throw reading.isOver()
           ? new ContainerException(

@@ -208,9 +208,9 @@ final class NextStep {
   private static Verdict ofStopping(Seen seen) {
     return switch (seen) {
       case ABSENT -> Verdict.RECORD_GONE;
-      case CREATED, DOUBTFUL -> Verdict.REMOVE;
+      case CREATED -> Verdict.REMOVE;
       case RUNNING, PAUSED, RESTARTING, REPLACED -> Verdict.SIGNAL;
-      case EXITED -> Verdict.SAVE_AND_REMOVE;
+      case DOUBTFUL, EXITED -> Verdict.SAVE_AND_REMOVE;
     };
   }
 }

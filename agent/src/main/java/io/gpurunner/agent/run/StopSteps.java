@@ -89,12 +89,12 @@ final class StopSteps {
         state.containerId().ifPresent(ports.containers()::endProcesses);
         yield new Advance(new JobEvent.ContainerGone(clock.instant()));
       }
-      case REMOVE -> looks.remove(container);
+      case REMOVE -> remove(job, state, container);
       case SIGNAL -> {
         copies.follow(job, state, container);
         yield signals.next(job, state, container);
       }
-      case SAVE_AND_REMOVE -> removeWithOutput(job, state, container, look.exited());
+      case SAVE_AND_REMOVE -> removeWithOutput(job, state, container, look);
       case Verdict other -> throw ContainerLooks.unforeseen(state, other);
     };
   }
@@ -113,11 +113,23 @@ final class StopSteps {
         };
   }
 
+  /** Removes a container that this engine takes for created. It has run if its start is known. */
+  private StepOutcome remove(Job job, JobState.Stopping state, ContainerRef container) {
+    if (state.startedAt().isPresent()) {
+      copies.finish(job, state, container);
+    }
+    return looks.remove(container);
+  }
+
   private StepOutcome removeWithOutput(
-      Job job, JobState.Stopping state, ContainerRef container, Observation.Exited exited) {
-    copies.finish(job, state, container);
+      Job job, JobState.Stopping state, ContainerRef container, Look look) {
+    if (!(state.ending()
+        instanceof Ending.NotStarted)) { // or the same run begins again, and its log
+      copies.finish(job, state, container);
+    }
     StepOutcome outcome = looks.remove(container);
-    if (outcome instanceof Again) {
+    if (outcome instanceof Again
+        && look.observation().orElseThrow() instanceof Observation.Exited exited) {
       signals.noteEnd(job, state, exited);
     }
     return outcome;

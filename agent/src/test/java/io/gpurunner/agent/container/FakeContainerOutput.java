@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,9 @@ public final class FakeContainerOutput implements ContainerOutput {
     int dropped;
     int interruptions;
     boolean ended;
+
+    /** Where a record was written in part. Readings that come to it end there. */
+    OptionalInt broken = OptionalInt.empty();
 
     /** Whether readings that follow miss the last piece. */
     boolean lastIsMissed;
@@ -69,6 +73,11 @@ public final class FakeContainerOutput implements ContainerOutput {
   /** Drops the oldest pieces that are there, as an engine does that rotates its files. */
   public synchronized void drop(ContainerName name, int count) {
     container(name).dropped += count;
+  }
+
+  /** Leaves a record in part, as an engine does that is killed while it writes it. */
+  public synchronized void breakRecord(ContainerName name) {
+    container(name).broken = OptionalInt.of(container(name).pieces.size());
   }
 
   /** Ends all readings that follow, as some engines do while the container runs. */
@@ -170,6 +179,7 @@ public final class FakeContainerOutput implements ContainerOutput {
     private final boolean follow;
     private @Nullable Printed begun;
     private int interruptions;
+    private boolean meetsBroken;
     private int at;
     private boolean closed;
 
@@ -193,11 +203,14 @@ public final class FakeContainerOutput implements ContainerOutput {
       throwIfToFail();
       Printed printed = present(container);
       asked.add(follow);
-      at =
+      int wanted =
           switch (part) {
-            case Part.All() -> printed.dropped;
-            case Part.Last(int pieces) -> Math.max(printed.dropped, printed.pieces.size() - pieces);
+            case Part.All() -> Integer.MAX_VALUE;
+            case Part.Last(int pieces) -> pieces;
           };
+      at = Math.max(printed.dropped, printed.pieces.size() - wanted);
+      meetsBroken =
+          printed.broken.isPresent() && wanted > printed.pieces.size() - printed.broken.getAsInt();
       interruptions = printed.interruptions;
       begun = printed;
       return printed;
@@ -210,7 +223,8 @@ public final class FakeContainerOutput implements ContainerOutput {
     }
 
     private @Nullable OutputPiece here(Printed printed) {
-      int end = printed.pieces.size() - (follow && printed.lastIsMissed ? 1 : 0);
+      int all = printed.pieces.size() - (follow && printed.lastIsMissed ? 1 : 0);
+      int end = meetsBroken ? printed.broken.orElseThrow() : all;
       return at < end ? printed.pieces.get(at) : null;
     }
 
@@ -234,6 +248,7 @@ public final class FakeContainerOutput implements ContainerOutput {
 
     private boolean isOver(Printed printed) {
       return printed.ended
+          || meetsBroken
           || printed.interruptions > interruptions
           || !containers.containsValue(printed);
     }

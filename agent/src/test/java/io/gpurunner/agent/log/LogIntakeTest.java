@@ -23,12 +23,17 @@ import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** All that the engine keeps is in the log once and in order, whatever the log had before. */
 final class LogIntakeTest {
   private static final String GAP =
       "[gpurunner: some output is missing here: the engine dropped it before the agent could copy"
+          + " it]\n";
+
+  private static final String BROKEN =
+      "[gpurunner: a line or a part of one is missing here: the engine came down while it wrote"
           + " it]\n";
 
   @TempDir private Path directory;
@@ -76,6 +81,56 @@ final class LogIntakeTest {
     intake().catchUp();
     assertThat(Pieces.texts(directory)).isEmpty();
     assertThat(intake().isUpToDate()).isTrue();
+  }
+
+  /** Whatever was copied before, and however long each part is. */
+  @ParameterizedTest
+  @CsvSource({"0, 0, 1", "0, 0, 3000", "1, 0, 1", "7, 7, 8", "5000, 2, 9", "5000, 5000, 20000"})
+  void whatIsBehindARecordInPartIsAddedBehindAGap(int before, int copied, int behind)
+      throws IOException {
+    engine.place(name, "/x", "");
+    print(0, copied);
+    intake().catchUp();
+    print(copied, before);
+    engine.breakRecord(name);
+    print(before, before + behind);
+    engine.end(name);
+    intake().complete();
+    intake().complete();
+    List<String> all = new ArrayList<>(numbers(0, before));
+    all.add(BROKEN);
+    all.addAll(numbers(before, before + behind));
+    assertThat(Pieces.texts(directory)).isEqualTo(all);
+  }
+
+  /** The agent came down while it added this part. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 20, 3000})
+  void theRestBehindARecordInPartIsAddedOnce(int added) throws IOException {
+    print(0, 50);
+    intake().catchUp();
+    engine.breakRecord(name);
+    print(50, 50 + added);
+    intake().complete();
+    print(50 + added, 4000);
+    engine.end(name);
+    intake().complete();
+    List<String> all = new ArrayList<>(numbers(0, 50));
+    all.add(BROKEN);
+    all.addAll(numbers(50, 4000));
+    assertThat(Pieces.texts(directory)).isEqualTo(all);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 900, 5000})
+  void aWholeOutputIsCompletedWithoutAGap(int copied) throws IOException {
+    engine.place(name, "/x", "");
+    print(0, copied);
+    intake().catchUp();
+    print(copied, 5000);
+    engine.end(name);
+    intake().complete();
+    assertThat(Pieces.texts(directory)).isEqualTo(numbers(0, 5000));
   }
 
   /** The parts of a long line have the same time, and may have the same bytes. */

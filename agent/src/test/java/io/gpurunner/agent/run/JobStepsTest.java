@@ -582,6 +582,7 @@ class JobStepsTest {
             JobState.Failed.class, failed -> assertThat(failed.reason()).contains("not known"));
     assertThat(run.containers.journal()).doesNotContain("start " + container(id, 1));
     assertThat(run.containers.list()).isEmpty();
+    assertThat(run.keeper.journal()).contains("finish " + container(id, 1));
   }
 
   @Test

@@ -535,11 +535,11 @@ final class RunMetricsTest {
       Exposition page = scrape();
 
       assertThat(page.value("gpurunner_log_followers")).hasValue(3);
-      assertThat(page.value("gpurunner_log_received_bytes_total")).hasValue(9);
+      assertThat(page.value("gpurunner_log_received_bytes_total")).hasValue(18);
       assertThat(page.value("gpurunner_log_written_bytes_total")).hasValue(9);
       assertThat(page.value("gpurunner_log_dropped_bytes_total")).hasValue(0);
       assertThat(page.by("why", "gpurunner_log_gaps_total"))
-          .isEqualTo(Map.of("engine", 0.0, "container", 1.0, "length", 0.0));
+          .isEqualTo(Map.of("engine", 0.0, "record", 0.0, "container", 1.0, "length", 0.0));
     }
   }
 

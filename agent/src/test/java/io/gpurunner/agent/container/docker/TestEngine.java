@@ -166,7 +166,7 @@ public final class TestEngine implements AutoCloseable {
                 .anyMatch(found -> List.of(found.getNames()).contains("/" + name)));
   }
 
-  Observation.Exited awaitExit(ContainerName name) {
+  public Observation.Exited awaitExit(ContainerName name) {
     return await()
                 .atMost(EXIT_LIMIT)
                 .pollInterval(Duration.ofMillis(50))
@@ -180,6 +180,14 @@ public final class TestEngine implements AutoCloseable {
 
   private static Observation.Exited failed() {
     throw new AssertionError("the container did not end");
+  }
+
+  /** Returns the file in which the engine keeps the output of a container. */
+  public Path logFile(ContainerName name) {
+    return connection.call(
+        "looking at " + name,
+        CallLimits.QUICK,
+        docker -> Path.of(docker.inspectContainerCmd(name.toString()).exec().getLogPath()));
   }
 
   void awaitOutput(ContainerName name, String text) {
