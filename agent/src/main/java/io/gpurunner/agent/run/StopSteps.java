@@ -123,8 +123,8 @@ final class StopSteps {
 
   private StepOutcome removeWithOutput(
       Job job, JobState.Stopping state, ContainerRef container, Look look) {
-    if (!(state.ending()
-        instanceof Ending.NotStarted)) { // or the same run begins again, and its log
+    boolean sameRunBeginsAgain = state.ending() instanceof Ending.NotStarted;
+    if (!sameRunBeginsAgain) {
       copies.finish(job, state, container);
     }
     StepOutcome outcome = looks.remove(container);
