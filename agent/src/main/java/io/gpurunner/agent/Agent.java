@@ -64,6 +64,7 @@ import io.vertx.core.VertxOptions;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -282,6 +283,10 @@ public final class Agent implements AutoCloseable {
             metrics,
             feed);
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
+    List<String> openAddress = OpenAddress.warnings(config.http());
+    openAddress.forEach(log::warn);
+    readiness.alsoWarn(() -> openAddress);
+    readiness.alsoWarn(() -> api.certificateFault().stream().toList());
 
     GpuReports reports = new GpuReports(gpus, ledger, gate, meter, clock::toWall);
     metrics.follow(

@@ -109,7 +109,10 @@ final class Endpoints {
     add(
         router,
         "/health/ready",
-        Map.of(HttpMethod.GET, context -> health.ready().send(context.request())));
+        Map.of(
+            HttpMethod.GET,
+            context ->
+                requests.withMoreForAdmins(context.request(), health::ready, health::readyInFull)));
     router
         .route(API + "*")
         .handler(

@@ -103,6 +103,10 @@ final class ApiFixture implements AutoCloseable {
     return server.logFollowers();
   }
 
+  Optional<String> certificateFault() {
+    return server.certificateFault();
+  }
+
   List<String> routes() {
     return server.routes();
   }

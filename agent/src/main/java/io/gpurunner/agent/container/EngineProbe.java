@@ -1,6 +1,7 @@
 package io.gpurunner.agent.container;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -14,6 +15,14 @@ public interface EngineProbe {
    *     be found
    */
   EngineFacts probe();
+
+  /**
+   * Returns what an attacker could use in the programs under the agent: one sentence for each, with
+   * what to do. Jobs run all the same.
+   *
+   * @throws ContainerException UNREACHABLE naming the address
+   */
+  List<String> weaknesses();
 
   /**
    * Creates, starts and removes a container of the agent's own, as a job's container without GPUs

@@ -858,6 +858,11 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
+    public List<String> weaknesses() {
+      return engine.weaknesses();
+    }
+
+    @Override
     public void tryStart() {
       engine.tryStart();
     }
