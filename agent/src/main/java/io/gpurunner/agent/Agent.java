@@ -7,6 +7,7 @@ import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.HttpCallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
+import io.gpurunner.agent.callback.UserKeys;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.ContainerRuntime;
@@ -281,7 +282,8 @@ public final class Agent implements AutoCloseable {
             new TokenRegistry(config.tokensDirectory()),
             new LocalDownloads(localStore, clock.wall()),
             metrics,
-            feed);
+            feed,
+            new UserKeys(callbackKey));
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
     List<String> openAddress = OpenAddress.warnings(config.http());
     openAddress.forEach(log::warn);

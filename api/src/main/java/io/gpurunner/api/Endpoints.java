@@ -77,6 +77,7 @@ final class Endpoints {
     EventsRoute events = new EventsRoute(vertx, ports.events(), streams, tokens, work, errors);
     add(router, "/api/events", Map.of(HttpMethod.GET, events::handle));
     add(router, "/api/whoami", Map.of(HttpMethod.GET, this::whoami));
+    add(router, "/api/callback-key", Map.of(HttpMethod.GET, this::callbackKey));
     add(router, "/api/gpus", Map.of(HttpMethod.GET, gpus::gpus));
     add(router, "/api/gpus/driver/release", Map.of(HttpMethod.POST, gpus::releaseDriver));
     add(router, "/api/gpus/driver/take", Map.of(HttpMethod.POST, gpus::takeDriver));
@@ -186,6 +187,13 @@ final class Endpoints {
 
   private void whoami(RoutingContext context) {
     requests.authenticated(context.request(), caller -> Answer.ok(JobJson.caller(caller)));
+  }
+
+  /** Answers with the caller's own key, and never with another user's. */
+  private void callbackKey(RoutingContext context) {
+    requests.authenticated(
+        context.request(),
+        caller -> Answer.ok(JobJson.callbackKey(caller, ports.callbackKeys().of(caller.user()))));
   }
 
   private void resources(

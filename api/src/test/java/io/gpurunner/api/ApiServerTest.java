@@ -509,6 +509,19 @@ final class ApiServerTest {
         .isEqualTo("{\"user\":\"root\",\"admin\":true}");
   }
 
+  /** Nothing in a request leads to the key of another user. */
+  @Test
+  void tellsEachUserOnlyTheKeyOfHisOwnCallbacks() throws Exception {
+    api.sendsWrongPaths();
+    for (String query : List.of("", "?user=bob", "?user=")) {
+      assertThat(api.get("/api/callback-key" + query).body())
+          .isEqualTo("{\"user\":\"ann\",\"key\":\"key-of-ann\"}");
+    }
+    assertThat(api.send(api.asAdmin("/api/callback-key?user=ann").GET()).body())
+        .isEqualTo("{\"user\":\"root\",\"key\":\"key-of-root\"}");
+    assertThat(api.send(api.request("/api/callback-key").GET()).statusCode()).isEqualTo(401);
+  }
+
   @Test
   void boundsPages() throws Exception {
     assertThat(ErrorBody.message(api.get("/api/userJob?current=0&size=0"), 400))

@@ -243,6 +243,7 @@ enum PlantedBugs implements Plant {
                           .send(
                               new CallbackDelivery(
                                   "early-" + job.id(),
+                                  Optional.of(job.user()),
                                   url,
                                   CallbackBody.of(job.id().value(), true, Optional.empty()))));
         }
@@ -259,6 +260,7 @@ enum PlantedBugs implements Plant {
           receiver.send(
               new CallbackDelivery(
                   delivery.deliveryId() + simulation.timeline.now(),
+                  delivery.user(),
                   delivery.url(),
                   delivery.body()));
     }
@@ -570,7 +572,8 @@ enum PlantedBugs implements Plant {
       return delivery -> {
         first.add(delivery.url());
         return receiver.send(
-            new CallbackDelivery(delivery.deliveryId(), first.getFirst(), delivery.body()));
+            new CallbackDelivery(
+                delivery.deliveryId(), delivery.user(), first.getFirst(), delivery.body()));
       };
     }
   },
@@ -583,6 +586,7 @@ enum PlantedBugs implements Plant {
           receiver.send(
               new CallbackDelivery(
                   delivery.deliveryId(),
+                  delivery.user(),
                   delivery.url(),
                   CallbackBody.of(
                       SimulatedReceiver.jobOf(delivery.body()).value(),
