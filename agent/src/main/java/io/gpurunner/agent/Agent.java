@@ -9,6 +9,7 @@ import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
 import io.gpurunner.agent.callback.UserKeys;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.config.LibraryConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
@@ -157,8 +158,9 @@ public final class Agent implements AutoCloseable {
     EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localOnThreads));
     ArtifactStore store =
         faults.around(ArtifactStore.class, keep("store", settings.openStore(localOnThreads)));
-    Library datasets = new Library("library.datasets", config.library().datasets());
-    Library models = new Library("library.models", config.library().models());
+    LibraryConfig library = config.library();
+    Library datasets = new Library("library.datasets", library.datasets(), library.datasetAccess());
+    Library models = new Library("library.models", library.models(), library.modelAccess());
     Vertx vertx = vertxSoon.join();
 
     AddressPolicy callbackPolicy =

@@ -10,7 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 
 /** The routes of the server. Not thread-safe: belongs to the server's event loop. */
@@ -197,13 +197,18 @@ final class Endpoints {
   }
 
   private void resources(
-      RoutingContext context, String object, Function<MachineFacts, LibraryNames> library) {
+      RoutingContext context,
+      String object,
+      BiFunction<MachineFacts, Caller, LibraryNames> library) {
     requests.authenticated(
         context.request(),
-        _ ->
+        caller ->
             Answer.ok(
                 JobJson.resources(
                     object,
-                    library.apply(ports.facts()).first(JobRequestLimits.MAX_RESOURCES).names())));
+                    library
+                        .apply(ports.facts(), caller)
+                        .first(JobRequestLimits.MAX_RESOURCES)
+                        .names())));
   }
 }

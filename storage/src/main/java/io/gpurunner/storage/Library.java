@@ -37,6 +37,8 @@ public final class Library {
   private final String setting;
   private final Path directory;
   private final Lookups lookups;
+  private final LibraryAccess access;
+  private final Set<String> closed;
 
   /**
    * The names that a message shows.
@@ -51,13 +53,37 @@ public final class Library {
    * @param directory if it does not exist, the library is empty
    */
   public Library(String setting, Path directory) {
-    this(setting, directory, new Lookups(setting, "the library " + setting));
+    this(setting, directory, LibraryAccess.OPEN);
+  }
+
+  /**
+   * @param access which users may mount which entries; this object shows what everybody may mount
+   */
+  public Library(String setting, Path directory, LibraryAccess access) {
+    this(
+        setting,
+        directory,
+        new Lookups(setting, "the library " + setting),
+        access,
+        access.closed());
   }
 
   Library(String setting, Path directory, Lookups lookups) {
+    this(setting, directory, lookups, LibraryAccess.OPEN, Set.of());
+  }
+
+  private Library(
+      String setting, Path directory, Lookups lookups, LibraryAccess access, Set<String> closed) {
     this.setting = setting;
     this.directory = directory;
     this.lookups = lookups;
+    this.access = access;
+    this.closed = closed;
+  }
+
+  /** Returns the library with the entries that a user may mount. For him there are no others. */
+  public Library asSeenBy(String user) {
+    return new Library(setting, directory, lookups, access, access.closedTo(user));
   }
 
   /**
@@ -146,7 +172,9 @@ public final class Library {
       Path library = directory.toRealPath();
       Path entry = library.resolve(name).toRealPath();
       boolean isInside = entry.startsWith(library) && !entry.equals(library);
-      return isInside && isData(entry) ? Optional.of(entry) : Optional.empty();
+      return isInside && isData(entry) && !touchesClosed(library, entry)
+          ? Optional.of(entry)
+          : Optional.empty();
     } catch (NoSuchFileException | AccessDeniedException | InvalidPathException nothing) {
       // It is not there, is a link that leads nowhere, or cannot be read. There is nothing to
       // mount.
@@ -157,6 +185,25 @@ public final class Library {
       }
       throw unreadable(failure);
     }
+  }
+
+  /**
+   * Returns whether a path is that of a closed entry, or above it, or in it. Paths without links
+   * are compared, so another name of the entry does not help.
+   */
+  private boolean touchesClosed(Path library, Path entry) throws IOException {
+    for (String name : closed) {
+      Path secret = library.resolve(name);
+      try {
+        secret = secret.toRealPath();
+      } catch (NoSuchFileException absent) {
+        // If it comes, it has this path.
+      }
+      if (entry.startsWith(secret) || secret.startsWith(entry)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static boolean isData(Path entry) throws IOException {

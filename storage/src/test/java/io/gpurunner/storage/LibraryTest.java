@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -34,6 +36,48 @@ class LibraryTest {
     assertThat(library.first(50))
         .isEqualTo(new Library.Names(List.of("alias", "corpus.txt", "iris"), false));
     assertThat(library.first(2)).isEqualTo(new Library.Names(List.of("alias", "corpus.txt"), true));
+  }
+
+  /** Every name that leads to the entry, into it, or to a directory with it, is closed. */
+  @Test
+  void anEntryOfOtherUsersIsNotThereByWhateverName() throws Exception {
+    library();
+    Path real = directory.toRealPath().resolve("library");
+    Files.createDirectories(real.resolve("patients/2024"));
+    Files.createDirectories(real.resolve("lab/llm"));
+    Files.createDirectories(real.resolve("lab/open"));
+    Files.createSymbolicLink(real.resolve("friendly"), Path.of("patients"));
+    Files.createSymbolicLink(real.resolve("deep"), Path.of("patients/2024"));
+    Files.createSymbolicLink(real.resolve("named"), Path.of("iris"));
+    Library library =
+        new Library(
+            "library.datasets",
+            real,
+            new LibraryAccess(
+                Map.of(
+                    "patients", Set.of("alice"),
+                    "lab/llm", Set.of("alice", "bob"),
+                    "named", Set.of("alice"),
+                    "absent", Set.of("alice"))));
+    for (Library closed : List.of(library, library.asSeenBy("eve"), library.asSeenBy("Alice"))) {
+      for (String name :
+          List.of(
+              "patients", "patients/2024", "friendly", "deep", "lab", "lab/llm", "named", "iris")) {
+        assertThat(closed.find(name)).as(name).isEmpty();
+        assertThat(closed.hasDirectory(name, "x")).as(name).isFalse();
+      }
+      assertThat(closed.find("lab/open")).contains(real.resolve("lab/open"));
+      assertThat(closed.first(50).names()).containsExactly("corpus.txt");
+    }
+    Library alices = library.asSeenBy("alice");
+    assertThat(alices.find("friendly")).contains(real.resolve("patients"));
+    assertThat(alices.find("lab")).contains(real.resolve("lab"));
+    assertThat(alices.find("iris")).contains(real.resolve("iris"));
+    Library bobs = library.asSeenBy("bob");
+    assertThat(bobs.find("lab/llm")).contains(real.resolve("lab/llm"));
+    assertThat(bobs.find("patients")).isEmpty();
+    Files.createDirectory(real.resolve("absent"));
+    assertThat(bobs.find("absent")).isEmpty();
   }
 
   @Test

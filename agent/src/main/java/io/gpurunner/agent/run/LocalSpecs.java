@@ -61,10 +61,14 @@ public final class LocalSpecs implements SpecSource {
         name,
         leased.stream().map(GpuUuid::value).toList(),
         paths,
-        job.request().dataset().map(mount -> find(datasets, "dataset", mount, job.request())),
+        job.request()
+            .dataset()
+            .map(mount -> find(datasets.asSeenBy(job.user()), "dataset", mount, job.request())),
         job.request()
             .pretrainedModel()
-            .map(mount -> find(models, "pretrained model", mount, job.request())),
+            .map(
+                mount ->
+                    find(models.asSeenBy(job.user()), "pretrained model", mount, job.request())),
         hostMemoryBytes,
         gpus.snapshot().devices().size());
   }
