@@ -212,7 +212,8 @@ public final class Agent implements AutoCloseable {
                 clock.wall()));
     DailyBackup backups = keep("backups", new DailyBackup(ledger));
     LocalSpecs specs =
-        new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes(), files);
+        new LocalSpecs(
+            volumes, datasets, models, gpus, host.totalMemoryBytes(), files, engine.probe());
     ImageKeeper imageKeeper =
         keep(
             "image keeper",

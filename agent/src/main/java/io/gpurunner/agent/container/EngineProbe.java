@@ -25,6 +25,13 @@ public interface EngineProbe {
   List<String> weaknesses();
 
   /**
+   * Returns what root of a container is on this machine. It is empty if it is root.
+   *
+   * @throws ContainerException UNREACHABLE naming the address
+   */
+  Optional<ContainerRoot> containerRoot();
+
+  /**
    * Creates, starts and removes a container of the agent's own, as a job's container without GPUs
    * would be. Its image is made by the agent and needs no registry.
    *

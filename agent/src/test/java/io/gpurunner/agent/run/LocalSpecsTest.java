@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.agent.container.FakeEngineProbe;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 class LocalSpecsTest {
   @TempDir private Path directory;
   private final MovableClock clock = new MovableClock();
+  private final FakeEngineProbe engine = new FakeEngineProbe();
 
   /** Pulling an image may take long, and the machine may be rebooted meanwhile. */
   @Test
@@ -135,6 +137,6 @@ class LocalSpecsTest {
   private LocalSpecs specs(JobVolumes volumes, LibraryAccess access) {
     Library library = new Library("library.datasets", directory.resolve("library"), access);
     return new LocalSpecs(
-        volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
+        volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork(), engine);
   }
 }

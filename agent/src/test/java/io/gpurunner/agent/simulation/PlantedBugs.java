@@ -7,6 +7,7 @@ import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRef;
+import io.gpurunner.agent.container.ContainerRoot;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.EngineProbe;
@@ -859,6 +860,11 @@ enum PlantedBugs implements Plant {
     @Override
     public EngineFacts probe() {
       return engine.probe();
+    }
+
+    @Override
+    public Optional<ContainerRoot> containerRoot() {
+      return engine.containerRoot();
     }
 
     @Override

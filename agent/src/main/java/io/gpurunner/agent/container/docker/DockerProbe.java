@@ -4,6 +4,7 @@ import com.github.dockerjava.api.model.Info;
 import com.github.dockerjava.api.model.VersionComponent;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerRoot;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.EngineProbe;
 import java.nio.file.Files;
@@ -84,6 +85,11 @@ final class DockerProbe implements EngineProbe {
         gpuFault,
         ReloadTrap.advice(access, engine),
         engine.dataRoot().filter(Files::isDirectory));
+  }
+
+  @Override
+  public Optional<ContainerRoot> containerRoot() {
+    return describe().containerRoot();
   }
 
   @Override
