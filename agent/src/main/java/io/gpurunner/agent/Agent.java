@@ -72,6 +72,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -292,6 +293,8 @@ public final class Agent implements AutoCloseable {
     openAddress.forEach(log::warn);
     readiness.alsoWarn(() -> openAddress);
     readiness.alsoWarn(() -> api.certificateFault().stream().toList());
+    readiness.alsoWarn(
+        () -> Stream.of(datasets, models).flatMap(shelf -> shelf.warning().stream()).toList());
 
     GpuReports reports = new GpuReports(gpus, ledger, gate, meter, clock::toWall);
     metrics.follow(

@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * A directory of data sets or pretrained models that jobs may mount read-only by name. Each entry,
@@ -39,6 +40,7 @@ public final class Library {
   private final Lookups lookups;
   private final LibraryAccess access;
   private final Set<String> closed;
+  private final AtomicReference<Optional<String>> warning;
 
   /**
    * The names that a message shows.
@@ -65,25 +67,47 @@ public final class Library {
         directory,
         new Lookups(setting, "the library " + setting),
         access,
-        access.closed());
+        access.closed(),
+        new AtomicReference<>(Optional.empty()));
   }
 
   Library(String setting, Path directory, Lookups lookups) {
-    this(setting, directory, lookups, LibraryAccess.OPEN, Set.of());
+    this(
+        setting,
+        directory,
+        lookups,
+        LibraryAccess.OPEN,
+        Set.of(),
+        new AtomicReference<>(Optional.empty()));
   }
 
   private Library(
-      String setting, Path directory, Lookups lookups, LibraryAccess access, Set<String> closed) {
+      String setting,
+      Path directory,
+      Lookups lookups,
+      LibraryAccess access,
+      Set<String> closed,
+      AtomicReference<Optional<String>> warning) {
     this.setting = setting;
     this.directory = directory;
     this.lookups = lookups;
     this.access = access;
     this.closed = closed;
+    this.warning = warning;
   }
 
   /** Returns the library with the entries that a user may mount. For him there are no others. */
   public Library asSeenBy(String user) {
-    return new Library(setting, directory, lookups, access, access.closedTo(user));
+    return new Library(setting, directory, lookups, access, access.closedTo(user), warning);
+  }
+
+  /**
+   * Returns what is wrong with a directory that was looked at for an entry. The engine finds the
+   * entry again by its path when it mounts it. Who can rename an entry meanwhile decides what is
+   * mounted. Never blocks.
+   */
+  public Optional<String> warning() {
+    return warning.get();
   }
 
   /**
@@ -172,9 +196,16 @@ public final class Library {
       Path library = directory.toRealPath();
       Path entry = library.resolve(name).toRealPath();
       boolean isInside = entry.startsWith(library) && !entry.equals(library);
-      return isInside && isData(entry) && !touchesClosed(library, entry)
-          ? Optional.of(entry)
-          : Optional.empty();
+      if (!isInside || !isData(entry) || touchesClosed(library, entry)) {
+        return Optional.empty();
+      }
+      warning.set(
+          DirectoryWriters.firstOpenAbove(entry, library)
+              .map(
+                  open ->
+                      "%s: others than root may rename what is in %s, and so have any directory of this machine mounted into a job; run: chown root %s; chmod go-w %s"
+                          .formatted(setting, open, open, open)));
+      return Optional.of(entry);
     } catch (NoSuchFileException | AccessDeniedException | InvalidPathException nothing) {
       // It is not there, is a link that leads nowhere, or cannot be read. There is nothing to
       // mount.

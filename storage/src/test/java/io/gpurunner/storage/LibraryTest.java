@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -78,6 +79,31 @@ class LibraryTest {
     assertThat(bobs.find("patients")).isEmpty();
     Files.createDirectory(real.resolve("absent"));
     assertThat(bobs.find("absent")).isEmpty();
+  }
+
+  /**
+   * The engine finds an entry again by its path. Where others may rename it meanwhile, that is
+   * told; elsewhere the kernel lets nobody do it.
+   */
+  @Test
+  void warnsWhereOthersMayPutALinkInThePlaceOfAnEntry() throws Exception {
+    Library library = library();
+    Path real = directory.toRealPath().resolve("library");
+    Files.createDirectories(real.resolve("lab/llm"));
+    Library alices = library.asSeenBy("alice");
+    for (String mode : List.of("rwxrwxr-x", "rwxr-xrwx", "rwxrwxrwx")) {
+      Files.setPosixFilePermissions(real.resolve("lab"), PosixFilePermissions.fromString(mode));
+      assertThat(alices.find("lab/llm")).isPresent();
+      assertThat(library.warning())
+          .get()
+          .asString()
+          .startsWith("library.datasets: others than root may rename what is in ")
+          .contains("chmod go-w " + real.resolve("lab"));
+    }
+    Files.setPosixFilePermissions(
+        real.resolve("lab"), PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertThat(alices.find("lab/llm")).isPresent();
+    assertThat(library.warning()).isEmpty();
   }
 
   @Test
