@@ -105,7 +105,8 @@ final class UserNamespaceIT {
         Volumes.open(
             new VolumeSettings(folder.resolve("state"), VolumeSettings.Enforcement.WATCH))) {
       JobPaths paths = volumes.prepare(job.folder(), 1 << 20, 1 << 20);
-      Path library = Files.createDirectories(folder.resolve("library/train-dataset")).getParent();
+      Path library = folder.resolve("library");
+      Files.createDirectories(library.resolve("train-dataset"));
       LocalSpecs specs =
           new LocalSpecs(
               volumes,
