@@ -24,7 +24,6 @@ public final class FakeEngineProbe implements EngineProbe {
   private volatile Set<Integer> lost = Set.of();
   private volatile Runnable duringTry = () -> {};
   private volatile List<String> weaknesses = List.of();
-  private volatile Optional<ContainerRoot> containerRoot = Optional.empty();
 
   /** Makes every question fail, or none. */
   public void fault(Optional<RuntimeException> failure) {
@@ -62,11 +61,6 @@ public final class FakeEngineProbe implements EngineProbe {
     gpuFault = why;
   }
 
-  /** Containers get a user namespace. */
-  public void containerRoot(ContainerRoot root) {
-    containerRoot = Optional.of(root);
-  }
-
   /** Sets what is weak about the programs under the agent. */
   public void weaknesses(List<String> sentences) {
     weaknesses = List.copyOf(sentences);
@@ -101,7 +95,7 @@ public final class FakeEngineProbe implements EngineProbe {
 
   @Override
   public Optional<ContainerRoot> containerRoot() {
-    return containerRoot;
+    return Optional.empty();
   }
 
   @Override
