@@ -98,6 +98,7 @@ $(DIST)/bin/gpurunner: $(SOURCES)
 	install -D -m 755 agent/src/main/dist/bin/gpurunner $@
 	$$(dev/find-jdk)/bin/java -cp '$(DIST)/lib/*' io.gpurunner.agent.aot.NewerClasses $(DIST)/lib/picocli-*.jar
 	JAVA_HOME=$$(dev/find-jdk) $@ generate-docs $(DIST)/share
+	dev/check-sbom $(DIST)
 	chmod -R a+rX $(DIST)/share
 	-$@ prepare-start
 
@@ -115,6 +116,8 @@ install: $(TREE)/bin/gpurunner ## install to DESTDIR and PREFIX (/usr/local), wi
 	ln -sfn ../lib/gpurunner/bin/gpurunner $(DESTDIR)$(PREFIX)/bin/gpurunner
 	install -D -m 644 systemd/gpurunner.yaml $(DESTDIR)$(SHARE)/gpurunner.yaml
 	install -D -m 644 LICENSE $(DESTDIR)$(SHARE)/LICENSE
+	@test ! -e $(TREE)/share/gpurunner/sbom.cdx.json || \
+	  install -D -m 644 $(TREE)/share/gpurunner/sbom.cdx.json $(DESTDIR)$(SHARE)/sbom.cdx.json
 	@for file in $$(cd $(TREE) && find share/bash-completion share/zsh share/fish share/man -type f 2>/dev/null); do \
 	  install -D -m 644 $(TREE)/$$file $(DESTDIR)$(PREFIX)/$$file || exit 1; done
 	install -D -m 644 systemd/gpurunner.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gpurunner.conf

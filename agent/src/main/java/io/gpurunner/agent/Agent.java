@@ -7,7 +7,9 @@ import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.callback.HttpCallbackSender;
 import io.gpurunner.agent.callback.RetrySchedule;
 import io.gpurunner.agent.callback.SystemHostResolver;
+import io.gpurunner.agent.callback.UserKeys;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.config.LibraryConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
@@ -64,11 +66,13 @@ import io.vertx.core.VertxOptions;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -155,8 +159,9 @@ public final class Agent implements AutoCloseable {
     EarlierStores earlierStores = keep("earlier stores", settings.earlierStores(localOnThreads));
     ArtifactStore store =
         faults.around(ArtifactStore.class, keep("store", settings.openStore(localOnThreads)));
-    Library datasets = new Library("library.datasets", config.library().datasets());
-    Library models = new Library("library.models", config.library().models());
+    LibraryConfig library = config.library();
+    Library datasets = new Library("library.datasets", library.datasets(), library.datasetAccess());
+    Library models = new Library("library.models", library.models(), library.modelAccess());
     Vertx vertx = vertxSoon.join();
 
     AddressPolicy callbackPolicy =
@@ -208,7 +213,8 @@ public final class Agent implements AutoCloseable {
                 clock.wall()));
     DailyBackup backups = keep("backups", new DailyBackup(ledger));
     LocalSpecs specs =
-        new LocalSpecs(volumes, datasets, models, gpus, host.totalMemoryBytes(), files);
+        new LocalSpecs(
+            volumes, datasets, models, gpus, host.totalMemoryBytes(), files, engine.probe());
     ImageKeeper imageKeeper =
         keep(
             "image keeper",
@@ -280,8 +286,15 @@ public final class Agent implements AutoCloseable {
             new TokenRegistry(config.tokensDirectory()),
             new LocalDownloads(localStore, clock.wall()),
             metrics,
-            feed);
+            feed,
+            new UserKeys(callbackKey));
     ApiServer api = new ApiServer(vertx, settings.api(jwtSecret), ports, clock.wall());
+    List<String> openAddress = OpenAddress.warnings(config.http());
+    openAddress.forEach(log::warn);
+    readiness.alsoWarn(() -> openAddress);
+    readiness.alsoWarn(() -> api.certificateFault().stream().toList());
+    readiness.alsoWarn(
+        () -> Stream.of(datasets, models).flatMap(shelf -> shelf.warning().stream()).toList());
 
     GpuReports reports = new GpuReports(gpus, ledger, gate, meter, clock::toWall);
     metrics.follow(

@@ -195,6 +195,11 @@ final class AgentUnderTest implements AutoCloseable {
     return send(HttpRequest.newBuilder(uri(path)).GET());
   }
 
+  /** Returns what an admin is told about the agent's readiness. */
+  HttpResponse<String> readiness() {
+    return send(HttpRequest.newBuilder(uri("/health/ready")).GET(), token("root", true));
+  }
+
   HttpResponse<String> post(String path, JsonObject body) {
     return send(
         HttpRequest.newBuilder(uri(path)).POST(HttpRequest.BodyPublishers.ofString(body.encode())));
@@ -202,11 +207,12 @@ final class AgentUnderTest implements AutoCloseable {
 
   /** Sends a request with Ann's token. */
   private HttpResponse<String> send(HttpRequest.Builder request) {
+    return send(request, token("ann"));
+  }
+
+  private HttpResponse<String> send(HttpRequest.Builder request, String token) {
     HttpRequest sent =
-        request
-            .header("Authorization", "Bearer " + token("ann"))
-            .timeout(Duration.ofSeconds(30))
-            .build();
+        request.header("Authorization", "Bearer " + token).timeout(Duration.ofSeconds(30)).build();
     try {
       HttpResponse<String> answer = http.send(sent, HttpResponse.BodyHandlers.ofString());
       DocumentedExchanges.ofTheDocument().check(sent, answer, Buffer.buffer(answer.body()));

@@ -103,7 +103,7 @@ class DiskFullIT {
       shell("fallocate -l %d disk/others".formatted(free - STILL_FREE_BYTES));
       Awaitility.await("readiness to report it")
           .atMost(SOON)
-          .until(() -> agent.get("/health/ready").statusCode() == 503);
+          .until(() -> agent.readiness().statusCode() == 503);
       HttpResponse<String> refused = agent.post("/api/userJob", body("true"));
       assertThat(refused.statusCode()).isEqualTo(503);
       assertThat(refused.headers().firstValue("Retry-After")).isPresent();
@@ -118,7 +118,8 @@ class DiskFullIT {
 
       // Somebody else fills the disk to the last byte: stop times are still kept.
       shell(
-          "dd if=/dev/zero of=disk/rest bs=64k 2>dd.log || dd if=/dev/zero bs=4k >>disk/rest 2>dd.log || true");
+          "dd if=/dev/zero of=disk/rest bs=64k 2>dd.log || dd if=/dev/zero bs=4k >>disk/rest"
+              + " 2>dd.log || true");
       assertThat(Files.getFileStore(disk).getUsableSpace()).isLessThan(64 << 10);
       Awaitility.await("the container to be stopped at its stop time")
           .pollInterval(Duration.ofMillis(100))
@@ -134,7 +135,7 @@ class DiskFullIT {
       Awaitility.await("the next agent to answer")
           .atMost(SOON)
           .until(() -> agent.get("/health/live").statusCode() == 200);
-      assertThat(agent.get("/health/ready").statusCode()).isEqualTo(503);
+      assertThat(agent.readiness().statusCode()).isEqualTo(503);
       assertThat(agent.post("/api/userJob", body("true")).statusCode()).isEqualTo(503);
       assertThat(agent.status(limited).getString("status")).isEqualTo("working");
       assertThat(agent.status(ending).getString("status")).isEqualTo("working");
@@ -177,7 +178,7 @@ class DiskFullIT {
       Awaitility.await("readiness to report it")
           .atMost(SOON)
           .until(
-              () -> agent.get("/health/ready").body(),
+              () -> agent.readiness().body(),
               body -> body.contains("the disk of jobs' directories is full"));
       assertThat(agent.post("/api/userJob", body("true")).statusCode()).isEqualTo(503);
       Files.delete(agent.jobDirectory(filling).resolve("checkpoint/all"));
@@ -188,7 +189,7 @@ class DiskFullIT {
       assertThat(agent.fetch(agent.status(ending).getString("url")))
           .asString()
           .isEqualTo("weights\n");
-      assertThat(agent.get("/health/ready").statusCode()).isEqualTo(503);
+      assertThat(agent.readiness().statusCode()).isEqualTo(503);
 
       Files.delete(jobs.resolve("others"));
       agent.awaitReady();
@@ -213,7 +214,8 @@ class DiskFullIT {
       Creates creates = new Creates(agent);
       creates.awaitAnswers(10);
       shell(
-          "dd if=/dev/zero of=disk/state/rest bs=64k 2>dd.log || dd if=/dev/zero bs=1k >>disk/state/rest 2>dd.log || true");
+          "dd if=/dev/zero of=disk/state/rest bs=64k 2>dd.log || dd if=/dev/zero bs=1k"
+              + " >>disk/state/rest 2>dd.log || true");
       assertThat(Files.getFileStore(disk.resolve("state")).getUsableSpace()).isLessThan(16 << 10);
 
       Files.writeString(agent.jobDirectory(ending).resolve("checkpoint/go"), "");
@@ -236,7 +238,7 @@ class DiskFullIT {
       Files.delete(disk.resolve("state/rest"));
       Awaitility.await("readiness to come back")
           .atMost(SOON)
-          .until(() -> agent.get("/health/ready").statusCode() == 200);
+          .until(() -> agent.readiness().statusCode() == 200);
       Awaitility.await("jobs to be taken again")
           .atMost(SOON)
           .until(() -> creates.accepted().size() > before);

@@ -227,14 +227,14 @@ class GpuFaultsIT {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    Awaitility.await().atMost(SOON).until(() -> agent.get("/health/ready").statusCode() == 503);
+    Awaitility.await().atMost(SOON).until(() -> agent.readiness().statusCode() == 503);
     agent.stop();
     long began = System.nanoTime();
     agent.startUnready("boot-1");
     assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(20));
     Awaitility.await()
         .atMost(SOON)
-        .until(() -> !agent.get("/health/ready").body().contains("was not asked yet"));
+        .until(() -> !agent.readiness().body().contains("was not asked yet"));
     String without = create(0, "true");
     assertThat(agent.awaitEnd(without, SOON).getString("status")).isEqualTo("success");
     gpus("", "");

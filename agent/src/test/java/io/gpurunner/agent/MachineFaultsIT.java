@@ -61,7 +61,7 @@ class MachineFaultsIT {
       Awaitility.await().atMost(SOON).until(() -> callbacks.about(id).size() == 1);
       Awaitility.await("readiness to report it")
           .atMost(SOON)
-          .until(() -> agent.get("/health/ready").statusCode() == 503);
+          .until(() -> agent.readiness().statusCode() == 503);
       HttpResponse<String> refused = agent.post("/api/userJob", training());
       assertThat(refused.statusCode()).isEqualTo(503);
       assertThat(refused.headers().firstValue("Retry-After")).isPresent();
@@ -206,7 +206,7 @@ class MachineFaultsIT {
       script(library, "error nvmlDeviceGetCount 999\n", "");
       Awaitility.await("readiness to report it")
           .atMost(SOON)
-          .until(() -> agent.get("/health/ready").body().contains("nvmlDeviceGetCount"));
+          .until(() -> agent.readiness().body().contains("nvmlDeviceGetCount"));
       assertThat(agent.post("/api/userJob", training()).statusCode()).isEqualTo(503);
       letGo(agent, running);
       Awaitility.await("its container to be gone")
@@ -307,7 +307,7 @@ class MachineFaultsIT {
       agent.startUnready("boot-1");
       Awaitility.await("readiness to report it")
           .atMost(SOON)
-          .until(() -> agent.get("/health/ready").body().contains(library.toString()));
+          .until(() -> agent.readiness().body().contains(library.toString()));
       Files.move(away, library);
       agent.awaitReady(); // the devices were looked at, and this job's device is there
       assertThat(agent.detail(running).getString("state")).isEqualTo("RUNNING");
@@ -330,7 +330,7 @@ class MachineFaultsIT {
             .atMost(SOON)
             .untilAsserted(
                 () -> {
-                  HttpResponse<String> ready = agent.get("/health/ready");
+                  HttpResponse<String> ready = agent.readiness();
                   assertThat(ready.statusCode()).isEqualTo(503);
                   assertThat(ready.body()).contains(s3.uri().toString());
                 });

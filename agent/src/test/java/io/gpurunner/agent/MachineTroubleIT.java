@@ -116,7 +116,7 @@ class MachineTroubleIT {
   }
 
   private HttpResponse<String> readiness() {
-    return agent.get("/health/ready");
+    return agent.readiness();
   }
 
   private void awaitUnready(String words) {

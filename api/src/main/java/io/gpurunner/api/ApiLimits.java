@@ -103,5 +103,8 @@ public final class ApiLimits {
    */
   static final Duration GPU_RETRY_AFTER = Duration.ofSeconds(10);
 
+  /** The time after which a changed certificate or key is noticed. */
+  static final Duration TLS_FILES_INTERVAL = Duration.ofSeconds(10);
+
   private ApiLimits() {}
 }

@@ -12,4 +12,5 @@ public record ApiPorts(
     TokenRevocations revocations,
     ArtifactDownloads downloads,
     Metrics metrics,
-    Events events) {}
+    Events events,
+    CallbackKeys callbackKeys) {}

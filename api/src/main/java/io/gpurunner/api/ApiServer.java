@@ -12,6 +12,7 @@ import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.ext.web.Router;
 import java.time.Clock;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntSupplier;
 import org.slf4j.Logger;
@@ -31,6 +32,7 @@ public final class ApiServer {
   private final HttpServer server;
   private final Served served;
   private final Connections connections;
+  private final Optional<CertificateRenewal> renewal;
 
   /** What a server answers with. */
   private record Served(
@@ -41,16 +43,27 @@ public final class ApiServer {
       List<String> routes) {}
 
   public ApiServer(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
-    this(vertx, options(settings), settings.waits(), api(vertx, settings, ports, clock));
+    this(
+        vertx,
+        options(settings),
+        settings.tls(),
+        settings.waits(),
+        api(vertx, settings, ports, clock));
   }
 
   private ApiServer(
-      Vertx vertx, HttpServerOptions options, ApiSettings.Waits waits, Served served) {
+      Vertx vertx,
+      HttpServerOptions options,
+      Optional<ApiSettings.TlsFiles> tls,
+      ApiSettings.Waits waits,
+      Served served) {
     this.vertx = vertx;
     this.waits = waits;
     this.served = served;
     this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
     this.server = vertx.createHttpServer(options);
+    this.renewal =
+        tls.map(files -> new CertificateRenewal(vertx, server, options.getSslOptions(), files));
   }
 
   /**
@@ -65,7 +78,7 @@ public final class ApiServer {
     ErrorAnswers errors = new ErrorAnswers(clock);
     Router router = MetricsRoute.alone(vertx, metrics, errors);
     Served served = new Served(errors, router, new EventStreams(vertx), () -> 0, List.of());
-    return new ApiServer(vertx, options(host, port, waits), waits, served);
+    return new ApiServer(vertx, options(host, port, waits), Optional.empty(), waits, served);
   }
 
   private static Served api(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
@@ -100,13 +113,20 @@ public final class ApiServer {
     Promise<Integer> port = Promise.promise();
     // The event loop that listens serves all connections, so the server must be started on one of
     // this Vert.x.
-    vertx.runOnContext(start -> server.listen().map(HttpServer::actualPort).onComplete(port));
+    vertx.runOnContext(
+        start ->
+            server
+                .listen()
+                .map(HttpServer::actualPort)
+                .onSuccess(bound -> renewal.ifPresent(CertificateRenewal::start))
+                .onComplete(port));
     return port.future();
   }
 
   /** Takes no new requests, lets those in flight end for a while, and closes the rest. */
   public Future<Void> stop() {
     connections.stop(vertx);
+    renewal.ifPresent(CertificateRenewal::stop);
     return served
         .streams()
         .stop()
@@ -116,6 +136,11 @@ public final class ApiServer {
   /** Returns how many clients follow what a job prints. */
   public int logFollowers() {
     return served.logFollowers().getAsInt();
+  }
+
+  /** Returns why the newest files of certificate and key are not used. It is empty if they are. */
+  public Optional<String> certificateFault() {
+    return renewal.flatMap(CertificateRenewal::fault);
   }
 
   /** Returns the routes, for the test that compares them with the document. */

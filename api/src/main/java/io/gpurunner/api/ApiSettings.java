@@ -13,8 +13,16 @@ import java.util.Optional;
 public record ApiSettings(
     String host, int port, Optional<TlsFiles> tls, JwtSecret jwtSecret, Waits waits) {
 
-  /** The PEM files of the server's certificate chain and of its private key. */
-  public record TlsFiles(Path certificate, Path key) {}
+  /**
+   * The PEM files of the server's certificate chain and of its private key.
+   *
+   * @param interval the time between two looks whether they have changed
+   */
+  public record TlsFiles(Path certificate, Path key, Duration interval) {
+    public TlsFiles(Path certificate, Path key) {
+      this(certificate, key, ApiLimits.TLS_FILES_INTERVAL);
+    }
+  }
 
   /**
    * The limits of the server: times, and numbers of connections and requests.

@@ -96,6 +96,34 @@ final class CallerRequests {
   }
 
   /**
+   * Answers administrators with more than all others. A wrong token is answered like none, and so
+   * is every token while the register of tokens cannot be read: this answer must always come.
+   *
+   * @param less never blocks
+   * @param more may block
+   */
+  void withMoreForAdmins(HttpServerRequest request, Supplier<Answer> less, Supplier<Answer> more) {
+    Optional<TokenVerifier.Verified> admin = Optional.empty();
+    try {
+      admin =
+          Optional.of(tokens.verify(request.headers().getAll(HttpHeaders.AUTHORIZATION)))
+              .filter(verified -> verified.caller().admin());
+    } catch (RequestRefusedException noToken) {
+      // Most callers of this have none.
+    }
+    admin.ifPresentOrElse(
+        token ->
+            work.run(
+                () -> {
+                  tokens.requireNotRevoked(token);
+                  return more.get();
+                },
+                answer -> answer.send(request),
+                refused -> less.get().send(request)),
+        () -> less.get().send(request));
+  }
+
+  /**
    * Checks that a caller is an administrator.
    *
    * @throws RequestRefusedException FORBIDDEN otherwise

@@ -10,7 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
 
 /** The routes of the server. Not thread-safe: belongs to the server's event loop. */
@@ -77,6 +77,7 @@ final class Endpoints {
     EventsRoute events = new EventsRoute(vertx, ports.events(), streams, tokens, work, errors);
     add(router, "/api/events", Map.of(HttpMethod.GET, events::handle));
     add(router, "/api/whoami", Map.of(HttpMethod.GET, this::whoami));
+    add(router, "/api/callback-key", Map.of(HttpMethod.GET, this::callbackKey));
     add(router, "/api/gpus", Map.of(HttpMethod.GET, gpus::gpus));
     add(router, "/api/gpus/driver/release", Map.of(HttpMethod.POST, gpus::releaseDriver));
     add(router, "/api/gpus/driver/take", Map.of(HttpMethod.POST, gpus::takeDriver));
@@ -109,7 +110,10 @@ final class Endpoints {
     add(
         router,
         "/health/ready",
-        Map.of(HttpMethod.GET, context -> health.ready().send(context.request())));
+        Map.of(
+            HttpMethod.GET,
+            context ->
+                requests.withMoreForAdmins(context.request(), health::ready, health::readyInFull)));
     router
         .route(API + "*")
         .handler(
@@ -185,14 +189,26 @@ final class Endpoints {
     requests.authenticated(context.request(), caller -> Answer.ok(JobJson.caller(caller)));
   }
 
-  private void resources(
-      RoutingContext context, String object, Function<MachineFacts, LibraryNames> library) {
+  /** Answers with the caller's own key, and never with another user's. */
+  private void callbackKey(RoutingContext context) {
     requests.authenticated(
         context.request(),
-        _ ->
+        caller -> Answer.ok(JobJson.callbackKey(caller, ports.callbackKeys().of(caller.user()))));
+  }
+
+  private void resources(
+      RoutingContext context,
+      String object,
+      BiFunction<MachineFacts, Caller, LibraryNames> library) {
+    requests.authenticated(
+        context.request(),
+        caller ->
             Answer.ok(
                 JobJson.resources(
                     object,
-                    library.apply(ports.facts()).first(JobRequestLimits.MAX_RESOURCES).names())));
+                    library
+                        .apply(ports.facts(), caller)
+                        .first(JobRequestLimits.MAX_RESOURCES)
+                        .names())));
   }
 }

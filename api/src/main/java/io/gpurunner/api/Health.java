@@ -13,8 +13,14 @@ public interface Health {
    * The readiness of all parts.
    *
    * @param parts one entry for each part, in a stable order
+   * @param warnings what the administrator should mend; the agent is ready in spite of it
    */
-  record Report(List<Part> parts) {
+  record Report(List<Part> parts, List<String> warnings) {
+    /** Creates a report without warnings. */
+    public Report(List<Part> parts) {
+      this(parts, List.of());
+    }
+
     /** Returns whether every part is ready. */
     public boolean ready() {
       return parts.stream().allMatch(Part::ok);

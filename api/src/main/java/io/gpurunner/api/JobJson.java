@@ -19,6 +19,10 @@ final class JobJson {
     return new JsonObject().put("user", caller.user()).put("admin", caller.admin());
   }
 
+  static JsonObject callbackKey(Caller caller, String key) {
+    return new JsonObject().put("user", caller.user()).put("key", key);
+  }
+
   static JsonObject created(JobId id) {
     return new JsonObject().put("job_id", id.value());
   }

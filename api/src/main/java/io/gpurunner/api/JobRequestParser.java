@@ -99,8 +99,9 @@ public final class JobRequestParser {
 
     OptionalFields optional = new OptionalFields(fields, caller, facts);
     Optional<LibraryMount> dataset =
-        optional.library(LibraryFields.DATASET, facts.datasets(), paths);
-    Optional<LibraryMount> model = optional.library(LibraryFields.MODEL, facts.models(), paths);
+        optional.library(LibraryFields.DATASET, facts.datasets(caller), paths);
+    Optional<LibraryMount> model =
+        optional.library(LibraryFields.MODEL, facts.models(caller), paths);
     paths.refuseCollisions();
     Optional<String> runCommand = optional.runCommand();
     Optional<URI> callbackUrl = optional.callbackUrl(notes);

@@ -29,11 +29,11 @@ public interface MachineFacts {
   /** Returns every GPU with its state, for {@code GET /api/gpus}. */
   GpuReport gpus();
 
-  /** Returns the data sets in the configured directory. */
-  LibraryNames datasets();
+  /** Returns the data sets in the configured directory that this caller may mount. */
+  LibraryNames datasets(Caller caller);
 
-  /** Returns the models in the configured directory. */
-  LibraryNames models();
+  /** Returns the models in the configured directory that this caller may mount. */
+  LibraryNames models(Caller caller);
 
   /** Returns the largest volume that a job may ask for, in MB of 10^6 bytes. */
   long maxVolumeMegabytes();

@@ -73,7 +73,8 @@ final class ApiFixture implements AutoCloseable {
             this::isRevoked,
             (job, file, expires, signature) -> downloads.find(job, file, expires, signature),
             accept -> metrics.scrape(accept),
-            events);
+            events,
+            user -> "key-of-" + user);
     server =
         new ApiServer(
             vertx,
@@ -101,6 +102,10 @@ final class ApiFixture implements AutoCloseable {
 
   int logFollowers() {
     return server.logFollowers();
+  }
+
+  Optional<String> certificateFault() {
+    return server.certificateFault();
   }
 
   List<String> routes() {

@@ -509,6 +509,19 @@ final class ApiServerTest {
         .isEqualTo("{\"user\":\"root\",\"admin\":true}");
   }
 
+  /** Nothing in a request leads to the key of another user. */
+  @Test
+  void tellsEachUserOnlyTheKeyOfHisOwnCallbacks() throws Exception {
+    api.sendsWrongPaths();
+    for (String query : List.of("", "?user=bob", "?user=")) {
+      assertThat(api.get("/api/callback-key" + query).body())
+          .isEqualTo("{\"user\":\"ann\",\"key\":\"key-of-ann\"}");
+    }
+    assertThat(api.send(api.asAdmin("/api/callback-key?user=ann").GET()).body())
+        .isEqualTo("{\"user\":\"root\",\"key\":\"key-of-root\"}");
+    assertThat(api.send(api.request("/api/callback-key").GET()).statusCode()).isEqualTo(401);
+  }
+
   @Test
   void boundsPages() throws Exception {
     assertThat(ErrorBody.message(api.get("/api/userJob?current=0&size=0"), 400))
@@ -698,26 +711,52 @@ final class ApiServerTest {
     }
   }
 
+  /** What a stranger in the network may know: whether it is ready, and which part is not. */
   @Test
-  void tellsItsHealthWithoutAToken() throws Exception {
+  void tellsStrangersOnlyWhichPartIsNotReady() throws Exception {
     assertThat(api.send(api.request("/health/live").GET()).body()).isEqualTo("{\"live\":true}");
+    api.health = notReady();
+    String forged = api.adminToken() + "x";
+    for (List<String> header :
+        List.of(
+            List.<String>of(),
+            List.of("Bearer " + api.token("alice")),
+            List.of("Bearer " + forged),
+            List.of("nonsense nonsense"))) {
+      HttpRequest.Builder request = api.request("/health/ready").GET();
+      header.forEach(value -> request.header("Authorization", value));
+      HttpResponse<String> response = api.send(request);
+      JsonObject body = new JsonObject(response.body());
+      assertThat(response.statusCode()).isEqualTo(503);
+      assertThat(response.headers().firstValue("Retry-After")).contains("1");
+      assertThat(body.getInteger("status")).isEqualTo(503);
+      assertThat(body.getString("message")).isEqualTo("not ready: docker");
+      assertThat(body.getBoolean("ready")).isFalse();
+      assertThat(body.getJsonArray("parts").encode())
+          .isEqualTo("[{\"name\":\"docker\",\"ok\":false},{\"name\":\"store\",\"ok\":true}]");
+      assertThat(response.body()).doesNotContain("/x", "fine", "runc");
+    }
+    api.health = new Health.Report(List.of(new Health.Part("docker", true, "20.10")));
     assertThat(api.send(api.request("/health/ready").GET()).body())
-        .isEqualTo(
-            "{\"ready\":true,\"parts\":[{\"name\":\"docker\",\"ok\":true,\"message\":\"20.10\"}]}");
+        .isEqualTo("{\"ready\":true,\"parts\":[{\"name\":\"docker\",\"ok\":true}]}");
+  }
 
-    api.health =
-        new Health.Report(
-            List.of(
-                new Health.Part("docker", false, "no answer at /x\u001b[0m"),
-                new Health.Part("store", true, "fine")));
-    HttpResponse<String> response = api.send(api.request("/health/ready").GET());
+  private static Health.Report notReady() {
+    return new Health.Report(
+        List.of(
+            new Health.Part("docker", false, "no answer at /x\u001b[0m"),
+            new Health.Part("store", true, "fine")),
+        List.of("runc 1.1.5 is old"));
+  }
+
+  @Test
+  void tellsAdminsAllAboutItsHealth() throws Exception {
+    api.health = notReady();
+    HttpResponse<String> response = api.send(api.asAdmin("/health/ready").GET());
     JsonObject body = new JsonObject(response.body());
-
     assertThat(response.statusCode()).isEqualTo(503);
-    assertThat(response.headers().firstValue("Retry-After")).contains("1");
-    assertThat(body.getInteger("status")).isEqualTo(503);
     assertThat(body.getString("message")).isEqualTo("not ready: docker: no answer at /x\\u001b[0m");
-    assertThat(body.getBoolean("ready")).isFalse();
-    assertThat(body.getJsonArray("parts")).hasSize(2);
+    assertThat(body.getJsonArray("parts").getJsonObject(1).getString("message")).isEqualTo("fine");
+    assertThat(body.getJsonArray("warnings")).containsExactly("runc 1.1.5 is old");
   }
 }

@@ -48,12 +48,12 @@ final class FakeFacts implements MachineFacts {
   }
 
   @Override
-  public LibraryNames datasets() {
+  public LibraryNames datasets(Caller caller) {
     return new FakeNames(datasets);
   }
 
   @Override
-  public LibraryNames models() {
+  public LibraryNames models(Caller caller) {
     return new FakeNames(models);
   }
 

@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * A directory of data sets or pretrained models that jobs may mount read-only by name. Each entry,
@@ -37,6 +38,9 @@ public final class Library {
   private final String setting;
   private final Path directory;
   private final Lookups lookups;
+  private final LibraryAccess access;
+  private final Set<String> closed;
+  private final AtomicReference<Optional<String>> warning;
 
   /**
    * The names that a message shows.
@@ -51,13 +55,59 @@ public final class Library {
    * @param directory if it does not exist, the library is empty
    */
   public Library(String setting, Path directory) {
-    this(setting, directory, new Lookups(setting, "the library " + setting));
+    this(setting, directory, LibraryAccess.OPEN);
+  }
+
+  /**
+   * @param access which users may mount which entries; this object shows what everybody may mount
+   */
+  public Library(String setting, Path directory, LibraryAccess access) {
+    this(
+        setting,
+        directory,
+        new Lookups(setting, "the library " + setting),
+        access,
+        access.closed(),
+        new AtomicReference<>(Optional.empty()));
   }
 
   Library(String setting, Path directory, Lookups lookups) {
+    this(
+        setting,
+        directory,
+        lookups,
+        LibraryAccess.OPEN,
+        Set.of(),
+        new AtomicReference<>(Optional.empty()));
+  }
+
+  private Library(
+      String setting,
+      Path directory,
+      Lookups lookups,
+      LibraryAccess access,
+      Set<String> closed,
+      AtomicReference<Optional<String>> warning) {
     this.setting = setting;
     this.directory = directory;
     this.lookups = lookups;
+    this.access = access;
+    this.closed = closed;
+    this.warning = warning;
+  }
+
+  /** Returns the library with the entries that a user may mount. For him there are no others. */
+  public Library asSeenBy(String user) {
+    return new Library(setting, directory, lookups, access, access.closedTo(user), warning);
+  }
+
+  /**
+   * Returns what is wrong with a directory that was looked at for an entry. The engine finds the
+   * entry again by its path when it mounts it. Who can rename an entry meanwhile decides what is
+   * mounted. Never blocks.
+   */
+  public Optional<String> warning() {
+    return warning.get();
   }
 
   /**
@@ -146,7 +196,16 @@ public final class Library {
       Path library = directory.toRealPath();
       Path entry = library.resolve(name).toRealPath();
       boolean isInside = entry.startsWith(library) && !entry.equals(library);
-      return isInside && isData(entry) ? Optional.of(entry) : Optional.empty();
+      if (!isInside || !isData(entry) || touchesClosed(library, entry)) {
+        return Optional.empty();
+      }
+      warning.set(
+          DirectoryWriters.firstOpenAbove(entry, library)
+              .map(
+                  open ->
+                      "%s: others than root may rename what is in %s, and so have any directory of this machine mounted into a job; run: chown root %s; chmod go-w %s"
+                          .formatted(setting, open, open, open)));
+      return Optional.of(entry);
     } catch (NoSuchFileException | AccessDeniedException | InvalidPathException nothing) {
       // It is not there, is a link that leads nowhere, or cannot be read. There is nothing to
       // mount.
@@ -157,6 +216,25 @@ public final class Library {
       }
       throw unreadable(failure);
     }
+  }
+
+  /**
+   * Returns whether a path is that of a closed entry, or above it, or in it. Paths without links
+   * are compared, so another name of the entry does not help.
+   */
+  private boolean touchesClosed(Path library, Path entry) throws IOException {
+    for (String name : closed) {
+      Path secret = library.resolve(name);
+      try {
+        secret = secret.toRealPath();
+      } catch (NoSuchFileException absent) {
+        // If it comes, it has this path.
+      }
+      if (entry.startsWith(secret) || secret.startsWith(entry)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static boolean isData(Path entry) throws IOException {

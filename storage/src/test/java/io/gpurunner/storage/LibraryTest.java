@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -34,6 +37,73 @@ class LibraryTest {
     assertThat(library.first(50))
         .isEqualTo(new Library.Names(List.of("alias", "corpus.txt", "iris"), false));
     assertThat(library.first(2)).isEqualTo(new Library.Names(List.of("alias", "corpus.txt"), true));
+  }
+
+  /** Every name that leads to the entry, into it, or to a directory with it, is closed. */
+  @Test
+  void anEntryOfOtherUsersIsNotThereByWhateverName() throws Exception {
+    library();
+    Path real = directory.toRealPath().resolve("library");
+    Files.createDirectories(real.resolve("patients/2024"));
+    Files.createDirectories(real.resolve("lab/llm"));
+    Files.createDirectories(real.resolve("lab/open"));
+    Files.createSymbolicLink(real.resolve("friendly"), Path.of("patients"));
+    Files.createSymbolicLink(real.resolve("deep"), Path.of("patients/2024"));
+    Files.createSymbolicLink(real.resolve("named"), Path.of("iris"));
+    Library library =
+        new Library(
+            "library.datasets",
+            real,
+            new LibraryAccess(
+                Map.of(
+                    "patients", Set.of("alice"),
+                    "lab/llm", Set.of("alice", "bob"),
+                    "named", Set.of("alice"),
+                    "absent", Set.of("alice"))));
+    for (Library closed : List.of(library, library.asSeenBy("eve"), library.asSeenBy("Alice"))) {
+      for (String name :
+          List.of(
+              "patients", "patients/2024", "friendly", "deep", "lab", "lab/llm", "named", "iris")) {
+        assertThat(closed.find(name)).as(name).isEmpty();
+        assertThat(closed.hasDirectory(name, "x")).as(name).isFalse();
+      }
+      assertThat(closed.find("lab/open")).contains(real.resolve("lab/open"));
+      assertThat(closed.first(50).names()).containsExactly("corpus.txt");
+    }
+    Library alices = library.asSeenBy("alice");
+    assertThat(alices.find("friendly")).contains(real.resolve("patients"));
+    assertThat(alices.find("lab")).contains(real.resolve("lab"));
+    assertThat(alices.find("iris")).contains(real.resolve("iris"));
+    Library bobs = library.asSeenBy("bob");
+    assertThat(bobs.find("lab/llm")).contains(real.resolve("lab/llm"));
+    assertThat(bobs.find("patients")).isEmpty();
+    Files.createDirectory(real.resolve("absent"));
+    assertThat(bobs.find("absent")).isEmpty();
+  }
+
+  /**
+   * The engine finds an entry again by its path. Where others may rename it meanwhile, that is
+   * told; elsewhere the kernel lets nobody do it.
+   */
+  @Test
+  void warnsWhereOthersMayPutALinkInThePlaceOfAnEntry() throws Exception {
+    Library library = library();
+    Path real = directory.toRealPath().resolve("library");
+    Files.createDirectories(real.resolve("lab/llm"));
+    Library alices = library.asSeenBy("alice");
+    for (String mode : List.of("rwxrwxr-x", "rwxr-xrwx", "rwxrwxrwx")) {
+      Files.setPosixFilePermissions(real.resolve("lab"), PosixFilePermissions.fromString(mode));
+      assertThat(alices.find("lab/llm")).isPresent();
+      assertThat(library.warning())
+          .get()
+          .asString()
+          .startsWith("library.datasets: others than root may rename what is in ")
+          .contains("chmod go-w " + real.resolve("lab"));
+    }
+    Files.setPosixFilePermissions(
+        real.resolve("lab"), PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertThat(alices.find("lab/llm")).isPresent();
+    assertThat(library.warning()).isEmpty();
   }
 
   @Test

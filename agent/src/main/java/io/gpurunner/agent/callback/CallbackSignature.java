@@ -7,8 +7,10 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * The header {@code X-Gpurunner-Signature-256}: {@code sha256=} and, in lower-case hex, the
- * HMAC-SHA256 of {@code <timestamp>.<body>}. Immutable, thread-safe.
+ * The headers {@code X-Gpurunner-User-Signature-256}, with the key of the job's user, and {@code
+ * X-Gpurunner-Signature-256}, with the machine's key, for receivers of its administrator. Each is
+ * {@code sha256=} and, in lower-case hex, the HMAC-SHA256 of {@code <timestamp>.<body>}. Immutable,
+ * thread-safe.
  */
 final class CallbackSignature {
   private static final String ALGORITHM = "HmacSHA256";

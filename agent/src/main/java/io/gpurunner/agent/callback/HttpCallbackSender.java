@@ -54,6 +54,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
   private final HttpClient client;
   private final AddressPolicy policy;
   private final CallbackSignature signature;
+  private final UserKeys userKeys;
   private final Clock clock;
   private final CallbackLimits limits;
   private final Optional<URI> proxy;
@@ -83,6 +84,7 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
       TrustManager trust) {
     this.policy = policy;
     this.signature = new CallbackSignature(key);
+    this.userKeys = new UserKeys(key);
     this.clock = clock;
     this.limits = limits;
     this.proxy = proxy;
@@ -247,18 +249,27 @@ public final class HttpCallbackSender implements CallbackSender, AutoCloseable {
     WebAuthority authority = WebAuthority.of(url).orElseThrow();
     int port = authority.port().orElse(tls ? 443 : 80);
     long timestamp = clock.instant().getEpochSecond();
-    return new RequestOptions()
-        .setMethod(HttpMethod.POST)
-        .setHost(authority.host())
-        .setPort(port)
-        .setSsl(tls)
-        .setURI(target(url))
-        .setFollowRedirects(false)
-        .addHeader("Content-Type", "application/json")
-        .addHeader("User-Agent", "gpurunner")
-        .addHeader("X-Gpurunner-Delivery", delivery.deliveryId())
-        .addHeader("X-Gpurunner-Timestamp", Long.toString(timestamp))
-        .addHeader("X-Gpurunner-Signature-256", signature.of(timestamp, delivery.body()));
+    RequestOptions options =
+        new RequestOptions()
+            .setMethod(HttpMethod.POST)
+            .setHost(authority.host())
+            .setPort(port)
+            .setSsl(tls)
+            .setURI(target(url))
+            .setFollowRedirects(false)
+            .addHeader("Content-Type", "application/json")
+            .addHeader("User-Agent", "gpurunner")
+            .addHeader("X-Gpurunner-Delivery", delivery.deliveryId())
+            .addHeader("X-Gpurunner-Timestamp", Long.toString(timestamp))
+            .addHeader("X-Gpurunner-Signature-256", signature.of(timestamp, delivery.body()));
+    delivery
+        .user()
+        .ifPresent(
+            user ->
+                options.addHeader(
+                    "X-Gpurunner-User-Signature-256",
+                    userKeys.signature(user).of(timestamp, delivery.body())));
+    return options;
   }
 
   private static String target(URI url) {

@@ -1,6 +1,7 @@
 package io.gpurunner.agent.cli;
 
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
+import io.gpurunner.api.ServerKeys;
 import io.gpurunner.storage.FileFault;
 import io.vertx.core.net.PemKeyCertOptions;
 import java.io.ByteArrayInputStream;
@@ -8,27 +9,15 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.GeneralSecurityException;
-import java.security.InvalidKeyException;
-import java.security.PrivateKey;
-import java.security.PublicKey;
-import java.security.Signature;
-import java.security.SignatureException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
-import javax.net.ssl.KeyManager;
-import javax.net.ssl.X509KeyManager;
 
 /** Checks whether the API can use its certificate and key. Only reads; stateless. */
 final class PemFiles {
   private static final String CERTIFICATE = "-----BEGIN CERTIFICATE-----";
-
-  private static final Map<String, String> SIGNATURES =
-      Map.of("RSA", "SHA256withRSA", "EC", "SHA256withECDSA");
 
   private PemFiles() {}
 
@@ -92,7 +81,7 @@ final class PemFiles {
     return ShortVertx.with(
         vertx -> {
           try {
-            return matches(options.getKeyManagerFactory(vertx).getKeyManagers())
+            return ServerKeys.belongTogether(options.getKeyManagerFactory(vertx).getKeyManagers())
                 ? Optional.empty()
                 : Optional.of(
                     "is not the key of the certificate in "
@@ -102,44 +91,9 @@ final class PemFiles {
             return Optional.of(
                 "holds no private key that can be used with the certificate in "
                     + tls.certificate()
-                    + "; accepted: an RSA or EC key in PEM form without a passphrase, beginning with"
-                    + " -----BEGIN PRIVATE KEY-----");
+                    + "; accepted: an RSA or EC key in PEM form without a passphrase, beginning"
+                    + " with -----BEGIN PRIVATE KEY-----");
           }
         });
-  }
-
-  private static boolean matches(KeyManager[] managers) throws GeneralSecurityException {
-    for (KeyManager manager : managers) {
-      if (manager instanceof X509KeyManager keys) {
-        for (String type : SIGNATURES.keySet()) {
-          String[] aliases = keys.getServerAliases(type, null);
-          for (String alias : aliases == null ? new String[0] : aliases) {
-            PublicKey certified = keys.getCertificateChain(alias)[0].getPublicKey();
-            return signs(keys.getPrivateKey(alias), certified);
-          }
-        }
-      }
-    }
-    return true; // a kind of key that is unknown here is left to the handshake
-  }
-
-  private static boolean signs(PrivateKey key, PublicKey certified)
-      throws GeneralSecurityException {
-    String algorithm = SIGNATURES.get(key.getAlgorithm());
-    if (algorithm == null) {
-      return true;
-    }
-    byte[] text = {1, 2, 3};
-    Signature signature = Signature.getInstance(algorithm);
-    signature.initSign(key);
-    signature.update(text);
-    byte[] signed = signature.sign();
-    try {
-      signature.initVerify(certified);
-      signature.update(text);
-      return signature.verify(signed);
-    } catch (InvalidKeyException | SignatureException ofAnotherKind) {
-      return false;
-    }
   }
 }

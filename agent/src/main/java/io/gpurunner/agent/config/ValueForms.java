@@ -63,6 +63,9 @@ final class ValueForms {
             return require(path.isAbsolute() && path.getNameCount() > 0, path);
           });
 
+  static final ValueForm<LibraryGrant> LIBRARY_GRANT =
+      ValueForm.quoted(LibraryGrant.ACCEPTED, text -> LibraryGrant.parse(bounded(text)));
+
   static final ValueForm<String> HOST_NAME =
       ValueForm.quoted(
           "an IP address or a host name",

@@ -100,7 +100,11 @@ public sealed interface CommandFailure {
       return ": " + what;
     }
 
-    private static String notInPath(String name) {
+    private String notInPath(String name) {
+      if (program.equals("env")) {
+        return "the image has no program \"env\", which sets the variables of the loader"
+            + " (LD_LIBRARY_PATH and its like) for jobs with GPUs; choose an image that has it";
+      }
       return "no directory of the image's PATH has a program "
           + name
           + " that can run; correct the command, or choose an image that has the program";

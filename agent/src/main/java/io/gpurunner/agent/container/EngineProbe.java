@@ -1,6 +1,7 @@
 package io.gpurunner.agent.container;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -14,6 +15,21 @@ public interface EngineProbe {
    *     be found
    */
   EngineFacts probe();
+
+  /**
+   * Returns what an attacker could use in the programs under the agent: one sentence for each, with
+   * what to do. Jobs run all the same.
+   *
+   * @throws ContainerException UNREACHABLE naming the address
+   */
+  List<String> weaknesses();
+
+  /**
+   * Returns what root of a container is on this machine. It is empty if it is root.
+   *
+   * @throws ContainerException UNREACHABLE naming the address
+   */
+  Optional<ContainerRoot> containerRoot();
 
   /**
    * Creates, starts and removes a container of the agent's own, as a job's container without GPUs

@@ -10,6 +10,7 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.ledger.PendingCallback;
+import io.gpurunner.agent.ledger.Standing;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
@@ -195,10 +196,13 @@ public final class CallbackOutbox implements AutoCloseable {
 
   /** Makes one try at a callback and records its outcome. */
   void send(PendingCallback callback) {
-    Optional<URI> url = ledger.standing(callback.job()).flatMap(urls::urlFor);
+    Optional<Standing> standing = ledger.standing(callback.job());
+    Optional<URI> url = standing.flatMap(urls::urlFor);
     String body = CallbackBody.of(callback.job().value(), callback.success(), url);
     CallbackResult result =
-        sender.send(new CallbackDelivery(callback.deliveryId(), callback.url(), body));
+        sender.send(
+            new CallbackDelivery(
+                callback.deliveryId(), standing.map(Standing::user), callback.url(), body));
     listeners.forEach(listener -> listener.accept(result));
     switch (result) {
       case CallbackResult.Delivered delivered -> {

@@ -2,8 +2,10 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
+import io.gpurunner.agent.container.ContainerRoot;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpecs;
+import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.MpiHostfile;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.api.JobRequest;
@@ -18,6 +20,8 @@ import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
 import io.gpurunner.storage.StorageException;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -32,6 +36,7 @@ public final class LocalSpecs implements SpecSource {
   private final GpuInventory gpus;
   private final long hostMemoryBytes;
   private final FileWork files;
+  private final EngineProbe engine;
 
   public LocalSpecs(
       JobVolumes volumes,
@@ -39,7 +44,9 @@ public final class LocalSpecs implements SpecSource {
       Library models,
       GpuInventory gpus,
       long hostMemoryBytes,
-      FileWork files) {
+      FileWork files,
+      EngineProbe engine) {
+    this.engine = engine;
     this.files = files;
     this.volumes = volumes;
     this.datasets = datasets;
@@ -53,6 +60,9 @@ public final class LocalSpecs implements SpecSource {
     // The paths alone are not enough, because the machine may have been booted since they were
     // prepared.
     JobPaths paths = volumes.reveal(job.folder());
+    engine
+        .containerRoot()
+        .ifPresent(root -> files.run(FileWork.Task.PREPARE, () -> hand(paths, root)));
     if (job.request().jobType() == JobType.MPI) {
       files.run(FileWork.Task.PREPARE, () -> writeHostfile(paths, job.request().gpuNumber()));
     }
@@ -61,10 +71,14 @@ public final class LocalSpecs implements SpecSource {
         name,
         leased.stream().map(GpuUuid::value).toList(),
         paths,
-        job.request().dataset().map(mount -> find(datasets, "dataset", mount, job.request())),
+        job.request()
+            .dataset()
+            .map(mount -> find(datasets.asSeenBy(job.user()), "dataset", mount, job.request())),
         job.request()
             .pretrainedModel()
-            .map(mount -> find(models, "pretrained model", mount, job.request())),
+            .map(
+                mount ->
+                    find(models.asSeenBy(job.user()), "pretrained model", mount, job.request())),
         hostMemoryBytes,
         gpus.snapshot().devices().size());
   }
@@ -92,6 +106,29 @@ public final class LocalSpecs implements SpecSource {
       }
     }
     return path;
+  }
+
+  /**
+   * Gives the job's directories to root of its container, so that it may change their mode and
+   * owner. Those that a run before this one gave to another user keep that owner.
+   */
+  private static void hand(JobPaths paths, ContainerRoot root) {
+    for (Path directory : List.of(paths.checkpoint(), paths.model())) {
+      try {
+        if (Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS).equals(0)) {
+          Files.setAttribute(directory, "unix:uid", root.user(), LinkOption.NOFOLLOW_LINKS);
+          Files.setAttribute(directory, "unix:gid", root.group(), LinkOption.NOFOLLOW_LINKS);
+        }
+      } catch (IOException e) {
+        throw new ContainerException(
+            ContainerException.Kind.MACHINE_UNFIT,
+            "a directory of the job cannot be given to user "
+                + root.user()
+                + ", which root of containers is here (userns-remap): "
+                + FileFault.reason(e),
+            e);
+      }
+    }
   }
 
   private static StorageException changed(String message) {

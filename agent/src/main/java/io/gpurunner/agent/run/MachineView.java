@@ -135,13 +135,13 @@ public final class MachineView implements MachineFacts {
   }
 
   @Override
-  public LibraryNames datasets() {
-    return new NamesOf(datasets);
+  public LibraryNames datasets(Caller caller) {
+    return new NamesOf(datasets.asSeenBy(caller.user()));
   }
 
   @Override
-  public LibraryNames models() {
-    return new NamesOf(models);
+  public LibraryNames models(Caller caller) {
+    return new NamesOf(models.asSeenBy(caller.user()));
   }
 
   private record NamesOf(Library library) implements LibraryNames {

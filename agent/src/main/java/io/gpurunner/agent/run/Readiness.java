@@ -20,7 +20,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +43,11 @@ public final class Readiness implements Health, AutoCloseable {
    */
   private static final int LOOKS_PER_STORE_LOOK = 4;
 
+  /**
+   * The programs under the agent are looked at for known flaws at every twelfth look, each minute.
+   */
+  private static final int LOOKS_PER_FLAW_LOOK = 12;
+
   private static final Logger log = LoggerFactory.getLogger(Readiness.class);
 
   private final String engineName;
@@ -50,10 +58,13 @@ public final class Readiness implements Health, AutoCloseable {
   private final JobLedger ledger;
   private final StartGate gate;
   private final DiskWatch engineDisk;
+  private final List<Supplier<List<String>>> warningsOfOthers = new CopyOnWriteArrayList<>();
   private int looksSinceStore;
+  private int looksSinceFlaws = LOOKS_PER_FLAW_LOOK;
   private Optional<String> gpuAdvice = Optional.empty();
   private final Rounds rounds = new Rounds("readiness", this::look);
   private volatile OptionalLong jobsDiskFree = OptionalLong.empty();
+  private volatile List<String> weaknesses = List.of();
   private volatile Part enginePart;
   private volatile Part diskPart =
       new Part("disk", false, "the disk was not looked at yet; try again in some seconds");
@@ -92,10 +103,26 @@ public final class Readiness implements Health, AutoCloseable {
     rounds.start();
   }
 
+  /**
+   * Adds warnings of another part to the report. The agent is ready in spite of them.
+   *
+   * @param source returns the warnings that count now; never blocks
+   */
+  public void alsoWarn(Supplier<List<String>> source) {
+    warningsOfOthers.add(source);
+  }
+
   @Override
   public Report report() {
     return new Report(
-        List.of(unlessClosed(enginePart), storePart, diskPart, ledgerPart(), gpuPart()));
+        List.of(unlessClosed(enginePart), storePart, diskPart, ledgerPart(), gpuPart()),
+        warnings());
+  }
+
+  private List<String> warnings() {
+    return Stream.concat(
+            weaknesses.stream(), warningsOfOthers.stream().flatMap(source -> source.get().stream()))
+        .toList();
   }
 
   /**
@@ -166,6 +193,10 @@ public final class Readiness implements Health, AutoCloseable {
     }
     diskPart = reported(diskPart, lookAtDisk());
     enginePart = reported(enginePart, lookAtEngine());
+    if (enginePart.ok() && ++looksSinceFlaws >= LOOKS_PER_FLAW_LOOK) {
+      looksSinceFlaws = 0;
+      lookForFlaws();
+    }
     if (!storePart.ok() || ++looksSinceStore >= LOOKS_PER_STORE_LOOK) {
       looksSinceStore = 0;
       storePart = reported(storePart, lookAtStore());
@@ -189,6 +220,19 @@ public final class Readiness implements Health, AutoCloseable {
     } catch (RuntimeException e) {
       log.error("unexpected error while checking the container engine", e);
       return enginePart(false, e.toString());
+    }
+  }
+
+  /** Looks at the programs under the agent, and logs what was not known before. */
+  private void lookForFlaws() {
+    try {
+      List<String> found = engine.weaknesses();
+      found.stream().filter(one -> !weaknesses.contains(one)).forEach(log::warn);
+      weaknesses = found;
+    } catch (ContainerException e) {
+      log.debug("the engine was not looked at for known flaws; the next look comes later", e);
+    } catch (RuntimeException e) {
+      log.error("unexpected error while looking for known flaws", e);
     }
   }
 

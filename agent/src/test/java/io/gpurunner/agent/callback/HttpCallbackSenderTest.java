@@ -84,7 +84,27 @@ final class HttpCallbackSenderTest {
               "x-gpurunner-signature-256",
               "sha256="
                   + HexFormat.of().formatHex(mac.doFinal(request.body().getBytes(ISO_8859_1))));
+      byte[] keyOfAlice = new UserKeys(KEY).of("alice").getBytes(UTF_8);
+      assertThat(request.headers())
+          .containsEntry(
+              "x-gpurunner-user-signature-256",
+              new CallbackSignature(keyOfAlice).of(NOW.getEpochSecond(), BODY));
     }
+  }
+
+  /** A user knows his own key. It signs in no other user's name, and not in the machine's. */
+  @Test
+  void aUsersKeySignsForNobodyElse() {
+    UserKeys keys = new UserKeys(KEY);
+    long now = NOW.getEpochSecond();
+    String alice = keys.signature("alice").of(now, BODY);
+    assertThat(keys.of("alice")).matches("[0-9a-f]{64}").isEqualTo(new UserKeys(KEY).of("alice"));
+    assertThat(keys.signature("bob").of(now, BODY)).isNotEqualTo(alice);
+    assertThat(new CallbackSignature(KEY).of(now, BODY)).isNotEqualTo(alice);
+    // The key of a user is nothing that the machine's key signs as a callback.
+    assertThat(new CallbackSignature(KEY).of(now, "callback-key:alice"))
+        .isNotEqualTo("sha256=" + keys.of("alice"));
+    assertThat(new UserKeys(new byte[64]).of("alice")).isNotEqualTo(keys.of("alice"));
   }
 
   @Test
@@ -506,6 +526,6 @@ final class HttpCallbackSenderTest {
   }
 
   private static CallbackDelivery delivery(URI url) {
-    return new CallbackDelivery("d-1", url, BODY);
+    return new CallbackDelivery("d-1", Optional.of("alice"), url, BODY);
   }
 }

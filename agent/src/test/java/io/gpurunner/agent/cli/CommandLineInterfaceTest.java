@@ -339,6 +339,7 @@ final class CommandLineInterfaceTest {
             "cancel",
             "artifacts",
             "whoami",
+            "callback-key",
             "top",
             "gpus",
             "retry-upload",

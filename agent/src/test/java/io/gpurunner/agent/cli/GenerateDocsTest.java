@@ -23,6 +23,7 @@ final class GenerateDocsTest {
           "cancel",
           "artifacts",
           "whoami",
+          "callback-key",
           "gpus",
           "retry-upload",
           "serve",

@@ -409,6 +409,15 @@ final class JobCommandsTest {
   }
 
   @Test
+  void callbackKeyPrintsTheKeyAndNothingElse() {
+    agent.answers("GET /api/callback-key", "{\"user\":\"alice\",\"key\":\"abc123\"}");
+
+    assertThat(run("callback-key"))
+        .isEqualTo(new Outcome(0, "abc123" + System.lineSeparator(), ""));
+    assertThat(run("callback-key", "--json").out()).contains("\"user\"", "\"abc123\"");
+  }
+
+  @Test
   void aRefusedTokenIsNamed() {
     agent.answers("GET /api/whoami", 401, "{\"message\":\"the token is revoked\"}");
 

@@ -18,7 +18,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -48,7 +50,8 @@ final class AgentConfigTest {
               100_000),
           new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
           new VolumesConfig(Enforcement.AUTO),
-          new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
+          new LibraryConfig(
+              Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models"), List.of()),
           new TrustConfig(Optional.empty()),
           new StoreConfig(
               StoreConfig.Type.LOCAL,
@@ -125,7 +128,10 @@ final class AgentConfigTest {
           keep: 3GB
         jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h }
         volumes: { enforcement: project-quota }
-        library: { datasets: /data/sets, models: /data/models }
+        library:
+          datasets: /data/sets
+          models: /data/models
+          access: ["datasets/patients = alice, Bob Smith", models/lab/llm=alice]
         tls: { ca-file: %s }
         store:
           type: s3
@@ -172,7 +178,12 @@ final class AgentConfigTest {
                 3_000),
             new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
-            new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),
+            new LibraryConfig(
+                Path.of("/data/sets"),
+                Path.of("/data/models"),
+                List.of(
+                    new LibraryGrant("datasets", "patients", List.of("alice", "Bob Smith")),
+                    new LibraryGrant("models", "lab/llm", List.of("alice")))),
             new TrustConfig(Optional.of(certificate)),
             new StoreConfig(
                 StoreConfig.Type.S3,
@@ -233,6 +244,24 @@ final class AgentConfigTest {
       keys.add(String.join(".", sections));
     }
     return keys;
+  }
+
+  @Test
+  void whoMayMountAnEntryIsSpelledInOneWay() {
+    assertThat(
+            ConfigFile.parse("f", "library: { access: [datasets/a=x, 'datasets/a = y'] }")
+                .library()
+                .datasetAccess()
+                .usersOf())
+        .isEqualTo(Map.of("a", Set.of("x", "y")));
+    for (String wrong :
+        List.of(
+            "a=x", "datasets/=x", "datasets/../a=x", "datasets/a", "datasets/a=", "models/a=x,")) {
+      assertThatExceptionOfType(ConfigException.class)
+          .as(wrong)
+          .isThrownBy(() -> ConfigFile.parse("f", "library: { access: ['" + wrong + "'] }"))
+          .withMessageContaining("library.access[0]: was \"" + wrong + "\"; accepted: an entry");
+    }
   }
 
   @Test

@@ -45,13 +45,19 @@ final class CommandFailureTest {
   }
 
   @Test
+  void anImageWithoutEnvIsToldWhatItIsFor() {
+    assertThat(failure(127, tini("env", "No such file or directory")).describe(Optional.empty()))
+        .startsWith(": the image has no program \"env\", which sets the variables of the loader");
+  }
+
+  @Test
   void whyAFileIsNotFoundIsSeenInTheFile() {
     assertThat(missing("/x", Optional.of(new ProgramFile.Absent())))
         .startsWith(": there is no file \"/x\" in the image;");
     assertThat(missing("./x", Optional.of(new ProgramFile.Script("/nope"))))
         .isEqualTo(
-            ": the script \"./x\" names the interpreter \"/nope\" in its first line, and that is not"
-                + " in the image");
+            ": the script \"./x\" names the interpreter \"/nope\" in its first line, and that is"
+                + " not in the image");
     assertThat(missing("/x", Optional.of(new ProgramFile.Script("/bin/sh\r"))))
         .startsWith(": the first line of the script \"/x\" ends with a carriage return");
     assertThat(missing("/x", Optional.of(FOREIGN)))

@@ -23,6 +23,7 @@ public final class FakeEngineProbe implements EngineProbe {
   private final List<String> tries = new CopyOnWriteArrayList<>();
   private volatile Set<Integer> lost = Set.of();
   private volatile Runnable duringTry = () -> {};
+  private volatile List<String> weaknesses = List.of();
 
   /** Makes every question fail, or none. */
   public void fault(Optional<RuntimeException> failure) {
@@ -60,6 +61,11 @@ public final class FakeEngineProbe implements EngineProbe {
     gpuFault = why;
   }
 
+  /** Sets what is weak about the programs under the agent. */
+  public void weaknesses(List<String> sentences) {
+    weaknesses = List.copyOf(sentences);
+  }
+
   public void dataRoot(Path directory) {
     dataRoot = Optional.of(directory);
   }
@@ -76,6 +82,20 @@ public final class FakeEngineProbe implements EngineProbe {
           throw failure;
         });
     return new EngineFacts("28.1", process, gpuAccess, gpuFault, Optional.empty(), dataRoot);
+  }
+
+  @Override
+  public List<String> weaknesses() {
+    fault.ifPresent(
+        failure -> {
+          throw failure;
+        });
+    return weaknesses;
+  }
+
+  @Override
+  public Optional<ContainerRoot> containerRoot() {
+    return Optional.empty();
   }
 
   @Override

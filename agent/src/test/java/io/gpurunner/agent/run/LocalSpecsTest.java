@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerSpec.Mount;
+import io.gpurunner.agent.container.FakeEngineProbe;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.JobId;
@@ -17,18 +18,22 @@ import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobPaths;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.Library;
+import io.gpurunner.storage.LibraryAccess;
 import io.gpurunner.storage.StorageException;
 import io.gpurunner.storage.VolumeSettings;
 import io.gpurunner.storage.Volumes;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LocalSpecsTest {
   @TempDir private Path directory;
   private final MovableClock clock = new MovableClock();
+  private final FakeEngineProbe engine = new FakeEngineProbe();
 
   /** Pulling an image may take long, and the machine may be rebooted meanwhile. */
   @Test
@@ -80,6 +85,33 @@ class LocalSpecsTest {
     }
   }
 
+  /** Access may be taken away while a job waits. The name of the entry alone opens nothing. */
+  @Test
+  void anEntryOfOtherUsersIsNotMountedAtTheStartEither() throws Exception {
+    JobRequest request =
+        Requests.simple().gpus(0).dataset(new LibraryMount("patients", "/in")).build();
+    try (JobVolumes volumes =
+        Volumes.open(new VolumeSettings(directory, VolumeSettings.Enforcement.WATCH))) {
+      Path patients = Files.createDirectories(directory.resolve("library/patients")).toRealPath();
+      LocalSpecs specs =
+          specs(volumes, new LibraryAccess(Map.of("patients", Set.of("alice", "bob"))));
+      for (String user : List.of("alice", "eve")) {
+        Job job = Job.created(JobId.random(), user, 1, clock.instant(), request);
+        ContainerName name = new ContainerName(job.id(), 1);
+        volumes.prepare(job.folder(), 1 << 20, 1 << 20);
+        if (user.equals("alice")) {
+          assertThat(specs.specFor(job, name, List.of()).mounts())
+              .extracting(Mount::hostPath)
+              .contains(patients);
+        } else {
+          assertThatThrownBy(() -> specs.specFor(job, name, List.of()))
+              .isInstanceOf(StorageException.class)
+              .hasMessage("dataset patients is not in the library any more");
+        }
+      }
+    }
+  }
+
   @Test
   void aHostfileThatCannotBeWrittenIsTheMachinesTrouble() throws Exception {
     JobRequest request = Requests.simple().gpus(0).jobType(JobType.MPI).build();
@@ -99,8 +131,12 @@ class LocalSpecsTest {
   }
 
   private LocalSpecs specs(JobVolumes volumes) {
-    Library library = new Library("library.datasets", directory.resolve("library"));
+    return specs(volumes, LibraryAccess.OPEN);
+  }
+
+  private LocalSpecs specs(JobVolumes volumes, LibraryAccess access) {
+    Library library = new Library("library.datasets", directory.resolve("library"), access);
     return new LocalSpecs(
-        volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork());
+        volumes, library, library, new NoGpuInventory(clock), 1L << 30, new FileWork(), engine);
   }
 }

@@ -40,6 +40,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class MachineViewTest {
+  private static final Caller ANN = new Caller("ann", false);
   private static final URI CALLBACK = URI.create("http://hooks.lan/x");
 
   @TempDir Path directory;
@@ -121,7 +122,7 @@ class MachineViewTest {
             run.gate,
             run.meter,
             UnaryOperator.identity());
-    assertThatThrownBy(() -> view.models().first(50))
+    assertThatThrownBy(() -> view.models(ANN).first(50))
         .isInstanceOfSatisfying(
             RequestRefusedException.class,
             refusal -> {

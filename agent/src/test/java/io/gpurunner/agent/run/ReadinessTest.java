@@ -72,6 +72,27 @@ class ReadinessTest {
   }
 
   @Test
+  void aWarningLeavesItReady() {
+    try (RunHarness run = new RunHarness(directory);
+        Readiness readiness = readiness(run)) {
+      readiness.alsoWarn(() -> List.of("http.tls is not set"));
+      run.engine.weaknesses(List.of("runc 1.1.5 is old"));
+      readiness.look();
+      assertThat(readiness.report().ready()).isTrue();
+      assertThat(readiness.report().warnings())
+          .containsExactly("runc 1.1.5 is old", "http.tls is not set");
+      // The next look for flaws is a minute later.
+      run.engine.weaknesses(List.of());
+      readiness.look();
+      assertThat(readiness.report().warnings()).hasSize(2);
+      for (int looks = 0; looks < 12; looks++) {
+        readiness.look();
+      }
+      assertThat(readiness.report().warnings()).containsExactly("http.tls is not set");
+    }
+  }
+
+  @Test
   void whileTheDriverFailsItIsNotReady() {
     try (RunHarness run = new RunHarness(directory);
         Readiness readiness = readiness(run)) {

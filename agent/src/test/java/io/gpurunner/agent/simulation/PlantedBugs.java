@@ -7,6 +7,7 @@ import io.gpurunner.agent.callback.CallbackSender;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRef;
+import io.gpurunner.agent.container.ContainerRoot;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.EngineProbe;
@@ -243,6 +244,7 @@ enum PlantedBugs implements Plant {
                           .send(
                               new CallbackDelivery(
                                   "early-" + job.id(),
+                                  Optional.of(job.user()),
                                   url,
                                   CallbackBody.of(job.id().value(), true, Optional.empty()))));
         }
@@ -259,6 +261,7 @@ enum PlantedBugs implements Plant {
           receiver.send(
               new CallbackDelivery(
                   delivery.deliveryId() + simulation.timeline.now(),
+                  delivery.user(),
                   delivery.url(),
                   delivery.body()));
     }
@@ -570,7 +573,8 @@ enum PlantedBugs implements Plant {
       return delivery -> {
         first.add(delivery.url());
         return receiver.send(
-            new CallbackDelivery(delivery.deliveryId(), first.getFirst(), delivery.body()));
+            new CallbackDelivery(
+                delivery.deliveryId(), delivery.user(), first.getFirst(), delivery.body()));
       };
     }
   },
@@ -583,6 +587,7 @@ enum PlantedBugs implements Plant {
           receiver.send(
               new CallbackDelivery(
                   delivery.deliveryId(),
+                  delivery.user(),
                   delivery.url(),
                   CallbackBody.of(
                       SimulatedReceiver.jobOf(delivery.body()).value(),
@@ -855,6 +860,16 @@ enum PlantedBugs implements Plant {
     @Override
     public EngineFacts probe() {
       return engine.probe();
+    }
+
+    @Override
+    public Optional<ContainerRoot> containerRoot() {
+      return engine.containerRoot();
+    }
+
+    @Override
+    public List<String> weaknesses() {
+      return engine.weaknesses();
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRef;
+import io.gpurunner.agent.container.ContainerRoot;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.EngineProbe;
@@ -395,6 +396,16 @@ final class SimulatedEngine
           refusedGpus.remove(new GpuUuid(uuid));
           return true;
         });
+  }
+
+  @Override
+  public List<String> weaknesses() {
+    return List.of();
+  }
+
+  @Override
+  public Optional<ContainerRoot> containerRoot() {
+    return Optional.empty();
   }
 
   /** A container here has what it was given. */

@@ -19,6 +19,7 @@ public final class JobCommands {
     commands.put("cancel", () -> new CancelCommand(around));
     commands.put("artifacts", () -> new ArtifactsCommand(around));
     commands.put("whoami", () -> new WhoamiCommand(around));
+    commands.put("callback-key", () -> new CallbackKeyCommand(around));
     return commands;
   }
 }

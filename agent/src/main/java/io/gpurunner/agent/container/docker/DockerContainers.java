@@ -16,6 +16,7 @@ import io.gpurunner.agent.container.ContainerName;
 import io.gpurunner.agent.container.ContainerRef;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.ContainerSpec;
+import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.ExitCodes;
 import io.gpurunner.agent.container.LabelledContainer;
 import io.gpurunner.agent.container.Observation;
@@ -86,9 +87,10 @@ final class DockerContainers implements ContainerRuntime {
     // In a user namespace, the engine's capabilities do not raise limits.
     boolean raisesLimits = !engine.rootless() && identity.mayRaiseLimits();
     HostConfig host = HostSettings.of(spec, gpus, raisesLimits);
+    JobProcess process = JobProcess.of(spec, environment(spec.environment(), gpus), image(spec));
     for (int tries = 1; ; tries++) {
       try {
-        requestCreation(spec, gpus, host, creator);
+        requestCreation(spec, process, host, creator);
         return;
       } catch (ConflictException taken) {
         Optional<InspectContainerResponse> present = look(spec.name().toString());
@@ -120,7 +122,7 @@ final class DockerContainers implements ContainerRuntime {
    * @throws ConflictException if the name is taken
    */
   private void requestCreation(
-      ContainerSpec spec, GpuRequest gpus, HostConfig host, String creator) {
+      ContainerSpec spec, JobProcess process, HostConfig host, String creator) {
     String what = creating(spec);
     Optional<ConflictException> taken =
         connection.call(
@@ -128,7 +130,7 @@ final class DockerContainers implements ContainerRuntime {
             CallLimits.CREATE,
             docker -> {
               try {
-                creation(docker, spec, gpus, host, creator).exec();
+                creation(docker, spec, process, host, creator).exec();
                 return Optional.empty();
               } catch (ConflictException e) {
                 return Optional.of(e);
@@ -143,12 +145,16 @@ final class DockerContainers implements ContainerRuntime {
   }
 
   private CreateContainerCmd creation(
-      DockerClient docker, ContainerSpec spec, GpuRequest gpus, HostConfig host, String creator) {
+      DockerClient docker,
+      ContainerSpec spec,
+      JobProcess process,
+      HostConfig host,
+      String creator) {
     CreateContainerCmd creation =
         docker
             .createContainerCmd(spec.image().fullName())
             .withName(spec.name().toString())
-            .withEnv(environment(spec.environment(), gpus))
+            .withEnv(process.environment())
             .withLabels(labels.of(spec.name(), creator))
             // A stop by the engine itself (docker stop, or the engine's end without live restore)
             // must not let an unfinished job end with exit code 0 (docs/adr/006).
@@ -157,21 +163,31 @@ final class DockerContainers implements ContainerRuntime {
             // beside the job again and again, with the job's GPUs, and nobody reads what it finds.
             .withHealthcheck(new HealthCheck().withTest(NO_HEALTH_CHECK))
             .withHostConfig(host);
-    if (!spec.command().isEmpty()) {
+    List<String> command = process.command();
+    if (!command.isEmpty()) {
       creation
-          .withEntrypoint(List.of(spec.command().getFirst()))
-          .withCmd(spec.command().subList(1, spec.command().size()));
+          .withEntrypoint(List.of(command.getFirst()))
+          .withCmd(command.subList(1, command.size()));
     }
     return creation;
   }
 
-  private static List<String> environment(Map<String, String> environment, GpuRequest gpus) {
+  /** Returns what the image of a container with GPUs says about its program. */
+  private ImageProcess image(ContainerSpec spec) {
+    return spec.gpus() instanceof GpuAttachment.Devices
+        ? connection
+            .inspectImage(creating(spec), spec.image().fullName(), ImageProcess::read)
+            .orElse(ImageProcess.NOTHING)
+        : ImageProcess.NOTHING;
+  }
+
+  private static Map<String, String> environment(Map<String, String> environment, GpuRequest gpus) {
     Map<String, String> all = new TreeMap<>(environment);
     all.putAll(gpus.environment());
     // If no program catches the stop signal, Docker's init (tini) hands it on to all of them.
     // Without this it would reach only the first one.
     all.put(AgentVariables.KILL_PROCESS_GROUP, "1");
-    return all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList();
+    return all;
   }
 
   private ContainerException takenByAnother(ContainerName name) {

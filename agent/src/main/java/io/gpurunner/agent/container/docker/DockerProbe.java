@@ -1,13 +1,18 @@
 package io.gpurunner.agent.container.docker;
 
 import com.github.dockerjava.api.model.Info;
+import com.github.dockerjava.api.model.VersionComponent;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.ContainerRoot;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.EngineProbe;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -31,7 +36,7 @@ final class DockerProbe implements EngineProbe {
 
   private static final Logger log = LoggerFactory.getLogger(DockerProbe.class);
 
-  private static final String HOOK = "nvidia-container-runtime-hook";
+  static final String HOOK = "nvidia-container-runtime-hook";
 
   /** The engine's number for the process of a container that does not run. */
   private static final Long NO_PROCESS = 0L;
@@ -40,6 +45,7 @@ final class DockerProbe implements EngineProbe {
   private final EngineIdentity identity;
   private final GpuAccessMode mode;
   private final TrialContainer trial;
+  private final NvidiaToolkit toolkit = new NvidiaToolkit(HOOK_PLACES);
 
   DockerProbe(
       EngineConnection connection, EngineIdentity identity, OurLabels labels, GpuAccessMode mode) {
@@ -79,6 +85,38 @@ final class DockerProbe implements EngineProbe {
         gpuFault,
         ReloadTrap.advice(access, engine),
         engine.dataRoot().filter(Files::isDirectory));
+  }
+
+  @Override
+  public Optional<ContainerRoot> containerRoot() {
+    return describe().containerRoot();
+  }
+
+  @Override
+  public List<String> weaknesses() {
+    Map<KnownFlaw.Product, String> versions = new EnumMap<>(KnownFlaw.Product.class);
+    versions.put(KnownFlaw.Product.DOCKER, describe().version());
+    runtimeVersion().ifPresent(version -> versions.put(KnownFlaw.Product.RUNC, version));
+    if (mode != GpuAccessMode.NONE) {
+      toolkit.version().ifPresent(version -> versions.put(KnownFlaw.Product.TOOLKIT, version));
+    }
+    return EngineWeaknesses.of(versions);
+  }
+
+  /** Returns the version of runc. It is empty if the engine does not say. */
+  private Optional<String> runtimeVersion() {
+    List<VersionComponent> components =
+        connection.call(
+            "asking the engine for its parts",
+            CallLimits.QUICK,
+            docker ->
+                Objects.requireNonNullElse(
+                    docker.versionCmd().exec().getComponents(), List.<VersionComponent>of()));
+    return components.stream()
+        .filter(component -> "runc".equals(component.getName()))
+        .map(VersionComponent::getVersion)
+        .filter(Objects::nonNull)
+        .findFirst();
   }
 
   @Override

@@ -2,12 +2,14 @@ package io.gpurunner.agent.container.docker;
 
 import com.github.dockerjava.api.model.Info;
 import com.github.dockerjava.api.model.RuntimeInfo;
+import io.gpurunner.agent.container.ContainerRoot;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * @param dataRoot the directory of images and containers; empty if the engine does not say
  * @param systemdManagesCgroups whether the engine's cgroup driver is systemd
  * @param rootless whether the engine runs as an ordinary user, in a user namespace
+ * @param remapsUsers whether containers have a user namespace, in which root is an ordinary user of
+ *     the machine ({@code userns-remap})
  */
 record EngineDescription(
     String version,
@@ -34,7 +38,8 @@ record EngineDescription(
     List<String> cdiDevices,
     Optional<Path> dataRoot,
     boolean systemdManagesCgroups,
-    boolean rootless) {
+    boolean rootless,
+    boolean remapsUsers) {
   /**
    * The oldest major version with which the agent was tested. It has device requests, and API 1.41
    * without BuildKit.
@@ -50,6 +55,12 @@ record EngineDescription(
   /** How the engine names its rootless mode among its security options. */
   private static final String ROOTLESS = "name=rootless";
 
+  /** How the engine names user namespaces among its security options. */
+  private static final String USER_NAMESPACES = "name=userns";
+
+  /** With user namespaces, the last name of the engine's directory is root's user and group. */
+  private static final Pattern REMAPPED_ROOT = Pattern.compile("(\\d{1,9})\\.(\\d{1,9})");
+
   static EngineDescription of(Info info) {
     Map<String, String> runtimes = new HashMap<>();
     Map<String, RuntimeInfo> registered = info.getRuntimes();
@@ -63,6 +74,8 @@ record EngineDescription(
         list(raw.get("DiscoveredDevices")).stream()
             .flatMap(item -> item instanceof Map<?, ?> device ? text(device.get("ID")) : empty())
             .toList();
+    List<String> security =
+        Objects.requireNonNullElse(info.getSecurityOptions(), List.<String>of());
     return new EngineDescription(
         Objects.requireNonNullElse(info.getServerVersion(), "unknown"),
         Map.copyOf(runtimes),
@@ -73,8 +86,8 @@ record EngineDescription(
             .filter(root -> root.startsWith("/"))
             .map(Path::of),
         "systemd".equals(info.getCGroupDriver()),
-        Objects.requireNonNullElse(info.getSecurityOptions(), List.<String>of())
-            .contains(ROOTLESS));
+        security.contains(ROOTLESS),
+        security.contains(USER_NAMESPACES));
   }
 
   /**
@@ -84,11 +97,30 @@ record EngineDescription(
     if (majorVersion().filter(major -> major < OLDEST_MAJOR_VERSION).isPresent()) {
       return Optional.of("; 20.10 or newer is needed");
     }
+    if (remapsUsers && containerRoot().isEmpty()) {
+      return Optional.of(
+          ", which remaps users (userns-remap), and its directory "
+              + dataRoot.map(Path::toString).orElse("")
+              + " does not end with the user and the group of root in containers (100000.100000),"
+              + " so the directories of jobs would have the wrong owner");
+    }
     return TELLS_FALSE_SUCCESSES.matcher(version).lookingAt()
         ? Optional.of(
             ", which reports exit code 0 for a container whose end it missed; 24.0.3 or newer is"
                 + " needed")
         : Optional.empty();
+  }
+
+  /** Returns what root of a container is on this machine. It is empty if it is root. */
+  Optional<ContainerRoot> containerRoot() {
+    return dataRoot
+        .filter(directory -> remapsUsers)
+        .map(directory -> REMAPPED_ROOT.matcher(String.valueOf(directory.getFileName())))
+        .filter(Matcher::matches)
+        .map(
+            numbers ->
+                new ContainerRoot(
+                    Integer.parseInt(numbers.group(1)), Integer.parseInt(numbers.group(2))));
   }
 
   /** Returns the major version. It is empty if the engine prints none ({@code dev} builds). */

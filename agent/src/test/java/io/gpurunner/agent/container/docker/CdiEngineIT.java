@@ -13,15 +13,18 @@ import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.agent.container.LabelledContainer;
+import io.gpurunner.api.ImageReference;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -270,5 +273,83 @@ final class CdiEngineIT {
                     .isInstanceOfSatisfying(
                         ContainerException.class,
                         e -> assertThat(e.kind()).as(e.getMessage()).isEqualTo(Kind.GPUS_UNFIT)));
+  }
+
+  /**
+   * CVE-2025-23266: a hook of NVIDIA's runs as root of the host, with the container's variables. An
+   * image with LD_PRELOAD=/proc/self/cwd/… ran its own code there.
+   */
+  @Test
+  void whatAJobAndItsImageSetForTheLoaderReachesItsProgramAndNoHook() throws IOException {
+    Path record = folder.resolve("hook-variables");
+    Path hook = folder.resolve("hook");
+    Files.writeString(hook, "#!/bin/sh\nexec /usr/bin/env >%s\n".formatted(record));
+    Files.setPosixFilePermissions(hook, PosixFilePermissions.fromString("rwxr-xr-x"));
+    specify(
+        node(FIRST_MINOR),
+        node(SECOND_MINOR),
+        "hooks:\n- {hookName: createContainer, path: %s, args: [hook]}\n".formatted(hook));
+    await()
+        .atMost(RELOAD_LIMIT)
+        .untilAsserted(
+            () -> {
+              tryFirst();
+              assertThat(record).exists();
+            });
+    String image =
+        imageWith("LD_PRELOAD=/proc/self/cwd/evil.so", "LD_LIBRARY_PATH=/proc/self/cwd", "OWN=1");
+    try {
+      for (List<String> command : List.of(List.<String>of(), List.of("env"))) {
+        Files.delete(record);
+        ContainerSpec shape = spec(FIRST);
+        String output =
+            outputOf(
+                new ContainerSpec(
+                    shape.name(),
+                    ImageReference.of(image),
+                    command,
+                    Map.of("GLIBC_TUNABLES", "glibc.malloc.check=1", "LD_AUDIT", "/audit.so"),
+                    List.of(),
+                    shape.gpus(),
+                    shape.sharedMemoryBytes()));
+        assertThat(output.lines())
+            .contains(
+                "LD_PRELOAD=/proc/self/cwd/evil.so",
+                "LD_LIBRARY_PATH=/proc/self/cwd",
+                "LD_AUDIT=/audit.so",
+                "GLIBC_TUNABLES=glibc.malloc.check=1",
+                "OWN=1");
+        assertThat(Files.readString(record)).doesNotContain("LD_", "GLIBC_TUNABLES", "evil");
+      }
+    } finally {
+      engine.removeContainers();
+      engine
+          .connection()
+          .run(
+              "removing the image",
+              CallLimits.QUICK,
+              docker -> docker.removeImageCmd(image).withForce(true).exec());
+    }
+  }
+
+  /** Makes an image on the engine with these variables, whose own command is env. */
+  private String imageWith(String... environment) {
+    String image = "gpurunner-test-loader:" + UUID.randomUUID();
+    ContainerSpec base = TestEngine.shell("true");
+    engine.engine().containers().create(base);
+    engine
+        .connection()
+        .run(
+            "making an image",
+            CallLimits.CREATE,
+            docker ->
+                docker
+                    .commitCmd(base.name().toString())
+                    .withRepository(image.substring(0, image.indexOf(':')))
+                    .withTag(image.substring(image.indexOf(':') + 1))
+                    .withEnv(environment)
+                    .withCmd("-c", "env")
+                    .exec());
+    return image;
   }
 }

@@ -3,6 +3,7 @@ package io.gpurunner.agent.container.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.dockerjava.api.model.Info;
+import io.gpurunner.agent.container.ContainerRoot;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -14,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class EngineDescriptionTest {
   private static Optional<String> whyUnfit(String version) {
     return new EngineDescription(
-            version, Map.of(), "runc", List.of(), List.of(), Optional.empty(), false, false)
+            version, Map.of(), "runc", List.of(), List.of(), Optional.empty(), false, false, false)
         .whyUnfit();
   }
 
@@ -43,5 +44,24 @@ final class EngineDescriptionTest {
     assertThat(EngineDescription.of(info).rootless()).isFalse();
     info.withSecurityOptions(List.of("name=seccomp,profile=default", "name=rootless"));
     assertThat(EngineDescription.of(info).rootless()).isTrue();
+  }
+
+  @Test
+  void whereUsersAreRemappedTheEnginesDirectorySaysToWhom() {
+    Info info =
+        new Info()
+            .withServerVersion("28.1.0")
+            .withDockerRootDir("/var/lib/docker/100000.200000")
+            .withSecurityOptions(List.of("name=seccomp,profile=default"));
+    assertThat(EngineDescription.of(info).containerRoot()).isEmpty();
+    info.withSecurityOptions(List.of("name=seccomp,profile=default", "name=userns"));
+    assertThat(EngineDescription.of(info).containerRoot())
+        .contains(new ContainerRoot(100_000, 200_000));
+    assertThat(EngineDescription.of(info).whyUnfit()).isEmpty();
+    info.withDockerRootDir("/var/lib/docker");
+    assertThat(EngineDescription.of(info).whyUnfit())
+        .get()
+        .asString()
+        .contains("userns-remap", "/var/lib/docker does not end with");
   }
 }

@@ -25,7 +25,15 @@ final class GpuAccessTest {
 
   private static EngineDescription engine(Map<String, String> runtimes, String defaultRuntime) {
     return new EngineDescription(
-        "26.1.5", runtimes, defaultRuntime, List.of(), List.of(), Optional.empty(), false, false);
+        "26.1.5",
+        runtimes,
+        defaultRuntime,
+        List.of(),
+        List.of(),
+        Optional.empty(),
+        false,
+        false,
+        false);
   }
 
   private static final EngineDescription PLAIN = engine(Map.of("runc", ""), "runc");
@@ -74,6 +82,7 @@ final class GpuAccessTest {
             List.of("nvidia.com/gpu=0"),
             Optional.empty(),
             false,
+            false,
             false),
         "nvidia-ctk cdi generate --device-name-strategy=uuid");
     assertRefused(
@@ -85,6 +94,7 @@ final class GpuAccessTest {
             List.of(),
             List.of(),
             Optional.empty(),
+            false,
             false,
             false),
         "Docker 25");

@@ -31,7 +31,15 @@ final class HostSettingsTest {
     ContainerSpec spec = spec(gpus);
     EngineDescription engine =
         new EngineDescription(
-            "20.10.24", Map.of(), "runc", List.of(), List.of(), Optional.empty(), false, false);
+            "20.10.24",
+            Map.of(),
+            "runc",
+            List.of(),
+            List.of(),
+            Optional.empty(),
+            false,
+            false,
+            false);
     return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits);
   }
 

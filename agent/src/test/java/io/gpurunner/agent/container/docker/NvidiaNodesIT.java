@@ -60,7 +60,15 @@ final class NvidiaNodesIT {
   private Optional<String> advice(GpuAccess access, boolean systemd) {
     EngineDescription engine =
         new EngineDescription(
-            "26.1.5", Map.of(), "runc", List.of(), List.of(), Optional.empty(), systemd, false);
+            "26.1.5",
+            Map.of(),
+            "runc",
+            List.of(),
+            List.of(),
+            Optional.empty(),
+            systemd,
+            false,
+            false);
     return ReloadTrap.advice(access, engine, dev);
   }
 }
