@@ -13,6 +13,7 @@ import io.gpurunner.agent.config.LibraryConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.RegistryRules;
 import io.gpurunner.agent.faultinjection.FaultPoints;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
@@ -169,6 +170,9 @@ public final class Agent implements AutoCloseable {
             config.callbacks().allow(),
             config.callbacks().deny(),
             keep("resolver", new SystemHostResolver()));
+    RegistryRules registries =
+        new RegistryRules(
+            config.images().registries(), config.images().credentials(), callbackPolicy);
     ArtifactUrls urls =
         new ArtifactUrls(store, earlierStores::at, config.store().urlExpiry(), clock.wall());
     CallbackSender sender =
@@ -244,7 +248,8 @@ public final class Agent implements AutoCloseable {
                 gpus,
                 meter,
                 gate,
-                imageKeeper),
+                imageKeeper,
+                registries),
             runSettings,
             clock);
     JobRunner runner = keep("runner", new JobRunner(ledger, steps, clock));
@@ -269,6 +274,8 @@ public final class Agent implements AutoCloseable {
             datasets,
             models,
             callbackPolicy,
+            registries,
+            image -> engine.shelf().find(image.fullName()).isPresent(),
             config.jobs().maxVolumeMegabytes(),
             volumes,
             store.place(),

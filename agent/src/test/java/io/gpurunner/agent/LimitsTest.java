@@ -182,6 +182,8 @@ final class LimitsTest {
           entry(
               "Orphans.GRACE",
               "OrphansTest.aContainerOfAJobThatIsNotKnownIsRemovedAfterTheGracePeriod"),
+          entry(
+              "Shown.LOGGED_CHARACTERS", "ShownTest.aServersTextInTheLogIsOneLineOfLimitedLength"),
           entry("JobDesk.HISTORY_LIMIT", "HistoryLimitsTest.theNewestLinesAreAnswered"),
           entry("Decisions.MESSAGE_LIMIT_CHARS", "HistoryLimitsTest.aLongLineIsCut"),
           entry("FailedRuns.REASON_LIMIT_CHARS", "JobTransitionsTest.theLongReasonOfManyRunsIsCut"),

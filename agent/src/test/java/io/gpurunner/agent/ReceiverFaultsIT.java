@@ -26,6 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
  * store.
  */
 class ReceiverFaultsIT {
+  private static final String FAILED_TRY =
+      "the receiver may not be called, was not reached, or did not answer 2xx; next try at ";
+
   private static final Duration SOON = Duration.ofMinutes(3);
 
   @TempDir Path directory;
@@ -56,7 +59,7 @@ class ReceiverFaultsIT {
       awaitTries(receiver, jobs, 2);
       receiver.answerWith(204);
       awaitDelivered(receiver, jobs, 204);
-      assertAllOtherTriesFailedFor(receiver, jobs, "answered 500 where any 2xx was expected");
+      assertAllOtherTriesFailed(receiver, jobs);
     }
   }
 
@@ -68,10 +71,10 @@ class ReceiverFaultsIT {
       awaitTries(receiver, jobs, 1);
       // Some clients that do not follow 302 for a POST do follow 303, with GET.
       receiver.redirectWith(303, "/elsewhere");
-      awaitRefused(jobs, "answered 303");
+      awaitTries(receiver, jobs, 2);
       receiver.answerWith(200);
       awaitDelivered(receiver, jobs, 200);
-      assertAllOtherTriesFailedFor(receiver, jobs, "; redirects are not followed");
+      assertAllOtherTriesFailed(receiver, jobs);
       assertThat(receiver.paths()).containsOnly("/callback");
     }
   }
@@ -84,7 +87,7 @@ class ReceiverFaultsIT {
       awaitTries(receiver, jobs, 1);
       receiver.answerWith(200);
       awaitDelivered(receiver, jobs, 200);
-      assertAllOtherTriesFailedFor(receiver, jobs, "no answer: nothing within 30 s");
+      assertAllOtherTriesFailed(receiver, jobs);
       jobs.keySet().forEach(job -> assertThat(receiver.about(job)).hasSize(2));
     }
   }
@@ -97,7 +100,7 @@ class ReceiverFaultsIT {
       awaitTries(receiver, jobs, 1);
       receiver.answerSlowlyWith(200);
       awaitDelivered(receiver, jobs, 200);
-      assertAllOtherTriesFailedFor(receiver, jobs, "answered 500 where any 2xx was expected");
+      assertAllOtherTriesFailed(receiver, jobs);
       await("all to be hung up on")
           .until(receiver::hungUp, hungUp -> hungUp == receiver.paths().size());
     }
@@ -115,12 +118,12 @@ class ReceiverFaultsIT {
       try (CallbackReceiver receiver = new CallbackReceiver(place.getLocalPort())) {
         assertThat(receiver.url()).isEqualTo(url);
         receiver.answerWith(503);
-        awaitRefused(jobs, "answered 503");
+        awaitTries(receiver, jobs, 1);
         agent.restart("boot-1");
         receiver.answerWith(200);
         awaitDelivered(receiver, jobs, 200);
         for (String job : jobs.keySet()) {
-          assertThat(failures(job).getFirst()).startsWith("cannot connect to 127.0.0.1: ");
+          assertThat(failures(job).getFirst()).startsWith(FAILED_TRY);
           assertThat(receiver.about(job)).hasSizeGreaterThan(1);
         }
       }
@@ -166,14 +169,6 @@ class ReceiverFaultsIT {
                         job -> assertThat(receiver.about(job)).hasSizeGreaterThanOrEqualTo(tries)));
   }
 
-  private void awaitRefused(Map<String, String> jobs, String reason) {
-    await("all to be refused")
-        .untilAsserted(
-            () ->
-                jobs.keySet()
-                    .forEach(job -> assertThat(failures(job).getLast()).startsWith(reason)));
-  }
-
   /** Waits until all callbacks are delivered, and checks that no try comes after the delivery. */
   private void awaitDelivered(CallbackReceiver receiver, Map<String, String> jobs, int status) {
     await("all to be delivered")
@@ -208,13 +203,13 @@ class ReceiverFaultsIT {
     return all.getFirst();
   }
 
-  private void assertAllOtherTriesFailedFor(
-      CallbackReceiver receiver, Map<String, String> jobs, String reason) {
+  /** Checks that the user reads the same sentence of each try, whatever the receiver did. */
+  private void assertAllOtherTriesFailed(CallbackReceiver receiver, Map<String, String> jobs) {
     for (String job : jobs.keySet()) {
       assertThat(failures(job))
           .hasSize(receiver.about(job).size() - 1)
           .isNotEmpty()
-          .allSatisfy(why -> assertThat(why).contains(reason));
+          .allSatisfy(why -> assertThat(why).startsWith(FAILED_TRY));
     }
   }
 

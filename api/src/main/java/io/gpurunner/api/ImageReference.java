@@ -102,6 +102,11 @@ public record ImageReference(
     return host.equals(DOCKER_INDEX) ? DOCKER_HUB : host;
   }
 
+  /** Returns whether Docker Hub itself publishes the image, so that it needs no password. */
+  public boolean isOfficial() {
+    return fullRepository().startsWith(DOCKER_HUB + "/" + OFFICIAL_IMAGES);
+  }
+
   /** Returns the registry and the repository in full: {@code docker.io/library/busybox}. */
   public String fullRepository() {
     boolean official = fullRegistry().equals(DOCKER_HUB) && !repository.contains("/");

@@ -92,7 +92,7 @@ public final class JobRequestParser {
     Optional<String> ckptPath = paths.writable("ckptPath");
     Optional<VolumeFields.Sizes> volumes = new VolumeFields(fields, facts).read();
     Optional<String> modelPath = paths.writable("modelPath");
-    Optional<ImageReference> image = image(fields);
+    Optional<ImageReference> image = image(fields, facts);
     Optional<JobType> jobType = jobType(fields);
     Optional<StopRule> stopRule = stopRule(fields);
     refuseMoreThanOneNode(fields);
@@ -147,7 +147,7 @@ public final class JobRequestParser {
             List.copyOf(notes)));
   }
 
-  private static Optional<ImageReference> image(Fields fields) {
+  private static Optional<ImageReference> image(Fields fields, MachineFacts facts) {
     String field = "imagePath";
     String accepted = "an image reference ([domain[:port]/]path[:tag][@digest])";
     Optional<String> text =
@@ -156,6 +156,7 @@ public final class JobRequestParser {
     if (text.isPresent() && image.isEmpty()) {
       fields.refuse(field, accepted, new JsonValue.Text(text.get()));
     }
+    image.flatMap(facts::imageRefusal).ifPresent(why -> fields.refuse(field, why));
     return image;
   }
 

@@ -44,6 +44,12 @@ public interface MachineFacts {
    */
   Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes);
 
+  /**
+   * Returns why this machine never runs the image, as far as that is known without asking a name
+   * server. It is empty if the job may be taken.
+   */
+  Optional<String> imageRefusal(ImageReference image);
+
   /** Judges whether this URL may be called, by the resolved address (contract section 5). */
   CallbackVerdict judgeCallback(URI callbackUrl);
 

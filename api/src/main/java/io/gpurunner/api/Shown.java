@@ -1,8 +1,11 @@
 package io.gpurunner.api;
 
 /** Shows text from outside in messages: in quotes, short, and without raw control bytes. */
-final class Shown {
+public final class Shown {
   private static final int MAX_CHARACTERS = 80;
+
+  /** The longest text of a server outside in a line of the log. */
+  public static final int LOGGED_CHARACTERS = 2_500;
 
   private Shown() {}
 
@@ -11,6 +14,14 @@ final class Shown {
    */
   static String quoted(String text) {
     return '"' + plain(text, MAX_CHARACTERS) + '"';
+  }
+
+  /**
+   * Returns a text of a server outside for the administrator's log, cut and with control characters
+   * escaped.
+   */
+  public static String logged(String text) {
+    return plain(text, LOGGED_CHARACTERS);
   }
 
   /** Returns the text, cut after {@code maxCharacters}, with control characters escaped. */

@@ -22,6 +22,7 @@ final class FakeFacts implements MachineFacts {
   SortedSet<String> models = new TreeSet<>(List.of("chatglm3-6b"));
   CallbackVerdict callbackVerdict = new CallbackVerdict.Allowed();
   volatile Optional<String> gpuFault = Optional.empty();
+  volatile Optional<String> imageRefusal = Optional.empty();
   Optional<String> volumesRefusal = Optional.empty();
   Optional<String> resumeRefusal = Optional.empty();
 
@@ -82,6 +83,11 @@ final class FakeFacts implements MachineFacts {
   @Override
   public Optional<String> volumesRefusal(long ckptVolumeMegabytes, long modelVolumeMegabytes) {
     return volumesRefusal;
+  }
+
+  @Override
+  public Optional<String> imageRefusal(ImageReference image) {
+    return imageRefusal;
   }
 
   @Override

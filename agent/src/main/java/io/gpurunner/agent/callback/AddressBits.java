@@ -95,11 +95,16 @@ final class AddressBits {
         || in(address, "100.64.0.0", 10); // RFC 6598
   }
 
-  private static boolean isOfThisMachine(InetAddress address) {
+  /**
+   * Returns whether an address is loopback, or one of an interface of this machine. The interfaces
+   * are looked at each time, because each network of containers adds an address. An address counts
+   * as this machine's own while the interfaces cannot be read.
+   */
+  static boolean isOfThisMachine(InetAddress address) {
     try {
       return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;
     } catch (SocketException unknown) {
-      return false;
+      return true;
     }
   }
 

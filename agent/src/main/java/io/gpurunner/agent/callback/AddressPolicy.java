@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 /**
@@ -48,16 +49,33 @@ public final class AddressPolicy {
   private static final Pattern IPV4 =
       Pattern.compile("(?:(?:0|[1-9][0-9]{0,2})\\.){3}(?:0|[1-9][0-9]{0,2})");
 
+  /** The names of the machine itself, whatever a name server says (RFC 6761, 6.3). */
+  private static final Pattern LOCALHOST =
+      Pattern.compile("(?:.*\\.)?localhost\\.?", Pattern.CASE_INSENSITIVE);
+
   private final List<AddressPattern> allow;
   private final List<AddressPattern> deny;
   private final HostResolver resolver;
+  private final Predicate<InetAddress> isOwn;
 
   /**
-   * @param allow loopback receivers that may be called
+   * @param allow receivers on this machine that may be called
    * @param deny receivers that may not be called; counts before {@code allow}
    */
   public AddressPolicy(
       List<AddressPattern> allow, List<AddressPattern> deny, HostResolver resolver) {
+    this(allow, deny, resolver, AddressBits::isOfThisMachine);
+  }
+
+  /**
+   * @param isOwn whether an address is one of this machine's, so that it counts as loopback
+   */
+  AddressPolicy(
+      List<AddressPattern> allow,
+      List<AddressPattern> deny,
+      HostResolver resolver,
+      Predicate<InetAddress> isOwn) {
+    this.isOwn = isOwn;
     this.allow = List.copyOf(allow);
     this.deny = List.copyOf(deny);
     this.resolver = resolver;
@@ -69,19 +87,18 @@ public final class AddressPolicy {
     if (malformed.isPresent()) {
       return new Verdict.Refused(malformed.get());
     }
-    String host = host(url);
-    if (NUMBER_AT_END.matcher(host).matches() && !IPV4.matcher(host).matches()) {
-      return new Verdict.Refused(
-          host
-              + " is neither a name nor an IP address in its usual form (four decimal numbers"
-              + " without leading zeros)");
-    }
-    Optional<AddressPattern> named =
-        deny.stream()
-            .filter(pattern -> pattern instanceof AddressPattern.HostName name && name.is(host))
-            .findFirst();
-    if (named.isPresent()) {
-      return new Verdict.Refused(host + " " + denied(named.get()));
+    return judgeHost(host(url));
+  }
+
+  /**
+   * Resolves a host and judges every address, as for a callback.
+   *
+   * @param host a name, or an address without brackets
+   */
+  public Verdict judgeHost(String host) {
+    Optional<Verdict.Refused> known = judgeWithoutLookup(host);
+    if (known.isPresent()) {
+      return known.get();
     }
     List<InetAddress> addresses;
     try {
@@ -90,18 +107,59 @@ public final class AddressPolicy {
       return new Verdict.Unresolved(
           Optional.ofNullable(unknown.getMessage()).orElse("the host does not resolve: " + host));
     }
-    for (InetAddress address : addresses) {
-      for (InetAddress meaning : AddressBits.meanings(address)) {
-        Optional<String> why = why(host, meaning);
-        if (why.isPresent()) {
-          return new Verdict.Refused(text(host, address, meaning) + " " + why.get());
-        }
-      }
+    Optional<Verdict.Refused> refused = refusal(host, addresses);
+    if (refused.isPresent()) {
+      return refused.get();
     }
     return addresses.isEmpty()
         ? new Verdict.Unresolved("the host " + host + " has no address")
         : new Verdict.Allowed(
             addresses.stream().map(address -> AddressBits.bare(address.getAddress())).toList());
+  }
+
+  /** Returns the refusal of a host, as far as it is known without asking a name server. */
+  public Optional<Verdict.Refused> judgeWithoutLookup(String host) {
+    boolean isLiteral = host.contains(":") || IPV4.matcher(host).matches();
+    if (!isLiteral && NUMBER_AT_END.matcher(host).matches()) {
+      return Optional.of(
+          new Verdict.Refused(
+              host
+                  + " is neither a name nor an IP address in its usual form (four decimal numbers"
+                  + " without leading zeros)"));
+    }
+    Optional<AddressPattern> named =
+        deny.stream()
+            .filter(pattern -> pattern instanceof AddressPattern.HostName name && name.is(host))
+            .findFirst();
+    if (named.isPresent()) {
+      return Optional.of(new Verdict.Refused(host + " " + denied(named.get())));
+    }
+    if (isLiteral) {
+      return refusal(host, literal(host));
+    }
+    return LOCALHOST.matcher(host).matches()
+        ? refusal(host, literal("127.0.0.1"))
+        : Optional.empty();
+  }
+
+  private static List<InetAddress> literal(String host) {
+    try {
+      return List.of(InetAddress.ofLiteral(host));
+    } catch (IllegalArgumentException none) {
+      return List.of(); // the resolver says what is wrong with it
+    }
+  }
+
+  private Optional<Verdict.Refused> refusal(String host, List<InetAddress> addresses) {
+    for (InetAddress address : addresses) {
+      for (InetAddress meaning : AddressBits.meanings(address)) {
+        Optional<String> why = why(host, meaning);
+        if (why.isPresent()) {
+          return Optional.of(new Verdict.Refused(text(host, address, meaning) + " " + why.get()));
+        }
+      }
+    }
+    return Optional.empty();
   }
 
   private static Optional<String> malformed(URI url) {
@@ -148,9 +206,10 @@ public final class AddressPolicy {
     if (denied.isPresent()) {
       return denied.map(AddressPolicy::denied);
     }
-    if (address.isLoopbackAddress() && !matches(allow, host, address)) {
+    boolean isThisMachine = address.isLoopbackAddress() || isOwn.test(address);
+    if (isThisMachine && !matches(allow, host, address)) {
       return Optional.of(
-          ("is the server itself (loopback), which is refused unless callbacks.allow of the"
+          ("is the server itself, which is refused unless callbacks.allow of the"
                   + " server's configuration names it (callbacks: {allow: [\"%s\"]})")
               .formatted(address.getHostAddress()));
     }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -119,19 +120,15 @@ final class Section {
 
   /** Reads a list. A list in the file replaces the default, also an empty one. */
   <T> List<T> list(String key, List<T> fallback, ValueForm<T> form) {
-    List<T> values = givenList(key, form).orElse(fallback);
+    List<T> values = take(key).map(list -> elements(key, list, form)).orElse(fallback);
     write(key, values.stream().map(form.writer()).collect(Collectors.joining(", ", "[", "]")));
     return values;
   }
 
-  private <T> Optional<List<T>> givenList(String key, ValueForm<T> form) {
-    Optional<Node> node = take(key);
-    if (node.isEmpty()) {
-      return Optional.empty();
-    }
-    if (!(node.get() instanceof SequenceNode sequence)) {
-      wrongKind(key, node.get(), "a list of which each is " + form.accepted());
-      return Optional.empty();
+  private <T> List<T> elements(String key, Node node, ValueForm<T> form) {
+    if (!(node instanceof SequenceNode sequence)) {
+      wrongKind(key, node, "a list of which each is " + form.accepted());
+      return List.of();
     }
     List<T> values = new ArrayList<>();
     Iterator<Node> elements = sequence.getValue().iterator();
@@ -143,7 +140,49 @@ final class Section {
       }
       read(key + "[" + index + "]", element, form).ifPresent(values::add);
     }
-    return Optional.of(List.copyOf(values));
+    return List.copyOf(values);
+  }
+
+  /** Reads lists whose keys the file chooses, which are none by default. */
+  <K, T> Map<K, Set<T>> lists(String key, ValueForm<K> keyForm, ValueForm<T> form) {
+    Map<K, Set<T>> lists = givenLists(key, keyForm, form);
+    String text =
+        lists.entrySet().stream()
+            .map(
+                entry ->
+                    keyForm.writer().apply(entry.getKey())
+                        + entry.getValue().stream()
+                            .map(form.writer())
+                            .collect(Collectors.joining(", ", ": [", "]")))
+            .collect(Collectors.joining(", ", "{ ", " }"));
+    write(key, lists.isEmpty() ? "" : text);
+    return lists;
+  }
+
+  private <K, T> Map<K, Set<T>> givenLists(String key, ValueForm<K> keyForm, ValueForm<T> form) {
+    Optional<Node> node = take(key);
+    if (node.isEmpty()) {
+      return Map.of();
+    }
+    if (!(node.get() instanceof MappingNode mapping)) {
+      String lists = "keys, each " + keyForm.accepted() + ", with a list each";
+      wrongKind(key, node.get(), lists);
+      return Map.of();
+    }
+    Map<K, Set<T>> lists = new LinkedHashMap<>();
+    for (NodeTuple entry : mapping.getValue()) {
+      if (lists.size() == MAX_LIST_LENGTH) {
+        report(node.get(), key, "has more entries than the " + MAX_LIST_LENGTH + " accepted");
+        break;
+      }
+      read(key, entry.getKeyNode(), keyForm)
+          .ifPresent(
+              name ->
+                  lists
+                      .computeIfAbsent(name, _ -> new LinkedHashSet<>())
+                      .addAll(elements(key, entry.getValueNode(), form)));
+    }
+    return lists;
   }
 
   /**

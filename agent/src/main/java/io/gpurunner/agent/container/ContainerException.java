@@ -1,6 +1,11 @@
 package io.gpurunner.agent.container;
 
-/** A call to the container engine failed. The message carries the engine's own words. */
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A call to the container engine failed. The message carries the engine's own words. Of a pull that
+ * failed, these are for the log, and {@link #words()} are for the job's user.
+ */
 public final class ContainerException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -64,6 +69,32 @@ public final class ContainerException extends RuntimeException {
     super(action + ": " + words);
     this.kind = kind;
     this.words = words;
+  }
+
+  private ContainerException(PullFault fault, String message, @Nullable Throwable cause) {
+    super(message, cause);
+    this.kind = fault.kind();
+    this.words = fault.words();
+  }
+
+  /**
+   * Returns the failure of a pull.
+   *
+   * @param action what was tried
+   * @param detail what went wrong, for the log
+   */
+  public static ContainerException of(PullFault fault, String action, String detail) {
+    return new ContainerException(fault, action + ": " + detail, null);
+  }
+
+  /**
+   * Returns the failure of a pull, as above.
+   *
+   * @param cause what the engine's client threw
+   */
+  public static ContainerException of(
+      PullFault fault, String action, String detail, @Nullable Throwable cause) {
+    return new ContainerException(fault, action + ": " + detail, cause);
   }
 
   public Kind kind() {

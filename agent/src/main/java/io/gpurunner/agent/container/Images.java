@@ -10,14 +10,17 @@ import java.util.Optional;
 public interface Images {
   /**
    * Makes sure that the image is on this machine, and pulls it if it is absent, or if the registry
-   * has a newer one and is to be asked.
+   * has a newer one and is to be asked. An image of a registry for which this machine has a
+   * password is asked for at each run, however it came here: its registry has to give it to the
+   * user.
    *
-   * @throws ContainerException REFUSED with the registry's own message (no such image, no
-   *     permission); FAILED or UNREACHABLE if a retry may help; MACHINE_UNFIT if this machine has
-   *     no room for it
+   * @param access what the job's user may have of registries; it is asked before any registry is
+   * @throws ContainerException of a {@link PullFault}: REFUSED if the user cannot have the image,
+   *     FAILED if a retry may help, MACHINE_UNFIT if this machine has no room for it. UNREACHABLE
+   *     if the engine does not answer
    */
   @SideEffect
-  Found ensurePresent(ImageReference image, Cancellation cancellation);
+  Found ensurePresent(ImageReference image, RegistryAccess access, Cancellation cancellation);
 
   /** Returns how far a pull of this image is, in words. It is empty if none runs. Never blocks. */
   @NoSideEffect

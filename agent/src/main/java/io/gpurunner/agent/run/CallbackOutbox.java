@@ -11,6 +11,7 @@ import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.ledger.PendingCallback;
 import io.gpurunner.agent.ledger.Standing;
+import io.gpurunner.api.Shown;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
@@ -40,6 +41,13 @@ public final class CallbackOutbox implements AutoCloseable {
    * hold up the others.
    */
   static final int RECEIVER_LIMIT = 4;
+
+  /**
+   * What the job's user reads of every try that failed. More would tell the user which servers
+   * answer this machine, and how.
+   */
+  static final String FAILED_TRY =
+      "the receiver may not be called, was not reached, or did not answer 2xx";
 
   /** The pause after a try whose outcome could not be recorded. */
   private static final Duration FAULT_PAUSE = Duration.ofSeconds(5);
@@ -226,13 +234,17 @@ public final class CallbackOutbox implements AutoCloseable {
             callback.tries() + 1, Duration.between(callback.firstTryAt().orElse(now), now));
     if (delay.isPresent()) {
       Instant next = now.plus(delay.get());
-      log.info("{} callback failed, next try at {}: {}", callback.job(), next, reason);
-      ledger.callbackPostponed(callback, next, reason + "; next try at " + next);
+      log.info(
+          "{} callback failed, next try at {}: {}", callback.job(), next, Shown.logged(reason));
+      ledger.callbackPostponed(callback, next, FAILED_TRY + "; next try at " + next);
     } else {
       log.warn(
-          "{} callback given up after {} tries: {}", callback.job(), callback.tries() + 1, reason);
+          "{} callback given up after {} tries: {}",
+          callback.job(),
+          callback.tries() + 1,
+          Shown.logged(reason));
       ledger.callbackAbandoned(
-          callback, "given up after " + (callback.tries() + 1) + " tries: " + reason);
+          callback, "given up after " + (callback.tries() + 1) + " tries: " + FAILED_TRY);
     }
   }
 

@@ -2,6 +2,7 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.RegistryAccess;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
@@ -11,6 +12,7 @@ import io.gpurunner.agent.run.StepOutcome.Again;
 import io.gpurunner.agent.run.StepOutcome.Idle;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.Shown;
 import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobFolder;
@@ -159,22 +161,32 @@ public final class JobSteps {
       return foreign.get();
     }
     ImageReference image = job.request().image();
+    RegistryAccess access = ports.registries().of(job.user());
     try {
-      Images.Found found = ports.images().ensurePresent(image, outcomes.deletionOf(job));
+      Images.Found found = ports.images().ensurePresent(image, access, outcomes.deletionOf(job));
       ports.imageKeeper().used(image, found);
       return new Advance(
           new JobEvent.Pulled(settings.bootId(), Optional.of(found.digest()), found.note()));
     } catch (ContainerException e) {
-      String what = "image " + image + " could not be pulled";
-      String reason = what + ": " + e.words();
-      return switch (e.kind()) {
-        case CANCELLED -> new Again();
-        case UNREACHABLE -> outcomes.waitForEngine(e);
-        case REFUSED -> outcomes.ended(new Ending.Broken(reason, false));
-        case MACHINE_UNFIT, GPUS_UNFIT -> failures.ended(job, state, what, e);
-        case FAILED, ABSENT -> failures.notPulled(job, reason, settings.pullRetryFor());
-      };
+      return notPulled(job, state, e);
     }
+  }
+
+  /** The text of the registry goes to the log only. The user may have no other way to read it. */
+  private StepOutcome notPulled(Job job, JobState.Pulling state, ContainerException e) {
+    String what = "image " + job.request().image() + " could not be pulled";
+    String reason = what + ": " + e.words();
+    if (e.kind() != ContainerException.Kind.CANCELLED
+        && e.kind() != ContainerException.Kind.UNREACHABLE) {
+      log.info("{} has no image: {}", job.id(), Shown.logged(String.valueOf(e.getMessage())));
+    }
+    return switch (e.kind()) {
+      case CANCELLED -> new Again();
+      case UNREACHABLE -> outcomes.waitForEngine(e);
+      case REFUSED -> outcomes.ended(new Ending.Broken(reason, false));
+      case MACHINE_UNFIT, GPUS_UNFIT -> failures.ended(job, state, what, e);
+      case FAILED, ABSENT -> failures.notPulled(job, reason, settings.pullRetryFor());
+    };
   }
 
   /** Does what an event that could not be committed calls for, if it cannot wait. */

@@ -1,6 +1,8 @@
 package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.callback.AddressPolicy;
+import io.gpurunner.agent.container.ContainerException;
+import io.gpurunner.agent.container.RegistryRules;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobState;
@@ -9,6 +11,7 @@ import io.gpurunner.api.CallbackVerdict;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuAvailability;
 import io.gpurunner.api.GpuReport;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.LibraryNames;
 import io.gpurunner.api.MachineFacts;
@@ -31,13 +34,18 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The machine as it is now. Requests are checked against it. Thread-safe. */
 public final class MachineView implements MachineFacts {
+  private static final Logger log = LoggerFactory.getLogger(MachineView.class);
+
   private static final Duration RETRY_AFTER = Duration.ofSeconds(10);
 
   private final GpuInventory gpus;
@@ -45,6 +53,8 @@ public final class MachineView implements MachineFacts {
   private final Library datasets;
   private final Library models;
   private final AddressPolicy callbacks;
+  private final RegistryRules registries;
+  private final Predicate<ImageReference> isImageHere;
   private final long maxVolumeMegabytes;
   private final JobVolumes volumes;
   private final ArtifactPlace artifacts;
@@ -52,6 +62,7 @@ public final class MachineView implements MachineFacts {
   private final GpuReports reports;
 
   /**
+   * @param isImageHere whether an image is on this machine; an image that is needs no registry
    * @param volumes the volumes; a job cannot ask for more than their disk holds
    * @param artifacts the place of new artifacts
    * @param shown converts a time of the steady clock to the time that users see
@@ -62,6 +73,8 @@ public final class MachineView implements MachineFacts {
       Library datasets,
       Library models,
       AddressPolicy callbacks,
+      RegistryRules registries,
+      Predicate<ImageReference> isImageHere,
       long maxVolumeMegabytes,
       JobVolumes volumes,
       ArtifactPlace artifacts,
@@ -77,6 +90,8 @@ public final class MachineView implements MachineFacts {
     this.datasets = datasets;
     this.models = models;
     this.callbacks = callbacks;
+    this.registries = registries;
+    this.isImageHere = isImageHere;
     this.maxVolumeMegabytes = maxVolumeMegabytes;
   }
 
@@ -194,6 +209,17 @@ public final class MachineView implements MachineFacts {
                     disk,
                     need,
                     artifactsHere ? " with the artifacts, which take as much as the model" : ""));
+  }
+
+  @Override
+  public Optional<String> imageRefusal(ImageReference image) {
+    Optional<String> refusal = registries.refusalWithoutLookup(image);
+    try {
+      return refusal.filter(_ -> !isImageHere.test(image));
+    } catch (ContainerException e) {
+      log.debug("it is not known whether the image {} is here", image, e);
+      return Optional.empty(); // the run asks again
+    }
   }
 
   @Override

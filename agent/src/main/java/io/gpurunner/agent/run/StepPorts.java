@@ -3,6 +3,7 @@ package io.gpurunner.agent.run;
 import io.gpurunner.agent.container.ContainerOutput;
 import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.RegistryRules;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.log.OutputKeeper;
 import io.gpurunner.gpu.GpuInventory;
@@ -25,4 +26,5 @@ public record StepPorts(
     GpuInventory gpus,
     GpuMeter meter,
     StartGate gate,
-    ImageKeeper imageKeeper) {}
+    ImageKeeper imageKeeper,
+    RegistryRules registries) {}

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.gpurunner.agent.callback.AddressPolicy.Verdict;
 import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.util.List;
@@ -155,6 +156,55 @@ final class AddressPolicyTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"192.0.2.77", "[::ffff:192.0.2.77]", "[64:ff9b::c000:24d]", "me.test"})
+  void everyAddressOfThisMachineCountsAsLoopback(String host) {
+    InetAddress own = InetAddress.ofLiteral("192.0.2.77");
+    HostResolver resolver = name -> name.equals("me.test") ? List.of(own) : literal(name);
+    URI url = URI.create("http://" + host + ":9000/x");
+    assertThat(refusal(new AddressPolicy(List.of(), List.of(), resolver, own::equals), url))
+        .get()
+        .asString()
+        .contains("is the server itself", "callbacks.allow");
+    assertThat(
+            refusal(
+                new AddressPolicy(patterns("192.0.2.77"), List.of(), resolver, own::equals), url))
+        .isEmpty();
+  }
+
+  @Test
+  void theAddressesOfThisMachineAreThoseOfItsInterfaces() throws Exception {
+    List<InetAddress> own =
+        NetworkInterface.networkInterfaces()
+            .flatMap(NetworkInterface::inetAddresses)
+            .filter(address -> !address.isLinkLocalAddress())
+            .toList();
+    assertThat(own).isNotEmpty();
+    for (InetAddress address : own) {
+      String literal = AddressBits.bare(address.getAddress()).getHostAddress();
+      String host = literal.contains(":") ? "[" + literal + "]" : literal;
+      AddressPolicy policy = new AddressPolicy(List.of(), List.of(), AddressPolicyTest::literal);
+      assertThat(refusal(policy, URI.create("http://" + host + "/")))
+          .as(host)
+          .get()
+          .asString()
+          .contains("is the server itself");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"127.0.0.1", "::1", "127.1", "0x7f.1", "localhost", "a.LOCALHOST.", "0.0.0.0"})
+  void whatNeedsNoLookupIsKnownWithoutOne(String host) {
+    HostResolver none =
+        name -> {
+          throw new AssertionError("looked up " + name);
+        };
+    AddressPolicy policy = new AddressPolicy(List.of(), List.of(), none);
+    assertThat(policy.judgeWithoutLookup(host)).isPresent();
+    assertThat(policy.judgeWithoutLookup("registry.example")).isEmpty();
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"2130706433", "0x7f000001", "0x7f.1", "127.1", "localhost", "LOCALHOST."})
   void loopbackInDisguise(String host) {
     try (SystemHostResolver system = new SystemHostResolver()) {
@@ -242,7 +292,7 @@ final class AddressPolicyTest {
     URI url = URI.create("http://build_box:9000/x");
     assertThat(refusal(new AddressPolicy(List.of(), List.of(), resolver), url))
         .contains(
-            "build_box resolves to 127.0.0.1, which is the server itself (loopback), which is"
+            "build_box resolves to 127.0.0.1, which is the server itself, which is"
                 + " refused unless callbacks.allow of the server's configuration names it"
                 + " (callbacks: {allow: [\"127.0.0.1\"]})");
     assertThat(refusal(new AddressPolicy(patterns("build_box"), List.of(), resolver), url))
@@ -270,8 +320,9 @@ final class AddressPolicyTest {
     };
   }
 
+  /** The addresses of the machine that runs the test play no part. */
   private static AddressPolicy policy(List<AddressPattern> allow, List<AddressPattern> deny) {
-    return new AddressPolicy(allow, deny, AddressPolicyTest::literal);
+    return new AddressPolicy(allow, deny, AddressPolicyTest::literal, _ -> false);
   }
 
   private static List<AddressPattern> patterns(String... texts) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.gpurunner.agent.callback.AddressPattern;
 import io.gpurunner.agent.config.HttpConfig.TlsConfig;
 import io.gpurunner.agent.config.StoreConfig.S3Config;
+import io.gpurunner.agent.container.RegistryPattern;
 import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.agent.container.docker.PullRule;
 import io.gpurunner.gpu.GpuSettings;
@@ -45,6 +46,8 @@ final class AgentConfigTest {
           new ImagesConfig(
               PullRule.NEWER,
               Path.of("/root/.docker/config.json"),
+              List.of(RegistryPattern.parse("docker.io"), RegistryPattern.parse("*")),
+              Map.of(),
               Duration.ofHours(1),
               Duration.ofMinutes(5),
               100_000),
@@ -123,6 +126,8 @@ final class AgentConfigTest {
         images:
           pull: always
           credentials-file: /etc/gpurunner/registries.json
+          registries: ["*.lab.example:*", "[::1]:5000"]
+          credentials: { "registry.lab.example:5000": [ann, bob], docker.io: ["*"] }
           retry-for: 2m
           stall: 20s
           keep: 3GB
@@ -173,6 +178,13 @@ final class AgentConfigTest {
             new ImagesConfig(
                 PullRule.ALWAYS,
                 Path.of("/etc/gpurunner/registries.json"),
+                List.of(
+                    RegistryPattern.parse("*.lab.example:*"), RegistryPattern.parse("[::1]:5000")),
+                Map.of(
+                    RegistryPattern.parse("registry.lab.example:5000"),
+                    Set.of("ann", "bob"),
+                    RegistryPattern.parse("docker.io"),
+                    Set.of("*")),
                 Duration.ofMinutes(2),
                 Duration.ofSeconds(20),
                 3_000),

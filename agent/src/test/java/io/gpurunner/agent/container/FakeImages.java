@@ -14,7 +14,9 @@ import java.util.concurrent.locks.LockSupport;
 
 /** Holds images in memory. A pull succeeds at once unless the test sets otherwise. Thread-safe. */
 public final class FakeImages implements Images {
-  private record Failure(Kind kind, String message) {}
+  private interface Failure {
+    ContainerException of(String image);
+  }
 
   private static final long POLL_NANOS = 1_000_000;
 
@@ -24,8 +26,21 @@ public final class FakeImages implements Images {
   private final List<String> pulls = new ArrayList<>();
 
   /** Makes one more of the next pulls of this image fail. */
-  public synchronized void failNext(String image, Kind kind, String message) {
-    failures.computeIfAbsent(image, any -> new ArrayList<>()).add(new Failure(kind, message));
+  public void failNext(String image, Kind kind, String message) {
+    failNext(image, _ -> new ContainerException(kind, message));
+  }
+
+  /**
+   * Makes one more of the next pulls of this image fail.
+   *
+   * @param text what the registry says
+   */
+  public void failNext(String image, PullFault fault, String text) {
+    failNext(image, name -> ContainerException.of(fault, "pulling " + name, text));
+  }
+
+  private synchronized void failNext(String image, Failure failure) {
+    failures.computeIfAbsent(image, any -> new ArrayList<>()).add(failure);
   }
 
   /** Sets whether a pull of this image hangs until it is cancelled or released. */
@@ -43,11 +58,14 @@ public final class FakeImages implements Images {
   }
 
   @Override
-  public Found ensurePresent(ImageReference reference, Cancellation cancellation) {
+  public Found ensurePresent(
+      ImageReference reference, RegistryAccess access, Cancellation cancellation) {
     String image = reference.toString();
-    if (!beginPull(image)) {
+    if (isPresent(image)) {
       return found();
     }
+    access.requireAllowed(reference);
+    beginPull(image);
     while (isHanging(image)) {
       if (cancellation.isCancelled()) {
         throw new ContainerException(Kind.CANCELLED, "pulling " + image + ": cancelled");
@@ -68,12 +86,12 @@ public final class FakeImages implements Images {
     return isHanging(image.toString()) ? Optional.of("pulls the image") : Optional.empty();
   }
 
-  private synchronized boolean beginPull(String image) {
-    if (present.contains(image)) {
-      return false;
-    }
+  private synchronized boolean isPresent(String image) {
+    return present.contains(image);
+  }
+
+  private synchronized void beginPull(String image) {
     pulls.add(image);
-    return true;
   }
 
   private synchronized boolean isHanging(String image) {
@@ -83,8 +101,7 @@ public final class FakeImages implements Images {
   private synchronized void finishPull(String image) {
     List<Failure> waiting = failures.getOrDefault(image, List.of());
     if (!waiting.isEmpty()) {
-      Failure failure = waiting.removeFirst();
-      throw new ContainerException(failure.kind(), failure.message());
+      throw waiting.removeFirst().of(image);
     }
     present.add(image);
   }

@@ -1,6 +1,5 @@
 package io.gpurunner.agent.container;
 
-import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.api.ImageReference;
 
 final class FakeImagesTest extends ImagesContract {
@@ -19,14 +18,14 @@ final class FakeImagesTest extends ImagesContract {
   }
 
   @Override
-  protected ImageReference refusedImage(String words) {
-    fake.failNext(IMAGE, Kind.REFUSED, IMAGE + ": " + words);
+  protected ImageReference refusedImage() {
+    fake.failNext(IMAGE, PullFault.NOT_FOUND, "denied");
     return ImageReference.of(IMAGE);
   }
 
   @Override
   protected ImageReference failingImage() {
-    fake.failNext(IMAGE, Kind.FAILED, IMAGE + ": connection refused");
+    fake.failNext(IMAGE, PullFault.NOT_REACHED, "connection refused");
     return ImageReference.of(IMAGE);
   }
 

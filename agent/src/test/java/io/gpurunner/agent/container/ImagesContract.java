@@ -18,8 +18,8 @@ public abstract class ImagesContract {
   /** Returns an image that a registry has and this machine lacks. */
   protected abstract ImageReference absentImage();
 
-  /** Returns an image that the registry refuses in these words. */
-  protected abstract ImageReference refusedImage(String words);
+  /** Returns an image that the registry refuses. */
+  protected abstract ImageReference refusedImage();
 
   /** Returns an image whose next pull fails. */
   protected abstract ImageReference failingImage();
@@ -30,33 +30,50 @@ public abstract class ImagesContract {
   @Test
   void anAbsentImageIsPulledAndThenPresent() {
     ImageReference image = absentImage();
-    images().ensurePresent(image, Cancellation.NEVER);
+    images().ensurePresent(image, OpenRegistries.access(), Cancellation.NEVER);
     // The image is present now, so there is no pull to cancel.
-    images().ensurePresent(image, () -> true);
+    images().ensurePresent(image, OpenRegistries.access(), () -> true);
   }
 
   @Test
-  void aRefusalCarriesTheRegistrysWords() {
-    ImageReference image = refusedImage("denied");
-    assertFails(image, Kind.REFUSED, "denied");
+  void aRefusalIsInWordsOfTheAgentsOwn() {
+    assertFails(refusedImage(), OpenRegistries.access(), PullFault.NOT_FOUND);
   }
 
   @Test
   void aFailureMayBeTriedAgain() {
-    assertFails(failingImage(), Kind.FAILED, "");
+    assertFails(failingImage(), OpenRegistries.access(), PullFault.NOT_REACHED);
   }
 
-  private void assertFails(ImageReference image, Kind kind, String words) {
-    assertThatThrownBy(() -> images().ensurePresent(image, Cancellation.NEVER))
-        .isInstanceOfSatisfying(ContainerException.class, e -> assertThat(e.kind()).isEqualTo(kind))
-        .hasMessageContaining(words);
+  /** The image that is absent could be pulled. */
+  @Test
+  void aRegistryThatMayNotBeAskedIsNotAsked() {
+    ImageReference image = absentImage();
+    RegistryAccess none = OpenRegistries.rules("other.example").of("ann");
+    assertFails(image, none, PullFault.NOT_ALLOWED);
+    images().ensurePresent(image, OpenRegistries.access(), Cancellation.NEVER);
+    images().ensurePresent(image, none, Cancellation.NEVER); // it is here now
+  }
+
+  private void assertFails(ImageReference image, RegistryAccess access, PullFault fault) {
+    assertThatThrownBy(() -> images().ensurePresent(image, access, Cancellation.NEVER))
+        .isInstanceOfSatisfying(
+            ContainerException.class,
+            e -> {
+              assertThat(e.kind()).isEqualTo(fault.kind());
+              assertThat(e.words()).isEqualTo(fault.words());
+            });
   }
 
   @Test
   void aPullThatHangsEndsByCancellation() {
     ImageReference image = hangingImage();
     Instant cancelAt = Instant.now().plusSeconds(1);
-    assertThatThrownBy(() -> images().ensurePresent(image, () -> Instant.now().isAfter(cancelAt)))
+    assertThatThrownBy(
+            () ->
+                images()
+                    .ensurePresent(
+                        image, OpenRegistries.access(), () -> Instant.now().isAfter(cancelAt)))
         .isInstanceOfSatisfying(
             ContainerException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CANCELLED));
     assertThat(Duration.between(cancelAt, Instant.now())).isLessThan(Duration.ofSeconds(3));

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.FakeImages;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.OpenRegistries;
 import io.gpurunner.agent.ledger.CommitWatch;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
@@ -29,7 +30,7 @@ final class FaultPointsTest {
     FakeImages real = new FakeImages();
     FaultPoints.calling(reached::add)
         .around(Images.class, real)
-        .ensurePresent(ImageReference.of("busybox"), Cancellation.NEVER);
+        .ensurePresent(ImageReference.of("busybox"), OpenRegistries.access(), Cancellation.NEVER);
     assertThat(reached)
         .containsExactly("images.ensurePresent.before", "images.ensurePresent.after");
     assertThat(real.pulls()).containsExactly("busybox");
@@ -42,7 +43,9 @@ final class FaultPointsTest {
     real.failNext("busybox", ContainerException.Kind.REFUSED, "no such image");
     Images surrounded = FaultPoints.calling(reached::add).around(Images.class, real);
     assertThatThrownBy(
-            () -> surrounded.ensurePresent(ImageReference.of("busybox"), Cancellation.NEVER))
+            () ->
+                surrounded.ensurePresent(
+                    ImageReference.of("busybox"), OpenRegistries.access(), Cancellation.NEVER))
         .isInstanceOf(ContainerException.class)
         .hasMessage("no such image");
   }

@@ -35,6 +35,7 @@ public final class Requests {
   private JobType jobType = JobType.GENERAL;
   private String token = "xxxxx";
   private String name = "a name";
+  private String image = "busybox";
 
   private Requests() {}
 
@@ -88,6 +89,11 @@ public final class Requests {
     return this;
   }
 
+  public Requests image(String value) {
+    image = value;
+    return this;
+  }
+
   public Requests name(String value) {
     name = value;
     return this;
@@ -126,7 +132,7 @@ public final class Requests {
         volumeMegabytes,
         "/data2",
         volumeMegabytes,
-        ImageReference.of("busybox"),
+        ImageReference.of(image),
         jobType,
         stopRule,
         Optional.of(dataset),

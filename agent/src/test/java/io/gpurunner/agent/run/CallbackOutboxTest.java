@@ -159,6 +159,27 @@ class CallbackOutboxTest {
         .hasSize(2);
   }
 
+  /** A user must not learn from it which servers answer this machine. */
+  @Test
+  void theUserReadsTheSameOfEveryTryThatFailed() {
+    JobId id = ended(1);
+    List<CallbackResult> results =
+        List.of(
+            new CallbackResult.Rejected(500, "answered 500 where any 2xx was expected"),
+            new CallbackResult.Failed("cannot connect to 10.0.0.9: SSH-2.0-OpenSSH_9.2"),
+            new CallbackResult.Forbidden("10.0.0.9 is refused by callbacks.deny"));
+    for (CallbackResult result : results) {
+      answers.add(result);
+      run.clock.moveTo(nextCallback().orElse(run.clock.instant()));
+      sendDue(outbox());
+    }
+    assertThat(run.ledger.history(id, 100))
+        .filteredOn(line -> line.kind().equals("callback-failed"))
+        .hasSize(3)
+        .extracting(line -> line.message().replaceFirst("; next try at .*", ""))
+        .containsOnly(CallbackOutbox.FAILED_TRY);
+  }
+
   @Test
   void itIsGivenUpAfterTheConfiguredTimeAndTheHistorySaysSo() {
     JobId id = ended(1);

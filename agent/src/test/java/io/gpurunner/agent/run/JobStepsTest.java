@@ -10,6 +10,7 @@ import io.gpurunner.agent.container.EngineProbe.GpuAccess;
 import io.gpurunner.agent.container.FakeContainerRuntime;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
 import io.gpurunner.agent.container.Observation;
+import io.gpurunner.agent.container.PullFault;
 import io.gpurunner.agent.job.Ending;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
@@ -160,16 +161,32 @@ class JobStepsTest {
   }
 
   @Test
-  void anImageThatCannotBePulledFailsWithTheRegistrysWords() {
+  void anImageThatCannotBePulledFailsInWordsOfTheAgentsOwn() {
     JobId id = run.submit(Requests.simple(), Program.untilSignalled());
-    run.images.failNext("busybox", ContainerException.Kind.REFUSED, "manifest unknown");
+    run.images.failNext("busybox", PullFault.NOT_FOUND, "the answer of a server inside");
     assertThat(run.toTheEnd(id).state())
         .isInstanceOfSatisfying(
             JobState.Failed.class,
             failed ->
                 assertThat(failed.reason())
-                    .isEqualTo("image busybox could not be pulled: manifest unknown"));
+                    .isEqualTo(
+                        "image busybox could not be pulled: its registry has no such image, or"
+                            + " gives this machine no access to it"));
+    assertThat(run.ledger.history(id).toString()).doesNotContain("a server inside");
     assertThat(run.ledger.leases()).isEmpty();
+  }
+
+  @Test
+  void aRegistryThatTheRulesDoNotLetJobsUseIsNotAsked() {
+    JobId id = run.submit(Requests.simple().image("registry.other/x"), Program.untilSignalled());
+    assertThat(run.toTheEnd(id).state())
+        .isInstanceOfSatisfying(
+            JobState.Failed.class,
+            failed ->
+                assertThat(failed.reason())
+                    .startsWith(
+                        "image registry.other/x could not be pulled: this machine's rules"));
+    assertThat(run.images.pulls()).isEmpty();
   }
 
   @Test

@@ -6,12 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.gpurunner.agent.callback.AddressPolicy;
 import io.gpurunner.agent.callback.HostResolver;
 import io.gpurunner.agent.container.FakeContainerRuntime.Program;
+import io.gpurunner.agent.container.OpenRegistries;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
 import io.gpurunner.api.CallbackVerdict;
 import io.gpurunner.api.Caller;
 import io.gpurunner.api.GpuAvailability;
 import io.gpurunner.api.GpuReport;
+import io.gpurunner.api.ImageReference;
 import io.gpurunner.api.JobId;
 import io.gpurunner.api.RequestRefusedException;
 import io.gpurunner.gpu.GpuDetails;
@@ -41,6 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class MachineViewTest {
   private static final Caller ANN = new Caller("ann", false);
+  private static final ImageReference HERE = ImageReference.of("registry.other/here:1");
   private static final URI CALLBACK = URI.create("http://hooks.lan/x");
 
   @TempDir Path directory;
@@ -70,12 +73,28 @@ class MachineViewTest {
         library,
         library,
         new AddressPolicy(List.of(), List.of(), resolver),
+        OpenRegistries.rules(),
+        image -> image.equals(HERE),
         1_000,
         run.volumes,
         artifacts,
         run.gate,
         run.meter,
         UnaryOperator.identity());
+  }
+
+  /** No name is looked up: names are judged by the run. */
+  @Test
+  void anImageOfARegistryThatIsNotAskedIsRefusedUnlessItIsHere() {
+    MachineView view =
+        view(
+            host -> {
+              throw new UnknownHostException(host);
+            });
+    assertThat(view.imageRefusal(ImageReference.of("registry.other/train:1")).orElseThrow())
+        .contains("the registry registry.other", "images.registries");
+    assertThat(view.imageRefusal(HERE)).isEmpty();
+    assertThat(view.imageRefusal(ImageReference.of("busybox"))).isEmpty();
   }
 
   @Test
@@ -116,6 +135,8 @@ class MachineViewTest {
             broken,
             broken,
             new AddressPolicy(List.of(), List.of(), host -> List.of()),
+            OpenRegistries.rules(),
+            _ -> false,
             1_000,
             run.volumes,
             new ArtifactPlace.Local(),

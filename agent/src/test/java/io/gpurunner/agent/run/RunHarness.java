@@ -7,6 +7,7 @@ import io.gpurunner.agent.container.FakeContainerRuntime;
 import io.gpurunner.agent.container.FakeEngineProbe;
 import io.gpurunner.agent.container.FakeImageShelf;
 import io.gpurunner.agent.container.FakeImages;
+import io.gpurunner.agent.container.OpenRegistries;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Requests;
@@ -115,7 +116,8 @@ final class RunHarness implements AutoCloseable {
             meter,
             gate,
             new ImageKeeper(
-                directory.resolve("pulled-images"), 1, ledger, new FakeImageShelf(), gate, clock)),
+                directory.resolve("pulled-images"), 1, ledger, new FakeImageShelf(), gate, clock),
+            OpenRegistries.rules()),
         new RunSettings(gracePeriod, Duration.ofMinutes(10), uploadRetryFor, bootId),
         clock);
   }

@@ -7,6 +7,7 @@ import io.gpurunner.agent.container.ContainerRuntime;
 import io.gpurunner.agent.container.EngineProbe;
 import io.gpurunner.agent.container.FakeImageShelf;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.OpenRegistries;
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.log.OutputKeeper;
@@ -129,7 +130,8 @@ public final class RunParts {
                 ledger,
                 new FakeImageShelf(),
                 gate,
-                clock));
+                clock),
+            OpenRegistries.rules());
     JobSteps made = new JobSteps(ports, settings.run(), clock);
     made.listen(threads.wake());
     this.stepping =

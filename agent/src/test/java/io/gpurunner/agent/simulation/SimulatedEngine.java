@@ -15,6 +15,7 @@ import io.gpurunner.agent.container.Observation;
 import io.gpurunner.agent.container.OutputPiece;
 import io.gpurunner.agent.container.OutputReading;
 import io.gpurunner.agent.container.ProcessKey;
+import io.gpurunner.agent.container.RegistryAccess;
 import io.gpurunner.agent.container.StopRequest;
 import io.gpurunner.agent.log.OutputKeeper;
 import io.gpurunner.agent.simulation.JobTruth.Cause;
@@ -282,13 +283,15 @@ final class SimulatedEngine
   }
 
   @Override
-  public Found ensurePresent(ImageReference reference, Cancellation cancellation) {
+  public Found ensurePresent(
+      ImageReference reference, RegistryAccess access, Cancellation cancellation) {
     String image = reference.toString();
     port.between("pull");
     requireUp();
     if (machine.images.contains(image)) {
       return new Found(DIGEST, DIGEST, false, Optional.empty());
     }
+    access.requireAllowed(reference);
     int pieces = simulation.dice.between(1, 12);
     for (int i = 0; i < pieces; i++) {
       port.take(simulation.dice.seconds(0, 10));

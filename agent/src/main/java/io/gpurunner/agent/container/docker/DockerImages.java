@@ -6,16 +6,15 @@ import com.github.dockerjava.api.exception.DockerException;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.Images;
+import io.gpurunner.agent.container.PullFault;
+import io.gpurunner.agent.container.RegistryAccess;
 import io.gpurunner.api.ImageReference;
+import io.gpurunner.api.Shown;
 import io.gpurunner.storage.Cancellation;
 import java.time.Duration;
-import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,36 +34,6 @@ final class DockerImages implements Images {
 
   private static final Logger LOG = LoggerFactory.getLogger(DockerImages.class);
 
-  /** Texts of registries and the engine that mean that a retry does not help. */
-  private static final List<String> FINAL =
-      List.of(
-          "manifest unknown",
-          "manifest for",
-          "not found",
-          "denied",
-          "unauthorized",
-          "authentication required",
-          "no basic auth credentials",
-          "does not exist",
-          "invalid reference format",
-          "no matching manifest",
-          "unsupported manifest",
-          "unsupported media type",
-          "repository name must");
-
-  /**
-   * Texts that mean that a retry may help, even if one of the texts above is in the message too.
-   */
-  private static final List<String> PASSING =
-      List.of("no such host", "toomanyrequests", "too many requests", "timeout", "connection");
-
-  /** What the engine says if it has no room for an image, with the file that it wrote. */
-  private static final Pattern NO_ROOM =
-      Pattern.compile(
-          "(?:failed to register layer|(?:write|mkdir|open|sync|copy_file_range) /).*"
-              + "(?:no space left on device|disk quota exceeded|read-only file system|input/output"
-              + " error)");
-
   private final EngineConnection connection;
   private final PullSettings settings;
   private final RegistryCredentials credentials;
@@ -72,7 +41,7 @@ final class DockerImages implements Images {
   /** The pulls that run now, by the full name of the image. */
   private final Map<String, PullProgress> pulls = new ConcurrentHashMap<>();
 
-  /** When the registry last answered for an image, in nanoseconds, by the full name. */
+  /** When the registry last answered, in nanoseconds, by what it was asked. */
   private final Map<String, Long> answered = new ConcurrentHashMap<>();
 
   DockerImages(EngineConnection connection, PullSettings settings) {
@@ -94,18 +63,33 @@ final class DockerImages implements Images {
   }
 
   @Override
-  public Found ensurePresent(ImageReference image, Cancellation cancellation) {
+  public Found ensurePresent(
+      ImageReference image, RegistryAccess access, Cancellation cancellation) {
     Optional<Local> here = find(image);
-    if (here.isPresent() && !isAsked(image, here.get())) {
+    boolean isGuarded = isGuarded(image, here, access);
+    boolean isAsked =
+        here.isEmpty()
+            || (isGuarded ? !hasAnswered(image, access) : isAsked(image, here.get(), access));
+    if (!isAsked) {
       return here.get().found(false, Optional.empty());
     }
+    boolean mayBeOld = here.isPresent() && !isGuarded && settings.rule() == PullRule.NEWER;
     try {
-      pull(image, here.isPresent() && settings.rule() == PullRule.NEWER, cancellation);
-      answered(image);
+      access.requireAllowed(image);
+      pull(image, access, mayBeOld, cancellation);
+      answered(image, access);
     } catch (ContainerException e) {
-      if (here.isEmpty() || settings.rule() != PullRule.NEWER || e.kind() == Kind.CANCELLED) {
-        throw e;
+      if (!mayBeOld || e.kind() == Kind.CANCELLED) {
+        boolean lacksGrant =
+            isGuarded && !access.mayLogIn(image) && e.words().equals(PullFault.NOT_FOUND.words());
+        throw lacksGrant
+            ? ContainerException.of(PullFault.NOT_GRANTED, "asking for " + image, text(e), e)
+            : e;
       }
+      LOG.info(
+          "the registry of {} was asked in vain, and the image that is here is used: {}",
+          image,
+          Shown.logged(text(e)));
       return here.get()
           .found(
               false,
@@ -118,34 +102,53 @@ final class DockerImages implements Images {
         .map(now -> now.found(!now.id().equals(here.map(Local::id).orElse("")), Optional.empty()))
         .orElseThrow(
             () ->
-                new ContainerException(
-                    Kind.FAILED,
+                ContainerException.of(
+                    PullFault.NOT_KEPT,
                     "pulling " + image,
                     "the engine reports success, but has no such image"));
   }
 
+  /**
+   * Returns whether an image is used only after its registry has given it to the user, because this
+   * machine has a password for the registry. An image that was made here is the machine's own, and
+   * those who may use the password may use it.
+   */
+  private boolean isGuarded(ImageReference image, Optional<Local> here, RegistryAccess access) {
+    boolean isMadeHere = here.filter(local -> local.registryDigest().isEmpty()).isPresent();
+    return !image.isOfficial() && !(isMadeHere && access.mayLogIn(image)) && credentials.has(image);
+  }
+
   /** Returns whether the registry is asked for an image that is here. */
-  private boolean isAsked(ImageReference image, Local here) {
+  private boolean isAsked(ImageReference image, Local here, RegistryAccess access) {
     // The same digest is always the same image. An image without a digest was made here, and no
     // registry has it.
     boolean canChange = image.digest().isEmpty() && here.registryDigest().isPresent();
     return switch (settings.rule()) {
       case MISSING -> false;
-      case NEWER -> canChange && !hasAnswered(image);
+      case NEWER -> canChange && !hasAnswered(image, access);
       case ALWAYS -> canChange;
     };
   }
 
-  private boolean hasAnswered(ImageReference image) {
-    Long at = answered.get(image.fullName());
+  private boolean hasAnswered(ImageReference image, RegistryAccess access) {
+    Long at = answered.get(question(image, access));
     return at != null && System.nanoTime() - at < ANSWER_AGE.toNanos();
   }
 
-  private void answered(ImageReference image) {
+  private void answered(ImageReference image, RegistryAccess access) {
     if (answered.size() >= ANSWERS_LIMIT) {
       answered.clear(); // they are asked again, which costs one question each
     }
-    answered.put(image.fullName(), System.nanoTime());
+    answered.put(question(image, access), System.nanoTime());
+  }
+
+  /** A registry may answer those with a password and those without in different ways. */
+  private static String question(ImageReference image, RegistryAccess access) {
+    return (access.mayLogIn(image) ? "with password " : "without password ") + image.fullName();
+  }
+
+  private static String text(ContainerException e) {
+    return String.valueOf(e.getMessage());
   }
 
   private Optional<Local> find(ImageReference image) {
@@ -170,10 +173,11 @@ final class DockerImages implements Images {
   }
 
   /**
-   * @param isHere whether an image of that name is here, so that its registry is not waited for
-   *     long
+   * @param mayBeOld whether an image that is here is used if this pull fails, so that the registry
+   *     is not waited for long
    */
-  private void pull(ImageReference image, boolean isHere, Cancellation cancellation) {
+  private void pull(
+      ImageReference image, RegistryAccess access, boolean mayBeOld, Cancellation cancellation) {
     String what = "pulling " + image;
     PullProgress progress = new PullProgress();
     try (EngineCall call = connection.open(CallLimits.PULL)) {
@@ -181,35 +185,37 @@ final class DockerImages implements Images {
       pulls.put(image.fullName(), progress);
       PullImageCmd command =
           call.docker().pullImageCmd(image.fullRepository()).withTag(tagOrDigest(image));
-      credentials.of(image).ifPresent(command::withAuthConfig);
+      if (access.mayLogIn(image)) {
+        credentials.of(image).ifPresent(command::withAuthConfig);
+      }
       command.exec(progress);
       while (!progress.awaitEnd(CallLimits.POLL)) {
         if (cancellation.isCancelled()) {
           throw new ContainerException(Kind.CANCELLED, what, "cancelled");
         }
-        requireProgress(what, progress, isHere);
+        requireProgress(what, progress, mayBeOld);
       }
-      progress.refusal().ifPresent(message -> throwRefusal(image, message, null));
-      progress
-          .failure()
-          .ifPresent(
-              failure -> {
-                if (failure instanceof DockerException answer) {
-                  throwRefusal(image, EngineErrors.text(answer), answer);
-                }
-                throw failed(what, call, failure);
-              });
+      Optional<String> refusal = progress.refusal();
+      if (refusal.isPresent()) {
+        throw PullErrors.of(image, refusal.get(), null);
+      }
+      Optional<Throwable> failure = progress.failure();
+      if (failure.isPresent()) {
+        throw failure.get() instanceof DockerException answer
+            ? PullErrors.of(image, EngineErrors.text(answer), answer)
+            : failed(image, call, failure.get());
+      }
     } finally {
       pulls.remove(image.fullName(), progress);
     }
   }
 
-  private void requireProgress(String what, PullProgress progress, boolean isHere) {
-    boolean waitsForRegistry = isHere && !progress.hasBegun();
+  private void requireProgress(String what, PullProgress progress, boolean mayBeOld) {
+    boolean waitsForRegistry = mayBeOld && !progress.hasBegun();
     Duration limit = waitsForRegistry ? CallLimits.REGISTRY : settings.stall();
     if (progress.stalledNanos() > limit.toNanos()) {
-      throw new ContainerException(
-          Kind.FAILED,
+      throw ContainerException.of(
+          PullFault.NO_ANSWER,
           what,
           "no progress for " + limit.toSeconds() + " s; last: " + progress.lastWord());
     }
@@ -224,48 +230,15 @@ final class DockerImages implements Images {
   }
 
   /** Translates a failed pull. A pull that took longer than the limit counts as failed. */
-  private ContainerException failed(String what, EngineCall call, Throwable failure) {
-    return call.timedOut()
-        ? new ContainerException(
-            Kind.FAILED, what, "not done within " + CallLimits.PULL.toHours() + " hours", failure)
-        : connection.failure(what, call, failure);
-  }
-
-  private static void throwRefusal(
-      ImageReference image, String message, @Nullable Exception cause) {
+  private ContainerException failed(ImageReference image, EngineCall call, Throwable failure) {
     String what = "pulling " + image;
-    String words = EngineErrors.bounded(message) + advice(image, message);
-    throw cause == null
-        ? new ContainerException(kindOf(message), what, words)
-        : new ContainerException(kindOf(message), what, words, cause);
-  }
-
-  /** Says what helps if the engine does not speak with a registry as the registry wants. */
-  static String advice(ImageReference image, String message) {
-    String lower = message.toLowerCase(Locale.ROOT);
-    String repository = image.fullRepository();
-    String registry = repository.substring(0, repository.indexOf('/'));
-    if (lower.contains("certificate signed by unknown authority")) {
-      return "; the container engine judges registries by files of its own: put the certificate of"
-          + " the registry's authority in /etc/docker/certs.d/"
-          + registry
-          + "/ca.crt";
+    if (call.timedOut()) {
+      String late = "not done within " + CallLimits.PULL.toHours() + " hours";
+      return ContainerException.of(PullFault.NO_ANSWER, what, late, failure);
     }
-    return lower.contains("server gave http response to https client")
-        ? "; the registry speaks no TLS: name "
-            + registry
-            + " in the insecure-registries of"
-            + " /etc/docker/daemon.json"
-        : "";
-  }
-
-  private static Kind kindOf(String message) {
-    String lower = message.toLowerCase(Locale.ROOT);
-    if (NO_ROOM.matcher(lower).find()) {
-      return Kind.MACHINE_UNFIT;
-    }
-    boolean passing = PASSING.stream().anyMatch(lower::contains);
-    boolean isFinal = FINAL.stream().anyMatch(lower::contains);
-    return isFinal && !passing ? Kind.REFUSED : Kind.FAILED;
+    ContainerException translated = connection.failure(what, call, failure);
+    return translated.kind() == Kind.UNREACHABLE
+        ? translated
+        : PullErrors.of(image, translated.words(), failure);
   }
 }

@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.github.dockerjava.api.model.AuthConfig;
 import io.gpurunner.agent.container.ContainerException;
-import io.gpurunner.agent.container.ContainerException.Kind;
+import io.gpurunner.agent.container.PullFault;
 import io.gpurunner.api.ImageReference;
 import java.io.IOException;
 import java.io.InputStream;
@@ -61,6 +61,21 @@ final class RegistryCredentials {
     return auth;
   }
 
+  /**
+   * Returns whether the file names the registry of an image.
+   *
+   * @throws ContainerException FAILED if the file cannot be read
+   */
+  boolean has(ImageReference image) {
+    String registry = image.fullRegistry();
+    return read()
+        .filter(
+            content ->
+                entry(content.path("credHelpers"), registry).isPresent()
+                    || entry(content.path("auths"), registry).isPresent())
+        .isPresent();
+  }
+
   private ContainerException leftToAProgram(String registry, String helper) {
     return failure(
         "it leaves the password of "
@@ -74,8 +89,8 @@ final class RegistryCredentials {
   }
 
   private ContainerException failure(String what) {
-    return new ContainerException(
-        Kind.FAILED, "images.credentials-file " + file + " cannot be used: " + what);
+    return ContainerException.of(
+        PullFault.NO_PASSWORDS, "images.credentials-file " + file, "cannot be used: " + what);
   }
 
   private Optional<JsonNode> read() {

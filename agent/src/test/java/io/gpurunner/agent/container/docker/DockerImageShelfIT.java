@@ -2,6 +2,7 @@ package io.gpurunner.agent.container.docker;
 
 import io.gpurunner.agent.container.ImageShelf;
 import io.gpurunner.agent.container.ImageShelfContract;
+import io.gpurunner.agent.container.OpenRegistries;
 import io.gpurunner.api.ImageReference;
 import io.gpurunner.storage.Cancellation;
 import java.io.IOException;
@@ -29,7 +30,10 @@ final class DockerImageShelfIT extends ImageShelfContract {
   protected String add() throws IOException {
     try (TinyRegistry registry = new TinyRegistry(repository)) {
       String pulled = registry.image("good/image:1");
-      engine.engine().images().ensurePresent(ImageReference.of(pulled), Cancellation.NEVER);
+      engine
+          .engine()
+          .images()
+          .ensurePresent(ImageReference.of(pulled), OpenRegistries.access(), Cancellation.NEVER);
       return engine
           .connection()
           .call(

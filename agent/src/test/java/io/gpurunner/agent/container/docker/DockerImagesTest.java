@@ -3,7 +3,6 @@ package io.gpurunner.agent.container.docker;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpurunner.api.ImageReference;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -22,24 +21,5 @@ final class DockerImagesTest {
   })
   void aDigestCountsBeforeATagAndWithoutBothItIsTheLatest(String image, String pulled) {
     assertThat(DockerImages.tagOrDigest(ImageReference.of(image))).isEqualTo(pulled);
-  }
-
-  /** The messages are those of Docker 20.10 and 28 for such registries. */
-  @Test
-  void aRegistrysTlsIsExplained() {
-    ImageReference image = ImageReference.parse("registry.lab:5000/team/trainer:1").orElseThrow();
-    assertThat(
-            DockerImages.advice(
-                image,
-                "Get \"https://registry.lab:5000/v2/\": tls: failed to verify certificate: x509:"
-                    + " certificate signed by unknown authority"))
-        .contains("/etc/docker/certs.d/registry.lab:5000/ca.crt");
-    assertThat(
-            DockerImages.advice(
-                image,
-                "Get \"https://registry.lab:5000/v2/\": http: server gave HTTP response to HTTPS"
-                    + " client"))
-        .contains("name registry.lab:5000 in the insecure-registries");
-    assertThat(DockerImages.advice(image, "manifest unknown")).isEmpty();
   }
 }
