@@ -1,6 +1,7 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
+import io.gpurunner.storage.TreeMeasure.HiddenTreeException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -279,13 +280,25 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   private Optional<Overrun> overrun(Path root, Volume volume, long limitBytes) throws IOException {
-    long usedBytes = limit.usedBytes(root, volume);
-    if (usedBytes > limitBytes) {
-      return Optional.of(new Overrun.Bytes(volume, usedBytes, limitBytes));
-    }
     long limitFiles = VolumeLimit.maxFiles(limitBytes);
-    return limit
-        .countFiles(root, volume)
+    try {
+      VolumeLimit.Usage usage = limit.measure(root, volume, limitFiles);
+      return overrun(volume, usage, limitBytes, limitFiles);
+    } catch (HiddenTreeException hidden) {
+      VolumeLimit.Usage seen =
+          new VolumeLimit.Usage(hidden.seen().bytes(), Optional.of(hidden.seen().files()));
+      return overrun(volume, seen, limitBytes, limitFiles)
+          .or(() -> Optional.of(new Overrun.Hidden(volume, String.valueOf(hidden.getMessage()))));
+    }
+  }
+
+  private static Optional<Overrun> overrun(
+      Volume volume, VolumeLimit.Usage usage, long limitBytes, long limitFiles) {
+    if (usage.bytes() > limitBytes) {
+      return Optional.of(new Overrun.Bytes(volume, usage.bytes(), limitBytes));
+    }
+    return usage
+        .files()
         .filter(files -> files > limitFiles)
         .map(files -> new Overrun.Files(volume, files, limitFiles));
   }

@@ -54,6 +54,8 @@ public interface JobVolumes extends AutoCloseable {
    * Returns which volume is over its limit now, and by how much. It is empty while both are within.
    * Counts blocks on disk, and files if the file system itself does not limit them. Follows no
    * link.
+   *
+   * @throws StorageException if the machine, and not the job, keeps them from being measured
    */
   Optional<Overrun> overrun(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
 
@@ -90,5 +92,12 @@ public interface JobVolumes extends AutoCloseable {
 
     /** It has more files, directories and links than a volume of its size may have. */
     record Files(Volume volume, long usedFiles, long limitFiles) implements Overrun {}
+
+    /**
+     * It may be over its limit, and nobody knows, because the job keeps it from being measured.
+     *
+     * @param why what the job did, as the end of a sentence that begins with the volume
+     */
+    record Hidden(Volume volume, String why) implements Overrun {}
   }
 }

@@ -155,13 +155,13 @@ final class LoopImages implements VolumeLimit {
   }
 
   @Override
-  public long usedBytes(Path jobRoot, Volume volume) throws IOException {
+  public Usage measure(Path jobRoot, Volume volume, long maxFiles) throws IOException {
     Path directory = VolumeLimit.directory(jobRoot, volume);
     if (!isSeen(jobRoot, directory)) {
-      return 0;
+      return new Usage(0, Optional.empty());
     }
     FileStore store = Files.getFileStore(directory);
-    return store.getTotalSpace() - store.getUnallocatedSpace();
+    return new Usage(store.getTotalSpace() - store.getUnallocatedSpace(), Optional.empty());
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.gpurunner.storage;
 
+import io.gpurunner.storage.TreeMeasure.HiddenTreeException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,16 +32,22 @@ interface VolumeLimit {
   /** Makes the volume's content readable, also after a reboot of the machine. */
   void reveal(Path jobRoot, Volume volume) throws IOException;
 
-  /** Returns the bytes that the volume takes on disk; 0 if there is no such volume. */
-  long usedBytes(Path jobRoot, Volume volume) throws IOException;
+  /**
+   * What a volume takes.
+   *
+   * @param bytes on disk; 0 if there is no such volume
+   * @param files the number of files, directories and links in the volume, if only looks keep it
+   *     within {@link #maxFiles}. It is empty if the kernel itself refuses more
+   */
+  record Usage(long bytes, Optional<Long> files) {}
 
   /**
-   * Returns the number of files, directories and links in the volume, if only looks keep it within
-   * {@link #maxFiles}. It is empty if the kernel itself refuses more.
+   * Measures the volume.
+   *
+   * @param maxFiles counting may end once there are more files
+   * @throws HiddenTreeException if the job keeps its volume from being measured
    */
-  default Optional<Long> countFiles(Path jobRoot, Volume volume) throws IOException {
-    return Optional.empty();
-  }
+  Usage measure(Path jobRoot, Volume volume, long maxFiles) throws IOException, HiddenTreeException;
 
   /** Releases the volume's mount or quota, and keeps its files. */
   void release(Path jobRoot, Volume volume) throws IOException;

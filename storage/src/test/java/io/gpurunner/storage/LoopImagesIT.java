@@ -34,6 +34,16 @@ class LoopImagesIT extends JobVolumesContract {
   }
 
   @Test
+  void stopsAFileThatGrowsAfterItWasDeleted() {
+    JobPaths paths = prepare(JOB);
+
+    assertThatThrownBy(
+            () ->
+                HostileTree.shell(paths.model(), "exec 9>f; rm f; head -c 100000000 /dev/zero >&9"))
+        .hasMessageContaining("No space left");
+  }
+
+  @Test
   void bindsTheNumberOfFiles() throws Exception {
     JobPaths paths = prepare(JOB);
 

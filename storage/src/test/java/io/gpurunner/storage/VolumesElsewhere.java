@@ -9,7 +9,7 @@ final class VolumesElsewhere {
 
   /**
    * @param words the jobs' directory; the /proc directory of the process whose mount namespace is
-   *     the machine's; {@code prepare} or {@code delete}
+   *     the machine's; {@code prepare}, {@code watch} or {@code delete}
    */
   public static void main(String[] words) throws Exception {
     LoopImages images = new LoopImages(new MachineMounts(Path.of(words[1])));
@@ -21,6 +21,13 @@ final class VolumesElsewhere {
                   JobVolumesContract.JOB, JobVolumesContract.LIMIT, JobVolumesContract.LIMIT);
           Files.writeString(paths.checkpoint().resolve("epoch"), "1");
         }
+        case "watch" ->
+            System.out.println(
+                new DirectoryJobVolumes(Path.of(words[0]), 0, new Watching())
+                    .overrun(
+                        JobVolumesContract.JOB,
+                        JobVolumesContract.LIMIT,
+                        JobVolumesContract.LIMIT));
         case "delete" -> volumes.delete(JobVolumesContract.JOB);
         default -> throw new IllegalArgumentException(words[2]);
       }
