@@ -204,6 +204,7 @@ public final class Agent implements AutoCloseable {
                 volumes,
                 Optional.of(faults.around(ArtifactStore.class, localOnThreads)),
                 config.jobs().retention(),
+                config.jobs().deletedRetention(),
                 clock,
                 clock.wall()));
     DailyBackup backups = keep("backups", new DailyBackup(ledger));

@@ -64,6 +64,13 @@ final class FakeJobs implements Jobs {
   }
 
   @Override
+  public String purge(Caller caller, JobId id) {
+    begin();
+    owned(caller, id);
+    return "the job's files are being removed";
+  }
+
+  @Override
   public String retryUpload(Caller caller, JobId id) {
     begin();
     owned(caller, id);

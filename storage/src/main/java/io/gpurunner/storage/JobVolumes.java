@@ -3,6 +3,7 @@ package io.gpurunner.storage;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * The directories of the machine's jobs, and their size limits. Blocking; thread-safe; every method
@@ -37,6 +38,18 @@ public interface JobVolumes extends AutoCloseable {
    *     their content is in an image that is not mounted
    */
   JobPaths reveal(JobFolder folder);
+
+  /**
+   * Gives back what the volumes of jobs take of the machine beside the disk, as mounts, and keeps
+   * their files. {@link #reveal} shows them again.
+   *
+   * @param isNeeded returns whether the volumes of this job are needed now. Before a caller
+   *     prepares, reveals or copies volumes, this must return true for them
+   */
+  void rest(Predicate<JobFolder> isNeeded);
+
+  /** Returns why volumes are only watched. It is empty if a write beyond the limit fails. */
+  Optional<String> whyWatched();
 
   /**
    * Syncs everything in a job's volumes. Called when nothing writes to them any more.

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * A way to keep a volume within its size. Thread-safe; every step may be repeated after a crash.
@@ -48,6 +49,16 @@ interface VolumeLimit {
    * @throws HiddenTreeException if the job keeps its volume from being measured
    */
   Usage measure(Path jobRoot, Volume volume, long maxFiles) throws IOException, HiddenTreeException;
+
+  /**
+   * Returns the directories of the jobs whose volumes take something of the machine that {@link
+   * #reveal} can take again, as mounts do.
+   *
+   * @param jobs the directory of all jobs' directories
+   */
+  default Set<Path> shown(Path jobs) throws IOException {
+    return Set.of();
+  }
 
   /** Releases the volume's mount or quota, and keeps its files. */
   void release(Path jobRoot, Volume volume) throws IOException;

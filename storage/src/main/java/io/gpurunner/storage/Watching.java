@@ -15,9 +15,20 @@ final class Watching implements VolumeLimit {
   private static final Duration LOOK_INTERVAL = Duration.ofSeconds(5);
 
   /** The images of jobs that were prepared while volumes were images. */
-  private final LoopImages images = new LoopImages(new MachineMounts());
+  private final LoopImages images;
 
   private final HeldFiles held = new HeldFiles();
+
+  Watching() {
+    this.images = new LoopImages(new MachineMounts());
+  }
+
+  /**
+   * @param images are other jobs' volumes, or were
+   */
+  Watching(LoopImages images) {
+    this.images = images;
+  }
 
   @Override
   public void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException {

@@ -9,7 +9,7 @@ final class VolumesElsewhere {
 
   /**
    * @param words the jobs' directory; the /proc directory of the process whose mount namespace is
-   *     the machine's; {@code prepare}, {@code watch} or {@code delete}
+   *     the machine's; what to do
    */
   public static void main(String[] words) throws Exception {
     LoopImages images = new LoopImages(new MachineMounts(Path.of(words[1])));
@@ -28,6 +28,13 @@ final class VolumesElsewhere {
                         JobVolumesContract.JOB,
                         JobVolumesContract.LIMIT,
                         JobVolumesContract.LIMIT));
+        case "auto" -> {
+          Path state = Path.of(words[0]).getParent();
+          try (JobVolumes chosen =
+              Volumes.open(new VolumeSettings(state, VolumeSettings.Enforcement.AUTO))) {
+            System.out.println(chosen.whyWatched());
+          }
+        }
         case "delete" -> volumes.delete(JobVolumesContract.JOB);
         default -> throw new IllegalArgumentException(words[2]);
       }

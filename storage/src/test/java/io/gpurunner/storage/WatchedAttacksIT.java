@@ -123,22 +123,33 @@ class WatchedAttacksIT {
   void aTreeThatCannotBeReadIsNotTakenForEmpty() throws Exception {
     attack("mkdir d; head -c 20971520 /dev/zero > d/f; chmod 000 d");
 
-    String answer =
-        HostileTree.run(
-            state,
-            List.of(
-                "setpriv",
-                "--bounding-set",
-                "-dac_override,-dac_read_search",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                VolumesElsewhere.class.getName(),
-                state.resolve("jobs").toString(),
-                "/proc/1",
-                "watch"));
+    String answer = without("dac_override,-dac_read_search", "watch");
 
     assertThat(answer).contains("Hidden[volume=MODEL", "cannot be read");
+  }
+
+  @Test
+  void autoWatchesWhereNothingCanBeMountedAndSaysWhy() throws Exception {
+    assertThat(without("sys_admin", "auto"))
+        .contains("Optional[the file system has no project quota, and no image can be mounted");
+    assertThat(state.resolve("jobs/enforcement-trial")).doesNotExist();
+  }
+
+  /** Uses the volumes in a process that lacks capabilities, and returns its output. */
+  private String without(String capabilities, String action) throws Exception {
+    return HostileTree.run(
+        state,
+        List.of(
+            "setpriv",
+            "--bounding-set",
+            "-" + capabilities,
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            VolumesElsewhere.class.getName(),
+            state.resolve("jobs").toString(),
+            "/proc/1",
+            action));
   }
 }

@@ -2,6 +2,7 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Listed;
@@ -201,6 +202,28 @@ public final class JobDesk implements Jobs {
               ? "the job is being deleted; what it has uploaded is removed"
               : "the job is being stopped; its GPUs are free once its container is gone";
     };
+  }
+
+  @Override
+  public String purge(Caller caller, JobId id) {
+    Job job = find(caller, id);
+    if (job.state() instanceof JobState.Live) {
+      throw new RequestRefusedException(
+          Kind.CONFLICT,
+          "job " + id + " has not ended, so its files are in use; cancel it, and purge it then");
+    }
+    if (job.files() == JobFiles.SWEPT) {
+      return "the job's files are removed already";
+    }
+    if (!onLedger(() -> ledger.purge(id, caller.user()))) {
+      throw new RequestRefusedException(
+          Kind.CONFLICT,
+          "the files of job "
+              + id
+              + " are in use: a job that has not ended resumes from them; purge it when that one"
+              + " has ended");
+    }
+    return "the job's directories, logs and local artifacts are being removed";
   }
 
   @Override

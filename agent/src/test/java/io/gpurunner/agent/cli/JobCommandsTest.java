@@ -358,6 +358,21 @@ final class JobCommandsTest {
   }
 
   @Test
+  void purgeRemovesTheFilesOfEachJobAndGoesOnAfterARefusal() {
+    agent
+        .answers("POST /api/userJob/job_del", 409, "{\"message\":\"it has not ended\"}")
+        .answers("POST /api/userJob/job_del", "{\"message\":\"its files are being removed\"}");
+
+    Outcome outcome = run("purge", JOB, OTHER);
+
+    assertThat(outcome.status()).isEqualTo(4);
+    assertThat(outcome.out().lines()).containsExactly(OTHER + ": its files are being removed");
+    assertThat(outcome.err()).contains(JOB + ": the agent answered 409: it has not ended");
+    assertThat(agent.requests().getLast().body())
+        .isEqualTo("{\"job_id\":\"" + OTHER + "\",\"purge\":true}");
+  }
+
+  @Test
   void cancelGoesOnAfterARefusal() {
     agent
         .answers("POST /api/userJob/job_del", 404, "{\"message\":\"there is no such job\"}")
@@ -443,6 +458,7 @@ final class JobCommandsTest {
     "ls --limit 1001",
     "status",
     "cancel",
+    "purge",
     "artifacts",
     "artifacts aia1 --get x --json",
     "logs aia1 --stream out",

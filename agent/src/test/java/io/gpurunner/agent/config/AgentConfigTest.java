@@ -46,7 +46,8 @@ final class AgentConfigTest {
               Duration.ofHours(1),
               Duration.ofMinutes(5),
               100_000),
-          new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
+          new JobsConfig(
+              Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30), Duration.ofDays(1)),
           new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
           new TrustConfig(Optional.empty()),
@@ -123,7 +124,7 @@ final class AgentConfigTest {
           retry-for: 2m
           stall: 20s
           keep: 3GB
-        jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h }
+        jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h, deleted-retention: 2h }
         volumes: { enforcement: project-quota }
         library: { datasets: /data/sets, models: /data/models }
         tls: { ca-file: %s }
@@ -170,7 +171,7 @@ final class AgentConfigTest {
                 Duration.ofMinutes(2),
                 Duration.ofSeconds(20),
                 3_000),
-            new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
+            new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12), Duration.ofHours(2)),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),
             new TrustConfig(Optional.of(certificate)),

@@ -824,6 +824,11 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
+    public String purge(Caller caller, JobId id) {
+      return real.purge(caller, id);
+    }
+
+    @Override
     public String retryUpload(Caller caller, JobId id) {
       return real.retryUpload(caller, id);
     }
