@@ -44,6 +44,7 @@ final class DirectoryJobVolumes implements JobVolumes {
   private final Function<List<String>, Command.Result> syncing;
 
   private final Optional<String> whyWatched;
+  private final ImageVolumes imageVolumes = new ImageVolumes();
 
   private final Lock oneSync = new ReentrantLock();
 
@@ -109,6 +110,7 @@ final class DirectoryJobVolumes implements JobVolumes {
       DurableFiles.directory(paths.logs(), DurableFiles.OWNER_ONLY);
       limit.prepare(paths.root(), Volume.CHECKPOINT, checkpointLimitBytes);
       limit.prepare(paths.root(), Volume.MODEL, modelLimitBytes);
+      imageVolumes.prepare(paths);
       done = true;
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot create the directories of " + folder.name(), failure);
@@ -328,7 +330,10 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   @Override
   public JobPaths paths(JobFolder folder) {
-    Path root = jobs.resolve(folder.name());
+    return pathsBelow(jobs.resolve(folder.name()));
+  }
+
+  private static JobPaths pathsBelow(Path root) {
     return new JobPaths(
         root,
         VolumeLimit.directory(root, Volume.CHECKPOINT),
@@ -364,6 +369,9 @@ final class DirectoryJobVolumes implements JobVolumes {
     long limitFiles = VolumeLimit.maxFiles(limitBytes);
     try {
       VolumeLimit.Usage usage = limit.measure(root, volume, limitFiles);
+      if (volume == Volume.CHECKPOINT) {
+        usage = usage.plus(imageVolumes.measure(pathsBelow(root), limitFiles));
+      }
       return overrun(volume, usage, limitBytes, limitFiles);
     } catch (HiddenTreeException hidden) {
       VolumeLimit.Usage seen =

@@ -40,7 +40,14 @@ interface VolumeLimit {
    * @param files the number of files, directories and links in the volume, if only looks keep it
    *     within {@link #maxFiles}. It is empty if the kernel itself refuses more
    */
-  record Usage(long bytes, Optional<Long> files) {}
+  record Usage(long bytes, Optional<Long> files) {
+    /** Adds what is beside the volume, and counts to it. */
+    Usage plus(TreeMeasure.Used beside) {
+      return beside.files() == 0
+          ? this
+          : new Usage(bytes + beside.bytes(), Optional.of(files.orElse(0L) + beside.files()));
+    }
+  }
 
   /**
    * Measures the volume.

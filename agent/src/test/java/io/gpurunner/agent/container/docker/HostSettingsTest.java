@@ -32,7 +32,8 @@ final class HostSettingsTest {
     EngineDescription engine =
         new EngineDescription(
             "20.10.24", Map.of(), "runc", List.of(), List.of(), Optional.empty(), false, false);
-    return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits);
+    return HostSettings.of(
+        spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits, List.of());
   }
 
   @Test
@@ -49,8 +50,10 @@ final class HostSettingsTest {
   void aRuntimeIsAskedForOnlyWhereTheGpusNeedOne() {
     GpuRequest none = new GpuRequest(List.of(), "", Optional.empty());
     GpuRequest nvidia = new GpuRequest(List.of(), "GPU-a", Optional.of("nvidia"));
-    assertThat(HostSettings.of(spec(new GpuAttachment.None()), none, true).getRuntime()).isNull();
-    assertThat(HostSettings.of(spec(new GpuAttachment.None()), nvidia, true).getRuntime())
+    assertThat(HostSettings.of(spec(new GpuAttachment.None()), none, true, List.of()).getRuntime())
+        .isNull();
+    assertThat(
+            HostSettings.of(spec(new GpuAttachment.None()), nvidia, true, List.of()).getRuntime())
         .isEqualTo("nvidia");
   }
 
