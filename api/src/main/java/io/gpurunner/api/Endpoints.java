@@ -182,7 +182,8 @@ final class Endpoints {
   }
 
   private void whoami(RoutingContext context) {
-    requests.authenticated(context.request(), caller -> Answer.ok(JobJson.caller(caller)));
+    requests.authenticated(
+        context.request(), caller -> Answer.ok(JobJson.caller(caller, ports.jobs().disk(caller))));
   }
 
   private void resources(

@@ -86,6 +86,9 @@ public interface Jobs {
    */
   JobArtifacts artifacts(Caller caller, JobId id);
 
+  /** Returns what the caller has on the machine's disk. It is empty if that is not limited. */
+  Optional<DiskUse> disk(Caller caller);
+
   /**
    * Returns everything that is known about one job.
    *

@@ -30,7 +30,7 @@ final class SideEffects {
   /** The methods without a side effect, of the same ports. */
   static final Map<Class<?>, Set<String>> LISTED_WITHOUT =
       Map.of(
-          Jobs.class, Set.of("createdBefore", "status", "list", "detail", "artifacts"),
+          Jobs.class, Set.of("createdBefore", "status", "list", "detail", "artifacts", "disk"),
           ArtifactStore.class,
               Set.of("description", "place", "probe", "read", "signedUrl", "close"),
           JobVolumes.class,

@@ -13,6 +13,7 @@ import io.gpurunner.agent.ledger.LiveLoad;
 import io.gpurunner.agent.ledger.Standing;
 import io.gpurunner.api.ApiLimits;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.DiskUse;
 import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobArtifacts;
@@ -120,6 +121,12 @@ public final class JobDesk implements Jobs {
       Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
     refuseWhereNotReady(request);
     refuseWhereOverLimit(caller);
+    dispatcher
+        .neverFits(request)
+        .ifPresent(
+            why -> {
+              throw new RequestRefusedException(Kind.BAD_REQUEST, why);
+            });
     return idOf(onLedger(() -> ledger.create(caller, request, source, idempotencyKey)));
   }
 
@@ -202,6 +209,11 @@ public final class JobDesk implements Jobs {
               ? "the job is being deleted; what it has uploaded is removed"
               : "the job is being stopped; its GPUs are free once its container is gone";
     };
+  }
+
+  @Override
+  public Optional<DiskUse> disk(Caller caller) {
+    return dispatcher.diskOf(caller.user());
   }
 
   @Override

@@ -412,6 +412,18 @@ final class JobCommandsTest {
   }
 
   @Test
+  void whoamiSaysWhatTheUserHasOnTheDisk() {
+    agent.answers(
+        "GET /api/whoami",
+        "{\"user\":\"alice\",\"admin\":false,\"disk\":{\"reservedBytes\":1000000,"
+            + "\"keptBytes\":2500000000,\"limitBytes\":10000000000}}");
+
+    assertThat(run("whoami").out().lines())
+        .contains(
+            "disk   2.5 GB of 10.0 GB, 2.5 GB of them kept of ended jobs (gpurunner purge JOB)");
+  }
+
+  @Test
   void whoamiSaysWhereTheUrlAndTheTokenCameFrom() {
     agent.answers("GET /api/whoami", "{\"user\":\"alice\",\"admin\":false}");
 

@@ -48,6 +48,7 @@ final class AgentConfigTest {
               100_000),
           new JobsConfig(
               Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30), Duration.ofDays(1)),
+          new LimitsConfig(Optional.empty()),
           new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
           new TrustConfig(Optional.empty()),
@@ -125,6 +126,7 @@ final class AgentConfigTest {
           stall: 20s
           keep: 3GB
         jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h, deleted-retention: 2h }
+        limits: { disk-per-user: 2TB }
         volumes: { enforcement: project-quota }
         library: { datasets: /data/sets, models: /data/models }
         tls: { ca-file: %s }
@@ -172,6 +174,7 @@ final class AgentConfigTest {
                 Duration.ofSeconds(20),
                 3_000),
             new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12), Duration.ofHours(2)),
+            new LimitsConfig(Optional.of(2_000_000L)),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),
             new TrustConfig(Optional.of(certificate)),

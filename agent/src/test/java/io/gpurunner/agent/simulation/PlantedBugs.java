@@ -23,6 +23,7 @@ import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.DiskUse;
 import io.gpurunner.api.JobArtifacts;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobFilter;
@@ -841,6 +842,11 @@ enum PlantedBugs implements Plant {
     @Override
     public JobArtifacts artifacts(Caller caller, JobId id) {
       return real.artifacts(caller, id);
+    }
+
+    @Override
+    public Optional<DiskUse> disk(Caller caller) {
+      return real.disk(caller);
     }
 
     @Override
