@@ -35,6 +35,7 @@ import io.gpurunner.agent.run.ImageKeeper;
 import io.gpurunner.agent.run.JobDesk;
 import io.gpurunner.agent.run.JobRunner;
 import io.gpurunner.agent.run.JobSteps;
+import io.gpurunner.agent.run.KeptDisk;
 import io.gpurunner.agent.run.LocalSpecs;
 import io.gpurunner.agent.run.LogDesk;
 import io.gpurunner.agent.run.MachineView;
@@ -59,6 +60,7 @@ import io.gpurunner.storage.ArtifactPublisher;
 import io.gpurunner.storage.ArtifactStore;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
+import io.gpurunner.storage.KeptFolders;
 import io.gpurunner.storage.Library;
 import io.gpurunner.storage.LocalArtifactStore;
 import io.vertx.core.Future;
@@ -200,11 +202,22 @@ public final class Agent implements AutoCloseable {
         keep(
             "readiness",
             new Readiness(engine.name(), engine.probe(), store, gpus, volumes, ledger, gate));
+    KeptDisk keptDisk =
+        keep(
+            "kept disk",
+            new KeptDisk(ledger, new KeptFolders(config.stateDir()), settings.diskPerUser()));
     Dispatcher dispatcher =
         keep(
             "dispatcher",
             new Dispatcher(
-                ledger, gpus, volumes, store.place(), gate, clock, config.jobs().gracePeriod()));
+                ledger,
+                gpus,
+                volumes,
+                store.place(),
+                gate,
+                clock,
+                config.jobs().gracePeriod(),
+                keptDisk));
     Retention retention =
         keep(
             "retention",
@@ -213,6 +226,7 @@ public final class Agent implements AutoCloseable {
                 volumes,
                 Optional.of(faults.around(ArtifactStore.class, localOnThreads)),
                 config.jobs().retention(),
+                config.jobs().deletedRetention(),
                 clock,
                 clock.wall()));
     DailyBackup backups = keep("backups", new DailyBackup(ledger));
@@ -326,6 +340,7 @@ public final class Agent implements AutoCloseable {
     meter.start();
     runner.start();
     engine.events().listen(name -> runner.wake(name.job()));
+    keptDisk.start();
     dispatcher.start();
     outbox.start();
     retention.start();

@@ -74,6 +74,15 @@ final class SettingsOf {
         agentTime);
   }
 
+  /** Returns the most bytes that one user may have on the disk, if that is limited. */
+  OptionalLong diskPerUser() {
+    return config
+        .limits()
+        .diskPerUserMegabytes()
+        .map(megabytes -> OptionalLong.of(megabytes * BYTES_PER_MEGABYTE))
+        .orElseGet(OptionalLong::empty);
+  }
+
   JobVolumes openVolumes() {
     return Volumes.open(new VolumeSettings(config.stateDir(), config.volumes().enforcement()));
   }

@@ -83,6 +83,9 @@ final class AgentProcess implements AutoCloseable {
   /** Writes the configuration, which takes effect at the next start. */
   void configure(String config) {
     String own = "state-dir: %s\nhttp: { port: %d }\n".formatted(stateDirectory(), port);
+    if (!config.contains("volumes:")) {
+      own += "volumes: { enforcement: watch }\n"; // mounts would outlive an agent that is killed
+    }
     try {
       Files.createDirectories(directory);
       Files.writeString(directory.resolve("gpurunner.yaml"), own + config);

@@ -71,6 +71,7 @@ final class AgentUnderTest implements AutoCloseable {
         gpu: %s
         docker: { host: "%s", gpu-access: none }
         jobs: { grace-period: 2s }
+        volumes: { enforcement: watch }
         library: { datasets: %s, models: %s }
         store: %s
         callbacks: { allow: [127.0.0.1] }

@@ -58,6 +58,7 @@ class FaultPointsIT {
     DELETION,
     RESUMPTION,
     SECOND_UPLOAD,
+    PURGE,
     RETENTION;
 
     static Scenario past(String point) {
@@ -70,6 +71,7 @@ class FaultPointsIT {
             "output.follow" ->
             DELETION;
         case "api.retryUpload" -> SECOND_UPLOAD;
+        case "api.purge" -> PURGE;
         case "volumes.seedCheckpoint" -> RESUMPTION;
         case "volumes.delete", "store.deleteAll" -> RETENTION;
         case "ledger.FAILED" -> FAILURE;
@@ -98,6 +100,8 @@ class FaultPointsIT {
                 side ->
                     Stream.of(
                         // The second object is the manifest, after the model.
+                        new Case("volumes.delete." + side, Scenario.PURGE, 1),
+                        new Case("store.deleteAll." + side, Scenario.PURGE, 1),
                         new Case("store.put." + side, Scenario.SUCCESS, 2),
                         // The second time is for the upload, after the one for the container.
                         new Case("volumes.reveal." + side, Scenario.SUCCESS, 2),
@@ -194,6 +198,7 @@ class FaultPointsIT {
           case DELETION -> deletion(each);
           case RESUMPTION -> resumption(each);
           case SECOND_UPLOAD -> secondUpload(each);
+          case PURGE -> purge(each);
           case RETENTION -> retention(each);
         }
         assertThat(deaths).as("deaths at " + each).isEqualTo(1);
@@ -237,7 +242,8 @@ class FaultPointsIT {
       String job =
           create(
               body(STARTED
-                      + "echo weights > $MODEL_PATH/ds_model.bin; [ $(wc -l < $CKPT_PATH/runs) -ge 2 ]")
+                      + "echo weights > $MODEL_PATH/ds_model.bin; [ $(wc -l < $CKPT_PATH/runs) -ge"
+                      + " 2 ]")
                   .put("retries", 1));
       awaitState(job, "SUCCEEDED");
       awaitDeath();
@@ -299,6 +305,22 @@ class FaultPointsIT {
       Files.delete(artifacts());
       Files.move(aside, artifacts());
       return job;
+    }
+
+    private void purge(Case each) throws IOException {
+      String job = create(body(STARTED + "echo weights > $MODEL_PATH/ds_model.bin"));
+      awaitState(job, "SUCCEEDED");
+      assertToldOnce(job, "success");
+      arm(each);
+      ask("POST", "/api/userJob/job_del", id(job).put("purge", true));
+      awaitDeath();
+      // The agent may have ended before the request was on disk.
+      assertThat(ask("POST", "/api/userJob/job_del", id(job).put("purge", true)).statusCode())
+          .isEqualTo(200);
+      await("its files to be gone")
+          .until(() -> detail(job).getJsonArray("events").encode().contains("\"swept\""));
+      assertThat(agent.jobDirectory(job)).doesNotExist();
+      assertNoArtifacts(job);
     }
 
     private void retention(Case each) throws IOException {

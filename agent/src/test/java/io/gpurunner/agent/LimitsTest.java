@@ -118,6 +118,10 @@ final class LimitsTest {
               "FileWork.MEASURING_LIMIT",
               "VolumeWatchTest.soManyVolumesAreMeasuredAtATimeAndNoJobTwice"),
           entry(
+              "VolumeWatch.HIDDEN_LIMIT",
+              "VolumeWatchTest.aJobThatHidesItsVolumeAFewTimesInARowCountsAsTooLarge"),
+          entry("TreeMeasure.WALK_LIMIT", "WatchingTest.saysWhenATreeIsTooLargeToBeMeasuredInTime"),
+          entry(
               "ArtifactPublisher.AT_A_TIME",
               "ArtifactPublisherTest.virtualThreadsPublishOnlySoManyAtATimeOnPlatformThreads"),
           entry("FileWork.COPYING_LIMIT", "FileWorkTest.eachKindHasSoManyThreadsAndSoLongAQueue"),
@@ -247,6 +251,12 @@ final class LimitsTest {
           "beyond it a value is kept twice, which changes nothing but memory",
           "EventFeed.REPORTED_LIMIT",
           "beyond it an event is sent twice, which changes nothing",
+          "TreeMeasure.LINKED_LIMIT",
+          "beyond it names are counted twice, which needs more files than a small volume may have",
+          "TreeMeasure.DEPTH_LIMIT",
+          "to create so deep a tree takes minutes; WatchingTest has one that is deeper than a path",
+          "HeldFiles.LOOKED_AT_LIMIT",
+          "no process of a test may open so many files",
           "ServiceNotifier.STOPPING_LIMIT",
           "the same wait as that of READY_LIMIT, and nobody can see its end");
 

@@ -61,6 +61,7 @@ class ServeIT {
             gpu: { simulated: ["NVIDIA GeForce RTX 3090"] }
             docker: { host: "%s", gpu-access: none }
             jobs: { grace-period: 1s }
+            volumes: { enforcement: watch }
             """
                 .formatted(
                     directory.resolve("state"), port, TestEnvironment.require("DOCKER_HOST")));

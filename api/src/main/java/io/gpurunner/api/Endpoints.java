@@ -186,7 +186,8 @@ final class Endpoints {
   }
 
   private void whoami(RoutingContext context) {
-    requests.authenticated(context.request(), caller -> Answer.ok(JobJson.caller(caller)));
+    requests.authenticated(
+        context.request(), caller -> Answer.ok(JobJson.caller(caller, ports.jobs().disk(caller))));
   }
 
   /** Answers with the caller's own key, and never with another user's. */

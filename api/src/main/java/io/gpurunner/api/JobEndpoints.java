@@ -91,7 +91,11 @@ final class JobEndpoints {
         context,
         (caller, body) -> {
           JobId id = RequestFields.namedJob(body);
-          return Answer.ok(JobJson.message(id, ports.jobs().delete(caller, id)));
+          String done =
+              RequestFields.isSet(body, "purge")
+                  ? ports.jobs().purge(caller, id)
+                  : ports.jobs().delete(caller, id);
+          return Answer.ok(JobJson.message(id, done));
         });
   }
 

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -15,8 +16,17 @@ import java.util.function.Function;
 final class JobJson {
   private JobJson() {}
 
-  static JsonObject caller(Caller caller) {
-    return new JsonObject().put("user", caller.user()).put("admin", caller.admin());
+  static JsonObject caller(Caller caller, Optional<DiskUse> disk) {
+    JsonObject json = new JsonObject().put("user", caller.user()).put("admin", caller.admin());
+    disk.ifPresent(
+        use ->
+            json.put(
+                "disk",
+                new JsonObject()
+                    .put("reservedBytes", use.reservedBytes())
+                    .put("keptBytes", use.keptBytes())
+                    .put("limitBytes", use.limitBytes())));
+    return json;
   }
 
   static JsonObject callbackKey(Caller caller, String key) {

@@ -48,6 +48,16 @@ public interface Jobs {
   String delete(Caller caller, JobId id);
 
   /**
+   * Removes the directories, the logs and the local artifacts of a job that has ended. Idempotent.
+   * Returns when the request is on disk, not when the files are gone. The job's record stays.
+   *
+   * @return a sentence for the user saying what happens now
+   * @throws RequestRefusedException NOT_FOUND for no such job or another user's job; CONFLICT if
+   *     the job has not ended, or a job that has not ended resumes from it
+   */
+  String purge(Caller caller, JobId id);
+
+  /**
    * Starts the upload of a finished job's kept artifacts again. Only the job's owner and an admin
    * may do so.
    *
@@ -75,6 +85,9 @@ public interface Jobs {
    *     the store does not answer
    */
   JobArtifacts artifacts(Caller caller, JobId id);
+
+  /** Returns what the caller has on the machine's disk. It is empty if that is not limited. */
+  Optional<DiskUse> disk(Caller caller);
 
   /**
    * Returns everything that is known about one job.

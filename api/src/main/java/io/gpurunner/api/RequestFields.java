@@ -41,6 +41,16 @@ final class RequestFields {
     };
   }
 
+  /** Returns whether an optional field of a body is true. */
+  static boolean isSet(Buffer body, String name) {
+    return switch (fields(body).find(name)) {
+      case Optional<JsonValue> value when value.isEmpty() -> false;
+      case Optional<JsonValue> value when value.get() instanceof JsonValue.Bool(boolean set) -> set;
+      case Optional<JsonValue> value ->
+          throw badRequest(name + ": must be true or false, was " + value.get().shown());
+    };
+  }
+
   /** Returns the job with an id. A text that is not a job id is answered with 404. */
   static JobId jobId(String text) {
     return JobId.parse(text)

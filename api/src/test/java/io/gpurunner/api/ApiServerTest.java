@@ -503,10 +503,30 @@ final class ApiServerTest {
   }
 
   @Test
+  void aJobIsPurgedOnlyIfTheBodySaysSo() throws Exception {
+    guide("/api/userJob", GuideBodies.minimal().encode());
+    JobId id = api.jobs.stored.keySet().iterator().next();
+    JsonObject body = new JsonObject().put("job_id", id.value());
+
+    assertThat(api.post("/api/userJob/job_del", body.copy().put("purge", true).encode()).body())
+        .contains("files are being removed");
+    assertThat(api.post("/api/userJob/job_del", body.copy().put("purge", false).encode()).body())
+        .contains("is being stopped");
+    assertThat(
+            ErrorBody.message(
+                api.post("/api/userJob/job_del", body.copy().put("purge", "yes").encode()), 400))
+        .isEqualTo("purge: must be true or false, was \"yes\"");
+  }
+
+  @Test
   void tellsWhoTheTokenIsOf() throws Exception {
     assertThat(api.get("/api/whoami").body()).isEqualTo("{\"user\":\"ann\",\"admin\":false}");
     assertThat(api.send(api.asAdmin("/api/whoami").GET()).body())
         .isEqualTo("{\"user\":\"root\",\"admin\":true}");
+    api.jobs.disk.set(new DiskUse(3, 4, 10));
+    assertThat(api.get("/api/whoami").body())
+        .isEqualTo(
+            "{\"user\":\"ann\",\"admin\":false,\"disk\":{\"reservedBytes\":3,\"keptBytes\":4,\"limitBytes\":10}}");
   }
 
   /** Nothing in a request leads to the key of another user. */

@@ -21,6 +21,8 @@ final class FakeJobs implements Jobs {
   final AtomicReference<String> state = new AtomicReference<>("QUEUED");
   final AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
 
+  final AtomicReference<@Nullable DiskUse> disk = new AtomicReference<>();
+
   /** Runs at the start of every call, on its virtual thread. */
   volatile Runnable before = () -> {};
 
@@ -64,6 +66,13 @@ final class FakeJobs implements Jobs {
   }
 
   @Override
+  public String purge(Caller caller, JobId id) {
+    begin();
+    owned(caller, id);
+    return "the job's files are being removed";
+  }
+
+  @Override
   public String retryUpload(Caller caller, JobId id) {
     begin();
     owned(caller, id);
@@ -89,6 +98,11 @@ final class FakeJobs implements Jobs {
     begin();
     owned(caller, id);
     return artifacts.apply(id);
+  }
+
+  @Override
+  public Optional<DiskUse> disk(Caller caller) {
+    return Optional.ofNullable(disk.get());
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
+import io.gpurunner.storage.TreeMeasure.HiddenTreeException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -16,7 +17,10 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The directories of jobs at {@code <jobs>/<folder>/{checkpoint,model,logs}}. A {@link VolumeLimit}
@@ -30,12 +34,23 @@ final class DirectoryJobVolumes implements JobVolumes {
    */
   private static final Duration SYNC_LIMIT = Duration.ofMinutes(30);
 
+  private static final int SHOWING_LOCKS = 64;
+
+  private static final Logger log = LoggerFactory.getLogger(DirectoryJobVolumes.class);
+
   private final Path jobs;
   private final long reserveBytes;
   private final VolumeLimit limit;
   private final Function<List<String>, Command.Result> syncing;
 
+  private final Optional<String> whyWatched;
+  private final ImageVolumes imageVolumes = new ImageVolumes();
+
   private final Lock oneSync = new ReentrantLock();
+
+  /** One of these is held while the volumes of a job are shown or put to rest. */
+  private final List<Lock> showing =
+      Stream.generate(() -> (Lock) new ReentrantLock()).limit(SHOWING_LOCKS).toList();
 
   /** The folders of which some data may not be on disk, even if a sync of them succeeds. */
   private final Set<String> unsynced = ConcurrentHashMap.newKeySet();
@@ -44,7 +59,16 @@ final class DirectoryJobVolumes implements JobVolumes {
    * @param jobs an existing directory that only the agent's user can enter
    */
   DirectoryJobVolumes(Path jobs, long reserveBytes, VolumeLimit limit) {
-    this(jobs, reserveBytes, limit, words -> Command.run(SYNC_LIMIT, words));
+    this(jobs, reserveBytes, limit, Optional.empty());
+  }
+
+  /**
+   * @param jobs an existing directory that only the agent's user can enter
+   * @param whyWatched why volumes are only watched; empty if they are not
+   */
+  DirectoryJobVolumes(
+      Path jobs, long reserveBytes, VolumeLimit limit, Optional<String> whyWatched) {
+    this(jobs, reserveBytes, limit, whyWatched, words -> Command.run(SYNC_LIMIT, words));
   }
 
   /**
@@ -55,6 +79,16 @@ final class DirectoryJobVolumes implements JobVolumes {
       long reserveBytes,
       VolumeLimit limit,
       Function<List<String>, Command.Result> syncing) {
+    this(jobs, reserveBytes, limit, Optional.empty(), syncing);
+  }
+
+  private DirectoryJobVolumes(
+      Path jobs,
+      long reserveBytes,
+      VolumeLimit limit,
+      Optional<String> whyWatched,
+      Function<List<String>, Command.Result> syncing) {
+    this.whyWatched = whyWatched;
     this.jobs = jobs;
     this.reserveBytes = reserveBytes;
     this.limit = limit;
@@ -69,15 +103,19 @@ final class DirectoryJobVolumes implements JobVolumes {
       requireSpace(folder, checkpointLimitBytes, modelLimitBytes);
     }
     boolean done = false;
+    Lock shown = showing(folder);
+    shown.lock();
     try {
       DurableFiles.directory(paths.root(), DurableFiles.OWNER_ONLY);
       DurableFiles.directory(paths.logs(), DurableFiles.OWNER_ONLY);
       limit.prepare(paths.root(), Volume.CHECKPOINT, checkpointLimitBytes);
       limit.prepare(paths.root(), Volume.MODEL, modelLimitBytes);
+      imageVolumes.prepare(paths);
       done = true;
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot create the directories of " + folder.name(), failure);
     } finally {
+      shown.unlock();
       if (!done && isNew) {
         delete(folder);
       }
@@ -117,8 +155,8 @@ final class DirectoryJobVolumes implements JobVolumes {
           "%s: %s has none on this machine, or not any more".formatted(what, from.name()));
     }
     try {
-      limit.reveal(source.root(), Volume.CHECKPOINT);
-      limit.reveal(target.root(), Volume.CHECKPOINT);
+      show(from, Volume.CHECKPOINT);
+      show(to, Volume.CHECKPOINT);
       TreeCopy.replace(
           source.checkpoint(), target.checkpoint(), checkpointLimitBytes, cancellation);
     } catch (CancelledException cancelled) {
@@ -145,12 +183,58 @@ final class DirectoryJobVolumes implements JobVolumes {
                 .formatted(directory.getFileName(), folder.name()));
       }
       try {
-        limit.reveal(paths.root(), volume);
+        show(folder, volume);
       } catch (IOException failure) {
         throw DiskErrors.explain("cannot read the volumes of " + folder.name(), failure);
       }
     }
     return paths;
+  }
+
+  private void show(JobFolder folder, Volume volume) throws IOException {
+    Lock shown = showing(folder);
+    shown.lock();
+    try {
+      limit.reveal(paths(folder).root(), volume);
+    } finally {
+      shown.unlock();
+    }
+  }
+
+  private Lock showing(JobFolder folder) {
+    return showing.get(Math.floorMod(folder.name().hashCode(), SHOWING_LOCKS));
+  }
+
+  @Override
+  public void rest(Predicate<JobFolder> isNeeded) {
+    Set<Path> shown;
+    try {
+      shown = limit.shown(jobs);
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot list the mounts below " + jobs, failure);
+    }
+    for (Path root : shown) {
+      JobFolder folder = new JobFolder(root.getFileName().toString());
+      Lock lock = showing(folder);
+      lock.lock();
+      try {
+        // It is asked under the lock: who needs the files is recorded before they are shown.
+        if (!isNeeded.test(folder)) {
+          for (Volume volume : Volume.values()) {
+            limit.release(root, volume);
+          }
+        }
+      } catch (IOException | StorageException inUse) {
+        log.info("{} is unmounted later: {}", folder.name(), inUse.getMessage());
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  @Override
+  public Optional<String> whyWatched() {
+    return whyWatched;
   }
 
   /**
@@ -246,7 +330,10 @@ final class DirectoryJobVolumes implements JobVolumes {
 
   @Override
   public JobPaths paths(JobFolder folder) {
-    Path root = jobs.resolve(folder.name());
+    return pathsBelow(jobs.resolve(folder.name()));
+  }
+
+  private static JobPaths pathsBelow(Path root) {
     return new JobPaths(
         root,
         VolumeLimit.directory(root, Volume.CHECKPOINT),
@@ -279,13 +366,28 @@ final class DirectoryJobVolumes implements JobVolumes {
   }
 
   private Optional<Overrun> overrun(Path root, Volume volume, long limitBytes) throws IOException {
-    long usedBytes = limit.usedBytes(root, volume);
-    if (usedBytes > limitBytes) {
-      return Optional.of(new Overrun.Bytes(volume, usedBytes, limitBytes));
-    }
     long limitFiles = VolumeLimit.maxFiles(limitBytes);
-    return limit
-        .countFiles(root, volume)
+    try {
+      VolumeLimit.Usage usage = limit.measure(root, volume, limitFiles);
+      if (volume == Volume.CHECKPOINT) {
+        usage = usage.plus(imageVolumes.measure(pathsBelow(root), limitFiles));
+      }
+      return overrun(volume, usage, limitBytes, limitFiles);
+    } catch (HiddenTreeException hidden) {
+      VolumeLimit.Usage seen =
+          new VolumeLimit.Usage(hidden.seen().bytes(), Optional.of(hidden.seen().files()));
+      return overrun(volume, seen, limitBytes, limitFiles)
+          .or(() -> Optional.of(new Overrun.Hidden(volume, String.valueOf(hidden.getMessage()))));
+    }
+  }
+
+  private static Optional<Overrun> overrun(
+      Volume volume, VolumeLimit.Usage usage, long limitBytes, long limitFiles) {
+    if (usage.bytes() > limitBytes) {
+      return Optional.of(new Overrun.Bytes(volume, usage.bytes(), limitBytes));
+    }
+    return usage
+        .files()
         .filter(files -> files > limitFiles)
         .map(files -> new Overrun.Files(volume, files, limitFiles));
   }
@@ -325,12 +427,20 @@ final class DirectoryJobVolumes implements JobVolumes {
   @Override
   public void delete(JobFolder folder) {
     Path root = paths(folder).root();
+    Lock shown = showing(folder);
+    shown.lock();
     try {
       if (Files.isDirectory(root, LinkOption.NOFOLLOW_LINKS)) {
         for (Volume volume : Volume.values()) {
           limit.release(root, volume);
         }
       }
+    } catch (IOException failure) {
+      throw DiskErrors.explain("cannot unmount the volumes of " + folder.name(), failure);
+    } finally {
+      shown.unlock();
+    }
+    try {
       TreeRemoval.remove(root);
       DurableFiles.sync(jobs);
       unsynced.remove(folder.name());

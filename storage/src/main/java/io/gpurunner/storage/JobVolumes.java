@@ -3,6 +3,7 @@ package io.gpurunner.storage;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * The directories of the machine's jobs, and their size limits. Blocking; thread-safe; every method
@@ -39,6 +40,18 @@ public interface JobVolumes extends AutoCloseable {
   JobPaths reveal(JobFolder folder);
 
   /**
+   * Gives back what the volumes of jobs take of the machine beside the disk, as mounts, and keeps
+   * their files. {@link #reveal} shows them again.
+   *
+   * @param isNeeded returns whether the volumes of this job are needed now. Before a caller
+   *     prepares, reveals or copies volumes, this must return true for them
+   */
+  void rest(Predicate<JobFolder> isNeeded);
+
+  /** Returns why volumes are only watched. It is empty if a write beyond the limit fails. */
+  Optional<String> whyWatched();
+
+  /**
    * Syncs everything in a job's volumes. Called when nothing writes to them any more.
    *
    * @throws StorageException UNFIT if some of it could not be written and is lost, or may be;
@@ -54,6 +67,8 @@ public interface JobVolumes extends AutoCloseable {
    * Returns which volume is over its limit now, and by how much. It is empty while both are within.
    * Counts blocks on disk, and files if the file system itself does not limit them. Follows no
    * link.
+   *
+   * @throws StorageException if the machine, and not the job, keeps them from being measured
    */
   Optional<Overrun> overrun(JobFolder folder, long checkpointLimitBytes, long modelLimitBytes);
 
@@ -90,5 +105,12 @@ public interface JobVolumes extends AutoCloseable {
 
     /** It has more files, directories and links than a volume of its size may have. */
     record Files(Volume volume, long usedFiles, long limitFiles) implements Overrun {}
+
+    /**
+     * It may be over its limit, and nobody knows, because the job keeps it from being measured.
+     *
+     * @param why what the job did, as the end of a sentence that begins with the volume
+     */
+    record Hidden(Volume volume, String why) implements Overrun {}
   }
 }

@@ -1,9 +1,11 @@
 package io.gpurunner.storage;
 
 import io.gpurunner.storage.StorageException.Kind;
+import io.gpurunner.storage.TreeMeasure.HiddenTreeException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -12,6 +14,8 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Gives each volume an ext4 file system of its own in a sparse file, mounted through a loop device.
@@ -33,10 +37,17 @@ final class LoopImages implements VolumeLimit {
 
   private static final long OVERHEAD_BYTES = 160L << 20;
 
+  private static final long TRIAL_BYTES = 1 << 20;
+  private static final String TRIAL = "enforcement-trial";
+
   private final MachineMounts mounts;
+
+  /** Measures the volumes of jobs that were prepared before volumes were images. */
+  private final Watching watching;
 
   LoopImages(MachineMounts mounts) {
     this.mounts = mounts;
+    this.watching = new Watching(this);
   }
 
   /** Returns what images need and this machine lacks, if it lacks something. */
@@ -53,10 +64,39 @@ final class LoopImages implements VolumeLimit {
     return Optional.empty();
   }
 
+  /**
+   * Mounts a small image, and unmounts it. So it is known before the first job whether this process
+   * may do that, and whether the machine sees the mount.
+   *
+   * @param jobs the directory of all jobs' directories
+   * @return why it cannot be done, if it cannot
+   */
+  Optional<String> tryOut(Path jobs) {
+    Path root = jobs.resolve(TRIAL);
+    try {
+      DurableFiles.directory(root, DurableFiles.OWNER_ONLY);
+      try {
+        prepare(root, Volume.MODEL, TRIAL_BYTES);
+      } finally {
+        release(root, Volume.MODEL);
+        TreeRemoval.remove(root);
+      }
+      return Optional.empty();
+    } catch (StorageException failure) {
+      return Optional.of(String.valueOf(failure.getMessage()));
+    } catch (IOException failure) {
+      return Optional.of(FileFault.words(failure));
+    }
+  }
+
   @Override
   public void prepare(Path jobRoot, Volume volume, long limitBytes) throws IOException {
     Path image = image(jobRoot, volume);
     Path directory = VolumeLimit.directory(jobRoot, volume);
+    if (isWatched(jobRoot, volume)) {
+      watching.prepare(jobRoot, volume, limitBytes);
+      return;
+    }
     if (!Files.exists(image, LinkOption.NOFOLLOW_LINKS)) {
       format(jobRoot, image, limitBytes);
     }
@@ -70,6 +110,18 @@ final class LoopImages implements VolumeLimit {
       // It is the job's own, or the file system's after a repair. In both cases it stays.
     }
     DurableFiles.directory(directory, DurableFiles.EVERYONE);
+  }
+
+  /** Returns whether the volume holds files and has no image, which would hide them. */
+  private static boolean isWatched(Path jobRoot, Volume volume) throws IOException {
+    Path directory = VolumeLimit.directory(jobRoot, volume);
+    if (Files.exists(image(jobRoot, volume), LinkOption.NOFOLLOW_LINKS)
+        || !Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      return entries.iterator().hasNext();
+    }
   }
 
   private static void format(Path jobRoot, Path image, long limitBytes) throws IOException {
@@ -155,13 +207,25 @@ final class LoopImages implements VolumeLimit {
   }
 
   @Override
-  public long usedBytes(Path jobRoot, Volume volume) throws IOException {
+  public Usage measure(Path jobRoot, Volume volume, long maxFiles)
+      throws IOException, HiddenTreeException {
     Path directory = VolumeLimit.directory(jobRoot, volume);
+    if (!Files.exists(image(jobRoot, volume), LinkOption.NOFOLLOW_LINKS)) {
+      return watching.measure(jobRoot, volume, maxFiles);
+    }
     if (!isSeen(jobRoot, directory)) {
-      return 0;
+      return new Usage(0, Optional.empty());
     }
     FileStore store = Files.getFileStore(directory);
-    return store.getTotalSpace() - store.getUnallocatedSpace();
+    return new Usage(store.getTotalSpace() - store.getUnallocatedSpace(), Optional.empty());
+  }
+
+  @Override
+  public Set<Path> shown(Path jobs) throws IOException {
+    return mounts.mountedBelow(jobs).stream()
+        .map(Path::getParent)
+        .filter(root -> root != null && jobs.equals(root.getParent()))
+        .collect(Collectors.toSet());
   }
 
   @Override

@@ -61,6 +61,22 @@ final class MachineMounts {
     }
   }
 
+  /**
+   * Returns the directories below this one on which something is mounted for the whole machine. If
+   * several are mounted on one another, the directory is there as often.
+   */
+  List<Path> mountedBelow(Path directory) throws IOException {
+    String beginning = escaped(directory.toRealPath()) + "/";
+    try (Stream<String> lines = Files.lines(mountinfo())) {
+      return lines
+          .map(line -> line.split(" ", MOUNT_POINT + 2)[MOUNT_POINT])
+          .filter(point -> point.startsWith(beginning))
+          // The names of jobs and volumes hold nothing that mountinfo would escape.
+          .map(point -> directory.resolve(point.substring(beginning.length())))
+          .toList();
+    }
+  }
+
   private Path mountinfo() {
     Path machine = process.resolve("mountinfo");
     return Files.isReadable(machine) ? machine : Path.of("/proc/self/mountinfo");

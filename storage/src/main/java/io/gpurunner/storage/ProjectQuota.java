@@ -3,6 +3,7 @@ package io.gpurunner.storage;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.gpurunner.storage.StorageException.Kind;
+import io.gpurunner.storage.TreeMeasure.HiddenTreeException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -169,13 +170,8 @@ final class ProjectQuota implements VolumeLimit {
   }
 
   @Override
-  public long usedBytes(Path jobRoot, Volume volume) {
-    return watching.usedBytes(jobRoot, volume);
-  }
-
-  @Override
-  public Optional<Long> countFiles(Path jobRoot, Volume volume) {
-    return watching.countFiles(jobRoot, volume);
+  public Usage measure(Path jobRoot, Volume volume, long maxFiles) throws HiddenTreeException {
+    return watching.measure(jobRoot, volume, maxFiles);
   }
 
   @Override

@@ -1,10 +1,12 @@
 package io.gpurunner.storage;
 
+import io.gpurunner.storage.TreeMeasure.HiddenTreeException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * A way to keep a volume within its size. Thread-safe; every step may be repeated after a crash.
@@ -31,15 +33,38 @@ interface VolumeLimit {
   /** Makes the volume's content readable, also after a reboot of the machine. */
   void reveal(Path jobRoot, Volume volume) throws IOException;
 
-  /** Returns the bytes that the volume takes on disk; 0 if there is no such volume. */
-  long usedBytes(Path jobRoot, Volume volume) throws IOException;
+  /**
+   * What a volume takes.
+   *
+   * @param bytes on disk; 0 if there is no such volume
+   * @param files the number of files, directories and links in the volume, if only looks keep it
+   *     within {@link #maxFiles}. It is empty if the kernel itself refuses more
+   */
+  record Usage(long bytes, Optional<Long> files) {
+    /** Adds what is beside the volume, and counts to it. */
+    Usage plus(TreeMeasure.Used beside) {
+      return beside.files() == 0
+          ? this
+          : new Usage(bytes + beside.bytes(), Optional.of(files.orElse(0L) + beside.files()));
+    }
+  }
 
   /**
-   * Returns the number of files, directories and links in the volume, if only looks keep it within
-   * {@link #maxFiles}. It is empty if the kernel itself refuses more.
+   * Measures the volume.
+   *
+   * @param maxFiles counting may end once there are more files
+   * @throws HiddenTreeException if the job keeps its volume from being measured
    */
-  default Optional<Long> countFiles(Path jobRoot, Volume volume) throws IOException {
-    return Optional.empty();
+  Usage measure(Path jobRoot, Volume volume, long maxFiles) throws IOException, HiddenTreeException;
+
+  /**
+   * Returns the directories of the jobs whose volumes take something of the machine that {@link
+   * #reveal} can take again, as mounts do.
+   *
+   * @param jobs the directory of all jobs' directories
+   */
+  default Set<Path> shown(Path jobs) throws IOException {
+    return Set.of();
   }
 
   /** Releases the volume's mount or quota, and keeps its files. */

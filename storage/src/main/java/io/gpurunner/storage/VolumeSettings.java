@@ -19,7 +19,9 @@ public record VolumeSettings(Path stateDirectory, Enforcement enforcement, long 
 
   /** The ways to keep a volume within its limit. */
   public enum Enforcement {
-    /** Project quota if the file system has it, otherwise watching. */
+    /**
+     * Project quota if the file system has it, else images if they can be mounted, else watching.
+     */
     AUTO,
     /** The kernel's project quota: a write beyond the limit fails. */
     PROJECT_QUOTA,

@@ -12,6 +12,9 @@ import org.slf4j.LoggerFactory;
 public final class Volumes {
   private static final Logger log = LoggerFactory.getLogger(Volumes.class);
 
+  private static final String NOTHING_STOPS_A_WRITE =
+      "the file system has no project quota, and no image can be mounted; the agent's log says why";
+
   private Volumes() {}
 
   /**
@@ -26,9 +29,7 @@ public final class Volumes {
     } catch (IOException failure) {
       throw DiskErrors.explain("cannot create the jobs' directory", jobs, failure);
     }
-    return new DirectoryJobVolumes(
-        jobs,
-        settings.reserveBytes(),
+    Chosen chosen =
         switch (settings.enforcement()) {
           case AUTO -> automatic(jobs);
           case PROJECT_QUOTA -> {
@@ -36,31 +37,43 @@ public final class Volumes {
             if (obstacle.isPresent()) {
               throw refused("project-quota", obstacle.get());
             }
-            yield new ProjectQuota(jobs);
+            yield new Chosen(new ProjectQuota(jobs), Optional.empty());
           }
           case IMAGE -> {
             Optional<String> obstacle = LoopImages.obstacle();
             if (obstacle.isPresent()) {
               throw refused("image", obstacle.get());
             }
-            yield new LoopImages(new MachineMounts());
+            yield new Chosen(new LoopImages(new MachineMounts()), Optional.empty());
           }
-          case WATCH -> new Watching();
-        });
+          case WATCH -> new Chosen(new Watching(), Optional.of("volumes.enforcement says so"));
+        };
+    return new DirectoryJobVolumes(
+        jobs, settings.reserveBytes(), chosen.limit(), chosen.whyWatched());
   }
 
   /**
-   * Chooses the way to limit volumes. Images are never chosen by themselves: they need loop devices
-   * and mounts, and the administrator must decide on those.
+   * The way to limit volumes.
+   *
+   * @param whyWatched why volumes are only watched; empty if they are not
    */
-  private static VolumeLimit automatic(Path jobs) {
-    Optional<String> obstacle = ProjectQuota.obstacle(jobs);
-    if (obstacle.isEmpty()) {
+  private record Chosen(VolumeLimit limit, Optional<String> whyWatched) {}
+
+  /** Chooses the way to limit volumes: only if nothing stops a write are they watched. */
+  private static Chosen automatic(Path jobs) {
+    Optional<String> noQuota = ProjectQuota.obstacle(jobs);
+    if (noQuota.isEmpty()) {
       log.info("volumes.enforcement: project quota on {}", jobs);
-      return new ProjectQuota(jobs);
+      return new Chosen(new ProjectQuota(jobs), Optional.empty());
     }
-    log.info("volumes.enforcement: watching, because {}", obstacle.get());
-    return new Watching();
+    LoopImages images = new LoopImages(new MachineMounts());
+    Optional<String> noImages = LoopImages.obstacle().or(() -> images.tryOut(jobs));
+    if (noImages.isEmpty()) {
+      log.info("volumes.enforcement: images, because {}", noQuota.get());
+      return new Chosen(images, Optional.empty());
+    }
+    log.warn("volumes.enforcement: watching, because {}, and {}", noQuota.get(), noImages.get());
+    return new Chosen(new Watching(), Optional.of(NOTHING_STOPS_A_WRITE));
   }
 
   private static StorageException refused(String configured, String obstacle) {

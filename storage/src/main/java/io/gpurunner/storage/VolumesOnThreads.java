@@ -4,6 +4,7 @@ import io.gpurunner.storage.FileWork.Task;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /** Volumes that do their file work on the threads of {@link FileWork} only. Thread-safe. */
 final class VolumesOnThreads implements JobVolumes {
@@ -43,6 +44,16 @@ final class VolumesOnThreads implements JobVolumes {
   @Override
   public JobPaths reveal(JobFolder folder) {
     return files.call(Task.PREPARE, () -> real.reveal(folder));
+  }
+
+  @Override
+  public void rest(Predicate<JobFolder> isNeeded) {
+    files.run(Task.REMOVE, () -> real.rest(isNeeded));
+  }
+
+  @Override
+  public Optional<String> whyWatched() {
+    return real.whyWatched();
   }
 
   @Override

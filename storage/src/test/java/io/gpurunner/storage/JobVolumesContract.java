@@ -135,6 +135,25 @@ abstract class JobVolumesContract {
   }
 
   @Test
+  void countsTheVolumesOfItsImageAsCheckpoints() throws Exception {
+    JobPaths paths = prepare(JOB);
+    Path volume = paths.imageVolumes().resolve("3");
+    assertThat(mode(volume)).isEqualTo("rwxrwxrwx");
+    write(volume.resolve("f"), LIMIT / 2);
+    assertThat(volumes.overrun(JOB, LIMIT, LIMIT)).isEmpty();
+
+    write(paths.checkpoint().resolve("f"), LIMIT * 3 / 4);
+
+    assertThat(volumes.overrun(JOB, LIMIT, LIMIT))
+        .get()
+        .extracting(JobVolumes.Overrun::volume)
+        .isEqualTo(Volume.CHECKPOINT);
+    prepare(JOB);
+    assertThat(volume).as("another run").isEmptyDirectory();
+    assertThat(paths.checkpoint().resolve("f")).exists();
+  }
+
+  @Test
   void knowsNoOverrunOfAJobThatIsGone() {
     assertThat(volumes.overrun(JOB, LIMIT, LIMIT)).isEmpty();
   }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.InstanceOfAssertFactories.type;
 import io.gpurunner.storage.StorageException.Kind;
 import io.gpurunner.storage.VolumeSettings.Enforcement;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -34,6 +35,16 @@ class LoopImagesIT extends JobVolumesContract {
   }
 
   @Test
+  void stopsAFileThatGrowsAfterItWasDeleted() {
+    JobPaths paths = prepare(JOB);
+
+    assertThatThrownBy(
+            () ->
+                HostileTree.shell(paths.model(), "exec 9>f; rm f; head -c 400000000 /dev/zero >&9"))
+        .hasMessageContaining("No space left");
+  }
+
+  @Test
   void bindsTheNumberOfFiles() throws Exception {
     JobPaths paths = prepare(JOB);
 
@@ -53,6 +64,59 @@ class LoopImagesIT extends JobVolumesContract {
     assertThat(paths.checkpoint().resolve("epoch")).doesNotExist();
 
     assertThat(prepare(JOB).checkpoint().resolve("epoch")).hasContent("1");
+  }
+
+  @Test
+  void unmountsWhatNoJobNeedsAndShowsItAgain() throws Exception {
+    JobPaths ended = prepare(JOB);
+    JobPaths running = prepare(OTHER);
+    Files.writeString(ended.checkpoint().resolve("epoch"), "1");
+    Files.writeString(running.checkpoint().resolve("epoch"), "2");
+
+    volumes.rest(OTHER::equals);
+
+    assertThat(ended.checkpoint()).isEmptyDirectory();
+    assertThat(running.checkpoint().resolve("epoch")).hasContent("2");
+    volumes.reveal(JOB);
+    assertThat(ended.checkpoint().resolve("epoch")).hasContent("1");
+  }
+
+  @Test
+  void leavesWhatIsInUseMounted() throws Exception {
+    JobPaths paths = prepare(JOB);
+    Files.writeString(paths.model().resolve("weights"), "1");
+    try (InputStream reading = Files.newInputStream(paths.model().resolve("weights"))) {
+      volumes.rest(_ -> false);
+
+      assertThat(reading.read()).isEqualTo('1');
+      assertThat(paths.model().resolve("weights")).hasContent("1");
+    }
+  }
+
+  @Test
+  void autoTakesImagesAndLeavesNothingOfItsTrial() throws Exception {
+    try (JobVolumes automatic = Volumes.open(new VolumeSettings(state, Enforcement.AUTO))) {
+      assertThat(automatic.whyWatched()).isEmpty();
+      assertThat(state.resolve("jobs")).isEmptyDirectory();
+      Path model = automatic.prepare(JOB, LIMIT, LIMIT).model();
+
+      assertThatThrownBy(() -> write(model.resolve("f"), 100 * LIMIT))
+          .hasMessageContaining("No space left");
+    }
+  }
+
+  @Test
+  void goesOnWatchingAJobThatWasPreparedBefore() throws Exception {
+    try (JobVolumes watching = Volumes.open(new VolumeSettings(state, Enforcement.WATCH))) {
+      Path checkpoint = watching.prepare(JOB, LIMIT, LIMIT).checkpoint();
+      write(checkpoint.resolve("epoch"), LIMIT + MB);
+    }
+
+    assertThat(prepare(JOB).checkpoint().resolve("epoch")).exists();
+    assertThat(volumes.overrun(JOB, LIMIT, LIMIT))
+        .get(type(JobVolumes.Overrun.Bytes.class))
+        .extracting(JobVolumes.Overrun.Bytes::volume)
+        .isEqualTo(Volume.CHECKPOINT);
   }
 
   @Test

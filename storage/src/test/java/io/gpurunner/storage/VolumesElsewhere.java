@@ -9,7 +9,7 @@ final class VolumesElsewhere {
 
   /**
    * @param words the jobs' directory; the /proc directory of the process whose mount namespace is
-   *     the machine's; {@code prepare} or {@code delete}
+   *     the machine's; what to do
    */
   public static void main(String[] words) throws Exception {
     LoopImages images = new LoopImages(new MachineMounts(Path.of(words[1])));
@@ -20,6 +20,20 @@ final class VolumesElsewhere {
               volumes.prepare(
                   JobVolumesContract.JOB, JobVolumesContract.LIMIT, JobVolumesContract.LIMIT);
           Files.writeString(paths.checkpoint().resolve("epoch"), "1");
+        }
+        case "watch" ->
+            System.out.println(
+                new DirectoryJobVolumes(Path.of(words[0]), 0, new Watching())
+                    .overrun(
+                        JobVolumesContract.JOB,
+                        JobVolumesContract.LIMIT,
+                        JobVolumesContract.LIMIT));
+        case "auto" -> {
+          Path state = Path.of(words[0]).getParent();
+          try (JobVolumes chosen =
+              Volumes.open(new VolumeSettings(state, VolumeSettings.Enforcement.AUTO))) {
+            System.out.println(chosen.whyWatched());
+          }
         }
         case "delete" -> volumes.delete(JobVolumesContract.JOB);
         default -> throw new IllegalArgumentException(words[2]);

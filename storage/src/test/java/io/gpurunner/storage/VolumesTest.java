@@ -50,10 +50,11 @@ class VolumesTest {
 
   /** Only watching lets a volume be filled beyond its limit, and then sees it. */
   @Test
-  void watchesWhereThereIsNoProjectQuota() throws Exception {
+  void watchesWhereTheAdministratorSaysSo() throws Exception {
     Path memory = inMemory();
     JobFolder folder = new JobFolder("ai1");
-    try (JobVolumes volumes = Volumes.open(new VolumeSettings(memory, Enforcement.AUTO, 0))) {
+    try (JobVolumes volumes = Volumes.open(new VolumeSettings(memory, Enforcement.WATCH, 0))) {
+      assertThat(volumes.whyWatched()).contains("volumes.enforcement says so");
       JobPaths paths = volumes.prepare(folder, MB, MB);
       assertThat(volumes.overrun(folder, MB, MB)).isEmpty();
       Files.write(paths.model().resolve("model"), new byte[2 * MB]);

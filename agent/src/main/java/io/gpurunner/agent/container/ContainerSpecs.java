@@ -24,6 +24,8 @@ public final class ContainerSpecs {
   /** The default port of torch. Each container has its own network, so the port is always free. */
   private static final String MASTER_PORT = "29500";
 
+  private static final long BYTES_PER_MEGABYTE = 1_000_000;
+
   private ContainerSpecs() {}
 
   /**
@@ -58,7 +60,10 @@ public final class ContainerSpecs {
         environment(request, name),
         mounts(request, paths, datasetPath, modelPath),
         gpuUuids.isEmpty() ? new GpuAttachment.None() : new GpuAttachment.Devices(gpuUuids),
-        SharedMemory.bytes(request.gpuNumber(), hostMemoryBytes, hostGpuCount));
+        SharedMemory.bytes(request.gpuNumber(), hostMemoryBytes, hostGpuCount),
+        Optional.of(
+            new ContainerSpec.ImageVolumes(
+                paths.imageVolumes(), request.ckptVolumeMegabytes() * BYTES_PER_MEGABYTE)));
   }
 
   private static void require(boolean condition, String otherwise) {

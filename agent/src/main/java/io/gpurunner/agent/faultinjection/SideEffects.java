@@ -22,14 +22,15 @@ final class SideEffects {
   /** The methods with a side effect, of the ports of other modules. */
   static final Map<Class<?>, Set<String>> LISTED =
       Map.of(
-          Jobs.class, Set.of("create", "delete", "retryUpload"),
+          Jobs.class, Set.of("create", "delete", "purge", "retryUpload"),
           ArtifactStore.class, Set.of("put", "deleteAll", "withdraw"),
-          JobVolumes.class, Set.of("prepare", "seedCheckpoint", "reveal", "sync", "delete"));
+          JobVolumes.class,
+              Set.of("prepare", "seedCheckpoint", "reveal", "rest", "sync", "delete"));
 
   /** The methods without a side effect, of the same ports. */
   static final Map<Class<?>, Set<String>> LISTED_WITHOUT =
       Map.of(
-          Jobs.class, Set.of("createdBefore", "status", "list", "detail", "artifacts"),
+          Jobs.class, Set.of("createdBefore", "status", "list", "detail", "artifacts", "disk"),
           ArtifactStore.class,
               Set.of("description", "place", "probe", "read", "signedUrl", "close"),
           JobVolumes.class,
@@ -37,6 +38,7 @@ final class SideEffects {
                   "paths",
                   "overrun",
                   "lookInterval",
+                  "whyWatched",
                   "location",
                   "freeBytes",
                   "totalBytes",

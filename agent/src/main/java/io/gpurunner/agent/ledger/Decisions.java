@@ -117,7 +117,7 @@ final class Decisions {
           LedgerException.Kind.FILES_NOT_THERE,
           job.files() == JobFiles.KEPT
               ? job.id() + " has not ended yet"
-              : "the files of " + job.id() + " were removed: older than the retention time");
+              : "the files of " + job.id() + " were removed");
     }
   }
 
@@ -293,6 +293,15 @@ final class Decisions {
   }
 
   boolean giveFilesUp(JobId id) {
+    return giveFilesUp(id, List.of());
+  }
+
+  boolean purge(JobId id, String by) {
+    return giveFilesUp(
+        id, List.of(line("purge-requested", "removal of its files requested by " + by)));
+  }
+
+  private boolean giveFilesUp(JobId id, List<JobHistory.Line> lines) {
     Job job = current(id);
     boolean needed =
         live().anyMatch(other -> other.request().resumeFrom().filter(id::equals).isPresent());
@@ -300,17 +309,14 @@ final class Decisions {
       return false;
     }
     if (job.files() == JobFiles.KEPT) {
-      change(job, job.withFiles(JobFiles.SWEEPING), List.of());
+      change(job, job.withFiles(JobFiles.SWEEPING), lines);
     }
     return true;
   }
 
   Job swept(JobId id) {
     Job job = current(id);
-    return change(
-        job,
-        job.withFiles(JobFiles.SWEPT),
-        List.of(line("swept", "files removed: older than the retention time")));
+    return change(job, job.withFiles(JobFiles.SWEPT), List.of(line("swept", "files removed")));
   }
 
   /** Removes the records of those candidates that nothing needs any more. */

@@ -238,7 +238,16 @@ public final class JobLedger implements AutoCloseable {
     return commit(id, () -> decisions.giveFilesUp(id));
   }
 
-  /** The files of a finished job were removed by retention. */
+  /**
+   * Gives the files of a finished job up, because a user asks for that.
+   *
+   * @return false where they must stay, as with {@link #giveFilesUp}
+   */
+  public boolean purge(JobId id, String by) {
+    return commit(id, () -> decisions.purge(id, by));
+  }
+
+  /** The files of a finished job were removed. */
   public void swept(JobId id) {
     commit(id, () -> decisions.swept(id));
   }

@@ -10,8 +10,14 @@ import io.gpurunner.api.JobRequest;
  * @param freeBytes the bytes that are free now, without the agent's reserve
  * @param artifactsHere whether the artifacts of a job go to the same disk
  * @param logBytes the most bytes that the output of a run takes
+ * @param users how much of it each user may have
  */
-record DiskSpace(long freeBytes, boolean artifactsHere, long logBytes) {
+record DiskSpace(long freeBytes, boolean artifactsHere, long logBytes, UserDisk users) {
+  /** Creates a disk of which each user may have all. */
+  DiskSpace(long freeBytes, boolean artifactsHere, long logBytes) {
+    this(freeBytes, artifactsHere, logBytes, UserDisk.UNLIMITED);
+  }
+
   /**
    * Returns how many bytes a placed job may still write. Bytes that it has written are counted
    * twice, as promised and as used, so the result may be too large and is never too small.

@@ -6,7 +6,9 @@ import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.ledger.JobLedger;
 import io.gpurunner.agent.ledger.LedgerException;
 import io.gpurunner.agent.log.RunLogs;
+import io.gpurunner.api.DiskUse;
 import io.gpurunner.api.JobId;
+import io.gpurunner.api.JobRequest;
 import io.gpurunner.gpu.GpuInventory;
 import io.gpurunner.gpu.GpuSnapshot;
 import io.gpurunner.storage.ArtifactPlace;
@@ -45,6 +47,7 @@ public final class Dispatcher implements AutoCloseable {
   private final StartGate gate;
   private final Clock clock;
   private final Duration gracePeriod;
+  private final UserDisk users;
   private final BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement;
   private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
@@ -55,6 +58,7 @@ public final class Dispatcher implements AutoCloseable {
   /**
    * @param artifacts the place of new artifacts
    * @param gracePeriod the grace period of a job that names none
+   * @param users how much of the disk each user may have
    */
   public Dispatcher(
       JobLedger ledger,
@@ -63,8 +67,9 @@ public final class Dispatcher implements AutoCloseable {
       ArtifactPlace artifacts,
       StartGate gate,
       Clock clock,
-      Duration gracePeriod) {
-    this(ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, Placement::decide);
+      Duration gracePeriod,
+      UserDisk users) {
+    this(ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, users, Placement::decide);
   }
 
   /**
@@ -79,6 +84,20 @@ public final class Dispatcher implements AutoCloseable {
       Clock clock,
       Duration gracePeriod,
       BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
+    this(ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, UserDisk.UNLIMITED, placement);
+  }
+
+  private Dispatcher(
+      JobLedger ledger,
+      GpuInventory gpus,
+      JobVolumes volumes,
+      ArtifactPlace artifacts,
+      StartGate gate,
+      Clock clock,
+      Duration gracePeriod,
+      UserDisk users,
+      BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
+    this.users = users;
     this.gate = gate;
     this.clock = clock;
     this.gracePeriod = gracePeriod;
@@ -150,8 +169,7 @@ public final class Dispatcher implements AutoCloseable {
         new Placement.Machine(
             look,
             live.getOrDefault(false, List.of()),
-            new DiskSpace(
-                volumes.freeBytes(), artifacts.isOnThisMachine(), RunLogs.MOST_BYTES_OF_A_RUN),
+            space(volumes.freeBytes()),
             Placement.Closed.of(gate, look),
             clock.instant());
     Placement.Decision decision = placement.apply(queued, machine);
@@ -159,6 +177,39 @@ public final class Dispatcher implements AutoCloseable {
     latestStarts = LatestStarts.of(queued, machine, decision.waiting(), gracePeriod);
     census = QueueCensus.of(census, queued, decision.waiting(), machine.now());
     return decision.starts();
+  }
+
+  private DiskSpace space(long freeBytes) {
+    return new DiskSpace(
+        freeBytes, artifacts.isOnThisMachine(), RunLogs.MOST_BYTES_OF_A_RUN, users);
+  }
+
+  /** Returns what a user has on the disk, if that is limited. */
+  Optional<DiskUse> diskOf(String user) {
+    if (users.limitBytes().isEmpty()) {
+      return Optional.empty();
+    }
+    DiskSpace space = space(0);
+    long reserved =
+        ledger.live().stream()
+            .filter(job -> job.user().equals(user))
+            .mapToLong(space::promisedTo)
+            .sum();
+    return Optional.of(
+        new DiskUse(reserved, users.keptBytes(user), users.limitBytes().getAsLong()));
+  }
+
+  /** Returns the words for the user if a job needs more of the disk than a user may ever have. */
+  Optional<String> neverFits(JobRequest request) {
+    long need = space(0).need(request);
+    return users.limitBytes().isPresent() && need > users.limitBytes().getAsLong()
+        ? Optional.of(
+            "the job needs "
+                + need / RequestedVolumes.BYTES_PER_MEGABYTE
+                + " MB of the disk, and a user may have "
+                + users.limitBytes().getAsLong() / RequestedVolumes.BYTES_PER_MEGABYTE
+                + " MB in all (limits.disk-per-user); ask for smaller volumes")
+        : Optional.empty();
   }
 
   private void lease(Placement.Start start) {

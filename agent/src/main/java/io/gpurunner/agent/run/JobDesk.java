@@ -2,6 +2,7 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobEvent;
+import io.gpurunner.agent.job.JobFiles;
 import io.gpurunner.agent.job.JobHistory;
 import io.gpurunner.agent.job.JobState;
 import io.gpurunner.agent.job.Listed;
@@ -12,6 +13,7 @@ import io.gpurunner.agent.ledger.LiveLoad;
 import io.gpurunner.agent.ledger.Standing;
 import io.gpurunner.api.ApiLimits;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.DiskUse;
 import io.gpurunner.api.GpuUse;
 import io.gpurunner.api.Health;
 import io.gpurunner.api.JobArtifacts;
@@ -119,6 +121,12 @@ public final class JobDesk implements Jobs {
       Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
     refuseWhereNotReady(request);
     refuseWhereOverLimit(caller);
+    dispatcher
+        .neverFits(request)
+        .ifPresent(
+            why -> {
+              throw new RequestRefusedException(Kind.BAD_REQUEST, why);
+            });
     return idOf(onLedger(() -> ledger.create(caller, request, source, idempotencyKey)));
   }
 
@@ -201,6 +209,33 @@ public final class JobDesk implements Jobs {
               ? "the job is being deleted; what it has uploaded is removed"
               : "the job is being stopped; its GPUs are free once its container is gone";
     };
+  }
+
+  @Override
+  public Optional<DiskUse> disk(Caller caller) {
+    return dispatcher.diskOf(caller.user());
+  }
+
+  @Override
+  public String purge(Caller caller, JobId id) {
+    Job job = find(caller, id);
+    if (job.state() instanceof JobState.Live) {
+      throw new RequestRefusedException(
+          Kind.CONFLICT,
+          "job " + id + " has not ended, so its files are in use; cancel it, and purge it then");
+    }
+    if (job.files() == JobFiles.SWEPT) {
+      return "the job's files are removed already";
+    }
+    if (!onLedger(() -> ledger.purge(id, caller.user()))) {
+      throw new RequestRefusedException(
+          Kind.CONFLICT,
+          "the files of job "
+              + id
+              + " are in use: a job that has not ended resumes from them; purge it when that one"
+              + " has ended");
+    }
+    return "the job's directories, logs and local artifacts are being removed";
   }
 
   @Override

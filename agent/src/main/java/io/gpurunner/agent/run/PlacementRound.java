@@ -28,6 +28,7 @@ final class PlacementRound {
   private final Share disk;
   private final Share places = new Share(Placement.CPU_PLACES);
   private final Map<String, Share> placesOfUsers = new HashMap<>();
+  private final Map<String, Share> diskOfUsers = new HashMap<>();
 
   /**
    * The jobs that hold something and are not ahead of the job that is looked at, in the order of
@@ -43,6 +44,7 @@ final class PlacementRound {
         new ArrayDeque<>(machine.holding().stream().sorted(Placement.ORDER).toList());
     for (Job holder : holdersBehind) {
       disk.hold(machine.disk().promisedTo(holder));
+      diskOf(holder).hold(machine.disk().promisedTo(holder));
       if (holder.state() instanceof JobState.Placed && Placement.needsPlace(holder)) {
         places.hold(1);
         placesOf(holder).hold(1);
@@ -52,6 +54,13 @@ final class PlacementRound {
 
   private Share placesOf(Job job) {
     return placesOfUsers.computeIfAbsent(job.user(), _ -> new Share(Placement.CPU_PLACES_PER_USER));
+  }
+
+  /** Returns what the user may have beside what is kept of his jobs that have ended. */
+  private Share diskOf(Job job) {
+    return diskOfUsers.computeIfAbsent(
+        job.user(),
+        user -> new Share(machine.disk().users().leftBytes(user).orElse(Long.MAX_VALUE / 2)));
   }
 
   Decision decide(List<Job> ordered) {
@@ -106,18 +115,20 @@ final class PlacementRound {
                     new Obstacle(
                         WaitReason.MACHINE,
                         "this machine, which can start no container for it now: " + why));
-    return closed.or(
-        () ->
-            job.setback()
-                .filter(setback -> setback.holdsBack(machine.now()))
-                .map(
-                    setback ->
-                        new Obstacle(
-                            WaitReason.PAUSE,
-                            "its next try at "
-                                + setback.notBefore().truncatedTo(ChronoUnit.SECONDS)
-                                + ": "
-                                + setback.reason())));
+    return closed
+        .or(() -> usersDisk(job))
+        .or(
+            () ->
+                job.setback()
+                    .filter(setback -> setback.holdsBack(machine.now()))
+                    .map(
+                        setback ->
+                            new Obstacle(
+                                WaitReason.PAUSE,
+                                "its next try at "
+                                    + setback.notBefore().truncatedTo(ChronoUnit.SECONDS)
+                                    + ": "
+                                    + setback.reason())));
   }
 
   /** Returns what the job waits for. It is empty if the job can start. */
@@ -199,12 +210,34 @@ final class PlacementRound {
             + " MB are not promised to jobs that run or are ahead of it");
   }
 
+  /** A job that lacks only room of its user's own holds back nobody. */
+  private Optional<Obstacle> usersDisk(Job job) {
+    long need = machine.disk().need(job.request());
+    if (diskOf(job).free() >= need) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new Obstacle(
+            WaitReason.DISK,
+            "disk space of "
+                + job.user()
+                + ": it needs "
+                + megabytes(need)
+                + " MB, and "
+                + megabytes(Math.max(0, diskOf(job).free()))
+                + " MB are left of the "
+                + megabytes(machine.disk().users().limitBytes().orElse(0))
+                + " MB that a user may have; remove files of jobs that have ended: gpurunner"
+                + " purge JOB"));
+  }
+
   private static long megabytes(long bytes) {
     return bytes / RequestedVolumes.BYTES_PER_MEGABYTE;
   }
 
   private List<GpuUuid> take(Job job) {
     disk.take(machine.disk().need(job.request()));
+    diskOf(job).take(machine.disk().need(job.request()));
     if (Placement.needsPlace(job)) {
       places.take(1);
       placesOf(job).take(1);

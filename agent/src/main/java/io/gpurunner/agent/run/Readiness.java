@@ -254,7 +254,7 @@ public final class Readiness implements Health, AutoCloseable {
       long free = volumes.freeBytes();
       jobsDiskFree = OptionalLong.of(free);
       return free > 0
-          ? new Part("disk", true, "there is room for jobs' directories")
+          ? new Part("disk", true, "there is room for jobs' directories" + watched())
           : new Part(
               "disk",
               false,
@@ -264,6 +264,17 @@ public final class Readiness implements Health, AutoCloseable {
       jobsDiskFree = OptionalLong.empty();
       return new Part("disk", false, String.valueOf(e.getMessage()));
     }
+  }
+
+  /** Returns the words for the administrator if nothing stops a job that fills the disk. */
+  private String watched() {
+    return volumes
+        .whyWatched()
+        .map(
+            why ->
+                "; their sizes are only watched, so a job can fill the disk between two looks: "
+                    + why)
+        .orElse("");
   }
 
   private Part lookAtStore() {

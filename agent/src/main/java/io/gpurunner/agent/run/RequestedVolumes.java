@@ -41,6 +41,7 @@ final class RequestedVolumes {
                   + " files, directories and links, at most "
                   + files.limitFiles()
                   + "; write fewer and larger ones or ask for a larger volume";
+          case Overrun.Hidden hidden -> " cannot be measured: " + hidden.why();
         };
   }
 

@@ -198,7 +198,9 @@ final class RunSteps {
         state.deadline().filter(deadline -> deadline.isBefore(nextLook)).orElse(nextLook),
         seen == Seen.PAUSED
             ? Optional.of("its container was paused from outside; its time runs on")
-            : intruders.on(job, state, ports.gpus().snapshot()));
+            : intruders
+                .on(job, state, ports.gpus().snapshot())
+                .or(() -> ports.watch().trouble(job)));
   }
 
   /**

@@ -22,6 +22,12 @@ import org.slf4j.LoggerFactory;
  * again after a restart. Thread-safe.
  */
 public final class VolumeWatch {
+  /**
+   * The number of measurements in a row that a job may keep from succeeding while it runs. A
+   * program may move or close a directory for a moment.
+   */
+  static final int HIDDEN_LIMIT = 5;
+
   private static final Logger log = LoggerFactory.getLogger(VolumeWatch.class);
 
   private final JobVolumes volumes;
@@ -31,7 +37,10 @@ public final class VolumeWatch {
   private final Set<JobId> measuring = ConcurrentHashMap.newKeySet();
   private final Set<JobId> watched = ConcurrentHashMap.newKeySet();
 
-  /** The jobs whose last measurement failed, which the log says once. */
+  /** How many measurements in a row each job has kept from succeeding. */
+  private final Map<JobId, Integer> hidden = new ConcurrentHashMap<>();
+
+  /** The jobs whose last measurement the machine let fail, which the log says once. */
   private final Set<JobId> unmeasured = ConcurrentHashMap.newKeySet();
 
   private record Measured(Instant at, Optional<Overrun> overrun) {}
@@ -45,7 +54,10 @@ public final class VolumeWatch {
     this.clock = clock;
   }
 
-  /** Returns the result of the newest finished measurement. Begins another one if it is due. */
+  /**
+   * Returns the result of the newest finished measurement. Begins another one if it is due. A
+   * volume that the job hides counts as too large only after {@link #HIDDEN_LIMIT} measurements.
+   */
   Optional<Overrun> newest(Job job) {
     Measured known = newest.get(job.id());
     boolean due =
@@ -67,7 +79,7 @@ public final class VolumeWatch {
 
   private void measureBeside(Job job) {
     try {
-      Optional<Overrun> overrun = measure(job);
+      Optional<Overrun> overrun = measure(job).filter(over -> !isForgiven(job, over));
       newest.put(job.id(), new Measured(clock.instant(), overrun));
       if (!watched.contains(job.id())) {
         forget(job.id());
@@ -77,9 +89,17 @@ public final class VolumeWatch {
     }
   }
 
+  private boolean isForgiven(Job job, Overrun over) {
+    return switch (over) {
+      case Overrun.Bytes _, Overrun.Files _ -> false;
+      case Overrun.Hidden _ -> hidden.merge(job.id(), 1, Integer::sum) < HIDDEN_LIMIT;
+    };
+  }
+
   /**
-   * Measures now. A volume that cannot be measured counts as not too large. The log gets one line
-   * for it, however often it is measured, and another one when the volume can be measured again.
+   * Measures now. A volume that the machine keeps from being measured counts as not too large. The
+   * log gets one line for it, however often it is measured, and another one when the volume can be
+   * measured again.
    */
   Optional<Overrun> measure(Job job) {
     try {
@@ -88,6 +108,9 @@ public final class VolumeWatch {
               job.folder(),
               RequestedVolumes.checkpointBytes(job.request()),
               RequestedVolumes.modelBytes(job.request()));
+      if (overrun.filter(Overrun.Hidden.class::isInstance).isEmpty()) {
+        hidden.remove(job.id());
+      }
       if (unmeasured.remove(job.id())) {
         log.info("{} the volumes can be measured again", job.id());
       }
@@ -103,8 +126,16 @@ public final class VolumeWatch {
     }
   }
 
+  /** Returns the words for the user if the machine cannot measure the job's volumes now. */
+  Optional<String> trouble(Job job) {
+    return unmeasured.contains(job.id())
+        ? Optional.of("its volumes cannot be measured now; the machine's disk does not let them")
+        : Optional.empty();
+  }
+
   /** Forgets the job, whose run is over. */
   void forget(JobId id) {
+    hidden.remove(id);
     watched.remove(id);
     newest.remove(id);
     unmeasured.remove(id);

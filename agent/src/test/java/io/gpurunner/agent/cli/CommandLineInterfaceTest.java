@@ -337,6 +337,7 @@ final class CommandLineInterfaceTest {
             "logs",
             "ls",
             "cancel",
+            "purge",
             "artifacts",
             "whoami",
             "callback-key",

@@ -358,6 +358,21 @@ final class JobCommandsTest {
   }
 
   @Test
+  void purgeRemovesTheFilesOfEachJobAndGoesOnAfterARefusal() {
+    agent
+        .answers("POST /api/userJob/job_del", 409, "{\"message\":\"it has not ended\"}")
+        .answers("POST /api/userJob/job_del", "{\"message\":\"its files are being removed\"}");
+
+    Outcome outcome = run("purge", JOB, OTHER);
+
+    assertThat(outcome.status()).isEqualTo(4);
+    assertThat(outcome.out().lines()).containsExactly(OTHER + ": its files are being removed");
+    assertThat(outcome.err()).contains(JOB + ": the agent answered 409: it has not ended");
+    assertThat(agent.requests().getLast().body())
+        .isEqualTo("{\"job_id\":\"" + OTHER + "\",\"purge\":true}");
+  }
+
+  @Test
   void cancelGoesOnAfterARefusal() {
     agent
         .answers("POST /api/userJob/job_del", 404, "{\"message\":\"there is no such job\"}")
@@ -394,6 +409,18 @@ final class JobCommandsTest {
             "1    RTX-3090  \u001b[32mfree\u001b[0m    -       ?/24 GB   -     -      -      -");
     assertThat(run("gpus").out()).contains("GPU-a", "ann (ai12345678…)", "21400/24576 MB");
     assertThat(run("gpus", "--json").out()).startsWith("{\"source\":");
+  }
+
+  @Test
+  void whoamiSaysWhatTheUserHasOnTheDisk() {
+    agent.answers(
+        "GET /api/whoami",
+        "{\"user\":\"alice\",\"admin\":false,\"disk\":{\"reservedBytes\":1000000,"
+            + "\"keptBytes\":2500000000,\"limitBytes\":10000000000}}");
+
+    assertThat(run("whoami").out().lines())
+        .contains(
+            "disk   2.5 GB of 10.0 GB, 2.5 GB of them kept of ended jobs (gpurunner purge JOB)");
   }
 
   @Test
@@ -452,6 +479,7 @@ final class JobCommandsTest {
     "ls --limit 1001",
     "status",
     "cancel",
+    "purge",
     "artifacts",
     "artifacts aia1 --get x --json",
     "logs aia1 --stream out",

@@ -51,7 +51,9 @@ final class AgentConfigTest {
               Duration.ofHours(1),
               Duration.ofMinutes(5),
               100_000),
-          new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
+          new JobsConfig(
+              Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30), Duration.ofDays(1)),
+          new LimitsConfig(Optional.empty()),
           new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(
               Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models"), List.of()),
@@ -131,7 +133,8 @@ final class AgentConfigTest {
           retry-for: 2m
           stall: 20s
           keep: 3GB
-        jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h }
+        jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h, deleted-retention: 2h }
+        limits: { disk-per-user: 2TB }
         volumes: { enforcement: project-quota }
         library:
           datasets: /data/sets
@@ -188,7 +191,8 @@ final class AgentConfigTest {
                 Duration.ofMinutes(2),
                 Duration.ofSeconds(20),
                 3_000),
-            new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
+            new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12), Duration.ofHours(2)),
+            new LimitsConfig(Optional.of(2_000_000L)),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(
                 Path.of("/data/sets"),

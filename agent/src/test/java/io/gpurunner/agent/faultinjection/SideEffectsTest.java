@@ -91,14 +91,17 @@ final class SideEffectsTest {
     assertThat(points)
         .containsExactlyElementsOf(
             Stream.of(
-                    "api.create api.delete api.retryUpload",
+                    "api.create api.delete api.purge api.retryUpload",
                     "callbacks.send",
-                    "containers.askToStop containers.create containers.discard containers.endProcesses",
+                    "containers.askToStop containers.create containers.discard"
+                        + " containers.endProcesses",
                     "containers.kill containers.remove containers.start",
                     "images.ensurePresent",
                     "output.abandon output.finish output.follow",
                     "store.deleteAll store.put store.withdraw",
-                    "volumes.delete volumes.prepare volumes.reveal volumes.seedCheckpoint volumes.sync")
+                    "volumes.delete volumes.prepare volumes.rest volumes.reveal"
+                        + " volumes.seedCheckpoint",
+                    "volumes.sync")
                 .flatMap(line -> Arrays.stream(line.split(" ")))
                 .toList());
   }

@@ -96,7 +96,14 @@ final class RunHarness implements AutoCloseable {
 
   Dispatcher newDispatcher() {
     return new Dispatcher(
-        ledger, gpus, volumes, new ArtifactPlace.Local(), gate, clock, gracePeriod);
+        ledger,
+        gpus,
+        volumes,
+        new ArtifactPlace.Local(),
+        gate,
+        clock,
+        gracePeriod,
+        UserDisk.UNLIMITED);
   }
 
   private JobSteps newSteps() {

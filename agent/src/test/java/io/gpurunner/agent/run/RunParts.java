@@ -164,6 +164,7 @@ public final class RunParts {
                 ? Optional.of(machine.store())
                 : Optional.empty(),
             settings.keepFor(),
+            settings.keepFor(),
             clock,
             wall,
             decisions.givingUp().apply(ledger::giveFilesUp));

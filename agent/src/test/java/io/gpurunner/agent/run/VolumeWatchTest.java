@@ -12,15 +12,18 @@ import io.gpurunner.agent.job.Requests;
 import io.gpurunner.storage.FileWork;
 import io.gpurunner.storage.JobVolumes;
 import io.gpurunner.storage.StorageException;
+import io.gpurunner.storage.Volume;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -123,6 +126,42 @@ final class VolumeWatchTest {
 
       watch.forget(job.id());
       assertThat(logged(tenLooks)).as("another run").hasSize(1);
+    }
+  }
+
+  @Test
+  void aJobThatHidesItsVolumeAFewTimesInARowCountsAsTooLarge() {
+    try (RunHarness run = new RunHarness(directory)) {
+      Job job = run.settle(run.submit(Requests.simple().gpus(0), Program.untilSignalled()));
+      AtomicBoolean hides = new AtomicBoolean(true);
+      JobVolumes.Overrun hidden = new JobVolumes.Overrun.Hidden(Volume.MODEL, "it is closed");
+      JobVolumes volumes =
+          measuredBy(
+              call -> {
+                measured.incrementAndGet();
+                return hides.get() ? Optional.of(hidden) : call.call();
+              },
+              run.volumes);
+      VolumeWatch watch = new VolumeWatch(volumes, Runnable::run, run.clock);
+      Supplier<Optional<JobVolumes.Overrun>> nextLook =
+          () -> {
+            run.clock.advance(volumes.lookInterval());
+            return watch.newest(job);
+          };
+
+      for (int look = 1; look < VolumeWatch.HIDDEN_LIMIT; look++) {
+        assertThat(nextLook.get()).isEmpty();
+      }
+      hides.set(false);
+      assertThat(nextLook.get()).isEmpty();
+      hides.set(true);
+      for (int look = 1; look < VolumeWatch.HIDDEN_LIMIT; look++) {
+        assertThat(nextLook.get()).isEmpty();
+      }
+      assertThat(nextLook.get()).contains(hidden);
+      assertThat(watch.measure(job)).as("the look at the end of the run").contains(hidden);
+      assertThat(RequestedVolumes.describe(job.request(), hidden))
+          .isEqualTo("modelPath /data2 cannot be measured: it is closed");
     }
   }
 

@@ -24,6 +24,7 @@ import io.gpurunner.agent.ledger.disk.LedgerStore;
 import io.gpurunner.agent.run.RunParts;
 import io.gpurunner.agent.run.StepOutcome;
 import io.gpurunner.api.Caller;
+import io.gpurunner.api.DiskUse;
 import io.gpurunner.api.JobArtifacts;
 import io.gpurunner.api.JobDetail;
 import io.gpurunner.api.JobFilter;
@@ -829,6 +830,11 @@ enum PlantedBugs implements Plant {
     }
 
     @Override
+    public String purge(Caller caller, JobId id) {
+      return real.purge(caller, id);
+    }
+
+    @Override
     public String retryUpload(Caller caller, JobId id) {
       return real.retryUpload(caller, id);
     }
@@ -841,6 +847,11 @@ enum PlantedBugs implements Plant {
     @Override
     public JobArtifacts artifacts(Caller caller, JobId id) {
       return real.artifacts(caller, id);
+    }
+
+    @Override
+    public Optional<DiskUse> disk(Caller caller) {
+      return real.disk(caller);
     }
 
     @Override

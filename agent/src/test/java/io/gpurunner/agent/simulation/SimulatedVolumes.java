@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /** Jobs' directories as the agent meets them. */
 class SimulatedVolumes implements JobVolumes {
@@ -62,6 +63,16 @@ class SimulatedVolumes implements JobVolumes {
     }
     directory.hidden = false;
     return paths(folder);
+  }
+
+  @Override
+  public void rest(Predicate<JobFolder> isNeeded) {
+    // These volumes take nothing of the machine beside its disk.
+  }
+
+  @Override
+  public Optional<String> whyWatched() {
+    return Optional.empty();
   }
 
   @Override

@@ -17,6 +17,7 @@ public final class JobCommands {
     commands.put("logs", () -> new LogsCommand(around));
     commands.put("ls", () -> new LsCommand(around));
     commands.put("cancel", () -> new CancelCommand(around));
+    commands.put("purge", () -> new PurgeCommand(around));
     commands.put("artifacts", () -> new ArtifactsCommand(around));
     commands.put("whoami", () -> new WhoamiCommand(around));
     commands.put("callback-key", () -> new CallbackKeyCommand(around));

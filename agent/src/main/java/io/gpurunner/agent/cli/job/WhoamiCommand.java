@@ -8,6 +8,7 @@ import io.gpurunner.agent.cli.client.ExitStatus;
 import io.gpurunner.agent.cli.client.Json;
 import io.gpurunner.agent.cli.client.Surroundings;
 import io.gpurunner.agent.cli.terminal.Plain;
+import io.gpurunner.agent.cli.terminal.Sizes;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -45,6 +46,18 @@ final class WhoamiCommand implements Callable<Integer> {
     AgentAddress address = agent.address();
     out.println("user   " + Plain.line(Json.text(who, "user").orElse("?")));
     out.println("admin  " + (Json.isTrue(who, "admin") ? "yes" : "no"));
+    JsonNode disk = who.path("disk");
+    if (disk.isObject()) {
+      long taken = disk.path("reservedBytes").asLong() + disk.path("keptBytes").asLong();
+      out.println(
+          "disk   "
+              + Sizes.words(taken)
+              + " of "
+              + Sizes.words(disk.path("limitBytes").asLong())
+              + ", "
+              + Sizes.words(disk.path("keptBytes").asLong())
+              + " of them kept of ended jobs (gpurunner purge JOB)");
+    }
     out.println("agent  " + Plain.line(address.url()) + " (" + address.urlSource() + ")");
     out.println("token  " + address.tokenSource());
     return ExitStatus.DONE;

@@ -10,6 +10,7 @@ import com.github.dockerjava.api.exception.NotModifiedException;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.HealthCheck;
 import com.github.dockerjava.api.model.HostConfig;
+import com.github.dockerjava.api.model.Mount;
 import io.gpurunner.agent.container.ContainerException;
 import io.gpurunner.agent.container.ContainerException.Kind;
 import io.gpurunner.agent.container.ContainerName;
@@ -86,7 +87,7 @@ final class DockerContainers implements ContainerRuntime {
     String creator = identity.now();
     // In a user namespace, the engine's capabilities do not raise limits.
     boolean raisesLimits = !engine.rootless() && identity.mayRaiseLimits();
-    HostConfig host = HostSettings.of(spec, gpus, raisesLimits);
+    HostConfig host = HostSettings.of(spec, gpus, raisesLimits, imageVolumes(spec));
     JobProcess process = JobProcess.of(spec, environment(spec.environment(), gpus), image(spec));
     for (int tries = 1; ; tries++) {
       try {
@@ -112,6 +113,18 @@ final class DockerContainers implements ContainerRuntime {
       }
       LockSupport.parkNanos(CREATE_PAUSE.toNanos());
     }
+  }
+
+  /** An image that is gone declares nothing: its creation fails, and the next try pulls it. */
+  private List<Mount> imageVolumes(ContainerSpec spec) {
+    return ImageVolumeMounts.of(
+        spec,
+        connection
+            .inspectImage(
+                "looking at the image " + spec.image(),
+                spec.image().fullName(),
+                ImageVolumeMounts.Declared::in)
+            .orElse(ImageVolumeMounts.Declared.NOTHING));
   }
 
   private static String creating(ContainerSpec spec) {

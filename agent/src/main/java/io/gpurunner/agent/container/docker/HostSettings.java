@@ -13,6 +13,7 @@ import com.github.dockerjava.api.model.Ulimit;
 import io.gpurunner.agent.container.ContainerSpec;
 import io.gpurunner.agent.container.ContainerSpec.GpuAttachment;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** Sets what the container of a job may do and have on this host. Pure. */
 final class HostSettings {
@@ -61,10 +62,14 @@ final class HostSettings {
 
   /**
    * @param raisesLimits whether the engine may raise resource limits
+   * @param imageVolumes what takes the place of the volumes that the image declares
    */
-  static HostConfig of(ContainerSpec spec, GpuRequest gpus, boolean raisesLimits) {
+  static HostConfig of(
+      ContainerSpec spec, GpuRequest gpus, boolean raisesLimits, List<Mount> imageVolumes) {
     return common(gpus, spec.gpus(), raisesLimits)
-        .withMounts(spec.mounts().stream().map(HostSettings::mount).toList())
+        .withMounts(
+            Stream.concat(spec.mounts().stream().map(HostSettings::mount), imageVolumes.stream())
+                .toList())
         .withShmSize(spec.sharedMemoryBytes());
   }
 

@@ -40,7 +40,8 @@ final class HostSettingsTest {
             false,
             false,
             false);
-    return HostSettings.of(spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits);
+    return HostSettings.of(
+        spec, GpuRequest.of(spec.gpus(), GpuAccess.NONE, engine), raisesLimits, List.of());
   }
 
   @Test
@@ -57,8 +58,10 @@ final class HostSettingsTest {
   void aRuntimeIsAskedForOnlyWhereTheGpusNeedOne() {
     GpuRequest none = new GpuRequest(List.of(), "", Optional.empty());
     GpuRequest nvidia = new GpuRequest(List.of(), "GPU-a", Optional.of("nvidia"));
-    assertThat(HostSettings.of(spec(new GpuAttachment.None()), none, true).getRuntime()).isNull();
-    assertThat(HostSettings.of(spec(new GpuAttachment.None()), nvidia, true).getRuntime())
+    assertThat(HostSettings.of(spec(new GpuAttachment.None()), none, true, List.of()).getRuntime())
+        .isNull();
+    assertThat(
+            HostSettings.of(spec(new GpuAttachment.None()), nvidia, true, List.of()).getRuntime())
         .isEqualTo("nvidia");
   }
 
