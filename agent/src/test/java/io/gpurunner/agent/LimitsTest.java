@@ -44,6 +44,9 @@ final class LimitsTest {
   private static final String LOGS =
       "LogsCommandTest.pausesGrowToALimitAndAnAgentThatIsAwayForTooLongEndsTheCommand";
 
+  private static final String A_USERS_REQUESTS =
+      "RequestWorkTest.requestsOfAUserWaitForHisOwnAndAnotherIsAnsweredMeanwhile";
+
   private static final String BAR =
       "JobOutputTest.ofAProgressBarOnlyItsLastStateIsKeptAndALookReadsALimitedPart";
 
@@ -54,6 +57,26 @@ final class LimitsTest {
           entry(
               "ApiLimits.MAX_BUFFERED_BODY_BYTES",
               "BodyReaderTest.soManyBytesAreHeldAndWhatComesThenIsRefusedUntilSomeAreReleased"),
+          entry(
+              "ApiLimits.MAX_BUFFERED_BODY_BYTES_OF_A_USER",
+              "BodyReaderTest.aUserHoldsSoManyBytesAndOthersSendTheirs"),
+          entry(
+              "ApiLimits.MAX_CONNECTIONS",
+              "SilentConnectionsTest.thousandsOfSilentConnectionsFromManyAddressesKeepNobodyOut"),
+          entry(
+              "ConnectionLimits.STRANGERS_PART",
+              "SilentConnectionsTest.healthIsAnsweredHoweverManyConnectionsUsersHave"),
+          entry(
+              "ConnectionLimits.USER_PART",
+              "SilentConnectionsTest.aUserWithConnectionsWithoutEndKeepsNoOtherOut"),
+          entry(
+              "ConnectionLimits.ADDRESS_PART",
+              "SilentConnectionsTest.oneAddressHasOnlyAPartOfTheConnectionsAndItsOldestSilentOneGoes"),
+          entry(
+              "ApiLimits.FIRST_REQUEST_LIMIT",
+              "SilentConnectionsTest.theFirstHeadIsWaitedForLessThanTheNext"),
+          entry("ApiLimits.MAX_REQUESTS_OF_A_USER", A_USERS_REQUESTS),
+          entry("ApiLimits.MAX_WAITING_REQUESTS_OF_A_USER", A_USERS_REQUESTS),
           entry(
               "JobDesk.LIVE_JOBS_PER_USER_LIMIT",
               "JobDeskTest.aUserWithTooManyLiveJobsIsRefusedAnother"),

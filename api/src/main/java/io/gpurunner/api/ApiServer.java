@@ -13,6 +13,7 @@ import io.vertx.ext.web.Router;
 import java.time.Clock;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.IntSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,15 +42,22 @@ public final class ApiServer {
       List<String> routes) {}
 
   public ApiServer(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
-    this(vertx, options(settings), settings.waits(), api(vertx, settings, ports, clock));
+    this(
+        vertx,
+        options(settings),
+        settings.waits(),
+        connections -> api(vertx, settings, ports, connections, clock));
   }
 
   private ApiServer(
-      Vertx vertx, HttpServerOptions options, ApiSettings.Waits waits, Served served) {
+      Vertx vertx,
+      HttpServerOptions options,
+      ApiSettings.Waits waits,
+      Function<Connections, Served> served) {
     this.vertx = vertx;
     this.waits = waits;
-    this.served = served;
-    this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
+    this.connections = new Connections(vertx, ConnectionLimits.of(waits));
+    this.served = served.apply(connections);
     this.server = vertx.createHttpServer(options);
   }
 
@@ -65,10 +73,11 @@ public final class ApiServer {
     ErrorAnswers errors = new ErrorAnswers(clock);
     Router router = MetricsRoute.alone(vertx, metrics, errors);
     Served served = new Served(errors, router, new EventStreams(vertx), () -> 0, List.of());
-    return new ApiServer(vertx, options(host, port, waits), waits, served);
+    return new ApiServer(vertx, options(host, port, waits), waits, _ -> served);
   }
 
-  private static Served api(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
+  private static Served api(
+      Vertx vertx, ApiSettings settings, ApiPorts ports, Connections connections, Clock clock) {
     ApiSettings.Waits waits = settings.waits();
     ErrorAnswers errors = new ErrorAnswers(clock);
     EventStreams streams = new EventStreams(vertx);
@@ -77,6 +86,7 @@ public final class ApiServer {
     Endpoints endpoints =
         new Endpoints(
             ports,
+            connections,
             new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
             new BodyReader(vertx, waits.body()),
             new RequestWork(vertx, waits.requests()),
