@@ -23,6 +23,7 @@ gpu: {{ provider: simulated, simulated: ["{gpu}"] }}
 docker: {{ host: "{docker}" }}
 library: {{ datasets: {work}/datasets, models: {work}/models }}
 callbacks: {{ allow: [127.0.0.0/8] }}
+limits: {{ queued-jobs: 10000 }}
 """
 
 

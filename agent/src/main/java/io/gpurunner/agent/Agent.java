@@ -195,7 +195,14 @@ public final class Agent implements AutoCloseable {
         keep(
             "dispatcher",
             new Dispatcher(
-                ledger, gpus, volumes, store.place(), gate, clock, config.jobs().gracePeriod()));
+                ledger,
+                gpus,
+                volumes,
+                store.place(),
+                gate,
+                clock,
+                config.jobs().gracePeriod(),
+                settings.userLimits()));
     Retention retention =
         keep(
             "retention",
@@ -254,6 +261,7 @@ public final class Agent implements AutoCloseable {
             urls,
             readiness,
             runSettings,
+            settings.userLimits(),
             clock,
             clock::toWall);
     MachineView machine =

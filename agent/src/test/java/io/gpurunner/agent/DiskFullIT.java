@@ -118,7 +118,8 @@ class DiskFullIT {
 
       // Somebody else fills the disk to the last byte: stop times are still kept.
       shell(
-          "dd if=/dev/zero of=disk/rest bs=64k 2>dd.log || dd if=/dev/zero bs=4k >>disk/rest 2>dd.log || true");
+          "dd if=/dev/zero of=disk/rest bs=64k 2>dd.log || dd if=/dev/zero bs=4k >>disk/rest"
+              + " 2>dd.log || true");
       assertThat(Files.getFileStore(disk).getUsableSpace()).isLessThan(64 << 10);
       Awaitility.await("the container to be stopped at its stop time")
           .pollInterval(Duration.ofMillis(100))
@@ -213,7 +214,8 @@ class DiskFullIT {
       Creates creates = new Creates(agent);
       creates.awaitAnswers(10);
       shell(
-          "dd if=/dev/zero of=disk/state/rest bs=64k 2>dd.log || dd if=/dev/zero bs=1k >>disk/state/rest 2>dd.log || true");
+          "dd if=/dev/zero of=disk/state/rest bs=64k 2>dd.log || dd if=/dev/zero bs=1k"
+              + " >>disk/state/rest 2>dd.log || true");
       assertThat(Files.getFileStore(disk.resolve("state")).getUsableSpace()).isLessThan(16 << 10);
 
       Files.writeString(agent.jobDirectory(ending).resolve("checkpoint/go"), "");
@@ -241,7 +243,7 @@ class DiskFullIT {
           .atMost(SOON)
           .until(() -> creates.accepted().size() > before);
       creates.end();
-      String next = agent.create(body("true").put("priority", 1));
+      String next = agent.create(body("true"));
       agent.awaitState(next, "SUCCEEDED", SOON);
       assertNothingHalfWritten();
 
@@ -273,7 +275,9 @@ class DiskFullIT {
     /** Creates one more job, which is long, and asks for all devices of the machine. */
     HttpResponse<String> create() {
       HttpResponse<String> answer =
-          agent.post("/api/userJob", body("true " + "x".repeat(30_000)).put("gpuNumber", 4));
+          agent.post(
+              "/api/userJob",
+              body("true " + "x".repeat(30_000)).put("gpuNumber", 4).put("priority", -1));
       statuses.add(answer.statusCode());
       if (answer.statusCode() == 200) {
         accepted.add(new JsonObject(answer.body()).getString("job_id"));

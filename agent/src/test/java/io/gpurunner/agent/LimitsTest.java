@@ -8,6 +8,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.run.UserLimits;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
@@ -97,7 +98,11 @@ final class LimitsTest {
               "CommitGroupsTest.soManyShareASyncAndOneThatComesAloneAfterwardsWaitsForNoOthers"),
           entry(
               "Placement.CPU_PLACES", "PlacementTest.jobsWithoutGpusLeaveEveryPlaceToJobsWithGpus"),
-          entry("Placement.CPU_PLACES_PER_USER", "PlacementTest.aUsersBurstLeavesPlacesToOthers"),
+          entry("limits.queued-jobs", "JobDeskTest.aUserWithTooManyQueuedJobsIsRefusedAnother"),
+          entry("limits.placed-jobs", "UserFairnessTest.aUserHasSoManyPlacedJobs"),
+          entry("limits.jobs-without-gpus", "PlacementTest.aUsersBurstLeavesPlacesToOthers"),
+          entry("UserTurns.REMEMBERED_LIMIT", "UserFairnessTest.onlySoManyTurnsAreRemembered"),
+          entry("JobSteps.PULLS_OF_A_USER_LIMIT", "FilesThatAreLateTest.onePullTooManyWaits"),
           entry(
               "JobDesk.ROWS_LISTED_AT_A_TIME",
               "JobDeskTest.aSecondListOfAUserAndOneTooManyAreRefusedAtOnce"),
@@ -192,10 +197,19 @@ final class LimitsTest {
               "JobStepsTest.anUploadIsTriedUntilItsWindowIsOverAndCanBeTakenUpAgain"),
           entry(
               "CallbackOutbox.SENDING_LIMIT",
-              "CallbackOutboxTest.noMoreAreOnTheirWayThanMayBeAndReceiversTakeTurns"),
+              "CallbackOutboxTest.noMoreAreOnTheirWayThanMayBeAndUsersTakeTurns"),
           entry(
               "CallbackOutbox.RECEIVER_LIMIT",
               "CallbackOutboxTest.noMoreAreOnTheirWayToOneReceiverThanMayBe"),
+          entry(
+              "CallbackOutbox.USER_LIMIT",
+              "CallbackOutboxTest.oneUsersHangingCallbacksHoldUpNoOther"),
+          entry(
+              "CallbackOutbox.RECEIVER_OF_A_USER_LIMIT",
+              "CallbackOutboxTest.allPortsOfAHostAreOneReceiver"),
+          entry(
+              "SystemHostResolver.LOOKUPS_LIMIT",
+              "SystemHostResolverTest.namesThatNeverAnswerHoldUpNoOtherAndTooManyAreRefusedAtOnce"),
           entry(
               "RetrySchedule.LONGEST_DELAY",
               "RetryScheduleTest.fromSecondsToHoursUntilTheTimeIsUsedUp"),
@@ -254,6 +268,8 @@ final class LimitsTest {
   /** Limits that no test goes beyond, and the reason. */
   private static final Map<String, String> UNTESTED =
       Map.of(
+          "JobSteps.PULLS_LIMIT",
+          "as many as places without GPUs; no machine has so many users with images to pull",
           "Dispatcher.REST_TIMES",
           "a share of the processor; make bench judges its purpose, creates while many jobs wait",
           "DockerEvents.WAITING_LIMIT",
@@ -328,16 +344,24 @@ final class LimitsTest {
     for (String line : table()) {
       Matcher row = CONFIGURED.matcher(line);
       if (row.matches()) {
-        Duration value =
+        Object value =
             switch (row.group(1)) {
               case "store.retry-for" -> config.store().retryFor();
               case "callbacks.retry-for" -> config.callbacks().retryFor();
               case "jobs.retention" -> config.jobs().retention();
+              case "limits.queued-jobs" -> config.limits().queuedJobs();
+              case "limits.placed-jobs" -> config.limits().placedJobs();
+              case "limits.jobs-without-gpus" -> config.limits().jobsWithoutGpus();
               default -> throw new AssertionError("no such setting here: " + row.group(1));
             };
-        assertThat(value.toSeconds()).as(line).isEqualTo(numberOf(row.group(2)));
+        assertThat(numberOf(value)).as(line).isEqualTo(numberOf(row.group(2)));
       }
     }
+  }
+
+  @Test
+  void theLimitsOfUsersAreThoseOfTheConfiguration() {
+    assertThat(new SettingsOf(AgentConfig.defaults()).userLimits()).isEqualTo(UserLimits.DEFAULT);
   }
 
   private static List<String> names() throws IOException {

@@ -17,7 +17,7 @@ public final class ApiLimits {
   static final long MAX_BUFFERED_BODY_BYTES_OF_A_USER = 8L << 20;
 
   /** The number of requests of one user that are worked on at a time. Others of his wait. */
-  static final int MAX_REQUESTS_OF_A_USER = 64;
+  static final int MAX_REQUESTS_OF_A_USER = 16;
 
   /** The number of requests of one user that wait for his others. Beyond it, new ones get 429. */
   static final int MAX_WAITING_REQUESTS_OF_A_USER = 256;

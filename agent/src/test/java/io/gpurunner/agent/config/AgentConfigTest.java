@@ -47,6 +47,7 @@ final class AgentConfigTest {
               Duration.ofMinutes(5),
               100_000),
           new JobsConfig(Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30)),
+          new LimitsConfig(1_000, 64, Optional.empty(), 32),
           new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models")),
           new TrustConfig(Optional.empty()),
@@ -124,6 +125,7 @@ final class AgentConfigTest {
           stall: 20s
           keep: 3GB
         jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h }
+        limits: { queued-jobs: 50, placed-jobs: 8, gpus: 4, jobs-without-gpus: 2 }
         volumes: { enforcement: project-quota }
         library: { datasets: /data/sets, models: /data/models }
         tls: { ca-file: %s }
@@ -171,6 +173,7 @@ final class AgentConfigTest {
                 Duration.ofSeconds(20),
                 3_000),
             new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12)),
+            new LimitsConfig(50, 8, Optional.of(4), 2),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(Path.of("/data/sets"), Path.of("/data/models")),
             new TrustConfig(Optional.of(certificate)),

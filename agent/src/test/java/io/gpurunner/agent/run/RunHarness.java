@@ -72,6 +72,7 @@ final class RunHarness implements AutoCloseable {
   private Duration uploadRetryFor = Duration.ofMinutes(1);
   JobLedger ledger;
   private JobSteps steps;
+  private final UserLimits limits = UserLimits.DEFAULT;
   private Dispatcher dispatcher;
 
   RunHarness(Path directory) {
@@ -95,7 +96,7 @@ final class RunHarness implements AutoCloseable {
 
   Dispatcher newDispatcher() {
     return new Dispatcher(
-        ledger, gpus, volumes, new ArtifactPlace.Local(), gate, clock, gracePeriod);
+        ledger, gpus, volumes, new ArtifactPlace.Local(), gate, clock, gracePeriod, limits);
   }
 
   private JobSteps newSteps() {

@@ -1,0 +1,25 @@
+package io.gpurunner.agent.config;
+
+import java.util.Optional;
+
+/**
+ * What one user may have at a time.
+ *
+ * @param queuedJobs the number of jobs in the queue
+ * @param placedJobs the number of jobs that have left the queue and whose container is not gone
+ * @param gpus the number of GPUs; empty if a user may have all of them
+ * @param jobsWithoutGpus the number of placed jobs without GPUs
+ */
+public record LimitsConfig(
+    int queuedJobs, int placedJobs, Optional<Integer> gpus, int jobsWithoutGpus) {
+  private static final int MOST_QUEUED = 10_000;
+  private static final int MOST_PLACED = 1_024;
+
+  static LimitsConfig read(Section section) {
+    return new LimitsConfig(
+        section.value("queued-jobs", 1_000, ValueForms.wholeNumber(1, MOST_QUEUED)),
+        section.value("placed-jobs", 64, ValueForms.wholeNumber(1, MOST_PLACED)),
+        section.optional("gpus", ValueForms.wholeNumber(1, MOST_PLACED)),
+        section.value("jobs-without-gpus", 32, ValueForms.wholeNumber(1, MOST_PLACED)));
+  }
+}
