@@ -24,6 +24,7 @@ docker: {{ host: "{docker}" }}
 library: {{ datasets: {work}/datasets, models: {work}/models }}
 callbacks: {{ allow: [127.0.0.0/8] }}
 volumes: {{ enforcement: watch }}
+limits: {{ queued-jobs: 10000 }}
 """
 
 

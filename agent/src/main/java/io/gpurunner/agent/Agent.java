@@ -217,6 +217,7 @@ public final class Agent implements AutoCloseable {
                 gate,
                 clock,
                 config.jobs().gracePeriod(),
+                settings.userLimits(),
                 keptDisk));
     Retention retention =
         keep(
@@ -279,6 +280,7 @@ public final class Agent implements AutoCloseable {
             urls,
             readiness,
             runSettings,
+            settings.userLimits(),
             clock,
             clock::toWall);
     MachineView machine =

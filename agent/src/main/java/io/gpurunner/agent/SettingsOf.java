@@ -3,6 +3,7 @@ package io.gpurunner.agent;
 import io.gpurunner.agent.cli.Version;
 import io.gpurunner.agent.config.AgentConfig;
 import io.gpurunner.agent.config.GpuConfig;
+import io.gpurunner.agent.config.LimitsConfig;
 import io.gpurunner.agent.config.StoreConfig;
 import io.gpurunner.agent.container.ContainerEngine;
 import io.gpurunner.agent.container.docker.DockerEngine;
@@ -11,6 +12,7 @@ import io.gpurunner.agent.container.docker.GpuAccessMode;
 import io.gpurunner.agent.container.docker.PullSettings;
 import io.gpurunner.agent.metrics.AgentMetrics;
 import io.gpurunner.agent.os.HostFacts;
+import io.gpurunner.agent.run.UserLimits;
 import io.gpurunner.agent.state.InstanceId;
 import io.gpurunner.api.ApiSettings;
 import io.gpurunner.api.JwtSecret;
@@ -27,6 +29,7 @@ import io.gpurunner.storage.Volumes;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.UnaryOperator;
 
@@ -78,7 +81,7 @@ final class SettingsOf {
   OptionalLong diskPerUser() {
     return config
         .limits()
-        .diskPerUserMegabytes()
+        .diskMegabytes()
         .map(megabytes -> OptionalLong.of(megabytes * BYTES_PER_MEGABYTE))
         .orElseGet(OptionalLong::empty);
   }
@@ -127,6 +130,16 @@ final class SettingsOf {
   /** Returns the judge of the certificates of all servers that the agent calls. */
   ServerTrust trust() {
     return trust;
+  }
+
+  /** Returns what one user may have. */
+  UserLimits userLimits() {
+    LimitsConfig limits = config.limits();
+    return new UserLimits(
+        limits.queuedJobs(),
+        limits.placedJobs(),
+        limits.gpus().map(OptionalInt::of).orElseGet(OptionalInt::empty),
+        limits.jobsWithoutGpus());
   }
 
   /** Creates the metrics. Nothing is read from any part yet. */

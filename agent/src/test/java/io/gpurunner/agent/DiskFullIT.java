@@ -243,7 +243,7 @@ class DiskFullIT {
           .atMost(SOON)
           .until(() -> creates.accepted().size() > before);
       creates.end();
-      String next = agent.create(body("true").put("priority", 1));
+      String next = agent.create(body("true"));
       agent.awaitState(next, "SUCCEEDED", SOON);
       assertNothingHalfWritten();
 
@@ -275,7 +275,9 @@ class DiskFullIT {
     /** Creates one more job, which is long, and asks for all devices of the machine. */
     HttpResponse<String> create() {
       HttpResponse<String> answer =
-          agent.post("/api/userJob", body("true " + "x".repeat(30_000)).put("gpuNumber", 4));
+          agent.post(
+              "/api/userJob",
+              body("true " + "x".repeat(30_000)).put("gpuNumber", 4).put("priority", -1));
       statuses.add(answer.statusCode());
       if (answer.statusCode() == 200) {
         accepted.add(new JsonObject(answer.body()).getString("job_id"));

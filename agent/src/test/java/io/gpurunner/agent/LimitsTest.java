@@ -8,6 +8,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import io.gpurunner.agent.config.AgentConfig;
+import io.gpurunner.agent.run.UserLimits;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
@@ -44,6 +45,9 @@ final class LimitsTest {
   private static final String LOGS =
       "LogsCommandTest.pausesGrowToALimitAndAnAgentThatIsAwayForTooLongEndsTheCommand";
 
+  private static final String A_USERS_REQUESTS =
+      "RequestWorkTest.requestsOfAUserWaitForHisOwnAndAnotherIsAnsweredMeanwhile";
+
   private static final String BAR =
       "JobOutputTest.ofAProgressBarOnlyItsLastStateIsKeptAndALookReadsALimitedPart";
 
@@ -54,6 +58,26 @@ final class LimitsTest {
           entry(
               "ApiLimits.MAX_BUFFERED_BODY_BYTES",
               "BodyReaderTest.soManyBytesAreHeldAndWhatComesThenIsRefusedUntilSomeAreReleased"),
+          entry(
+              "ApiLimits.MAX_BUFFERED_BODY_BYTES_OF_A_USER",
+              "BodyReaderTest.aUserHoldsSoManyBytesAndOthersSendTheirs"),
+          entry(
+              "ApiLimits.MAX_CONNECTIONS",
+              "SilentConnectionsTest.thousandsOfSilentConnectionsFromManyAddressesKeepNobodyOut"),
+          entry(
+              "ConnectionLimits.STRANGERS_PART",
+              "SilentConnectionsTest.healthIsAnsweredHoweverManyConnectionsUsersHave"),
+          entry(
+              "ConnectionLimits.USER_PART",
+              "SilentConnectionsTest.aUserWithConnectionsWithoutEndKeepsNoOtherOut"),
+          entry(
+              "ConnectionLimits.ADDRESS_PART",
+              "SilentConnectionsTest.oneAddressHasOnlyAPartOfTheConnectionsAndItsOldestSilentOneGoes"),
+          entry(
+              "ApiLimits.FIRST_REQUEST_LIMIT",
+              "SilentConnectionsTest.theFirstHeadIsWaitedForLessThanTheNext"),
+          entry("ApiLimits.MAX_REQUESTS_OF_A_USER", A_USERS_REQUESTS),
+          entry("ApiLimits.MAX_WAITING_REQUESTS_OF_A_USER", A_USERS_REQUESTS),
           entry(
               "JobDesk.LIVE_JOBS_PER_USER_LIMIT",
               "JobDeskTest.aUserWithTooManyLiveJobsIsRefusedAnother"),
@@ -74,7 +98,11 @@ final class LimitsTest {
               "CommitGroupsTest.soManyShareASyncAndOneThatComesAloneAfterwardsWaitsForNoOthers"),
           entry(
               "Placement.CPU_PLACES", "PlacementTest.jobsWithoutGpusLeaveEveryPlaceToJobsWithGpus"),
-          entry("Placement.CPU_PLACES_PER_USER", "PlacementTest.aUsersBurstLeavesPlacesToOthers"),
+          entry("limits.queued-jobs", "JobDeskTest.aUserWithTooManyQueuedJobsIsRefusedAnother"),
+          entry("limits.placed-jobs", "UserFairnessTest.aUserHasSoManyPlacedJobs"),
+          entry("limits.jobs-without-gpus", "PlacementTest.aUsersBurstLeavesPlacesToOthers"),
+          entry("UserTurns.REMEMBERED_LIMIT", "UserFairnessTest.onlySoManyTurnsAreRemembered"),
+          entry("JobSteps.PULLS_OF_A_USER_LIMIT", "FilesThatAreLateTest.onePullTooManyWaits"),
           entry(
               "JobDesk.ROWS_LISTED_AT_A_TIME",
               "JobDeskTest.aSecondListOfAUserAndOneTooManyAreRefusedAtOnce"),
@@ -173,10 +201,19 @@ final class LimitsTest {
               "JobStepsTest.anUploadIsTriedUntilItsWindowIsOverAndCanBeTakenUpAgain"),
           entry(
               "CallbackOutbox.SENDING_LIMIT",
-              "CallbackOutboxTest.noMoreAreOnTheirWayThanMayBeAndReceiversTakeTurns"),
+              "CallbackOutboxTest.noMoreAreOnTheirWayThanMayBeAndUsersTakeTurns"),
           entry(
               "CallbackOutbox.RECEIVER_LIMIT",
               "CallbackOutboxTest.noMoreAreOnTheirWayToOneReceiverThanMayBe"),
+          entry(
+              "CallbackOutbox.USER_LIMIT",
+              "CallbackOutboxTest.oneUsersHangingCallbacksHoldUpNoOther"),
+          entry(
+              "CallbackOutbox.RECEIVER_OF_A_USER_LIMIT",
+              "CallbackOutboxTest.allPortsOfAHostAreOneReceiver"),
+          entry(
+              "SystemHostResolver.LOOKUPS_LIMIT",
+              "SystemHostResolverTest.namesThatNeverAnswerHoldUpNoOtherAndTooManyAreRefusedAtOnce"),
           entry(
               "RetrySchedule.LONGEST_DELAY",
               "RetryScheduleTest.fromSecondsToHoursUntilTheTimeIsUsedUp"),
@@ -237,6 +274,8 @@ final class LimitsTest {
   /** Limits that no test goes beyond, and the reason. */
   private static final Map<String, String> UNTESTED =
       Map.of(
+          "JobSteps.PULLS_LIMIT",
+          "as many as places without GPUs; no machine has so many users with images to pull",
           "Dispatcher.REST_TIMES",
           "a share of the processor; make bench judges its purpose, creates while many jobs wait",
           "DockerEvents.WAITING_LIMIT",
@@ -317,16 +356,24 @@ final class LimitsTest {
     for (String line : table()) {
       Matcher row = CONFIGURED.matcher(line);
       if (row.matches()) {
-        Duration value =
+        Object value =
             switch (row.group(1)) {
               case "store.retry-for" -> config.store().retryFor();
               case "callbacks.retry-for" -> config.callbacks().retryFor();
               case "jobs.retention" -> config.jobs().retention();
+              case "limits.queued-jobs" -> config.limits().queuedJobs();
+              case "limits.placed-jobs" -> config.limits().placedJobs();
+              case "limits.jobs-without-gpus" -> config.limits().jobsWithoutGpus();
               default -> throw new AssertionError("no such setting here: " + row.group(1));
             };
-        assertThat(value.toSeconds()).as(line).isEqualTo(numberOf(row.group(2)));
+        assertThat(numberOf(value)).as(line).isEqualTo(numberOf(row.group(2)));
       }
     }
+  }
+
+  @Test
+  void theLimitsOfUsersAreThoseOfTheConfiguration() {
+    assertThat(new SettingsOf(AgentConfig.defaults()).userLimits()).isEqualTo(UserLimits.DEFAULT);
   }
 
   private static List<String> names() throws IOException {

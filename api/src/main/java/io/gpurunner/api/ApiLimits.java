@@ -13,11 +13,26 @@ public final class ApiLimits {
    */
   public static final long MAX_BUFFERED_BODY_BYTES = 32L << 20;
 
+  /** The part of it that the bodies of one user take. Beyond it, new ones get 429. */
+  static final long MAX_BUFFERED_BODY_BYTES_OF_A_USER = 8L << 20;
+
+  /** The number of requests of one user that are worked on at a time. Others of his wait. */
+  static final int MAX_REQUESTS_OF_A_USER = 16;
+
+  /** The number of requests of one user that wait for his others. Beyond it, new ones get 429. */
+  static final int MAX_WAITING_REQUESTS_OF_A_USER = 256;
+
   /**
    * How much of a body may still arrive after its request was answered. Beyond it, the connection
    * is closed.
    */
   public static final long MAX_DISCARDED_BODY_BYTES = 8L << 20;
+
+  /** The number of connections that are open at a time. */
+  static final int MAX_CONNECTIONS = 4096;
+
+  /** The time until the head of a connection's first request has arrived. */
+  static final Duration FIRST_REQUEST_LIMIT = Duration.ofSeconds(10);
 
   public static final int MAX_REQUEST_LINE_BYTES = 8 << 10;
   public static final int MAX_HEADER_BYTES = 16 << 10;

@@ -14,6 +14,7 @@ import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.IntSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,7 +49,7 @@ public final class ApiServer {
         options(settings),
         settings.tls(),
         settings.waits(),
-        api(vertx, settings, ports, clock));
+        connections -> api(vertx, settings, ports, connections, clock));
   }
 
   private ApiServer(
@@ -56,11 +57,11 @@ public final class ApiServer {
       HttpServerOptions options,
       Optional<ApiSettings.TlsFiles> tls,
       ApiSettings.Waits waits,
-      Served served) {
+      Function<Connections, Served> served) {
     this.vertx = vertx;
     this.waits = waits;
-    this.served = served;
-    this.connections = new Connections(vertx, waits.connections(), waits.nextRequest());
+    this.connections = new Connections(vertx, ConnectionLimits.of(waits));
+    this.served = served.apply(connections);
     this.server = vertx.createHttpServer(options);
     this.renewal =
         tls.map(files -> new CertificateRenewal(vertx, server, options.getSslOptions(), files));
@@ -78,10 +79,11 @@ public final class ApiServer {
     ErrorAnswers errors = new ErrorAnswers(clock);
     Router router = MetricsRoute.alone(vertx, metrics, errors);
     Served served = new Served(errors, router, new EventStreams(vertx), () -> 0, List.of());
-    return new ApiServer(vertx, options(host, port, waits), Optional.empty(), waits, served);
+    return new ApiServer(vertx, options(host, port, waits), Optional.empty(), waits, _ -> served);
   }
 
-  private static Served api(Vertx vertx, ApiSettings settings, ApiPorts ports, Clock clock) {
+  private static Served api(
+      Vertx vertx, ApiSettings settings, ApiPorts ports, Connections connections, Clock clock) {
     ApiSettings.Waits waits = settings.waits();
     ErrorAnswers errors = new ErrorAnswers(clock);
     EventStreams streams = new EventStreams(vertx);
@@ -90,6 +92,7 @@ public final class ApiServer {
     Endpoints endpoints =
         new Endpoints(
             ports,
+            connections,
             new TokenVerifier(settings.jwtSecret(), ports.revocations(), clock),
             new BodyReader(vertx, waits.body()),
             new RequestWork(vertx, waits.requests()),

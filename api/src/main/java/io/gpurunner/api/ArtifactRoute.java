@@ -32,6 +32,7 @@ final class ArtifactRoute {
   private static final Logger log = LoggerFactory.getLogger(ArtifactRoute.class);
 
   private final ArtifactDownloads downloads;
+  private final Connections connections;
   private final RequestWork files;
   private final ErrorAnswers errors;
 
@@ -43,8 +44,13 @@ final class ArtifactRoute {
       String tag,
       String modified) {}
 
-  ArtifactRoute(ArtifactDownloads downloads, RequestWork files, ErrorAnswers errors) {
+  ArtifactRoute(
+      ArtifactDownloads downloads,
+      Connections connections,
+      RequestWork files,
+      ErrorAnswers errors) {
     this.downloads = downloads;
+    this.connections = connections;
     this.files = files;
     this.errors = errors;
   }
@@ -59,14 +65,28 @@ final class ArtifactRoute {
       errors
           .of(
               forbidden(
-                  "the link must carry expires and signature once each; ask job_status for a new one"))
+                  "the link must carry expires and signature once each; ask job_status for a new"
+                      + " one"))
           .send(request);
       return;
     }
     files.run(
         () -> open(downloads.find(jobId, file, expires.get(), signature.get())),
-        opened -> send(request, opened),
+        opened -> sendAccepted(request, opened),
         failure -> errors.of(failure).send(request));
+  }
+
+  /** Sends a file behind a good link. The link says no user, so its client counts as one. */
+  private void sendAccepted(HttpServerRequest request, Opened opened) {
+    try {
+      connections.accepted(
+          request.connection(), "downloads to " + ClientNetwork.of(request.remoteAddress()));
+    } catch (RequestRefusedException e) {
+      close(opened);
+      errors.of(e).send(request);
+      return;
+    }
+    send(request, opened);
   }
 
   private static Optional<String> single(List<String> values) {

@@ -6,18 +6,21 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpVersion;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /**
- * Reads whole request bodies. Their size, their time and their memory in all are limited. Vert.x
- * Web's own body handler is not used: it parses bodies by their Content-Type, and here every body
- * is JSON. Not thread-safe: belongs to the server's event loop.
+ * Reads whole request bodies. Their size, their time and their memory are limited, for all users
+ * and for each. Vert.x Web's own body handler is not used: it parses bodies by their Content-Type,
+ * and here every body is JSON. Not thread-safe: belongs to the server's event loop.
  */
 final class BodyReader {
   private static final String CONTINUE = "100-continue";
 
   private final Vertx vertx;
   private final Duration wait;
+  private final Map<String, Long> ofUsers = new HashMap<>();
   private long bufferedBytes;
 
   BodyReader(Vertx vertx, Duration wait) {
@@ -26,24 +29,36 @@ final class BodyReader {
   }
 
   /**
-   * Reads the body. Calls exactly one of the two handlers, or neither if the client goes away.
+   * Reads the body of a user's request. Calls exactly one of the two handlers, or neither if the
+   * client goes away.
    *
    * @param whole takes the body, which counts as held in memory until {@link #release}
    */
   void read(
       HttpServerRequest request,
+      String user,
       Consumer<Buffer> whole,
       Consumer<RequestRefusedException> refused) {
     if (declaredBytes(request) > ApiLimits.MAX_BODY_BYTES) {
       refused.accept(tooLarge());
       return;
     }
-    new Reading(request, whole, refused).start();
+    new Reading(request, user, whole, refused).start();
   }
 
   /** Releases a body. It is called once for every body that was passed to a handler. */
-  void release(Buffer body) {
+  void release(String user, Buffer body) {
     bufferedBytes -= body.length();
+    long left = bytesOf(user) - body.length();
+    if (left == 0) {
+      ofUsers.remove(user);
+    } else {
+      ofUsers.put(user, left);
+    }
+  }
+
+  private long bytesOf(String user) {
+    return ofUsers.getOrDefault(user, 0L);
   }
 
   private static long declaredBytes(HttpServerRequest request) {
@@ -64,6 +79,7 @@ final class BodyReader {
 
   private final class Reading {
     private final HttpServerRequest request;
+    private final String user;
     private final Consumer<Buffer> whole;
     private final Consumer<RequestRefusedException> refused;
     private final Buffer body = Buffer.buffer();
@@ -72,9 +88,11 @@ final class BodyReader {
 
     Reading(
         HttpServerRequest request,
+        String user,
         Consumer<Buffer> whole,
         Consumer<RequestRefusedException> refused) {
       this.request = request;
+      this.user = user;
       this.whole = whole;
       this.refused = refused;
     }
@@ -101,8 +119,15 @@ final class BodyReader {
             new RequestRefusedException(
                 RequestRefusedException.Kind.UNAVAILABLE,
                 "too many large requests at once; try again"));
+      } else if (bytesOf(user) + part.length() > ApiLimits.MAX_BUFFERED_BODY_BYTES_OF_A_USER) {
+        refuse(
+            new RequestRefusedException(
+                RequestRefusedException.Kind.TOO_MANY,
+                "%s sends too many large requests at once; try again".formatted(user),
+                ApiLimits.RETRY_AFTER));
       } else {
         bufferedBytes += part.length();
+        ofUsers.merge(user, (long) part.length(), Long::sum);
         body.appendBuffer(part);
       }
     }
@@ -122,14 +147,14 @@ final class BodyReader {
 
     private void refuse(RequestRefusedException refusal) {
       if (finish()) {
-        release(body);
+        release(user, body);
         refused.accept(refusal);
       }
     }
 
     private void lost() {
       if (finish()) {
-        release(body);
+        release(user, body);
       }
     }
 

@@ -14,6 +14,7 @@ import java.util.function.Supplier;
  * that may block. Not thread-safe: belongs to the server's event loop.
  */
 final class CallerRequests {
+  private final Connections connections;
   private final TokenVerifier tokens;
   private final BodyReader bodies;
   private final RequestWork work;
@@ -31,7 +32,13 @@ final class CallerRequests {
     Answer answer(Caller caller);
   }
 
-  CallerRequests(TokenVerifier tokens, BodyReader bodies, RequestWork work, ErrorAnswers errors) {
+  CallerRequests(
+      Connections connections,
+      TokenVerifier tokens,
+      BodyReader bodies,
+      RequestWork work,
+      ErrorAnswers errors) {
+    this.connections = connections;
     this.tokens = tokens;
     this.bodies = bodies;
     this.work = work;
@@ -42,7 +49,12 @@ final class CallerRequests {
   void authenticated(HttpServerRequest request, CallerWork todo) {
     verified(request)
         .ifPresent(
-            token -> answer(request, () -> todo.answer(tokens.requireNotRevoked(token)), () -> {}));
+            token ->
+                answer(
+                    request,
+                    token.caller().user(),
+                    () -> todo.answer(tokens.requireNotRevoked(token)),
+                    () -> {}));
   }
 
   /**
@@ -56,13 +68,16 @@ final class CallerRequests {
             token -> {
               ContentEncoding encoding =
                   ContentEncoding.of(request.headers().getAll(HttpHeaders.CONTENT_ENCODING));
+              String user = token.caller().user();
               bodies.read(
                   request,
+                  user,
                   body ->
                       answer(
                           request,
+                          user,
                           () -> todo.answer(tokens.requireNotRevoked(token), encoding.decode(body)),
-                          () -> bodies.release(body)),
+                          () -> bodies.release(user, body)),
                   refusal -> fail(request, refusal));
             });
   }
@@ -80,6 +95,7 @@ final class CallerRequests {
         .ifPresent(
             token ->
                 threads.run(
+                    token.caller().user(),
                     () -> todo.apply(tokens.requireNotRevoked(token)),
                     send,
                     failure -> fail(request, failure)));
@@ -136,18 +152,23 @@ final class CallerRequests {
     }
   }
 
-  /** Verifies the token. The result is empty if the request was answered with 401. */
+  /** Verifies the token. The result is empty if the request was answered with a refusal. */
   private Optional<TokenVerifier.Verified> verified(HttpServerRequest request) {
     try {
-      return Optional.of(tokens.verify(request.headers().getAll(HttpHeaders.AUTHORIZATION)));
+      TokenVerifier.Verified token =
+          tokens.verify(request.headers().getAll(HttpHeaders.AUTHORIZATION));
+      connections.accepted(request.connection(), token.caller().user());
+      return Optional.of(token);
     } catch (RequestRefusedException e) {
       fail(request, e);
       return Optional.empty();
     }
   }
 
-  private void answer(HttpServerRequest request, Supplier<Answer> todo, Runnable afterwards) {
+  private void answer(
+      HttpServerRequest request, String user, Supplier<Answer> todo, Runnable afterwards) {
     work.run(
+        user,
         todo,
         answer -> {
           afterwards.run();

@@ -19,6 +19,7 @@ final class Endpoints {
   private static final String API = "/api/";
 
   private final ApiPorts ports;
+  private final Connections connections;
   private final TokenVerifier tokens;
   private final CallerRequests requests;
   private final RequestWork work;
@@ -30,6 +31,7 @@ final class Endpoints {
 
   Endpoints(
       ApiPorts ports,
+      Connections connections,
       TokenVerifier tokens,
       BodyReader bodies,
       RequestWork work,
@@ -42,7 +44,8 @@ final class Endpoints {
     this.files = files;
     this.ports = ports;
     this.tokens = tokens;
-    this.requests = new CallerRequests(tokens, bodies, work, errors);
+    this.connections = connections;
+    this.requests = new CallerRequests(connections, tokens, bodies, work, errors);
     this.work = work;
     this.errors = errors;
   }
@@ -53,7 +56,7 @@ final class Endpoints {
     HealthRoute health = new HealthRoute(ports.health(), errors);
     JobEndpoints jobs = new JobEndpoints(ports, requests, files, logs);
     GpuEndpoints gpus = new GpuEndpoints(ports, requests);
-    ArtifactRoute artifacts = new ArtifactRoute(ports.downloads(), files, errors);
+    ArtifactRoute artifacts = new ArtifactRoute(ports.downloads(), connections, files, errors);
     add(router, "/api/userJob/job_status", Map.of(HttpMethod.POST, jobs::jobStatus));
     add(router, "/api/userJob", Map.of(HttpMethod.POST, jobs::create, HttpMethod.GET, jobs::list));
     add(router, "/api/userJob/job_del", Map.of(HttpMethod.POST, jobs::delete));
@@ -74,7 +77,8 @@ final class Endpoints {
         "/api/openapi.json",
         Map.of(
             HttpMethod.GET, context -> requests.authenticated(context.request(), _ -> document)));
-    EventsRoute events = new EventsRoute(vertx, ports.events(), streams, tokens, work, errors);
+    EventsRoute events =
+        new EventsRoute(vertx, ports.events(), streams, connections, tokens, work, errors);
     add(router, "/api/events", Map.of(HttpMethod.GET, events::handle));
     add(router, "/api/whoami", Map.of(HttpMethod.GET, this::whoami));
     add(router, "/api/callback-key", Map.of(HttpMethod.GET, this::callbackKey));

@@ -24,6 +24,7 @@ final class EventsRoute {
   private final Vertx vertx;
   private final Events events;
   private final EventStreams streams;
+  private final Connections connections;
   private final TokenVerifier tokens;
   private final RequestWork work;
   private final ErrorAnswers errors;
@@ -40,12 +41,14 @@ final class EventsRoute {
       Vertx vertx,
       Events events,
       EventStreams streams,
+      Connections connections,
       TokenVerifier tokens,
       RequestWork work,
       ErrorAnswers errors) {
     this.vertx = vertx;
     this.events = events;
     this.streams = streams;
+    this.connections = connections;
     this.tokens = tokens;
     this.work = work;
     this.errors = errors;
@@ -56,11 +59,13 @@ final class EventsRoute {
     TokenVerifier.Verified token;
     try {
       token = verify(request);
+      connections.accepted(request.connection(), token.caller().user());
     } catch (RequestRefusedException e) {
       errors.of(e).send(request);
       return;
     }
     work.run(
+        token.caller().user(),
         () -> tokens.requireNotRevoked(token),
         caller -> answer(request, caller),
         failure -> errors.of(failure).send(request));

@@ -14,7 +14,7 @@ import java.util.Optional;
  * @param queuePosition the position in the queue, 1 for the job that starts next; empty if the job
  *     is not queued
  * @param latestStart when it starts at the latest, if nothing fails and no job with a higher
- *     priority comes; empty if that is not known
+ *     priority comes, and no user whose turn is earlier; empty if that is not known
  * @param gpuUuids the GPUs that the job holds now
  * @param gpuUse what its runs did with their GPUs, in order; empty in lists
  * @param attempts its runs in order, as far as its history says; empty in lists

@@ -30,6 +30,7 @@ final class ApiFixture implements AutoCloseable {
       new ApiSettings.Waits(
           Duration.ofMillis(400),
           Duration.ofMillis(800),
+          Duration.ofMillis(800),
           Duration.ofSeconds(10),
           Duration.ofSeconds(10),
           Duration.ofSeconds(1),

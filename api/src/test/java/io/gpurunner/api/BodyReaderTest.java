@@ -23,9 +23,15 @@ final class BodyReaderTest {
   private static final int WHOLE_BODIES =
       (int) (ApiLimits.MAX_BUFFERED_BODY_BYTES / ApiLimits.MAX_BODY_BYTES);
 
+  private static final int WHOLE_BODIES_OF_A_USER =
+      (int) (ApiLimits.MAX_BUFFERED_BODY_BYTES_OF_A_USER / ApiLimits.MAX_BODY_BYTES);
+
+  /** A body that was read and not released. */
+  private record Held(String user, Buffer body) {}
+
   private final Vertx vertx = Vertx.vertx();
   private final BodyReader reader = new BodyReader(vertx, LONG);
-  private final Queue<Buffer> held = new ArrayDeque<>();
+  private final Queue<Held> held = new ArrayDeque<>();
   private final HttpClient client = HttpClient.newHttpClient();
 
   @SuppressWarnings("NullAway.Init") // created before each test
@@ -39,14 +45,17 @@ final class BodyReaderTest {
             .requestHandler(
                 request -> {
                   if ("/release".equals(request.path())) {
-                    reader.release(held.remove());
+                    Held released = held.remove();
+                    reader.release(released.user(), released.body());
                     request.response().end();
                     return;
                   }
+                  String user = request.path();
                   reader.read(
                       request,
+                      user,
                       body -> {
-                        held.add(body);
+                        held.add(new Held(user, body));
                         request.response().end();
                       },
                       refused ->
@@ -77,15 +86,28 @@ final class BodyReaderTest {
   @Test
   void soManyBytesAreHeldAndWhatComesThenIsRefusedUntilSomeAreReleased() throws Exception {
     for (int body = 0; body < WHOLE_BODIES; body++) {
-      assertThat(post("/", ApiLimits.MAX_BODY_BYTES).statusCode()).isEqualTo(200);
+      String user = "/" + body / WHOLE_BODIES_OF_A_USER;
+      assertThat(post(user, ApiLimits.MAX_BODY_BYTES).statusCode()).isEqualTo(200);
     }
-    HttpResponse<String> refused = post("/", 1);
+    HttpResponse<String> refused = post("/another", 1);
     assertThat(refused.statusCode()).isEqualTo(503);
     assertThat(refused.body()).isEqualTo(RequestRefusedException.Kind.UNAVAILABLE.toString());
 
     post("/release", 0);
-    assertThat(post("/", ApiLimits.MAX_BODY_BYTES).statusCode()).isEqualTo(200);
-    assertThat(post("/", 1).statusCode()).isEqualTo(503);
+    assertThat(post("/0", ApiLimits.MAX_BODY_BYTES).statusCode()).isEqualTo(200);
+    assertThat(post("/0", 1).statusCode()).isEqualTo(503);
+  }
+
+  @Test
+  void aUserHoldsSoManyBytesAndOthersSendTheirs() throws Exception {
+    for (int body = 0; body < WHOLE_BODIES_OF_A_USER; body++) {
+      assertThat(post("/ann", ApiLimits.MAX_BODY_BYTES).statusCode()).isEqualTo(200);
+    }
+    assertThat(post("/ann", 1).body()).isEqualTo(RequestRefusedException.Kind.TOO_MANY.toString());
+    assertThat(post("/bob", ApiLimits.MAX_BODY_BYTES).statusCode()).isEqualTo(200);
+
+    post("/release", 0);
+    assertThat(post("/ann", ApiLimits.MAX_BODY_BYTES).statusCode()).isEqualTo(200);
   }
 
   @Test

@@ -38,6 +38,7 @@ final class EventStreamsTest {
             vertx,
             new FakeEvents(),
             new EventStreams(vertx, BEAT),
+            new Connections(vertx, ConnectionLimits.of(ApiSettings.Waits.DEFAULT)),
             new TokenVerifier(
                 secret, this::isRevoked, ((InstantSource) () -> now).withZone(ZoneOffset.UTC)),
             new RequestWork(vertx, 8),

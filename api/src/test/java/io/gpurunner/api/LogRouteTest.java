@@ -42,6 +42,7 @@ final class LogRouteTest {
           Duration.ofSeconds(1),
           Duration.ofSeconds(1),
           Duration.ofSeconds(1),
+          Duration.ofSeconds(1),
           1000,
           8);
 

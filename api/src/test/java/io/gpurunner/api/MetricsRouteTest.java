@@ -155,7 +155,12 @@ final class MetricsRouteTest {
         assertThat(answer(socket)).isEqualTo('H');
       }
       try (Socket another = new Socket(InetAddress.getLoopbackAddress(), alone.port)) {
-        assertThat(answer(another)).isEqualTo(-1);
+        assertThat(answer(another)).isEqualTo('H');
+        Socket oldest = open.getFirst();
+        oldest.setSoTimeout((int) ApiFixture.PATIENCE.toMillis());
+        assertThat(new String(oldest.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
+            .as("the oldest got its answer and was closed")
+            .endsWith(PAGE);
       }
     } finally {
       for (Socket socket : open) {

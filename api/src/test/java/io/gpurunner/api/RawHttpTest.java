@@ -275,12 +275,13 @@ final class RawHttpTest {
   }
 
   @Test
-  void boundsConnections() throws Exception {
+  void aConnectionWithoutAnAcceptedRequestGoesForANewOne() throws Exception {
     int limit = 3;
     ApiSettings.Waits usual = ApiSettings.Waits.DEFAULT;
     ApiSettings.Waits few =
         new ApiSettings.Waits(
             usual.body(),
+            usual.firstRequest(),
             usual.nextRequest(),
             usual.idle(),
             usual.unread(),
@@ -293,13 +294,12 @@ final class RawHttpTest {
         Socket socket = new Socket(InetAddress.getLoopbackAddress(), bounded.port);
         sockets.add(socket);
         socket.setSoTimeout((int) ApiFixture.PATIENCE.toMillis());
-        if (number < limit) {
-          write(socket, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
-          assertThat(readHead(socket)).startsWith("HTTP/1.1 200 ");
-        } else {
-          assertThat(readAll(socket)).isEmpty();
-        }
+        write(socket, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
+        assertThat(readHead(socket)).startsWith("HTTP/1.1 200 ");
       }
+      assertThat(readAll(sockets.getFirst())).isEqualTo("{\"live\":true}");
+      write(sockets.get(1), "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
+      assertThat(readHead(sockets.get(1))).contains("HTTP/1.1 200 ");
     } finally {
       for (Socket socket : sockets) {
         socket.close();

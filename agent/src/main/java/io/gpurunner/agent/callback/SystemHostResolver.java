@@ -4,38 +4,51 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 
 /**
  * Resolves names with the C library, as other programs of the machine do ({@code /etc/hosts}, DNS).
- * Lookups run on a few platform threads of their own. On a virtual thread a lookup would hold its
- * carrier while it waits, so a few names whose servers never answer would stop every job of the
- * machine. Thread-safe.
+ * Lookups run on platform threads of their own. On a virtual thread a lookup would hold its carrier
+ * while it waits, so a few names whose servers never answer would stop every job of the machine.
+ * There are more threads than lookups that one user can cause at a time: for his requests that are
+ * worked on, and for his callbacks that are on their way. So no lookup waits for a stranger's.
+ * Thread-safe.
  */
 public final class SystemHostResolver implements HostResolver, AutoCloseable {
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
-  private static final int MAX_THREADS = 8;
-  private static final int MAX_WAITING = 256;
+
+  /** The largest number of lookups at a time. A further one is refused at once. */
+  static final int LOOKUPS_LIMIT = 256;
+
   private static final Duration IDLE_THREAD = Duration.ofSeconds(30);
 
   private final ThreadPoolExecutor lookups;
+  private final Function<String, List<InetAddress>> lookup;
 
   public SystemHostResolver() {
+    this(SystemHostResolver::lookUp);
+  }
+
+  /**
+   * @param lookup asks for the addresses of a name; may block for long
+   */
+  SystemHostResolver(Function<String, List<InetAddress>> lookup) {
+    this.lookup = lookup;
     lookups =
         new ThreadPoolExecutor(
-            MAX_THREADS,
-            MAX_THREADS,
+            0,
+            LOOKUPS_LIMIT,
             IDLE_THREAD.toSeconds(),
             TimeUnit.SECONDS,
-            new ArrayBlockingQueue<>(MAX_WAITING),
+            new SynchronousQueue<>(),
             Thread.ofPlatform().name("resolve-", 0).daemon().factory());
-    lookups.allowCoreThreadTimeOut(true);
   }
 
   @Override
@@ -48,7 +61,7 @@ public final class SystemHostResolver implements HostResolver, AutoCloseable {
       }
     }
     try {
-      return CompletableFuture.supplyAsync(() -> lookUp(host), lookups)
+      return CompletableFuture.supplyAsync(() -> lookup.apply(host), lookups)
           .orTimeout(TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)
           .join();
     } catch (RejectedExecutionException full) {

@@ -15,21 +15,39 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * The callbacks that are owed. Each receiver has a queue of its own, in the order in which its
- * callbacks fall due. Thread-safe.
+ * The callbacks that are owed. Each user has a queue of his own for each receiver, in the order in
+ * which its callbacks fall due. Thread-safe.
  */
 public final class OwedCallbacks {
   private static final Comparator<Owed> BY_TIME =
       Comparator.comparing(Owed::dueAt).thenComparing(owed -> owed.callback.deliveryId());
 
   private final Map<JobId, Owed> byJob = new HashMap<>();
-  private final TreeMap<String, NavigableSet<Owed>> byReceiver = new TreeMap<>();
+  private final TreeMap<String, OfUser> byUser = new TreeMap<>();
 
   /** How many callbacks fall due at each time. */
   private final TreeMap<Instant, Integer> times = new TreeMap<>();
 
   /** How many callbacks report an end of each time. */
   private final TreeMap<Instant, Integer> ends = new TreeMap<>();
+
+  /** What is owed to the receivers of one user. */
+  private static final class OfUser {
+    final NavigableSet<Owed> all = new TreeSet<>(BY_TIME);
+    final TreeMap<String, NavigableSet<Owed>> byReceiver = new TreeMap<>();
+
+    void add(Owed owed) {
+      all.add(owed);
+      byReceiver.computeIfAbsent(owed.callback.receiver(), _ -> new TreeSet<>(BY_TIME)).add(owed);
+    }
+
+    void remove(Owed owed) {
+      all.remove(owed);
+      byReceiver.computeIfPresent(
+          owed.callback.receiver(),
+          (_, others) -> others.remove(owed) && others.isEmpty() ? null : others);
+    }
+  }
 
   private record Owed(PendingCallback callback, Instant dueAt, Optional<Instant> endedAt) {
     static Owed of(JobRecord record) {
@@ -38,6 +56,7 @@ public final class OwedCallbacks {
           new PendingCallback(
               callback.deliveryId(),
               record.job().id(),
+              record.job().user(),
               record.job().request().callbackUrl().orElseThrow(),
               callback.success(),
               callback.tries(),
@@ -60,7 +79,7 @@ public final class OwedCallbacks {
       byJob.put(record.job().id(), owed);
       times.merge(owed.dueAt, 1, Integer::sum);
       owed.endedAt.ifPresent(at -> ends.merge(at, 1, Integer::sum));
-      byReceiver.computeIfAbsent(owed.callback.receiver(), _ -> new TreeSet<>(BY_TIME)).add(owed);
+      byUser.computeIfAbsent(owed.callback.user(), _ -> new OfUser()).add(owed);
     }
   }
 
@@ -68,9 +87,13 @@ public final class OwedCallbacks {
     times.computeIfPresent(owed.dueAt, (_, count) -> count > 1 ? count - 1 : null);
     owed.endedAt.ifPresent(
         at -> ends.computeIfPresent(at, (_, count) -> count > 1 ? count - 1 : null));
-    byReceiver.computeIfPresent(
-        owed.callback.receiver(),
-        (_, others) -> others.remove(owed) && others.isEmpty() ? null : others);
+    OfUser ofUser = byUser.get(owed.callback.user());
+    if (ofUser != null) {
+      ofUser.remove(owed);
+      if (ofUser.all.isEmpty()) {
+        byUser.remove(owed.callback.user());
+      }
+    }
   }
 
   /** Returns how many are owed. */
@@ -92,21 +115,44 @@ public final class OwedCallbacks {
   }
 
   /**
-   * The receivers, in the order of their names, to which a callback is due.
+   * The users, in the order of their names, of whom a callback is due.
    *
    * @param after only those whose name comes after this one's
    */
-  public synchronized List<String> receivers(Instant now, String after, int limit) {
-    return byReceiver.tailMap(after, false).entrySet().stream()
+  public synchronized List<String> users(Instant now, String after, int limit) {
+    return byUser.tailMap(after, false).entrySet().stream()
+        .filter(entry -> !entry.getValue().all.first().dueAt.isAfter(now))
+        .limit(limit)
+        .map(Map.Entry::getKey)
+        .toList();
+  }
+
+  /**
+   * The receivers, in the order of their names, to which a callback of a user is due.
+   *
+   * @param after only those whose name comes after this one's
+   */
+  public synchronized List<String> receivers(String user, Instant now, String after, int limit) {
+    return byUser
+        .getOrDefault(user, new OfUser())
+        .byReceiver
+        .tailMap(after, false)
+        .entrySet()
+        .stream()
         .filter(entry -> !entry.getValue().first().dueAt.isAfter(now))
         .limit(limit)
         .map(Map.Entry::getKey)
         .toList();
   }
 
-  /** The callbacks that are due to a receiver, the longest due first. */
-  public synchronized List<PendingCallback> due(String receiver, Instant now, int limit) {
-    return byReceiver.getOrDefault(receiver, new TreeSet<>(BY_TIME)).stream()
+  /** The callbacks of a user that are due to a receiver, the longest due first. */
+  public synchronized List<PendingCallback> due(
+      String user, String receiver, Instant now, int limit) {
+    return byUser
+        .getOrDefault(user, new OfUser())
+        .byReceiver
+        .getOrDefault(receiver, new TreeSet<>(BY_TIME))
+        .stream()
         .takeWhile(owed -> !owed.dueAt.isAfter(now))
         .limit(limit)
         .map(Owed::callback)

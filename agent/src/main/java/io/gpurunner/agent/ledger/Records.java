@@ -61,13 +61,15 @@ final class Records {
         Job before = live.put(job.id(), job);
         if (before == null) {
           add(job);
+        } else {
+          replace(before, job);
         }
         lease(job.id(), before == null ? List.of() : heldBy(before), heldBy(job));
       }
       case JobState.Final _ -> {
         Job before = live.remove(job.id());
         if (before != null) {
-          subtract(job);
+          subtract(before);
           lease(job.id(), heldBy(before), List.of());
         }
       }
@@ -93,6 +95,13 @@ final class Records {
     LiveLoad load = LiveLoad.of(job);
     loads.merge(job.user(), load, LiveLoad::plus);
     total = total.plus(load);
+  }
+
+  private void replace(Job before, Job job) {
+    LiveLoad gone = LiveLoad.of(before);
+    LiveLoad load = LiveLoad.of(job);
+    loads.computeIfPresent(job.user(), (_, sum) -> sum.minus(gone).plus(load));
+    total = total.minus(gone).plus(load);
   }
 
   private void subtract(Job job) {

@@ -16,31 +16,41 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedSet;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Sends the callbacks that the ledger owes. Each is retried until it is delivered or its retry time
- * is over. Thread-safe.
+ * is over. Users take turns, and each user's receivers do. Thread-safe.
  */
 public final class CallbackOutbox implements AutoCloseable {
   /** The largest number of callbacks on their way at a time. */
-  static final int SENDING_LIMIT = 16;
+  static final int SENDING_LIMIT = 64;
+
+  /** The largest number of one user's callbacks on their way. They do not hold up other users'. */
+  static final int USER_LIMIT = 8;
+
+  /** The largest number of callbacks on their way to one receiver: one host, whatever its port. */
+  static final int RECEIVER_LIMIT = 8;
 
   /**
-   * The largest number of callbacks on their way to one receiver. A receiver that hangs does not
-   * hold up the others.
+   * The largest number of one user's callbacks on their way to one receiver. A receiver that hangs
+   * does not hold up the user's others, nor other users' callbacks to the same host.
    */
-  static final int RECEIVER_LIMIT = 4;
+  static final int RECEIVER_OF_A_USER_LIMIT = 4;
 
   /**
    * What the job's user reads of every try that failed. More would tell the user which servers
@@ -62,7 +72,7 @@ public final class CallbackOutbox implements AutoCloseable {
   private final ArtifactUrls urls;
   private final RetrySchedule schedule;
   private final Clock clock;
-  private final Map<String, String> sending = new ConcurrentHashMap<>();
+  private final Map<String, PendingCallback> sending = new ConcurrentHashMap<>();
   private final Executor senders;
   private final Consumer<Duration> pause;
   private final Rounds rounds = new Rounds("callbacks", this::round);
@@ -71,8 +81,11 @@ public final class CallbackOutbox implements AutoCloseable {
   /** Whether the waits of an earlier boot were limited. Only rounds use it. */
   private boolean waitsLimited;
 
-  /** The receiver of the latest callback. Only rounds use it. */
-  private String lastReceiver = "";
+  /** The user of the latest callback. Only rounds use it. */
+  private String lastUser = "";
+
+  /** The receiver of each user's latest callback, while he has some due. Only rounds use it. */
+  private final Map<String, String> lastReceivers = new HashMap<>();
 
   public CallbackOutbox(
       JobLedger ledger,
@@ -147,37 +160,68 @@ public final class CallbackOutbox implements AutoCloseable {
   }
 
   /**
-   * Sends what is due. Receivers take turns, so that a receiver with thousands of due callbacks
-   * does not hide the others. A round looks at as many receivers as callbacks may be on their way:
-   * each of them has a callback that can go, or has all its callbacks on their way already.
+   * Sends what is due. A round looks at as many users as callbacks may be on their way: each of
+   * them has a callback that can go, or has as many on their way as one user may have.
    */
   private void sendDue(Instant now) {
-    SequencedSet<String> receivers =
-        new LinkedHashSet<>(ledger.callbacks().receivers(now, lastReceiver, SENDING_LIMIT));
-    if (receivers.size() < SENDING_LIMIT) {
-      receivers.addAll(ledger.callbacks().receivers(now, "", SENDING_LIMIT));
-    }
-    for (String receiver : receivers) {
+    List<String> users =
+        inTurn(lastUser, after -> ledger.callbacks().users(now, after, SENDING_LIMIT));
+    lastReceivers.keySet().retainAll(Set.copyOf(users));
+    for (String user : users) {
       if (sending.size() >= SENDING_LIMIT) {
         return;
       }
-      ledger.callbacks().due(receiver, now, RECEIVER_LIMIT).forEach(this::sendIfMayGo);
+      sendDue(user, now);
     }
   }
 
+  /**
+   * Sends what is due of one user. His receivers take turns, so that a receiver with thousands of
+   * due callbacks does not hide the others.
+   */
+  private void sendDue(String user, Instant now) {
+    List<String> receivers =
+        inTurn(
+            lastReceivers.getOrDefault(user, ""),
+            after -> ledger.callbacks().receivers(user, now, after, SENDING_LIMIT));
+    for (String receiver : receivers) {
+      ledger
+          .callbacks()
+          .due(user, receiver, now, RECEIVER_OF_A_USER_LIMIT)
+          .forEach(this::sendIfMayGo);
+    }
+  }
+
+  /** Returns the names that follow the last one, and then those from the beginning. */
+  private static List<String> inTurn(String last, Function<String, List<String>> after) {
+    SequencedSet<String> names = new LinkedHashSet<>(after.apply(last));
+    if (names.size() < SENDING_LIMIT && !last.isEmpty()) {
+      names.addAll(after.apply(""));
+    }
+    return List.copyOf(names);
+  }
+
   private void sendIfMayGo(PendingCallback callback) {
-    String receiver = callback.receiver();
-    if (mayGo(callback.deliveryId(), receiver)) {
-      sending.put(callback.deliveryId(), receiver);
-      lastReceiver = receiver;
+    if (mayGo(callback)) {
+      sending.put(callback.deliveryId(), callback);
+      lastUser = callback.user();
+      lastReceivers.put(callback.user(), callback.receiver());
       senders.execute(() -> sendAndForget(callback));
     }
   }
 
-  private boolean mayGo(String deliveryId, String receiver) {
+  private boolean mayGo(PendingCallback callback) {
+    Predicate<PendingCallback> sameUser = other -> other.user().equals(callback.user());
+    Predicate<PendingCallback> sameReceiver = other -> other.receiver().equals(callback.receiver());
     return sending.size() < SENDING_LIMIT
-        && !sending.containsKey(deliveryId)
-        && sending.values().stream().filter(receiver::equals).count() < RECEIVER_LIMIT;
+        && !sending.containsKey(callback.deliveryId())
+        && onTheirWay(sameUser) < USER_LIMIT
+        && onTheirWay(sameReceiver) < RECEIVER_LIMIT
+        && onTheirWay(sameUser.and(sameReceiver)) < RECEIVER_OF_A_USER_LIMIT;
+  }
+
+  private long onTheirWay(Predicate<PendingCallback> which) {
+    return sending.values().stream().filter(which).count();
   }
 
   private void sendAndForget(PendingCallback callback) {

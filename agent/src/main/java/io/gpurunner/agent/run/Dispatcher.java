@@ -47,7 +47,12 @@ public final class Dispatcher implements AutoCloseable {
   private final StartGate gate;
   private final Clock clock;
   private final Duration gracePeriod;
+  private final UserLimits limits;
   private final UserDisk users;
+
+  /** Only rounds use it. */
+  private final UserTurns turns = new UserTurns();
+
   private final BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement;
   private final Rounds rounds = new Rounds("dispatcher", this::round, this::rest);
   private volatile Map<JobId, Placement.Waiting> waiting = Map.of();
@@ -58,6 +63,7 @@ public final class Dispatcher implements AutoCloseable {
   /**
    * @param artifacts the place of new artifacts
    * @param gracePeriod the grace period of a job that names none
+   * @param limits what one user may have
    * @param users how much of the disk each user may have
    */
   public Dispatcher(
@@ -68,8 +74,11 @@ public final class Dispatcher implements AutoCloseable {
       StartGate gate,
       Clock clock,
       Duration gracePeriod,
+      UserLimits limits,
       UserDisk users) {
-    this(ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, users, Placement::decide);
+    this(
+        ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, limits, users,
+        Placement::decide);
   }
 
   /**
@@ -83,8 +92,19 @@ public final class Dispatcher implements AutoCloseable {
       StartGate gate,
       Clock clock,
       Duration gracePeriod,
+      UserLimits limits,
       BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
-    this(ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, UserDisk.UNLIMITED, placement);
+    this(
+        ledger,
+        gpus,
+        volumes,
+        artifacts,
+        gate,
+        clock,
+        gracePeriod,
+        limits,
+        UserDisk.UNLIMITED,
+        placement);
   }
 
   private Dispatcher(
@@ -95,12 +115,14 @@ public final class Dispatcher implements AutoCloseable {
       StartGate gate,
       Clock clock,
       Duration gracePeriod,
+      UserLimits limits,
       UserDisk users,
       BiFunction<List<Job>, Placement.Machine, Placement.Decision> placement) {
     this.users = users;
     this.gate = gate;
     this.clock = clock;
     this.gracePeriod = gracePeriod;
+    this.limits = limits;
     this.placement = placement;
     this.artifacts = artifacts;
     this.ledger = ledger;
@@ -140,9 +162,13 @@ public final class Dispatcher implements AutoCloseable {
   /** Makes one round. Called by the loop, and by tests instead of it. */
   Duration round() {
     long beganNanos = System.nanoTime();
-    List<Placement.Start> starts = decide();
+    Optional<Placement.Decision> decision = decide();
     decided = Duration.ofNanos(System.nanoTime() - beganNanos);
-    starts.forEach(this::lease);
+    decision.ifPresent(
+        made -> {
+          made.starts().forEach(this::lease);
+          made.turns().forEach(turns::had);
+        });
     return ROUND_INTERVAL;
   }
 
@@ -151,7 +177,7 @@ public final class Dispatcher implements AutoCloseable {
     return rest.compareTo(ROUND_INTERVAL) < 0 ? rest : ROUND_INTERVAL;
   }
 
-  private List<Placement.Start> decide() {
+  private Optional<Placement.Decision> decide() {
     Map<Boolean, List<Job>> live =
         ledger.live().stream()
             .collect(Collectors.partitioningBy(job -> job.state() instanceof JobState.Queued));
@@ -160,8 +186,9 @@ public final class Dispatcher implements AutoCloseable {
       waiting = Map.of();
       latestStarts = Map.of();
       census = QueueCensus.EMPTY;
-      return List.of();
+      return Optional.empty();
     }
+    queued.forEach(turns::sees);
     // The devices are looked at after the jobs are read. A lease ends only after a look saw its
     // device free, so this look does not mistake the device for one that somebody else uses.
     GpuSnapshot look = gpus.snapshot();
@@ -171,12 +198,14 @@ public final class Dispatcher implements AutoCloseable {
             live.getOrDefault(false, List.of()),
             space(volumes.freeBytes()),
             Placement.Closed.of(gate, look),
-            clock.instant());
+            clock.instant(),
+            limits,
+            turns);
     Placement.Decision decision = placement.apply(queued, machine);
     waiting = decision.waiting();
-    latestStarts = LatestStarts.of(queued, machine, decision.waiting(), gracePeriod);
+    latestStarts = LatestStarts.of(decision.order(), machine, decision.waiting(), gracePeriod);
     census = QueueCensus.of(census, queued, decision.waiting(), machine.now());
-    return decision.starts();
+    return Optional.of(decision);
   }
 
   private DiskSpace space(long freeBytes) {

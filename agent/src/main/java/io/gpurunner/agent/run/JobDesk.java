@@ -81,12 +81,14 @@ public final class JobDesk implements Jobs {
   private final PublishedFiles published;
   private final Health health;
   private final RunSettings settings;
+  private final UserLimits limits;
   private final Clock clock;
   private final UnaryOperator<Instant> shown;
 
   /**
    * @param meter measures what a job does with its GPUs now
    * @param missing returns what a placed job waits for, or how far its pull is
+   * @param limits what one user may have
    * @param shown converts a time of the steady clock to the time that users see
    */
   public JobDesk(
@@ -97,6 +99,7 @@ public final class JobDesk implements Jobs {
       ArtifactUrls urls,
       Health health,
       RunSettings settings,
+      UserLimits limits,
       Clock clock,
       UnaryOperator<Instant> shown) {
     this.shown = shown;
@@ -108,6 +111,7 @@ public final class JobDesk implements Jobs {
     this.published = new PublishedFiles(urls);
     this.health = health;
     this.settings = settings;
+    this.limits = limits;
     this.clock = clock;
   }
 
@@ -119,6 +123,7 @@ public final class JobDesk implements Jobs {
   @Override
   public JobId create(
       Caller caller, JobRequest request, String source, Optional<String> idempotencyKey) {
+    refuseWhereNotAllowed(caller, request);
     refuseWhereNotReady(request);
     refuseWhereOverLimit(caller);
     dispatcher
@@ -156,8 +161,36 @@ public final class JobDesk implements Jobs {
     }
   }
 
+  /** Refuses what this user may never ask for. */
+  private void refuseWhereNotAllowed(Caller caller, JobRequest request) {
+    if (request.priority() > 0 && !caller.admin()) {
+      throw new RequestRefusedException(
+          Kind.BAD_REQUEST,
+          "priority: must be at most 0 with this token, was "
+              + request.priority()
+              + "; users may lower the priority of their jobs, and only an admin may raise it");
+    }
+    if (!limits.allowGpus(request.gpuNumber())) {
+      throw new RequestRefusedException(
+          Kind.BAD_REQUEST,
+          "gpuNumber: must be at most "
+              + limits.gpus().orElseThrow()
+              + ", which is what one user may have at a time on this machine, was "
+              + request.gpuNumber());
+    }
+  }
+
   private void refuseWhereOverLimit(Caller caller) {
     LiveLoad own = ledger.loadOf(caller.user());
+    if (own.queued() >= limits.queuedJobs()) {
+      throw tooMany(
+          caller.user()
+              + " has "
+              + own.queued()
+              + " jobs in the queue, and one user may have "
+              + limits.queuedJobs()
+              + "; wait until some have started, or delete some");
+    }
     if (own.jobs() >= LIVE_JOBS_PER_USER_LIMIT) {
       throw tooMany(
           caller.user()

@@ -30,6 +30,12 @@ import org.slf4j.LoggerFactory;
  * there is no other recovery. Holds only which jobs wait for a turn. Thread-safe.
  */
 public final class JobSteps {
+  /** The largest number of images that are looked for or pulled at a time. */
+  static final int PULLS_LIMIT = 64;
+
+  /** The largest number of them for one user. A registry of his own may answer very slowly. */
+  static final int PULLS_OF_A_USER_LIMIT = 4;
+
   private static final Logger log = LoggerFactory.getLogger(JobSteps.class);
 
   private final StepPorts ports;
@@ -43,6 +49,7 @@ public final class JobSteps {
   private final StopSteps stopSteps;
   private final UploadSteps uploadSteps;
   private final Turns copying;
+  private final Turns pulling;
   private final Turns syncing;
   private final Turns uploading;
 
@@ -59,9 +66,16 @@ public final class JobSteps {
     this.stopSteps =
         new StopSteps(ports, settings, clock, outcomes, failures, looks, copies, runSteps::forget);
     this.copying =
-        new Turns(FileWork.COPYING_LIMIT, "to copy the checkpoints it resumes from", clock);
-    this.syncing = new Turns(1, "to have its files written to disk", clock);
-    this.uploading = new Turns(ArtifactPublisher.AT_A_TIME, "to be uploaded", clock);
+        new Turns(
+            FileWork.COPYING_LIMIT,
+            FileWork.COPYING_LIMIT - 1,
+            "to copy the checkpoints it resumes from",
+            clock);
+    this.syncing = new Turns(1, 1, "to have its files written to disk", clock);
+    this.uploading =
+        new Turns(
+            ArtifactPublisher.AT_A_TIME, ArtifactPublisher.AT_A_TIME - 1, "to be uploaded", clock);
+    this.pulling = new Turns(PULLS_LIMIT, PULLS_OF_A_USER_LIMIT, "to have its image pulled", clock);
     this.uploadSteps =
         new UploadSteps(ports, settings.bootId(), clock, outcomes, syncing, uploading);
   }
@@ -74,7 +88,7 @@ public final class JobSteps {
   }
 
   private List<Turns> turns() {
-    return List.of(copying, syncing, uploading);
+    return List.of(copying, pulling, syncing, uploading);
   }
 
   /** Makes the next step of a job that was read from the ledger just now. */
@@ -91,7 +105,7 @@ public final class JobSteps {
       return switch (job.state()) {
         case JobState.Queued _, JobState.Final _ -> new Idle();
         case JobState.Preparing preparing -> prepare(job, preparing);
-        case JobState.Pulling pulling -> pull(job, pulling);
+        case JobState.Pulling state -> pulling.take(job, () -> pull(job, state));
         case JobState.Starting starting -> startSteps.start(job, starting);
         case JobState.Running running -> runSteps.run(job, running);
         case JobState.Stopping stopping -> stopSteps.stop(job, stopping);
@@ -115,7 +129,7 @@ public final class JobSteps {
     }
     boolean copies = state.attempt() == 1 && job.request().resumeFrom().isPresent();
     return copies
-        ? copying.take(job.id(), () -> prepareDirectories(job, job.request().resumeFrom()))
+        ? copying.take(job, () -> prepareDirectories(job, job.request().resumeFrom()))
         : prepareDirectories(job, Optional.empty());
   }
 

@@ -11,7 +11,6 @@ import io.gpurunner.gpu.GpuUuid;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -21,8 +20,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Tells for waiting jobs the latest time at which they start, if nothing fails and no job with a
- * higher priority comes. A pure function.
+ * Tells for waiting jobs the latest time at which they start, if nothing fails, and no job comes
+ * that is ahead of them: one with a higher priority, or one of a user whose turn is before theirs.
+ * A pure function.
  *
  * <p>Jobs of one GPU type start in the order of the queue (docs/adr/014). So it is enough to let
  * each job before a job run for its whole stop time and grace period: if one ends earlier, those
@@ -97,18 +97,18 @@ final class LatestStarts {
   /**
    * Returns the times of those waiting jobs that have one.
    *
-   * @param queued all queued jobs, also those that start now
+   * @param ordered all queued jobs in the order of the queue, also those that start now
    * @param waiting what was decided about those that wait
    * @param gracePeriod the grace period of a job that names none
    */
   static Map<JobId, Instant> of(
-      Collection<Job> queued,
+      List<Job> ordered,
       Placement.Machine machine,
       Map<JobId, Placement.Waiting> waiting,
       Duration gracePeriod) {
     LatestStarts starts = new LatestStarts(machine, waiting, gracePeriod);
     Map<JobId, Instant> known = new HashMap<>();
-    for (Job job : queued.stream().sorted(Placement.ORDER).toList()) {
+    for (Job job : ordered) {
       starts.next(job).ifPresent(at -> known.put(job.id(), at));
     }
     known.keySet().retainAll(waiting.keySet());

@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /**
  * Decides which queued jobs start now, and why the others wait. A pure function. The order is
- * priority, then arrival.
+ * priority, and among equals users take turns ({@link FairOrder}).
  *
  * <p>What jobs can lack is of several kinds: the GPUs of each type, the disk, the places for jobs
  * without GPUs. A job that waits never holds back a job that needs none of what it waits for, and a
@@ -28,10 +28,7 @@ final class Placement {
    */
   static final int CPU_PLACES = 64;
 
-  /** The largest number of these places that one user gets, so that others can start jobs too. */
-  static final int CPU_PLACES_PER_USER = 32;
-
-  /** The order of the queue. */
+  /** The order of one user's jobs, and of jobs that hold something: priority, then arrival. */
   static final Comparator<Job> ORDER =
       Comparator.comparingInt((Job job) -> -job.request().priority())
           .thenComparingLong(Job::sequence);
@@ -44,9 +41,22 @@ final class Placement {
    * @param holding jobs that hold something: GPUs, a place, disk space
    * @param closed what prevents every start
    * @param now the time of the decision
+   * @param limits what one user may have
+   * @param turns when users had their turns
    */
   record Machine(
-      GpuSnapshot gpus, Collection<Job> holding, DiskSpace disk, Closed closed, Instant now) {}
+      GpuSnapshot gpus,
+      Collection<Job> holding,
+      DiskSpace disk,
+      Closed closed,
+      Instant now,
+      UserLimits limits,
+      UserTurns turns) {
+    /** Creates a machine with the usual limits, on which no user had a turn yet. */
+    Machine(GpuSnapshot gpus, Collection<Job> holding, DiskSpace disk, Closed closed, Instant now) {
+      this(gpus, holding, disk, closed, now, UserLimits.DEFAULT, new UserTurns());
+    }
+  }
 
   /**
    * What prevents starts on this machine.
@@ -105,11 +115,20 @@ final class Placement {
   /** A thing that a job waits for. */
   record Obstacle(WaitReason kind, String words) {}
 
-  /** The decision. */
-  record Decision(List<Start> starts, Map<JobId, Waiting> waiting) {}
+  /**
+   * The decision.
+   *
+   * @param order all queued jobs, in the order of the queue
+   * @param turns the lines in which a user has his turn, once for each job that starts so, in order
+   */
+  record Decision(
+      List<Start> starts,
+      Map<JobId, Waiting> waiting,
+      List<Job> order,
+      List<UserTurns.Line> turns) {}
 
   static Decision decide(Collection<Job> queued, Machine machine) {
-    return new PlacementRound(machine).decide(queued.stream().sorted(ORDER).toList());
+    return new PlacementRound(machine).decide(queued);
   }
 
   /** Returns whether a job has no GPUs, so that it needs one of the places for such jobs. */

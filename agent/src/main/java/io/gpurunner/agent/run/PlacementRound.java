@@ -2,23 +2,26 @@ package io.gpurunner.agent.run;
 
 import io.gpurunner.agent.job.Job;
 import io.gpurunner.agent.job.JobState;
+import io.gpurunner.agent.run.FairOrder.Place;
 import io.gpurunner.agent.run.Placement.Decision;
 import io.gpurunner.agent.run.Placement.Machine;
 import io.gpurunner.agent.run.Placement.Obstacle;
 import io.gpurunner.agent.run.Placement.Start;
 import io.gpurunner.agent.run.Placement.Waiting;
+import io.gpurunner.agent.run.UserTurns.Line;
 import io.gpurunner.api.JobId;
 import io.gpurunner.gpu.GpuUuid;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
-import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** One round of decisions over the queue, job after job. For one thread. */
@@ -26,61 +29,80 @@ final class PlacementRound {
   private final Machine machine;
   private final GpuStock gpus;
   private final Share disk;
-  private final Share places = new Share(Placement.CPU_PLACES);
-  private final Map<String, Share> placesOfUsers = new HashMap<>();
+  private final Share places;
+  private final Map<String, List<Job>> placed;
+  private final Map<String, UserShares> users = new HashMap<>();
+  private final Map<String, List<Job>> holdersOfUsers;
   private final Map<String, Share> diskOfUsers = new HashMap<>();
 
-  /**
-   * The jobs that hold something and are not ahead of the job that is looked at, in the order of
-   * the queue.
-   */
-  private final Deque<Job> holdersBehind;
+  /** The lines of which a job waits that takes its turn before the others of the line. */
+  private final Set<Line> waitingLines = new HashSet<>();
 
   PlacementRound(Machine machine) {
     this.machine = machine;
     this.gpus = new GpuStock(machine);
-    this.disk = new Share(machine.disk().freeBytes());
-    this.holdersBehind =
-        new ArrayDeque<>(machine.holding().stream().sorted(Placement.ORDER).toList());
-    for (Job holder : holdersBehind) {
-      disk.hold(machine.disk().promisedTo(holder));
-      diskOf(holder).hold(machine.disk().promisedTo(holder));
-      if (holder.state() instanceof JobState.Placed && Placement.needsPlace(holder)) {
-        places.hold(1);
-        placesOf(holder).hold(1);
-      }
-    }
+    List<Job> holders = machine.holding().stream().sorted(Placement.ORDER).toList();
+    this.disk = new Share(machine.disk().freeBytes(), holders, machine.disk()::promisedTo);
+    List<Job> placedJobs =
+        holders.stream().filter(holder -> holder.state() instanceof JobState.Placed).toList();
+    this.places = new Share(Placement.CPU_PLACES, placedJobs, UserShares::placesOf);
+    this.placed = placedJobs.stream().collect(Collectors.groupingBy(Job::user));
+    this.holdersOfUsers = holders.stream().collect(Collectors.groupingBy(Job::user));
   }
 
-  private Share placesOf(Job job) {
-    return placesOfUsers.computeIfAbsent(job.user(), _ -> new Share(Placement.CPU_PLACES_PER_USER));
+  private UserShares userOf(Job job) {
+    return users.computeIfAbsent(
+        job.user(), user -> new UserShares(machine.limits(), placed.getOrDefault(user, List.of())));
   }
 
   /** Returns what the user may have beside what is kept of his jobs that have ended. */
   private Share diskOf(Job job) {
     return diskOfUsers.computeIfAbsent(
         job.user(),
-        user -> new Share(machine.disk().users().leftBytes(user).orElse(Long.MAX_VALUE / 2)));
+        user ->
+            new Share(
+                machine.disk().users().leftBytes(user).orElse(Long.MAX_VALUE / 2),
+                holdersOfUsers.getOrDefault(user, List.of()),
+                machine.disk()::promisedTo));
   }
 
-  Decision decide(List<Job> ordered) {
+  Decision decide(Collection<Job> queued) {
+    List<Place> order = new FairOrder(machine.turns(), this::canStartOnceOthersEnd).of(queued);
     List<Start> starts = new ArrayList<>();
+    List<Line> turns = new ArrayList<>();
     Map<JobId, Waiting> waiting = new LinkedHashMap<>();
-    for (Job job : ordered) {
-      passHoldersAheadOf(job);
+    for (Place place : order) {
+      Job job = place.job();
       List<Obstacle> obstacles = obstacles(job);
       Optional<Obstacle> prevented = prevented(job);
       prevented.ifPresent(obstacles::addFirst);
       if (obstacles.isEmpty()) {
         starts.add(new Start(job, take(job)));
+        if (!waitingLines.contains(place.line())) {
+          turns.add(place.line());
+        }
       } else {
         waiting.put(job.id(), waiting(waiting.size() + 1, job, obstacles));
         if (prevented.isEmpty()) {
           holdBack(job);
         }
+        if (place.takesTurn()) {
+          waitingLines.add(place.line());
+        }
       }
     }
-    return new Decision(List.copyOf(starts), Collections.unmodifiableMap(waiting));
+    return new Decision(
+        List.copyOf(starts),
+        Collections.unmodifiableMap(waiting),
+        order.stream().map(Place::job).toList(),
+        List.copyOf(turns));
+  }
+
+  /** Returns whether nothing but other jobs keeps a job waiting. */
+  private boolean canStartOnceOthersEnd(Job job) {
+    return prevented(job).isEmpty()
+        && machine.disk().everFits(job.request())
+        && (Placement.needsPlace(job) || gpus.isObtainable(job));
   }
 
   private Waiting waiting(int position, Job job, List<Obstacle> obstacles) {
@@ -90,18 +112,7 @@ final class PlacementRound {
             .map(Obstacle::words)
             .collect(Collectors.joining("; and for ", "waits for ", "")),
         obstacles.getFirst().kind(),
-        !Placement.needsPlace(job) && gpus.areFree(job));
-  }
-
-  private void passHoldersAheadOf(Job job) {
-    while (!holdersBehind.isEmpty() && Placement.ORDER.compare(holdersBehind.getFirst(), job) < 0) {
-      Job ahead = holdersBehind.removeFirst();
-      disk.passed(machine.disk().promisedTo(ahead));
-      if (ahead.state() instanceof JobState.Placed && Placement.needsPlace(ahead)) {
-        places.passed(1);
-        placesOf(ahead).passed(1);
-      }
-    }
+        !Placement.needsPlace(job) && gpus.areFree(job) && !userOf(job).waitsForOwn(job));
   }
 
   /** Returns why the job could not start now whatever came free. So it holds back no other job. */
@@ -116,6 +127,7 @@ final class PlacementRound {
                         WaitReason.MACHINE,
                         "this machine, which can start no container for it now: " + why));
     return closed
+        .or(() -> tooManyGpus(job))
         .or(() -> usersDisk(job))
         .or(
             () ->
@@ -131,13 +143,26 @@ final class PlacementRound {
                                     + setback.reason())));
   }
 
+  /** A job for more GPUs than one user may have was submitted before that limit was set. */
+  private Optional<Obstacle> tooManyGpus(Job job) {
+    return machine.limits().allowGpus(job.request().gpuNumber())
+        ? Optional.empty()
+        : Optional.of(
+            new Obstacle(
+                WaitReason.LIMIT,
+                "a change of the configuration: it needs %d GPUs, and one user may use %d at a time (limits.gpus)"
+                    .formatted(job.request().gpuNumber(), machine.limits().gpus().orElseThrow())));
+  }
+
   /** Returns what the job waits for. It is empty if the job can start. */
   private List<Obstacle> obstacles(Job job) {
     List<Obstacle> obstacles = new ArrayList<>();
-    if (Placement.needsPlace(job)) {
-      placeObstacle(job).ifPresent(words -> obstacles.add(new Obstacle(WaitReason.PLACE, words)));
-    } else {
+    Optional<Obstacle> ofItsUser = userOf(job).obstacle(job);
+    ofItsUser.ifPresent(obstacles::add);
+    if (!Placement.needsPlace(job)) {
       gpus.obstacle(job).ifPresent(obstacles::add);
+    } else if (ofItsUser.isEmpty()) {
+      placeObstacle().ifPresent(words -> obstacles.add(new Obstacle(WaitReason.PLACE, words)));
     }
     diskObstacle(job).ifPresent(words -> obstacles.add(new Obstacle(WaitReason.DISK, words)));
     return obstacles;
@@ -153,38 +178,31 @@ final class PlacementRound {
     if (!machine.disk().everFits(job.request())) {
       return;
     }
-    if (Placement.needsPlace(job)) {
-      placesOf(job).keepFor(1);
-      if (placesOf(job).free() <= 0) {
-        return; // It waits for other jobs of the same user, so other users go first.
-      }
-      places.keepFor(1);
-    } else if (!gpus.isObtainable(job)) {
+    if (!Placement.needsPlace(job) && !gpus.isObtainable(job)) {
       return;
+    }
+    userOf(job).keepFor(job);
+    if (userOf(job).waitsForOwn(job)) {
+      return; // It waits for other jobs of the same user, so other users go first.
+    }
+    if (Placement.needsPlace(job)) {
+      places.keepFor(job, 1);
     } else {
       gpus.holdBackFor(job);
     }
-    disk.keepFor(machine.disk().need(job.request()));
+    disk.keepFor(job, machine.disk().need(job.request()));
   }
 
   // ---- places
 
-  private Optional<String> placeObstacle(Job job) {
-    if (placesOf(job).free() <= 0) {
-      return Optional.of(
-          "a place: "
-              + Placement.CPU_PLACES_PER_USER
-              + " jobs without GPUs of "
-              + job.user()
-              + " are running, the most of one user at a time");
-    }
+  private Optional<String> placeObstacle() {
     if (places.free() <= 0) {
       return Optional.of(
           "a place: "
               + Placement.CPU_PLACES
               + " jobs without GPUs are running, the most at a time");
     }
-    return placesOf(job).has(1) && places.has(1)
+    return places.has(1)
         ? Optional.empty()
         : Optional.of("a place behind a job without GPUs ahead of it");
   }
@@ -238,9 +256,9 @@ final class PlacementRound {
   private List<GpuUuid> take(Job job) {
     disk.take(machine.disk().need(job.request()));
     diskOf(job).take(machine.disk().need(job.request()));
+    userOf(job).take(job);
     if (Placement.needsPlace(job)) {
       places.take(1);
-      placesOf(job).take(1);
       return List.of();
     }
     return gpus.take(job);

@@ -64,9 +64,9 @@ final class UploadSteps {
       return new Wait(state.notBefore());
     }
     if (state.unsyncedUnder().isPresent()) {
-      return syncing.take(job.id(), () -> sync(job, state));
+      return syncing.take(job, () -> sync(job, state));
     }
-    return uploading.take(job.id(), () -> publish(job, state));
+    return uploading.take(job, () -> publish(job, state));
   }
 
   private StepOutcome publish(Job job, JobState.Uploading state) {
@@ -117,7 +117,8 @@ final class UploadSteps {
     if (NextStep.of(Phase.of(state), Seen.ABSENT, Boot.of(state, bootId))
         == Verdict.FAIL_UNSYNCED) {
       return lost(
-          "the machine was rebooted before the job's files were on its disk: they may not be whole");
+          "the machine was rebooted before the job's files were on its disk: they may not be"
+              + " whole");
     }
     try {
       ports.volumes().sync(job.folder());

@@ -10,6 +10,8 @@ public enum WaitReason {
   UNFIT,
   /** A place for a job without GPUs. */
   PLACE,
+  /** Jobs of its own user, who has as much as one user may have. */
+  LIMIT,
   /** Room on the disk. */
   DISK,
   /** Its next try, after a start that was prevented. */

@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -33,6 +38,47 @@ class SystemHostResolverTest {
   void namesOfTheMachineAreKnown() throws UnknownHostException {
     try (SystemHostResolver resolver = new SystemHostResolver()) {
       assertThat(resolver.resolve("localhost")).anyMatch(InetAddress::isLoopbackAddress);
+    }
+  }
+
+  /** The attack: names whose servers never answer. Another name is looked up at once. */
+  @Test
+  void namesThatNeverAnswerHoldUpNoOtherAndTooManyAreRefusedAtOnce() throws Exception {
+    int hanging = SystemHostResolver.LOOKUPS_LIMIT - 1;
+    CountDownLatch begun = new CountDownLatch(hanging);
+    CountDownLatch all = new CountDownLatch(hanging + 1);
+    CountDownLatch end = new CountDownLatch(1);
+    Function<String, List<InetAddress>> lookup =
+        name -> {
+          if (name.startsWith("dead-")) {
+            begun.countDown();
+            all.countDown();
+            await(end);
+          }
+          return List.of(InetAddress.ofLiteral("192.0.2.1"));
+        };
+    try (SystemHostResolver resolver = new SystemHostResolver(lookup);
+        ExecutorService callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int name = 0; name < hanging; name++) {
+        String dead = "dead-" + name + ".example";
+        callers.submit(() -> resolver.resolve(dead));
+      }
+      await(begun);
+      assertThat(resolver.resolve("alive.example")).hasSize(1);
+
+      callers.submit(() -> resolver.resolve("dead-too.example"));
+      await(all);
+      assertThatThrownBy(() -> resolver.resolve("one-more.example"))
+          .hasMessageContaining("too many names are being looked up");
+      end.countDown();
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError("nothing interrupts a thread here", e);
     }
   }
 }

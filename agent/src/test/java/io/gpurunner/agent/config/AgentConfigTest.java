@@ -53,7 +53,7 @@ final class AgentConfigTest {
               100_000),
           new JobsConfig(
               Duration.ofSeconds(30), 1_000_000, Duration.ofDays(30), Duration.ofDays(1)),
-          new LimitsConfig(Optional.empty()),
+          new LimitsConfig(1_000, 64, Optional.empty(), 32, Optional.empty()),
           new VolumesConfig(Enforcement.AUTO),
           new LibraryConfig(
               Path.of("/srv/gpurunner/datasets"), Path.of("/srv/gpurunner/models"), List.of()),
@@ -134,7 +134,7 @@ final class AgentConfigTest {
           stall: 20s
           keep: 3GB
         jobs: { grace-period: 2m, max-volume: 1GiB, retention: 12h, deleted-retention: 2h }
-        limits: { disk-per-user: 2TB }
+        limits: { queued-jobs: 50, placed-jobs: 8, gpus: 4, jobs-without-gpus: 2, disk-per-user: 2TB }
         volumes: { enforcement: project-quota }
         library:
           datasets: /data/sets
@@ -192,7 +192,7 @@ final class AgentConfigTest {
                 Duration.ofSeconds(20),
                 3_000),
             new JobsConfig(Duration.ofMinutes(2), 1_073, Duration.ofHours(12), Duration.ofHours(2)),
-            new LimitsConfig(Optional.of(2_000_000L)),
+            new LimitsConfig(50, 8, Optional.of(4), 2, Optional.of(2_000_000L)),
             new VolumesConfig(Enforcement.PROJECT_QUOTA),
             new LibraryConfig(
                 Path.of("/data/sets"),

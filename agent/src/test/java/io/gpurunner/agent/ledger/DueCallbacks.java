@@ -9,8 +9,12 @@ public final class DueCallbacks {
 
   /** The callbacks that are due, by receiver. */
   public static List<PendingCallback> of(JobLedger ledger, Instant now) {
-    return ledger.callbacks().receivers(now, "", Integer.MAX_VALUE).stream()
-        .flatMap(receiver -> ledger.callbacks().due(receiver, now, Integer.MAX_VALUE).stream())
+    OwedCallbacks owed = ledger.callbacks();
+    return owed.users(now, "", Integer.MAX_VALUE).stream()
+        .flatMap(
+            user ->
+                owed.receivers(user, now, "", Integer.MAX_VALUE).stream()
+                    .flatMap(receiver -> owed.due(user, receiver, now, Integer.MAX_VALUE).stream()))
         .toList();
   }
 }

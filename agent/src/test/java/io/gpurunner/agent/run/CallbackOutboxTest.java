@@ -31,6 +31,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntFunction;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -200,7 +201,7 @@ class CallbackOutboxTest {
   @Test
   void aReceiverThatHangsHoldsUpNoOther() throws Exception {
     URI hanging = URI.create("http://127.0.0.1:1/hangs");
-    URI sound = URI.create("http://127.0.0.1:2/answers");
+    URI sound = URI.create("http://127.0.0.2/answers");
     CountDownLatch hangUp = new CountDownLatch(1);
     CountDownLatch delivered = new CountDownLatch(1);
     CallbackSender sender =
@@ -229,15 +230,19 @@ class CallbackOutboxTest {
    */
   @Test
   void oneToWhichThousandsAreDueHidesNoOther() throws Exception {
-    URI sound = URI.create("http://127.0.0.1:2/answers");
+    URI sound = URI.create("http://127.0.0.2/answers");
     JobId last = ended(1, sound);
-    owe(20_000, URI.create("http://127.0.0.1:1/dead"), run.clock.instant().minusSeconds(100));
+    owe(
+        "ann",
+        20_000,
+        URI.create("http://127.0.0.1:1/dead"),
+        run.clock.instant().minusSeconds(100));
     List<Runnable> tries = new ArrayList<>();
     try (CallbackOutbox outbox = outbox(_ -> new CallbackResult.Failed("no route"), tries)) {
       outbox.round();
-      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT + 1);
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_OF_A_USER_LIMIT + 1);
       outbox.round();
-      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT + 1);
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_OF_A_USER_LIMIT + 1);
       tries.forEach(Runnable::run);
       assertThat(run.ledger.history(last, 1))
           .extracting(JobHistory.Line::kind)
@@ -246,11 +251,12 @@ class CallbackOutboxTest {
   }
 
   @Test
-  void noMoreAreOnTheirWayThanMayBeAndReceiversTakeTurns() throws Exception {
+  void noMoreAreOnTheirWayThanMayBeAndUsersTakeTurns() throws Exception {
     int receivers = CallbackOutbox.SENDING_LIMIT * 2;
-    for (int i = 0; i < receivers; i++) {
-      owe(10, URI.create("http://host-" + i + ".example/cb"), run.clock.instant());
-    }
+    owe(
+        10 * receivers,
+        job -> "user-" + job / 10,
+        job -> URI.create("http://host-" + job / 10 + ".example/cb"));
     Map<String, Integer> received = new TreeMap<>();
     CallbackSender sender =
         delivery -> {
@@ -265,7 +271,7 @@ class CallbackOutboxTest {
       assertThat(tries)
           .as("tries while all callbacks are on their way")
           .hasSize(CallbackOutbox.SENDING_LIMIT);
-      int perReceiver = CallbackOutbox.RECEIVER_LIMIT;
+      int perReceiver = CallbackOutbox.RECEIVER_OF_A_USER_LIMIT;
       for (int sent = 0; sent < receivers * perReceiver; sent += tries.size()) {
         tries.forEach(Runnable::run);
         tries.clear();
@@ -280,10 +286,11 @@ class CallbackOutboxTest {
   /** One place goes to the first receiver, so the last one gets only a part of its own limit. */
   @Test
   void theLastReceiverFillsUpWhatMayBeOnItsWayAndNoMore() throws Exception {
-    owe(1, URI.create("http://a.example/cb"), run.clock.instant());
-    for (int i = 0; i < CallbackOutbox.SENDING_LIMIT; i++) {
-      owe(10, URI.create("http://host-" + i + ".example/cb"), run.clock.instant());
-    }
+    owe("a", 1, URI.create("http://a.example/cb"), run.clock.instant());
+    owe(
+        5 * CallbackOutbox.SENDING_LIMIT,
+        job -> "user-" + job / 10,
+        job -> URI.create("http://host-" + job / 10 + ".example/cb"));
     List<Runnable> tries = new ArrayList<>();
     try (CallbackOutbox outbox = outbox(_ -> new CallbackResult.Delivered(200), tries)) {
       outbox.round();
@@ -293,7 +300,10 @@ class CallbackOutboxTest {
 
   @Test
   void noMoreAreOnTheirWayToOneReceiverThanMayBe() throws Exception {
-    owe(20, URI.create("http://127.0.0.1:1/cb"), run.clock.instant());
+    owe(
+        60,
+        job -> List.of("ann", "bob", "cat").get(job / 20),
+        _ -> URI.create("http://127.0.0.1:1/cb"));
     List<Runnable> tries = new ArrayList<>();
     try (CallbackOutbox outbox = outbox(_ -> new CallbackResult.Delivered(200), tries)) {
       outbox.round();
@@ -303,6 +313,49 @@ class CallbackOutboxTest {
       tries.removeFirst().run();
       outbox.round();
       assertThat(tries).hasSize(CallbackOutbox.RECEIVER_LIMIT);
+    }
+  }
+
+  /** Each port was once a receiver of its own, so that one host had as many places as it liked. */
+  @Test
+  void allPortsOfAHostAreOneReceiver() throws Exception {
+    owe(50, _ -> "ann", job -> URI.create("http://Example.org:" + (job + 1) + "/cb"));
+    owe("ann", 5, URI.create("http://example.org./cb"), run.clock.instant());
+    List<Runnable> tries = new ArrayList<>();
+    try (CallbackOutbox outbox = outbox(_ -> new CallbackResult.Delivered(200), tries)) {
+      outbox.round();
+      assertThat(tries).hasSize(CallbackOutbox.RECEIVER_OF_A_USER_LIMIT);
+    }
+  }
+
+  /** The attack: thousands of callbacks that hang, to as many hosts, also to the other's own. */
+  @Test
+  void oneUsersHangingCallbacksHoldUpNoOther() throws Exception {
+    URI shared = URI.create("http://shared.example/cb");
+    owe(
+        10_000,
+        _ -> "flood",
+        job -> job % 2 == 0 ? shared : URI.create("http://dead-" + job % 100 + ".example/cb"));
+    run.clock.advance(Duration.ofSeconds(100));
+    owe("polite", 1, shared, run.clock.instant());
+    List<Runnable> tries = new ArrayList<>();
+    List<URI> sent = new ArrayList<>();
+    CallbackSender sender =
+        delivery -> {
+          sent.add(delivery.url());
+          return new CallbackResult.Delivered(200);
+        };
+    try (CallbackOutbox outbox = outbox(sender, tries)) {
+      outbox.round();
+      outbox.round(); // none of the first has ended
+      assertThat(tries).hasSize(CallbackOutbox.USER_LIMIT + 1);
+      assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
+          .filteredOn(callback -> callback.user().equals("polite"))
+          .hasSize(1);
+      tries.getLast().run(); // users come in the order of their names
+      assertThat(sent).containsExactly(shared);
+      assertThat(DueCallbacks.of(run.ledger, run.clock.instant()))
+          .noneMatch(callback -> callback.user().equals("polite"));
     }
   }
 
@@ -318,9 +371,19 @@ class CallbackOutboxTest {
         _ -> {});
   }
 
-  private void owe(int count, URI callback, Instant endedAt) throws IOException {
+  private void owe(String user, int count, URI callback, Instant endedAt) throws IOException {
+    owe(count, _ -> user, _ -> callback, endedAt);
+  }
+
+  private void owe(int count, IntFunction<String> user, IntFunction<URI> callback)
+      throws IOException {
+    owe(count, user, callback, run.clock.instant());
+  }
+
+  private void owe(int count, IntFunction<String> user, IntFunction<URI> callback, Instant endedAt)
+      throws IOException {
     run.ledger.close();
-    LargeLedger.addOwing(directory.resolve("ledger"), count, callback, endedAt);
+    LargeLedger.addOwing(directory.resolve("ledger"), count, user, callback, endedAt);
     run.ledger = JobLedger.open(directory.resolve("ledger"), run.clock);
   }
 

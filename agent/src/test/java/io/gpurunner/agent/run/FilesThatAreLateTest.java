@@ -15,6 +15,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -71,16 +74,20 @@ class FilesThatAreLateTest {
 
   @Test
   void oneUploadTooManyWaitsForItsTurnAndCanBeDeletedMeanwhile() {
-    List<JobId> jobs = uploading(ArtifactPublisher.AT_A_TIME + 2);
+    List<JobId> jobs = uploading(ArtifactPublisher.AT_A_TIME - 1 + 2);
     JobId deleted = jobs.removeLast();
     JobId late = jobs.removeLast();
     duringUploadsOf(
         jobs,
         () -> {
           assertThat(missing(run.stepOnce(deleted)))
-              .contains("waits for its turn to be uploaded: 3 at a time, and 0 wait before it");
+              .contains(
+                  "waits for its turn to be uploaded: 3 at a time (2 of one user), and 0 wait"
+                      + " before it");
           assertThat(missing(run.stepOnce(late)))
-              .contains("waits for its turn to be uploaded: 3 at a time, and 1 wait before it");
+              .contains(
+                  "waits for its turn to be uploaded: 3 at a time (2 of one user), and 1 wait"
+                      + " before it");
           run.ledger.requestDeletion(deleted, "ann");
           run.stepOnce(deleted);
           assertThat(run.state(deleted)).isInstanceOf(JobState.Deleted.class);
@@ -118,7 +125,7 @@ class FilesThatAreLateTest {
     JobId source = submit(Requests.simple());
     run.toTheEnd(source);
     List<JobId> jobs = new ArrayList<>();
-    for (int job = 0; job <= FileWork.COPYING_LIMIT; job++) {
+    for (int job = 0; job < FileWork.COPYING_LIMIT; job++) {
       jobs.add(submit(Requests.simple().resumeFrom(source)));
     }
     run.whenQueuedDispatch();
@@ -128,8 +135,8 @@ class FilesThatAreLateTest {
         () ->
             assertThat(missing(run.stepOnce(late)))
                 .contains(
-                    "waits for its turn to copy the checkpoints it resumes from: 2 at a time, and 0"
-                        + " wait before it"));
+                    "waits for its turn to copy the checkpoints it resumes from: 2 at a time (1 of"
+                        + " one user), and 0 wait before it"));
     jobs.forEach(id -> assertThat(run.state(id)).isInstanceOf(JobState.Pulling.class));
     run.stepOnce(late);
     assertThat(run.state(late)).isInstanceOf(JobState.Pulling.class);
@@ -142,6 +149,30 @@ class FilesThatAreLateTest {
     }
     run.duringNextSeed = () -> duringCopiesOf(jobs.subList(1, jobs.size()), then);
     run.stepOnce(jobs.getFirst());
+  }
+
+  /** A user's registry that answers never holds up only his own jobs. */
+  @Test
+  void onePullTooManyWaits() {
+    List<JobId> jobs = new ArrayList<>();
+    for (int job = 0; job <= JobSteps.PULLS_OF_A_USER_LIMIT; job++) {
+      JobId id = submit(Requests.simple());
+      run.until(id, JobState.Pulling.class);
+      jobs.add(id);
+    }
+    JobId late = jobs.removeLast();
+    run.images.hang("busybox", true);
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      jobs.forEach(id -> threads.execute(() -> run.stepOnce(id)));
+      Awaitility.await().until(() -> run.images.pulls().size() == jobs.size());
+      assertThat(missing(run.stepOnce(late)))
+          .contains(
+              "waits for its turn to have its image pulled: 64 at a time (4 of one user), and 0"
+                  + " wait before it");
+      run.images.hang("busybox", false);
+    }
+    run.stepOnce(late);
+    assertThat(run.state(late)).isInstanceOf(JobState.Starting.class);
   }
 
   @Test

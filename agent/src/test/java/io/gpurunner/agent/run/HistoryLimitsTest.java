@@ -64,6 +64,7 @@ final class HistoryLimitsTest {
         () -> new Health.Report(List.of()),
         new RunSettings(
             Duration.ofSeconds(30), Duration.ofHours(1), Duration.ofMinutes(1), "boot-1"),
+        UserLimits.DEFAULT,
         run.clock,
         UnaryOperator.identity());
   }

@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -62,18 +63,22 @@ class JobDeskTest {
   void make() {
     run = new RunHarness(directory);
     dispatcher = run.newDispatcher();
-    desk =
-        new JobDesk(
-            run.ledger,
-            dispatcher,
-            run.meter,
-            job -> whatIsMissing.apply(job.id()),
-            new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
-            () -> health,
-            new RunSettings(
-                Duration.ofSeconds(30), Duration.ofHours(1), Duration.ofMinutes(1), "boot-1"),
-            run.clock,
-            UnaryOperator.identity());
+    desk = newDesk(new UserLimits(20_000, 64, OptionalInt.of(8), 32));
+  }
+
+  private JobDesk newDesk(UserLimits limits) {
+    return new JobDesk(
+        run.ledger,
+        dispatcher,
+        run.meter,
+        job -> whatIsMissing.apply(job.id()),
+        new ArtifactUrls(run.store, _ -> Optional.empty(), Duration.ofDays(7), run.clock),
+        () -> health,
+        new RunSettings(
+            Duration.ofSeconds(30), Duration.ofHours(1), Duration.ofMinutes(1), "boot-1"),
+        limits,
+        run.clock,
+        UnaryOperator.identity());
   }
 
   @AfterEach
@@ -342,6 +347,45 @@ class JobDeskTest {
     run.until(id, JobState.Succeeded.class);
     assertThat(desk.status(ANN, id).url()).isPresent();
     assertRefused(Kind.CONFLICT, "SUCCEEDED", () -> desk.retryUpload(ANN, id));
+  }
+
+  @Test
+  void aUserWithTooManyQueuedJobsIsRefusedAnother() {
+    desk = newDesk(new UserLimits(3, 64, OptionalInt.empty(), 32));
+    JobId placed = run.submit(Requests.simple(), Program.endsAfter(Duration.ofHours(1), 0));
+    run.until(placed, JobState.Running.class);
+    for (int job = 0; job < 3; job++) {
+      desk.create(ANN, Requests.simple().build(), BODY, Optional.empty());
+    }
+    assertThat(run.ledger.loadOf("ann").queued()).isEqualTo(3);
+    assertRefused(
+        Kind.TOO_MANY,
+        "ann has 3 jobs in the queue, and one user may have 3; wait until some have started, or"
+            + " delete some",
+        () -> desk.create(ANN, Requests.simple().build(), BODY, Optional.empty()));
+    desk.create(BOB, Requests.simple().build(), BODY, Optional.empty());
+  }
+
+  @Test
+  void onlyAnAdminRaisesAPriority() {
+    assertRefused(
+        Kind.BAD_REQUEST,
+        "priority: must be at most 0 with this token, was 1; users may lower the priority of their"
+            + " jobs, and only an admin may raise it",
+        () -> desk.create(ANN, Requests.simple().priority(1).build(), BODY, Optional.empty()));
+    desk.create(ANN, Requests.simple().priority(-1).build(), BODY, Optional.empty());
+    desk.create(
+        new Caller("root", true), Requests.simple().priority(1).build(), BODY, Optional.empty());
+    assertThat(run.ledger.live()).hasSize(2);
+  }
+
+  @Test
+  void aJobForMoreGpusThanItsUserMayHaveIsRefused() {
+    assertRefused(
+        Kind.BAD_REQUEST,
+        "gpuNumber: must be at most 8, which is what one user may have at a time on this machine,"
+            + " was 9",
+        () -> desk.create(ANN, Requests.simple().gpus(9).build(), BODY, Optional.empty()));
   }
 
   @Test

@@ -32,6 +32,7 @@ class KeptDiskTest {
         run.gate,
         run.clock,
         Duration.ofSeconds(30),
+        UserLimits.DEFAULT,
         users);
   }
 

@@ -48,7 +48,11 @@ final class LatestStartsTest {
   }
 
   private Job waits(Requests request) {
-    Job job = job(request, new JobState.Queued(1));
+    return waits("ann", request);
+  }
+
+  private Job waits(String user, Requests request) {
+    Job job = job(user, request, new JobState.Queued(1));
     queued.add(job);
     return job;
   }
@@ -61,18 +65,18 @@ final class LatestStartsTest {
   private void runs(Optional<Instant> deadline, GpuDevice... devices) {
     JobState running =
         new JobState.Running(1, uuids(devices), "boot", "container", "run", T, deadline);
-    holding.add(job(Requests.simple().gpus(devices.length), running));
+    holding.add(job("ann", Requests.simple().gpus(devices.length), running));
   }
 
   private static List<GpuUuid> uuids(GpuDevice... devices) {
     return Stream.of(devices).map(GpuDevice::uuid).toList();
   }
 
-  private Job job(Requests request, JobState state) {
+  private Job job(String user, Requests request, JobState state) {
     sequence++;
     return new Job(
         JobId.random(),
-        "ann",
+        user,
         sequence,
         1,
         T,
@@ -88,7 +92,8 @@ final class LatestStartsTest {
     Placement.Machine machine =
         new Placement.Machine(
             new GpuSnapshot(T, List.of(devices), Optional.empty()), holding, disk, closed, T);
-    return LatestStarts.of(queued, machine, Placement.decide(queued, machine).waiting(), GRACE);
+    Placement.Decision decision = Placement.decide(queued, machine);
+    return LatestStarts.of(decision.order(), machine, decision.waiting(), GRACE);
   }
 
   private static Instant at(int hours, int minutes) {
@@ -154,7 +159,7 @@ final class LatestStartsTest {
 
   @Test
   void aJobThatIsBeingStoppedHoldsItsGpuUntilItIsKilled() {
-    holding.add(job(Requests.simple(), stopping(Optional.of(T.plusSeconds(20)))));
+    holding.add(job("ann", Requests.simple(), stopping(Optional.of(T.plusSeconds(20)))));
     Job job = waits(hours(1));
 
     assertThat(starts(first)).containsExactly(Map.entry(job.id(), T.plusSeconds(20)));
@@ -163,7 +168,7 @@ final class LatestStartsTest {
   /** Its GPU comes free any moment. A time that has passed would be no answer. */
   @Test
   void whatShouldHaveEndedIsExpectedToEndNow() {
-    holding.add(job(Requests.simple(), stopping(Optional.of(T.minusSeconds(20)))));
+    holding.add(job("ann", Requests.simple(), stopping(Optional.of(T.minusSeconds(20)))));
     Job job = waits(hours(1));
 
     assertThat(starts(first)).containsExactly(Map.entry(job.id(), T));
@@ -184,7 +189,7 @@ final class LatestStartsTest {
 
   @Test
   void aJobThatIsBeingPreparedHoldsItsGpuForItsWholeTime() {
-    holding.add(job(hours(1), new JobState.Pulling(1, uuids(first))));
+    holding.add(job("ann", hours(1), new JobState.Pulling(1, uuids(first))));
     Job job = waits(hours(1));
 
     assertThat(starts(first)).containsExactly(Map.entry(job.id(), at(1, 1)));
@@ -244,11 +249,25 @@ final class LatestStartsTest {
 
   @Test
   void aJobWithoutGpusHasNoSuchTime() {
-    for (int place = 0; place < Placement.CPU_PLACES_PER_USER + 1; place++) {
+    for (int place = 0; place < UserLimits.DEFAULT.jobsWithoutGpus() + 1; place++) {
       waits(hours(1).gpus(0));
     }
 
     assertThat(starts()).isEmpty();
+  }
+
+  @Test
+  void theJobOfAUserWhoseTurnItIsIsNotBehindAllJobsOfAnother() {
+    runs(30, first);
+    Job ofAnn = waits(hours(1));
+    Job secondOfAnn = waits(hours(1));
+    Job ofBob = waits("bob", hours(1));
+
+    assertThat(starts(first))
+        .containsOnly(
+            Map.entry(ofAnn.id(), at(0, 31)),
+            Map.entry(ofBob.id(), at(1, 32)),
+            Map.entry(secondOfAnn.id(), at(2, 33)));
   }
 
   /**
@@ -266,20 +285,30 @@ final class LatestStartsTest {
     for (int count = 0; count < 40; count++) {
       Requests request = random.nextInt(12) == 0 ? Requests.simple() : hours(1 + random.nextInt(5));
       waits(
+          List.of("ann", "bob", "cat").get(random.nextInt(1 + random.nextInt(3))),
           request
               .gpus(1 + random.nextInt(3))
               .priority(random.nextInt(2))
               .type(random.nextBoolean() ? RTX : "NVIDIA H200"));
     }
+    UserTurns turns = new UserTurns();
+    queued.forEach(turns::sees);
     Map<JobId, Instant> said = new HashMap<>();
     Map<JobId, Instant> ends = new HashMap<>();
     Instant now = T;
     while (!queued.isEmpty()) {
       Placement.Machine machine =
           new Placement.Machine(
-              new GpuSnapshot(now, devices, Optional.empty()), holding, disk, closed, now);
+              new GpuSnapshot(now, devices, Optional.empty()),
+              holding,
+              disk,
+              closed,
+              now,
+              UserLimits.DEFAULT,
+              turns);
       Placement.Decision decision = Placement.decide(queued, machine);
-      LatestStarts.of(queued, machine, decision.waiting(), GRACE)
+      decision.turns().forEach(turns::had);
+      LatestStarts.of(decision.order(), machine, decision.waiting(), GRACE)
           .forEach(
               (id, at) -> said.merge(id, at, (one, other) -> one.isBefore(other) ? one : other));
       for (Placement.Start start : decision.starts()) {

@@ -68,6 +68,7 @@ final class LogDeskTest {
             () -> new Health.Report(List.of()),
             new RunSettings(
                 Duration.ofSeconds(30), Duration.ofHours(1), Duration.ofMinutes(1), "boot-1"),
+            UserLimits.DEFAULT,
             run.clock,
             UnaryOperator.identity());
     desk = new LogDesk(jobs, run.ledger, run.volumes, logs);

@@ -44,6 +44,7 @@ class PlacementPropertiesTest {
     final Map<GpuUuid, Job> leases = new HashMap<>();
     final List<Job> holding = new ArrayList<>();
     final List<Job> queue = new ArrayList<>();
+    final UserTurns turns = new UserTurns();
     long freeBytes;
     private long sequence;
 
@@ -158,7 +159,13 @@ class PlacementPropertiesTest {
 
     Placement.Machine machine() {
       return new Placement.Machine(
-          new GpuSnapshot(T, devices, Optional.empty()), holding, disk(), Placement.Closed.NO, T);
+          new GpuSnapshot(T, devices, Optional.empty()),
+          holding,
+          disk(),
+          Placement.Closed.NO,
+          T,
+          UserLimits.DEFAULT,
+          turns);
     }
 
     Set<Job> starts(List<Job> jobs) {
@@ -269,6 +276,7 @@ class PlacementPropertiesTest {
     for (int i = 0; i < WORLDS_A_SEED; i++) {
       World world = World.of(random);
       Set<Job> starts = world.starts(world.queue);
+      List<Job> order = Placement.decide(world.queue, world.machine()).order();
       for (Job waiting : world.queue) {
         int count = waiting.request().gpuNumber();
         boolean lacks =
@@ -282,7 +290,7 @@ class PlacementPropertiesTest {
           assertThat(starts)
               .noneMatch(
                   job ->
-                      Placement.ORDER.compare(waiting, job) < 0
+                      order.indexOf(waiting) < order.indexOf(job)
                           && job.request().gpuNumber() > 0
                           && job.request().gpuType().equals(waiting.request().gpuType()));
         }
@@ -340,7 +348,9 @@ class PlacementPropertiesTest {
         long volumes = VOLUMES.get(world.random.nextInt(VOLUMES.size()));
         world.queue.add(world.job(world.user(), request(gpus, volumes), new JobState.Queued(1)));
       }
-      for (Placement.Start start : Placement.decide(world.queue, world.machine()).starts()) {
+      Placement.Decision decision = Placement.decide(world.queue, world.machine());
+      decision.turns().forEach(world.turns::had);
+      for (Placement.Start start : decision.starts()) {
         Job job = start.job();
         world.queue.remove(job);
         Job placed =

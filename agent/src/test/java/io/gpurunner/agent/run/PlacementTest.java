@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -94,6 +95,18 @@ class PlacementTest {
   private static Placement.Machine machine(List<Job> holding, GpuDevice... devices) {
     return new Placement.Machine(
         new GpuSnapshot(T, List.of(devices), HEALTHY), holding, PLENTY, Placement.Closed.NO, T);
+  }
+
+  private static Placement.Machine machine(
+      List<Job> holding, UserLimits limits, GpuDevice... devices) {
+    return new Placement.Machine(
+        new GpuSnapshot(T, List.of(devices), HEALTHY),
+        holding,
+        PLENTY,
+        Placement.Closed.NO,
+        T,
+        limits,
+        new UserTurns());
   }
 
   private static List<Job> starts(Placement.Decision decision) {
@@ -203,8 +216,8 @@ class PlacementTest {
     assertThat(reason(decision, all))
         .isEqualTo(
             "waits for 4 × NVIDIA-GeForce-RTX-3090: 3 free, 1 in use by others than this agent's"
-                + " jobs (GPU 2 (GPU-2): used by process 4711 (1 MiB)); this machine has only 3 that it can"
-                + " hand out, whichever jobs end, so jobs behind it go first");
+                + " jobs (GPU 2 (GPU-2): used by process 4711 (1 MiB)); this machine has only 3"
+                + " that it can hand out, whichever jobs end, so jobs behind it go first");
   }
 
   @Test
@@ -337,7 +350,7 @@ class PlacementTest {
   @Test
   void aJobWithoutGpusWaitsForAPlaceAndNotBesideFreeGpus() {
     List<Job> holders =
-        IntStream.range(0, Placement.CPU_PLACES_PER_USER)
+        IntStream.range(0, UserLimits.DEFAULT.jobsWithoutGpus())
             .mapToObj(_ -> placed("ann", Requests.simple().gpus(0).type("")))
             .toList();
     Job next = queued(Requests.simple().gpus(0).type(""));
@@ -422,10 +435,12 @@ class PlacementTest {
     List<Job> jobs = new ArrayList<>(times(300, () -> queued(Requests.simple())));
     List<Job> without = times(32, () -> queued(Requests.simple().gpus(0)));
     jobs.addAll(without);
-    assertThat(Placement.decide(jobs, machine(devices)).waiting()).isEmpty();
+    UserLimits all = new UserLimits(1, 400, OptionalInt.empty(), 32);
+    assertThat(Placement.decide(jobs, machine(List.of(), all, devices)).waiting()).isEmpty();
     List<Job> running =
         Stream.of(devices).map(device -> placed("ann", Requests.simple(), device)).toList();
-    assertThat(starts(Placement.decide(without, machine(running, devices)))).isEqualTo(without);
+    assertThat(starts(Placement.decide(without, machine(running, all, devices))))
+        .isEqualTo(without);
   }
 
   @Test
@@ -435,12 +450,12 @@ class PlacementTest {
     List<Job> queue = Stream.concat(burst.stream(), others.stream()).toList();
     Placement.Decision decision = Placement.decide(queue, machine());
     assertThat(starts(decision))
-        .containsExactlyElementsOf(
+        .containsExactlyInAnyOrderElementsOf(
             Stream.concat(burst.stream().limit(32), others.stream().limit(32)).toList());
     assertThat(reason(decision, burst.getLast()))
         .isEqualTo(
             "waits for a place: 32 jobs without GPUs of ann are running, the most of one user at a"
-                + " time");
+                + " time (limits.jobs-without-gpus)");
   }
 
   @Test

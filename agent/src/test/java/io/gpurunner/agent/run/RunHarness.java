@@ -73,6 +73,7 @@ final class RunHarness implements AutoCloseable {
   private Duration uploadRetryFor = Duration.ofMinutes(1);
   JobLedger ledger;
   private JobSteps steps;
+  private final UserLimits limits = UserLimits.DEFAULT;
   private Dispatcher dispatcher;
 
   RunHarness(Path directory) {
@@ -103,6 +104,7 @@ final class RunHarness implements AutoCloseable {
         gate,
         clock,
         gracePeriod,
+        limits,
         UserDisk.UNLIMITED);
   }
 

@@ -456,6 +456,7 @@ final class RunMetricsTest {
         .isEqualTo(
             Map.of(
                 "gpus", 1.0,
+                "limit", 0.0,
                 "behind", 1.0,
                 "unfit", 1.0,
                 "place", 0.0,

@@ -89,11 +89,13 @@ public final class RunParts {
    *
    * @param steps makes a step of a job
    * @param queue returns the queue from which it is decided which jobs start
+   * @param ordered is told the order of the queue in each round
    * @param givingUp decides whether the files of a job that ended may be removed
    */
   public record Decisions(
       UnaryOperator<Function<Job, StepOutcome>> steps,
       UnaryOperator<List<Job>> queue,
+      Consumer<List<Job>> ordered,
       UnaryOperator<Predicate<JobId>> givingUp) {}
 
   public RunParts(
@@ -146,7 +148,11 @@ public final class RunParts {
             gate,
             clock,
             settings.run().gracePeriod(),
-            (queued, now) -> Placement.decide(decisions.queue().apply(queued), now));
+            UserLimits.DEFAULT,
+            (queued, now) -> {
+              decisions.ordered().accept(Placement.decide(queued, now).order());
+              return Placement.decide(decisions.queue().apply(queued), now);
+            });
     this.outbox =
         new CallbackOutbox(
             ledger,
@@ -186,6 +192,7 @@ public final class RunParts {
             urls,
             readiness,
             settings.run(),
+            UserLimits.DEFAULT,
             clock,
             settings.shown());
   }

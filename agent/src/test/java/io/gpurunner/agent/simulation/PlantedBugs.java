@@ -499,6 +499,15 @@ enum PlantedBugs implements Plant {
     }
   },
 
+  /** One user's jobs go before those of all others, so that users take no turns. */
+  ONE_USER_HOGS("is ahead of it and could start") {
+    @Override
+    public List<Job> queue(List<Job> queued, Simulation simulation) {
+      Optional<String> first = queued.stream().map(Job::user).min(String::compareTo);
+      return queued.stream().filter(job -> first.filter(job.user()::equals).isPresent()).toList();
+    }
+  },
+
   /** No job starts before the first of the queue, whatever that one waits for. */
   ALL_WAIT_FOR_THE_HEAD("waits for nothing") {
     @Override

@@ -19,21 +19,24 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * Checks each round of the queue against the machine as it was when the round began. No job gets
- * what is not there. Among jobs that want the same thing, the order is kept. What no job ahead can
- * have goes to the next job that can use it. One thread.
+ * Checks each round of the queue against the machine as it was when the round began. The order that
+ * the agent gives the queue keeps priorities, the order of each user's jobs, and the turns of
+ * users. No job gets what is not there. Among jobs that want the same thing, the order is kept.
+ * What no job ahead can have goes to the next job that can use it. One thread.
  */
 final class QueueOrder {
-  private static final Comparator<Job> ORDER =
+  private static final Comparator<Job> ARRIVAL =
       Comparator.comparingInt((Job job) -> -job.request().priority())
           .thenComparingLong(Job::sequence);
 
   private final Simulation simulation;
   private Optional<Picture> picture = Optional.empty();
+  private List<Job> order = List.of();
   private final Map<JobId, List<GpuUuid>> started = new LinkedHashMap<>();
 
   QueueOrder(Simulation simulation) {
@@ -43,7 +46,7 @@ final class QueueOrder {
   /**
    * The machine when a round began.
    *
-   * @param queued the queued jobs, in the order of the queue
+   * @param queued the queued jobs, by priority and arrival
    * @param leased devices that jobs hold, and that may come free when those jobs end
    */
   private record Picture(
@@ -72,18 +75,19 @@ final class QueueOrder {
       Set<GpuUuid> refusedGpus,
       Instant now) {}
 
-  /** Returns the jobs in the order of the queue. */
+  /** Returns the jobs by priority and arrival. */
   static List<Job> sorted(List<Job> queued) {
-    return queued.stream().sorted(ORDER).toList();
+    return queued.stream().sorted(ARRIVAL).toList();
   }
 
   /** A round begins. */
   void deciding(JobLedger ledger, GpuSnapshot look, Gate gate) {
     started.clear();
+    order = List.of();
     List<Job> queued =
         ledger.live().stream()
             .filter(job -> job.state() instanceof JobState.Queued)
-            .sorted(ORDER)
+            .sorted(ARRIVAL)
             .toList();
     // A commit whose outcome is unknown may be a lease.
     picture =
@@ -97,6 +101,83 @@ final class QueueOrder {
                     Set.copyOf(ledger.leases().keySet()),
                     unpromised(ledger),
                     gate));
+  }
+
+  /** The agent has put the queue in an order. */
+  void ordered(List<Job> queue) {
+    order = queue;
+    for (int at = 0; at < queue.size(); at++) {
+      for (Job behind : queue.subList(at + 1, queue.size())) {
+        requireOrder(queue.get(at), behind);
+      }
+    }
+  }
+
+  private void requireOrder(Job ahead, Job behind) {
+    String both =
+        simulation.truth(ahead.id()).name()
+            + " is ahead of "
+            + simulation.truth(behind.id()).name()
+            + ", ";
+    require(
+        ahead.request().priority() >= behind.request().priority(),
+        both + "which has a higher priority");
+    if (!areEquals(ahead, behind)) {
+      return;
+    }
+    require(
+        !ahead.user().equals(behind.user()) || ahead.sequence() < behind.sequence(),
+        both + "which is of the same user and came before it");
+    boolean isFirst =
+        order.stream().noneMatch(job -> isOwn(job, behind) && job.sequence() < behind.sequence());
+    boolean hadTurn =
+        order.stream()
+            .anyMatch(
+                job ->
+                    isOwn(job, ahead) && job.sequence() < ahead.sequence() && surelyTakesTurn(job));
+    require(
+        !(isFirst && hadTurn),
+        both + "which is the first of its user, while the other's user has his turn before");
+  }
+
+  private static boolean isOwn(Job job, Job other) {
+    return job.user().equals(other.user()) && areEquals(job, other);
+  }
+
+  private static boolean areEquals(Job one, Job other) {
+    return one.request().priority() == other.request().priority()
+        && (wantSameGpus(one, other)
+            || one.request().gpuNumber() + other.request().gpuNumber() == 0);
+  }
+
+  /** Returns whether only other jobs keep this one waiting, as far as the look shows. */
+  private boolean surelyTakesTurn(Job job) {
+    return picture
+        .filter(round -> job.setback().isEmpty() && !round.gate().closed())
+        .filter(round -> round.look().fault().isEmpty())
+        .filter(_ -> 2 * need(job.request()) <= simulation.machine.freeBytes())
+        .filter(
+            round ->
+                round.look().devices().stream()
+                        .filter(device -> device.type().normalised().equals(typeOf(job)))
+                        .filter(device -> device.presence() == Presence.READABLE)
+                        .filter(device -> device.fault().isEmpty())
+                        .filter(device -> device.processes().isEmpty())
+                        .filter(device -> !round.gate().closedGpus().contains(device.uuid()))
+                        .count()
+                    >= job.request().gpuNumber())
+        .isPresent();
+  }
+
+  /** Returns the jobs of a round in the order of the queue; empty if that is not known. */
+  private Optional<List<Job>> inOrder(List<Job> queued) {
+    Map<JobId, Job> byId = new LinkedHashMap<>();
+    queued.forEach(job -> byId.put(job.id(), job));
+    List<Job> known =
+        order.stream().map(job -> byId.get(job.id())).filter(Objects::nonNull).toList();
+    return known.size() == queued.size() && order.size() == queued.size()
+        ? Optional.of(known)
+        : Optional.empty();
   }
 
   private long unpromised(JobLedger ledger) {
@@ -134,7 +215,9 @@ final class QueueOrder {
     // A lease that could not be recorded leaves a gap, and the round goes on.
     round
         .filter(taken -> simulation.ledgerFaultAt < taken.began())
-        .ifPresent(taken -> new Judge(taken, gate).judge());
+        .ifPresent(
+            taken ->
+                inOrder(taken.queued()).ifPresent(queue -> new Judge(taken, queue, gate).judge()));
   }
 
   /**
@@ -153,6 +236,7 @@ final class QueueOrder {
   /** Goes through one round in the order of the queue. */
   private final class Judge {
     private final Picture round;
+    private final List<Job> queue;
     private final Gate after;
     private final Set<GpuUuid> free = new HashSet<>();
 
@@ -176,9 +260,11 @@ final class QueueOrder {
     private Optional<String> idle = Optional.empty();
 
     /**
+     * @param queue the queued jobs, in the order of the queue
      * @param after what kept jobs in the queue when the round ended
      */
-    Judge(Picture round, Gate after) {
+    Judge(Picture round, List<Job> queue, Gate after) {
+      this.queue = queue;
       this.after = after;
       this.round = round;
       this.diskBytes = round.diskBytes();
@@ -209,10 +295,10 @@ final class QueueOrder {
     }
 
     void judge() {
-      if (!round.queued().stream().allMatch(this::isSettled)) {
+      if (!queue.stream().allMatch(this::isSettled)) {
         return; // what was decided for a job that was deleted meanwhile is not known
       }
-      for (Job job : round.queued()) {
+      for (Job job : queue) {
         List<GpuUuid> gpus = started.get(job.id());
         if (gpus != null) {
           start(job, gpus);
@@ -311,7 +397,7 @@ final class QueueOrder {
 
     /** Returns the queue, with what each job wants, for messages. */
     private String queue() {
-      return round.queued().stream()
+      return queue.stream()
           .map(
               job ->
                   simulation.truth(job.id()).name()

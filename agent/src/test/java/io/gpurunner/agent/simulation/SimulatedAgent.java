@@ -210,6 +210,7 @@ final class SimulatedAgent implements MemoryLedger.Faults {
         new RunParts.Decisions(
             steps -> simulation.plant.steps(steps, simulation, machine),
             queued -> simulation.plant.queue(queued, simulation),
+            simulation.invariants.queue::ordered,
             simulation.plant::givingUp));
   }
 

@@ -120,7 +120,7 @@ final class SimulatedUser {
             .gpus(dice.below((int) count + 1))
             .volumes(dice.pick(List.of(50L, 100L, 100L, 150L)))
             .retries(dice.percent(50) ? 0 : dice.between(1, 2))
-            .priority(dice.below(3));
+            .priority(-dice.below(3));
     if (dice.percent(40)) {
       request.gracePeriod(Duration.ofSeconds(dice.between(0, 90)));
     }

@@ -89,7 +89,7 @@ final class JobFlags {
   @Option(
       names = "--priority",
       paramLabel = "P",
-      description = "-1000 to 1000; jobs with more start first.")
+      description = "-1000 to 0, and to 1000 with an admin's token; jobs with more start first.")
   private Optional<Integer> priority = Optional.empty();
 
   @Option(

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.IntFunction;
 
 /** Ledgers with very many jobs, made in bulk. Stateless. */
 public final class LargeLedger {
@@ -24,8 +25,15 @@ public final class LargeLedger {
    * Adds jobs that succeeded, whose callbacks are due.
    *
    * @param directory a ledger that nobody has open
+   * @param user returns the user of each job, which are counted from 0
+   * @param callback returns the receiver of each job's callback
    */
-  public static void addOwing(Path directory, int count, URI callback, Instant endedAt)
+  public static void addOwing(
+      Path directory,
+      int count,
+      IntFunction<String> user,
+      IntFunction<URI> callback,
+      Instant endedAt)
       throws IOException {
     Path made = Files.createTempDirectory("owing");
     Backups.copy(directory, made.resolve("copy"));
@@ -40,7 +48,8 @@ public final class LargeLedger {
       for (Snapshot.Part part : Snapshot.Part.values()) {
         smaller.read(part, job -> writer.write(part, job));
         for (int i = 1; part == Snapshot.Part.OWED && i <= count; i++) {
-          writer.write(owing(smaller.end().newest() + i, callback, endedAt));
+          writer.write(
+              owing(smaller.end().newest() + i, user.apply(i - 1), callback.apply(i - 1), endedAt));
         }
       }
       writer.end();
@@ -51,11 +60,11 @@ public final class LargeLedger {
     Files.delete(made);
   }
 
-  private static JobRecord owing(long sequence, URI callback, Instant endedAt) {
+  private static JobRecord owing(long sequence, String user, URI callback, Instant endedAt) {
     Job job =
         new Job(
             JobId.random(),
-            "ann",
+            user,
             sequence,
             11,
             endedAt,
@@ -72,7 +81,7 @@ public final class LargeLedger {
     return new JobRecord(
         job,
         Optional.empty(),
-        List.of(new JobHistory.Line(endedAt, "submitted", "submitted by ann")),
+        List.of(new JobHistory.Line(endedAt, "submitted", "submitted by " + user)),
         Optional.of(
             new CallbackRecord(
                 UUID.randomUUID().toString(),
