@@ -77,7 +77,15 @@ public final class Dispatcher implements AutoCloseable {
       UserLimits limits,
       UserDisk users) {
     this(
-        ledger, gpus, volumes, artifacts, gate, clock, gracePeriod, limits, users,
+        ledger,
+        gpus,
+        volumes,
+        artifacts,
+        gate,
+        clock,
+        gracePeriod,
+        limits,
+        users,
         Placement::decide);
   }
 
