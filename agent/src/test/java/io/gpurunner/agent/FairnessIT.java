@@ -85,7 +85,7 @@ final class FairnessIT {
       for (int number = 0; number < SILENT_CONNECTIONS; number++) {
         silent.add(
             SocketChannel.open(
-                new InetSocketAddress(agentsAddress.getHost(), agentsAddress.getPort())));
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), agentsAddress.getPort())));
       }
       for (int number = 0; number < HANGING_CALLBACKS; number++) {
         String callback = "http://127.0.0.1:" + hangs.getLocalPort() + "/" + number;

@@ -11,6 +11,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -50,7 +51,7 @@ final class BodyReaderTest {
                     request.response().end();
                     return;
                   }
-                  String user = request.path();
+                  String user = Objects.requireNonNull(request.path());
                   reader.read(
                       request,
                       user,

@@ -36,8 +36,8 @@ final class SilentConnectionsTest {
   private void connectSilently(ApiFixture api, int from) throws IOException {
     SocketChannel channel = SocketChannel.open();
     silent.add(channel);
-    channel.bind(new InetSocketAddress("127.0.0." + from, 0));
-    channel.connect(new InetSocketAddress("127.0.0.1", api.port));
+    channel.bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0." + from), 0));
+    channel.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), api.port));
   }
 
   private Socket connect(ApiFixture api) throws IOException {

@@ -126,7 +126,9 @@ final class UserFairnessTest {
   void thousandsOfJobsOfOneUserCostAnotherOneTurn() {
     come(1_000, "flood", Requests.simple());
     Job polite = comes("polite", Requests.simple());
-    assertThat(decide().waiting().get(polite.id()).position()).isEqualTo(1);
+    assertThat(decide().waiting().get(polite.id()))
+        .extracting(Placement.Waiting::position)
+        .isEqualTo(1);
     assertThat(usersOf(4)).containsExactly("flood", "polite", "flood", "flood");
   }
 

@@ -19,7 +19,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -174,7 +173,7 @@ final class QueueOrder {
     Map<JobId, Job> byId = new LinkedHashMap<>();
     queued.forEach(job -> byId.put(job.id(), job));
     List<Job> known =
-        order.stream().map(job -> byId.get(job.id())).filter(Objects::nonNull).toList();
+        order.stream().flatMap(job -> Optional.ofNullable(byId.get(job.id())).stream()).toList();
     return known.size() == queued.size() && order.size() == queued.size()
         ? Optional.of(known)
         : Optional.empty();
