@@ -23,7 +23,7 @@ public enum PullFault {
   TOO_MANY(Kind.FAILED, "its registry takes no more requests at the moment"),
   NO_PASSWORDS(Kind.FAILED, "this machine's passwords of registries cannot be read"),
   NOT_KEPT(Kind.FAILED, "the container engine reported success, but has no such image"),
-  NO_ROOM(Kind.MACHINE_UNFIT, "the container engine's disk has no room for it, or fails");
+  NO_ROOM(Kind.MACHINE_UNFIT, "the container engine's disk has no room for the image, or fails");
 
   private final Kind kind;
   private final String words;
