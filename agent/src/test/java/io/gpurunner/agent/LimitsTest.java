@@ -245,6 +245,13 @@ final class LimitsTest {
           entry(
               "Retention.RECORD_KEPT_FOR",
               "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
+          entry(
+              "jobs.deleted-retention",
+              "RetentionTest.filesOfADeletedJobGoSoonUnlessAnotherJobNeedsThem"),
+          entry(
+              "limits.disk-per-user",
+              "KeptDiskTest.aJobWaitsUntilItsUserHasPurgedAnotherAndOtherUsersDoNotWait"),
+          entry("JobPaths.IMAGE_VOLUMES_LIMIT", "ImageVolumeMountsTest.tooManyVolumesAreRefused"),
           entry("jobs.retention", "RetentionTest.filesGoWhenTheirTimeIsOverAndTheRecordLater"),
           entry("ApiClient.ANSWER_LIMIT_BYTES", "JobCommandsTest.anAnswerThatIsTooLargeIsRefused"),
           entry(
@@ -355,12 +362,16 @@ final class LimitsTest {
     AgentConfig config = AgentConfig.defaults();
     for (String line : table()) {
       Matcher row = CONFIGURED.matcher(line);
-      if (row.matches()) {
+      if (row.matches() && row.group(1).equals("limits.disk-per-user")) {
+        assertThat(row.group(2)).isEqualTo("none");
+        assertThat(config.limits().diskMegabytes()).isEmpty();
+      } else if (row.matches()) {
         Object value =
             switch (row.group(1)) {
               case "store.retry-for" -> config.store().retryFor();
               case "callbacks.retry-for" -> config.callbacks().retryFor();
               case "jobs.retention" -> config.jobs().retention();
+              case "jobs.deleted-retention" -> config.jobs().deletedRetention();
               case "limits.queued-jobs" -> config.limits().queuedJobs();
               case "limits.placed-jobs" -> config.limits().placedJobs();
               case "limits.jobs-without-gpus" -> config.limits().jobsWithoutGpus();

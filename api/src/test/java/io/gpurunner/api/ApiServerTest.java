@@ -504,7 +504,7 @@ final class ApiServerTest {
 
   @Test
   void aJobIsPurgedOnlyIfTheBodySaysSo() throws Exception {
-    guide("/api/userJob", GuideBodies.minimal().encode());
+    api.post("/api/userJob", GuideBodies.minimal().encode());
     JobId id = api.jobs.stored.keySet().iterator().next();
     JsonObject body = new JsonObject().put("job_id", id.value());
 

@@ -140,7 +140,7 @@ final class HostCalls implements AutoCloseable {
       byte first = name.get(ValueLayout.JAVA_BYTE, 0);
       byte second = name.get(ValueLayout.JAVA_BYTE, 1);
       return first == '.'
-          && (second == 0 || second == '.' && name.get(ValueLayout.JAVA_BYTE, 2) == 0);
+          && (second == 0 || (second == '.' && name.get(ValueLayout.JAVA_BYTE, 2) == 0));
     }
   }
 

@@ -118,6 +118,7 @@ class JobDeskTest {
     assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.delete(BOB, id));
     assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.detail(BOB, id));
     assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.retryUpload(BOB, id));
+    assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.purge(BOB, id));
     assertThat(desk.list(BOB, JobFilter.ALL, 1, 10).totalElements()).isZero();
     assertThat(desk.list(ROOT, JobFilter.ALL, 1, 10).content())
         .extracting(JobDetail::id)
@@ -328,6 +329,21 @@ class JobDeskTest {
     run.toTheEnd(done);
     assertThat(desk.delete(ANN, done)).contains("ended already: success");
     assertThat(desk.status(ANN, done).phase()).isEqualTo(JobStatus.Phase.SUCCESS);
+  }
+
+  @Test
+  void onlyAJobThatHasEndedAndIsNotNeededIsPurged() {
+    JobId id = run.submit(Requests.simple(), Program.endsAfter(Duration.ofSeconds(1), 0));
+    assertRefused(Kind.CONFLICT, "has not ended", () -> desk.purge(ANN, id));
+    run.toTheEnd(id);
+    JobId resuming = run.submit(Requests.simple().resumeFrom(id), Program.untilSignalled());
+    assertRefused(Kind.CONFLICT, "resumes from them", () -> desk.purge(ANN, id));
+    assertRefused(Kind.NOT_FOUND, "no such job", () -> desk.purge(BOB, id));
+    desk.delete(ANN, resuming);
+    assertThat(desk.purge(ANN, id)).contains("are being removed");
+    assertThat(desk.purge(ROOT, id)).contains("are being removed");
+    run.ledger.swept(id);
+    assertThat(desk.purge(ANN, id)).contains("removed already");
   }
 
   @Test
