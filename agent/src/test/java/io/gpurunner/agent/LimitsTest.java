@@ -280,31 +280,40 @@ final class LimitsTest {
 
   /** Limits that no test goes beyond, and the reason. */
   private static final Map<String, String> UNTESTED =
-      Map.of(
-          "JobSteps.PULLS_LIMIT",
-          "as many as places without GPUs; no machine has so many users with images to pull",
-          "Dispatcher.REST_TIMES",
-          "a share of the processor; make bench judges its purpose, creates while many jobs wait",
-          "DockerEvents.WAITING_LIMIT",
-          "hints that are dropped change nothing: jobs are looked at every 10 s anyway",
-          "DockerEvents.LONGEST_PAUSE",
-          "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter"
-              + " time",
-          "DockerContainers.CREATE_TRIES",
-          "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited"
-              + " for",
-          "EndedStandings.SHARED_LIMIT",
-          "beyond it a value is kept twice, which changes nothing but memory",
-          "EventFeed.REPORTED_LIMIT",
-          "beyond it an event is sent twice, which changes nothing",
-          "TreeMeasure.LINKED_LIMIT",
-          "beyond it names are counted twice, which needs more files than a small volume may have",
-          "TreeMeasure.DEPTH_LIMIT",
-          "to create so deep a tree takes minutes; WatchingTest has one that is deeper than a path",
-          "HeldFiles.LOOKED_AT_LIMIT",
-          "no process of a test may open so many files",
-          "ServiceNotifier.STOPPING_LIMIT",
-          "the same wait as that of READY_LIMIT, and nobody can see its end");
+      Map.ofEntries(
+          entry(
+              "JobSteps.PULLS_LIMIT",
+              "as many as places without GPUs; no machine has so many users with images to pull"),
+          entry(
+              "Dispatcher.REST_TIMES",
+              "a share of the processor; make bench judges its purpose, creates while many jobs wait"),
+          entry(
+              "DockerEvents.WAITING_LIMIT",
+              "hints that are dropped change nothing: jobs are looked at every 10 s anyway"),
+          entry(
+              "DockerEvents.LONGEST_PAUSE",
+              "it needs a real engine that is down for half a minute; DockerEventsIT has a shorter"
+                  + " time"),
+          entry(
+              "DockerContainers.CREATE_TRIES",
+              "no engine here fails creations on demand; EngineErrorsTest tests which errors are waited"
+                  + " for"),
+          entry(
+              "EndedStandings.SHARED_LIMIT",
+              "beyond it a value is kept twice, which changes nothing but memory"),
+          entry(
+              "EventFeed.REPORTED_LIMIT",
+              "beyond it an event is sent twice, which changes nothing"),
+          entry(
+              "TreeMeasure.LINKED_LIMIT",
+              "beyond it names are counted twice, which needs more files than a small volume may have"),
+          entry(
+              "TreeMeasure.DEPTH_LIMIT",
+              "to create so deep a tree takes minutes; WatchingTest has one that is deeper than a path"),
+          entry("HeldFiles.LOOKED_AT_LIMIT", "no process of a test may open so many files"),
+          entry(
+              "ServiceNotifier.STOPPING_LIMIT",
+              "the same wait as that of READY_LIMIT, and nobody can see its end"));
 
   record Row(String className, String constant, String value) {}
 

@@ -24,8 +24,6 @@ final class TreePlace implements AutoCloseable {
 
   /** A directory above the place. */
   private sealed interface Level {
-    Facts facts();
-
     /** It stayed open. */
     record Open(Facts facts, Directory directory) implements Level {}
 

@@ -2,6 +2,7 @@ package io.gpurunner.storage;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 
 /** A program that uses job volumes. A test starts it in another mount namespace. */
 final class VolumesElsewhere {
@@ -29,7 +30,7 @@ final class VolumesElsewhere {
                         JobVolumesContract.LIMIT,
                         JobVolumesContract.LIMIT));
         case "auto" -> {
-          Path state = Path.of(words[0]).getParent();
+          Path state = Objects.requireNonNull(Path.of(words[0]).getParent());
           try (JobVolumes chosen =
               Volumes.open(new VolumeSettings(state, VolumeSettings.Enforcement.AUTO))) {
             System.out.println(chosen.whyWatched());

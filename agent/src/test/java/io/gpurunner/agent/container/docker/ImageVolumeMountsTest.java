@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 
 class ImageVolumeMountsTest {
@@ -60,7 +61,9 @@ class ImageVolumeMountsTest {
             mount -> {
               assertThat(mount.getType()).isEqualTo(MountType.VOLUME);
               assertThat(mount.getTarget()).isEqualTo("/data");
-              assertThat(mount.getVolumeOptions().getDriverConfig().getOptions())
+              assertThat(mount.getVolumeOptions())
+                  .extracting(options -> options.getDriverConfig().getOptions())
+                  .asInstanceOf(InstanceOfAssertFactories.MAP)
                   .containsEntry("device", "/jobs/1/image-volumes/0");
             });
   }
