@@ -47,7 +47,7 @@ final class ConfigFileTest {
             "f:4: http.port: was \"80000\"; accepted: a whole number from 1 to 65535",
             "f:5: http.host: was a list; accepted: an IP address or a host name",
             "f:6: colour: unknown key; accepted: state-dir, http, auth, gpu, docker, images, jobs,"
-                + " volumes, library, tls, store, callbacks, metrics",
+                + " limits, volumes, library, tls, store, callbacks, metrics",
             "f:8: jobs.grace-period: was \"30\"; accepted: a whole number with s, m, h or d (30s,"
                 + " 5m, 2h, 7d), from 0s to 1d",
             "f:9: jobs.max-volume: was \"5 apples\"; accepted: a whole number with KB, MB, GB, TB"
