@@ -105,8 +105,7 @@ class JobEndingsIT {
     String id =
         agent.create(
             body(
-                "/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; echo 1 >"
-                    + " $CKPT_PATH/epoch-1'"));
+                "/bin/sh -c 'echo weights > $MODEL_PATH/ds_model.bin; echo 1 > $CKPT_PATH/epoch-1'"));
     JsonObject status = agent.awaitEnd(id, SOON);
     assertThat(status.getString("status")).isEqualTo("success");
     assertThat(new String(agent.fetch(status.getString("url")), StandardCharsets.UTF_8))
@@ -141,8 +140,7 @@ class JobEndingsIT {
     String id =
         agent.create(
             body(
-                "/bin/sh -c 'cd $MODEL_PATH; mkdir a; echo 1 > a/one; echo 2 > two; ln -s"
-                    + " /etc/passwd link'"));
+                "/bin/sh -c 'cd $MODEL_PATH; mkdir a; echo 1 > a/one; echo 2 > two; ln -s /etc/passwd link'"));
     String url = agent.awaitEnd(id, SOON).getString("url");
     assertThat(url).contains("/" + id + "/data.zip?");
     Path zip = Files.write(directory.resolve(id + ".zip"), agent.fetch(url));
@@ -150,8 +148,7 @@ class JobEndingsIT {
         new ProcessBuilder(
                 "python3",
                 "-c",
-                "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None;"
-                    + " print(sorted(z.namelist()))",
+                "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(sorted(z.namelist()))",
                 zip.toString())
             .redirectErrorStream(true)
             .start();
@@ -168,14 +165,12 @@ class JobEndingsIT {
   void theStopTimeIsASuccessAlsoForAJobThatIgnoresSigterm() {
     String ignoring =
         agent.create(
-            body("/bin/sh -c 'trap \"\" TERM; echo half > $MODEL_PATH/ds_model.bin; while true; do"
-                    + " sleep 1; done'")
+            body("/bin/sh -c 'trap \"\" TERM; echo half > $MODEL_PATH/ds_model.bin; while true; do sleep 1; done'")
                 .put("stopType", 1)
                 .put("stopTime", 1));
     String obedient =
         agent.create(
-            body("/bin/sh -c 'trap \"echo saved > $MODEL_PATH/ds_model.bin; exit 3\" TERM; while"
-                    + " true; do sleep 1; done'")
+            body("/bin/sh -c 'trap \"echo saved > $MODEL_PATH/ds_model.bin; exit 3\" TERM; while true; do sleep 1; done'")
                 .put("stopType", "1")
                 .put("stopTime", "1"));
     agent.awaitState(ignoring, "RUNNING", SOON);
@@ -213,8 +208,7 @@ class JobEndingsIT {
       jobs.put(
           agent.create(
               saving(
-                  "printf '%s' \"$TRAINER\" > /tmp/trainer.py\n"
-                      + "printf '%s' \"$LOADERS\" > /tmp/loaders.py\n"
+                  "printf '%s' \"$TRAINER\" > /tmp/trainer.py\nprintf '%s' \"$LOADERS\" > /tmp/loaders.py\n"
                       + command)),
           command);
     }
@@ -250,17 +244,13 @@ class JobEndingsIT {
 
   private static JsonObject saving(String command) {
     String save =
-        "    time.sleep(0.5)\n"
-            + "    open(os.environ['MODEL_PATH'] + '/ds_model.bin', 'w').write('saved')\n";
+        "    time.sleep(0.5)\n    open(os.environ['MODEL_PATH'] + '/ds_model.bin', 'w').write('saved')\n";
     String imports = "import multiprocessing, os, signal, sys, time\n";
     String trainer =
         imports
             + "def save(number, frame):\n"
             + save
-            + "    sys.exit(0)\n"
-            + "signal.signal(signal.SIGTERM, save)\n"
-            + "while True:\n"
-            + "    time.sleep(0.1)\n";
+            + "    sys.exit(0)\nsignal.signal(signal.SIGTERM, save)\nwhile True:\n    time.sleep(0.1)\n";
     String loaders =
         imports
             + "def save(number, frame):\n"
@@ -298,11 +288,10 @@ class JobEndingsIT {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "no-such-program --x|127 (command not found): no directory of the image's PATH has a"
-            + " program \"no-such-program\"",
+        "no-such-program --x|127 (command not found): no directory of the image's PATH has a program"
+            + " \"no-such-program\"",
         "/bin/no/train|127 (command not found): there is no file \"/bin/no/train\" in the image",
-        "/etc|126 (the command cannot be executed): \"/etc\" may not be executed: it is a"
-            + " directory",
+        "/etc|126 (the command cannot be executed): \"/etc\" may not be executed: it is a directory",
         "/bin/sh -c 'echo 1; no-such-program'|127 (command not found); its output says:"
             + " /bin/sh: no-such-program: not found",
         "env no-such-program|127 (command not found); its output says: env: can't execute"
@@ -319,12 +308,10 @@ class JobEndingsIT {
     String source =
         agent.create(
             body(
-                "cd $CKPT_PATH; printf '#!/nope -x\\n"
-                    + "' > script; printf '#!/bin/sh\\r"
-                    + "\\n"
-                    + "' > windows; { printf '\\177ELF\\2\\1\\1'; head -c 11 /dev/zero; printf"
-                    + " '\\26\\0'; head -c 2000 /dev/zero; } > mainframe; echo x > text; chmod +x"
-                    + " script windows mainframe"));
+                "cd $CKPT_PATH; printf '#!/nope -x\\n' > script; printf '#!/bin/sh\\r\\n' > windows;"
+                    + " { printf '\\177ELF\\2\\1\\1'; head -c 11 /dev/zero; printf '\\26\\0';"
+                    + " head -c 2000 /dev/zero; } > mainframe; echo x > text;"
+                    + " chmod +x script windows mainframe"));
     assertThat(agent.awaitEnd(source, SOON).getString("status")).isEqualTo("success");
     Map<String, String> explained =
         Map.of(

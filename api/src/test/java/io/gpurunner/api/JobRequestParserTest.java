@@ -363,8 +363,8 @@ final class JobRequestParserTest {
     assertThat(errors(full().put(one, path).put(other, otherPath).encode()))
         .containsExactly(
             ("%s: must be neither %s (\"%s\") nor a parent of it, was \"%s\": what is mounted there"
-                 + " is read-only and has no such directory, so that of %s cannot be made in it; a"
-                 + " path below %s is accepted")
+                    + " is read-only and has no such directory, so that of %s cannot be made in it; a"
+                    + " path below %s is accepted")
                 .formatted(other, one, path, otherPath, one, one));
   }
 
