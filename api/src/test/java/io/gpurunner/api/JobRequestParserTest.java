@@ -70,8 +70,7 @@ final class JobRequestParserTest {
         {"gpuNumber":"two","gpuType":7,"ckptPath":"data","ckptVol":0,"modelPath":"/proc/x",
          "modelVol":"1e3","imagePath":"UPPER","jobType":"Spark","stopType":2,
          "callbackUrl":"ftp://x","env":[1],"priority":"high","retries":-1,"gracePeriod":1.5,
-         "labels":"x","resumeFrom":"nine","name":3,"runCommand":{}}\
-        """;
+         "labels":"x","resumeFrom":"nine","name":3,"runCommand":{}}""";
 
     assertThat(fields(errors(body)))
         .containsExactlyInAnyOrder(
@@ -362,9 +361,9 @@ final class JobRequestParserTest {
       String one, String path, String other, String otherPath) {
     assertThat(errors(full().put(one, path).put(other, otherPath).encode()))
         .containsExactly(
-            ("%s: must be neither %s (\"%s\") nor a parent of it, was \"%s\": what is mounted there"
-                    + " is read-only and has no such directory, so that of %s cannot be made in it; a"
-                    + " path below %s is accepted")
+            ("%s: must be neither %s (\"%s\") nor a parent of it, was \"%s\": what is mounted there is"
+                    + " read-only and has no such directory, so that of %s cannot be made in it; a path"
+                    + " below %s is accepted")
                 .formatted(other, one, path, otherPath, one, one));
   }
 
@@ -518,8 +517,7 @@ final class JobRequestParserTest {
         .isPresent();
     assertThat(errors(with("runCommand", "x".repeat(JobRequestLimits.MAX_COMMAND_BYTES + 1))))
         .containsExactly(
-            "runCommand: must be at most 65536 bytes, was 65537; put a longer script into the"
-                + " image");
+            "runCommand: must be at most 65536 bytes, was 65537; put a longer script into the image");
   }
 
   @ParameterizedTest
@@ -602,8 +600,8 @@ final class JobRequestParserTest {
   void theNumberOfGpusIsToldFromTheMachine() {
     assertThat(errors(with("gpuNumber", -1)))
         .containsExactly(
-            "gpuNumber: must be a whole number from 0 to 5 (this machine has 1"
-                + " NVIDIA-A100-SXM4-80GB, 4 NVIDIA-GeForce-RTX-3090), was -1");
+            "gpuNumber: must be a whole number from 0 to 5 (this machine has 1 NVIDIA-A100-SXM4-80GB,"
+                + " 4 NVIDIA-GeForce-RTX-3090), was -1");
     facts.types = new TreeMap<>();
     assertThat(errors(with("gpuNumber", "99999999999999999999")))
         .anySatisfy(error -> assertThat(error).contains("from 0 to 0 (this machine has no GPUs"));
@@ -816,8 +814,7 @@ final class JobRequestParserTest {
   void showsValuesShortAndHarmless() {
     assertThat(errors(with("jobType", "x\u001b[31m\n\u202e" + "y".repeat(200))))
         .containsExactly(
-            "jobType: must be GeneralJob, MPI, Pytorch or TensorFlow, was"
-                + " \"x\\u001b[31m\\u000a\\u202e"
+            "jobType: must be GeneralJob, MPI, Pytorch or TensorFlow, was \"x\\u001b[31m\\u000a\\u202e"
                 + "y".repeat(72)
                 + "…\"");
   }

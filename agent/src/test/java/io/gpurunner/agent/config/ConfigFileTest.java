@@ -58,8 +58,7 @@ final class ConfigFileTest {
             "f:11: callbacks.allow[2]: was \"300.1.2.3\"; accepted: an IP address, a network such"
                 + " as 10.0.0.0/8 or fd00::/8, or a host name",
             "f: store.s3.bucket: is missing, but store.type is s3; accepted: a bucket name of 3 to"
-                + " 63 letters, digits, single dots, dashes and underscores, which is no IP"
-                + " address",
+                + " 63 letters, digits, single dots, dashes and underscores, which is no IP address",
             "f: store.s3.access-key-file: is missing, but store.type is s3; accepted: the path of a"
                 + " file",
             "f: store.s3.secret-key-file: is missing, but store.type is s3; accepted: the path of a"
@@ -142,8 +141,8 @@ final class ConfigFileTest {
                         .formatted(directory)
                     + " secret-key-file: relative}}"))
         .containsExactly(
-            "f:1: store.url-expiry: was 8d; accepted: at most 7d with store.type s3, the limit of"
-                + " S3 signatures",
+            "f:1: store.url-expiry: was 8d; accepted: at most 7d with store.type s3, the limit of S3"
+                + " signatures",
             "f:1: store.s3.secret-key-file: was \"relative\"; accepted: an absolute path other than"
                 + " /");
     assertThat(ConfigFile.parse("f", "store: {url-expiry: 8d}").store().urlExpiry())
@@ -154,20 +153,20 @@ final class ConfigFileTest {
     return Stream.of(
         Arguments.of(
             "bucket: models, endpoint: 'https://models.s3.lab:9000'",
-            "f:1: store.s3.endpoint: was \"https://models.s3.lab:9000\", which names the bucket"
-                + " models too; accepted: \"https://s3.lab:9000\" with path-style: false"),
+            "f:1: store.s3.endpoint: was \"https://models.s3.lab:9000\", which names the bucket models"
+                + " too; accepted: \"https://s3.lab:9000\" with path-style: false"),
         Arguments.of(
             "bucket: models, endpoint: 'http://s3.lab/models'",
-            "f:1: store.s3.endpoint: was \"http://s3.lab/models\", which names the bucket models"
-                + " too; accepted: \"http://s3.lab\""),
+            "f:1: store.s3.endpoint: was \"http://s3.lab/models\", which names the bucket models too;"
+                + " accepted: \"http://s3.lab\""),
         Arguments.of(
             "bucket: models, endpoint: 'http://s3.lab:443'",
-            "f:1: store.s3.endpoint: was \"http://s3.lab:443\", but port 443 is that of https;"
-                + " correct the port, or write https://"),
+            "f:1: store.s3.endpoint: was \"http://s3.lab:443\", but port 443 is that of https; correct the"
+                + " port, or write https://"),
         Arguments.of(
             "bucket: models, endpoint: 'https://s3.lab:80'",
-            "f:1: store.s3.endpoint: was \"https://s3.lab:80\", but port 80 is that of http;"
-                + " correct the port, or write http://"),
+            "f:1: store.s3.endpoint: was \"https://s3.lab:80\", but port 80 is that of http; correct the"
+                + " port, or write http://"),
         Arguments.of(
             "bucket: models, endpoint: 'https://oss-cn-beijing.aliyuncs.com'",
             "f: store.s3.path-style: is true, which oss-cn-beijing.aliyuncs.com does not support;"
@@ -177,11 +176,9 @@ final class ConfigFileTest {
             "f: store.s3.region: is us-east-1, but s3.eu-west-1.amazonaws.com is the host of the"
                 + " region eu-west-1; correct store.s3.region or store.s3.endpoint"),
         Arguments.of(
-            "bucket: models, region: cn-north-1, endpoint:"
-                + " 'https://s3.cn-northwest-1.amazonaws.com.cn'",
-            "f:1: store.s3.region: is cn-north-1, but s3.cn-northwest-1.amazonaws.com.cn is the"
-                + " host of the region cn-northwest-1; correct store.s3.region or"
-                + " store.s3.endpoint"));
+            "bucket: models, region: cn-north-1, endpoint: 'https://s3.cn-northwest-1.amazonaws.com.cn'",
+            "f:1: store.s3.region: is cn-north-1, but s3.cn-northwest-1.amazonaws.com.cn is the host"
+                + " of the region cn-northwest-1; correct store.s3.region or store.s3.endpoint"));
   }
 
   @ParameterizedTest
@@ -213,8 +210,7 @@ final class ConfigFileTest {
         "bucket: models, endpoint: 'http://s3.lab:9000/gateway'",
         "bucket: models, endpoint: 'https://s3.lab', path-style: false",
         "bucket: models, endpoint: 'https://oss-cn-beijing.aliyuncs.com', path-style: false",
-        "bucket: models, region: eu-west-1, endpoint:"
-            + " 'https://s3.dualstack.eu-west-1.amazonaws.com'",
+        "bucket: models, region: eu-west-1, endpoint: 'https://s3.dualstack.eu-west-1.amazonaws.com'",
         "bucket: models, region: us-gov-west-1, endpoint: 'https://s3-us-gov-west-1.amazonaws.com'"
       })
   void bucketsThatCanWork(String keys) {
