@@ -105,8 +105,10 @@ class DiskAttacksIT {
 
     Awaitility.await("its files to be gone")
         .atMost(SOON)
-        .until(() -> !Files.exists(agent.jobDirectory(id)));
+        .until(
+            () -> agent.post("/api/userJob/job_del", purge).body(),
+            answer -> answer.contains("removed already"));
+    assertThat(agent.jobDirectory(id)).doesNotExist();
     assertThat(agent.config().stateDir().resolve("artifacts").resolve(id)).doesNotExist();
-    assertThat(agent.post("/api/userJob/job_del", purge).body()).contains("removed");
   }
 }
