@@ -218,7 +218,8 @@ public final class MachineView implements MachineFacts {
       return refusal.filter(_ -> !isImageHere.test(image));
     } catch (ContainerException e) {
       log.debug("it is not known whether the image {} is here", image, e);
-      return Optional.empty(); // the run asks again
+      // The run asks an engine that is away again. Another answer is about the name.
+      return e.kind() == ContainerException.Kind.UNREACHABLE ? Optional.empty() : refusal;
     }
   }
 

@@ -76,7 +76,11 @@ final class DockerImages implements Images {
     boolean mayBeOld = here.isPresent() && !isGuarded && settings.rule() == PullRule.NEWER;
     try {
       access.requireAllowed(image);
-      pull(image, access, mayBeOld, cancellation);
+      if (isGuarded && here.isPresent() && image.digest().isPresent() && !access.mayLogIn(image)) {
+        requireGiven(image);
+      } else {
+        pull(image, access, mayBeOld, cancellation);
+      }
       answered(image, access);
     } catch (ContainerException e) {
       if (!mayBeOld || e.kind() == Kind.CANCELLED) {
@@ -116,6 +120,20 @@ final class DockerImages implements Images {
   private boolean isGuarded(ImageReference image, Optional<Local> here, RegistryAccess access) {
     boolean isMadeHere = here.filter(local -> local.registryDigest().isEmpty()).isPresent();
     return !image.isOfficial() && !(isMadeHere && access.mayLogIn(image)) && credentials.has(image);
+  }
+
+  /** A pull would not ask the registry for a digest that the engine has. */
+  private void requireGiven(ImageReference image) {
+    String what = "asking for " + image;
+    boolean isGiven;
+    try {
+      isGiven = connection.isGivenByRegistry(what, image.fullName());
+    } catch (ContainerException e) {
+      throw e.kind() == Kind.UNREACHABLE ? e : PullErrors.of(image, text(e), e);
+    }
+    if (!isGiven) {
+      throw ContainerException.of(PullFault.NOT_FOUND, what, "its registry has no such image");
+    }
   }
 
   /** Returns whether the registry is asked for an image that is here. */

@@ -91,9 +91,23 @@ final class EngineConnection implements AutoCloseable {
    * @throws ContainerException for every failure
    */
   <T> Optional<T> inspectImage(String what, String name, Function<JsonNode, T> reading) {
-    // Only the brackets of an address have to be escaped in a path.
-    String inPath = name.replace("[", "%5B").replace("]", "%5D");
-    return inspect(what, "/images/" + inPath + "/json", reading);
+    return inspect(what, "/images/" + inPath(name) + "/json", reading);
+  }
+
+  /**
+   * Asks the registry of an image, without a password, whether it gives the image. Unlike a pull,
+   * this asks also for a digest that the engine has.
+   *
+   * @return false if the registry says that it has no such image
+   * @throws ContainerException for every failure, also if the registry refuses
+   */
+  boolean isGivenByRegistry(String what, String name) {
+    return inspect(what, "/distribution/" + inPath(name) + "/json", _ -> true).orElse(false);
+  }
+
+  /** Returns the name of an image in a path, in which only brackets of an address are escaped. */
+  private static String inPath(String name) {
+    return name.replace("[", "%5B").replace("]", "%5D");
   }
 
   /** Makes a request whose answer has no content. */
