@@ -106,9 +106,11 @@ class RegistryAttacksIT {
                 "")) {
       for (HostileRegistry own : List.of(byRedirect, byRealm)) {
         int before = server.connections().size();
-        String job = agent.create(body("127.0.0.1:" + own.port() + "/team/x:1"));
+        String image = "127.0.0.1:" + own.port() + "/team/x:1";
+        String job = agent.create(body(image));
         assertThat(reason(job)).contains("could not be pulled: its registry");
-        assertThat(agent.detail(job).encode()).doesNotContain(SECRET, "403", "127.0.0.2");
+        assertThat(reason(job).replace(image, "")).doesNotContain("403"); // a port may have it
+        assertThat(agent.detail(job).encode()).doesNotContain(SECRET, "127.0.0.2");
         assertThat(server.connections()).hasSizeGreaterThan(before);
       }
     }
