@@ -88,6 +88,7 @@ final class TrainingRun {
         config,
         """
         state-dir: %1$s/state
+        volumes: { enforcement: watch }
         http: { port: %2$d }
         gpu: { provider: simulated, simulated: ["GPU"] }
         docker: { host: "tcp://127.0.0.1:%3$d" }
