@@ -196,7 +196,7 @@ final class AgentUnderTest implements AutoCloseable {
     return send(HttpRequest.newBuilder(uri(path)).GET());
   }
 
-  /** Returns what an admin is told about the agent's readiness. */
+  /** Returns the agent's readiness as an admin reads it. */
   HttpResponse<String> readiness() {
     return send(HttpRequest.newBuilder(uri("/health/ready")).GET(), token("root", true));
   }

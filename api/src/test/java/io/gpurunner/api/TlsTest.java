@@ -77,7 +77,9 @@ final class TlsTest {
     }
   }
 
-  /** Half of a renewal, nonsense and absent files: the old certificate stays, and this is told. */
+  /**
+   * Half of a renewal, nonsense and absent files: the old certificate stays, and the log says so.
+   */
   @Test
   void filesThatCannotBeUsedChangeNothing() throws Exception {
     KeyStore old = keyStore();

@@ -89,7 +89,7 @@ public final class RunParts {
    *
    * @param steps makes a step of a job
    * @param queue returns the queue from which it is decided which jobs start
-   * @param ordered is told the order of the queue in each round
+   * @param ordered takes the order of the queue in each round
    * @param givingUp decides whether the files of a job that ended may be removed
    */
   public record Decisions(

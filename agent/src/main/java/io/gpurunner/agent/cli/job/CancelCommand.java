@@ -1,12 +1,7 @@
 package io.gpurunner.agent.cli.job;
 
 import io.gpurunner.agent.cli.client.AgentOption;
-import io.gpurunner.agent.cli.client.AgentRefusedException;
-import io.gpurunner.agent.cli.client.ApiClient;
-import io.gpurunner.agent.cli.client.ExitStatus;
-import io.gpurunner.agent.cli.client.Json;
 import io.gpurunner.agent.cli.client.Surroundings;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -35,20 +30,6 @@ final class CancelCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    ApiClient agent = agentOption.connect(around);
-    // All names are looked up first: a wrong one ends no other job.
-    List<String> ids = new ArrayList<>();
-    names.forEach(name -> ids.add(JobNames.find(agent, name)));
-    int status = ExitStatus.DONE;
-    for (String id : ids) {
-      try {
-        String done = agent.order("/api/userJob/job_del", Json.object().put("job_id", id));
-        around.console().out().println(id + ": " + done);
-      } catch (AgentRefusedException refused) {
-        around.console().say("gpurunner: " + id + ": " + refused.getMessage());
-        status = refused.status();
-      }
-    }
-    return status;
+    return DeletionOrders.give(agentOption.connect(around), around.console(), names, body -> body);
   }
 }
